@@ -1,0 +1,1 @@
+"""Maps neural-network training onto the phases of its loss landscape."""

@@ -1,0 +1,21 @@
+"""scikit-learn's handwritten digits: 1,797 images of 8 x 8, embedded, no download."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from landscape_catalog.datasets.pool import ImagePool
+
+N_IMAGES, SIZE, N_CLASSES, HIGHEST = 1797, 8, 10, 16
+
+
+def load_digits() -> ImagePool:
+    """Read the digits, grey values 0..16 stretched to 0..255 and rounded.
+
+    Source: Alpaydin and Kaynak 1998, UCI; shipped with scikit-learn.
+    """
+    from sklearn.datasets import load_digits as read  # heavy, and only needed here
+
+    bunch = read()
+    images = np.rint(bunch.data.reshape(-1, 1, SIZE, SIZE) * (255 / HIGHEST)).astype(np.uint8)
+    return ImagePool(images, bunch.target.astype(np.int64), N_CLASSES)

@@ -1,0 +1,41 @@
+"""What is measured on trained networks: tensors in, numbers with their spread and count out."""
+
+from landscape_catalog.metrics.batchnorm import recompute_batchnorm
+from landscape_catalog.metrics.bezier import (
+    CurvePoint,
+    CurveRecipe,
+    coefficients,
+    curve_points,
+    fit_curve,
+)
+from landscape_catalog.metrics.connectivity import ModeConnectivity, mode_connectivity
+from landscape_catalog.metrics.distance import Distance, l2_distance
+from landscape_catalog.metrics.evaluation import Evaluation, evaluate
+from landscape_catalog.metrics.hessian import HessianEstimate, pyhessian_estimate
+from landscape_catalog.metrics.similarity import (
+    Similarity,
+    linear_cka,
+    network_features,
+    similarity,
+)
+
+__all__ = [
+    "CurvePoint",
+    "CurveRecipe",
+    "Distance",
+    "Evaluation",
+    "HessianEstimate",
+    "ModeConnectivity",
+    "Similarity",
+    "coefficients",
+    "curve_points",
+    "evaluate",
+    "fit_curve",
+    "l2_distance",
+    "linear_cka",
+    "mode_connectivity",
+    "network_features",
+    "pyhessian_estimate",
+    "recompute_batchnorm",
+    "similarity",
+]

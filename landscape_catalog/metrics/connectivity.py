@@ -1,0 +1,60 @@
+"""Mode connectivity: what the error along a curve says about its two ends."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class ModeConnectivity:
+    """How a curve deviates from the mean of its ends; all in the unit of the error.
+
+    Attributes:
+        value: mc of Eq. 4: the deviation of largest magnitude.
+        t: where it is reached.
+        lowest: the most negative deviation, minus the height of the worst barrier (0 if none).
+        highest: the most positive deviation, how far the curve dips below its ends (0 if none).
+        peak_error: the largest error strictly between the ends.
+    """
+
+    value: float
+    t: float
+    lowest: float
+    highest: float
+    peak_error: float
+
+
+def mode_connectivity(ts: Sequence[float], errors: Sequence[float]) -> ModeConnectivity:
+    """mc = 1/2 (L(theta) + L(theta')) - L(gamma(t*)), t* of the largest absolute deviation.
+
+    The ends are the curve's own first and last points, so that both sides of the difference see
+    the same recomputed batch-norm statistics. The earliest t wins a tie. NaN if any error is NaN.
+
+    Args:
+        ts: increasing, from 0 to 1, at least three.
+        errors: the error at each t.
+
+    Raises:
+        ValueError: if the two differ in length or there are fewer than three points.
+
+    Source: Yang et al. 2021, Eq. 4. Negative: a barrier; positive: the ends are not at a minimum.
+
+    >>> mode_connectivity([0, 0.5, 1], [2.0, 12.0, 4.0]).value
+    -9.0
+    """
+    if len(ts) != len(errors) or len(ts) < 3:
+        raise ValueError(f"need one error for each of at least 3 points, got {len(errors)}")
+    if any(math.isnan(error) for error in errors):
+        return ModeConnectivity(*(math.nan,) * 5)
+    level = (errors[0] + errors[-1]) / 2
+    deviations = [level - error for error in errors]
+    at = max(range(len(ts)), key=lambda i: abs(deviations[i]))
+    return ModeConnectivity(
+        value=deviations[at],
+        t=float(ts[at]),
+        lowest=min(min(deviations), 0.0),
+        highest=max(max(deviations), 0.0),
+        peak_error=float(max(errors[1:-1])),
+    )

@@ -1,0 +1,126 @@
+"""Local structure: top eigenvalue and trace of the Hessian, by PyHessian."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from pyhessian import hessian as PyHessian  # noqa: N812 (a class with a lower-case name)
+from torch import Tensor, nn
+
+from landscape_catalog.tasks import Classification
+
+
+@dataclass(frozen=True)
+class HessianEstimate:
+    """What PyHessian says of one Hessian, and how far to trust it.
+
+    Attributes:
+        top_eigenvalue: the eigenvalue of largest magnitude that power iteration reached.
+        top_residual: ||H v - lambda v|| for the unit vector v; an eigenvalue of H lies within
+            this distance of `top_eigenvalue`.
+        top_products: Hessian-vector products that power iteration used.
+        top_converged: whether it met its tolerance within its limit.
+        trace: mean of v'Hv over random signs v.
+        trace_sd: spread of v'Hv over the probes (NaN for one probe).
+        trace_n: number of probes.
+        trace_converged: whether two successive running means agreed within the tolerance; says
+            little about the error, for which see `trace_sd / sqrt(trace_n)`.
+    """
+
+    top_eigenvalue: float
+    top_residual: float
+    top_products: int
+    top_converged: bool
+    trace: float
+    trace_sd: float
+    trace_n: int
+    trace_converged: bool
+
+
+def pyhessian_estimate(
+    network: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    task: Classification,
+    *,
+    max_iterations: int = 100,
+    tolerance: float = 1e-3,
+    seed: int,
+) -> HessianEstimate:
+    """Top eigenvalue (power iteration) and trace (Hutchinson) of the Hessian of the mean loss.
+
+    H is the second derivative of (1/n) sum l(f(x_i), y_i) in all trainable parameters, batch norm
+    and biases among them, in eval mode, without weight decay. PyHessian keeps the whole graph of
+    the gradient, so memory grows with the batch.
+
+    It assumes that the loss is twice differentiable where the network stands. PyHessian's stopping
+    rule for the trace compares successive running means, which leaves errors of several percent,
+    and stops at once when a running mean is negative; `trace_sd` and `trace_n` tell the error.
+
+    Args:
+        network: left in eval mode, without gradients, its weights untouched.
+        images: the batch, (n, channels, h, w) on the 0-255 scale.
+        labels: (n,) of int64.
+        task: normalisation and loss.
+        max_iterations: most power iterations and most probes.
+        tolerance: relative change at which PyHessian stops either.
+        seed: of the start vector and the probes; the global random state is left as it was.
+
+    Source: Yao et al. 2020 (PyHessian); Yang et al. 2021, section 2.
+    """
+    dtype = next(network.parameters()).dtype
+    device = images.device
+    devices = [device.index or 0] if device.type == "cuda" else []
+    with torch.random.fork_rng(devices=devices), warnings.catch_warnings():
+        torch.manual_seed(seed)
+        # It keeps the graph of the gradient on purpose, and we drop it below.
+        warnings.filterwarnings("ignore", message=".*create_graph=True.*")
+        network.zero_grad(set_to_none=True)
+        batch = (task.inputs(images, dtype), labels)
+        computation = PyHessian(network, task.loss, data=batch, cuda=device.type == "cuda")
+        counter = _ProductCounter(computation.gradsH[0])
+        values, vectors = computation.eigenvalues(maxIter=max_iterations, tol=tolerance, top_n=1)
+        top_products = counter.count
+        probes = np.array(computation.trace(maxIter=max_iterations, tol=tolerance))
+        residual = _residual(computation, values[0], vectors[0])
+        del computation
+        network.zero_grad(set_to_none=True)
+    spread = float(probes.std(ddof=1)) if len(probes) > 1 else math.nan
+    return HessianEstimate(
+        top_eigenvalue=float(values[0]),
+        top_residual=residual,
+        top_products=top_products,
+        top_converged=top_products < max_iterations and math.isfinite(values[0]),
+        trace=float(probes.mean()),
+        trace_sd=spread,
+        trace_n=len(probes),
+        trace_converged=len(probes) < max_iterations and bool(np.isfinite(probes).all()),
+    )
+
+
+class _ProductCounter:
+    """Counts Hessian-vector products: each one sends a gradient through the gradient's graph."""
+
+    def __init__(self, gradient: Tensor) -> None:
+        self.count = 0
+        gradient.register_hook(self._on_product)
+
+    def _on_product(self, _: Tensor) -> None:
+        self.count += 1
+
+
+def _residual(computation: Any, value: float, vector: list[Tensor]) -> float:
+    """||H v - lambda v|| / ||v|| with one more product, summed in float64."""
+    product = torch.autograd.grad(
+        computation.gradsH, computation.params, grad_outputs=vector, retain_graph=True
+    )
+    total = sum(
+        float(((h.double() - value * v.double()) ** 2).sum()) for h, v in zip(product, vector)
+    )
+    norm = sum(float((v.double() ** 2).sum()) for v in vector)
+    return math.sqrt(total / norm) if norm > 0 else math.nan

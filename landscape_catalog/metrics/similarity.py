@@ -1,0 +1,93 @@
+"""CKA: how alike the outputs of two networks are."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from landscape_catalog.metrics.evaluation import EVALUATION_BATCH
+from landscape_catalog.tasks import Classification
+
+JACKKNIFE_GROUPS = 10
+
+
+@dataclass(frozen=True)
+class Similarity:
+    """CKA over `n` samples and its standard error over them; `reason` says why it is NaN."""
+
+    cka: float
+    standard_error: float
+    n: int
+    reason: str | None = None
+
+
+@torch.no_grad()
+def network_features(network: nn.Module, images: Tensor, task: Classification) -> Tensor:
+    """Features of each image in eval mode, (samples, features), in float64 on the CPU."""
+    network.eval()
+    dtype = next(network.parameters()).dtype
+    rows = [
+        task.features(network(task.inputs(images[start : start + EVALUATION_BATCH], dtype)))
+        for start in range(0, len(images), EVALUATION_BATCH)
+    ]
+    return torch.cat(rows).to("cpu", torch.float64)
+
+
+def linear_cka(features: Tensor, others: Tensor) -> float:
+    """Linear CKA of two sets of features of the same samples, between 0 and 1.
+
+    s(F, F') = Cov(F, F') / sqrt(Cov(F, F) Cov(F', F')) with
+    Cov(X, Y) = (m-1)^-2 tr(X X' H Y Y' H), computed as squared Frobenius norms of the (small)
+    cross-products of centred features: tr(XX'HYY'H) = ||(HX)' HY||_F^2. The biased form, as in
+    the paper: on few samples, independent features do not read 0.
+
+    Args:
+        features: (m, d) in float64.
+        others: (m, d').
+
+    Returns:
+        CKA, or NaN where the features of one network are constant or not finite.
+
+    Raises:
+        ValueError: if the two have different sample counts.
+
+    Source: Kornblith et al. 2019; Yang et al. 2021, Eq. 3.
+
+    >>> x = torch.tensor([[0.0, 1.0], [1.0, 0.0], [2.0, 5.0]], dtype=torch.float64)
+    >>> round(linear_cka(x, 3 * x + 1), 12)
+    1.0
+    """
+    if len(features) != len(others):
+        raise ValueError(f"{len(features)} samples on one side, {len(others)} on the other")
+    one = features - features.mean(dim=0)
+    other = others - others.mean(dim=0)
+    cross = float((one.T @ other).square().sum())
+    norms = float((one.T @ one).square().sum()) * float((other.T @ other).square().sum())
+    return cross / math.sqrt(norms) if norms > 0 else math.nan
+
+
+def similarity(features: Tensor, others: Tensor) -> Similarity:
+    """`linear_cka` with a delete-a-group jackknife standard error over the samples.
+
+    The error assumes that samples are independent; it is that of the biased estimator at this
+    sample count, and says nothing of how pairs of runs vary. NaN comes with its reason.
+
+    Args:
+        features: (m, d) in float64.
+        others: (m, d').
+    """
+    n = len(features)
+    value = linear_cka(features, others)
+    if math.isnan(value):
+        finite = bool(torch.isfinite(features).all() and torch.isfinite(others).all())
+        reason = "the outputs of a network are constant" if finite else "outputs are not finite"
+        return Similarity(math.nan, math.nan, n, reason)
+    group = torch.arange(n) % JACKKNIFE_GROUPS
+    left_out = torch.tensor(
+        [linear_cka(features[group != g], others[group != g]) for g in range(JACKKNIFE_GROUPS)]
+    )
+    variance = (JACKKNIFE_GROUPS - 1) / JACKKNIFE_GROUPS * (left_out - left_out.mean()).square().sum()
+    return Similarity(value, float(variance.sqrt()), n)

@@ -1,0 +1,29 @@
+"""The order in which training visits its samples."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+def epoch_batches(n: int, batch_size: int, *, seed: int, epoch: int) -> Iterator[Tensor]:
+    """Indices of one epoch's batches: a shuffle without replacement, incomplete batch dropped.
+
+    The shuffle is a function of (seed, epoch) alone (a counter-based generator), so that an epoch
+    can be drawn again without the epochs before it.
+
+    Yields:
+        (batch_size,) of int64, n // batch_size times.
+
+    Raises:
+        ValueError: if the batch is larger than the data.
+    """
+    if not 0 < batch_size <= n:
+        raise ValueError(f"batch_size must be between 1 and the {n} samples, got {batch_size}")
+    generator = np.random.Generator(np.random.Philox(key=seed, counter=[0, 0, 0, epoch]))
+    order = torch.from_numpy(generator.permutation(n))
+    for start in range(0, n - batch_size + 1, batch_size):
+        yield order[start : start + batch_size]
