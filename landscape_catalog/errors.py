@@ -1,14 +1,14 @@
 """Every error that the project raises on purpose.
 
-    LandscapeError                 base; exit code 1
-    ├── UserError                  the user can mend it before any work; exit code 2
-    │   ├── SpecError              a problem in params.yaml, one line each
-    │   ├── QueryError             a query that cannot be answered
-    │   └── MissingArtifactError   something an earlier stage makes is not there
-    ├── DamagedFileError           a file under data/ is not what was written
-    ├── ContentMismatchError       a known data id came out with other content
-    ├── StorageError               the disk is full or the folder cannot be written
-    └── JobsFailedError            some runs or measurements failed, the rest is kept
+LandscapeError                 base; exit code 1
+├── UserError                  the user can mend it before any work; exit code 2
+│   ├── SpecError              a problem in params.yaml, one line each
+│   ├── QueryError             a query that cannot be answered
+│   └── MissingArtifactError   something an earlier stage makes is not there
+├── DamagedFileError           a file under data/ is not what was written
+├── ContentMismatchError       a known data id came out with other content
+├── StorageError               the disk is full or the folder cannot be written
+└── JobsFailedError            some runs or measurements failed, the rest is kept
 """
 
 from __future__ import annotations

@@ -1,1 +1,27 @@
-"""(empty)"""
+"""The catalog: ordered Parquet tables, the DuckDB file made from them, and questions to it."""
+
+from landscape_catalog.catalog.build import build_tables
+from landscape_catalog.catalog.database import build_database, query
+from landscape_catalog.catalog.ddl import catalog_sql
+from landscape_catalog.catalog.parquet import packed_tables, read_tables, verify_tables
+from landscape_catalog.catalog.results import CellResult, ExperimentResult, PairResult, RunResult
+from landscape_catalog.catalog.summary import plot_data, summary_metrics
+from landscape_catalog.catalog.tables import CELL_METRICS, TABLES
+
+__all__ = [
+    "CELL_METRICS",
+    "TABLES",
+    "CellResult",
+    "ExperimentResult",
+    "PairResult",
+    "RunResult",
+    "build_database",
+    "build_tables",
+    "catalog_sql",
+    "packed_tables",
+    "plot_data",
+    "query",
+    "read_tables",
+    "summary_metrics",
+    "verify_tables",
+]

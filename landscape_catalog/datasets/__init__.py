@@ -10,6 +10,7 @@ from landscape_catalog.datasets.prepare import PreparedData, prepare
 
 FACTS = {
     "digits": DatasetFacts(
+        checksum=digits.CHECKSUM,
         n_images=digits.N_IMAGES,
         n_classes=digits.N_CLASSES,
         channels=1,

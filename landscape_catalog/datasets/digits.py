@@ -5,12 +5,17 @@ from __future__ import annotations
 import numpy as np
 
 from landscape_catalog.datasets.pool import ImagePool
+from landscape_catalog.errors import ContentMismatchError
 
 N_IMAGES, SIZE, N_CLASSES, HIGHEST = 1797, 8, 10, 16
+CHECKSUM = "0b7e9c3202d7bcd255d6a19a238d3743bf5e320ba74812a6679958a017c55382"
 
 
 def load_digits() -> ImagePool:
     """Read the digits, grey values 0..16 stretched to 0..255 and rounded.
+
+    Raises:
+        ContentMismatchError: if the installed scikit-learn holds other digits than these.
 
     Source: Alpaydin and Kaynak 1998, UCI; shipped with scikit-learn.
     """
@@ -18,4 +23,9 @@ def load_digits() -> ImagePool:
 
     bunch = read()
     images = np.rint(bunch.data.reshape(-1, 1, SIZE, SIZE) * (255 / HIGHEST)).astype(np.uint8)
-    return ImagePool(images, bunch.target.astype(np.int64), N_CLASSES)
+    pool = ImagePool(images, bunch.target.astype(np.int64), N_CLASSES)
+    if pool.checksum() != CHECKSUM:
+        raise ContentMismatchError(
+            f"scikit-learn's digits have checksum {pool.checksum()[:12]}, expected {CHECKSUM[:12]}"
+        )
+    return pool

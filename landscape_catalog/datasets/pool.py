@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,11 +16,16 @@ class ImagePool:
     labels: np.ndarray
     n_classes: int
 
+    def checksum(self) -> str:
+        """SHA-256 of the images and labels."""
+        return hashlib.sha256(self.images.tobytes() + self.labels.tobytes()).hexdigest()
+
 
 @dataclass(frozen=True)
 class DatasetFacts:
-    """What is known of a dataset before it is read: enough to plan a grid."""
+    """What is known of a dataset before it is read: enough to plan a grid and to name its data."""
 
+    checksum: str
     n_images: int
     n_classes: int
     channels: int

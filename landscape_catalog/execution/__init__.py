@@ -1,1 +1,1 @@
-"""(empty)"""
+"""How work gets done: whole files, the run store, parallel jobs, progress, timings."""

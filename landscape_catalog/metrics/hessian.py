@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from pyhessian import hessian as PyHessian  # noqa: N812 (a class with a lower-case name)
+from pyhessian import hessian as PyHessian
 from torch import Tensor, nn
 
 from landscape_catalog.tasks import Classification

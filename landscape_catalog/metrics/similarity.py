@@ -89,5 +89,7 @@ def similarity(features: Tensor, others: Tensor) -> Similarity:
     left_out = torch.tensor(
         [linear_cka(features[group != g], others[group != g]) for g in range(JACKKNIFE_GROUPS)]
     )
-    variance = (JACKKNIFE_GROUPS - 1) / JACKKNIFE_GROUPS * (left_out - left_out.mean()).square().sum()
+    variance = (
+        (JACKKNIFE_GROUPS - 1) / JACKKNIFE_GROUPS * (left_out - left_out.mean()).square().sum()
+    )
     return Similarity(value, float(variance.sqrt()), n)

@@ -73,7 +73,11 @@ def resnet18(*, width: int, in_channels: int = 3, num_classes: int = 10) -> ResN
     >>> sum(p.numel() for p in resnet18(width=2).parameters())
     11420
     """
-    for name, value in (("width", width), ("in_channels", in_channels), ("num_classes", num_classes)):
+    for name, value in (
+        ("width", width),
+        ("in_channels", in_channels),
+        ("num_classes", num_classes),
+    ):
         if value < 1:
             raise ValueError(f"{name} must be at least 1, got {value}")
     return ResNet18(width=width, in_channels=in_channels, num_classes=num_classes)

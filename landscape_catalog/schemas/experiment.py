@@ -65,7 +65,7 @@ class Temperature(Section):
 
 
 class Train(Section):
-    """How each run is trained: SGD with momentum, without replacement, incomplete batches dropped."""
+    """How a run is trained: SGD with momentum, no replacement, incomplete batches dropped."""
 
     epochs: PositiveInt = 150
     """Most epochs that a run takes."""

@@ -1,4 +1,4 @@
-"""What the networks are asked to do: a batch, its loss, its error, its features, its perturbation."""
+"""What networks are asked to do: a batch, its loss, error, features and perturbation."""
 
 from landscape_catalog.tasks.classification import Classification, frequency_loss
 

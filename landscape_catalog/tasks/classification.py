@@ -25,7 +25,7 @@ class Classification:
     error_unit = "%"
 
     def inputs(self, images: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
-        """Normalise pixels on the 0-255 scale, (samples, channels, h, w): (x / 255 - mean) / std."""
+        """Normalise pixels on 0-255, (samples, channels, h, w): (x / 255 - mean) / std."""
         shape = (1, -1, 1, 1)
         mean = torch.tensor(self.mean, dtype=dtype, device=images.device).view(shape)
         std = torch.tensor(self.std, dtype=dtype, device=images.device).view(shape)

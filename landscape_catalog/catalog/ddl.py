@@ -1,0 +1,63 @@
+"""The catalog's SQL: tables as they are stored, and the wide view `cells` over them."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from landscape_catalog.catalog.tables import CELL_METRICS, TABLES
+
+PRIMARY_PROBE = "primary"
+_SQL_TYPES = {pl.String: "VARCHAR", pl.Int64: "BIGINT", pl.Float64: "DOUBLE", pl.Boolean: "BOOLEAN"}
+
+
+def _create_table(name: str) -> str:
+    table = TABLES[name]
+    lines = [
+        f"    {column} {_SQL_TYPES[type(kind)]}{',' if i + 1 < len(table.columns) else ''}"
+        f"  -- {meaning}"
+        for i, (column, kind, meaning) in enumerate(table.columns)
+    ]
+    return f"-- A row: {table.row}.\nCREATE TABLE core.{name} (\n" + "\n".join(lines) + "\n);\n"
+
+
+def _create_cells_view() -> str:
+    columns = []
+    for metric in CELL_METRICS:
+        chosen = f"FILTER (WHERE metric = '{metric}' AND probe = '{PRIMARY_PROBE}')"
+        columns += [
+            f"        any_value(mean) {chosen} AS {metric}",
+            f"        any_value(sd) {chosen} AS {metric}_sd",
+            f"        any_value(n) {chosen} AS {metric}_n",
+        ]
+    wide = ",\n".join(columns)
+    return f"""-- A row: a cell, with the mean, spread and count of every metric, and its phase.
+CREATE VIEW cells AS
+WITH wide AS (
+    SELECT experiment_id, cell_id,
+{wide}
+    FROM core.cell_metrics GROUP BY experiment_id, cell_id
+)
+SELECT c.*, p.phase, p.reason, p.ambiguous, p.doubtful,
+    wide.* EXCLUDE (experiment_id, cell_id)
+FROM core.cells AS c
+JOIN core.experiments AS e USING (experiment_id)
+LEFT JOIN wide USING (experiment_id, cell_id)
+LEFT JOIN core.phases AS p
+    ON p.experiment_id = c.experiment_id AND p.cell_id = c.cell_id
+    AND p.classification_id = e.classification_id
+ORDER BY c.position;
+"""
+
+
+def catalog_sql() -> str:
+    """Everything that makes an empty catalog, in DuckDB's SQL."""
+    parts = [
+        "-- The catalog: `core` holds the tables of data/catalog/*.parquet as they are; ask the\n"
+        "-- views, of which `cells` is one wide row a cell and the others are the tables.\n"
+        "CREATE SCHEMA core;\n"
+    ]
+    parts += [_create_table(name) for name in TABLES]
+    parts += [
+        f"CREATE VIEW {name} AS SELECT * FROM core.{name};\n" for name in TABLES if name != "cells"
+    ]
+    return "\n".join([*parts, _create_cells_view()])

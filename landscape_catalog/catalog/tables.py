@@ -1,0 +1,232 @@
+"""The catalog's tables: every column with its type and meaning, in order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+Column = tuple[str, Any, str]
+TEXT, WHOLE, REAL, YES_NO = pl.String(), pl.Int64(), pl.Float64(), pl.Boolean()
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table: what a row is, its columns, and the columns that it is ordered by."""
+
+    row: str
+    columns: tuple[Column, ...]
+    order: tuple[str, ...]
+
+    @property
+    def schema(self) -> dict[str, Any]:
+        """Column names and Polars types."""
+        return {name: kind for name, kind, _ in self.columns}
+
+    def frame(self, rows: list[dict[str, Any]]) -> pl.DataFrame:
+        """Rows as an ordered frame of exactly this schema; NaN becomes null."""
+        frame = pl.DataFrame(rows, schema=self.schema, orient="row")
+        return frame.with_columns(pl.col(pl.Float64).fill_nan(None)).sort(self.order)
+
+
+_LOAD: tuple[Column, ...] = (
+    ("width", WHOLE, "load.width: width k of the network"),
+    ("samples", WHOLE, "load.samples: training samples"),
+    ("label_noise", REAL, "load.label_noise: share of labels replaced"),
+    ("pixel_noise", REAL, "load.pixel_noise: amplitude of pixel noise, 0-255"),
+)
+_TEMPERATURE: tuple[Column, ...] = (
+    ("batch_size", WHOLE, "temperature.batch_size: samples a step"),
+    ("lr", REAL, "temperature.lr: learning rate"),
+    ("weight_decay", REAL, "temperature.weight_decay: the optimiser's value"),
+)
+_CELL: tuple[Column, ...] = (("cell_id", TEXT, "the cell"),)
+_PAIR: tuple[Column, ...] = (
+    ("cell_id", TEXT, "the cell"),
+    ("run_id", TEXT, "one run"),
+    ("other_run_id", TEXT, "the other"),
+)
+
+TABLES: dict[str, Table] = {
+    "experiments": Table(
+        "an experiment",
+        (
+            ("experiment_id", TEXT, "hash of its runs and measurements"),
+            ("classification_id", TEXT, "hash of the experiment and its thresholds"),
+            ("dataset", TEXT, "name of the dataset"),
+            ("model", TEXT, "name of the network"),
+            ("n_cells", WHOLE, "cells of the grid"),
+            ("n_runs", WHOLE, "runs of the grid"),
+            ("axes", TEXT, "JSON: path and values of each axis, in order"),
+            ("spec", TEXT, "JSON: the sections that decide the results"),
+            ("classify", TEXT, "JSON: the thresholds"),
+        ),
+        ("experiment_id",),
+    ),
+    "landscapes": Table(
+        "a landscape: prepared data and a network",
+        (
+            ("landscape_id", TEXT, "hash of data and network"),
+            ("data_id", TEXT, "id of the prepared data"),
+            ("content_hash", TEXT, "SHA-256 of the prepared arrays"),
+            ("dataset", TEXT, "name of the dataset"),
+            ("model", TEXT, "name of the network"),
+            *_LOAD,
+            ("n_test", WHOLE, "test samples"),
+            ("n_classes", WHOLE, "classes"),
+            ("n_changed_labels", WHOLE, "training labels that are wrong"),
+            ("frequency_loss", REAL, "cross-entropy of guessing by label frequencies, nats"),
+            ("n_parameters", WHOLE, "trainable parameters of the network"),
+        ),
+        ("width", "samples", "label_noise", "pixel_noise", "landscape_id"),
+    ),
+    "cells": Table(
+        "a point of the grid",
+        (
+            ("experiment_id", TEXT, "the experiment"),
+            *_CELL,
+            ("landscape_id", TEXT, "its landscape"),
+            ("position", WHOLE, "place in the grid, axes in the order of params.yaml"),
+            *_LOAD,
+            *_TEMPERATURE,
+            ("n_runs", WHOLE, "runs"),
+            ("n_converged", WHOLE, "runs that have converged; metrics are over these"),
+        ),
+        ("position",),
+    ),
+    "cell_metrics": Table(
+        "one metric of one cell",
+        (
+            ("experiment_id", TEXT, "the experiment"),
+            *_CELL,
+            ("metric", TEXT, "name of the metric"),
+            ("probe", TEXT, "how it is measured, by name"),
+            ("method", TEXT, "the estimator"),
+            ("mean", REAL, "mean over converged runs or their pairs; null if there is none"),
+            ("sd", REAL, "standard deviation over them; null below two"),
+            ("n", WHOLE, "how many runs or pairs"),
+            ("source", TEXT, "`measured` here, or where it was published"),
+        ),
+        ("experiment_id", "cell_id", "metric", "probe"),
+    ),
+    "runs": Table(
+        "a trained network",
+        (
+            ("run_id", TEXT, "hash of data, network, training, temperature and seed"),
+            *_CELL,
+            ("seed", WHOLE, "seed"),
+            ("status", TEXT, "`converged` or `NC`"),
+            ("status_reason", TEXT, "why it has not converged"),
+            ("n_epochs", WHOLE, "epochs trained"),
+            ("stop_reason", TEXT, "`calm` (stopping rule), `epochs` (all), `diverged`"),
+            ("best_epoch", WHOLE, "epoch of the kept weights"),
+            ("train_loss", REAL, "mean cross-entropy on the training data, eval mode, nats"),
+            ("train_loss_sd", REAL, "its spread over samples"),
+            ("train_accuracy", REAL, "%"),
+            ("n_train", WHOLE, "training samples"),
+            ("test_loss", REAL, "mean cross-entropy on the test data, nats"),
+            ("test_loss_sd", REAL, "its spread over samples"),
+            ("test_accuracy", REAL, "%"),
+            ("n_test", WHOLE, "test samples"),
+            ("torch", TEXT, "version of torch that trained it"),
+            ("device", TEXT, "device that trained it"),
+            ("cpu", TEXT, "kind of processor"),
+        ),
+        ("cell_id", "seed"),
+    ),
+    "epochs": Table(
+        "an epoch of a run",
+        (
+            ("run_id", TEXT, "the run"),
+            ("epoch", WHOLE, "from 1"),
+            ("train_loss", REAL, "running mean in train mode, nats"),
+            ("train_error", REAL, "running mean in train mode, %"),
+        ),
+        ("run_id", "epoch"),
+    ),
+    "hessians": Table(
+        "the Hessian of a converged run",
+        (
+            ("run_id", TEXT, "the run"),
+            ("method", TEXT, "the estimator and its version"),
+            ("samples", WHOLE, "training samples of the batch"),
+            ("top_eigenvalue", REAL, "eigenvalue of largest magnitude"),
+            ("top_residual", REAL, "an eigenvalue lies within this distance"),
+            ("top_products", WHOLE, "Hessian-vector products used"),
+            ("top_converged", YES_NO, "whether power iteration met its tolerance"),
+            ("trace", REAL, "mean of v'Hv over random signs"),
+            ("trace_sd", REAL, "its spread over probes"),
+            ("trace_n", WHOLE, "probes"),
+            ("trace_converged", YES_NO, "whether running means met the tolerance"),
+        ),
+        ("run_id",),
+    ),
+    "pairs": Table(
+        "two converged runs of a cell",
+        (
+            *_PAIR,
+            ("seed", WHOLE, "seed of the one"),
+            ("other_seed", WHOLE, "seed of the other"),
+            ("cka", REAL, "linear CKA of softmax outputs"),
+            ("cka_standard_error", REAL, "jackknife over samples"),
+            ("cka_n", WHOLE, "samples"),
+            ("cka_reason", TEXT, "why it is missing"),
+            ("l2_distance", REAL, "distance of the weights"),
+            ("norm", REAL, "norm of the one's weights"),
+            ("other_norm", REAL, "norm of the other's weights"),
+            ("mode_connectivity", REAL, "mc of Eq. 4; null where the pair has no curve"),
+            ("connectivity_unit", TEXT, "unit of mc"),
+            ("t", REAL, "where the deviation is largest"),
+            ("lowest", REAL, "most negative deviation of the curve"),
+            ("highest", REAL, "most positive deviation"),
+            ("peak_error", REAL, "largest training error between the ends"),
+        ),
+        ("cell_id", "seed", "other_seed"),
+    ),
+    "curve_points": Table(
+        "one point of a curve between two runs",
+        (
+            *_PAIR,
+            ("t", REAL, "position between 0 and 1"),
+            ("train_error", REAL, "%"),
+            ("train_loss", REAL, "nats"),
+            ("n_train", WHOLE, "training samples"),
+            ("test_error", REAL, "%"),
+            ("test_loss", REAL, "nats"),
+            ("n_test", WHOLE, "test samples"),
+        ),
+        ("cell_id", "run_id", "other_run_id", "t"),
+    ),
+    "phases": Table(
+        "the phase of a cell under one set of thresholds",
+        (
+            ("experiment_id", TEXT, "the experiment"),
+            *_CELL,
+            ("classification_id", TEXT, "hash of the experiment and the thresholds"),
+            ("phase", TEXT, "I, II, III, IV-A, IV-B, NC or unclassified"),
+            ("reason", TEXT, "which number crossed which threshold"),
+            ("ambiguous", YES_NO, "whether the sign of mode connectivity is in doubt"),
+            ("doubtful", YES_NO, "flat, but training loss over 10 times the flat cells' median"),
+        ),
+        ("experiment_id", "cell_id", "classification_id"),
+    ),
+}
+
+# Every metric of `cell_metrics`, in the order of the `cells` view, with its unit.
+CELL_METRICS: dict[str, str] = {
+    "train_loss": "nats",
+    "train_accuracy": "%",
+    "test_loss": "nats",
+    "test_accuracy": "%",
+    "top_eigenvalue": "",
+    "trace": "",
+    "mode_connectivity": "% error",
+    "connectivity_lowest": "% error",
+    "connectivity_highest": "% error",
+    "peak_error": "%",
+    "cka": "",
+    "l2_distance": "",
+    "norm": "",
+    "n_epochs": "epochs",
+}

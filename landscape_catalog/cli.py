@@ -1,0 +1,133 @@
+"""The command line: `landscape <stage>`, `landscape plan`, `landscape sql`, `landscape schemas`."""
+
+from __future__ import annotations
+
+import enum
+import logging
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import typer
+
+from landscape_catalog.errors import LandscapeError
+
+INTERRUPTED = 130
+
+app = typer.Typer(
+    help="Map neural-network training onto the phases of its loss landscape.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+
+class Format(enum.StrEnum):
+    """How an answer is printed."""
+
+    table = "table"
+    csv = "csv"
+    json = "json"
+
+
+@app.command()
+def prepare() -> None:
+    """Prepare the data of every landscape (data/prepared)."""
+    from landscape_catalog.stages.prepare import run_prepare
+
+    run_prepare(Path.cwd())
+
+
+@app.command()
+def train() -> None:
+    """Train every run of the grid that is not there yet (data/runs)."""
+    from landscape_catalog.stages.train import run_train
+
+    run_train(Path.cwd())
+
+
+@app.command()
+def measure() -> None:
+    """Measure every run and pair that is not measured yet (data/measurements)."""
+    from landscape_catalog.stages.measure import run_measure
+
+    run_measure(Path.cwd())
+
+
+@app.command()
+def aggregate() -> None:
+    """Classify every cell and write the catalog (data/catalog)."""
+    from landscape_catalog.stages.aggregate import run_aggregate
+
+    run_aggregate(Path.cwd())
+
+
+@app.command()
+def report() -> None:
+    """Write the phase report (reports/phases.html)."""
+    from landscape_catalog.stages.report import run_report
+
+    run_report(Path.cwd())
+
+
+@app.command()
+def plan() -> None:
+    """Print the grid: axes, cells, runs, what is done, what is left, how long it will take."""
+    from landscape_catalog.stages.plan import describe_plan
+
+    typer.echo(describe_plan(Path.cwd()))
+
+
+@app.command()
+def sql(
+    query: Annotated[str, typer.Argument(help="One question in DuckDB's SQL.")],
+    form: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.table,
+) -> None:
+    """Ask the catalog, read-only, e.g. "SELECT width, batch_size, phase FROM cells"."""
+    from landscape_catalog.stages.ask import answer
+
+    typer.echo(answer(Path.cwd(), query, form.value), nl=False)
+
+
+@app.command()
+def schemas(
+    folder: Annotated[Path, typer.Argument(help="Where to write them.")] = Path("schemas"),
+) -> None:
+    """Write the JSON Schemas and the catalog's SQL, generated from the code."""
+    from landscape_catalog.stages.schemas import write_schemas
+
+    write_schemas(folder)
+
+
+def main() -> None:
+    """Run the command line; an error of ours is one message and its exit code."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
+    signal.signal(signal.SIGTERM, _as_interrupt)
+    sys.exit(_guarded(lambda: app(standalone_mode=True)))
+
+
+def _as_interrupt(_: int, __: FrameType | None) -> None:
+    raise KeyboardInterrupt
+
+
+def _guarded(command: Callable[[], object]) -> int:
+    try:
+        command()
+    except LandscapeError as error:
+        typer.echo(f"landscape: {error}", err=True)
+        return error.exit_code
+    except KeyboardInterrupt:
+        typer.echo("landscape: stopped. What is finished is kept; `dvc repro` goes on.", err=True)
+        return INTERRUPTED
+    except OSError as error:
+        typer.echo(f"landscape: {error}", err=True)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    main()

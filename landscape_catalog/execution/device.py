@@ -1,0 +1,51 @@
+"""Where work is done, and what to say of it."""
+
+from __future__ import annotations
+
+import os
+import platform
+
+import torch
+
+from landscape_catalog.errors import Problem, SpecError
+from landscape_catalog.schemas.experiment import Execution
+from landscape_catalog.schemas.records import Provenance
+
+WORKERS_ON_A_GPU = 2
+
+
+def chosen_device(execution: Execution) -> str:
+    """`cuda` or `cpu`.
+
+    Raises:
+        SpecError: if a GPU is asked for and there is none.
+    """
+    available = torch.cuda.is_available()
+    if execution.device == "cuda" and not available:
+        given, allowed = "'cuda'", "`auto` or `cpu` here: torch finds no GPU"
+        raise SpecError([Problem("execution.device", given, allowed)])
+    return "cuda" if available and execution.device != "cpu" else "cpu"
+
+
+def chosen_workers(execution: Execution) -> int:
+    """How many jobs run at a time."""
+    if execution.workers != "auto":
+        return execution.workers
+    if chosen_device(execution) == "cuda":
+        return WORKERS_ON_A_GPU
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def provenance(device: str) -> Provenance:
+    """Versions and kinds of machine that numbers were computed with."""
+    name = torch.cuda.get_device_name() if device == "cuda" else "cpu"
+    cpu = f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}"
+    return Provenance(torch=torch.__version__, device=name, cpu=cpu)
+
+
+def make_deterministic() -> None:
+    """Ask torch for the same bits every time; on CUDA as far as its kernels allow."""
+    torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.deterministic = True
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cuda.matmul.allow_tf32 = False

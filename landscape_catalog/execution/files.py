@@ -1,0 +1,144 @@
+"""Writing whole files or none, and saying plainly when the disk will not have it."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from landscape_catalog.errors import StorageError
+from landscape_catalog.paths import TEMPORARY_PREFIX
+
+_REASONS = {
+    errno.ENOSPC: "the disk is full",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EROFS: "the file system is read-only",
+    errno.EACCES: "the folder cannot be written (no permission)",
+    errno.EPERM: "the folder cannot be written (no permission)",
+}
+
+
+@contextmanager
+def explained_storage(path: Path) -> Iterator[None]:
+    """Turn 'no space', 'read-only' and 'no permission' into a `StorageError` that names `path`."""
+    try:
+        yield
+    except OSError as error:
+        reason = _REASONS.get(error.errno or 0)
+        if reason is None:
+            raise
+        raise StorageError(
+            f"cannot write {path}: {reason}. What was finished before is kept."
+        ) from error
+
+
+def file_sha256(path: Path) -> str:
+    """SHA-256 of a file's bytes, in hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def write_file(path: Path, content: bytes) -> None:
+    """Write a file as a whole: to a temporary name, flushed to disk, then renamed.
+
+    Raises:
+        StorageError: if there is no room or no permission.
+    """
+    with explained_storage(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = _temporary(path)
+        try:
+            _write_through(temporary, content)
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        _sync_folder(path.parent)
+
+
+def write_folder(path: Path, contents: dict[str, bytes]) -> None:
+    """Write a folder of files as a whole; one that is already there is left as it is.
+
+    Raises:
+        StorageError: if there is no room or no permission.
+    """
+    with explained_storage(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        temporary = _temporary(path)
+        try:
+            temporary.mkdir()
+            for name, content in contents.items():
+                _write_through(temporary / name, content)
+            _sync_folder(temporary)
+            _rename_unless_there(temporary, path)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+        _sync_folder(path.parent)
+
+
+def copy_whole(source: Path, target: Path) -> None:
+    """Copy a file or a flat folder as a whole; never a hard link, so damage does not spread."""
+    if source.is_dir():
+        write_folder(target, {item.name: item.read_bytes() for item in sorted(source.iterdir())})
+    else:
+        write_file(target, source.read_bytes())
+
+
+def remove(path: Path) -> None:
+    """Remove a file or folder if it is there."""
+    with explained_storage(path):
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def prune(folder: Path, keep: set[str]) -> int:
+    """Remove everything in a folder whose name is not in `keep`; make the folder if need be.
+
+    Returns:
+        How many entries went, leftovers of broken writes not counted.
+    """
+    with explained_storage(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    gone = 0
+    for item in folder.iterdir():
+        if item.name not in keep:
+            remove(item)
+            gone += not item.name.startswith(TEMPORARY_PREFIX)
+    return gone
+
+
+def _temporary(path: Path) -> Path:
+    return path.with_name(f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}")
+
+
+def _write_through(path: Path, content: bytes) -> None:
+    with path.open("wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+
+
+def _rename_unless_there(temporary: Path, path: Path) -> None:
+    try:
+        temporary.rename(path)
+    except OSError as error:
+        if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+            raise
+
+
+def _sync_folder(path: Path) -> None:
+    """Flush a rename to disk, where the system lets a folder be opened."""
+    if os.name != "posix":
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,128 @@
+"""Many independent jobs in parallel processes, where one that fails does not stop the others."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+import threading
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from concurrent.futures import FIRST_COMPLETED, wait
+from dataclasses import dataclass
+from typing import Any
+
+from pebble import ProcessPool
+from pebble.common.types import ProcessExpired
+
+from landscape_catalog.errors import StorageError
+
+
+@dataclass(frozen=True)
+class Job:
+    """One piece of work: a name for people, what the worker gets, and a relative cost."""
+
+    name: str
+    payload: Any
+    cost: float = 1.0
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A job that did not finish, and why."""
+
+    name: str
+    reason: str
+    details: str
+
+
+def run_jobs(
+    work: Callable[[Any], Any],
+    jobs: Sequence[Job],
+    *,
+    workers: int,
+    on_done: Callable[[Job, Any, float], None],
+) -> list[Failure]:
+    """Do every job in one of `workers` processes, the most costly first.
+
+    Each process uses one thread of torch. A job that raises, or whose process dies (no memory), is
+    a `Failure`; the others go on. A full or read-only disk ends everything, since every other job
+    would fail alike. Ctrl-C stops the workers; what they were at is lost, what is done is kept.
+
+    Args:
+        work: a function of a module, called with a job's payload.
+        jobs: what to do.
+        workers: processes.
+        on_done: called in this process with the job, its result and its seconds.
+
+    Returns:
+        The failures, in the order of `jobs`.
+
+    Raises:
+        StorageError: if a worker could not write.
+        KeyboardInterrupt: on Ctrl-C.
+    """
+    failures: dict[str, Failure] = {}
+    context = multiprocessing.get_context("spawn")
+    pool = ProcessPool(
+        max_workers=min(workers, len(jobs)) or 1,
+        initializer=_start_worker,
+        initargs=[os.getpid()],
+        context=context,
+    )
+    try:
+        ordered = sorted(jobs, key=lambda job: -job.cost)
+        futures: dict[Any, Job] = {
+            pool.schedule(_timed, args=[work, job.payload]): job for job in ordered
+        }
+        pending: set[Any] = set(futures)
+        while pending:
+            done, pending = wait(pending, return_when=FIRST_COMPLETED)
+            for future in done:
+                job = futures[future]
+                error = future.exception()
+                if error is None:
+                    result, seconds = future.result()
+                    on_done(job, result, seconds)
+                elif isinstance(error, StorageError):
+                    raise error
+                else:
+                    failures[job.name] = _failure(job, error)
+    except BaseException:
+        pool.stop()
+        pool.join(timeout=10)
+        raise
+    pool.close()
+    pool.join()
+    return [failures[job.name] for job in jobs if job.name in failures]
+
+
+def _failure(job: Job, error: BaseException) -> Failure:
+    if isinstance(error, ProcessExpired):
+        reason = f"its process died (exit code {error.exitcode}); out of memory?"
+    else:
+        reason = f"{type(error).__name__}: {error}"
+    details = "".join(traceback.format_exception(error))
+    return Failure(job.name, reason, details)
+
+
+def _timed(work: Callable[[Any], Any], payload: Any) -> tuple[Any, float]:
+    started = time.perf_counter()
+    result = work(payload)
+    return result, time.perf_counter() - started
+
+
+def _start_worker(parent: int) -> None:
+    """Leave Ctrl-C to the parent, use one thread, and die with the parent."""
+    import torch
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    torch.set_num_threads(1)
+    threading.Thread(target=_die_with, args=[parent], daemon=True).start()
+
+
+def _die_with(parent: int) -> None:
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os._exit(1)

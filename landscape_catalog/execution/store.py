@@ -1,0 +1,91 @@
+"""The shared store of finished runs and measurements, so that nothing is computed twice.
+
+DVC switches its own run cache off for a stage that keeps its outputs, and works in temporary copies
+for queued experiments; this store is what they all share. It lies outside the project, is verified
+on every take, and may be deleted at any time: `data/` holds its own copies.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from landscape_catalog.errors import DamagedFileError, StorageError
+from landscape_catalog.execution.artifacts import read_measurement, read_run
+from landscape_catalog.execution.files import copy_whole, prune, remove
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """One kind of finished thing: where the project keeps it, where the store does, how to read it.
+
+    `suffix` is what stands behind the id in a file name: empty for folders.
+    """
+
+    local: Path
+    shared: Path
+    suffix: str
+    read: Callable[[Path], Any]
+
+    def path(self, key: str) -> Path:
+        """Where the project keeps the thing with this id."""
+        return self.local / f"{key}{self.suffix}"
+
+    def _shared_path(self, key: str) -> Path:
+        return self.shared / f"{key}{self.suffix}"
+
+    def fetch(self, key: str) -> Any | None:
+        """The verified record of a finished thing, from the project or else from the store.
+
+        A damaged copy is named in the log and removed, never read as truth. What the project has
+        and the store lacks is put into the store. None if it has to be computed.
+        """
+        record = self._read_or_remove(self.path(key))
+        if record is not None:
+            if not self._shared_path(key).exists():
+                self.share(key)
+            return record
+        if self._read_or_remove(self._shared_path(key)) is None:
+            return None
+        copy_whole(self._shared_path(key), self.path(key))
+        return self._read_or_remove(self.path(key))
+
+    def has(self, key: str) -> bool:
+        """Whether the project or the store seems to have a thing; verified only by `fetch`."""
+        return self.path(key).exists() or self._shared_path(key).exists()
+
+    def _read_or_remove(self, path: Path) -> Any | None:
+        try:
+            return self.read(path)
+        except FileNotFoundError:
+            return None
+        except DamagedFileError as error:
+            log.warning("%s. It is rebuilt.", error)
+            remove(path)
+            return None
+
+    def share(self, key: str) -> None:
+        """Put a finished thing into the store; a store that cannot be written is only a warning."""
+        try:
+            copy_whole(self.path(key), self._shared_path(key))
+        except (StorageError, OSError) as error:
+            log.warning("not shared with other workspaces: %s", error)
+
+    def prune(self, keys: set[str]) -> int:
+        """Remove everything from the project that has none of these ids; the store keeps it."""
+        return prune(self.local, {f"{key}{self.suffix}" for key in keys})
+
+
+def run_shelf(local: Path, store: Path) -> Shelf:
+    """Where trained runs are."""
+    return Shelf(local, store / "runs", "", read_run)
+
+
+def measurement_shelf(local: Path, store: Path) -> Shelf:
+    """Where measurements are."""
+    return Shelf(local, store / "measurements", ".json", read_measurement)

@@ -1,0 +1,95 @@
+"""Every file name of a project, in one place."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+STORE_VARIABLE = "LANDSCAPE_STORE"
+WEIGHTS_FILE, RECORD_FILE, ARRAYS_FILE = "weights.safetensors", "record.json", "arrays.safetensors"
+TEMPORARY_PREFIX = ".tmp-"
+
+
+@dataclass(frozen=True)
+class Project:
+    """The files of a project, from its root folder (the one with `params.yaml`)."""
+
+    root: Path
+
+    @property
+    def params(self) -> Path:
+        """The experiment."""
+        return self.root / "params.yaml"
+
+    @property
+    def prepared(self) -> Path:
+        """One folder for each data id."""
+        return self.root / "data" / "prepared"
+
+    @property
+    def runs(self) -> Path:
+        """One folder for each run id: exactly the grid of `params.yaml`."""
+        return self.root / "data" / "runs"
+
+    @property
+    def measurements(self) -> Path:
+        """One file for each measurement id."""
+        return self.root / "data" / "measurements"
+
+    @property
+    def catalog(self) -> Path:
+        """The catalog's Parquet tables: the canonical output."""
+        return self.root / "data" / "catalog"
+
+    @property
+    def database(self) -> Path:
+        """The DuckDB catalog, derived from the tables and rebuilt at will."""
+        return self.root / "data" / "catalog.duckdb"
+
+    @property
+    def report(self) -> Path:
+        """The phase report."""
+        return self.root / "reports" / "phases.html"
+
+    @property
+    def metrics(self) -> Path:
+        """The small tree of numbers for `dvc metrics diff`."""
+        return self.root / "reports" / "metrics.json"
+
+    @property
+    def plots(self) -> Path:
+        """Data files for `dvc plots`."""
+        return self.root / "reports" / "plots"
+
+    @property
+    def internal(self) -> Path:
+        """What must not be hashed: lock, timings, failures."""
+        return self.root / ".landscape"
+
+    @property
+    def lock(self) -> Path:
+        """Held by the stage at work."""
+        return self.internal / "lock"
+
+    @property
+    def timings(self) -> Path:
+        """One line for each job done: what it was and how long it took."""
+        return self.internal / "timings.jsonl"
+
+    @property
+    def failures(self) -> Path:
+        """The failures of the last stage that had any, with tracebacks."""
+        return self.internal / "failures.json"
+
+    def shown(self, path: Path) -> str:
+        """A path as the reader knows it: relative to the root where it lies below it."""
+        return str(path.relative_to(self.root)) if path.is_relative_to(self.root) else str(path)
+
+
+def store_root() -> Path:
+    """Where finished runs and measurements are shared by every workspace of this machine."""
+    chosen = os.environ.get(STORE_VARIABLE)
+    return Path(chosen) if chosen else Path(platformdirs.user_cache_dir("landscape_catalog"))

@@ -1,0 +1,242 @@
+"""What is stored of prepared data, runs and measurements: one JSON record each.
+
+A record carries a schema version and is sealed with a checksum of its own content, so that a file
+damaged on disk is noticed when it is read. Times, hosts, dates and commits are in none of them.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final, Literal, Union
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+SCHEMA_VERSION: Final = 1
+
+
+class Record(BaseModel):
+    """Base of stored records: frozen, closed to unknown keys, NaN and infinities as strings."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, ser_json_inf_nan="strings"
+    )
+    schema_version: Literal[1] = SCHEMA_VERSION
+    """Version of this schema."""
+
+
+class Values(BaseModel):
+    """Base of the parts of a record."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, ser_json_inf_nan="strings"
+    )
+
+
+class Provenance(Values):
+    """With what a thing was computed. No part of any id."""
+
+    torch: str
+    """Version of torch."""
+    device: str
+    """Kind of device: `cpu`, or the name of the GPU."""
+    cpu: str
+    """Architecture of the processor and the vector instructions that torch uses on it."""
+
+
+class DataRecord(Record):
+    """Prepared data of a landscape."""
+
+    data_id: str
+    """Id of the data, known before they were made."""
+    spec: dict[str, Any]
+    """What the id hashes."""
+    content_hash: str
+    """SHA-256 of the arrays themselves."""
+    file_sha256: str
+    """SHA-256 of `arrays.safetensors`."""
+    n_train: int
+    """Training samples."""
+    n_test: int
+    """Test samples."""
+    n_classes: int
+    """Classes."""
+    channels: int
+    """Channels of an image."""
+    n_changed_labels: int
+    """Training labels that differ from the true ones."""
+    frequency_loss: float
+    """Cross-entropy in nats of predicting the training labels' frequencies: a run whose training
+    loss is no better has not converged."""
+
+
+class RunRecord(Record):
+    """One trained network; its weights and history lie beside it in `weights.safetensors`."""
+
+    run_id: str
+    """Id of the run."""
+    cell_id: str
+    """Id of its cell."""
+    seed: int
+    """Seed of the initial weights and of the batch order."""
+    spec: dict[str, Any]
+    """What the id hashes."""
+    data_content_hash: str
+    """Content hash of the data that it was trained on."""
+    n_parameters: int
+    """Trainable parameters."""
+    n_epochs: int
+    """Epochs that were trained."""
+    stop_reason: Literal["calm", "epochs", "diverged"]
+    """`calm`: stopping rule; `epochs`: all were trained; `diverged`: the loss was not finite."""
+    best_epoch: int
+    """Epoch of the kept weights, 0 for the initial ones."""
+    weights_sha256: str
+    """SHA-256 of `weights.safetensors`."""
+    provenance: Provenance
+    """With what it was trained."""
+
+
+class LossValues(Values):
+    """Loss and errors over one set of samples, in eval mode."""
+
+    loss: float
+    """Mean cross-entropy in nats."""
+    loss_sd: float
+    """Its standard deviation over samples."""
+    n_wrong: int
+    """Samples misclassified."""
+    n: int
+    """Samples."""
+
+
+class LossMeasurement(Values):
+    """Loss and error on training and test data."""
+
+    metric: Literal["loss"] = "loss"
+    """Which metric."""
+    train: LossValues
+    """On the training data, noisy labels and all."""
+    test: LossValues
+    """On the clean test data."""
+
+
+class HessianMeasurement(Values):
+    """Top eigenvalue and trace of the Hessian on one batch of training samples."""
+
+    metric: Literal["hessian"] = "hessian"
+    """Which metric."""
+    method: str
+    """Backend and version."""
+    samples: int
+    """Training samples in the batch."""
+    top_eigenvalue: float
+    """Eigenvalue of largest magnitude."""
+    top_residual: float
+    """Norm of H v - lambda v: an eigenvalue lies within this distance."""
+    top_products: int
+    """Hessian-vector products used."""
+    top_converged: bool
+    """Whether power iteration met its tolerance."""
+    trace: float
+    """Mean of v'Hv over random signs v."""
+    trace_sd: float
+    """Standard deviation of v'Hv over probes."""
+    trace_n: int
+    """Probes."""
+    trace_converged: bool
+    """Whether successive running means met the tolerance."""
+
+
+class CurvePointValues(Values):
+    """One point of a curve."""
+
+    t: float
+    """Position between 0 and 1."""
+    train: LossValues
+    """On the training data."""
+    test: LossValues
+    """On the test data."""
+
+
+class ConnectivityMeasurement(Values):
+    """A fitted Bezier curve and every point of it."""
+
+    metric: Literal["connectivity"] = "connectivity"
+    """Which metric."""
+    unit: str
+    """Unit of the errors."""
+    points: list[CurvePointValues]
+    """In order of t."""
+    mode_connectivity: float
+    """mc of Eq. 4, from training errors."""
+    t: float
+    """Where the deviation is largest."""
+    lowest: float
+    """Most negative deviation."""
+    highest: float
+    """Most positive deviation."""
+    peak_error: float
+    """Largest training error between the ends."""
+
+
+class SimilarityMeasurement(Values):
+    """CKA of a pair."""
+
+    metric: Literal["similarity"] = "similarity"
+    """Which metric."""
+    cka: float
+    """Linear CKA of softmax outputs on mixup samples."""
+    standard_error: float
+    """Jackknife standard error over samples."""
+    n: int
+    """Mixup samples."""
+    reason: str | None = None
+    """Why it is NaN."""
+
+
+class DistanceMeasurement(Values):
+    """L2 distance of a pair."""
+
+    metric: Literal["distance"] = "distance"
+    """Which metric."""
+    l2: float
+    """Distance over trainable parameters."""
+    norm: float
+    """Norm of the first run's parameters."""
+    other_norm: float
+    """Norm of the second's."""
+    n: int
+    """Trainable parameters."""
+
+
+Measured = Annotated[
+    Union[
+        LossMeasurement,
+        HessianMeasurement,
+        ConnectivityMeasurement,
+        SimilarityMeasurement,
+        DistanceMeasurement,
+    ],
+    Field(discriminator="metric"),
+]
+
+
+class MeasurementRecord(Record):
+    """One measurement of one run or one pair."""
+
+    measurement_id: str
+    """Id of the measurement."""
+    run_ids: list[str]
+    """The run, or the two runs of a pair in order."""
+    probe: dict[str, Any]
+    """How it was measured: the parameters that the id hashes."""
+    measured: Measured
+    """The numbers."""
+    provenance: Provenance
+    """With what it was measured."""
+
+
+RECORDS: dict[str, TypeAdapter[Any]] = {
+    "data_record": TypeAdapter(DataRecord),
+    "run_record": TypeAdapter(RunRecord),
+    "measurement_record": TypeAdapter(MeasurementRecord),
+}

@@ -1,0 +1,73 @@
+"""Stage 3: every metric of every run and pair, measured once."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from collections import defaultdict
+from pathlib import Path
+
+from landscape_catalog.execution.device import chosen_device, chosen_workers
+from landscape_catalog.execution.lock import project_lock
+from landscape_catalog.stages.finished import converged_runs, needed_of, trained_runs
+from landscape_catalog.stages.measurements import Needed, losses_needed
+from landscape_catalog.stages.measuring import MeasurePayload, measure_job
+from landscape_catalog.stages.workspace import Task, Workspace, open_workspace, work_through
+
+log = logging.getLogger(__name__)
+
+
+def run_measure(root: Path) -> None:
+    """Make the measurements that neither the project nor the store has.
+
+    First the losses, which tell the runs that have converged; then, of these, the rest.
+
+    Raises:
+        MissingArtifactError: if a run is missing or was damaged and the store has no copy.
+        JobsFailedError: if some measurements failed; the others are kept.
+    """
+    workspace = open_workspace(root)
+    device = chosen_device(workspace.experiment.execution)
+    with project_lock(workspace.project.lock):
+        records = trained_runs(workspace)
+        losses = losses_needed(workspace.grid.runs)
+        new = _make(workspace, "measure losses", losses, device)
+        converged = converged_runs(workspace, records)
+        rest = needed_of(converged, workspace)
+        new += _make(workspace, "measure", rest, device)
+        needed = losses + rest
+        removed = workspace.measurements.prune({item.measurement_id for item in needed})
+        log.info(
+            "measure: %d measurements, %d already there, %d made, %d removed",
+            len(needed),
+            len(needed) - new,
+            new,
+            removed,
+        )
+
+
+def _make(workspace: Workspace, title: str, needed: list[Needed], device: str) -> int:
+    """Make what is missing; says how many that were."""
+    missing = [item for item in needed if workspace.measurements.fetch(item.measurement_id) is None]
+    tasks = [_task(workspace, group, device) for group in _jobs(missing)]
+    workers = chosen_workers(workspace.experiment.execution)
+    work_through(workspace, title, measure_job, tasks, workers=workers)
+    return len(missing)
+
+
+def _jobs(needed: list[Needed]) -> list[tuple[Needed, ...]]:
+    """Group measurements into jobs: Hessians and curves alone, the cheap ones cell by cell."""
+    groups: dict[tuple[str, str], list[Needed]] = defaultdict(list)
+    for item in needed:
+        alone = item.metric in ("hessian", "connectivity")
+        key = item.measurement_id if alone else item.cell.cell_id
+        groups[item.metric, key].append(item)
+    return [tuple(group) for group in groups.values()]
+
+
+def _task(workspace: Workspace, group: tuple[Needed, ...], device: str) -> Task:
+    first = group[0]
+    prepared = workspace.project.prepared / first.cell.landscape.data.data_id
+    payload = MeasurePayload(group, prepared, workspace.runs, workspace.measurements, device)
+    work = dataclasses.replace(first.work, steps=first.work.steps * len(group))
+    return Task(f"{first.metric} {first.measurement_id}", payload, work)

@@ -1,0 +1,69 @@
+"""What an experiment will do, before it does it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from landscape_catalog.execution.device import chosen_workers
+from landscape_catalog.execution.progress import spoken_time
+from landscape_catalog.execution.timings import Work, estimate, read_timings
+from landscape_catalog.schemas.grid import chosen_pairs
+from landscape_catalog.stages.measurements import (
+    Needed,
+    hessians_needed,
+    losses_needed,
+    pairs_needed,
+)
+from landscape_catalog.stages.sizes import train_work
+from landscape_catalog.stages.workspace import Workspace, open_workspace
+
+
+def describe_plan(root: Path) -> str:
+    """The grid in words: axes, cells, runs, pairs, what is done, what is left, how long it takes.
+
+    Pairs and Hessians count every run as if it converged. Nothing is changed on disk.
+    """
+    workspace = open_workspace(root)
+    grid, measure = workspace.grid, workspace.experiment.measure
+    runs_left = [run for run in grid.runs if not workspace.runs.has(run.run_id)]
+    needed = _everything(workspace)
+    left = [item for item in needed if not workspace.measurements.has(item.measurement_id)]
+    n_seeds = workspace.experiment.train.seeds
+    curves = len(chosen_pairs([str(seed) for seed in range(n_seeds)], measure.connectivity.pairs))
+    pairs = n_seeds * (n_seeds - 1) // 2
+    lines = [
+        f"dataset       {workspace.experiment.dataset.name}, "
+        f"{len(grid.data)} training sets on {len(grid.landscapes)} landscapes",
+        f"model         {workspace.experiment.model.name}",
+    ]
+    lines += [f"axis          {a.path}: {', '.join(map(str, a.values))}" for a in grid.axes]
+    lines += [
+        f"cells         {len(grid.cells)}",
+        f"runs          {len(grid.runs)} ({n_seeds} seeds a cell): "
+        f"{len(grid.runs) - len(runs_left)} done, {len(runs_left)} to train",
+        f"pairs         {pairs * len(grid.cells)} ({pairs} a cell, {curves} of them with a curve)",
+        f"measurements  {len(needed)}: {len(needed) - len(left)} done, {len(left)} to make",
+        f"time          {_time(workspace, [train_work(run) for run in runs_left], left)}",
+    ]
+    return "\n".join(lines)
+
+
+def _everything(workspace: Workspace) -> list[Needed]:
+    measure = workspace.experiment.measure
+    needed = losses_needed(workspace.grid.runs)
+    for cell in workspace.grid.cells:
+        needed += hessians_needed(cell.runs, measure) + pairs_needed(cell.runs, measure)
+    return needed
+
+
+def _time(workspace: Workspace, training: list[Work], left: list[Needed]) -> str:
+    work = training + [item.work for item in left]
+    if not work:
+        return "nothing to do"
+    seconds = estimate(work, read_timings(workspace.project.timings))
+    if seconds is None:
+        return "unknown until some job of each kind has run here"
+    workers = chosen_workers(workspace.experiment.execution)
+    return (
+        f"about {spoken_time(seconds / workers)} with {workers} workers, by the speed measured here"
+    )

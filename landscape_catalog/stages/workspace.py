@@ -1,0 +1,180 @@
+"""What every stage opens first: the experiment, its grid, and where finished things are."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from landscape_catalog.datasets import FACTS, DatasetFacts
+from landscape_catalog.errors import (
+    ContentMismatchError,
+    JobsFailedError,
+    MissingArtifactError,
+    Problem,
+    SpecError,
+)
+from landscape_catalog.execution.artifacts import read_data_record
+from landscape_catalog.execution.files import write_file
+from landscape_catalog.execution.pool import Failure, Job, run_jobs
+from landscape_catalog.execution.progress import StageProgress
+from landscape_catalog.execution.store import Shelf, measurement_shelf, run_shelf
+from landscape_catalog.execution.timings import Work, log_timing
+from landscape_catalog.paths import Project, store_root
+from landscape_catalog.schemas.experiment import Experiment
+from landscape_catalog.schemas.grid import Grid, expand
+from landscape_catalog.schemas.load import read_experiment
+from landscape_catalog.schemas.records import DataRecord
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """An experiment in its folder."""
+
+    project: Project
+    experiment: Experiment
+    facts: DatasetFacts
+    grid: Grid
+    runs: Shelf
+    measurements: Shelf
+
+    def data_records(self) -> dict[str, DataRecord]:
+        """The verified record of each prepared data id.
+
+        Raises:
+            MissingArtifactError: if `prepare` has not run.
+            DamagedFileError: if a file is damaged.
+        """
+        records = {}
+        for spec in self.grid.data:
+            folder = self.project.prepared / spec.data_id
+            try:
+                records[spec.data_id] = read_data_record(folder)
+            except FileNotFoundError:
+                raise MissingArtifactError(
+                    f"{self.project.shown(folder)} is not there: run `landscape prepare` first"
+                ) from None
+        return records
+
+
+def open_workspace(root: Path) -> Workspace:
+    """Read and check `params.yaml` and lay out its grid.
+
+    Raises:
+        SpecError: if it does not describe an experiment, or the grid does not fit the data.
+    """
+    project = Project(root)
+    experiment = read_experiment(project.params)
+    facts = FACTS[experiment.dataset.name]
+    most = facts.n_images - facts.n_classes
+    if not facts.n_classes <= experiment.dataset.test_samples <= most:
+        given = repr(experiment.dataset.test_samples)
+        allowed = f"between {facts.n_classes} and {most}: one image of each class on either side"
+        raise SpecError([Problem("dataset.test_samples", given, allowed)])
+    grid = expand(
+        experiment,
+        n_available=facts.n_images - experiment.dataset.test_samples,
+        source_checksum=facts.checksum,
+    )
+    _check_drawn_axes(experiment)
+    store = store_root()
+    return Workspace(
+        project,
+        experiment,
+        facts,
+        grid,
+        run_shelf(project.runs, store),
+        measurement_shelf(project.measurements, store),
+    )
+
+
+def _check_drawn_axes(experiment: Experiment) -> None:
+    """`report.x` and `report.y` name parameters of their sections."""
+    problems = []
+    for name, section in (("x", "load"), ("y", "temperature")):
+        chosen = getattr(experiment.report, name)
+        known = [f"{section}.{field}" for field in type(getattr(experiment, section)).model_fields]
+        if chosen is not None and chosen not in known:
+            problems.append(Problem(f"report.{name}", repr(chosen), "null, " + ", ".join(known)))
+    if problems:
+        raise SpecError(problems)
+
+
+def check_content(run_id: str, trained_on: str, data: DataRecord) -> None:
+    """A run must have been trained on the very data that are prepared here.
+
+    Raises:
+        ContentMismatchError: if not.
+    """
+    if trained_on != data.content_hash:
+        raise ContentMismatchError(
+            f"run {run_id} was trained on other content of data {data.data_id}: "
+            f"{trained_on[:12]} there, {data.content_hash[:12]} here. A library that draws or "
+            f"reads the data has changed; remove the run from data/ and the store to train it"
+        )
+
+
+@dataclass(frozen=True)
+class Task:
+    """A job of a stage with its size."""
+
+    name: str
+    payload: Any
+    work: Work
+
+
+def work_through(
+    workspace: Workspace,
+    title: str,
+    function: Callable[[Any], Any],
+    tasks: Sequence[Task],
+    *,
+    workers: int,
+) -> None:
+    """Do every task in parallel, with progress, timings, and a table of failures at the end.
+
+    Raises:
+        JobsFailedError: if some failed; everything else is done and kept.
+        KeyboardInterrupt: on Ctrl-C, after saying what is saved.
+    """
+    if not tasks:
+        return
+    works = {task.name: task.work for task in tasks}
+    jobs = [Job(task.name, task.payload, task.work.cost) for task in tasks]
+    total = sum(job.cost for job in jobs)
+    with StageProgress(title, jobs=len(jobs), cost=total) as progress:
+
+        def on_done(job: Job, _: Any, seconds: float) -> None:
+            log_timing(workspace.project.timings, works[job.name], seconds)
+            progress.step(job.name, job.cost)
+
+        try:
+            failures = run_jobs(function, jobs, workers=workers, on_done=on_done)
+        except KeyboardInterrupt:
+            log.warning(
+                "interrupted: %d of %d jobs of `%s` are saved; run the same command again to go on",
+                progress.done,
+                len(jobs),
+                title,
+            )
+            raise
+    if failures:
+        _report_failures(workspace, title, failures, len(jobs))
+
+
+def _report_failures(
+    workspace: Workspace, title: str, failures: list[Failure], n_jobs: int
+) -> None:
+    entries = [vars(failure) for failure in failures]
+    write_file(workspace.project.failures, json.dumps(entries, indent=1).encode())
+    width = max(len(failure.name) for failure in failures)
+    table = "\n".join(f"  {failure.name:<{width}}  {failure.reason}" for failure in failures)
+    raise JobsFailedError(
+        f"{title}: {len(failures)} of {n_jobs} jobs failed, the others are kept. "
+        f"Tracebacks: {workspace.project.shown(workspace.project.failures)}\n{table}"
+    )
