@@ -107,7 +107,9 @@ def metric_panel(data: ReportData, panel: Panel) -> alt.TopLevelMixin:
     layers = [everywhere, measured]
     if _is_small(data):
         layers.append(
-            base.mark_text(fontSize=11).encode(
+            base.transform_filter(known)
+            .mark_text(fontSize=11)
+            .encode(
                 text=alt.Text(f"{panel.text}:Q", format=panel.number),
                 color=_text_colour(data.cells, panel),
                 tooltip=_tooltips(data.x, data.y),

@@ -148,8 +148,8 @@ def _panels_section() -> str:
         "<section><h2>What each cell measures</h2>"
         '<p class="hint">Means over the converged runs of a cell, or over their pairs, on the axes '
         "of the phase diagram. Colours of loss, eigenvalue and trace follow the natural "
-        "logarithm; the numbers in the cells are plain. Mode connectivity: blue is a barrier between runs, red a "
-        "dip, white none. Grey: no number.</p>"
+        "logarithm; the numbers in the cells are plain. Mode connectivity: blue is a barrier "
+        "between runs, red a dip, white none. Grey: no number.</p>"
         f'<div class="panels">{slots}</div></section>'
     )
 

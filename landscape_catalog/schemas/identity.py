@@ -1,8 +1,8 @@
 """Names of things: the SHA-256 of canonical JSON of what they are.
 
 Ids may never drift: a run in somebody's store is found by its id. A golden test pins them. Fields
-of the first version are always hashed; a field that comes later is left out at the value under which
-older results were made.
+of the first version are always hashed; a field that comes later is left out at the value under
+which older results were made.
 """
 
 from __future__ import annotations

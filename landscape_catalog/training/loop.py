@@ -90,7 +90,7 @@ def train(
         lr=recipe.lr,
         momentum=recipe.momentum,
         weight_decay=recipe.weight_decay,
-        foreach=True,
+        fused=True,
     )
     rule = StoppingRule(recipe.stop_tolerance, recipe.stop_patience)
     history: list[EpochRecord] = []

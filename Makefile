@@ -1,0 +1,36 @@
+# `make repro` sets everything up and runs the experiment; `make test` runs every check.
+# Paths are relative, so that a folder with spaces in its name will do.
+PYTHON ?= python3
+BIN := .venv/bin
+# `dvc` starts the `landscape` command by its name.
+RUN := PATH="$$PWD/$(BIN):$$PATH"
+
+.PHONY: repro test check lint types schemas clean
+
+repro: .venv/installed
+	$(RUN) dvc repro
+	@echo "The report: reports/phases.html"
+
+test: .venv/installed lint types
+	$(RUN) python -m pytest
+
+lint: .venv/installed
+	$(RUN) ruff check .
+	$(RUN) ruff format --check .
+
+types: .venv/installed
+	$(RUN) mypy
+
+# Write schemas/ anew from the code.
+schemas: .venv/installed
+	$(RUN) landscape schemas schemas
+
+.venv/installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "Python 3.11 or later is needed; name one with: make repro PYTHON=python3.12"; exit 1; }
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
+	@touch .venv/installed
+
+clean:
+	rm -rf .venv
