@@ -63,7 +63,9 @@ def environment(store: Path) -> dict[str, str]:
     return variables
 
 
-def run(folder: Path, store: Path, *words: str, fails: bool = False) -> subprocess.CompletedProcess[str]:
+def run(
+    folder: Path, store: Path, *words: str, fails: bool = False
+) -> subprocess.CompletedProcess[str]:
     """Run a command in a project; it must succeed unless it is said to fail."""
     done = subprocess.run(
         words, cwd=folder, env=environment(store), capture_output=True, text=True, timeout=400

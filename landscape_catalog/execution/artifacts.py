@@ -25,7 +25,7 @@ _WEIGHT, _HISTORY = "weight/", "history/"
 
 def sealed(record: Record) -> bytes:
     """A record as JSON text with the checksum of its own content."""
-    content = record.model_dump(mode="json")
+    content = json.loads(record.model_dump_json())
     return (json.dumps({**content, _SEAL: checksum(content)}, indent=1) + "\n").encode()
 
 

@@ -22,7 +22,7 @@ SECONDS_BETWEEN_LINES = 10.0
 def spoken_time(seconds: float) -> str:
     """A duration in words.
 
-    >>> [spoken_time(s) for s in (3.2, 75, 7300)]
+    >>> [spoken_time(s) for s in (3.2, 75, 7320)]
     ['3 s', '1 min 15 s', '2 h 02 min']
     """
     whole = round(seconds)

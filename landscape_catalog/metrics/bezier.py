@@ -53,7 +53,7 @@ def rate_factor(epoch: int, epochs: int) -> float:
     """Share of the initial rate at an epoch counted from 0.
 
     >>> [round(rate_factor(epoch, 10), 3) for epoch in range(10)]
-    [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.752, 0.505, 0.258, 0.01]
+    [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.753, 0.505, 0.257, 0.01]
     """
     progress = epoch / epochs
     fallen = min(max((progress - FALL_BEGINS) / (FALL_ENDS - FALL_BEGINS), 0.0), 1.0)

@@ -12,11 +12,11 @@ class ModeConnectivity:
     """How a curve deviates from the mean of its ends; all in the unit of the error.
 
     Attributes:
-        value: mc of Eq. 4: the deviation of largest magnitude.
+        value: mc of Eq. 4: the deviation of largest magnitude strictly between the ends.
         t: where it is reached.
-        lowest: the most negative deviation, minus the height of the worst barrier (0 if none).
-        highest: the most positive deviation, how far the curve dips below its ends (0 if none).
-        peak_error: the largest error strictly between the ends.
+        lowest: the most negative deviation there, minus the worst barrier's height (0 if none).
+        highest: the most positive one, how far the curve dips below its ends (0 if none).
+        peak_error: the largest error there.
     """
 
     value: float
@@ -30,7 +30,9 @@ def mode_connectivity(ts: Sequence[float], errors: Sequence[float]) -> ModeConne
     """mc = 1/2 (L(theta) + L(theta')) - L(gamma(t*)), t* of the largest absolute deviation.
 
     The ends are the curve's own first and last points, so that both sides of the difference see
-    the same recomputed batch-norm statistics. The earliest t wins a tie. NaN if any error is NaN.
+    the same recomputed batch-norm statistics. t* lies strictly between them: at the ends the
+    deviation is plus and minus half of the difference of the two errors, and which sign came first
+    would say only which run is named first. The earliest t wins a tie. NaN if any error is NaN.
 
     Args:
         ts: increasing, from 0 to 1, at least three.
@@ -50,11 +52,12 @@ def mode_connectivity(ts: Sequence[float], errors: Sequence[float]) -> ModeConne
         return ModeConnectivity(*(math.nan,) * 5)
     level = (errors[0] + errors[-1]) / 2
     deviations = [level - error for error in errors]
-    at = max(range(len(ts)), key=lambda i: abs(deviations[i]))
+    inner = range(1, len(ts) - 1)
+    at = max(inner, key=lambda i: abs(deviations[i]))
     return ModeConnectivity(
         value=deviations[at],
         t=float(ts[at]),
-        lowest=min(min(deviations), 0.0),
-        highest=max(max(deviations), 0.0),
+        lowest=min(*(deviations[i] for i in inner), 0.0),
+        highest=max(*(deviations[i] for i in inner), 0.0),
         peak_error=float(max(errors[1:-1])),
     )

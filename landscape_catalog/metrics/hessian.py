@@ -28,8 +28,8 @@ class HessianEstimate:
         trace: mean of v'Hv over random signs v.
         trace_sd: spread of v'Hv over the probes (NaN for one probe).
         trace_n: number of probes.
-        trace_converged: whether two successive running means agreed within the tolerance; says
-            little about the error, for which see `trace_sd / sqrt(trace_n)`.
+        trace_converged: whether two successive running means agreed within the tolerance (and
+            were positive); says little about the error: see `trace_sd / sqrt(trace_n)`.
     """
 
     top_eigenvalue: float
@@ -99,7 +99,7 @@ def pyhessian_estimate(
         trace=float(probes.mean()),
         trace_sd=spread,
         trace_n=len(probes),
-        trace_converged=len(probes) < max_iterations and bool(np.isfinite(probes).all()),
+        trace_converged=_trace_converged(probes, max_iterations),
     )
 
 
@@ -112,6 +112,12 @@ class _ProductCounter:
 
     def _on_product(self, _: Tensor) -> None:
         self.count += 1
+
+
+def _trace_converged(probes: np.ndarray, max_iterations: int) -> bool:
+    """Whether PyHessian stopped because means agreed, and not because one was negative."""
+    stopped = 1 < len(probes) < max_iterations
+    return stopped and bool(np.isfinite(probes).all()) and float(probes[:-1].mean()) > 0
 
 
 def _residual(computation: Any, value: float, vector: list[Tensor]) -> float:

@@ -28,7 +28,9 @@ Data = tuple[Tensor, Tensor]
 
 
 def pair() -> list[nn.Module]:
-    return [build("resnet18", width=2, in_channels=1, num_classes=3, seed=s).double() for s in (0, 1)]
+    return [
+        build("resnet18", width=2, in_channels=1, num_classes=3, seed=s).double() for s in (0, 1)
+    ]
 
 
 def vector(network: nn.Module) -> Tensor:
@@ -40,6 +42,7 @@ def test_the_ends_are_the_two_networks(task: Classification, tiny_data: Data) ->
     """At t = 0 and 1 the curve is each network, with the statistics of the training data."""
     one, other = pair()
     start, end = one.state_dict(), other.state_dict()
+    before = copy.deepcopy(start)
     recipe = CurveRecipe(epochs=2, batch_size=8)
     phi = fit_curve(one, start, end, *tiny_data, task, recipe, seed=3)
     points = curve_points(
@@ -50,8 +53,7 @@ def test_the_ends_are_the_two_networks(task: Classification, tiny_data: Data) ->
         alone = copy.deepcopy(network)
         recompute_batchnorm(alone, tiny_data[0], task, batch_size=8, seed=4)
         assert point.train == evaluate(alone, *tiny_data, task)
-    untouched = {name: value for name, value in one.state_dict().items()}
-    assert all(torch.equal(untouched[name], start[name]) for name in start)
+    assert all(torch.equal(start[name], before[name]) for name in before)
 
 
 def test_bernstein_weights() -> None:
@@ -86,7 +88,7 @@ def test_one_step_goes_down_the_gradient_in_phi(task: Classification, tiny_data:
         gamma = first * a + middle * control + last * b
         nn.utils.vector_to_parameters(gamma, scratch.parameters())
         logits = scratch(task.inputs(images, torch.float64))
-        return float(task.loss(logits, labels)) + wd / 2 * float(gamma.square().sum())
+        return task.loss(logits, labels).item() + wd / 2 * float(gamma.square().sum())
 
     straight = (a + b) / 2
     step = (straight - phi) / lr
@@ -105,20 +107,30 @@ def test_fitting_lowers_the_loss_between(task: Classification, tiny_data: Data) 
     fitted = fit_curve(one, start, end, *tiny_data, task, recipe, seed=0)
     losses = []
     for phi in (straight, fitted):
-        points = curve_points(one, start, phi, end, tiny_data, tiny_data, task, points=5, batch_size=8, seed=0)
+        points = curve_points(
+            one, start, phi, end, tiny_data, tiny_data, task, points=5, batch_size=8, seed=0
+        )
         losses.append(sum(point.train.loss for point in points[1:-1]))
     assert losses[1] < 0.8 * losses[0]
 
 
-def test_statistics_are_the_cumulative_mean_over_batches(task: Classification, tiny_data: Data) -> None:
+def test_statistics_are_the_cumulative_mean_over_batches(
+    task: Classification, tiny_data: Data
+) -> None:
     images, _ = tiny_data
     layer = nn.BatchNorm2d(1).double()
     network = nn.Sequential(layer, nn.Flatten(), nn.Linear(16, 3).double())
     network.eval()
     recompute_batchnorm(network, images, task, batch_size=7, seed=9)
-    batches = [task.inputs(images[rows], torch.float64) for rows in epoch_batches(24, 7, seed=9, epoch=0)]
-    torch.testing.assert_close(layer.running_mean, torch.stack([b.mean() for b in batches]).mean()[None])
-    torch.testing.assert_close(layer.running_var, torch.stack([b.var() for b in batches]).mean()[None])
+    batches = [
+        task.inputs(images[rows], torch.float64) for rows in epoch_batches(24, 7, seed=9, epoch=0)
+    ]
+    torch.testing.assert_close(
+        layer.running_mean, torch.stack([b.mean() for b in batches]).mean()[None]
+    )
+    torch.testing.assert_close(
+        layer.running_var, torch.stack([b.var() for b in batches]).mean()[None]
+    )
     assert layer.momentum == 0.1
     assert not network.training
 
@@ -127,7 +139,9 @@ def test_shapes_that_differ(task: Classification, tiny_data: Data) -> None:
     one = pair()[0]
     wider = build("resnet18", width=3, in_channels=1, num_classes=3).double()
     with pytest.raises(ValueError, match=r"conv1.weight: expected shape \(2, 1, 3, 3\)"):
-        fit_curve(one, one.state_dict(), wider.state_dict(), *tiny_data, task, CurveRecipe(), seed=0)
+        fit_curve(
+            one, one.state_dict(), wider.state_dict(), *tiny_data, task, CurveRecipe(), seed=0
+        )
 
 
 @pytest.mark.parametrize(
@@ -135,12 +149,16 @@ def test_shapes_that_differ(task: Classification, tiny_data: Data) -> None:
     [
         ([2, 3, 12, 3, 4], -9, 0.5, -9, 0),  # a barrier
         ([10, 6, 2, 7, 10], 8, 0.5, 0, 8),  # a dip: the ends are not at a minimum
-        ([0, 0, 0, 0, 0], 0, 0, 0, 0),  # well connected
+        ([0, 0, 0, 0, 0], 0, 0.25, 0, 0),  # well connected
         ([4, 9, 4, 1, 4], -5, 0.25, -5, 3),  # both
         ([0, 2, 0, 2, 0], -2, 0.25, -2, 0),  # a tie: the earlier
+        ([9, 5, 5, 5, 1], 0, 0.25, 0, 0),  # unequal ends alone are no barrier
+        ([1, 5, 5, 5, 9], 0, 0.25, 0, 0),  # whichever is named first
     ],
 )
-def test_mode_connectivity(errors: list[float], value: float, t: float, lowest: float, highest: float) -> None:
+def test_mode_connectivity(
+    errors: list[float], value: float, t: float, lowest: float, highest: float
+) -> None:
     found = mode_connectivity([0, 0.25, 0.5, 0.75, 1], errors)
     assert (found.value, found.t, found.lowest, found.highest) == (value, t, lowest, highest)
     assert found.peak_error == max(errors[1:-1])

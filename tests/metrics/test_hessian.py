@@ -42,26 +42,27 @@ def test_against_the_dense_hessian(task: Classification, tiny_data: tuple[Tensor
     values = torch.linalg.eigvalsh(dense)
     top = float(values[values.abs().argmax()])
     estimate = pyhessian_estimate(
-        net, images, labels, task, max_iterations=4000, tolerance=1e-9, seed=0
+        net, images, labels, task, max_iterations=4000, tolerance=1e-14, seed=0
     )
     assert estimate.top_eigenvalue == pytest.approx(top, rel=1e-3)
     nearest = float((values - estimate.top_eigenvalue).abs().min())
     assert nearest <= estimate.top_residual + 1e-9
-    error = estimate.trace_sd / math.sqrt(estimate.trace_n)
-    assert abs(estimate.trace - float(dense.trace())) < 4 * error
-    assert error < 0.1 * abs(float(dense.trace())), "too few probes for this test to mean anything"
 
 
-def test_probes_have_hutchinsons_variance(
-    task: Classification, tiny_data: tuple[Tensor, Tensor]
-) -> None:
-    """Var(v'Hv) = 2 (||H||_F^2 - sum H_ii^2) for random signs v."""
+def test_the_trace_and_its_spread(task: Classification, tiny_data: tuple[Tensor, Tensor]) -> None:
+    """E[v'Hv] = tr H and Var(v'Hv) = 2 (||H||_F^2 - sum H_ii^2) for random signs v.
+
+    On a positive semi-definite Hessian, where PyHessian's stopping rule means what it says.
+    """
     images, labels = tiny_data
-    net = network()
+    net = nn.Sequential(nn.Flatten(), nn.Linear(16, 3)).double()
     dense = dense_hessian(net, images, labels, task)
     estimate = pyhessian_estimate(
-        net, images, labels, task, max_iterations=3000, tolerance=1e-12, seed=1
+        net, images, labels, task, max_iterations=3000, tolerance=1e-14, seed=1
     )
+    error = estimate.trace_sd / math.sqrt(estimate.trace_n)
+    assert abs(estimate.trace - float(dense.trace())) < 4 * error
+    assert error < 0.02 * float(dense.trace()), "too few probes for this test to mean anything"
     expected = 2 * float(dense.square().sum() - dense.diag().square().sum())
     assert estimate.trace_n > 1000
     assert estimate.trace_sd**2 == pytest.approx(expected, rel=0.2)
@@ -83,11 +84,15 @@ def test_it_leaves_no_trace_behind(task: Classification, tiny_data: tuple[Tensor
 
 def test_counts_and_convergence(task: Classification, tiny_data: tuple[Tensor, Tensor]) -> None:
     images, labels = tiny_data
-    short = pyhessian_estimate(network(), images, labels, task, max_iterations=3, tolerance=1e-12, seed=0)
+    short = pyhessian_estimate(
+        network(), images, labels, task, max_iterations=3, tolerance=1e-12, seed=1
+    )
     assert (short.top_products, short.trace_n) == (3, 3)
     assert not short.top_converged
     assert not short.trace_converged
-    long = pyhessian_estimate(network(), images, labels, task, max_iterations=500, tolerance=1e-2, seed=0)
+    long = pyhessian_estimate(
+        network(), images, labels, task, max_iterations=500, tolerance=1e-2, seed=0
+    )
     assert long.top_converged
     assert 1 < long.top_products < 500
 
@@ -95,7 +100,8 @@ def test_counts_and_convergence(task: Classification, tiny_data: tuple[Tensor, T
 def test_a_seed_is_a_seed(task: Classification, tiny_data: tuple[Tensor, Tensor]) -> None:
     images, labels = tiny_data
     one, same, other = (
-        pyhessian_estimate(network(), images, labels, task, max_iterations=4, seed=seed) for seed in (0, 0, 1)
+        pyhessian_estimate(network(), images, labels, task, max_iterations=4, seed=seed)
+        for seed in (0, 0, 1)
     )
     assert one == same
     assert one.trace != other.trace

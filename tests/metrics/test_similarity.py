@@ -8,7 +8,13 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from landscape_catalog.metrics import evaluate, l2_distance, linear_cka, network_features, similarity
+from landscape_catalog.metrics import (
+    evaluate,
+    l2_distance,
+    linear_cka,
+    network_features,
+    similarity,
+)
 from landscape_catalog.tasks import Classification
 
 

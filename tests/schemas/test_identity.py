@@ -68,7 +68,10 @@ def test_values_in_effect_are_hashed() -> None:
     assert [cell.cell_id for cell in grid(load={"width": [2, 4], "pixel_noise": 0}).cells] == ids
     integer_rate = {"batch_size": [16, 32], "lr": 1}
     float_rate = {"batch_size": [16, 32], "lr": 1.0}
-    assert grid(temperature=integer_rate).cells[0].cell_id == grid(temperature=float_rate).cells[0].cell_id
+    assert (
+        grid(temperature=integer_rate).cells[0].cell_id
+        == grid(temperature=float_rate).cells[0].cell_id
+    )
 
 
 def test_seeds_are_a_count() -> None:
@@ -99,7 +102,9 @@ def test_every_id_is_different() -> None:
 def test_the_grid_has_the_order_of_its_axes() -> None:
     found = grid()
     assert [axis.path for axis in found.axes] == ["load.width", "temperature.batch_size"]
-    places = [(cell.values["load.width"], cell.values["temperature.batch_size"]) for cell in found.cells]
+    places = [
+        (cell.values["load.width"], cell.values["temperature.batch_size"]) for cell in found.cells
+    ]
     assert places == [(2, 16), (2, 32), (4, 16), (4, 32)]
     assert len(found.data) == 1
     assert len(found.landscapes) == 2

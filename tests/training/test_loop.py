@@ -34,8 +34,8 @@ def test_sgd_by_hand(task: Classification, tiny_data: tuple[Tensor, Tensor]) -> 
             velocities = [0.9 * v + g for v, g in zip(velocities, gradients)]
             weight, bias = weight - 0.3 * velocities[0], bias - 0.3 * velocities[1]
     train(network, images, labels, task, recipe, seed=11)
-    torch.testing.assert_close(list(network.parameters())[0].data, weight)
-    torch.testing.assert_close(list(network.parameters())[1].data, bias)
+    torch.testing.assert_close(network[1].weight.data, weight)
+    torch.testing.assert_close(network[1].bias.data, bias)
 
 
 def test_batches_visit_without_replacement() -> None:
@@ -72,7 +72,9 @@ def test_the_best_weights_are_kept(task: Classification, tiny_data: tuple[Tensor
 
 def test_training_stops_when_calm(task: Classification, tiny_data: tuple[Tensor, Tensor]) -> None:
     images, labels = tiny_data
-    recipe = Recipe(batch_size=24, lr=1e-9, momentum=0, epochs=50, stop_tolerance=1e-4, stop_patience=5)
+    recipe = Recipe(
+        batch_size=24, lr=1e-9, momentum=0, epochs=50, stop_tolerance=1e-4, stop_patience=5
+    )
     run = train(linear(), images, labels, task, recipe, seed=0)
     assert run.stop_reason == "calm"
     assert len(run.history) == 6
@@ -80,7 +82,13 @@ def test_training_stops_when_calm(task: Classification, tiny_data: tuple[Tensor,
 
 def test_the_stopping_rule_counts_in_a_row() -> None:
     rule = StoppingRule(tolerance=0.1, patience=2)
-    assert [rule.update(x) for x in (1.0, 0.95, 0.5, 0.45, 0.44)] == [False, False, False, False, True]
+    assert [rule.update(x) for x in (1.0, 0.95, 0.5, 0.45, 0.44)] == [
+        False,
+        False,
+        False,
+        False,
+        True,
+    ]
 
 
 def test_divergence_is_recorded(task: Classification, tiny_data: tuple[Tensor, Tensor]) -> None:
@@ -93,14 +101,18 @@ def test_divergence_is_recorded(task: Classification, tiny_data: tuple[Tensor, T
     assert all(torch.isfinite(value).all() for value in run.state.values())
 
 
-def test_training_twice_gives_the_same_bits(task: Classification, tiny_data: tuple[Tensor, Tensor]) -> None:
+def test_training_twice_gives_the_same_bits(
+    task: Classification, tiny_data: tuple[Tensor, Tensor]
+) -> None:
     from landscape_catalog.models import build
 
     images, labels = tiny_data
     states = []
     for _ in range(2):
         network = build("resnet18", width=2, in_channels=1, num_classes=3, seed=1)
-        states.append(train(network, images, labels, task, Recipe(batch_size=8, epochs=2), seed=1).state)
+        states.append(
+            train(network, images, labels, task, Recipe(batch_size=8, epochs=2), seed=1).state
+        )
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
 
 

@@ -1,0 +1,139 @@
+"""The catalog: tables, the wide view, questions, and what becomes of a damaged file."""
+
+from __future__ import annotations
+
+import json
+import math
+import shutil
+import statistics
+from pathlib import Path
+
+import polars as pl
+import pytest
+from polars.testing import assert_frame_equal
+
+from landscape_catalog.catalog import CELL_METRICS, TABLES, packed_tables, query, read_tables
+from landscape_catalog.errors import DamagedFileError, MissingArtifactError, QueryError
+
+Finished = tuple[Path, Path]
+
+
+@pytest.fixture
+def catalog(finished: Finished, tmp_path: Path) -> Path:
+    """The data folder of a finished project: its Parquet tables alone."""
+    shutil.copytree(finished[0] / "data" / "catalog", tmp_path / "catalog")
+    return tmp_path
+
+
+def ask(folder: Path, sql: str) -> pl.DataFrame:
+    return query(sql, tables=folder / "catalog", database=folder / "catalog.duckdb")
+
+
+def test_tables_have_their_schemas_and_order(catalog: Path) -> None:
+    for name, frame in read_tables(catalog / "catalog").items():
+        assert dict(frame.schema) == TABLES[name].schema
+        assert_frame_equal(frame, frame.sort(TABLES[name].order))
+        assert all(meaning for _, _, meaning in TABLES[name].columns)
+
+
+def test_counts(catalog: Path) -> None:
+    heights = {name: frame.height for name, frame in read_tables(catalog / "catalog").items()}
+    assert heights["cells"] == heights["phases"] == 4
+    assert heights["runs"] == 8
+    assert heights["landscapes"] == 2
+    assert heights["cell_metrics"] == 4 * len(CELL_METRICS)
+
+
+def test_parquet_and_duckdb_say_the_same(catalog: Path) -> None:
+    for name, frame in read_tables(catalog / "catalog").items():
+        order = ", ".join(TABLES[name].order)
+        assert_frame_equal(ask(catalog, f"SELECT * FROM core.{name} ORDER BY {order}"), frame)
+
+
+def test_the_wide_view(catalog: Path) -> None:
+    wide = ask(catalog, "SELECT * FROM cells")
+    assert wide.height == 4
+    runs = ask(catalog, "SELECT * FROM runs WHERE status = 'converged'")
+    for row in wide.iter_rows(named=True):
+        members = runs.filter(pl.col("cell_id") == row["cell_id"])["test_accuracy"].to_list()
+        assert row["test_accuracy_n"] == len(members) == row["n_converged"]
+        if members:
+            assert row["test_accuracy"] == pytest.approx(statistics.fmean(members))
+        if len(members) > 1:
+            assert row["test_accuracy_sd"] == pytest.approx(statistics.stdev(members))
+        assert row["phase"] in {"I", "II", "III", "IV-A", "IV-B", "NC", "unclassified"}
+        assert row["reason"]
+    for metric in CELL_METRICS:
+        assert {metric, f"{metric}_sd", f"{metric}_n"} <= set(wide.columns)
+
+
+def test_every_curve_point_is_kept_and_gives_mc(catalog: Path) -> None:
+    points = ask(catalog, "SELECT * FROM curve_points ORDER BY cell_id, run_id, t")
+    pairs = ask(catalog, "SELECT * FROM pairs WHERE mode_connectivity IS NOT NULL")
+    assert pairs.height > 0
+    for row in pairs.iter_rows(named=True):
+        errors = points.filter(pl.col("run_id") == row["run_id"])["train_error"].to_list()
+        assert len(errors) == 5
+        level = (errors[0] + errors[-1]) / 2
+        deviations = [level - error for error in errors[1:-1]]
+        assert row["mode_connectivity"] == pytest.approx(max(deviations, key=abs))
+
+
+def test_the_database_is_rebuilt_when_the_tables_change(catalog: Path) -> None:
+    assert ask(catalog, "SELECT count(*) AS n FROM runs")["n"][0] == 8
+    tables = read_tables(catalog / "catalog")
+    tables["runs"] = tables["runs"].head(3)
+    for name, content in packed_tables(tables).items():
+        (catalog / "catalog" / name).write_bytes(content)
+    assert ask(catalog, "SELECT count(*) AS n FROM runs")["n"][0] == 3
+
+
+def test_a_damaged_database_is_rebuilt(catalog: Path) -> None:
+    ask(catalog, "SELECT 1")
+    (catalog / "catalog.duckdb").write_bytes(b"no database")
+    assert ask(catalog, "SELECT count(*) AS n FROM cells")["n"][0] == 4
+
+
+def test_a_damaged_table_is_named(catalog: Path) -> None:
+    path = catalog / "catalog" / "pairs.parquet"
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    with pytest.raises(DamagedFileError, match=r"pairs.parquet is damaged; `dvc repro` rebuilds it"):
+        ask(catalog, "SELECT 1")
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "DELETE FROM core.runs",
+        "CREATE TABLE t AS SELECT 1",
+        "COPY (SELECT 1) TO 'escaped.csv'",
+        "SELECT * FROM read_csv('/etc/passwd')",
+        "SELECT nothing FROM cells",
+        "SELEKT 1",
+        "",
+    ],
+)
+def test_reading_only(catalog: Path, sql: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(catalog)
+    with pytest.raises(QueryError):
+        ask(catalog, sql)
+    assert not (catalog / "escaped.csv").exists()
+
+
+def test_no_catalog_yet(tmp_path: Path) -> None:
+    with pytest.raises(MissingArtifactError, match="run `dvc repro` first") as caught:
+        ask(tmp_path, "SELECT 1")
+    assert caught.value.exit_code == 2
+
+
+def test_nan_becomes_null() -> None:
+    row = {name: None for name in TABLES["epochs"].schema} | {"epoch": 1, "train_loss": math.nan}
+    assert TABLES["epochs"].frame([row])["train_loss"].to_list() == [None]
+
+
+def test_the_numbers_for_dvc(finished: Finished) -> None:
+    summary = json.loads((finished[0] / "reports" / "metrics.json").read_text())
+    leaves = [leaf for part in summary.values() for leaf in part]
+    assert len(leaves) <= 30
+    assert sum(summary["phases"].values()) == 4
+    assert summary["runs"]["trained"] == 8

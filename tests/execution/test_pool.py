@@ -1,0 +1,80 @@
+"""Jobs in parallel processes: one that fails, or dies, does not stop the others."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import Any
+
+import pytest
+
+from landscape_catalog.errors import StorageError
+from landscape_catalog.execution.pool import Job, run_jobs
+from landscape_catalog.execution.progress import StageProgress
+from landscape_catalog.execution.timings import Work, estimate, log_timing, read_timings
+
+
+def work(payload: Any) -> Any:
+    if payload == "raise":
+        raise ValueError("no such thing")
+    if payload == "memory":
+        raise MemoryError
+    if payload == "die":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if payload == "disk":
+        raise StorageError("cannot write x: the disk is full")
+    if payload == "threads":
+        import torch
+
+        return torch.get_num_threads()
+    return payload * 2
+
+
+def do(*payloads: Any, workers: int = 2) -> tuple[dict[str, Any], dict[str, str]]:
+    results: dict[str, Any] = {}
+    jobs = [Job(f"{i}-{payload}", payload) for i, payload in enumerate(payloads)]
+    failures = run_jobs(
+        work,
+        jobs,
+        workers=workers,
+        on_done=lambda job, result, _: results.update({job.name: result}),
+    )
+    return results, {failure.name: failure.reason for failure in failures}
+
+
+def test_the_others_go_on() -> None:
+    results, failures = do(1, "raise", 2, "die", "memory", 3, 4)
+    assert results == {"0-1": 2, "2-2": 4, "5-3": 6, "6-4": 8}
+    assert failures["1-raise"] == "ValueError: no such thing"
+    assert "its process died" in failures["3-die"]
+    assert "MemoryError" in failures["4-memory"]
+
+
+def test_a_full_disk_ends_everything() -> None:
+    with pytest.raises(StorageError, match="the disk is full"):
+        do("disk", 1, 2)
+
+
+def test_one_thread_a_worker() -> None:
+    assert do("threads", "threads")[0] == {"0-threads": 1, "1-threads": 1}
+
+
+def test_plain_lines_when_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    with StageProgress("train", jobs=2, cost=4.0, terminal=False) as progress:
+        progress.step("one", 1.0)
+        assert progress.seconds_left > 0
+        progress.step("two", 3.0)
+    assert capsys.readouterr().err == "train 2/2 (two), done\n"
+
+
+def test_estimates_follow_the_nearest_measured_job(tmp_path: Any) -> None:
+    log = tmp_path / "timings.jsonl"
+    log_timing(log, Work("train", 2, 16, 100), 10.0)
+    log_timing(log, Work("train", 32, 16, 100), 50.0)
+    with log.open("a") as stream:
+        stream.write('{"kind": "tra')  # cut off by a kill
+    timings = read_timings(log)
+    assert estimate([Work("train", 4, 16, 200)], timings) == pytest.approx(20)
+    assert estimate([Work("train", 16, 16, 200)], timings) == pytest.approx(100)
+    assert estimate([Work("hessian", 2, 16, 1)], timings) is None
+    assert estimate([], timings) == 0

@@ -1,0 +1,163 @@
+"""The classifier's truth table, and what it does with missing and doubtful numbers."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from dataclasses import replace
+
+import pytest
+
+from landscape_catalog.phases import (
+    PHASES,
+    CellMeasures,
+    classify,
+    doubtful_flat,
+    not_converged_reason,
+)
+from landscape_catalog.schemas.experiment import Classify
+
+RULE = Classify.model_validate(
+    {
+        "connectivity": {"tolerance": 1.0},
+        "hessian": {"threshold": 50.0},
+        "cka": {"threshold": 0.5},
+        "train_loss": 0.05,
+    }
+)
+FLAT = CellMeasures(
+    n_runs=2, n_converged=2, train_loss=0.01, hessian=5.0, mode_connectivity=0.0,
+    pair_connectivity=[0.0], pair_lowest=[0.0], pair_highest=[0.0], cka=0.8,
+)  # fmt: skip
+
+
+def expected(hessian: float, loss: float, mc: float, cka: float) -> str:
+    """The rule in other words: a table of three questions."""
+    poorly = mc < -1
+    bottom = hessian <= 50 and loss <= 0.05 and mc <= 1
+    if not bottom:
+        return {True: "I", False: "II"}[poorly]
+    if poorly:
+        return "III"
+    return "IV-A" if cka < 0.5 else "IV-B"
+
+
+TABLE = list(
+    itertools.product(
+        (5.0, 50.0, 51.0), (0.01, 0.05, 0.06), (-9, -1.01, -1, 0, 1, 1.01, 9), (0.2, 0.5, 0.9)
+    )
+)
+
+
+@pytest.mark.parametrize(("hessian", "loss", "mc", "cka"), TABLE)
+def test_truth_table(hessian: float, loss: float, mc: float, cka: float) -> None:
+    cell = replace(FLAT, hessian=hessian, train_loss=loss, mode_connectivity=mc, cka=cka)
+    assert classify(cell, RULE).phase == expected(hessian, loss, mc, cka)
+
+
+def test_all_five_phases_are_in_the_table() -> None:
+    assert {expected(*row) for row in TABLE} == set(PHASES[:5])
+
+
+@pytest.mark.parametrize(
+    ("changes", "phase", "words"),
+    [
+        (
+            {"train_loss": 0.2, "mode_connectivity": -6.2},
+            "I",
+            ["mc -6.2 < -1", "training loss 0.2 > 0.05"],
+        ),
+        ({"hessian": 80.0}, "II", ["top eigenvalue 80 > 50", "mc 0 >= -1"]),
+        ({"mode_connectivity": 3.0}, "II", ["mc 3 > +1", "not at a minimum"]),
+        ({"mode_connectivity": -4.0}, "III", ["mc -4 < -1", "top eigenvalue 5 <= 50"]),
+        ({"cka": 0.3}, "IV-A", ["CKA 0.3 < 0.5"]),
+        ({}, "IV-B", ["CKA 0.8 >= 0.5", "training loss 0.01 <= 0.05"]),
+    ],
+)
+def test_the_reason_names_what_crossed_what(
+    changes: dict[str, float], phase: str, words: list[str]
+) -> None:
+    verdict = classify(replace(FLAT, **changes), RULE)  # type: ignore[arg-type]
+    assert verdict.phase == phase
+    assert all(word in verdict.reason for word in words), verdict.reason
+
+
+@pytest.mark.parametrize(
+    ("changes", "phase", "word"),
+    [
+        ({"mode_connectivity": math.nan}, "unclassified", "mode connectivity is missing"),
+        ({"hessian": math.nan}, "unclassified", "top eigenvalue missing"),
+        ({"cka": math.nan}, "unclassified", "CKA is missing"),
+        ({"cka": math.nan, "mode_connectivity": -3.0}, "III", "poorly"),  # CKA is not needed
+        ({"hessian": math.nan, "train_loss": 1.0}, "II", "training loss"),  # sharp without it
+    ],
+)
+def test_missing_numbers(changes: dict[str, float], phase: str, word: str) -> None:
+    verdict = classify(replace(FLAT, **changes), RULE)  # type: ignore[arg-type]
+    assert verdict.phase == phase
+    assert word in verdict.reason
+
+
+def test_not_converged() -> None:
+    assert classify(replace(FLAT, n_runs=5, n_converged=2), RULE).phase == "NC"
+    half = classify(replace(FLAT, n_runs=4, n_converged=2), RULE)
+    assert half.phase == "IV-B"
+    assert "over the 2 of 4 runs that converged" in half.reason
+
+
+@pytest.mark.parametrize(
+    ("loss", "stop", "word"),
+    [
+        (math.nan, "epochs", "nan"),
+        (math.inf, "epochs", "inf"),
+        (1e8, "epochs", "no better than guessing"),
+        (2.31, "calm", "no better than guessing"),
+        (0.1, "diverged", "infinite or NaN"),
+    ],
+)
+def test_why_a_run_has_not_converged(loss: float, stop: str, word: str) -> None:
+    reason = not_converged_reason(stop_reason=stop, train_loss=loss, frequency_loss=math.log(10))
+    assert reason is not None
+    assert word in reason
+
+
+def test_a_run_that_has_learned_something_has_converged() -> None:
+    assert not_converged_reason(stop_reason="epochs", train_loss=2.29, frequency_loss=2.30) is None
+
+
+def test_without_the_training_loss() -> None:
+    rule = RULE.model_copy(update={"train_loss": None})
+    hot = replace(FLAT, train_loss=0.8)
+    assert classify(hot, RULE).phase == "II"
+    assert classify(hot, rule).phase == "IV-B"
+    assert doubtful_flat(["IV-B", "IV-A", "IV-A", "I"], [0.8, 0.01, 0.02, 9.0]) == [
+        True,
+        False,
+        False,
+        False,
+    ]
+    assert doubtful_flat(["I"], [9.0]) == [False]
+
+
+def test_the_trace_may_classify() -> None:
+    trace = RULE.model_validate(
+        {**RULE.model_dump(), "hessian": {"metric": "trace", "threshold": 4.0}}
+    )
+    assert "Hessian trace 5 > 4" in classify(FLAT, trace).reason
+
+
+def test_ambiguous_connectivity() -> None:
+    both = replace(
+        FLAT,
+        mode_connectivity=-6.0,
+        pair_connectivity=[-6.0],
+        pair_lowest=[-6.0],
+        pair_highest=[5.0],
+    )
+    assert classify(both, RULE).ambiguous
+    assert "rises and dips" in classify(both, RULE).reason
+    disagree = replace(
+        FLAT, pair_connectivity=[-3.0, 3.0], pair_lowest=[-3.0, 0.0], pair_highest=[0.0, 3.0]
+    )
+    assert "pairs disagree" in classify(disagree, RULE).reason
+    assert not classify(FLAT, RULE).ambiguous

@@ -1,0 +1,116 @@
+"""What is generated is fresh, what is public is known, what is documented is there."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import json
+import re
+from pathlib import Path
+
+import pytest
+from ruamel.yaml import YAML
+
+from landscape_catalog.cli import app
+from landscape_catalog.schemas.experiment import Experiment
+from landscape_catalog.stages.schemas import contracts
+from landscape_catalog.stages.workspace import open_workspace
+from tests.conftest import ROOT
+
+PURE = ("metrics", "models", "tasks", "training", "phases")
+FORBIDDEN = {"dvc", "duckdb", "polars", "altair", "typer", "pathlib", "os", "ruamel"}
+
+
+@pytest.mark.parametrize("name", sorted(contracts()))
+def test_schemas_are_fresh(name: str) -> None:
+    assert (ROOT / "schemas" / name).read_text() == contracts()[name], "run `make schemas`"
+
+
+def test_no_schema_is_left_over() -> None:
+    assert {path.name for path in (ROOT / "schemas").iterdir()} == set(contracts())
+
+
+def test_every_field_is_described() -> None:
+    def undescribed(schema: dict, where: str = "") -> list[str]:
+        found = []
+        for name, part in schema.get("properties", {}).items():
+            if "description" not in part:
+                found.append(f"{where}.{name}")
+        for name, part in schema.get("$defs", {}).items():
+            found += undescribed(part, name)
+        return found
+
+    for name, text in contracts().items():
+        if name.endswith(".json"):
+            assert undescribed(json.loads(text)) == []
+
+
+def test_the_default_experiment_names_every_parameter_with_a_comment() -> None:
+    text = (ROOT / "params.yaml").read_text()
+    assert text.splitlines()[0] == "# yaml-language-server: $schema=schemas/experiment.schema.json"
+    data = YAML(typ="safe").load(text)
+
+    def keys(model: type, part: dict, path: str) -> None:
+        for name, field in model.model_fields.items():
+            assert name in part, f"{path}{name} is not in params.yaml"
+            if hasattr(field.annotation, "model_fields"):
+                keys(field.annotation, part[name], f"{path}{name}.")
+
+    keys(Experiment, data, "")
+    values = [line for line in text.splitlines() if re.match(r"\s+\w+: \S", line)]
+    commented = [line for line in values if "#" in line]
+    assert len(values) - len(commented) <= 4, "each parameter has a comment (but for a few that repeat)"
+
+
+def test_the_default_grid_is_as_large_as_it_says() -> None:
+    grid = open_workspace(ROOT).grid
+    sizes = {axis.path: len(axis.values) for axis in grid.axes}
+    assert sizes["load.width"] >= 4
+    assert sizes["temperature.batch_size"] >= 4
+    assert len(grid.runs) >= 32
+
+
+def test_stages_in_dvc_are_commands_and_their_dependencies_exist() -> None:
+    stages = YAML(typ="safe").load((ROOT / "dvc.yaml").read_text())["stages"]
+    commands = {command.callback.__name__ for command in app.registered_commands}
+    for name, stage in stages.items():
+        assert stage["cmd"] == f"landscape {name}"
+        assert name in commands
+        for path in stage["deps"]:
+            assert path.startswith("data/") or (ROOT / path).exists(), path
+
+
+@pytest.mark.parametrize("room", PURE)
+def test_pure_rooms_touch_no_files_and_no_services(room: str) -> None:
+    for path in (ROOT / "landscape_catalog" / room).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+            assert not {name.split(".")[0] for name in names} & FORBIDDEN, path
+
+
+@pytest.mark.parametrize("module", ["metrics", "models", "tasks", "training", "phases", "catalog", "datasets", "reports"])
+def test_what_a_module_promises_is_there(module: str) -> None:
+    loaded = importlib.import_module(f"landscape_catalog.{module}")
+    assert loaded.__all__ == sorted(loaded.__all__, key=lambda name: (not name.isupper(), not name[0].isupper(), name))
+    for name in loaded.__all__:
+        item = getattr(loaded, name)
+        assert not callable(item) or item.__doc__, name
+
+
+def test_every_command_is_in_the_readme() -> None:
+    readme = (ROOT / "README.md").read_text()
+    for command in app.registered_commands:
+        assert f"landscape {command.callback.__name__}" in readme
+
+
+def test_the_readme_links_to_files_that_are_there() -> None:
+    for document in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
+        for target in re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text()):
+            assert (document.parent / target).exists(), f"{document.name}: {target}"
+
+
+def test_no_path_of_a_machine_is_tracked() -> None:
+    for path in Path(ROOT).rglob("*.md"):
+        if ".venv" not in path.parts:
+            assert "/home/" not in path.read_text()

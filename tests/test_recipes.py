@@ -1,0 +1,83 @@
+"""Numbers of every component, pinned in float64: if one moves, its recipe must be raised.
+
+A change that is meant to alter numbers raises the component's number in `schemas/identity.py` and
+pins the new ones here.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from landscape_catalog import metrics
+from landscape_catalog.datasets import LOADERS, prepare
+from landscape_catalog.models import build
+from landscape_catalog.schemas.identity import RECIPES
+from landscape_catalog.tasks import Classification
+from landscape_catalog.training import Recipe, train
+
+PINNED = {
+    "data": "GOLD",
+}
+
+
+def test_recipes_are_those_that_the_numbers_were_pinned_for() -> None:
+    assert set(RECIPES.values()) == {1}
+
+
+@pytest.fixture(scope="module")
+def numbers() -> dict[str, object]:
+    """A few float64 steps of everything, from the digits to CKA."""
+    data = prepare(
+        LOADERS["digits"](), test_samples=360, samples=64, label_noise=0.1, pixel_noise=10, seed=0
+    )
+    task = Classification(tuple(map(float, data.mean)), tuple(map(float, data.std)))
+    images, labels = torch.from_numpy(data.train_images), torch.from_numpy(data.train_labels)
+    states, networks, runs = [], [], []
+    for seed in (0, 1):
+        network = build("resnet18", width=2, in_channels=1, num_classes=10, seed=seed).double()
+        run = train(network, images, labels, task, Recipe(batch_size=16, epochs=3), seed=seed)
+        network.load_state_dict(run.state)
+        networks.append(network)
+        states.append(run.state)
+        runs.append(run)
+    fresh = build("resnet18", width=2, in_channels=1, num_classes=10, seed=0)
+    recipe = metrics.CurveRecipe(epochs=2, batch_size=16)
+    phi = metrics.fit_curve(networks[0], *states, images, labels, task, recipe, seed=5)
+    points = metrics.curve_points(
+        networks[0], states[0], phi, states[1], (images, labels), (images, labels), task,
+        points=3, batch_size=16, seed=6,
+    )  # fmt: skip
+    mixed = task.perturb(images, samples=40, alpha=16.0, seed=7)
+    outputs = [metrics.network_features(network, mixed, task) for network in networks]
+    hessian = metrics.pyhessian_estimate(networks[0], images, labels, task, max_iterations=3, seed=8)
+    names = [name for name, _ in networks[0].named_parameters()]
+    return {
+        "data": data.content_hash(),
+        "model": sum(float(p.detach().double().abs().sum()) for p in fresh.parameters()),
+        "task": float(mixed.double().mean()),
+        "train": [epoch.train_loss for epoch in runs[0].history],
+        "loss": metrics.evaluate(networks[0], images, labels, task).loss,
+        "hessian": [hessian.top_eigenvalue, hessian.trace],
+        "curve_fit": float(phi.abs().sum()),
+        "curve_points": [point.train.loss for point in points],
+        "similarity": dataclasses.astuple(metrics.similarity(*outputs))[:2],
+        "distance": metrics.l2_distance(*states, names).l2,
+    }
+
+
+@pytest.mark.parametrize("component", sorted(PINNED))
+def test_numbers_do_not_move_without_the_recipe(component: str, numbers: dict[str, object]) -> None:
+    expected, found = PINNED[component], numbers[component]
+    if isinstance(expected, str):
+        assert found == expected
+    else:
+        np.testing.assert_allclose(found, expected, rtol=1e-6)  # type: ignore[arg-type]
+
+
+def test_every_component_is_pinned() -> None:
+    """`phases` is pinned by its truth table (tests/phases)."""
+    assert set(PINNED) | {"phases"} == set(RECIPES)
