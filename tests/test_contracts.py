@@ -59,7 +59,9 @@ def test_the_default_experiment_names_every_parameter_with_a_comment() -> None:
     keys(Experiment, data, "")
     values = [line for line in text.splitlines() if re.match(r"\s+\w+: \S", line)]
     commented = [line for line in values if "#" in line]
-    assert len(values) - len(commented) <= 4, "each parameter has a comment (but for a few that repeat)"
+    assert len(values) - len(commented) <= 4, (
+        "each parameter has a comment (but for a few that repeat)"
+    )
 
 
 def test_the_default_grid_is_as_large_as_it_says() -> None:
@@ -89,10 +91,14 @@ def test_pure_rooms_touch_no_files_and_no_services(room: str) -> None:
             assert not {name.split(".")[0] for name in names} & FORBIDDEN, path
 
 
-@pytest.mark.parametrize("module", ["metrics", "models", "tasks", "training", "phases", "catalog", "datasets", "reports"])
+@pytest.mark.parametrize(
+    "module", ["metrics", "models", "tasks", "training", "phases", "catalog", "datasets", "reports"]
+)
 def test_what_a_module_promises_is_there(module: str) -> None:
     loaded = importlib.import_module(f"landscape_catalog.{module}")
-    assert loaded.__all__ == sorted(loaded.__all__, key=lambda name: (not name.isupper(), not name[0].isupper(), name))
+    assert loaded.__all__ == sorted(
+        loaded.__all__, key=lambda name: (not name.isupper(), not name[0].isupper(), name)
+    )
     for name in loaded.__all__:
         item = getattr(loaded, name)
         assert not callable(item) or item.__doc__, name

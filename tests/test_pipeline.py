@@ -11,10 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from landscape_catalog.execution.artifacts import read_measurement, read_prepared, read_run, read_weights
+from landscape_catalog.execution.artifacts import (
+    read_measurement,
+    read_prepared,
+    read_run,
+    read_weights,
+)
 from landscape_catalog.execution.files import file_sha256
 from landscape_catalog.schemas.records import ConnectivityMeasurement, DistanceMeasurement
-
 from tests.conftest import TINY_PARAMS, edit, make_project, run
 
 Copy = tuple[Path, Path]
@@ -54,7 +58,9 @@ def test_nothing_to_do_is_quick_and_says_so(fresh_copy: Copy) -> None:
     assert "Running stage" not in done.stdout + done.stderr
 
 
-def test_two_runs_with_stores_of_their_own_are_equal_to_the_byte(finished: Copy, tmp_path: Path) -> None:
+def test_two_runs_with_stores_of_their_own_are_equal_to_the_byte(
+    finished: Copy, tmp_path: Path
+) -> None:
     other, store = make_project(tmp_path / "other place", TINY_PARAMS), tmp_path / "own store"
     assert repro(other, store)["trained"] == 8
     assert outputs(other) == outputs(finished[0])
@@ -94,7 +100,10 @@ def test_experiments(fresh_copy: Copy) -> None:
     clean = outputs(folder)
     done = run(folder, store, "dvc", "exp", "run", "-n", "noisy", "-S", "load.label_noise=0.2")
     assert counts(done.stdout + done.stderr)["trained"] == 8
-    assert outputs(folder)["data/catalog/cell_metrics.parquet"] != clean["data/catalog/cell_metrics.parquet"]
+    assert (
+        outputs(folder)["data/catalog/cell_metrics.parquet"]
+        != clean["data/catalog/cell_metrics.parquet"]
+    )
     shown = run(folder, store, "dvc", "exp", "show", "--csv").stdout
     assert "noisy" in shown
     assert "load.label_noise" in shown
@@ -233,8 +242,12 @@ def test_help_is_quick() -> None:
     import subprocess
     import sys
 
-    code = "import sys, landscape_catalog.cli; print(*sorted(m for m in sys.modules if '.' not in m))"
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    code = (
+        "import sys, landscape_catalog.cli; print(*sorted(m for m in sys.modules if '.' not in m))"
+    )
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
     heavy = {"torch", "polars", "duckdb", "altair", "numpy", "pydantic", "sklearn", "dvc", "pebble"}
     assert not heavy & set(loaded.stdout.split())
 
@@ -257,7 +270,12 @@ def test_the_lock_makes_a_second_stage_wait(fresh_copy: Copy) -> None:
     holder.stdout.readline()
     started = time.monotonic()
     done = subprocess.run(
-        ["landscape", "prepare"], cwd=folder, env=environment(store), capture_output=True, text=True, check=True
+        ["landscape", "prepare"],
+        cwd=folder,
+        env=environment(store),
+        capture_output=True,
+        text=True,
+        check=True,
     )
     holder.wait()
     holder.stdout.close()

@@ -19,8 +19,17 @@ from landscape_catalog.schemas.identity import RECIPES
 from landscape_catalog.tasks import Classification
 from landscape_catalog.training import Recipe, train
 
-PINNED = {
-    "data": "GOLD",
+PINNED: dict[str, object] = {
+    "data": "c06310bc057130bedd477af46486b3cb9802645e4950f303bff3d38f9d08a2d7",
+    "model": 751.2895203408789,
+    "task": 84.02393890016246,
+    "train": [2.3615108801994076, 2.2295326640379822, 2.0497664126942468],
+    "loss": 29.456280047649315,
+    "hessian": [951.8096126614168, 384.2955412567037],
+    "curve_fit": 766.262742315024,
+    "curve_points": [1.7700868779418997, 2.182734654382662, 1.69617431722097],
+    "similarity": [0.014648916163248732, 0.01875963807106018],
+    "distance": 20.2991918838708,
 }
 
 
@@ -53,7 +62,9 @@ def numbers() -> dict[str, object]:
     )  # fmt: skip
     mixed = task.perturb(images, samples=40, alpha=16.0, seed=7)
     outputs = [metrics.network_features(network, mixed, task) for network in networks]
-    hessian = metrics.pyhessian_estimate(networks[0], images, labels, task, max_iterations=3, seed=8)
+    hessian = metrics.pyhessian_estimate(
+        networks[0], images, labels, task, max_iterations=3, seed=8
+    )
     names = [name for name, _ in networks[0].named_parameters()]
     return {
         "data": data.content_hash(),
@@ -75,7 +86,7 @@ def test_numbers_do_not_move_without_the_recipe(component: str, numbers: dict[st
     if isinstance(expected, str):
         assert found == expected
     else:
-        np.testing.assert_allclose(found, expected, rtol=1e-6)  # type: ignore[arg-type]
+        np.testing.assert_allclose(found, expected, rtol=1e-5)  # type: ignore[arg-type]
 
 
 def test_every_component_is_pinned() -> None:

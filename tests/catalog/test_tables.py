@@ -97,7 +97,9 @@ def test_a_damaged_database_is_rebuilt(catalog: Path) -> None:
 def test_a_damaged_table_is_named(catalog: Path) -> None:
     path = catalog / "catalog" / "pairs.parquet"
     path.write_bytes(path.read_bytes()[:-1] + b"x")
-    with pytest.raises(DamagedFileError, match=r"pairs.parquet is damaged; `dvc repro` rebuilds it"):
+    with pytest.raises(
+        DamagedFileError, match=r"pairs.parquet is damaged; `dvc repro` rebuilds it"
+    ):
         ask(catalog, "SELECT 1")
 
 
@@ -127,7 +129,7 @@ def test_no_catalog_yet(tmp_path: Path) -> None:
 
 
 def test_nan_becomes_null() -> None:
-    row = {name: None for name in TABLES["epochs"].schema} | {"epoch": 1, "train_loss": math.nan}
+    row = dict.fromkeys(TABLES["epochs"].schema) | {"epoch": 1, "train_loss": math.nan}
     assert TABLES["epochs"].frame([row])["train_loss"].to_list() == [None]
 
 

@@ -18,7 +18,6 @@ from landscape_catalog.metrics import evaluate, l2_distance, linear_cka, recompu
 from landscape_catalog.metrics.hessian import pyhessian_estimate
 from landscape_catalog.models import resnet18
 from landscape_catalog.tasks import Classification
-
 from tests.conftest import SHARED
 
 FOLDER = SHARED / "golden"

@@ -31,17 +31,17 @@ def test_golden_ids() -> None:
     """These may never change: somebody's finished runs are found by them."""
     first = grid().cells[0]
     measure = Experiment.model_validate(BASE).measure
-    assert first.landscape.data.data_id == "GOLD_DATA"
-    assert first.landscape.landscape_id == "GOLD_LANDSCAPE"
-    assert first.cell_id == "GOLD_CELL"
-    assert [run.run_id for run in first.runs] == ["GOLD_RUN0", "GOLD_RUN1"]
-    assert losses_needed(first.runs)[0].measurement_id == "GOLD_LOSS"
-    assert hessians_needed(first.runs, measure)[0].measurement_id == "GOLD_HESSIAN"
+    assert first.landscape.data.data_id == "7ff70bae4d9c75e1"
+    assert first.landscape.landscape_id == "5f9ac81009496231"
+    assert first.cell_id == "502cee8040d76387"
+    assert [run.run_id for run in first.runs] == ["f08326d11bbf778f", "3a5cda2001985052"]
+    assert losses_needed(first.runs)[0].measurement_id == "399da1cf7b672a68"
+    assert hessians_needed(first.runs, measure)[0].measurement_id == "ebd155dc7c758a06"
     ids = {item.metric: item.measurement_id for item in pairs_needed(first.runs, measure)}
     assert ids == {
-        "connectivity": "GOLD_CONNECTIVITY",
-        "similarity": "GOLD_SIMILARITY",
-        "distance": "GOLD_DISTANCE",
+        "connectivity": "a4ce9d0794cadded",
+        "similarity": "e4d10c4233103d93",
+        "distance": "da51ae58592075ac",
     }
 
 

@@ -1,0 +1,233 @@
+-- The catalog: `core` holds the tables of data/catalog/*.parquet as they are; ask the
+-- views, of which `cells` is one wide row a cell and the others are the tables.
+CREATE SCHEMA core;
+
+-- A row: an experiment.
+CREATE TABLE core.experiments (
+    experiment_id VARCHAR,  -- hash of its runs and measurements
+    classification_id VARCHAR,  -- hash of the experiment and its thresholds
+    dataset VARCHAR,  -- name of the dataset
+    model VARCHAR,  -- name of the network
+    n_cells BIGINT,  -- cells of the grid
+    n_runs BIGINT,  -- runs of the grid
+    axes VARCHAR,  -- JSON: path and values of each axis, in order
+    spec VARCHAR,  -- JSON: the sections that decide the results
+    classify VARCHAR  -- JSON: the thresholds
+);
+
+-- A row: a landscape: prepared data and a network.
+CREATE TABLE core.landscapes (
+    landscape_id VARCHAR,  -- hash of data and network
+    data_id VARCHAR,  -- id of the prepared data
+    content_hash VARCHAR,  -- SHA-256 of the prepared arrays
+    dataset VARCHAR,  -- name of the dataset
+    model VARCHAR,  -- name of the network
+    width BIGINT,  -- load.width: width k of the network
+    samples BIGINT,  -- load.samples: training samples
+    label_noise DOUBLE,  -- load.label_noise: share of labels replaced
+    pixel_noise DOUBLE,  -- load.pixel_noise: amplitude of pixel noise, 0-255
+    n_test BIGINT,  -- test samples
+    n_classes BIGINT,  -- classes
+    n_changed_labels BIGINT,  -- training labels that are wrong
+    frequency_loss DOUBLE,  -- cross-entropy of guessing by label frequencies, nats
+    n_parameters BIGINT  -- trainable parameters of the network
+);
+
+-- A row: a point of the grid.
+CREATE TABLE core.cells (
+    experiment_id VARCHAR,  -- the experiment
+    cell_id VARCHAR,  -- the cell
+    landscape_id VARCHAR,  -- its landscape
+    position BIGINT,  -- place in the grid, axes in the order of params.yaml
+    width BIGINT,  -- load.width: width k of the network
+    samples BIGINT,  -- load.samples: training samples
+    label_noise DOUBLE,  -- load.label_noise: share of labels replaced
+    pixel_noise DOUBLE,  -- load.pixel_noise: amplitude of pixel noise, 0-255
+    batch_size BIGINT,  -- temperature.batch_size: samples a step
+    lr DOUBLE,  -- temperature.lr: learning rate
+    weight_decay DOUBLE,  -- temperature.weight_decay: the optimiser's value
+    n_runs BIGINT,  -- runs
+    n_converged BIGINT  -- runs that have converged; metrics are over these
+);
+
+-- A row: one metric of one cell.
+CREATE TABLE core.cell_metrics (
+    experiment_id VARCHAR,  -- the experiment
+    cell_id VARCHAR,  -- the cell
+    metric VARCHAR,  -- name of the metric
+    probe VARCHAR,  -- how it is measured, by name
+    method VARCHAR,  -- the estimator
+    mean DOUBLE,  -- mean over converged runs or their pairs; null if there is none
+    sd DOUBLE,  -- standard deviation over them; null below two
+    n BIGINT,  -- how many runs or pairs
+    source VARCHAR  -- `measured` here, or where it was published
+);
+
+-- A row: a trained network.
+CREATE TABLE core.runs (
+    run_id VARCHAR,  -- hash of data, network, training, temperature and seed
+    cell_id VARCHAR,  -- the cell
+    seed BIGINT,  -- seed
+    status VARCHAR,  -- `converged` or `NC`
+    status_reason VARCHAR,  -- why it has not converged
+    n_epochs BIGINT,  -- epochs trained
+    stop_reason VARCHAR,  -- `calm` (stopping rule), `epochs` (all), `diverged`
+    best_epoch BIGINT,  -- epoch of the kept weights
+    train_loss DOUBLE,  -- mean cross-entropy on the training data, eval mode, nats
+    train_loss_sd DOUBLE,  -- its spread over samples
+    train_accuracy DOUBLE,  -- %
+    n_train BIGINT,  -- training samples
+    test_loss DOUBLE,  -- mean cross-entropy on the test data, nats
+    test_loss_sd DOUBLE,  -- its spread over samples
+    test_accuracy DOUBLE,  -- %
+    n_test BIGINT,  -- test samples
+    torch VARCHAR,  -- version of torch that trained it
+    device VARCHAR,  -- device that trained it
+    cpu VARCHAR  -- kind of processor
+);
+
+-- A row: an epoch of a run.
+CREATE TABLE core.epochs (
+    run_id VARCHAR,  -- the run
+    epoch BIGINT,  -- from 1
+    train_loss DOUBLE,  -- running mean in train mode, nats
+    train_error DOUBLE  -- running mean in train mode, %
+);
+
+-- A row: the Hessian of a converged run.
+CREATE TABLE core.hessians (
+    run_id VARCHAR,  -- the run
+    method VARCHAR,  -- the estimator and its version
+    samples BIGINT,  -- training samples of the batch
+    top_eigenvalue DOUBLE,  -- eigenvalue of largest magnitude
+    top_residual DOUBLE,  -- an eigenvalue lies within this distance
+    top_products BIGINT,  -- Hessian-vector products used
+    top_converged BOOLEAN,  -- whether power iteration met its tolerance
+    trace DOUBLE,  -- mean of v'Hv over random signs
+    trace_sd DOUBLE,  -- its spread over probes
+    trace_n BIGINT,  -- probes
+    trace_converged BOOLEAN  -- whether running means met the tolerance
+);
+
+-- A row: two converged runs of a cell.
+CREATE TABLE core.pairs (
+    cell_id VARCHAR,  -- the cell
+    run_id VARCHAR,  -- one run
+    other_run_id VARCHAR,  -- the other
+    seed BIGINT,  -- seed of the one
+    other_seed BIGINT,  -- seed of the other
+    cka DOUBLE,  -- linear CKA of softmax outputs
+    cka_standard_error DOUBLE,  -- jackknife over samples
+    cka_n BIGINT,  -- samples
+    cka_reason VARCHAR,  -- why it is missing
+    l2_distance DOUBLE,  -- distance of the weights
+    norm DOUBLE,  -- norm of the one's weights
+    other_norm DOUBLE,  -- norm of the other's weights
+    mode_connectivity DOUBLE,  -- mc of Eq. 4; null where the pair has no curve
+    connectivity_unit VARCHAR,  -- unit of mc
+    t DOUBLE,  -- where the deviation is largest
+    lowest DOUBLE,  -- most negative deviation of the curve
+    highest DOUBLE,  -- most positive deviation
+    peak_error DOUBLE  -- largest training error between the ends
+);
+
+-- A row: one point of a curve between two runs.
+CREATE TABLE core.curve_points (
+    cell_id VARCHAR,  -- the cell
+    run_id VARCHAR,  -- one run
+    other_run_id VARCHAR,  -- the other
+    t DOUBLE,  -- position between 0 and 1
+    train_error DOUBLE,  -- %
+    train_loss DOUBLE,  -- nats
+    n_train BIGINT,  -- training samples
+    test_error DOUBLE,  -- %
+    test_loss DOUBLE,  -- nats
+    n_test BIGINT  -- test samples
+);
+
+-- A row: the phase of a cell under one set of thresholds.
+CREATE TABLE core.phases (
+    experiment_id VARCHAR,  -- the experiment
+    cell_id VARCHAR,  -- the cell
+    classification_id VARCHAR,  -- hash of the experiment and the thresholds
+    phase VARCHAR,  -- I, II, III, IV-A, IV-B, NC or unclassified
+    reason VARCHAR,  -- which number crossed which threshold
+    ambiguous BOOLEAN,  -- whether the sign of mode connectivity is in doubt
+    doubtful BOOLEAN  -- flat, but training loss over 10 times the flat cells' median
+);
+
+CREATE VIEW experiments AS SELECT * FROM core.experiments;
+
+CREATE VIEW landscapes AS SELECT * FROM core.landscapes;
+
+CREATE VIEW cell_metrics AS SELECT * FROM core.cell_metrics;
+
+CREATE VIEW runs AS SELECT * FROM core.runs;
+
+CREATE VIEW epochs AS SELECT * FROM core.epochs;
+
+CREATE VIEW hessians AS SELECT * FROM core.hessians;
+
+CREATE VIEW pairs AS SELECT * FROM core.pairs;
+
+CREATE VIEW curve_points AS SELECT * FROM core.curve_points;
+
+CREATE VIEW phases AS SELECT * FROM core.phases;
+
+-- A row: a cell, with the mean, spread and count of every metric, and its phase.
+CREATE VIEW cells AS
+WITH wide AS (
+    SELECT experiment_id, cell_id,
+        any_value(mean) FILTER (WHERE metric = 'train_loss' AND probe = 'primary') AS train_loss,
+        any_value(sd) FILTER (WHERE metric = 'train_loss' AND probe = 'primary') AS train_loss_sd,
+        any_value(n) FILTER (WHERE metric = 'train_loss' AND probe = 'primary') AS train_loss_n,
+        any_value(mean) FILTER (WHERE metric = 'train_accuracy' AND probe = 'primary') AS train_accuracy,
+        any_value(sd) FILTER (WHERE metric = 'train_accuracy' AND probe = 'primary') AS train_accuracy_sd,
+        any_value(n) FILTER (WHERE metric = 'train_accuracy' AND probe = 'primary') AS train_accuracy_n,
+        any_value(mean) FILTER (WHERE metric = 'test_loss' AND probe = 'primary') AS test_loss,
+        any_value(sd) FILTER (WHERE metric = 'test_loss' AND probe = 'primary') AS test_loss_sd,
+        any_value(n) FILTER (WHERE metric = 'test_loss' AND probe = 'primary') AS test_loss_n,
+        any_value(mean) FILTER (WHERE metric = 'test_accuracy' AND probe = 'primary') AS test_accuracy,
+        any_value(sd) FILTER (WHERE metric = 'test_accuracy' AND probe = 'primary') AS test_accuracy_sd,
+        any_value(n) FILTER (WHERE metric = 'test_accuracy' AND probe = 'primary') AS test_accuracy_n,
+        any_value(mean) FILTER (WHERE metric = 'top_eigenvalue' AND probe = 'primary') AS top_eigenvalue,
+        any_value(sd) FILTER (WHERE metric = 'top_eigenvalue' AND probe = 'primary') AS top_eigenvalue_sd,
+        any_value(n) FILTER (WHERE metric = 'top_eigenvalue' AND probe = 'primary') AS top_eigenvalue_n,
+        any_value(mean) FILTER (WHERE metric = 'trace' AND probe = 'primary') AS trace,
+        any_value(sd) FILTER (WHERE metric = 'trace' AND probe = 'primary') AS trace_sd,
+        any_value(n) FILTER (WHERE metric = 'trace' AND probe = 'primary') AS trace_n,
+        any_value(mean) FILTER (WHERE metric = 'mode_connectivity' AND probe = 'primary') AS mode_connectivity,
+        any_value(sd) FILTER (WHERE metric = 'mode_connectivity' AND probe = 'primary') AS mode_connectivity_sd,
+        any_value(n) FILTER (WHERE metric = 'mode_connectivity' AND probe = 'primary') AS mode_connectivity_n,
+        any_value(mean) FILTER (WHERE metric = 'connectivity_lowest' AND probe = 'primary') AS connectivity_lowest,
+        any_value(sd) FILTER (WHERE metric = 'connectivity_lowest' AND probe = 'primary') AS connectivity_lowest_sd,
+        any_value(n) FILTER (WHERE metric = 'connectivity_lowest' AND probe = 'primary') AS connectivity_lowest_n,
+        any_value(mean) FILTER (WHERE metric = 'connectivity_highest' AND probe = 'primary') AS connectivity_highest,
+        any_value(sd) FILTER (WHERE metric = 'connectivity_highest' AND probe = 'primary') AS connectivity_highest_sd,
+        any_value(n) FILTER (WHERE metric = 'connectivity_highest' AND probe = 'primary') AS connectivity_highest_n,
+        any_value(mean) FILTER (WHERE metric = 'peak_error' AND probe = 'primary') AS peak_error,
+        any_value(sd) FILTER (WHERE metric = 'peak_error' AND probe = 'primary') AS peak_error_sd,
+        any_value(n) FILTER (WHERE metric = 'peak_error' AND probe = 'primary') AS peak_error_n,
+        any_value(mean) FILTER (WHERE metric = 'cka' AND probe = 'primary') AS cka,
+        any_value(sd) FILTER (WHERE metric = 'cka' AND probe = 'primary') AS cka_sd,
+        any_value(n) FILTER (WHERE metric = 'cka' AND probe = 'primary') AS cka_n,
+        any_value(mean) FILTER (WHERE metric = 'l2_distance' AND probe = 'primary') AS l2_distance,
+        any_value(sd) FILTER (WHERE metric = 'l2_distance' AND probe = 'primary') AS l2_distance_sd,
+        any_value(n) FILTER (WHERE metric = 'l2_distance' AND probe = 'primary') AS l2_distance_n,
+        any_value(mean) FILTER (WHERE metric = 'norm' AND probe = 'primary') AS norm,
+        any_value(sd) FILTER (WHERE metric = 'norm' AND probe = 'primary') AS norm_sd,
+        any_value(n) FILTER (WHERE metric = 'norm' AND probe = 'primary') AS norm_n,
+        any_value(mean) FILTER (WHERE metric = 'n_epochs' AND probe = 'primary') AS n_epochs,
+        any_value(sd) FILTER (WHERE metric = 'n_epochs' AND probe = 'primary') AS n_epochs_sd,
+        any_value(n) FILTER (WHERE metric = 'n_epochs' AND probe = 'primary') AS n_epochs_n
+    FROM core.cell_metrics GROUP BY experiment_id, cell_id
+)
+SELECT c.*, p.phase, p.reason, p.ambiguous, p.doubtful,
+    wide.* EXCLUDE (experiment_id, cell_id)
+FROM core.cells AS c
+JOIN core.experiments AS e USING (experiment_id)
+LEFT JOIN wide USING (experiment_id, cell_id)
+LEFT JOIN core.phases AS p
+    ON p.experiment_id = c.experiment_id AND p.cell_id = c.cell_id
+    AND p.classification_id = e.classification_id
+ORDER BY c.position;
