@@ -19,6 +19,8 @@ _REASONS = {
     errno.EDQUOT: "the disk quota is used up",
     errno.EROFS: "the file system is read-only",
     errno.EACCES: "the folder cannot be written (no permission)",
+    errno.ENOTDIR: "a file stands where a folder should be",
+    errno.EEXIST: "a file stands where a folder should be",
     errno.EPERM: "the folder cannot be written (no permission)",
 }
 

@@ -72,13 +72,25 @@ class Shelf:
     def share(self, key: str) -> None:
         """Put a finished thing into the store; a store that cannot be written is only a warning."""
         try:
-            copy_whole(self.path(key), self._shared_path(key))
+            self._copy_to_store(key)
         except (StorageError, OSError) as error:
             log.warning("not shared with other workspaces: %s", error)
 
     def prune(self, keys: set[str]) -> int:
-        """Remove everything from the project that has none of these ids; the store keeps it."""
+        """Remove everything from the project that has none of these ids; the store keeps it.
+
+        Raises:
+            StorageError: if something would be lost, since the store cannot take it.
+        """
+        for path in sorted(self.local.glob("*")):
+            key = path.name.removesuffix(self.suffix)
+            unknown_to_store = not self._shared_path(key).exists()
+            if key not in keys and unknown_to_store and self._read_or_remove(path) is not None:
+                self._copy_to_store(key)
         return prune(self.local, {f"{key}{self.suffix}" for key in keys})
+
+    def _copy_to_store(self, key: str) -> None:
+        copy_whole(self.path(key), self._shared_path(key))
 
 
 def run_shelf(local: Path, store: Path) -> Shelf:

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from landscape_catalog.schemas.fields import (
     Axis,
+    BatchSize,
     Fraction,
     NonNegativeFloat,
     NonNegativeInt,
@@ -56,8 +57,8 @@ class Load(Section):
 class Temperature(Section):
     """Temperature-like parameters: how noisy training is. A list is an axis of the grid."""
 
-    batch_size: Axis[PositiveInt] = 128
-    """Samples a step. A smaller batch is a higher temperature."""
+    batch_size: Axis[BatchSize] = 128
+    """Samples a step, at least two (batch norm). A smaller batch is a higher temperature."""
     lr: Axis[PositiveFloat] = 0.05
     """Learning rate, constant through training."""
     weight_decay: Axis[NonNegativeFloat] = 5e-4
@@ -99,7 +100,7 @@ class Connectivity(Section):
     """Epochs that the curve is fitted for."""
     lr: PositiveFloat = 0.01
     """Learning rate of the fit: constant to half, then down linearly to 1% at 90%."""
-    batch_size: PositiveInt = 128
+    batch_size: BatchSize = 128
     """Batch size of the fit, and of recomputing batch-norm statistics."""
     momentum: Fraction = 0.9
     """Momentum of the fit."""
@@ -198,13 +199,13 @@ class Experiment(Section):
     """Load-like parameters; lists are axes."""
     temperature: Temperature
     """Temperature-like parameters; lists are axes."""
-    train: Train = Train()
+    train: Train
     """Training of each run."""
-    measure: Measure = Measure()
+    measure: Measure
     """Metrics."""
-    classify: Classify = Classify()
+    classify: Classify
     """Thresholds of the phases."""
-    report: Report = Report()
+    report: Report
     """Drawing of the report."""
     execution: Execution = Execution()
     """Device and workers."""

@@ -48,18 +48,16 @@ def parse_experiment(text: str, *, source: str = "params.yaml") -> Experiment:
     try:
         return Experiment.model_validate(data)
     except ValidationError as error:
-        raise SpecError(explain(error, data), source) from None
+        raise SpecError(explain(error), source) from None
 
 
-def explain(error: ValidationError, data: dict[str, Any]) -> list[Problem]:
+def explain(error: ValidationError) -> list[Problem]:
     """One `Problem` for each thing that Pydantic found: path, value given, what is allowed."""
     problems = []
     for detail in error.errors():
         location = [part for part in detail["loc"] if part not in (SCALAR_TAG, AXIS_TAG)]
         names = [str(part) for part in location]
-        path = ".".join(
-            name for name in names if not name.isdigit() and _is_key(data, name, location)
-        )
+        path = ".".join(name for name in names if not (name.isdigit() or _is_union_member(name)))
         if detail["type"] == "extra_forbidden":
             problems.append(_unknown_key(location))
         elif detail["type"] == "missing":
@@ -69,10 +67,9 @@ def explain(error: ValidationError, data: dict[str, Any]) -> list[Problem]:
     return _merged(problems)
 
 
-def _is_key(data: Any, name: str, location: list[Any]) -> bool:
-    """Whether a part of Pydantic's location is a key, and not the name of a union's member."""
-    model_names = {"int", "float", "str", "none", "constrained-int", "constrained-float"}
-    return not (name in model_names or name.startswith(("literal[", "function-", "constrained")))
+def _is_union_member(name: str) -> bool:
+    """Whether a part of Pydantic's location is not a key but names a member of a union."""
+    return name in {"int", "float", "str", "none"} or name.startswith(("literal[", "constrained-"))
 
 
 def _shown(value: Any) -> str:

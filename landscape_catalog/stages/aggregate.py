@@ -63,7 +63,6 @@ def run_aggregate(root: Path) -> None:
         summary = summary_metrics(tables)
         write_file(project.metrics, (json.dumps(summary, indent=2) + "\n").encode())
         plots = plot_data(tables)
-        prune(project.plots, {f"{name}.csv" for name in plots})
         for name, frame in plots.items():
             write_file(project.plots / f"{name}.csv", frame.write_csv().encode())
         counts = ", ".join(f"{phase} {n}" for phase, n in summary["phases"].items() if n)

@@ -176,3 +176,21 @@ def test_an_empty_shelf(tmp_path: Path) -> None:
     shelf: Shelf = run_shelf(tmp_path / "data", tmp_path / "store")
     assert shelf.fetch("nothing") is None
     assert not shelf.has("nothing")
+
+
+def test_pruning_loses_nothing_that_the_store_lacks(tmp_path: Path) -> None:
+    """Somebody deleted the store: what leaves the project goes there first."""
+    shelf = run_shelf(tmp_path / "data", tmp_path / "store")
+    folder = a_run(tmp_path / "data")
+    assert shelf.prune(set()) == 1
+    assert not folder.exists()
+    assert shelf.fetch(folder.name) is not None
+
+
+def test_pruning_stops_where_the_store_cannot_take_it(tmp_path: Path) -> None:
+    (tmp_path / "store").write_text("a file where the folder should be")
+    shelf = run_shelf(tmp_path / "data", tmp_path / "store")
+    folder = a_run(tmp_path / "data")
+    with pytest.raises(StorageError, match="cannot write"):
+        shelf.prune(set())
+    assert folder.exists()

@@ -16,6 +16,10 @@ dataset: {name: digits}
 model: {name: resnet18}
 load: {width: [2, 4]}
 temperature: {batch_size: [16, 32]}
+train: {}
+measure: {}
+classify: {}
+report: {}
 """
 
 # What is changed, the path in the message, what was given, what is allowed.
@@ -50,6 +54,7 @@ BAD = {
         "measure: {connectivity: {pairs: some}}", "measure.connectivity.pairs", "'some'", "'first', 'ring' or 'all'"),
     "a list where none may be": ("train: {epochs: [1, 2]}", "train.epochs", "[1, 2]", "integer"),
     "missing section": ("model:", "model", "null", ""),
+    "a batch of one": ("temperature: {batch_size: [1, 2]}", "temperature.batch_size", "1", "greater than 1"),
     "missing key": ("load: {}", "load.width", "nothing", "required"),
     "a threshold that is none": ("classify: {train_loss: low}", "classify.train_loss", "'low'", "number"),
     "an axis to draw that is none": ("report: {x: width}", "report.x", "'width'", "load.width"),

@@ -19,6 +19,9 @@ BASE: dict[str, Any] = {
     "load": {"width": [2, 4]},
     "temperature": {"batch_size": [16, 32]},
     "train": {"seeds": 2},
+    "measure": {},
+    "classify": {},
+    "report": {},
 }
 
 
