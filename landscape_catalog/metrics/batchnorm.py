@@ -6,8 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from landscape_catalog.tasks import Classification
-from landscape_catalog.training import epoch_batches
+from landscape_catalog.tasks import Classification, epoch_batches
 
 
 @torch.no_grad()

@@ -13,8 +13,7 @@ from torch.func import functional_call
 from landscape_catalog.metrics.batchnorm import recompute_batchnorm
 from landscape_catalog.metrics.evaluation import Evaluation, evaluate
 from landscape_catalog.metrics.parameters import flatten, unflatten
-from landscape_catalog.tasks import Classification
-from landscape_catalog.training import epoch_batches
+from landscape_catalog.tasks import Classification, epoch_batches
 
 # The rate is constant over the first half, falls linearly to 1% at 90%, and stays there.
 FALL_BEGINS, FALL_ENDS, FINAL_SHARE = 0.5, 0.9, 0.01

@@ -1,7 +1,6 @@
 """Training: values in, values out."""
 
-from landscape_catalog.training.batches import epoch_batches
 from landscape_catalog.training.loop import EpochRecord, Recipe, TrainedRun, train
 from landscape_catalog.training.stopping import StoppingRule
 
-__all__ = ["EpochRecord", "Recipe", "StoppingRule", "TrainedRun", "epoch_batches", "train"]
+__all__ = ["EpochRecord", "Recipe", "StoppingRule", "TrainedRun", "train"]

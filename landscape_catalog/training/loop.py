@@ -11,8 +11,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from landscape_catalog.tasks import Classification
-from landscape_catalog.training.batches import epoch_batches
+from landscape_catalog.tasks import Classification, epoch_batches
 from landscape_catalog.training.stopping import StoppingRule
 
 StopReason = Literal["calm", "epochs", "diverged"]
@@ -84,7 +83,6 @@ def train(
 
     Source: Yang et al. 2021, Eq. 1-2 and appendix B.3.
     """
-    dtype = next(network.parameters()).dtype
     optimizer = torch.optim.SGD(
         network.parameters(),
         lr=recipe.lr,
@@ -97,26 +95,7 @@ def train(
     best_state, best_epoch, best_loss = _snapshot(network), 0, math.inf
     stop_reason: StopReason = "epochs"
     for epoch in range(1, recipe.epochs + 1):
-        network.train()
-        loss_sum = torch.zeros((), dtype=torch.float64, device=images.device)
-        wrong = torch.zeros((), dtype=torch.int64, device=images.device)
-        steps = 0
-        for batch in epoch_batches(len(images), recipe.batch_size, seed=seed, epoch=epoch):
-            targets = labels[batch]
-            logits = network(task.inputs(images[batch], dtype))
-            loss = task.loss(logits, targets)
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            with torch.no_grad():
-                loss_sum += loss
-                wrong += task.errors(logits, targets).sum()
-            steps += 1
-        record = EpochRecord(
-            epoch,
-            train_loss=float(loss_sum) / steps,
-            train_error=100 * int(wrong) / (steps * recipe.batch_size),
-        )
+        record = _epoch(network, images, labels, task, optimizer, recipe.batch_size, seed, epoch)
         history.append(record)
         if on_epoch is not None:
             on_epoch(record)
@@ -129,6 +108,39 @@ def train(
             stop_reason = "calm"
             break
     return TrainedRun(best_state, history, best_epoch, stop_reason)
+
+
+def _epoch(
+    network: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    task: Classification,
+    optimizer: torch.optim.Optimizer,
+    batch_size: int,
+    seed: int,
+    epoch: int,
+) -> EpochRecord:
+    network.train()
+    dtype = next(network.parameters()).dtype
+    loss_sum = torch.zeros((), dtype=torch.float64, device=images.device)
+    wrong = torch.zeros((), dtype=torch.int64, device=images.device)
+    steps = 0
+    for batch in epoch_batches(len(images), batch_size, seed=seed, epoch=epoch):
+        targets = labels[batch]
+        logits = network(task.inputs(images[batch], dtype))
+        loss = task.loss(logits, targets)
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        with torch.no_grad():
+            loss_sum += loss
+            wrong += task.errors(logits, targets).sum()
+        steps += 1
+    return EpochRecord(
+        epoch,
+        train_loss=float(loss_sum) / steps,
+        train_error=100 * int(wrong) / (steps * batch_size),
+    )
 
 
 def _snapshot(network: nn.Module) -> dict[str, Tensor]:

@@ -21,8 +21,7 @@ from landscape_catalog.metrics import (
 )
 from landscape_catalog.metrics.parameters import flatten
 from landscape_catalog.models import build
-from landscape_catalog.tasks import Classification
-from landscape_catalog.training import epoch_batches
+from landscape_catalog.tasks import Classification, epoch_batches
 
 Data = tuple[Tensor, Tensor]
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from landscape_catalog.tasks import Classification, frequency_loss
-from landscape_catalog.training import Recipe, StoppingRule, epoch_batches, train
+from landscape_catalog.tasks import Classification, epoch_batches, frequency_loss
+from landscape_catalog.training import Recipe, StoppingRule, train
 
 
 def linear() -> nn.Module:
