@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from landscape_catalog.datasets import digits
 from landscape_catalog.datasets.pool import DatasetFacts, ImagePool
-from landscape_catalog.datasets.prepare import PreparedData, prepare
+from landscape_catalog.datasets.prepare import PreparedData, frequency_loss, prepare
 
 FACTS = {
     "digits": DatasetFacts(
@@ -20,4 +20,12 @@ FACTS = {
 }
 LOADERS: dict[str, Callable[[], ImagePool]] = {"digits": digits.load_digits}
 
-__all__ = ["FACTS", "LOADERS", "DatasetFacts", "ImagePool", "PreparedData", "prepare"]
+__all__ = [
+    "FACTS",
+    "LOADERS",
+    "DatasetFacts",
+    "ImagePool",
+    "PreparedData",
+    "frequency_loss",
+    "prepare",
+]

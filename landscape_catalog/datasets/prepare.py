@@ -46,6 +46,19 @@ class PreparedData:
         return digest.hexdigest()
 
 
+def frequency_loss(labels: np.ndarray) -> float:
+    """Cross-entropy of predicting the labels' own frequencies, H = -sum p ln p, in nats.
+
+    A run whose training loss is no better has learned nothing: it has not converged (NC).
+
+    >>> round(frequency_loss(np.array([0, 1, 0, 1])), 4)
+    0.6931
+    """
+    shares = np.bincount(labels) / len(labels)
+    present = shares[shares > 0]
+    return float(-(present * np.log(present)).sum())
+
+
 def prepare(
     pool: ImagePool,
     *,

@@ -11,6 +11,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, wait
 from dataclasses import dataclass
+from types import TracebackType
 from typing import Any
 
 from pebble import ProcessPool
@@ -37,42 +38,62 @@ class Failure:
     details: str
 
 
-def run_jobs(
-    work: Callable[[Any], Any],
-    jobs: Sequence[Job],
-    *,
-    workers: int,
-    on_done: Callable[[Job, Any, float], None],
-) -> list[Failure]:
-    """Do every job in one of `workers` processes, the most costly first.
+class Workers:
+    """Processes that do jobs, started with the first of them and kept for the next batch.
 
-    Each process uses one thread of torch. A job that raises, or whose process dies (no memory), is
-    a `Failure`; the others go on. A full or read-only disk ends everything, since every other job
-    would fail alike. Ctrl-C stops the workers; what they were at is lost, what is done is kept.
-
-    Args:
-        work: a function of a module, called with a job's payload.
-        jobs: what to do.
-        workers: processes.
-        on_done: called in this process with the job, its result and its seconds.
-
-    Returns:
-        The failures, in the order of `jobs`.
-
-    Raises:
-        StorageError: if a worker could not write.
-        KeyboardInterrupt: on Ctrl-C.
+    Each process uses one thread of torch and dies with this one.
     """
-    failures: dict[str, Failure] = {}
-    context = multiprocessing.get_context("spawn")
-    pool = ProcessPool(
-        max_workers=min(workers, len(jobs)) or 1,
-        initializer=_start_worker,
-        initargs=[os.getpid()],
-        context=context,
-    )
-    try:
+
+    def __init__(self, count: int) -> None:
+        self.count = count
+        self._pool: ProcessPool | None = None
+
+    def __enter__(self) -> Workers:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._pool is None:
+            return
+        if error is None:
+            self._pool.close()
+            self._pool.join()
+        else:
+            self._pool.stop()
+            self._pool.join(timeout=10)
+
+    def run(
+        self,
+        work: Callable[[Any], Any],
+        jobs: Sequence[Job],
+        *,
+        on_done: Callable[[Job, Any, float], None],
+    ) -> list[Failure]:
+        """Do every job, the most costly first.
+
+        A job that raises, or whose process dies (no memory), is a `Failure`; the others go on. A
+        full or read-only disk ends everything, since every other job would fail alike. Ctrl-C
+        leaves through `__exit__`, which stops the processes: what they were at is lost, what is
+        done is kept.
+
+        Args:
+            work: a function of a module, called with a job's payload.
+            jobs: what to do.
+            on_done: called in this process with the job, its result and its seconds.
+
+        Returns:
+            The failures, in the order of `jobs`.
+
+        Raises:
+            StorageError: if a process could not write.
+        """
+        failures: dict[str, Failure] = {}
         ordered = sorted(jobs, key=lambda job: -job.cost)
+        pool = self._started()
         futures: dict[Any, Job] = {
             pool.schedule(_timed, args=[work, job.payload]): job for job in ordered
         }
@@ -89,13 +110,17 @@ def run_jobs(
                     raise error
                 else:
                     failures[job.name] = _failure(job, error)
-    except BaseException:
-        pool.stop()
-        pool.join(timeout=10)
-        raise
-    pool.close()
-    pool.join()
-    return [failures[job.name] for job in jobs if job.name in failures]
+        return [failures[job.name] for job in jobs if job.name in failures]
+
+    def _started(self) -> ProcessPool:
+        if self._pool is None:
+            self._pool = ProcessPool(
+                max_workers=self.count,
+                initializer=_start_worker,
+                initargs=[os.getpid()],
+                context=multiprocessing.get_context("spawn"),
+            )
+        return self._pool
 
 
 def _failure(job: Job, error: BaseException) -> Failure:

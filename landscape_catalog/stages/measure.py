@@ -5,16 +5,29 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections import defaultdict
+from dataclasses import dataclass
 from pathlib import Path
 
 from landscape_catalog.execution.device import chosen_device, chosen_workers
 from landscape_catalog.execution.lock import project_lock
+from landscape_catalog.execution.pool import Workers
+from landscape_catalog.execution.store import Shelf
 from landscape_catalog.stages.finished import converged_runs, needed_of, trained_runs
 from landscape_catalog.stages.measurements import Needed, losses_needed
-from landscape_catalog.stages.measuring import MeasurePayload, measure_job
 from landscape_catalog.stages.workspace import Task, Workspace, open_workspace, work_through
 
 log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class MeasurePayload:
+    """What a worker needs: the measurements of one job, all of the same cell."""
+
+    needed: tuple[Needed, ...]
+    prepared: Path
+    runs: Shelf
+    shelf: Shelf
+    device: str
 
 
 def run_measure(root: Path) -> None:
@@ -31,10 +44,10 @@ def run_measure(root: Path) -> None:
     with project_lock(workspace.project.lock):
         records = trained_runs(workspace)
         losses = losses_needed(workspace.grid.runs)
-        new = _make(workspace, "measure losses", losses, device)
-        converged = converged_runs(workspace, records)
-        rest = needed_of(converged, workspace)
-        new += _make(workspace, "measure", rest, device)
+        with Workers(chosen_workers(workspace.experiment.execution)) as workers:
+            new = _make(workspace, "measure losses", losses, device, workers)
+            rest = needed_of(converged_runs(workspace, records), workspace)
+            new += _make(workspace, "measure", rest, device, workers)
         needed = losses + rest
         removed = workspace.measurements.prune({item.measurement_id for item in needed})
         log.info(
@@ -46,11 +59,12 @@ def run_measure(root: Path) -> None:
         )
 
 
-def _make(workspace: Workspace, title: str, needed: list[Needed], device: str) -> int:
+def _make(
+    workspace: Workspace, title: str, needed: list[Needed], device: str, workers: Workers
+) -> int:
     """Make what is missing; says how many that were."""
     missing = [item for item in needed if workspace.measurements.fetch(item.measurement_id) is None]
     tasks = [_task(workspace, group, device) for group in _jobs(missing)]
-    workers = chosen_workers(workspace.experiment.execution)
     work_through(workspace, title, measure_job, tasks, workers=workers)
     return len(missing)
 
@@ -71,3 +85,10 @@ def _task(workspace: Workspace, group: tuple[Needed, ...], device: str) -> Task:
     payload = MeasurePayload(group, prepared, workspace.runs, workspace.measurements, device)
     work = dataclasses.replace(first.work, steps=first.work.steps * len(group))
     return Task(f"{first.metric} {first.measurement_id}", payload, work)
+
+
+def measure_job(payload: MeasurePayload) -> None:
+    """Make the measurements of one job. Runs in a worker, which alone needs torch."""
+    from landscape_catalog.stages.measuring import measure_and_keep
+
+    measure_and_keep(payload)

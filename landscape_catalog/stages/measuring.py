@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from torch import Tensor, nn
@@ -13,7 +11,6 @@ from torch import Tensor, nn
 from landscape_catalog import metrics
 from landscape_catalog.execution.artifacts import write_measurement
 from landscape_catalog.execution.device import make_deterministic, provenance
-from landscape_catalog.execution.store import Shelf
 from landscape_catalog.schemas.grid import Run
 from landscape_catalog.schemas.records import (
     ConnectivityMeasurement,
@@ -27,22 +24,12 @@ from landscape_catalog.schemas.records import (
     SimilarityMeasurement,
 )
 from landscape_catalog.stages.loading import LoadedData, load_data, load_state
+from landscape_catalog.stages.measure import MeasurePayload
 from landscape_catalog.stages.measurements import Needed
 
 
-@dataclass(frozen=True)
-class MeasurePayload:
-    """What a worker needs: the measurements of one job, all of the same cell."""
-
-    needed: tuple[Needed, ...]
-    prepared: Path
-    runs: Shelf
-    shelf: Shelf
-    device: str
-
-
-def measure_job(payload: MeasurePayload) -> None:
-    """Make the measurements of one job and keep them. Runs in a worker."""
+def measure_and_keep(payload: MeasurePayload) -> None:
+    """Make the measurements of one job and keep them."""
     make_deterministic()
     measurer = _Measurer(payload)
     for needed in payload.needed:

@@ -14,7 +14,7 @@ from landscape_catalog.stages.measurements import (
     losses_needed,
     pairs_needed,
 )
-from landscape_catalog.stages.sizes import train_work
+from landscape_catalog.stages.train import train_work
 from landscape_catalog.stages.workspace import Workspace, open_workspace
 
 

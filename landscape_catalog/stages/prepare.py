@@ -6,9 +6,7 @@ import hashlib
 import logging
 from pathlib import Path
 
-import torch
-
-from landscape_catalog.datasets import LOADERS, ImagePool, PreparedData, prepare
+from landscape_catalog.datasets import LOADERS, ImagePool, PreparedData, frequency_loss, prepare
 from landscape_catalog.errors import ContentMismatchError, DamagedFileError, StorageError
 from landscape_catalog.execution.artifacts import (
     pack,
@@ -23,7 +21,6 @@ from landscape_catalog.paths import store_root
 from landscape_catalog.schemas.grid import DataSpec
 from landscape_catalog.schemas.records import DataRecord
 from landscape_catalog.stages.workspace import Workspace, open_workspace
-from landscape_catalog.tasks import frequency_loss
 
 log = logging.getLogger(__name__)
 
@@ -90,7 +87,7 @@ def _record(spec: DataSpec, data: PreparedData, n_classes: int, arrays: bytes) -
         n_classes=n_classes,
         channels=data.train_images.shape[1],
         n_changed_labels=int((data.train_labels != data.true_labels).sum()),
-        frequency_loss=frequency_loss(torch.from_numpy(data.train_labels)),
+        frequency_loss=frequency_loss(data.train_labels),
     )
 
 

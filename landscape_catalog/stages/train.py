@@ -2,27 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
-from landscape_catalog.execution.artifacts import pack_run, write_run
 from landscape_catalog.execution.device import (
     chosen_device,
     chosen_workers,
-    make_deterministic,
-    provenance,
 )
 from landscape_catalog.execution.lock import project_lock
+from landscape_catalog.execution.pool import Workers
 from landscape_catalog.execution.store import Shelf
+from landscape_catalog.execution.timings import Work
 from landscape_catalog.schemas.grid import Run
-from landscape_catalog.schemas.identity import derive_seed
-from landscape_catalog.schemas.records import RunRecord
-from landscape_catalog.stages.loading import LoadedData, load_data
-from landscape_catalog.stages.sizes import train_work
 from landscape_catalog.stages.workspace import (
     Task,
     Workspace,
@@ -30,7 +22,6 @@ from landscape_catalog.stages.workspace import (
     open_workspace,
     work_through,
 )
-from landscape_catalog.training import Recipe, TrainedRun, train
 
 log = logging.getLogger(__name__)
 
@@ -73,8 +64,8 @@ def run_train(root: Path) -> None:
             removed,
         )
         tasks = [train_task(workspace, run, device) for run in missing]
-        workers = chosen_workers(workspace.experiment.execution)
-        work_through(workspace, "train", train_one, tasks, workers=workers)
+        with Workers(chosen_workers(workspace.experiment.execution)) as workers:
+            work_through(workspace, "train", train_one, tasks, workers=workers)
         log.info("train: %d runs trained", len(missing))
 
 
@@ -85,46 +76,20 @@ def train_task(workspace: Workspace, run: Run, device: str) -> Task:
     return Task(run.run_id, payload, train_work(run))
 
 
+def train_work(run: Run) -> Work:
+    """The size of training a run, if it takes every epoch."""
+    cell = run.cell
+    batch_size = cell.temperature["batch_size"]
+    steps = cell.training["epochs"] * (cell.landscape.data.samples // batch_size)
+    return Work("train", cell.landscape.model["width"], batch_size, steps)
+
+
 def _data_id(run: Run) -> str:
     return run.cell.landscape.data.data_id
 
 
 def train_one(payload: TrainPayload) -> None:
-    """Train one run and keep it, in the project and in the store. Runs in a worker."""
-    make_deterministic()
-    run = payload.run
-    data = load_data(payload.prepared, payload.device)
-    trained, n_parameters = _train(run, data, payload.device)
-    weights = pack_run(
-        {name: value.cpu().numpy() for name, value in trained.state.items()},
-        {
-            "train_loss": np.array([epoch.train_loss for epoch in trained.history]),
-            "train_error": np.array([epoch.train_error for epoch in trained.history]),
-        },
-    )
-    record = RunRecord(
-        run_id=run.run_id,
-        cell_id=run.cell.cell_id,
-        seed=run.seed,
-        spec=run.content,
-        data_content_hash=data.record.content_hash,
-        n_parameters=n_parameters,
-        n_epochs=len(trained.history),
-        stop_reason=trained.stop_reason,
-        best_epoch=trained.best_epoch,
-        weights_sha256=hashlib.sha256(weights).hexdigest(),
-        provenance=provenance(payload.device),
-    )
-    write_run(payload.shelf.path(run.run_id), record, weights)
-    payload.shelf.share(run.run_id)
+    """Train one run. Runs in a worker, which alone needs torch."""
+    from landscape_catalog.stages.training import train_and_keep
 
-
-def _train(run: Run, data: LoadedData, device: str) -> tuple[TrainedRun, int]:
-    cell = run.cell
-    seed = derive_seed("run", cell.cell_id, run.seed)
-    network = data.network(cell.landscape.model, seed=seed).to(device)
-    fields = asdict(Recipe())
-    chosen = {**cell.training, **cell.temperature}
-    recipe = Recipe(**{name: chosen[name] for name in fields})
-    trained = train(network, data.train_images, data.train_labels, data.task, recipe, seed=seed)
-    return trained, sum(p.numel() for p in network.parameters() if p.requires_grad)
+    train_and_keep(payload)

@@ -19,7 +19,7 @@ from landscape_catalog.errors import (
 )
 from landscape_catalog.execution.artifacts import read_data_record
 from landscape_catalog.execution.files import write_file
-from landscape_catalog.execution.pool import Failure, Job, run_jobs
+from landscape_catalog.execution.pool import Failure, Job, Workers
 from landscape_catalog.execution.progress import StageProgress
 from landscape_catalog.execution.store import Shelf, measurement_shelf, run_shelf
 from landscape_catalog.execution.timings import Work, log_timing
@@ -134,7 +134,7 @@ def work_through(
     function: Callable[[Any], Any],
     tasks: Sequence[Task],
     *,
-    workers: int,
+    workers: Workers,
 ) -> None:
     """Do every task in parallel, with progress, timings, and a table of failures at the end.
 
@@ -154,7 +154,7 @@ def work_through(
             progress.step(job.name, job.cost)
 
         try:
-            failures = run_jobs(function, jobs, workers=workers, on_done=on_done)
+            failures = workers.run(function, jobs, on_done=on_done)
         except KeyboardInterrupt:
             log.warning(
                 "interrupted: %d of %d jobs of `%s` are saved; run the same command again to go on",

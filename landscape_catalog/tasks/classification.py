@@ -71,15 +71,3 @@ class Classification:
         mixing = coefficients.to(images.device, torch.float32).view(-1, 1, 1, 1)
         one, other = images[first].to(torch.float32), images[second].to(torch.float32)
         return mixing * one + (1 - mixing) * other
-
-
-def frequency_loss(labels: Tensor) -> float:
-    """Cross-entropy of predicting the labels' own frequencies, H = -sum p ln p, in nats.
-
-    A run whose training loss is no better has learned nothing: it has not converged (NC).
-
-    >>> round(frequency_loss(torch.tensor([0, 1, 0, 1])), 4)
-    0.6931
-    """
-    shares = torch.bincount(labels).to(torch.float64) / len(labels)
-    return float(-(shares[shares > 0] * shares[shares > 0].log()).sum())

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from landscape_catalog.datasets import LOADERS, PreparedData, prepare
+from landscape_catalog.datasets import LOADERS, PreparedData, frequency_loss, prepare
 from landscape_catalog.datasets.corruption import draw, noisy_labels, noisy_pixels
 
 POOL = LOADERS["digits"]()
@@ -113,3 +115,9 @@ def test_a_content_hash_tells_contents_apart() -> None:
 def test_too_many_samples() -> None:
     with pytest.raises(ValueError, match="1438 samples asked for, 1437"):
         prepared(samples=1438)
+
+
+def test_guessing_by_frequencies() -> None:
+    found = frequency_loss(np.array([0] * 9 + [1]))
+    assert math.isclose(found, -(0.9 * math.log(0.9) + 0.1 * math.log(0.1)))
+    assert math.isclose(frequency_loss(np.arange(10)), math.log(10))

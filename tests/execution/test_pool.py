@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from landscape_catalog.errors import StorageError
-from landscape_catalog.execution.pool import Job, run_jobs
+from landscape_catalog.execution.pool import Job, Workers
 from landscape_catalog.execution.progress import StageProgress
 from landscape_catalog.execution.timings import Work, estimate, log_timing, read_timings
 
@@ -33,12 +33,10 @@ def work(payload: Any) -> Any:
 def do(*payloads: Any, workers: int = 2) -> tuple[dict[str, Any], dict[str, str]]:
     results: dict[str, Any] = {}
     jobs = [Job(f"{i}-{payload}", payload) for i, payload in enumerate(payloads)]
-    failures = run_jobs(
-        work,
-        jobs,
-        workers=workers,
-        on_done=lambda job, result, _: results.update({job.name: result}),
-    )
+    with Workers(workers) as pool:
+        failures = pool.run(
+            work, jobs, on_done=lambda job, result, _: results.update({job.name: result})
+        )
     return results, {failure.name: failure.reason for failure in failures}
 
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from landscape_catalog.tasks import Classification, epoch_batches, frequency_loss
+from landscape_catalog.tasks import Classification, epoch_batches
 from landscape_catalog.training import Recipe, StoppingRule, train
 
 
@@ -114,9 +114,3 @@ def test_training_twice_gives_the_same_bits(
             train(network, images, labels, task, Recipe(batch_size=8, epochs=2), seed=1).state
         )
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
-
-
-def test_guessing_by_frequencies() -> None:
-    labels = torch.tensor([0] * 9 + [1])
-    assert math.isclose(frequency_loss(labels), -(0.9 * math.log(0.9) + 0.1 * math.log(0.1)))
-    assert math.isclose(frequency_loss(torch.arange(10)), math.log(10))
