@@ -13,7 +13,7 @@ from typing import Annotated
 
 import typer
 
-from landscape_catalog.errors import LandscapeError
+from landscape_catalog.errors import Interrupted, LandscapeError
 
 INTERRUPTED = 130
 
@@ -106,12 +106,13 @@ def schemas(
 def main() -> None:
     """Run the command line; an error of ours is one message and its exit code."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    signal.signal(signal.SIGTERM, _as_interrupt)
+    signal.signal(signal.SIGINT, _interrupt)
+    signal.signal(signal.SIGTERM, _interrupt)
     sys.exit(_guarded(lambda: app(standalone_mode=True)))
 
 
-def _as_interrupt(_: int, __: FrameType | None) -> None:
-    raise KeyboardInterrupt
+def _interrupt(_: int, __: FrameType | None) -> None:
+    raise Interrupted
 
 
 def _guarded(command: Callable[[], object]) -> int:
@@ -120,7 +121,7 @@ def _guarded(command: Callable[[], object]) -> int:
     except LandscapeError as error:
         typer.echo(f"landscape: {error}", err=True)
         return error.exit_code
-    except KeyboardInterrupt:
+    except Interrupted:
         typer.echo("landscape: stopped. What is finished is kept; `dvc repro` goes on.", err=True)
         return INTERRUPTED
     except OSError as error:

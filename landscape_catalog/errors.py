@@ -9,6 +9,8 @@ LandscapeError                 base; exit code 1
 ├── ContentMismatchError       a known data id came out with other content
 ├── StorageError               the disk is full or the folder cannot be written
 └── JobsFailedError            some runs or measurements failed, the rest is kept
+
+and `Interrupted`, which is no error.
 """
 
 from __future__ import annotations
@@ -67,6 +69,10 @@ class ContentMismatchError(LandscapeError):
 
 class StorageError(LandscapeError):
     """A file could not be written: no space, read-only, no permission."""
+
+
+class Interrupted(BaseException):
+    """Ctrl-C or a request to end; no `KeyboardInterrupt`, which the command line's library eats."""
 
 
 class JobsFailedError(LandscapeError):

@@ -129,7 +129,9 @@ def imported_files(start: Path) -> set[Path]:
             continue
         found.add(path)
         for node in ast.walk(ast.parse(path.read_text())):
-            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("landscape_catalog"):
+            if isinstance(node, ast.ImportFrom) and (node.module or "").startswith(
+                "landscape_catalog"
+            ):
                 base = package.joinpath(*node.module.split(".")[1:])
                 todo += [base.with_suffix(".py"), base / "__init__.py"]
                 todo += [base / f"{alias.name}.py" for alias in node.names]
@@ -143,5 +145,7 @@ def test_a_stage_depends_on_the_code_that_it_uses(stage: str) -> None:
     neutral = {"errors.py", "paths.py", "__init__.py"}
     for path in imported_files(ROOT / "landscape_catalog" / "stages" / f"{stage}.py"):
         name = path.relative_to(ROOT).as_posix()
-        covered = any(name == dependency or name.startswith(f"{dependency}/") for dependency in known)
+        covered = any(
+            name == dependency or name.startswith(f"{dependency}/") for dependency in known
+        )
         assert covered or path.name in neutral, f"{stage} uses {name}, and dvc.yaml does not say so"

@@ -9,8 +9,10 @@ import shutil
 import time
 from pathlib import Path
 
+import polars as pl
 import pytest
 
+from landscape_catalog.catalog import read_tables
 from landscape_catalog.execution.artifacts import (
     read_measurement,
     read_prepared,
@@ -174,7 +176,7 @@ def test_one_failing_run_does_not_stop_the_others(fresh_copy: Copy) -> None:
     done = run(folder, store, "landscape", "prepare")
     done = run(folder, store, "landscape", "train", fails=True)
     assert done.returncode == 1
-    assert "train: 4 of 8 jobs failed, the others are kept" in done.stderr
+    assert "train: 4 jobs failed, the others are kept" in done.stderr
     assert "Traceback" not in done.stderr
     assert json.loads((folder / ".landscape" / "failures.json").read_text())[0]["details"]
     assert len(run_ids(folder)) == 12
@@ -185,7 +187,7 @@ def test_one_failing_run_does_not_stop_the_others(fresh_copy: Copy) -> None:
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
 def test_a_folder_that_cannot_be_written(fresh_copy: Copy) -> None:
     folder, store = fresh_copy
-    edit(folder, samples="200")
+    edit(folder, label_noise="0.3")
     (folder / "data" / "prepared").chmod(0o500)
     done = run(folder, store, "landscape", "prepare", fails=True)
     assert "no permission" in done.stderr
@@ -202,6 +204,44 @@ def test_a_stage_before_its_time(tmp_path: Path) -> None:
     done = run(folder, store, "landscape", "sql", "SELECT 1", fails=True)
     assert done.returncode == 2
     assert "there is no catalog yet" in done.stderr
+
+
+def test_a_ring_of_three_seeds_and_a_cell_that_has_not_converged(fresh_copy: Copy) -> None:
+    """Curves start at the run that they name; an NC cell has no pairs, and the plan knows."""
+    folder, store = fresh_copy
+    text = (folder / "params.yaml").read_text()
+    text = text.replace("connectivity:\n", "connectivity:\n    pairs: ring\n")
+    (folder / "params.yaml").write_text(text.replace("batch_size: [16, 32]", "batch_size: 16"))
+    edit(folder, width="2", seeds="3", lr="[0.05, 1000000.0]")
+    repro(folder, store)
+    tables = read_tables(folder / "data" / "catalog")
+    phases = dict(tables["cells"].join(tables["phases"], on="cell_id").select("lr", "phase").rows())
+    assert phases[1e6] == "NC"
+    pairs = tables["pairs"]
+    assert pairs["mode_connectivity"].count() == pairs.height == 3
+    starts = tables["curve_points"].filter(pl.col("t") == 0)
+    by_run = {
+        run: starts.filter(pl.col("run_id") == run)["train_loss"].unique().len()
+        for run in starts["run_id"]
+    }
+    assert set(by_run.values()) == {1}, "every curve from a run starts at the same loss"
+    ends = tables["curve_points"].filter(pl.col("t") == 1)
+    same = starts.join(ends, left_on="run_id", right_on="other_run_id")
+    assert same.height > 0
+    assert (same["train_loss"] == same["train_loss_right"]).all()
+    assert "nothing to do" in run(folder, store, "landscape", "plan").stdout
+
+
+def test_one_seed_has_no_pairs(fresh_copy: Copy) -> None:
+    folder, store = fresh_copy
+    edit(folder, seeds="1")
+    repro(folder, store)
+    tables = read_tables(folder / "data" / "catalog")
+    assert tables["pairs"].height == 0
+    unclassified = tables["phases"].filter(pl.col("phase") != "NC")
+    assert set(unclassified["phase"]) == {"unclassified"}
+    assert unclassified["reason"].str.contains("mode connectivity is missing").all()
+    assert "There are none" in (folder / "reports" / "phases.html").read_text()
 
 
 def test_the_plan(fresh_copy: Copy) -> None:

@@ -153,7 +153,7 @@ def _norms(pairs: list[PairResult]) -> list[float]:
 
 
 def _accuracy(values: LossValues) -> float:
-    return 100 * (1 - values.n_wrong / values.n)
+    return 100 * (values.n - values.n_wrong) / values.n
 
 
 METRIC_SOURCES = {

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import json
+import uuid
 from pathlib import Path
 
 import duckdb
 import polars as pl
 
 from landscape_catalog.catalog.ddl import catalog_sql
-from landscape_catalog.catalog.parquet import MANIFEST, table_path, verify_tables
-from landscape_catalog.catalog.tables import TABLES
-from landscape_catalog.errors import MissingArtifactError, QueryError
+from landscape_catalog.catalog.parquet import read_fingerprint, read_tables
+from landscape_catalog.errors import QueryError, StorageError
+
+# Types that every output format can say; others are printed as DuckDB writes them.
+_PLAIN_TYPES = {"BOOLEAN", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "FLOAT", "DOUBLE", "VARCHAR"}
 
 
 def build_database(tables: Path, database: Path) -> None:
@@ -20,50 +22,76 @@ def build_database(tables: Path, database: Path) -> None:
     Raises:
         MissingArtifactError: if there are no tables.
         DamagedFileError: if one does not hold what was written.
+        StorageError: if the file cannot be written.
     """
-    fingerprint = verify_tables(tables)
-    temporary = database.with_name(f".tmp-{database.name}")
-    temporary.unlink(missing_ok=True)
-    with duckdb.connect(str(temporary)) as connection:
-        connection.execute(catalog_sql())
-        for name in TABLES:
-            source = str(table_path(tables, name))
-            connection.execute(f"INSERT INTO core.{name} SELECT * FROM read_parquet(?)", [source])
-        connection.execute("CREATE TABLE core.build AS SELECT ? AS fingerprint", [fingerprint])
-    temporary.replace(database)
+    frames, fingerprint = read_tables(tables), read_fingerprint(tables)
+    temporary = database.with_name(f".tmp-{uuid.uuid4().hex}.duckdb")
+    log = temporary.with_name(f"{temporary.name}.wal")
+    try:
+        with duckdb.connect(str(temporary)) as connection:
+            connection.execute(catalog_sql())
+            for name, frame in frames.items():
+                connection.register("frame", frame)
+                connection.execute(f"INSERT INTO core.{name} SELECT * FROM frame")
+                connection.unregister("frame")
+            connection.execute("CREATE TABLE core.build AS SELECT ? AS fingerprint", [fingerprint])
+            connection.execute("CHECKPOINT")  # closing would swallow a full disk
+        if log.exists() or _fingerprint(temporary) != fingerprint:
+            raise StorageError(f"cannot write {database}: it does not read back as written")
+        temporary.replace(database)
+    except (duckdb.IOException, duckdb.FatalException, OSError) as error:
+        raise StorageError(f"cannot write {database}: {error}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+        log.unlink(missing_ok=True)
 
 
-def query(sql: str, *, tables: Path, database: Path) -> pl.DataFrame:
+def query(sql: str, *, tables: Path, database: Path, plain: bool = False) -> pl.DataFrame:
     """Ask the catalog one question in DuckDB's SQL; reads only.
 
     The DuckDB file is made anew where it does not match the Parquet tables.
 
+    Args:
+        sql: one statement that returns rows.
+        tables: folder of the Parquet tables.
+        database: the DuckDB file.
+        plain: give columns of other types than numbers, truth values and text as text.
+
     Raises:
         MissingArtifactError: if there is no catalog yet.
-        QueryError: if the SQL is wrong, or would write.
+        QueryError: if the SQL is wrong, is not one statement, or would write.
     """
-    if not (tables / MANIFEST).is_file():
-        raise MissingArtifactError("there is no catalog yet (data/catalog): run `dvc repro` first")
-    if not _is_current(tables, database):
+    if read_fingerprint(tables) != _fingerprint(database):
         build_database(tables, database)
     with duckdb.connect(str(database), read_only=True) as connection:
         connection.execute("SET enable_external_access = false")
         try:
+            if len(connection.extract_statements(sql)) != 1:
+                raise QueryError("ask one question at a time: exactly one SQL statement")
             relation = connection.sql(sql)
             if relation is None:
                 raise QueryError("that statement returns no rows; the catalog is read-only")
-            return relation.pl()
+            return (_as_plain(relation) if plain else relation).pl()
         except duckdb.Error as error:
             raise QueryError(f"{error}") from None
 
 
-def _is_current(tables: Path, database: Path) -> bool:
+def _as_plain(relation: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
+    columns = []
+    for name, kind in zip(relation.columns, relation.types):
+        quoted = '"' + name.replace('"', '""') + '"'
+        is_plain = str(kind) in _PLAIN_TYPES
+        columns.append(quoted if is_plain else f"CAST({quoted} AS VARCHAR) AS {quoted}")
+    return relation.project(", ".join(columns))
+
+
+def _fingerprint(database: Path) -> str | None:
+    """Of the tables that a DuckDB file was made from; None if it is missing or unreadable."""
     if not database.is_file():
-        return False
+        return None
     try:
         with duckdb.connect(str(database), read_only=True) as connection:
             row = connection.execute("SELECT fingerprint FROM core.build").fetchone()
     except duckdb.Error:  # another version's file, or a damaged one: it is only derived
-        return False
-    expected = json.loads((tables / MANIFEST).read_text(encoding="utf-8"))["fingerprint"]
-    return row is not None and row[0] == expected
+        return None
+    return str(row[0]) if row else None

@@ -9,6 +9,7 @@ import hashlib
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -37,35 +38,42 @@ def packed_tables(tables: dict[str, pl.DataFrame]) -> dict[str, bytes]:
 
 
 def read_tables(folder: Path) -> dict[str, pl.DataFrame]:
-    """Every table, verified; raises as `verify_tables`."""
-    verify_tables(folder)
-    return {name: pl.read_parquet(table_path(folder, name)) for name in TABLES}
-
-
-def verify_tables(folder: Path) -> str:
-    """Hold every table against the manifest, and return the catalog's fingerprint.
+    """Every table, each held against the manifest.
 
     Raises:
         MissingArtifactError: if there is no catalog.
         DamagedFileError: if a file does not hold what was written.
     """
+    hashes = _read_manifest(folder)["sha256"]
+    frames = {}
+    for name in TABLES:
+        path = table_path(folder, name)
+        content = path.read_bytes() if path.is_file() else b""
+        if hashlib.sha256(content).hexdigest() != hashes.get(path.name):
+            raise DamagedFileError(f"{path} is damaged; `dvc repro` rebuilds it")
+        frames[name] = pl.read_parquet(io.BytesIO(content))
+    return frames
+
+
+def read_fingerprint(folder: Path) -> str:
+    """One hash over all tables, from the manifest; raises as `read_tables`."""
+    return str(_read_manifest(folder)["fingerprint"])
+
+
+def _read_manifest(folder: Path) -> dict[str, Any]:
     path = folder / MANIFEST
     try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-        hashes, fingerprint = manifest["sha256"], manifest["fingerprint"]
+        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        sound = manifest["fingerprint"] == _fingerprint(manifest["sha256"])
     except FileNotFoundError:
         raise MissingArtifactError(
-            "there is no catalog yet: run `landscape aggregate` first"
+            "there is no catalog yet (data/catalog): run `dvc repro`, or `landscape aggregate`"
         ) from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise DamagedFileError(f"{path} is damaged; `dvc repro` rebuilds it") from error
-    for name, expected in hashes.items():
-        file = folder / name
-        if not file.is_file() or hashlib.sha256(file.read_bytes()).hexdigest() != expected:
-            raise DamagedFileError(f"{file} is damaged; `dvc repro` rebuilds it")
-    if fingerprint != _fingerprint(hashes):
+    except (ValueError, KeyError, TypeError, AttributeError):
+        sound = False
+    if not sound:
         raise DamagedFileError(f"{path} is damaged; `dvc repro` rebuilds it")
-    return str(fingerprint)
+    return manifest
 
 
 def _fingerprint(hashes: dict[str, str]) -> str:

@@ -33,7 +33,7 @@ def summary_metrics(tables: dict[str, pl.DataFrame]) -> dict[str, Any]:
     return {
         "phases": {phase: phases.filter(pl.col("phase") == phase).height for phase in PHASES},
         "best": {
-            name: best[name]
+            name: _rounded(best[name])
             for name in ("test_accuracy", "phase", "width", "batch_size", "samples")
         },
         "median": {name: _rounded(means[name].median()) for name in MEDIANS},
@@ -44,31 +44,24 @@ def summary_metrics(tables: dict[str, pl.DataFrame]) -> dict[str, Any]:
     }
 
 
-def _rounded(value: Any) -> float | None:
-    return None if value is None else float(f"{value:.6g}")
+def _rounded(value: Any) -> Any:
+    return float(f"{value:.6g}") if isinstance(value, float) else value
 
 
 def plot_data(tables: dict[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
-    """Frames for `dvc plots`: training curves, connectivity curves, and cells."""
-    cells = tables["cells"].select("cell_id", "width", "batch_size", "lr", "label_noise", "samples")
-    named = cells.with_columns(
-        cell=pl.format(
-            "k={} B={} lr={} noise={} n={}", "width", "batch_size", "lr", "label_noise", "samples"
-        )
-    ).select("cell_id", "cell")
-    runs = tables["runs"].select("run_id", "cell_id", "seed").join(named, on="cell_id")
-    training = (
-        tables["epochs"].join(runs, on="run_id").select("cell", "seed", "epoch", "train_loss")
-    )
-    curves = tables["curve_points"].join(named, on="cell_id").select("cell", "t", "train_error")
+    """Frames for `dvc plots`, which draws one line a revision.
+
+    The median training loss over runs by epoch, the mean training error over curves by t, and a
+    point for each cell.
+    """
+    training = tables["epochs"].group_by("epoch").agg(pl.col("train_loss").median())
+    curves = tables["curve_points"].group_by("t").agg(pl.col("train_error").mean())
     means = tables["cell_metrics"].pivot(on="metric", index="cell_id", values="mean")
     points = (
-        named.join(means, on="cell_id")
-        .join(tables["phases"].select("cell_id", "phase"), on="cell_id")
-        .select("cell", "phase", "mode_connectivity", "cka", "train_loss", "test_accuracy")
+        tables["cells"]
+        .join(means, on="cell_id")
+        .join(tables["phases"], on="cell_id")
+        .sort("position")
+        .select("width", "batch_size", "phase", "mode_connectivity", "cka", "test_accuracy")
     )
-    return {
-        "training": training.sort("cell", "seed", "epoch"),
-        "connectivity": curves.sort("cell", "t"),
-        "cells": points.sort("cell"),
-    }
+    return {"training": training.sort("epoch"), "connectivity": curves.sort("t"), "cells": points}

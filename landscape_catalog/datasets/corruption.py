@@ -8,6 +8,7 @@ seed; the levels only cut and scale them. So levels are nested: the labels wrong
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
 
 import numpy as np
 
@@ -70,10 +71,11 @@ def noisy_labels(
 def n_changed(share: float, n: int) -> int:
     """How many labels a share stands for: share * n to the nearest whole number, halves up.
 
-    >>> n_changed(0.2, 1437)
-    287
+    >>> n_changed(0.2, 1437), n_changed(0.29, 50)
+    (287, 15)
     """
-    return int(np.floor(share * n + 0.5))
+    exact = Decimal(repr(float(share))) * n  # as written: 0.29 * 50 is 14.5, and rounds up
+    return int(exact.to_integral_value(ROUND_HALF_UP))
 
 
 def noisy_pixels(images: np.ndarray, noise: np.ndarray, amplitude: float) -> np.ndarray:

@@ -68,10 +68,10 @@ class Workers:
 
     def run(
         self,
-        work: Callable[[Any], Any],
+        work: Callable[[Any], None],
         jobs: Sequence[Job],
         *,
-        on_done: Callable[[Job, Any, float], None],
+        on_done: Callable[[Job, float | None], None],
     ) -> list[Failure]:
         """Do every job, the most costly first.
 
@@ -83,7 +83,7 @@ class Workers:
         Args:
             work: a function of a module, called with a job's payload.
             jobs: what to do.
-            on_done: called in this process with the job, its result and its seconds.
+            on_done: called in this process with a job and its seconds, None if it failed.
 
         Returns:
             The failures, in the order of `jobs`.
@@ -103,13 +103,11 @@ class Workers:
             for future in done:
                 job = futures[future]
                 error = future.exception()
-                if error is None:
-                    result, seconds = future.result()
-                    on_done(job, result, seconds)
-                elif isinstance(error, StorageError):
+                if isinstance(error, StorageError):
                     raise error
-                else:
+                if error is not None:
                     failures[job.name] = _failure(job, error)
+                on_done(job, future.result() if error is None else None)
         return [failures[job.name] for job in jobs if job.name in failures]
 
     def _started(self) -> ProcessPool:
@@ -132,10 +130,10 @@ def _failure(job: Job, error: BaseException) -> Failure:
     return Failure(job.name, reason, details)
 
 
-def _timed(work: Callable[[Any], Any], payload: Any) -> tuple[Any, float]:
+def _timed(work: Callable[[Any], None], payload: Any) -> float:
     started = time.perf_counter()
-    result = work(payload)
-    return result, time.perf_counter() - started
+    work(payload)
+    return time.perf_counter() - started
 
 
 def _start_worker(parent: int) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 from landscape_catalog.errors import DamagedFileError, StorageError
 from landscape_catalog.execution.artifacts import read_measurement, read_run
 from landscape_catalog.execution.files import copy_whole, prune, remove
+from landscape_catalog.paths import TEMPORARY_PREFIX
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +60,15 @@ class Shelf:
         """Whether the project or the store seems to have a thing; verified only by `fetch`."""
         return self.path(key).exists() or self._shared_path(key).exists()
 
+    def peek(self, key: str) -> Any | None:
+        """The verified record from either place, touching nothing; None if neither is sound."""
+        for path in (self.path(key), self._shared_path(key)):
+            try:
+                return self.read(path)
+            except (FileNotFoundError, DamagedFileError):
+                continue
+        return None
+
     def _read_or_remove(self, path: Path) -> Any | None:
         try:
             return self.read(path)
@@ -84,8 +94,10 @@ class Shelf:
         """
         for path in sorted(self.local.glob("*")):
             key = path.name.removesuffix(self.suffix)
-            unknown_to_store = not self._shared_path(key).exists()
-            if key not in keys and unknown_to_store and self._read_or_remove(path) is not None:
+            if key in keys or path.name.startswith(TEMPORARY_PREFIX):
+                continue
+            in_store = self._read_or_remove(self._shared_path(key)) is not None
+            if not in_store and self._read_or_remove(path) is not None:
                 self._copy_to_store(key)
         return prune(self.local, {f"{key}{self.suffix}" for key in keys})
 

@@ -104,10 +104,12 @@ def metric_panel(data: ReportData, panel: Panel) -> alt.TopLevelMixin:
             tooltip=_tooltips(data.x, data.y),
         )
     )
-    layers = [everywhere, measured]
-    if _is_small(data):
+    layers = [everywhere]
+    if _known_values(data.cells, panel.field):
+        layers.append(measured)
+    if _is_small(data) and _known_values(data.cells, panel.text):
         layers.append(
-            base.transform_filter(known)
+            base.transform_filter(alt.datum[panel.text] != None)  # noqa: E711
             .mark_text(fontSize=11)
             .encode(
                 text=alt.Text(f"{panel.text}:Q", format=panel.number),

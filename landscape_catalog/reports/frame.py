@@ -55,10 +55,11 @@ class ReportData:
 def label(value: Any) -> str:
     """A parameter's value as it is written on an axis.
 
-    >>> [label(value) for value in (16, 0.05, 5e-4, 0.0)]
-    ['16', '0.05', '0.0005', '0']
+    >>> [label(value) for value in (16, 0.05, 5e-4, 0.0, 1234567)]
+    ['16', '0.05', '0.0005', '0', '1234567']
     """
-    return f"{value:g}"
+    short = f"{value:g}"
+    return short if float(short) == value else repr(value)
 
 
 def spoken(mean: float | None, sd: float | None, n: int | None) -> str:

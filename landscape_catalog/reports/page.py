@@ -39,7 +39,8 @@ def build_page(tables: dict[str, pl.DataFrame], settings: Report) -> str:
     specs |= {panel.key: charts.metric_panel(data, panel) for panel in charts.PANELS}
     for i, facet in enumerate(data.facets):
         specs[f"training-{i}"] = charts.training_curves(data, facet)
-        specs[f"curves-{i}"] = charts.connectivity_curves(data, facet)
+        if any(point["facet"] == facet for point in data.points):
+            specs[f"curves-{i}"] = charts.connectivity_curves(data, facet)
     title = html.escape(settings.title)
     return "\n".join(
         [
@@ -162,12 +163,18 @@ def _curves_section(data: ReportData) -> str:
             f'<section>{heading}<h2>Along the curves between runs</h2><p class="hint">Training '
             "error in % at each t of the fitted Bezier curve, batch-norm statistics recomputed: a "
             "hump is a barrier (mc &lt; 0), a dip means that the ends are not at a minimum "
-            f'(mc &gt; 0). The colour is the phase.</p><div id="curves-{i}" class="wide"></div>'
+            f"(mc &gt; 0). The colour is the phase.</p>{_curves_slot(data, i)}"
             '</section><section><h2>Training</h2><p class="hint">Training loss in nats by epoch '
             "(running mean in train mode, logarithmic), one line a seed.</p>"
             f'<div id="training-{i}" class="wide"></div></section>'
         )
     return "".join(parts)
+
+
+def _curves_slot(data: ReportData, i: int) -> str:
+    if any(point["facet"] == data.facets[i] for point in data.points):
+        return f'<div id="curves-{i}" class="wide"></div>'
+    return "<p>There are none: no cell has two converged runs.</p>"
 
 
 def _cells_section(data: ReportData) -> str:

@@ -14,12 +14,13 @@ from landscape_catalog.schemas.fields import (
     BatchSize,
     Fraction,
     NonNegativeFloat,
-    NonNegativeInt,
     PixelValue,
     PositiveFloat,
     PositiveInt,
     SampleCount,
     Section,
+    Seed,
+    Text,
 )
 
 
@@ -30,7 +31,7 @@ class Dataset(Section):
     """Which dataset: `digits` (scikit-learn's 1,797 images of 8 x 8, embedded, no download)."""
     test_samples: PositiveInt = 360
     """Images held out for testing, drawn once, stratified by class; they stay clean."""
-    seed: NonNegativeInt = 0
+    seed: Seed = 0
     """Seed of the held-out split, of the order of samples, and of all noise."""
 
 
@@ -171,7 +172,7 @@ class Classify(Section):
 class Report(Section):
     """How the report is drawn."""
 
-    title: str = "Phases of training"
+    title: Text = "Phases of training"
     """Title of the page."""
     x: str | None = None
     """The parameter under `load` that runs along x, e.g. `load.width`; `null`: the first axis."""

@@ -9,14 +9,29 @@ from pydantic_core import PydanticCustomError
 
 PositiveInt = Annotated[int, Field(gt=0)]
 BatchSize = Annotated[int, Field(gt=1)]
-NonNegativeInt = Annotated[int, Field(ge=0)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NonNegativeFloat = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
-PixelValue = Annotated[float, Field(ge=0, le=255, allow_inf_nan=False)]
+# Adding 0.0 turns -0.0 into 0.0, so that one value has one id.
+NonNegativeFloat = Annotated[
+    float, Field(ge=0, allow_inf_nan=False), AfterValidator(lambda value: value + 0.0)
+]
+Fraction = Annotated[NonNegativeFloat, Field(le=1)]
+PixelValue = Annotated[NonNegativeFloat, Field(le=255)]
 SampleCount = Union[PositiveInt, Literal["all"]]
 
 Scalar = TypeVar("Scalar")
+
+
+def _require_utf8(text: str) -> str:
+    """Refuse text that no file can hold (lone surrogates)."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise PydanticCustomError("not_utf8", "text that UTF-8 can encode") from None
+    return text
+
+
+Text = Annotated[str, AfterValidator(_require_utf8)]
 
 SCALAR_TAG, AXIS_TAG = "one value", "axis"
 

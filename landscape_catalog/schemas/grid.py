@@ -223,12 +223,16 @@ def _listed(value: Any) -> list[Any]:
 def chosen_pairs(
     run_ids: list[str], which: Literal["first", "ring", "all"]
 ) -> list[tuple[str, str]]:
-    """Pairs among the runs of a cell, in order: the first two, a ring, or every pair.
+    """Pairs among the runs of a cell: the first two, a ring, or every pair.
 
-    >>> chosen_pairs(["a", "b", "c"], "ring")
-    [('a', 'b'), ('b', 'c'), ('c', 'a')]
+    A pair names its runs in the order of seeds, so that it is the same pair whichever way chosen.
+
+    >>> chosen_pairs(["a", "b", "c", "d"], "ring")
+    [('a', 'b'), ('b', 'c'), ('c', 'd'), ('a', 'd')]
     """
     every = list(itertools.combinations(run_ids, 2))
     if which == "all" or len(run_ids) < 3:
         return every
-    return every[:1] if which == "first" else list(zip(run_ids, run_ids[1:] + run_ids[:1]))
+    return (
+        every[:1] if which == "first" else [*itertools.pairwise(run_ids), (run_ids[0], run_ids[-1])]
+    )

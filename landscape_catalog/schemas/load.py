@@ -39,7 +39,7 @@ def parse_experiment(text: str, *, source: str = "params.yaml") -> Experiment:
     """Check the text of an experiment; see `read_experiment`."""
     try:
         data = YAML(typ="safe", pure=True).load(io.StringIO(text))
-    except YAMLError as error:
+    except (YAMLError, ValueError, OverflowError) as error:
         where = " ".join(str(error).split())
         raise SpecError([Problem("(file)", where, "YAML")], source) from None
     if not isinstance(data, dict):
@@ -60,6 +60,10 @@ def explain(error: ValidationError) -> list[Problem]:
         path = ".".join(name for name in names if not (name.isdigit() or _is_union_member(name)))
         if detail["type"] == "extra_forbidden":
             problems.append(_unknown_key(location))
+        elif detail["type"] == "invalid_key":
+            problems.append(Problem(repr(location[-1]), "a key that is no text", "keys as text"))
+        elif detail["type"] == "model_type":
+            problems.append(Problem(path, _shown(detail["input"]), "a mapping of parameters"))
         elif detail["type"] == "missing":
             problems.append(Problem(path, "nothing", "a value; this one is required"))
         else:

@@ -13,7 +13,7 @@ from landscape_catalog.paths import Project
 def answer(root: Path, sql: str, form: str) -> str:
     """The rows of one SQL query as a `table`, as `csv` or as `json`."""
     project = Project(root)
-    frame = query(sql, tables=project.catalog, database=project.database)
+    frame = query(sql, tables=project.catalog, database=project.database, plain=True)
     if form == "csv":
         return frame.write_csv()
     if form == "json":

@@ -51,10 +51,19 @@ def trained_runs(workspace: Workspace) -> dict[str, RunRecord]:
 
 
 def converged_runs(workspace: Workspace, records: dict[str, RunRecord]) -> list[list[Run]]:
-    """The runs of each cell that have converged, once their losses are measured."""
+    """The runs of each cell that have converged, among those whose loss is measured."""
     data = workspace.data_records()
+    known = {
+        run.run_id
+        for run in workspace.grid.runs
+        if workspace.measurements.has(losses_needed([run])[0].measurement_id)
+    }
     return [
-        [run for run in cell.runs if nc_reason(workspace, run, records, data) is None]
+        [
+            run
+            for run in cell.runs
+            if run.run_id in known and nc_reason(workspace, run, records, data) is None
+        ]
         for cell in workspace.grid.cells
     ]
 

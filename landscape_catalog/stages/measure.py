@@ -10,11 +10,17 @@ from pathlib import Path
 
 from landscape_catalog.execution.device import chosen_device, chosen_workers
 from landscape_catalog.execution.lock import project_lock
-from landscape_catalog.execution.pool import Workers
+from landscape_catalog.execution.pool import Failure, Workers
 from landscape_catalog.execution.store import Shelf
 from landscape_catalog.stages.finished import converged_runs, needed_of, trained_runs
 from landscape_catalog.stages.measurements import Needed, losses_needed
-from landscape_catalog.stages.workspace import Task, Workspace, open_workspace, work_through
+from landscape_catalog.stages.workspace import (
+    Task,
+    Workspace,
+    open_workspace,
+    raise_failures,
+    work_through,
+)
 
 log = logging.getLogger(__name__)
 
@@ -45,28 +51,28 @@ def run_measure(root: Path) -> None:
         records = trained_runs(workspace)
         losses = losses_needed(workspace.grid.runs)
         with Workers(chosen_workers(workspace.experiment.execution)) as workers:
-            new = _make(workspace, "measure losses", losses, device, workers)
+            new, failures = _make(workspace, "measure losses", losses, device, workers)
             rest = needed_of(converged_runs(workspace, records), workspace)
-            new += _make(workspace, "measure", rest, device, workers)
+            more, others = _make(workspace, "measure", rest, device, workers)
         needed = losses + rest
         removed = workspace.measurements.prune({item.measurement_id for item in needed})
         log.info(
             "measure: %d measurements, %d already there, %d made, %d removed",
             len(needed),
-            len(needed) - new,
-            new,
+            len(needed) - new - more,
+            new + more,
             removed,
         )
+        raise_failures(workspace, "measure", failures + others)
 
 
 def _make(
     workspace: Workspace, title: str, needed: list[Needed], device: str, workers: Workers
-) -> int:
-    """Make what is missing; says how many that were."""
+) -> tuple[int, list[Failure]]:
+    """Make what is missing; says how many that were, and which jobs failed."""
     missing = [item for item in needed if workspace.measurements.fetch(item.measurement_id) is None]
     tasks = [_task(workspace, group, device) for group in _jobs(missing)]
-    work_through(workspace, title, measure_job, tasks, workers=workers)
-    return len(missing)
+    return len(missing), work_through(workspace, title, measure_job, tasks, workers=workers)
 
 
 def _jobs(needed: list[Needed]) -> list[tuple[Needed, ...]]:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from landscape_catalog.errors import DamagedFileError
+from landscape_catalog.execution.artifacts import read_data_record
 from landscape_catalog.execution.device import chosen_workers
 from landscape_catalog.execution.progress import spoken_time
 from landscape_catalog.execution.timings import Work, estimate, read_timings
-from landscape_catalog.schemas.grid import chosen_pairs
+from landscape_catalog.phases import not_converged_reason
+from landscape_catalog.schemas.grid import Run, chosen_pairs
 from landscape_catalog.stages.measurements import (
     Needed,
     hessians_needed,
@@ -21,7 +24,7 @@ from landscape_catalog.stages.workspace import Workspace, open_workspace
 def describe_plan(root: Path) -> str:
     """The grid in words: axes, cells, runs, pairs, what is done, what is left, how long it takes.
 
-    Pairs and Hessians count every run as if it converged. Nothing is changed on disk.
+    A run counts as converged until its loss says otherwise. Nothing is changed on disk.
     """
     workspace = open_workspace(root)
     grid, measure = workspace.grid, workspace.experiment.measure
@@ -49,11 +52,30 @@ def describe_plan(root: Path) -> str:
 
 
 def _everything(workspace: Workspace) -> list[Needed]:
+    """Every measurement, without those that runs known not to have converged will not get."""
     measure = workspace.experiment.measure
     needed = losses_needed(workspace.grid.runs)
     for cell in workspace.grid.cells:
-        needed += hessians_needed(cell.runs, measure) + pairs_needed(cell.runs, measure)
+        runs = [run for run in cell.runs if not _known_nc(workspace, run)]
+        needed += hessians_needed(runs, measure) + pairs_needed(runs, measure)
     return needed
+
+
+def _known_nc(workspace: Workspace, run: Run) -> bool:
+    record = workspace.runs.peek(run.run_id)
+    loss = workspace.measurements.peek(losses_needed([run])[0].measurement_id)
+    if record is None or loss is None:
+        return False
+    try:
+        data = read_data_record(workspace.project.prepared / run.cell.landscape.data.data_id)
+    except (FileNotFoundError, DamagedFileError):
+        return False
+    reason = not_converged_reason(
+        stop_reason=record.stop_reason,
+        train_loss=loss.measured.train.loss,
+        frequency_loss=data.frequency_loss,
+    )
+    return reason is not None
 
 
 def _time(workspace: Workspace, training: list[Work], left: list[Needed]) -> str:

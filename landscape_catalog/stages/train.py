@@ -20,6 +20,7 @@ from landscape_catalog.stages.workspace import (
     Workspace,
     check_content,
     open_workspace,
+    raise_failures,
     work_through,
 )
 
@@ -65,7 +66,8 @@ def run_train(root: Path) -> None:
         )
         tasks = [train_task(workspace, run, device) for run in missing]
         with Workers(chosen_workers(workspace.experiment.execution)) as workers:
-            work_through(workspace, "train", train_one, tasks, workers=workers)
+            failures = work_through(workspace, "train", train_one, tasks, workers=workers)
+        raise_failures(workspace, "train", failures)
         log.info("train: %d runs trained", len(missing))
 
 

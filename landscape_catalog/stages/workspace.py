@@ -12,13 +12,15 @@ from typing import Any
 from landscape_catalog.datasets import FACTS, DatasetFacts
 from landscape_catalog.errors import (
     ContentMismatchError,
+    Interrupted,
     JobsFailedError,
     MissingArtifactError,
     Problem,
     SpecError,
 )
 from landscape_catalog.execution.artifacts import read_data_record
-from landscape_catalog.execution.files import write_file
+from landscape_catalog.execution.device import chosen_device
+from landscape_catalog.execution.files import remove, write_file
 from landscape_catalog.execution.pool import Failure, Job, Workers
 from landscape_catalog.execution.progress import StageProgress
 from landscape_catalog.execution.store import Shelf, measurement_shelf, run_shelf
@@ -82,6 +84,7 @@ def open_workspace(root: Path) -> Workspace:
         source_checksum=facts.checksum,
     )
     _check_drawn_axes(experiment)
+    chosen_device(experiment.execution)
     store = store_root()
     return Workspace(
         project,
@@ -135,27 +138,27 @@ def work_through(
     tasks: Sequence[Task],
     *,
     workers: Workers,
-) -> None:
-    """Do every task in parallel, with progress, timings, and a table of failures at the end.
+) -> list[Failure]:
+    """Do every task in parallel, with progress and timings; says which failed.
 
     Raises:
-        JobsFailedError: if some failed; everything else is done and kept.
-        KeyboardInterrupt: on Ctrl-C, after saying what is saved.
+        Interrupted: on Ctrl-C, after saying what is saved.
     """
     if not tasks:
-        return
+        return []
     works = {task.name: task.work for task in tasks}
     jobs = [Job(task.name, task.payload, task.work.cost) for task in tasks]
     total = sum(job.cost for job in jobs)
     with StageProgress(title, jobs=len(jobs), cost=total) as progress:
 
-        def on_done(job: Job, _: Any, seconds: float) -> None:
-            log_timing(workspace.project.timings, works[job.name], seconds)
+        def on_done(job: Job, seconds: float | None) -> None:
+            if seconds is not None:
+                log_timing(workspace.project.timings, works[job.name], seconds)
             progress.step(job.name, job.cost)
 
         try:
-            failures = workers.run(function, jobs, on_done=on_done)
-        except KeyboardInterrupt:
+            return workers.run(function, jobs, on_done=on_done)
+        except Interrupted:
             log.warning(
                 "interrupted: %d of %d jobs of `%s` are saved; run the same command again to go on",
                 progress.done,
@@ -163,18 +166,22 @@ def work_through(
                 title,
             )
             raise
-    if failures:
-        _report_failures(workspace, title, failures, len(jobs))
 
 
-def _report_failures(
-    workspace: Workspace, title: str, failures: list[Failure], n_jobs: int
-) -> None:
+def raise_failures(workspace: Workspace, title: str, failures: list[Failure]) -> None:
+    """End a stage with a table of its failures, if it had any; tracebacks go to a file.
+
+    Raises:
+        JobsFailedError: if some jobs failed.
+    """
+    if not failures:
+        remove(workspace.project.failures)
+        return
     entries = [vars(failure) for failure in failures]
     write_file(workspace.project.failures, json.dumps(entries, indent=1).encode())
     width = max(len(failure.name) for failure in failures)
     table = "\n".join(f"  {failure.name:<{width}}  {failure.reason}" for failure in failures)
     raise JobsFailedError(
-        f"{title}: {len(failures)} of {n_jobs} jobs failed, the others are kept. "
+        f"{title}: {len(failures)} jobs failed, the others are kept. "
         f"Tracebacks: {workspace.project.shown(workspace.project.failures)}\n{table}"
     )

@@ -14,6 +14,7 @@ from polars.testing import assert_frame_equal
 
 from landscape_catalog.catalog import CELL_METRICS, TABLES, packed_tables, query, read_tables
 from landscape_catalog.errors import DamagedFileError, MissingArtifactError, QueryError
+from landscape_catalog.stages.ask import answer
 
 Finished = tuple[Path, Path]
 
@@ -97,6 +98,7 @@ def test_a_damaged_database_is_rebuilt(catalog: Path) -> None:
 def test_a_damaged_table_is_named(catalog: Path) -> None:
     path = catalog / "catalog" / "pairs.parquet"
     path.write_bytes(path.read_bytes()[:-1] + b"x")
+    (catalog / "catalog.duckdb").unlink(missing_ok=True)
     with pytest.raises(
         DamagedFileError, match=r"pairs.parquet is damaged; `dvc repro` rebuilds it"
     ):
@@ -112,6 +114,7 @@ def test_a_damaged_table_is_named(catalog: Path) -> None:
         "SELECT * FROM read_csv('/etc/passwd')",
         "SELECT nothing FROM cells",
         "SELEKT 1",
+        "SELECT 1; SELECT 2",
         "",
     ],
 )
@@ -122,8 +125,36 @@ def test_reading_only(catalog: Path, sql: str, monkeypatch: pytest.MonkeyPatch) 
     assert not (catalog / "escaped.csv").exists()
 
 
+@pytest.mark.parametrize("form", ["table", "csv", "json"])
+@pytest.mark.parametrize(
+    "sql",
+    ["SELECT list(phase) FROM cells", "SELECT 'x'::BLOB", "SELECT INTERVAL 1 MONTH", "SELECT 1, NULL",
+     "SELECT TIMESTAMP '294247-01-10 04:00:54'", "SELECT * FROM cells", "SELECT 'nan'::DOUBLE, 1.5::DECIMAL(4,2)"],
+)  # fmt: skip
+def test_every_type_prints_in_every_format(catalog: Path, sql: str, form: str) -> None:
+    (catalog / "data").mkdir()
+    shutil.move(catalog / "catalog", catalog / "data" / "catalog")
+    assert answer(catalog, sql, form)
+
+
+def test_a_damaged_manifest_is_named(catalog: Path) -> None:
+    for text in ("{", "{}", '{"fingerprint": "x", "sha256": {}}'):
+        (catalog / "catalog" / "manifest.json").write_text(text)
+        with pytest.raises(DamagedFileError, match=r"manifest.json is damaged"):
+            ask(catalog, "SELECT 1")
+
+
+def test_a_folder_with_brackets(catalog: Path) -> None:
+    odd = catalog / "my [grid]*"
+    odd.mkdir()
+    shutil.move(catalog / "catalog", odd / "catalog")
+    assert ask(odd, "SELECT count(*) AS n FROM cells")["n"][0] == 4
+    assert read_tables(odd / "catalog")["cells"].height == 4
+    assert [path.name for path in odd.iterdir() if "tmp" in path.name] == []
+
+
 def test_no_catalog_yet(tmp_path: Path) -> None:
-    with pytest.raises(MissingArtifactError, match="run `dvc repro` first") as caught:
+    with pytest.raises(MissingArtifactError, match="run `dvc repro`") as caught:
         ask(tmp_path, "SELECT 1")
     assert caught.value.exit_code == 2
 

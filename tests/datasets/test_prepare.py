@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
@@ -46,7 +47,7 @@ def test_exactly_the_stated_share_of_labels_changes(
     labels = np.arange(n) % classes
     draws = draw((n, 1, 1, 1), classes, seed)
     noisy = noisy_labels(labels, draws.rank, draws.offset, share, classes)
-    assert (noisy != labels).sum() == int(np.floor(share * n + 0.5))
+    assert (noisy != labels).sum() == math.floor(Fraction(repr(share)) * n + Fraction(1, 2))
     assert ((noisy >= 0) & (noisy < classes)).all()
 
 
@@ -54,7 +55,7 @@ def test_exactly_the_stated_share_of_labels_changes(
 def test_label_noise_on_digits(share: float) -> None:
     data = prepared(label_noise=share)
     changed = data.train_labels != data.true_labels
-    assert changed.sum() == int(share * 1437 + 0.5)
+    assert changed.sum() == math.floor(Fraction(str(share)) * 1437 + Fraction(1, 2))
     assert np.array_equal(data.test_labels, prepared().test_labels)
 
 

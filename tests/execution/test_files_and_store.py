@@ -194,3 +194,12 @@ def test_pruning_stops_where_the_store_cannot_take_it(tmp_path: Path) -> None:
     with pytest.raises(StorageError, match="cannot write"):
         shelf.prune(set())
     assert folder.exists()
+
+
+def test_pruning_does_not_trust_a_damaged_copy_in_the_store(tmp_path: Path) -> None:
+    shelf = run_shelf(tmp_path / "data", tmp_path / "store")
+    folder = a_run(tmp_path / "data")
+    shelf.share(folder.name)
+    flip(tmp_path / "store" / "runs" / folder.name / "weights.safetensors", 40)
+    shelf.prune(set())
+    assert shelf.fetch(folder.name) is not None

@@ -54,6 +54,10 @@ BAD = {
         "measure: {connectivity: {pairs: some}}", "measure.connectivity.pairs", "'some'", "'first', 'ring' or 'all'"),
     "a list where none may be": ("train: {epochs: [1, 2]}", "train.epochs", "[1, 2]", "integer"),
     "missing section": ("model:", "model", "null", ""),
+    "a seed too large": ("dataset: {name: digits, seed: 4294967296}", "dataset.seed", "4294967296", "less than"),
+    "text that no file can hold": ('report: {title: "\\ud800"}', "report.title", "ud800", "UTF-8"),
+    "a section that is none": ("train: 5", "train", "5", "a mapping"),
+    "a device that is not here": ("execution: {device: cuda}", "execution.device", "'cuda'", "finds no GPU"),
     "a batch of one": ("temperature: {batch_size: [1, 2]}", "temperature.batch_size", "1", "greater than 1"),
     "missing key": ("load: {}", "load.width", "nothing", "required"),
     "a threshold that is none": ("classify: {train_loss: low}", "classify.train_loss", "'low'", "number"),
@@ -95,6 +99,9 @@ def test_one_clear_message(kind: str, tmp_path: Path) -> None:
         ("", "a mapping of sections"),
         ("- 1\n- 2\n", "a mapping of sections"),
         ("load: {width: 1}\nload: {width: 2}\n", "duplicate key"),
+        ("load: {width: 2020-13-45}", "month must be"),
+        ("load: {width: !!int abc}", "invalid literal"),
+        ("1: 2", "keys as text"),
     ],
 )
 def test_unreadable_parameters(text: str | None, words: str, tmp_path: Path) -> None:

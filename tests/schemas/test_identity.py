@@ -144,7 +144,7 @@ def test_seeds_differ_by_purpose() -> None:
 def test_pairs() -> None:
     runs = ["a", "b", "c", "d"]
     assert chosen_pairs(runs, "first") == [("a", "b")]
-    assert chosen_pairs(runs, "ring") == [("a", "b"), ("b", "c"), ("c", "d"), ("d", "a")]
+    assert chosen_pairs(runs, "ring") == [("a", "b"), ("b", "c"), ("c", "d"), ("a", "d")]
     assert len(chosen_pairs(runs, "all")) == 6
     assert chosen_pairs(["a", "b"], "ring") == [("a", "b")]
     assert chosen_pairs(["a"], "first") == []
