@@ -149,3 +149,24 @@ def test_a_stage_depends_on_the_code_that_it_uses(stage: str) -> None:
             name == dependency or name.startswith(f"{dependency}/") for dependency in known
         )
         assert covered or path.name in neutral, f"{stage} uses {name}, and dvc.yaml does not say so"
+
+
+def test_documents_state_the_numbers_of_the_default_experiment() -> None:
+    params = YAML(typ="safe").load((ROOT / "params.yaml").read_text())
+    readme, thresholds = (
+        (ROOT / "README.md").read_text(),
+        (ROOT / "docs" / "thresholds.md").read_text(),
+    )
+    rule, curve = params["classify"], params["measure"]["connectivity"]
+    edge = 2 * (1 + params["train"]["momentum"]) / params["temperature"]["lr"]
+    assert rule["hessian"]["threshold"] == pytest.approx(edge, abs=0.05)
+    assert f"top eigenvalue {rule['hessian']['threshold']:g}**" in readme
+    assert f"training loss, {rule['train_loss']:g}**" in readme
+    assert f"CKA, {rule['cka']['threshold']:g}**" in readme
+    assert f"{params['train']['epochs']} epochs, two seeds" in readme
+    assert f"/ {params['temperature']['lr']:g} = {rule['hessian']['threshold']:g}" in thresholds
+    assert f"| epochs | {params['train']['epochs']} | 150 |" in thresholds
+    assert (
+        f"{curve['epochs']} epochs, batch {curve['batch_size']}, lr {curve['lr']:g}" in thresholds
+    )
+    assert f"at most {params['measure']['hessian']['max_iterations']} iterations" in thresholds

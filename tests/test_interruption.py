@@ -17,7 +17,7 @@ import pytest
 from tests.conftest import TINY_PARAMS, environment, make_project, run
 from tests.test_pipeline import outputs, run_ids
 
-MOMENTS = int(os.environ.get("INTERRUPTIONS", "2"))
+MOMENTS = int(os.environ.get("INTERRUPTIONS", "1"))
 NAMES = {"train": "runs", "measure": "measurements"}
 
 

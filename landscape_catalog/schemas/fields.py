@@ -11,12 +11,17 @@ PositiveInt = Annotated[int, Field(gt=0)]
 BatchSize = Annotated[int, Field(gt=1)]
 Seed = Annotated[int, Field(ge=0, lt=2**32)]
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-# Adding 0.0 turns -0.0 into 0.0, so that one value has one id.
-NonNegativeFloat = Annotated[
-    float, Field(ge=0, allow_inf_nan=False), AfterValidator(lambda value: value + 0.0)
-]
-Fraction = Annotated[NonNegativeFloat, Field(le=1)]
-PixelValue = Annotated[NonNegativeFloat, Field(le=255)]
+
+
+def _without_sign_of_zero(value: float) -> float:
+    """-0.0 becomes 0.0, so that one value has one id."""
+    return value + 0.0
+
+
+Unsigned = AfterValidator(_without_sign_of_zero)
+NonNegativeFloat = Annotated[float, Field(ge=0, allow_inf_nan=False), Unsigned]
+Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False), Unsigned]
+PixelValue = Annotated[float, Field(ge=0, le=255, allow_inf_nan=False), Unsigned]
 SampleCount = Union[PositiveInt, Literal["all"]]
 
 Scalar = TypeVar("Scalar")
