@@ -73,6 +73,19 @@ def pack_run(state: dict[str, np.ndarray], history: dict[str, np.ndarray]) -> by
     )
 
 
+def _read_folder(folder: Path, kind: type[RecordType]) -> RecordType:
+    if not folder.is_dir():
+        raise FileNotFoundError(folder)
+    if not (folder / RECORD_FILE).is_file():
+        raise DamagedFileError(f"{folder} is damaged: it has no {RECORD_FILE}")
+    return read_sealed(folder / RECORD_FILE, kind)
+
+
+def _check_id(folder: Path, found: str) -> None:
+    if found != folder.name:
+        raise DamagedFileError(f"{folder} is damaged: it holds {found}")
+
+
 def read_run(folder: Path) -> RunRecord:
     """Read and verify a run: its record and the bytes of its weights.
 
@@ -80,13 +93,8 @@ def read_run(folder: Path) -> RunRecord:
         FileNotFoundError: if it is not there.
         DamagedFileError: if a file does not hold what was written.
     """
-    if not folder.is_dir():
-        raise FileNotFoundError(folder)
-    if not (folder / RECORD_FILE).is_file():
-        raise DamagedFileError(f"{folder} is damaged: it has no {RECORD_FILE}")
-    record = read_sealed(folder / RECORD_FILE, RunRecord)
-    if record.run_id != folder.name:
-        raise DamagedFileError(f"{folder} is damaged: it holds run {record.run_id}")
+    record = _read_folder(folder, RunRecord)
+    _check_id(folder, record.run_id)
     _verified(folder / WEIGHTS_FILE, record.weights_sha256)
     return record
 
@@ -119,13 +127,8 @@ def read_data_record(folder: Path) -> DataRecord:
         FileNotFoundError: if it is not there.
         DamagedFileError: if a file does not hold what was written.
     """
-    if not folder.is_dir():
-        raise FileNotFoundError(folder)
-    if not (folder / RECORD_FILE).is_file():
-        raise DamagedFileError(f"{folder} is damaged: it has no {RECORD_FILE}")
-    record = read_sealed(folder / RECORD_FILE, DataRecord)
-    if record.data_id != folder.name:
-        raise DamagedFileError(f"{folder} is damaged: it holds data {record.data_id}")
+    record = _read_folder(folder, DataRecord)
+    _check_id(folder, record.data_id)
     _verified(folder / ARRAYS_FILE, record.file_sha256)
     return record
 
