@@ -89,13 +89,13 @@ def _warnings(tables: dict[str, pl.DataFrame], data: ReportData) -> str:
     doubtful = tables["phases"]["doubtful"].sum()
     if doubtful:
         warnings.append(
-            f"{doubtful} cells are called flat although their training loss is more than ten times "
-            "the median of flat cells: a high temperature shrinks the Hessian too. Set "
+            f"Cells that are called flat although their training loss is more than ten times the "
+            f"median of flat cells: {doubtful}. A high temperature shrinks the Hessian too. Set "
             "classify.train_loss to tell them apart."
         )
     ambiguous = tables["phases"]["ambiguous"].sum()
     if ambiguous:
-        warnings.append(f"In {ambiguous} cells the sign of mode connectivity is ambiguous.")
+        warnings.append(f"Cells in which the sign of mode connectivity is ambiguous: {ambiguous}.")
     mixtures = tables["runs"].select("torch", "device", "cpu").unique().height
     if mixtures > 1:
         warnings.append(
