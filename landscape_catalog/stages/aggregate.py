@@ -113,19 +113,19 @@ class _Gathering:
 
     def _pairs(self, runs: list[Run]) -> list[PairResult]:
         needed = {
-            (item.metric, frozenset(run.run_id for run in item.runs)): item
+            (item.metric, *(run.run_id for run in item.runs)): item
             for item in pairs_needed(runs, self.workspace.experiment.measure)
         }
         pairs = []
         for run, other in itertools.combinations(runs, 2):
-            key = frozenset((run.run_id, other.run_id))
-            curve = needed.get(("connectivity", key))
+            key = (run.run_id, other.run_id)  # a pair names its runs in the order of seeds
+            curve = needed.get(("connectivity", *key))
             pairs.append(
                 PairResult(
                     run,
                     other,
-                    similarity=self._measured(needed["similarity", key], SimilarityMeasurement),
-                    distance=self._measured(needed["distance", key], DistanceMeasurement),
+                    similarity=self._measured(needed["similarity", *key], SimilarityMeasurement),
+                    distance=self._measured(needed["distance", *key], DistanceMeasurement),
                     connectivity=self._measured(curve, ConnectivityMeasurement) if curve else None,
                 )
             )
