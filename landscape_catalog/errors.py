@@ -3,8 +3,10 @@
 LandscapeError                 base; exit code 1
 ├── UserError                  the user can mend it before any work; exit code 2
 │   ├── SpecError              a problem in params.yaml, one line each
+│   ├── CodeError              a user's own function fails or returns something wrong
 │   ├── QueryError             a query that cannot be answered
-│   └── MissingArtifactError   something an earlier stage makes is not there
+│   ├── MissingArtifactError   something an earlier stage makes is not there
+│   └── DataError              a dataset cannot be had or is not what it should be
 ├── DamagedFileError           a file under data/ is not what was written
 ├── ContentMismatchError       a known data id came out with other content
 ├── StorageError               the disk is full or the folder cannot be written
@@ -51,12 +53,20 @@ class SpecError(UserError):
         super().__init__(f"{source}:\n" + "\n".join(f"  {problem}" for problem in problems))
 
 
+class CodeError(UserError):
+    """A user's own dataset, network or task cannot be had, fails, or returns something wrong."""
+
+
 class QueryError(UserError):
     """A query that the catalog cannot answer."""
 
 
 class MissingArtifactError(UserError):
     """Something that an earlier stage makes is not there."""
+
+
+class DataError(UserError):
+    """A dataset cannot be had or is not what it should be; says what to put where."""
 
 
 class DamagedFileError(LandscapeError):

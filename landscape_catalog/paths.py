@@ -84,6 +84,16 @@ class Project:
         """The failures of the last stage that had any, with tracebacks."""
         return self.internal / "failures.json"
 
+    @property
+    def facts(self) -> Path:
+        """What is known of datasets that had to be read for it, one file each."""
+        return self.internal / "facts"
+
+    @property
+    def custom(self) -> Path:
+        """A user's own datasets, networks and tasks."""
+        return self.root / "custom"
+
     def shown(self, path: Path) -> str:
         """A path as the reader knows it: relative to the root where it lies below it."""
         return str(path.relative_to(self.root)) if path.is_relative_to(self.root) else str(path)

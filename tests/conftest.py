@@ -12,11 +12,19 @@ import numpy as np
 import pytest
 import torch
 
-from landscape_catalog.tasks import Classification
+from landscape_catalog.tasks import Classification, Samples
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
-PROJECT_FILES = ("params.yaml", "dvc.yaml", ".dvcignore", ".gitignore", "landscape_catalog", ".dvc")
+PROJECT_FILES = (
+    "params.yaml",
+    "dvc.yaml",
+    ".dvcignore",
+    ".gitignore",
+    "landscape_catalog",
+    ".dvc",
+    "custom",
+)
 
 torch.set_num_threads(1)
 
@@ -27,11 +35,11 @@ def task() -> Classification:
 
 
 @pytest.fixture
-def tiny_data() -> tuple[torch.Tensor, torch.Tensor]:
+def tiny_data() -> Samples:
     """24 images of 1 x 4 x 4 and labels of 3 classes."""
     generator = np.random.Generator(np.random.Philox(key=5))
     images = generator.integers(0, 256, size=(24, 1, 4, 4), dtype=np.uint8)
-    return torch.from_numpy(images), torch.from_numpy(np.arange(24) % 3)
+    return Samples(torch.from_numpy(images), torch.from_numpy(np.arange(24) % 3))
 
 
 def make_project(folder: Path, params: str) -> Path:
@@ -121,6 +129,7 @@ report:
   title: A tiny grid
 execution:
   device: cpu
+variants: {}
 """
 
 

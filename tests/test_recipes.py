@@ -13,10 +13,11 @@ import pytest
 import torch
 
 from landscape_catalog import metrics
-from landscape_catalog.datasets import LOADERS, prepare
+from landscape_catalog.datasets import prepare_images
+from landscape_catalog.datasets.digits import load_digits
 from landscape_catalog.models import build
 from landscape_catalog.schemas.identity import RECIPES
-from landscape_catalog.tasks import Classification
+from landscape_catalog.tasks import Classification, Perturbation, Samples
 from landscape_catalog.training import Recipe, train
 
 PINNED: dict[str, object] = {
@@ -40,40 +41,43 @@ def test_recipes_are_those_that_the_numbers_were_pinned_for() -> None:
 @pytest.fixture(scope="module")
 def numbers() -> dict[str, object]:
     """A few float64 steps of everything, from the digits to CKA."""
-    data = prepare(
-        LOADERS["digits"](), test_samples=360, samples=64, label_noise=0.1, pixel_noise=10, seed=0
+    data = prepare_images(
+        load_digits(), test_samples=360, samples=64, label_noise=0.1, pixel_noise=10, seed=0
     )
-    task = Classification(tuple(map(float, data.mean)), tuple(map(float, data.std)))
-    images, labels = torch.from_numpy(data.train_images), torch.from_numpy(data.train_labels)
+    mean, std = (tuple(map(float, data.arrays[name])) for name in ("mean", "std"))
+    task = Classification(mean, std)
+    train_data = Samples(
+        *(torch.from_numpy(data.arrays[f"train_{n}"]) for n in ("images", "labels"))
+    )
     states, networks, runs = [], [], []
     for seed in (0, 1):
-        network = build("resnet18", width=2, in_channels=1, num_classes=10, seed=seed).double()
-        run = train(network, images, labels, task, Recipe(batch_size=16, epochs=3), seed=seed)
-        network.load_state_dict(run.state)
+        network = build(
+            "resnet18", width=2, input_shape=(1, 8, 8), n_outputs=10, seed=seed
+        ).double()
+        run = train(network, train_data, task, Recipe(batch_size=16, epochs=3), seed=seed)
+        state = run.snapshots["best_train_loss"].state
+        network.load_state_dict(state)
         networks.append(network)
-        states.append(run.state)
+        states.append(state)
         runs.append(run)
-    fresh = build("resnet18", width=2, in_channels=1, num_classes=10, seed=0)
+    fresh = build("resnet18", width=2, input_shape=(1, 8, 8), n_outputs=10, seed=0)
     recipe = metrics.CurveRecipe(epochs=2, batch_size=16)
-    phi = metrics.fit_curve(networks[0], *states, images, labels, task, recipe, seed=5)
+    curve = metrics.fit_curve(networks[0], (states[0], states[1]), train_data, task, recipe, seed=5)
     points = metrics.curve_points(
-        networks[0], states[0], phi, states[1], (images, labels), (images, labels), task,
-        points=3, batch_size=16, seed=6,
-    )  # fmt: skip
-    mixed = task.perturb(images, samples=40, alpha=16.0, seed=7)
-    outputs = [metrics.network_features(network, mixed, task) for network in networks]
-    hessian = metrics.pyhessian_estimate(
-        networks[0], images, labels, task, max_iterations=3, seed=8
+        networks[0], curve, train_data, train_data, task, points=3, batch_size=16, seed=6
     )
+    mixed = task.perturb(train_data, Perturbation(samples=40), seed=7)
+    outputs = [metrics.network_features(network, mixed, task) for network in networks]
+    hessian = metrics.pyhessian_estimate(networks[0], train_data, task, max_iterations=3, seed=8)
     names = [name for name, _ in networks[0].named_parameters()]
     return {
         "data": data.content_hash(),
         "model": sum(float(p.detach().double().abs().sum()) for p in fresh.parameters()),
-        "task": float(mixed.double().mean()),
+        "task": float(mixed.inputs.double().mean()),
         "train": [epoch.train_loss for epoch in runs[0].history],
-        "loss": metrics.evaluate(networks[0], images, labels, task).loss,
+        "loss": metrics.evaluate(networks[0], train_data, task).loss,
         "hessian": [hessian.top_eigenvalue, hessian.trace],
-        "curve_fit": float(phi.abs().sum()),
+        "curve_fit": float(curve.controls[1].abs().sum()),
         "curve_points": [point.train.loss for point in points],
         "similarity": dataclasses.astuple(metrics.similarity(*outputs))[:2],
         "distance": metrics.l2_distance(*states, names).l2,

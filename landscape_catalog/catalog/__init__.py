@@ -4,7 +4,13 @@ from landscape_catalog.catalog.build import build_tables
 from landscape_catalog.catalog.database import build_database, query
 from landscape_catalog.catalog.ddl import catalog_sql
 from landscape_catalog.catalog.parquet import packed_tables, read_tables
-from landscape_catalog.catalog.results import CellResult, ExperimentResult, PairResult, RunResult
+from landscape_catalog.catalog.results import (
+    CellResult,
+    ExperimentResult,
+    PairResult,
+    ProbeResult,
+    RunResult,
+)
 from landscape_catalog.catalog.summary import plot_data, summary_metrics
 from landscape_catalog.catalog.tables import CELL_METRICS, TABLES
 
@@ -14,6 +20,7 @@ __all__ = [
     "CellResult",
     "ExperimentResult",
     "PairResult",
+    "ProbeResult",
     "RunResult",
     "build_database",
     "build_tables",

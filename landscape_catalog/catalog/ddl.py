@@ -5,8 +5,8 @@ from __future__ import annotations
 import polars as pl
 
 from landscape_catalog.catalog.tables import CELL_METRICS, TABLES
+from landscape_catalog.schemas.measure import PRIMARY
 
-PRIMARY_PROBE = "primary"
 _SQL_TYPES = {pl.String: "VARCHAR", pl.Int64: "BIGINT", pl.Float64: "DOUBLE", pl.Boolean: "BOOLEAN"}
 
 
@@ -23,7 +23,7 @@ def _create_table(name: str) -> str:
 def _create_cells_view() -> str:
     columns = []
     for metric in CELL_METRICS:
-        chosen = f"FILTER (WHERE metric = '{metric}' AND probe = '{PRIMARY_PROBE}')"
+        chosen = f"FILTER (WHERE metric = '{metric}' AND probe = '{PRIMARY}')"
         columns += [
             f"        any_value(mean) {chosen} AS {metric}",
             f"        any_value(sd) {chosen} AS {metric}_sd",

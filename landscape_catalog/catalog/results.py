@@ -8,6 +8,7 @@ import numpy as np
 
 from landscape_catalog.schemas.experiment import Experiment
 from landscape_catalog.schemas.grid import Cell, Grid, Run
+from landscape_catalog.schemas.measure import PRIMARY
 from landscape_catalog.schemas.records import (
     ConnectivityMeasurement,
     DataRecord,
@@ -21,25 +22,46 @@ from landscape_catalog.schemas.records import (
 
 @dataclass(frozen=True)
 class RunResult:
-    """A run with everything measured on it; `hessian` is None for a run that has not converged."""
+    """A run with everything measured on it; `hessian` is None for a run that has not converged.
+
+    `losses` has every snapshot that is measured, the primary one first.
+    """
 
     run: Run
     record: RunRecord
     history: dict[str, np.ndarray]
-    loss: LossMeasurement
+    losses: dict[str, LossMeasurement]
     nc_reason: str | None
     hessian: HessianMeasurement | None
+
+    @property
+    def loss(self) -> LossMeasurement:
+        """Loss and error of the primary snapshot."""
+        return next(iter(self.losses.values()))
 
 
 @dataclass(frozen=True)
 class PairResult:
-    """Two converged runs of a cell with what was measured between them."""
+    """Two converged runs of a cell with what was measured between them, by name of the probe.
+
+    The primary probe is called `primary`.
+    """
 
     run: Run
     other: Run
-    similarity: SimilarityMeasurement
+    similarities: dict[str, SimilarityMeasurement]
     distance: DistanceMeasurement
-    connectivity: ConnectivityMeasurement | None
+    curves: dict[str, ConnectivityMeasurement]
+
+    @property
+    def similarity(self) -> SimilarityMeasurement:
+        """By the primary probe."""
+        return self.similarities[PRIMARY]
+
+    @property
+    def connectivity(self) -> ConnectivityMeasurement | None:
+        """By the primary probe; None where the pair has no such curve."""
+        return self.curves.get(PRIMARY)
 
 
 @dataclass(frozen=True)
@@ -50,6 +72,22 @@ class CellResult:
     runs: list[RunResult]
     pairs: list[PairResult]
 
+    @property
+    def converged(self) -> list[RunResult]:
+        """The runs that have converged."""
+        return [run for run in self.runs if run.nc_reason is None]
+
+
+@dataclass(frozen=True)
+class ProbeResult:
+    """One way to measure a metric: its name in the catalog, how it is computed, its parameters."""
+
+    metric: str
+    name: str
+    title: str
+    method: str
+    parameters: str
+
 
 @dataclass(frozen=True)
 class ExperimentResult:
@@ -59,5 +97,10 @@ class ExperimentResult:
     grid: Grid
     data: dict[str, DataRecord]
     cells: list[CellResult]
+    probes: list[ProbeResult]
     measurement_ids: list[str] = field(repr=False)
-    methods: dict[str, str] = field(default_factory=dict)
+
+    def method(self, metric: str, probe: str = PRIMARY) -> str:
+        """How a metric is computed, `direct` where there is no choice."""
+        found = [p.method for p in self.probes if (p.metric, p.name) == (metric, probe)]
+        return found[0] if found else "direct"

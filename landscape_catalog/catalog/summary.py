@@ -7,6 +7,7 @@ from typing import Any
 import polars as pl
 
 from landscape_catalog.phases import PHASES
+from landscape_catalog.schemas.measure import PRIMARY
 
 MEDIANS = (
     "train_loss",
@@ -21,20 +22,23 @@ MEDIANS = (
 def summary_metrics(tables: dict[str, pl.DataFrame]) -> dict[str, Any]:
     """A small tree for `dvc metrics diff` and `dvc exp show`.
 
-    Cells per phase, the best test accuracy with the phase and place of its cell, and the median
+    Cells per phase, the best test accuracy (test loss, of other
+    data than images) with the phase and place of its cell, and the median
     over cells of every metric.
     """
     phases = tables["phases"]
-    means = tables["cell_metrics"].pivot(on="metric", index="cell_id", values="mean")
+    means = _means(tables)
     cells = tables["cells"].join(phases, on="cell_id").join(means, on="cell_id")
-    best = cells.sort("test_accuracy", "position", descending=[True, False], nulls_last=True).row(
+    by_accuracy = tables["experiments"]["kind"][0] == "images"
+    judge = "test_accuracy" if by_accuracy else "test_loss"
+    best = cells.sort(judge, "position", descending=[by_accuracy, False], nulls_last=True).row(
         0, named=True
     )
     return {
         "phases": {phase: phases.filter(pl.col("phase") == phase).height for phase in PHASES},
         "best": {
             name: _rounded(best[name])
-            for name in ("test_accuracy", "phase", "width", "batch_size", "samples")
+            for name in (judge, "phase", "width", "batch_size", "samples")
         },
         "median": {name: _rounded(means[name].median()) for name in MEDIANS},
         "runs": {
@@ -42,6 +46,12 @@ def summary_metrics(tables: dict[str, pl.DataFrame]) -> dict[str, Any]:
             "not_converged": tables["runs"].filter(pl.col("status") == "NC").height,
         },
     }
+
+
+def _means(tables: dict[str, pl.DataFrame]) -> pl.DataFrame:
+    """A row a cell: the mean of every metric by its primary probe."""
+    primary = tables["cell_metrics"].filter(pl.col("probe") == PRIMARY)
+    return primary.pivot(on="metric", index="cell_id", values="mean")
 
 
 def _rounded(value: Any) -> Any:
@@ -55,8 +65,9 @@ def plot_data(tables: dict[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
     point for each cell.
     """
     training = tables["epochs"].group_by("epoch").agg(pl.col("train_loss").median())
-    curves = tables["curve_points"].group_by("t").agg(pl.col("train_error").mean())
-    means = tables["cell_metrics"].pivot(on="metric", index="cell_id", values="mean")
+    primary = tables["curve_points"].filter(pl.col("probe") == PRIMARY)
+    curves = primary.group_by("t").agg(pl.col("train_error").mean())
+    means = _means(tables)
     points = (
         tables["cells"]
         .join(means, on="cell_id")

@@ -1,31 +1,24 @@
 """Datasets: what an experiment can name, and how it becomes training and test data."""
 
-from __future__ import annotations
-
-from collections.abc import Callable
-
-from landscape_catalog.datasets import digits
-from landscape_catalog.datasets.pool import DatasetFacts, ImagePool
-from landscape_catalog.datasets.prepare import PreparedData, frequency_loss, prepare
-
-FACTS = {
-    "digits": DatasetFacts(
-        checksum=digits.CHECKSUM,
-        n_images=digits.N_IMAGES,
-        n_classes=digits.N_CLASSES,
-        channels=1,
-        height=digits.SIZE,
-        width=digits.SIZE,
-    )
-}
-LOADERS: dict[str, Callable[[], ImagePool]] = {"digits": digits.load_digits}
+from landscape_catalog.datasets.own import declared_version, own_pool
+from landscape_catalog.datasets.pool import ImagePool, PointPool, TextPool
+from landscape_catalog.datasets.prepare import prepare_images, prepare_points, prepare_text
+from landscape_catalog.datasets.prepared import ARRAY_NAMES, PreparedData, frequency_loss
+from landscape_catalog.datasets.sources import Source, facts_of, source_of
 
 __all__ = [
-    "FACTS",
-    "LOADERS",
-    "DatasetFacts",
+    "ARRAY_NAMES",
     "ImagePool",
+    "PointPool",
     "PreparedData",
+    "Source",
+    "TextPool",
+    "declared_version",
+    "facts_of",
     "frequency_loss",
-    "prepare",
+    "own_pool",
+    "prepare_images",
+    "prepare_points",
+    "prepare_text",
+    "source_of",
 ]

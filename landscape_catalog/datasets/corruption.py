@@ -12,6 +12,8 @@ from decimal import ROUND_HALF_UP, Decimal
 
 import numpy as np
 
+NOISE_ROWS = 4096  # images whose pixel noise is drawn at a time, to bound memory
+
 
 @dataclass(frozen=True)
 class Draws:
@@ -21,28 +23,45 @@ class Draws:
         order: (n,) the fixed shuffle of the pool.
         rank: (n,) in [0, 1): the samples of lowest rank get a wrong label first.
         offset: (n,) in 1..classes-1: how far the wrong label lies from the true one.
-        noise: (n, channels, h, w) in [0, 1): the noise of each pixel, in units of its amplitude.
+        any_label: (n,) in 0..classes-1: the label that replaces it where any will do.
     """
 
     order: np.ndarray
     rank: np.ndarray
     offset: np.ndarray
-    noise: np.ndarray
+    any_label: np.ndarray
 
 
-def draw(shape: tuple[int, int, int, int], n_classes: int, seed: int) -> Draws:
-    """Draw everything once for a pool of images of this shape, from a counter-based generator."""
-    n = shape[0]
+def _generator(seed: int, stream: int) -> np.random.Generator:
+    return np.random.Generator(np.random.Philox(key=seed, counter=[0, 0, 0, stream]))
 
-    def generator(stream: int) -> np.random.Generator:
-        return np.random.Generator(np.random.Philox(key=seed, counter=[0, 0, 0, stream]))
 
+def draw_order(n: int, seed: int) -> np.ndarray:
+    """The fixed shuffle of a pool of n samples, (n,)."""
+    return _generator(seed, 0).permutation(n)
+
+
+def draw(n: int, n_classes: int, seed: int) -> Draws:
+    """Draw everything about labels once for a pool, from a counter-based generator."""
     return Draws(
-        order=generator(0).permutation(n),
-        rank=generator(1).random(n),
-        offset=generator(2).integers(1, n_classes, size=n),
-        noise=generator(3).random(shape),
+        order=draw_order(n, seed),
+        rank=_generator(seed, 1).random(n),
+        offset=_generator(seed, 2).integers(1, max(n_classes, 2), size=n),
+        any_label=_generator(seed, 4).integers(max(n_classes, 1), size=n),
     )
+
+
+def labels_of_any_class(
+    labels: np.ndarray, rank: np.ndarray, any_label: np.ndarray, share: float
+) -> np.ndarray:
+    """Replace round(share * n) labels by one drawn from all classes, perhaps the true one.
+
+    As in the authors' file of noisy labels: one draw in `classes` changes nothing.
+    """
+    chosen = np.argsort(rank, kind="stable")[: n_changed(share, len(labels))]
+    changed = labels.copy()
+    changed[chosen] = any_label[chosen]
+    return changed
 
 
 def noisy_labels(
@@ -78,14 +97,24 @@ def n_changed(share: float, n: int) -> int:
     return int(exact.to_integral_value(ROUND_HALF_UP))
 
 
-def noisy_pixels(images: np.ndarray, noise: np.ndarray, amplitude: float) -> np.ndarray:
+def noisy_pixels(images: np.ndarray, *, amplitude: float, seed: int) -> np.ndarray:
     """Add uniform noise in [0, amplitude] to every pixel, clip at 255, round to uint8.
 
+    The unit noise of an image depends on the seed and its place in the pool, so that levels are
+    nested.
+
     Args:
-        images: (n, channels, h, w) of uint8.
-        noise: the same shape, in [0, 1).
+        images: the whole pool in its own order, (n, channels, h, w) of uint8.
         amplitude: on the 0-255 scale.
+        seed: of the noise.
 
     Source: Yang et al. 2021, appendix D.6.
     """
-    return np.rint(np.clip(images + amplitude * noise, 0, 255)).astype(np.uint8)
+    if amplitude == 0:
+        return images
+    generator, noisy = _generator(seed, 3), np.empty_like(images)
+    for start in range(0, len(images), NOISE_ROWS):
+        rows = images[start : start + NOISE_ROWS]
+        spoilt = rows + amplitude * generator.random(rows.shape)
+        noisy[start : start + NOISE_ROWS] = np.rint(np.clip(spoilt, 0, 255))
+    return noisy

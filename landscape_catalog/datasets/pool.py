@@ -1,33 +1,137 @@
-"""A dataset as it comes: images and labels, before anything is held out or spoilt."""
+"""A dataset as it comes: before anything is held out or spoilt."""
 
 from __future__ import annotations
 
 import hashlib
+import json
 from dataclasses import dataclass
 
 import numpy as np
 
+from landscape_catalog.errors import DataError
+
 
 @dataclass(frozen=True)
 class ImagePool:
-    """Clean images, (n, channels, h, w) of uint8, labels (n,) of int64, and the class count."""
+    """Clean images of one size, with their classes.
+
+    Attributes:
+        images: (n, channels, height, width) of uint8.
+        labels: (n,) of int64, in 0..n_classes-1.
+        n_classes: number of classes.
+        test_images, test_labels: the test split as the dataset defines it, or None.
+    """
 
     images: np.ndarray
     labels: np.ndarray
     n_classes: int
+    test_images: np.ndarray | None = None
+    test_labels: np.ndarray | None = None
 
     def checksum(self) -> str:
-        """SHA-256 of the images and labels."""
-        return hashlib.sha256(self.images.tobytes() + self.labels.tobytes()).hexdigest()
+        """SHA-256 of the images and labels, then of those of the test split where there is one."""
+        digest = hashlib.sha256()
+        for array in (self.images, self.labels, self.test_images, self.test_labels):
+            if array is not None:
+                digest.update(array.tobytes())
+        return digest.hexdigest()
 
 
 @dataclass(frozen=True)
-class DatasetFacts:
-    """What is known of a dataset before it is read: enough to plan a grid and to name its data."""
+class TextPool:
+    """Sentence pairs: source i is translated by target i.
 
-    checksum: str
-    n_images: int
-    n_classes: int
-    channels: int
-    height: int
-    width: int
+    Attributes:
+        sources, targets: of equal length.
+        test_sources, test_targets: the test split as the dataset defines it, or None.
+    """
+
+    sources: list[str]
+    targets: list[str]
+    test_sources: list[str] | None = None
+    test_targets: list[str] | None = None
+
+    def checksum(self) -> str:
+        """SHA-256 of the four lists as JSON."""
+        lists = [self.sources, self.targets, self.test_sources, self.test_targets]
+        return hashlib.sha256(json.dumps(lists, ensure_ascii=False).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class PointPool:
+    """A user's own data, of any shape.
+
+    Attributes:
+        inputs: (n, ...) of float32.
+        targets: (n, ...) of int64 or float32.
+        n_classes: number of classes, or None where the targets are no classes.
+        test_inputs, test_targets: a test split, or None.
+    """
+
+    inputs: np.ndarray
+    targets: np.ndarray
+    n_classes: int | None
+    test_inputs: np.ndarray | None = None
+    test_targets: np.ndarray | None = None
+
+    def checksum(self) -> str:
+        """SHA-256 over name, type, shape and bytes of every array."""
+        digest = hashlib.sha256()
+        for name, array in vars(self).items():
+            if isinstance(array, np.ndarray):
+                digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
+                digest.update(array.tobytes())
+        return digest.hexdigest()
+
+
+def check_images(pool: ImagePool, where: str) -> None:
+    """Refuse a pool that cannot be trained on.
+
+    Args:
+        pool: what was read.
+        where: the dataset or file that the message names.
+
+    Raises:
+        DataError: at the first fault: class count, type, dimensions, lengths, labels, test split.
+    """
+    if pool.n_classes < 2:
+        raise DataError(f"{where}: {pool.n_classes} classes; at least 2 are needed")
+    _check_split(pool.images, pool.labels, pool.n_classes, where)
+    if pool.test_images is None and pool.test_labels is None:
+        return
+    if pool.test_images is None or pool.test_labels is None:
+        raise DataError(f"{where}: test images and test labels are given together or not at all")
+    _check_split(pool.test_images, pool.test_labels, pool.n_classes, f"{where}, test split")
+    if pool.test_images.shape[1:] != pool.images.shape[1:]:
+        raise DataError(
+            f"{where}: test images are {_size(pool.test_images)}, "
+            f"training images are {_size(pool.images)}"
+        )
+
+
+def _check_split(images: np.ndarray, labels: np.ndarray, n_classes: int, where: str) -> None:
+    if images.dtype != np.uint8:
+        raise DataError(f"{where}: images are {images.dtype}; give uint8 on the 0-255 scale")
+    if images.ndim != 4:
+        raise DataError(
+            f"{where}: images have {images.ndim} dimensions; give 4: (n, channels, height, width)"
+        )
+    if labels.dtype.kind not in "iu" or labels.ndim != 1:
+        raise DataError(
+            f"{where}: labels are {labels.dtype} of {labels.ndim} dimensions; "
+            "give one whole number an image"
+        )
+    if len(images) != len(labels):
+        raise DataError(f"{where}: {len(images)} images and {len(labels)} labels")
+    if images.size == 0:
+        raise DataError(f"{where}: no samples: images have shape {images.shape}")
+    outside = np.flatnonzero((labels < 0) | (labels >= n_classes))
+    if len(outside):
+        raise DataError(
+            f"{where}: label {labels[outside[0]]} at index {outside[0]} "
+            f"is not in 0..{n_classes - 1}"
+        )
+
+
+def _size(images: np.ndarray) -> str:
+    return " x ".join(str(side) for side in images.shape[1:])

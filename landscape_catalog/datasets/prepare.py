@@ -1,106 +1,203 @@
-"""From a pool of images to the training and test data of one landscape."""
+"""From a pool to the training and test data of one landscape: hold out, take some, spoil them."""
 
 from __future__ import annotations
 
-import hashlib
-from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from landscape_catalog.datasets import corruption
-from landscape_catalog.datasets.pool import ImagePool
+from landscape_catalog.datasets.bpe import PADDING, learn_bpe
+from landscape_catalog.datasets.pool import ImagePool, PointPool, TextPool
+from landscape_catalog.datasets.prepared import PreparedData, frequency_loss, require_samples
+from landscape_catalog.datasets.resize import resized
+
+SPLIT_STREAM = 5  # of the counter-based generator that holds out sentences and points
 
 
-@dataclass(frozen=True)
-class PreparedData:
-    """The data that a landscape is built on.
-
-    Attributes:
-        train_images: (n, channels, h, w) of uint8, with pixel noise.
-        train_labels: (n,) of int64, with label noise.
-        true_labels: (n,) of int64, without.
-        test_images: (m, channels, h, w) of uint8, clean.
-        test_labels: (m,) of int64, clean.
-        mean, std: (channels,) of float64: of the clean pixels in [0, 1] of all training images, so
-            that the normalisation does not move along a load axis.
-    """
-
-    train_images: np.ndarray
-    train_labels: np.ndarray
-    true_labels: np.ndarray
-    test_images: np.ndarray
-    test_labels: np.ndarray
-    mean: np.ndarray
-    std: np.ndarray
-
-    def arrays(self) -> dict[str, np.ndarray]:
-        """Every array by name."""
-        return dict(vars(self))
-
-    def content_hash(self) -> str:
-        """SHA-256 over name, type, shape and bytes of every array."""
-        digest = hashlib.sha256()
-        for name, array in sorted(self.arrays().items()):
-            digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
-            digest.update(np.ascontiguousarray(array).tobytes())
-        return digest.hexdigest()
-
-
-def frequency_loss(labels: np.ndarray) -> float:
-    """Cross-entropy of predicting the labels' own frequencies, H = -sum p ln p, in nats.
-
-    A run whose training loss is no better has learned nothing: it has not converged (NC).
-
-    >>> round(frequency_loss(np.array([0, 1, 0, 1])), 4)
-    0.6931
-    """
-    shares = np.bincount(labels) / len(labels)
-    present = shares[shares > 0]
-    return float(-(present * np.log(present)).sum())
-
-
-def prepare(
+def prepare_images(
     pool: ImagePool,
     *,
-    test_samples: int,
+    test_samples: int | Literal["all"],
     samples: int,
-    label_noise: float,
-    pixel_noise: float,
+    label_noise: float = 0.0,
+    pixel_noise: float = 0.0,
+    label_noise_mode: Literal["different", "any"] = "different",
+    size: tuple[int, int] | None = None,
     seed: int,
 ) -> PreparedData:
     """Hold out a stratified test set, take the first `samples` of a fixed shuffle, spoil them.
 
     Args:
-        pool: the clean dataset.
-        test_samples: images held out, the same for every load.
+        pool: the clean dataset; a test split of its own is used in the place of holding out.
+        test_samples: test images, the same for every load; `all` of a test split of its own.
         samples: training samples.
-        label_noise: share of labels replaced by a different class.
+        label_noise: share of labels replaced.
         pixel_noise: amplitude of uniform pixel noise, 0-255 scale.
+        label_noise_mode: by a `different` class, or by `any`.
+        size: (height, width) that images are resampled to, before noise.
         seed: of the split and of all draws.
 
     Raises:
         ValueError: if more samples are asked for than are left.
     """
+    images, labels, test_images, test_labels = _image_split(pool, test_samples, seed)
+    require_samples(samples, len(labels))
+    if size is not None:
+        images, test_images = resized(images, size), resized(test_images, size)
+    draws = corruption.draw(len(labels), pool.n_classes, seed)
+    chosen = draws.order[:samples]
+    true, rank = labels[chosen], draws.rank[chosen]
+    if label_noise_mode == "different":
+        noisy = corruption.noisy_labels(
+            true, rank, draws.offset[chosen], label_noise, pool.n_classes
+        )
+    else:
+        noisy = corruption.labels_of_any_class(true, rank, draws.any_label[chosen], label_noise)
+    mean, std = _pixel_moments(images)
+    arrays = {
+        "train_images": corruption.noisy_pixels(images, amplitude=pixel_noise, seed=seed)[chosen],
+        "train_labels": noisy,
+        "true_labels": true,
+        "test_images": test_images,
+        "test_labels": test_labels,
+        "mean": mean,
+        "std": std,
+    }
+    return PreparedData("images", arrays, pool.n_classes, frequency_loss(noisy))
+
+
+def _image_split(
+    pool: ImagePool, test_samples: int | Literal["all"], seed: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Training images and labels, test images and labels."""
+    if pool.test_images is not None and pool.test_labels is not None:
+        images, labels = pool.test_images, pool.test_labels
+        if test_samples != "all" and test_samples < len(labels):
+            _, chosen = _stratified(labels, test_samples, seed)
+            images, labels = images[chosen], labels[chosen]
+        return pool.images, pool.labels, images, labels
+    if test_samples == "all":
+        raise ValueError("`all` test samples, and the dataset has no test split")
+    kept, held_out = _stratified(pool.labels, test_samples, seed)
+    return pool.images[kept], pool.labels[kept], pool.images[held_out], pool.labels[held_out]
+
+
+def _stratified(labels: np.ndarray, n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     from sklearn.model_selection import train_test_split  # heavy, and only needed here
 
-    kept, held_out = train_test_split(
-        np.arange(len(pool.labels)), test_size=test_samples, stratify=pool.labels, random_state=seed
-    )
-    if samples > len(kept):
-        raise ValueError(f"{samples} samples asked for, {len(kept)} are left")
-    clean_images, clean_labels = pool.images[kept], pool.labels[kept]
-    draws = corruption.draw(clean_images.shape, pool.n_classes, seed)
+    return train_test_split(np.arange(len(labels)), test_size=n, stratify=labels, random_state=seed)
+
+
+def _pixel_moments(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of each channel of pixels in [0, 1], a channel at a time."""
+    means, deviations = [], []
+    for channel in range(images.shape[1]):
+        unit = images[:, channel : channel + 1] / 255
+        means.append(unit.mean(axis=(0, 2, 3)))
+        deviations.append(unit.std(axis=(0, 2, 3)))
+    return np.concatenate(means), np.concatenate(deviations)
+
+
+def prepare_text(
+    pool: TextPool,
+    *,
+    test_samples: int | Literal["all"],
+    samples: int,
+    vocabulary: int,
+    seed: int,
+) -> PreparedData:
+    """Hold out test pairs, learn the vocabulary on the rest, take the first of a fixed shuffle.
+
+    The joint byte-pair vocabulary is learned on every training pair, whatever `samples` is, so that
+    it does not move along a load axis.
+
+    Args:
+        pool: aligned sentences; a test split of its own is used in the place of holding out.
+        test_samples: test pairs, the same for every load; `all` of a test split of its own.
+        samples: training pairs.
+        vocabulary: tokens, those for padding, begin, end and unknown among them.
+        seed: of the split and of the shuffle.
+
+    Raises:
+        ValueError: if more pairs are asked for than are left, or the vocabulary is too small.
+    """
+    train, test = _text_split(pool, test_samples, seed)
+    require_samples(samples, len(train))
+    pairs = learn_bpe((line for pair in train for line in pair), vocabulary)
+    chosen = [train[i] for i in corruption.draw_order(len(train), seed)[:samples]]
+    arrays = {"tokenizer": np.frombuffer(pairs.to_json().encode(), np.uint8)}
+    for name, part in (("train", chosen), ("test", test)):
+        arrays[f"{name}_sources"] = pairs.encode([s for s, _ in part], begin=False, end=True)
+        arrays[f"{name}_targets"] = pairs.encode([t for _, t in part], begin=True, end=True)
+    asked = arrays["train_targets"][:, 1:]
+    return PreparedData("text", arrays, pairs.size, frequency_loss(asked[asked != PADDING]))
+
+
+def _text_split(
+    pool: TextPool, test_samples: int | Literal["all"], seed: int
+) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
+    pairs = list(zip(pool.sources, pool.targets))
+    generator = np.random.Generator(np.random.Philox(key=seed, counter=[0, 0, 0, SPLIT_STREAM]))
+    if pool.test_sources is not None and pool.test_targets is not None:
+        test = list(zip(pool.test_sources, pool.test_targets))
+        order = generator.permutation(len(test))
+        return pairs, test if test_samples == "all" else [test[i] for i in order[:test_samples]]
+    if test_samples == "all":
+        raise ValueError("`all` test samples, and the dataset has no test split")
+    order = generator.permutation(len(pairs))
+    held_out = set(order[:test_samples].tolist())
+    kept = [pair for i, pair in enumerate(pairs) if i not in held_out]
+    return kept, [pairs[i] for i in order[:test_samples]]
+
+
+def prepare_points(
+    pool: PointPool,
+    *,
+    test_samples: int | Literal["all"],
+    samples: int,
+    label_noise: float = 0.0,
+    label_noise_mode: Literal["different", "any"] = "different",
+    seed: int,
+) -> PreparedData:
+    """Hold out test samples of a user's own arrays, take the first of a fixed shuffle.
+
+    Labels get noise as those of images do, where targets are classes.
+
+    Raises:
+        ValueError: if more samples are asked for than are left.
+    """
+    inputs, targets = pool.inputs, pool.targets
+    if pool.test_inputs is not None and pool.test_targets is not None:
+        test_inputs, test_targets = pool.test_inputs, pool.test_targets
+        if test_samples != "all":
+            test_inputs, test_targets = test_inputs[:test_samples], test_targets[:test_samples]
+    else:
+        if test_samples == "all":
+            raise ValueError("`all` test samples, and the dataset has no test split")
+        generator = np.random.Generator(np.random.Philox(key=seed, counter=[0, 0, 0, SPLIT_STREAM]))
+        order = generator.permutation(len(inputs))
+        held_out, kept = order[:test_samples], np.sort(order[test_samples:])
+        test_inputs, test_targets = inputs[held_out], targets[held_out]
+        inputs, targets = inputs[kept], targets[kept]
+    require_samples(samples, len(inputs))
+    n_classes = pool.n_classes or 0
+    draws = corruption.draw(len(inputs), n_classes, seed)
     chosen = draws.order[:samples]
-    images, labels = clean_images[chosen], clean_labels[chosen]
-    unit = clean_images / 255
-    return PreparedData(
-        train_images=corruption.noisy_pixels(images, draws.noise[chosen], pixel_noise),
-        train_labels=corruption.noisy_labels(
-            labels, draws.rank[chosen], draws.offset[chosen], label_noise, pool.n_classes
-        ),
-        true_labels=labels,
-        test_images=pool.images[held_out],
-        test_labels=pool.labels[held_out],
-        mean=unit.mean(axis=(0, 2, 3)),
-        std=unit.std(axis=(0, 2, 3)),
-    )
+    arrays = {
+        "train_inputs": inputs[chosen],
+        "train_targets": targets[chosen],
+        "test_inputs": test_inputs,
+        "test_targets": test_targets,
+    }
+    loss = float("inf")
+    if n_classes:
+        true, rank = targets[chosen], draws.rank[chosen]
+        if label_noise_mode == "different":
+            offset = draws.offset[chosen]
+            noisy = corruption.noisy_labels(true, rank, offset, label_noise, n_classes)
+        else:
+            noisy = corruption.labels_of_any_class(true, rank, draws.any_label[chosen], label_noise)
+        arrays |= {"train_targets": noisy, "true_targets": true}
+        loss = frequency_loss(noisy)
+    return PreparedData("points", arrays, n_classes, loss)

@@ -20,7 +20,13 @@ from landscape_catalog.schemas.records import DataRecord, MeasurementRecord, Rec
 
 RecordType = TypeVar("RecordType", bound=Record)
 _SEAL = "checksum"
-_WEIGHT, _HISTORY = "weight/", "history/"
+_HISTORY = "history/"
+FIRST_SNAPSHOT = "best_train_loss"  # the only one of the first version
+
+
+def _weight(snapshot: str) -> str:
+    """Prefix of a snapshot's weights."""
+    return "weight/" if snapshot == FIRST_SNAPSHOT else f"weight@{snapshot}/"
 
 
 def sealed(record: Record) -> bytes:
@@ -65,12 +71,12 @@ def write_run(folder: Path, record: RunRecord, weights: bytes) -> None:
     write_folder(folder, {WEIGHTS_FILE: weights, RECORD_FILE: sealed(record)})
 
 
-def pack_run(state: dict[str, np.ndarray], history: dict[str, np.ndarray]) -> bytes:
-    """Weights and history as the bytes of `weights.safetensors`."""
-    return pack(
-        {_WEIGHT + name: value for name, value in state.items()}
-        | {_HISTORY + name: value for name, value in history.items()}
-    )
+def pack_run(snapshots: dict[str, dict[str, np.ndarray]], history: dict[str, np.ndarray]) -> bytes:
+    """The weights of each snapshot, and the history, as the bytes of `weights.safetensors`."""
+    arrays = {_HISTORY + name: value for name, value in history.items()}
+    for snapshot, state in snapshots.items():
+        arrays |= {_weight(snapshot) + name: value for name, value in state.items()}
+    return pack(arrays)
 
 
 def _read_folder(folder: Path, kind: type[RecordType]) -> RecordType:
@@ -99,9 +105,9 @@ def read_run(folder: Path) -> RunRecord:
     return record
 
 
-def read_weights(folder: Path) -> dict[str, np.ndarray]:
+def read_weights(folder: Path, snapshot: str = FIRST_SNAPSHOT) -> dict[str, np.ndarray]:
     """The state dict of a run, by the network's own names."""
-    return _read_group(folder, _WEIGHT)
+    return _read_group(folder, _weight(snapshot))
 
 
 def read_history(folder: Path) -> dict[str, np.ndarray]:
@@ -136,7 +142,8 @@ def read_data_record(folder: Path) -> DataRecord:
 def read_prepared(folder: Path) -> tuple[DataRecord, PreparedData]:
     """Verified prepared data with their record; raises as `read_data_record`."""
     record = read_data_record(folder)
-    return record, PreparedData(**safetensors.numpy.load_file(folder / ARRAYS_FILE))
+    arrays = safetensors.numpy.load_file(folder / ARRAYS_FILE)
+    return record, PreparedData(record.kind, arrays, record.n_classes, record.frequency_loss)
 
 
 def write_measurement(path: Path, record: MeasurementRecord) -> None:

@@ -4,28 +4,34 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from landscape_catalog.execution.files import explained_storage
 
 KEPT_LINES = 5000
+# A step costs its arithmetic and an overhead that is worth so many multiply-adds (some 10 ms at
+# 10 G a second); the speed is assumed only where nothing has been timed.
+OVERHEAD_MULTIPLY_ADDS = 1e8
+ASSUMED_SPEED = 1e10  # multiply-adds a second of one process on a CPU core
 
 
 @dataclass(frozen=True)
 class Work:
-    """The size of a job: what kind, how wide a network, how many samples a step, how many steps."""
+    """The size of a job: what kind, on which network, samples a step, steps, arithmetic a step."""
 
     kind: str
+    model: str
     width: int
     batch_size: int
     steps: int
+    multiply_adds: int
 
     @property
     def cost(self) -> float:
-        """A rough cost for ordering jobs: overhead a step plus arithmetic."""
-        return self.steps * (50 + self.batch_size * self.width**2 / 10)
+        """Multiply-adds of the job, with what its overhead is worth."""
+        return self.steps * (OVERHEAD_MULTIPLY_ADDS + self.multiply_adds)
 
 
 def log_timing(path: Path, work: Work, seconds: float) -> None:
@@ -53,20 +59,30 @@ def read_timings(path: Path) -> list[tuple[Work, float]]:
     return timings
 
 
-def estimate(jobs: Iterable[Work], timings: list[tuple[Work, float]]) -> float | None:
-    """Seconds that jobs will take in one process, by the nearest measured job of the same kind.
+@dataclass(frozen=True)
+class Estimate:
+    """Seconds that jobs will take in one process, and whether they rest on jobs timed here."""
 
-    Nearest in log width and log batch size; seconds a step carry over. None if some kind has
-    never been timed here.
+    seconds: float
+    timed: bool
+
+
+def estimate(jobs: Iterable[Work], timings: Sequence[tuple[Work, float]]) -> Estimate:
+    """How long jobs will take, by the nearest measured job of the same kind and network.
+
+    Nearest in log width and log batch size; seconds in proportion to `cost` carry over. Where a
+    kind has never been timed here, by an assumed speed: a guess within a factor of several.
     """
-    total = 0.0
+    total, timed = 0.0, True
     for job in jobs:
-        same = [(work, seconds) for work, seconds in timings if work.kind == job.kind]
-        if not same:
-            return None
-        work, seconds = min(reversed(same), key=lambda entry: _distance(entry[0], job))
-        total += seconds / work.steps * job.steps
-    return total
+        alike = (job.kind, job.model)
+        same = [entry for entry in timings if (entry[0].kind, entry[0].model) == alike]
+        if same:
+            work, seconds = min(reversed(same), key=lambda entry: _distance(entry[0], job))
+            total += seconds * job.cost / work.cost
+        else:
+            total, timed = total + job.cost / ASSUMED_SPEED, False
+    return Estimate(total, timed)
 
 
 def _distance(one: Work, other: Work) -> float:

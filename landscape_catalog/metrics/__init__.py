@@ -2,6 +2,7 @@
 
 from landscape_catalog.metrics.batchnorm import recompute_batchnorm
 from landscape_catalog.metrics.bezier import (
+    Curve,
     CurvePoint,
     CurveRecipe,
     coefficients,
@@ -20,6 +21,7 @@ from landscape_catalog.metrics.similarity import (
 )
 
 __all__ = [
+    "Curve",
     "CurvePoint",
     "CurveRecipe",
     "Distance",

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from landscape_catalog.tasks import Classification, epoch_batches
+from landscape_catalog.tasks import Samples, Task, epoch_batches
 
 
 @torch.no_grad()
 def recompute_batchnorm(
-    network: nn.Module, images: Tensor, task: Classification, *, batch_size: int, seed: int
+    network: nn.Module, data: Samples, task: Task, *, batch_size: int, seed: int
 ) -> None:
     """Set running statistics to the cumulative mean over train-mode batches of the data, in place.
 
@@ -22,8 +22,8 @@ def recompute_batchnorm(
 
     Args:
         network: gets new statistics; its mode is left as it was.
-        images: (n, channels, h, w) on the 0-255 scale.
-        task: normalisation.
+        data: training samples.
+        task: how the network is called on them.
         batch_size: samples a batch.
         seed: of the shuffle.
     """
@@ -37,8 +37,8 @@ def recompute_batchnorm(
         layer.reset_running_stats()
         layer.momentum = None  # None: cumulative mean
     network.train()
-    for batch in epoch_batches(len(images), batch_size, seed=seed, epoch=0):
-        network(task.inputs(images[batch], dtype))
+    for rows in epoch_batches(len(data), batch_size, seed=seed, epoch=0):
+        task.outputs(network, data[rows], dtype)
     for layer, momentum in zip(layers, momenta):
         layer.momentum = momentum
     network.train(was_training)

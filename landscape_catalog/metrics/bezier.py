@@ -1,9 +1,12 @@
-"""A low-loss quadratic Bezier curve between two networks."""
+"""A low-loss Bezier curve between two networks."""
 
 from __future__ import annotations
 
 import copy
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -12,8 +15,8 @@ from torch.func import functional_call
 
 from landscape_catalog.metrics.batchnorm import recompute_batchnorm
 from landscape_catalog.metrics.evaluation import Evaluation, evaluate
-from landscape_catalog.metrics.parameters import flatten, unflatten
-from landscape_catalog.tasks import Classification, epoch_batches
+from landscape_catalog.metrics.parameters import flatten, random_weights, unflatten
+from landscape_catalog.tasks import Samples, Task, epoch_batches
 
 # The rate is constant over the first half, falls linearly to 1% at 90%, and stays there.
 FALL_BEGINS, FALL_ENDS, FINAL_SHARE = 0.5, 0.9, 0.01
@@ -21,13 +24,35 @@ FALL_BEGINS, FALL_ENDS, FINAL_SHARE = 0.5, 0.9, 0.01
 
 @dataclass(frozen=True)
 class CurveRecipe:
-    """How a curve is fitted (the paper's values; momentum and weight decay from its code)."""
+    """How a curve is fitted (the paper's values; momentum and weight decay from its code).
 
+    Attributes:
+        control_points: its two ends among them; 3 is a quadratic, 4 a cubic.
+        init: inner control points start on the straight line, or at random weights.
+        epochs: of the fit, unless `updates` says how many updates it takes.
+        weight_decay: weight of 1/2 ||gamma(t)||^2.
+    """
+
+    control_points: int = 3
+    init: Literal["linear", "random"] = "linear"
     epochs: int = 50
+    updates: int | None = None
     lr: float = 0.01
     batch_size: int = 128
     momentum: float = 0.9
     weight_decay: float = 5e-4
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Control points in order, (control points, n_parameters), and the shapes of the weights."""
+
+    controls: Tensor
+    shapes: dict[str, torch.Size]
+
+    def at(self, t: float) -> dict[str, Tensor]:
+        """The weights gamma(t) by name."""
+        return unflatten(combine(self.controls, coefficients(t, len(self.controls))), self.shapes)
 
 
 @dataclass(frozen=True)
@@ -39,91 +64,129 @@ class CurvePoint:
     test: Evaluation
 
 
-def coefficients(t: float) -> tuple[float, float, float]:
-    """Bernstein weights of the three control points at t: (1-t)^2, 2t(1-t), t^2.
+def coefficients(t: float, control_points: int = 3) -> tuple[float, ...]:
+    """Bernstein weights of the control points at t: binom(k, j) (1-t)^(k-j) t^j for j = 0..k.
 
     >>> coefficients(0.5)
     (0.25, 0.5, 0.25)
+    >>> coefficients(0.5, 4)
+    (0.125, 0.375, 0.375, 0.125)
     """
-    return (1 - t) ** 2, 2 * t * (1 - t), t**2
+    k = control_points - 1
+    return tuple(math.comb(k, j) * (1 - t) ** (k - j) * t**j for j in range(k + 1))
 
 
-def rate_factor(epoch: int, epochs: int) -> float:
-    """Share of the initial rate at an epoch counted from 0.
+def combine(controls: Tensor, weights: tuple[float, ...]) -> Tensor:
+    """sum_j weights_j controls_j, (n_parameters,)."""
+    total = weights[0] * controls[0]
+    for weight, control in zip(weights[1:], controls[1:]):
+        total = total + weight * control
+    return total
 
-    >>> [round(rate_factor(epoch, 10), 3) for epoch in range(10)]
+
+def rate_factor(progress: float) -> float:
+    """Share of the initial rate at a share of the fit.
+
+    >>> [round(rate_factor(epoch / 10), 3) for epoch in range(10)]
     [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.753, 0.505, 0.257, 0.01]
     """
-    progress = epoch / epochs
     fallen = min(max((progress - FALL_BEGINS) / (FALL_ENDS - FALL_BEGINS), 0.0), 1.0)
     return 1 - (1 - FINAL_SHARE) * fallen
 
 
 def fit_curve(
     network: nn.Module,
-    start: dict[str, Tensor],
-    end: dict[str, Tensor],
-    images: Tensor,
-    labels: Tensor,
-    task: Classification,
+    ends: tuple[dict[str, Tensor], dict[str, Tensor]],
+    data: Samples,
+    task: Task,
     recipe: CurveRecipe,
     *,
     seed: int,
-) -> Tensor:
-    """Find the middle control point phi that minimises the mean loss along the curve.
+) -> Curve:
+    """Find the inner control points that minimise the mean loss along the curve.
 
-    gamma(t) = (1-t)^2 theta + 2t(1-t) phi + t^2 theta'. SGD with momentum on
-    E_t[L(gamma(t)) + 1/2 wd ||gamma(t)||^2], t uniform in [0, 1], drawn anew every step; the ends
-    stay fixed and phi starts in the middle of the straight line. Batch norm is in train mode. The
-    gradient in phi is 2t(1-t) times that in gamma(t).
+    gamma(t) = sum_j binom(k, j) (1-t)^(k-j) t^j theta_j, theta_0 and theta_k the two networks. SGD
+    with momentum on E_t[L(gamma(t)) + 1/2 wd ||gamma(t)||^2], t uniform in [0, 1], drawn anew every
+    step; the ends stay fixed. Batch norm is in train mode. The gradient in theta_j is its Bernstein
+    weight times that in gamma(t).
 
     Args:
         network: of the right architecture; untouched.
-        start: state dict of one end, theta.
-        end: state dict of the other, theta'.
-        images: training images, (n, channels, h, w) on the 0-255 scale.
-        labels: (n,) of int64.
-        task: normalisation and loss.
-        recipe: epochs, rate, batch size, momentum, weight decay.
-        seed: of t and the batch order.
+        ends: state dicts of the two networks.
+        data: training samples.
+        task: loss.
+        recipe: control points, start, length, rate, batch size, momentum, weight decay.
+        seed: of t, of the batch order and of a random start.
 
-    Returns:
-        phi as one vector, (n_parameters,), in the order of `network.named_parameters()`.
-
-    Source: Garipov et al. 2018; Yang et al. 2021, Eq. 12 and appendix A.2. The authors' code
-    starts phi at random weights instead.
+    Source: Garipov et al. 2018; Yang et al. 2021, Eq. 12 and appendix A.2. The authors' code starts
+    from random weights (`init="random"`).
     """
     network = copy.deepcopy(network).train()
     shapes = {name: value.shape for name, value in network.named_parameters()}
     dtype = next(network.parameters()).dtype
-    theta = flatten(start, shapes).to(images.device)
-    theta_end = flatten(end, shapes).to(images.device)
-    phi = (theta + theta_end) / 2
-    velocity = torch.zeros_like(phi)
+    controls = _start(network, ends, shapes, recipe, seed).to(data.inputs.device)
+    velocity = torch.zeros_like(controls[1:-1])
     generator = np.random.Generator(np.random.Philox(key=seed))
-    for epoch in range(recipe.epochs):
-        rate = recipe.lr * rate_factor(epoch, recipe.epochs)
-        for batch in epoch_batches(len(images), recipe.batch_size, seed=seed, epoch=epoch + 1):
-            first, middle, last = coefficients(generator.uniform())
-            gamma = (first * theta + middle * phi + last * theta_end).requires_grad_()
-            logits = functional_call(
-                network, unflatten(gamma, shapes), (task.inputs(images[batch], dtype),)
-            )
-            (slope,) = torch.autograd.grad(task.loss(logits, labels[batch]), gamma)
-            slope = slope + recipe.weight_decay * gamma.detach()
-            velocity = recipe.momentum * velocity + middle * slope
-            phi = phi - rate * velocity
-    return phi
+    for rows, progress in _batches(len(data), recipe, seed):
+        rate = recipe.lr * rate_factor(progress)
+        weights = coefficients(generator.uniform(), recipe.control_points)
+        gamma = combine(controls, weights).requires_grad_()
+        named = unflatten(gamma, shapes)
+        batch = data[rows]
+
+        def at_gamma(*inputs: Tensor, named: dict[str, Tensor] = named) -> Tensor:
+            return functional_call(network, named, inputs)
+
+        loss = task.loss(task.outputs(at_gamma, batch, dtype), batch)
+        (slope,) = torch.autograd.grad(loss, gamma)
+        slope = slope + recipe.weight_decay * gamma.detach()
+        for j, weight in enumerate(weights[1:-1]):
+            velocity[j] = recipe.momentum * velocity[j] + weight * slope
+        controls[1:-1] -= rate * velocity
+    return Curve(controls, shapes)
+
+
+def _start(
+    network: nn.Module,
+    ends: tuple[dict[str, Tensor], dict[str, Tensor]],
+    shapes: dict[str, torch.Size],
+    recipe: CurveRecipe,
+    seed: int,
+) -> Tensor:
+    """Control points before the fit: evenly on the straight line, or inner ones at random."""
+    theta, theta_end = (flatten(end, shapes) for end in ends)
+    k = recipe.control_points - 1
+    controls = torch.stack([((k - j) * theta + j * theta_end) / k for j in range(k + 1)])
+    if recipe.init == "random":
+        for j in range(1, k):
+            random = random_weights(network, seed=seed + j)
+            controls[j] = flatten(random, shapes).to(controls)
+    return controls
+
+
+def _batches(n: int, recipe: CurveRecipe, seed: int) -> Iterator[tuple[Tensor, float]]:
+    """Rows of each step with the share of the fit that is done: by epochs, or by updates."""
+    if recipe.updates is None:
+        for epoch in range(recipe.epochs):
+            for rows in epoch_batches(n, recipe.batch_size, seed=seed, epoch=epoch + 1):
+                yield rows, epoch / recipe.epochs
+        return
+    done = epoch = 0
+    while done < recipe.updates:
+        epoch += 1
+        for rows in epoch_batches(n, recipe.batch_size, seed=seed, epoch=epoch):
+            yield rows, done / recipe.updates
+            done += 1
+            if done == recipe.updates:
+                return
 
 
 def curve_points(
     network: nn.Module,
-    start: dict[str, Tensor],
-    phi: Tensor,
-    end: dict[str, Tensor],
-    train_data: tuple[Tensor, Tensor],
-    test_data: tuple[Tensor, Tensor],
-    task: Classification,
+    curve: Curve,
+    train_data: Samples,
+    test_data: Samples,
+    task: Task,
     *,
     points: int,
     batch_size: int,
@@ -133,31 +196,19 @@ def curve_points(
 
     Args:
         network: of the right architecture; untouched.
-        start: state dict at t = 0.
-        phi: middle control point, (n_parameters,).
-        end: state dict at t = 1.
-        train_data: training images and labels.
-        test_data: test images and labels.
-        task: normalisation, loss and error.
+        curve: fitted.
+        train_data: training samples.
+        test_data: test samples.
+        task: loss and error.
         points: how many t, both ends included.
         batch_size: of recomputing the statistics.
         seed: of the shuffle, the same at every t.
     """
     network = copy.deepcopy(network)
-    shapes = {name: value.shape for name, value in network.named_parameters()}
-    theta = flatten(start, shapes).to(phi.device)
-    theta_end = flatten(end, shapes).to(phi.device)
     measured = []
     for t in np.linspace(0, 1, points):
-        first, middle, last = coefficients(float(t))
-        gamma = first * theta + middle * phi + last * theta_end
-        network.load_state_dict(unflatten(gamma, shapes), strict=False)
-        recompute_batchnorm(network, train_data[0], task, batch_size=batch_size, seed=seed)
-        measured.append(
-            CurvePoint(
-                float(t),
-                evaluate(network, *train_data, task),
-                evaluate(network, *test_data, task),
-            )
-        )
+        network.load_state_dict(curve.at(float(t)), strict=False)
+        recompute_batchnorm(network, train_data, task, batch_size=batch_size, seed=seed)
+        train, test = (evaluate(network, data, task) for data in (train_data, test_data))
+        measured.append(CurvePoint(float(t), train, test))
     return measured

@@ -6,55 +6,48 @@ import math
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from landscape_catalog.tasks import Classification
+from landscape_catalog.tasks import Samples, Task
 
 EVALUATION_BATCH = 1000
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Loss and error over `n` samples: the mean loss, its spread over samples, and a count."""
+    """Loss and error over `n` units (samples, or tokens): means, spread of the loss, and counts.
+
+    `error` is in the task's unit; `n_wrong` is None where units are not right or wrong.
+    """
 
     loss: float
     loss_sd: float
-    n_wrong: int
+    n_wrong: int | None
     n: int
-
-    @property
-    def error(self) -> float:
-        """0-1 error in percent."""
-        return 100 * self.n_wrong / self.n
-
-    @property
-    def accuracy(self) -> float:
-        """Share of samples classified correctly, in percent."""
-        return 100 - self.error
+    error: float
 
 
 @torch.no_grad()
-def evaluate(
-    network: nn.Module, images: Tensor, labels: Tensor, task: Classification
-) -> Evaluation:
-    """Mean loss (1/n) sum l(f(x_i), y_i) and number of errors, in eval mode.
+def evaluate(network: nn.Module, data: Samples, task: Task) -> Evaluation:
+    """Mean loss (1/n) sum l_i over units and their error, in eval mode.
 
     Losses are summed in float64. A NaN or infinite loss stays what it is in the result.
 
     Args:
         network: evaluated in eval mode, which it is left in.
-        images: (n, channels, h, w) on the 0-255 scale.
-        labels: (n,) of int64.
-        task: normalisation, loss and error.
+        data: samples on the network's device.
+        task: loss and error.
     """
     network.eval()
     dtype = next(network.parameters()).dtype
-    losses, wrong = [], 0
-    for start in range(0, len(images), EVALUATION_BATCH):
-        rows = slice(start, start + EVALUATION_BATCH)
-        logits = network(task.inputs(images[rows], dtype))
-        losses.append(task.losses(logits, labels[rows]).to(torch.float64))
-        wrong += int(task.errors(logits, labels[rows]).sum())
-    every = torch.cat(losses)
+    losses, errors = [], []
+    for start in range(0, len(data), EVALUATION_BATCH):
+        batch = data[start : start + EVALUATION_BATCH]
+        outputs = task.outputs(network, batch, dtype)
+        losses.append(task.losses(outputs, batch).to(torch.float64))
+        errors.append(task.errors(outputs, batch))
+    every, wrong = torch.cat(losses), torch.cat(errors)
     spread = float(every.std()) if len(every) > 1 else math.nan
-    return Evaluation(float(every.mean()), spread, wrong, len(every))
+    n_wrong = int(wrong.sum()) if wrong.dtype == torch.bool else None
+    error = task.error_scale * float(wrong.to(torch.float64).sum()) / len(wrong)
+    return Evaluation(float(every.mean()), spread, n_wrong, len(every), error)

@@ -12,7 +12,7 @@ import torch
 from pyhessian import hessian as PyHessian
 from torch import Tensor, nn
 
-from landscape_catalog.tasks import Classification
+from landscape_catalog.tasks import Samples, Task
 
 
 @dataclass(frozen=True)
@@ -44,9 +44,8 @@ class HessianEstimate:
 
 def pyhessian_estimate(
     network: nn.Module,
-    images: Tensor,
-    labels: Tensor,
-    task: Classification,
+    data: Samples,
+    task: Task,
     *,
     max_iterations: int = 100,
     tolerance: float = 1e-3,
@@ -54,7 +53,7 @@ def pyhessian_estimate(
 ) -> HessianEstimate:
     """Top eigenvalue (power iteration) and trace (Hutchinson) of the Hessian of the mean loss.
 
-    H is the second derivative of (1/n) sum l(f(x_i), y_i) in all trainable parameters, batch norm
+    H is the second derivative of (1/n) sum l_i in all trainable parameters, batch norm
     and biases among them, in eval mode, without weight decay. PyHessian keeps the whole graph of
     the gradient, so memory grows with the batch.
 
@@ -64,25 +63,27 @@ def pyhessian_estimate(
 
     Args:
         network: left in eval mode, without gradients, its weights untouched.
-        images: the batch, (n, channels, h, w) on the 0-255 scale.
-        labels: (n,) of int64.
-        task: normalisation and loss.
+        data: the batch.
+        task: its loss.
         max_iterations: most power iterations and most probes.
         tolerance: relative change at which PyHessian stops either.
         seed: of the start vector and the probes; the global random state is left as it was.
 
     Source: Yao et al. 2020 (PyHessian); Yang et al. 2021, section 2.
     """
-    dtype = next(network.parameters()).dtype
-    device = images.device
+    device = data.inputs.device
     devices = [device.index or 0] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices), warnings.catch_warnings():
         torch.manual_seed(seed)
         # It keeps the graph of the gradient on purpose, and we drop it below.
         warnings.filterwarnings("ignore", message=".*create_graph=True.*")
         network.zero_grad(set_to_none=True)
-        batch = (task.inputs(images, dtype), labels)
-        computation = PyHessian(network, task.loss, data=batch, cuda=device.type == "cuda")
+        computation = PyHessian(
+            _BatchLoss(network, data, task).eval(),
+            lambda loss, _: loss,
+            data=(data.inputs, data.targets),
+            cuda=device.type == "cuda",
+        )
         counter = _ProductCounter(computation.gradsH[0])
         values, vectors = computation.eigenvalues(maxIter=max_iterations, tol=tolerance, top_n=1)
         top_products = counter.count
@@ -101,6 +102,20 @@ def pyhessian_estimate(
         trace_n=len(probes),
         trace_converged=_trace_converged(probes, max_iterations),
     )
+
+
+class _BatchLoss(nn.Module):
+    """The loss of one batch as a network's output: PyHessian knows only (inputs, labels)."""
+
+    def __init__(self, network: nn.Module, data: Samples, task: Task) -> None:
+        super().__init__()
+        self.network, self.data, self.task = network, data, task
+
+    def forward(self, _: Tensor) -> Tensor:
+        """The mean loss, (); the inputs that PyHessian hands over are those of the batch."""
+        dtype = next(self.network.parameters()).dtype
+        outputs = self.task.outputs(self.network, self.data, dtype)
+        return self.task.loss(outputs, self.data)
 
 
 class _ProductCounter:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.conv import _ConvNd
 
 
 def flatten(state: Mapping[str, Tensor], shapes: Mapping[str, torch.Size]) -> Tensor:
@@ -25,3 +28,27 @@ def unflatten(vector: Tensor, shapes: Mapping[str, torch.Size]) -> dict[str, Ten
     """Cut a vector, (n_parameters,), into named tensors; the inverse of `flatten`."""
     pieces = vector.split([shape.numel() for shape in shapes.values()])
     return {name: piece.view(shape) for (name, shape), piece in zip(shapes.items(), pieces)}
+
+
+def random_weights(network: nn.Module, *, seed: int) -> dict[str, Tensor]:
+    """Weights as the authors' curves start from, by name; the network is left as it is.
+
+    Convolutions and linear layers, weight and bias: uniform in +-1/sqrt(fan in). Batch norm: scales
+    uniform in [0, 1], shifts zero. Other modules: as they initialise themselves.
+
+    Source: the released code of Garipov et al. 2018, which Yang et al. 2021 use.
+    """
+    drawn = copy.deepcopy(network).cpu()
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(seed)
+        for module in drawn.modules():
+            if isinstance(module, (_ConvNd, nn.Linear)):
+                reach = module.weight[0].numel() ** -0.5
+                for value in module.parameters(recurse=False):
+                    value.uniform_(-reach, reach)
+            elif isinstance(module, _BatchNorm) and module.affine:
+                module.weight.uniform_()
+                module.bias.zero_()
+            elif callable(reset := getattr(module, "reset_parameters", None)):
+                reset()
+    return {name: value.detach() for name, value in drawn.named_parameters()}

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from landscape_catalog.metrics.evaluation import EVALUATION_BATCH
-from landscape_catalog.tasks import Classification
+from landscape_catalog.tasks import Samples, Task
 
 JACKKNIFE_GROUPS = 10
 
@@ -25,24 +25,57 @@ class Similarity:
 
 
 @torch.no_grad()
-def network_features(network: nn.Module, images: Tensor, task: Classification) -> Tensor:
-    """Features of each image in eval mode, (samples, features), in float64 on the CPU."""
+def network_features(
+    network: nn.Module, data: Samples, task: Task, *, layer: str | None = None
+) -> Tensor:
+    """Features of each sample in eval mode, (samples, features), in float64 on the CPU.
+
+    Args:
+        network: left in eval mode.
+        data: perturbed samples.
+        task: how the network is called, and what its features are.
+        layer: name of an inner module whose output is taken; None takes the task's own features.
+
+    Raises:
+        ValueError: if there is no such module, or it gives no single tensor.
+    """
     network.eval()
     dtype = next(network.parameters()).dtype
-    rows = [
-        task.features(network(task.inputs(images[start : start + EVALUATION_BATCH], dtype)))
-        for start in range(0, len(images), EVALUATION_BATCH)
-    ]
+    seen: list[Tensor] = []
+    hook = None
+    if layer is not None:
+        modules = dict(network.named_modules())
+        if layer not in modules or not layer:
+            raise ValueError(f"no module `{layer}`; there are {', '.join(filter(None, modules))}")
+        hook = modules[layer].register_forward_hook(lambda _, __, output: seen.append(output))
+    rows = []
+    for start in range(0, len(data), EVALUATION_BATCH):
+        batch = data[start : start + EVALUATION_BATCH]
+        outputs = task.outputs(network, batch, dtype)
+        if layer is None:
+            rows.append(task.features(outputs, batch))
+        else:
+            rows.append(task.layer_features(_single(seen, layer), batch))
+            seen.clear()
+    if hook is not None:
+        hook.remove()
     return torch.cat(rows).to("cpu", torch.float64)
+
+
+def _single(seen: list[Tensor], layer: str) -> Tensor:
+    if not seen or not isinstance(seen[-1], Tensor):
+        raise ValueError(f"module `{layer}` gives no tensor")
+    return seen[-1]
 
 
 def linear_cka(features: Tensor, others: Tensor) -> float:
     """Linear CKA of two sets of features of the same samples, between 0 and 1.
 
     s(F, F') = Cov(F, F') / sqrt(Cov(F, F) Cov(F', F')) with
-    Cov(X, Y) = (m-1)^-2 tr(X X' H Y Y' H), computed as squared Frobenius norms of the (small)
-    cross-products of centred features: tr(XX'HYY'H) = ||(HX)' HY||_F^2. The biased form, as in
-    the paper: on few samples, independent features do not read 0.
+    Cov(X, Y) = (m-1)^-2 tr(X X' H Y Y' H), computed as squared Frobenius norms of cross-products of
+    centred features, tr(XX'HYY'H) = ||(HX)' HY||_F^2, or, where there are more features than
+    samples, as inner products of Gram matrices, <HXX'H, HYY'H>. The biased form, as in the paper:
+    on few samples, independent features do not read 0.
 
     Args:
         features: (m, d) in float64.
@@ -64,8 +97,13 @@ def linear_cka(features: Tensor, others: Tensor) -> float:
         raise ValueError(f"{len(features)} samples on one side, {len(others)} on the other")
     one = features - features.mean(dim=0)
     other = others - others.mean(dim=0)
-    cross = float((one.T @ other).square().sum())
-    norms = float((one.T @ one).square().sum()) * float((other.T @ other).square().sum())
+    if max(one.shape[1], other.shape[1]) > len(one):
+        gram, other_gram = one @ one.T, other @ other.T
+        cross = float((gram * other_gram).sum())
+        norms = float(gram.square().sum()) * float(other_gram.square().sum())
+    else:
+        cross = float((one.T @ other).square().sum())
+        norms = float((one.T @ one).square().sum()) * float((other.T @ other).square().sum())
     return cross / math.sqrt(norms) if norms > 0 else math.nan
 
 

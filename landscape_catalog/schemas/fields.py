@@ -1,7 +1,9 @@
-"""The kinds of values that an experiment is made of: bounded numbers, and axes of them."""
+"""The kinds of values that an experiment is made of: bounded numbers, axes, and marks for ids."""
 
 from __future__ import annotations
 
+import re
+from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar, Union
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Strict, Tag
@@ -21,6 +23,7 @@ def _without_sign_of_zero(value: float) -> float:
 Unsigned = AfterValidator(_without_sign_of_zero)
 NonNegativeFloat = Annotated[float, Field(ge=0, allow_inf_nan=False), Unsigned]
 Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False), Unsigned]
+ProperFraction = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False), Unsigned]
 PixelValue = Annotated[float, Field(ge=0, le=255, allow_inf_nan=False), Unsigned]
 SampleCount = Union[PositiveInt, Literal["all"]]
 
@@ -37,6 +40,33 @@ def _require_utf8(text: str) -> str:
 
 
 Text = Annotated[str, AfterValidator(_require_utf8)]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+
+_OWN = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
+
+
+def is_own(name: str) -> bool:
+    """Whether a name is a user's own `package.module:function`."""
+    return _OWN.fullmatch(name) is not None
+
+
+def known_or_own(*known: str) -> AfterValidator:
+    """A name among `known`, or a user's own `package.module:function`."""
+
+    def check(name: str) -> str:
+        if name not in known and not is_own(name):
+            raise PydanticCustomError(
+                "unknown_name",
+                "{known}, or your own as `package.module:function`",
+                {"known": ", ".join(known)},
+            )
+        return name
+
+    return AfterValidator(check)
+
+
+# A constant or an axis value of a user's own parameter. Whole numbers stay whole.
+Constant = Union[bool, int, Annotated[float, Field(allow_inf_nan=False), Unsigned], Text]
 
 SCALAR_TAG, AXIS_TAG = "one value", "axis"
 
@@ -66,6 +96,34 @@ Axis = Annotated[
     ],
     Discriminator(_kind),
 ]
+# One value, or a list of them that is no axis (probes): the same shape without its meaning.
+OneOrMore = Annotated[
+    Union[
+        Annotated[Scalar, Tag(SCALAR_TAG)],
+        Annotated[tuple[Scalar, ...], Strict(False), Field(min_length=1), Tag(AXIS_TAG)],
+    ],
+    Discriminator(_kind),
+]
+
+
+@dataclass(frozen=True)
+class Later:
+    """Marks a field that came after the first version: no part of an id at its legacy value."""
+
+    legacy: Any
+
+
+@dataclass(frozen=True)
+class When:
+    """Marks a field that has an effect only at some values of another: else no part of an id."""
+
+    field: str
+    values: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Outside:
+    """Marks a field that is no part of any id (or enters resolved, in another way)."""
 
 
 class Section(BaseModel):
@@ -78,3 +136,22 @@ class Section(BaseModel):
         use_attribute_docstrings=True,
         validate_default=True,
     )
+
+    def content(self) -> dict[str, Any]:
+        """What ids hash of this section: the fields that have an effect.
+
+        Fields of the first version are always there; one that came later is left out at the value
+        under which older results were made; one that is inert is left out.
+        """
+        dumped = self.model_dump(mode="json")
+        for name, field in type(self).model_fields.items():
+            for mark in field.metadata:
+                inert = (
+                    isinstance(mark, Outside)
+                    or (isinstance(mark, Later) and dumped[name] == mark.legacy)
+                    or (isinstance(mark, When) and getattr(self, mark.field) not in mark.values)
+                )
+                if inert:
+                    del dumped[name]
+                    break
+        return dumped

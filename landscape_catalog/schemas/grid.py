@@ -1,4 +1,4 @@
-"""From an experiment to its grid: axes, landscapes, cells, runs and pairs, each with its id."""
+"""The grid of an experiment: axes, landscapes, cells, runs and pairs, each with its id."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
-from landscape_catalog.errors import Problem, SpecError
-from landscape_catalog.schemas.experiment import Dataset, Experiment
 from landscape_catalog.schemas.identity import identify
+from landscape_catalog.schemas.ingredients import DataFacts, Part
+from landscape_catalog.schemas.landscape import Dataset
+from landscape_catalog.schemas.training import Train
 
 Point = dict[str, Any]
 
@@ -24,24 +25,33 @@ class GridAxis:
 
 @dataclass(frozen=True)
 class DataSpec:
-    """The data of a landscape with every value resolved (`samples` is a number)."""
+    """The data of a landscape with every value resolved (`samples` is a number).
+
+    `extra` holds the parameters of `load.extra` that the dataset function takes.
+    """
 
     dataset: Dataset
-    source_checksum: str
+    part: Part
+    facts: DataFacts
     samples: int
     label_noise: float
     pixel_noise: float
+    extra: Point
 
     @cached_property
     def content(self) -> dict[str, Any]:
         """What the data id hashes."""
-        return {
-            "dataset": self.dataset.model_dump(mode="json"),
-            "source_checksum": self.source_checksum,
+        content = {
+            "dataset": self.dataset.content(),
+            "source_checksum": self.facts.checksum,
             "samples": self.samples,
             "label_noise": self.label_noise,
             "pixel_noise": self.pixel_noise,
+            **self.part.own,
         }
+        if self.label_noise > 0 and self.dataset.label_noise_mode != "different":
+            content["label_noise_mode"] = self.dataset.label_noise_mode
+        return content | ({"extra": self.extra} if self.extra else {})
 
     @cached_property
     def data_id(self) -> str:
@@ -51,16 +61,34 @@ class DataSpec:
 
 @dataclass(frozen=True)
 class Landscape:
-    """Prepared data and a network: what fixes the loss."""
+    """Prepared data, a network and a task: what fixes the loss."""
 
     data: DataSpec
-    model: Point
+    model: Part
+    width: int
+    model_args: Point
+    task: Part
+    task_args: Point
+
+    @cached_property
+    def model_content(self) -> dict[str, Any]:
+        """What ids hash of the network."""
+        content = {"name": self.model.name, "width": self.width, **self.model.own}
+        return content | ({"args": self.model_args} if self.model_args else {})
+
+    @cached_property
+    def content(self) -> dict[str, Any]:
+        """What the landscape id hashes."""
+        content: dict[str, Any] = {"data": self.data.data_id, "model": self.model_content}
+        if self.task.code:
+            task = {"name": self.task.name, "args": self.task_args, **self.task.own}
+            content["task"] = task
+        return content
 
     @cached_property
     def landscape_id(self) -> str:
-        """Hash of data and model."""
-        content = {"data": self.data.data_id, "model": self.model}
-        return identify("landscape", content, ("model", "task"))
+        """Hash of data, model and task."""
+        return identify("landscape", self.content, ("model", "task"))
 
 
 @dataclass(frozen=True)
@@ -88,17 +116,19 @@ class Cell:
     landscape: Landscape
     load: Point
     temperature: Point
-    training: Point
-    n_seeds: int
+    train: Train
+    variant: str
 
     @cached_property
     def content(self) -> dict[str, Any]:
-        """What the cell id hashes: a run without its seed."""
+        """What the cell id hashes: a run without its seed. The learning rate is that in effect."""
+        temperature = {**self.temperature, "lr": self.lr}
+        if not temperature["extra"]:
+            del temperature["extra"]
         return {
-            "data": self.landscape.data.data_id,
-            "model": self.landscape.model,
-            "train": self.training,
-            "temperature": self.temperature,
+            **self.landscape.content,
+            "train": self.train.content(),
+            "temperature": temperature,
         }
 
     @cached_property
@@ -106,24 +136,42 @@ class Cell:
         """Hash of data, model, training and temperature."""
         return identify("cell", self.content, ("model", "task", "train"))
 
+    @property
+    def lr(self) -> float:
+        """The learning rate in effect, scaled with the batch where `linear_scaling` says so."""
+        return self.train.rate(self.temperature["lr"], self.temperature["batch_size"])
+
+    @property
+    def model_args(self) -> Point:
+        """Parameters of the network: constants, and those under `load` and `temperature`."""
+        return self.landscape.model_args | self.landscape.model.taken(self.temperature["extra"])
+
+    @property
+    def task_args(self) -> Point:
+        """Parameters of a user's own task."""
+        return self.landscape.task_args | self.landscape.task.taken(self.temperature["extra"])
+
     @cached_property
     def runs(self) -> tuple[Run, ...]:
         """One run for each seed, in order of seeds."""
-        return tuple(Run(self, seed) for seed in range(self.n_seeds))
+        return tuple(Run(self, seed) for seed in range(self.train.seeds))
 
     @cached_property
     def values(self) -> Point:
         """Every load and temperature parameter by its dotted path."""
-        return {f"load.{name}": value for name, value in self.load.items()} | {
-            f"temperature.{name}": value for name, value in self.temperature.items()
-        }
+        found: Point = {}
+        for section, point in (("load", self.load), ("temperature", self.temperature)):
+            found |= {f"{section}.{name}": point[name] for name in point if name != "extra"}
+            found |= {f"{section}.extra.{name}": value for name, value in point["extra"].items()}
+        return found
 
 
 @dataclass(frozen=True)
 class Grid:
-    """Every cell of an experiment, in the order in which its axes are listed."""
+    """Every cell of an experiment, variant by variant, in the order in which axes are listed."""
 
     axes: tuple[GridAxis, ...]
+    variants: tuple[str, ...]
     cells: tuple[Cell, ...]
 
     @cached_property
@@ -142,82 +190,6 @@ class Grid:
     def runs(self) -> tuple[Run, ...]:
         """Every run, cell by cell."""
         return tuple(run for cell in self.cells for run in cell.runs)
-
-
-def _values(section: Point) -> list[Point]:
-    """Every combination of a section's axes, in the order in which the section lists them."""
-    choices = [value if isinstance(value, (list, tuple)) else [value] for value in section.values()]
-    return [dict(zip(section, combination)) for combination in itertools.product(*choices)]
-
-
-def expand(experiment: Experiment, *, n_available: int, source_checksum: str) -> Grid:
-    """Lay out the grid of an experiment.
-
-    Args:
-        experiment: the validated sections.
-        n_available: training images that the dataset has once the test set is held out.
-        source_checksum: of the raw dataset.
-
-    Raises:
-        SpecError: where values do not go together: more samples than there are, a batch larger
-            than the samples of some landscape, an axis value repeated once resolved.
-    """
-    load = experiment.load.model_dump()
-    temperature = experiment.temperature.model_dump()
-    _check_sizes(experiment, n_available)
-    training = experiment.train.model_dump(mode="json", exclude={"seeds"})
-    cells = []
-    for point in _values(load):
-        data = DataSpec(
-            dataset=experiment.dataset,
-            source_checksum=source_checksum,
-            samples=n_available if point["samples"] == "all" else point["samples"],
-            label_noise=point["label_noise"],
-            pixel_noise=point["pixel_noise"],
-        )
-        model = {**experiment.model.model_dump(mode="json"), "width": point["width"]}
-        landscape = Landscape(data, model)
-        resolved = {**point, "samples": data.samples}
-        cells += [
-            Cell(landscape, resolved, temperature_point, training, experiment.train.seeds)
-            for temperature_point in _values(temperature)
-        ]
-    axes = tuple(
-        GridAxis(f"{section}.{name}", values)
-        for section, parameters in (("load", load), ("temperature", temperature))
-        for name, values in parameters.items()
-        if isinstance(values, tuple)
-    )
-    return Grid(axes, tuple(cells))
-
-
-def _check_sizes(experiment: Experiment, n_available: int) -> None:
-    """Refuse counts that exceed the data, naming the parameter."""
-    samples = _listed(experiment.load.samples)
-    problems = [
-        Problem("load.samples", repr(n), f"at most {n_available}, the training images there are")
-        for n in samples
-        if n != "all" and n > n_available
-    ]
-    if samples.count("all") and n_available in samples:
-        problems.append(
-            Problem("load.samples", repr(samples), f"`all` or {n_available}: they are the same")
-        )
-    smallest = min(n_available if n == "all" else n for n in samples)
-    counts = [("temperature.batch_size", b) for b in _listed(experiment.temperature.batch_size)]
-    counts.append(("measure.hessian.samples", experiment.measure.hessian.samples))
-    counts.append(("measure.connectivity.batch_size", experiment.measure.connectivity.batch_size))
-    problems += [
-        Problem(path, repr(count), f"at most {smallest}, the samples of the smallest landscape")
-        for path, count in counts
-        if count > smallest
-    ]
-    if problems:
-        raise SpecError(problems)
-
-
-def _listed(value: Any) -> list[Any]:
-    return list(value) if isinstance(value, tuple) else [value]
 
 
 def chosen_pairs(

@@ -66,6 +66,10 @@ def explain(error: ValidationError) -> list[Problem]:
             problems.append(Problem(path, _shown(detail["input"]), "a mapping of parameters"))
         elif detail["type"] == "missing":
             problems.append(Problem(path, "nothing", "a value; this one is required"))
+        elif location[-1] == "[key]":
+            problems.append(Problem(path, repr(location[-2]), "a name: letters, digits and `_`"))
+        elif detail["type"] in ("too_short", "too_long"):
+            problems += _wrong_length(path, detail)
         else:
             problems.append(Problem(path, _shown(detail["input"]), _allowed(detail)))
     return _merged(problems)
@@ -73,7 +77,19 @@ def explain(error: ValidationError) -> list[Problem]:
 
 def _is_union_member(name: str) -> bool:
     """Whether a part of Pydantic's location is not a key but names a member of a union."""
-    return name in {"int", "float", "str", "none"} or name.startswith(("literal[", "constrained-"))
+    return name in {"int", "float", "str", "bool", "none", "[key]"} or name.startswith(
+        ("literal[", "constrained-", "tuple[", "function-after[")
+    )
+
+
+def _wrong_length(path: str, detail: Any) -> list[Problem]:
+    """A list with too few or too many entries; nothing where its entries were wrong already."""
+    bounds, given = detail["ctx"], detail["input"]
+    if detail["type"] == "too_long":
+        return [Problem(path, _shown(given), f"at most {bounds['max_length']} values")]
+    if len(given) >= bounds["min_length"]:
+        return []
+    return [Problem(path, _shown(given), f"at least {bounds['min_length']} values")]
 
 
 def _shown(value: Any) -> str:

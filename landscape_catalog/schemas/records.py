@@ -6,9 +6,13 @@ damaged on disk is noticed when it is read. Times, hosts, dates and commits are 
 
 from __future__ import annotations
 
+import math
 from typing import Annotated, Any, Final, Literal, Union
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from landscape_catalog.schemas.ingredients import Kind
+from landscape_catalog.schemas.training import Snapshot
 
 SCHEMA_VERSION: Final = 1
 
@@ -57,15 +61,17 @@ class DataRecord(Record):
     """Training samples."""
     n_test: int
     """Test samples."""
+    kind: Kind = "images"
+    """`images`, `text` or `points`."""
     n_classes: int
-    """Classes."""
+    """Classes, or tokens of the vocabulary; 0 where there are none."""
     channels: int
-    """Channels of an image."""
+    """Channels of an image; 0 where there are no images."""
     n_changed_labels: int
     """Training labels that differ from the true ones."""
     frequency_loss: float
     """Cross-entropy in nats of predicting the training labels' frequencies: a run whose training
-    loss is no better has not converged."""
+    loss is no better has not converged. Infinite where targets are no classes."""
 
 
 class RunRecord(Record):
@@ -85,10 +91,13 @@ class RunRecord(Record):
     """Trainable parameters."""
     n_epochs: int
     """Epochs that were trained."""
-    stop_reason: Literal["calm", "epochs", "diverged"]
-    """`calm`: stopping rule; `epochs`: all were trained; `diverged`: the loss was not finite."""
+    stop_reason: Literal["calm", "epochs", "updates", "diverged"]
+    """`calm`: stopping rule; `epochs`, `updates`: all were trained; `diverged`: the loss was not
+    finite."""
     best_epoch: int
-    """Epoch of the kept weights, 0 for the initial ones."""
+    """Epoch of the weights with the best training loss, 0 for the initial ones."""
+    other_snapshots: dict[Snapshot, int] = {}
+    """Other weights that are kept beside those of the best training loss, with their epochs."""
     weights_sha256: str
     """SHA-256 of `weights.safetensors`."""
     provenance: Provenance
@@ -96,16 +105,35 @@ class RunRecord(Record):
 
 
 class LossValues(Values):
-    """Loss and errors over one set of samples, in eval mode."""
+    """Loss and errors over one set of samples, in eval mode.
+
+    Units are samples for classification, target tokens for translation.
+    """
 
     loss: float
-    """Mean cross-entropy in nats."""
+    """Mean loss over units; cross-entropy in nats unless a user's own task says otherwise."""
     loss_sd: float
-    """Its standard deviation over samples."""
-    n_wrong: int
-    """Samples misclassified."""
+    """Its standard deviation over units."""
+    n_wrong: int | None
+    """Units that are wrong; null where a task's units are not right or wrong."""
     n: int
-    """Samples."""
+    """Units."""
+    error: float | None = None
+    """Error in the task's unit; null where it is 100 n_wrong / n, in percent."""
+
+    @property
+    def error_value(self) -> float:
+        """Error in the task's unit."""
+        if self.error is None:
+            return 100 * (self.n_wrong or 0) / self.n
+        return self.error
+
+    @property
+    def accuracy(self) -> float:
+        """Share of the units that are right, in percent; NaN where they are not right or wrong."""
+        if self.n_wrong is None:
+            return math.nan
+        return 100 * (self.n - self.n_wrong) / self.n
 
 
 class LossMeasurement(Values):
@@ -163,11 +191,13 @@ class ConnectivityMeasurement(Values):
     metric: Literal["connectivity"] = "connectivity"
     """Which metric."""
     unit: str
-    """Unit of the errors."""
+    """Unit of mode connectivity."""
+    quantity: Literal["error", "loss"] = "error"
+    """Whether it is of the training error or of the training loss."""
     points: list[CurvePointValues]
     """In order of t."""
     mode_connectivity: float
-    """mc of Eq. 4, from training errors."""
+    """mc of Eq. 4, from training errors or losses."""
     t: float
     """Where the deviation is largest."""
     lowest: float
@@ -175,7 +205,7 @@ class ConnectivityMeasurement(Values):
     highest: float
     """Most positive deviation."""
     peak_error: float
-    """Largest training error between the ends."""
+    """Largest training error (or loss) between the ends."""
 
 
 class SimilarityMeasurement(Values):
@@ -184,11 +214,11 @@ class SimilarityMeasurement(Values):
     metric: Literal["similarity"] = "similarity"
     """Which metric."""
     cka: float
-    """Linear CKA of softmax outputs on mixup samples."""
+    """Linear CKA of outputs on perturbed samples."""
     standard_error: float
     """Jackknife standard error over samples."""
     n: int
-    """Mixup samples."""
+    """Perturbed samples."""
     reason: str | None = None
     """Why it is NaN."""
 
@@ -227,6 +257,8 @@ class MeasurementRecord(Record):
     """Id of the measurement."""
     run_ids: list[str]
     """The run, or the two runs of a pair in order."""
+    snapshot: Snapshot = "best_train_loss"
+    """Which weights of the runs."""
     probe: dict[str, Any]
     """How it was measured: the parameters that the id hashes."""
     measured: Measured

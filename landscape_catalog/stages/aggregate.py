@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import logging
+from collections import defaultdict
 from pathlib import Path
 from typing import TypeVar
 
@@ -12,6 +13,7 @@ from landscape_catalog.catalog import (
     CellResult,
     ExperimentResult,
     PairResult,
+    ProbeResult,
     RunResult,
     build_database,
     build_tables,
@@ -22,7 +24,9 @@ from landscape_catalog.catalog import (
 from landscape_catalog.execution.artifacts import read_history
 from landscape_catalog.execution.files import prune, write_file
 from landscape_catalog.execution.lock import project_lock
+from landscape_catalog.schemas.fields import Section
 from landscape_catalog.schemas.grid import Cell, Run
+from landscape_catalog.schemas.measure import PRIMARY, Connectivity, Measure, Similarity
 from landscape_catalog.schemas.records import (
     ConnectivityMeasurement,
     DistanceMeasurement,
@@ -81,9 +85,13 @@ class _Gathering:
     def result(self) -> ExperimentResult:
         workspace = self.workspace
         cells = [self._cell(cell) for cell in workspace.grid.cells]
-        methods = {metric: method(metric) for metric in ("hessian", "connectivity", "similarity")}
         return ExperimentResult(
-            workspace.experiment, workspace.grid, self.data, cells, self.measurement_ids, methods
+            workspace.experiment,
+            workspace.grid,
+            self.data,
+            cells,
+            _probes(workspace.experiment.measure),
+            self.measurement_ids,
         )
 
     def _measured(self, needed: Needed, kind: type[Values]) -> Values:
@@ -96,37 +104,68 @@ class _Gathering:
         return CellResult(cell, runs, self._pairs(converged))
 
     def _run(self, run: Run) -> RunResult:
-        (loss,) = losses_needed([run])
-        reason = nc_reason(self.workspace, run, self.records, self.data)
+        measure, record = self.workspace.experiment.measure, self.records[run.run_id]
+        losses = {
+            needed.snapshot: self._measured(needed, LossMeasurement)
+            for needed in losses_needed([run], measure)
+        }
+        primary = losses[measure.snapshots[0]]
+        reason = nc_reason(record, primary, self.data[run.cell.landscape.data.data_id])
         hessian = None
         if reason is None:
-            (needed,) = hessians_needed([run], self.workspace.experiment.measure)
+            (needed,) = hessians_needed([run], measure)
             hessian = self._measured(needed, HessianMeasurement)
         return RunResult(
             run=run,
-            record=self.records[run.run_id],
+            record=record,
             history=read_history(self.workspace.runs.path(run.run_id)),
-            loss=self._measured(loss, LossMeasurement),
+            losses=losses,
             nc_reason=reason,
             hessian=hessian,
         )
 
     def _pairs(self, runs: list[Run]) -> list[PairResult]:
-        needed = {
-            (item.metric, *(run.run_id for run in item.runs)): item
-            for item in pairs_needed(runs, self.workspace.experiment.measure)
-        }
+        by_pair: dict[tuple[str, ...], list[Needed]] = defaultdict(list)
+        for item in pairs_needed(runs, self.workspace.experiment.measure):
+            by_pair[tuple(run.run_id for run in item.runs)].append(item)
         pairs = []
         for run, other in itertools.combinations(runs, 2):
-            key = (run.run_id, other.run_id)  # a pair names its runs in the order of seeds
-            curve = needed.get(("connectivity", *key))
+            needed = by_pair[run.run_id, other.run_id]  # a pair names its runs in order of seeds
+            (distance,) = (item for item in needed if item.metric == "distance")
             pairs.append(
                 PairResult(
                     run,
                     other,
-                    similarity=self._measured(needed["similarity", *key], SimilarityMeasurement),
-                    distance=self._measured(needed["distance", *key], DistanceMeasurement),
-                    connectivity=self._measured(curve, ConnectivityMeasurement) if curve else None,
+                    similarities=self._by_probe(needed, "similarity", SimilarityMeasurement),
+                    distance=self._measured(distance, DistanceMeasurement),
+                    curves=self._by_probe(needed, "connectivity", ConnectivityMeasurement),
                 )
             )
         return pairs
+
+    def _by_probe(self, needed: list[Needed], metric: str, kind: type[Values]) -> dict[str, Values]:
+        measure = self.workspace.experiment.measure
+        names = _names(measure, metric)
+        return {
+            names[item.settings]: self._measured(item, kind)
+            for item in needed
+            if item.metric == metric and item.settings is not None
+        }
+
+
+def _names(measure: Measure, metric: str) -> dict[Section, str]:
+    """The name of each probe in the catalog: the first is `primary`."""
+    probes: tuple[Connectivity | Similarity, ...] = getattr(measure, f"{metric}_probes")
+    return {probe: probe.name if i else PRIMARY for i, probe in enumerate(probes)}
+
+
+def _probes(measure: Measure) -> list[ProbeResult]:
+    """Every way in which something is measured."""
+    hessian = measure.hessian
+    found = [ProbeResult("hessian", PRIMARY, PRIMARY, method(hessian), hessian.model_dump_json())]
+    for metric in ("connectivity", "similarity"):
+        found += [
+            ProbeResult(metric, name, getattr(p, "name", name), method(p), p.model_dump_json())
+            for p, name in _names(measure, metric).items()
+        ]
+    return found

@@ -16,8 +16,8 @@ from landscape_catalog.schemas.records import (
 from landscape_catalog.stages.measurements import (
     Needed,
     hessians_needed,
-    losses_needed,
     pairs_needed,
+    primary_loss,
 )
 from landscape_catalog.stages.workspace import Workspace, check_content
 
@@ -52,36 +52,27 @@ def trained_runs(workspace: Workspace) -> dict[str, RunRecord]:
 
 def converged_runs(workspace: Workspace, records: dict[str, RunRecord]) -> list[list[Run]]:
     """The runs of each cell that have converged, among those whose loss is measured."""
-    data = workspace.data_records()
-    known = {
-        run.run_id
-        for run in workspace.grid.runs
-        if workspace.measurements.has(losses_needed([run])[0].measurement_id)
-    }
-    return [
-        [
-            run
-            for run in cell.runs
-            if run.run_id in known and nc_reason(workspace, run, records, data) is None
-        ]
-        for cell in workspace.grid.cells
-    ]
+    data, found = workspace.data_records(), []
+    for cell in workspace.grid.cells:
+        runs = []
+        for run in cell.runs:
+            needed = primary_loss(run, workspace.experiment.measure)
+            if not workspace.measurements.has(needed.measurement_id):
+                continue
+            loss = measured(workspace, needed, LossMeasurement)
+            record = records[run.run_id]
+            if nc_reason(record, loss, data[cell.landscape.data.data_id]) is None:
+                runs.append(run)
+        found.append(runs)
+    return found
 
 
-def nc_reason(
-    workspace: Workspace, run: Run, records: dict[str, RunRecord], data: dict[str, DataRecord]
-) -> str | None:
-    """Why a run has not converged, or None if it has.
-
-    Raises:
-        MissingArtifactError: if its loss has not been measured.
-    """
-    (needed,) = losses_needed([run])
-    loss = measured(workspace, needed, LossMeasurement)
+def nc_reason(record: RunRecord, loss: LossMeasurement, data: DataRecord) -> str | None:
+    """Why a run has not converged, or None if it has."""
     return not_converged_reason(
-        stop_reason=records[run.run_id].stop_reason,
+        stop_reason=record.stop_reason,
         train_loss=loss.train.loss,
-        frequency_loss=data[run.cell.landscape.data.data_id].frequency_loss,
+        frequency_loss=data.frequency_loss,
     )
 
 

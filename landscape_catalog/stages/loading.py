@@ -7,47 +7,118 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from landscape_catalog import models
+from landscape_catalog.datasets import ARRAY_NAMES, PreparedData
+from landscape_catalog.errors import CodeError
 from landscape_catalog.execution.artifacts import read_prepared, read_weights
+from landscape_catalog.execution.custom import import_own
+from landscape_catalog.schemas.fields import is_own
+from landscape_catalog.schemas.grid import Cell
 from landscape_catalog.schemas.records import DataRecord
-from landscape_catalog.tasks import Classification
+from landscape_catalog.tasks import Classification, Samples, Task, Translation
 
 
 @dataclass(frozen=True)
 class LoadedData:
-    """Prepared data on a device, with their task and record."""
+    """Prepared data on a device, with their record and the shape of one input."""
 
     record: DataRecord
-    task: Classification
-    train_images: Tensor
-    train_labels: Tensor
-    test_images: Tensor
-    test_labels: Tensor
+    default_task: Task
+    train: Samples
+    test: Samples
+    input_shape: tuple[int, ...]
 
-    def network(self, model: dict[str, Any], *, seed: int = 0) -> nn.Module:
-        """A fresh network for these data, on the CPU; `model` holds its name and width."""
+    def task(self, cell: Cell, custom: Path) -> Task:
+        """What the cell's batches and losses are: by the kind of data, or a user's own.
+
+        Raises:
+            CodeError: if a user's own function fails or returns no `Task`.
+        """
+        name = cell.landscape.task.name
+        return own_task(name, cell.task_args, custom) if is_own(name) else self.default_task
+
+    def network(self, cell: Cell, custom: Path, *, seed: int = 0) -> nn.Module:
+        """A fresh network for these data, on the CPU."""
+        return build_network(
+            cell, self.input_shape, self.record.n_classes, custom=custom, seed=seed
+        )
+
+
+def build_network(
+    cell: Cell, input_shape: tuple[int, ...], n_outputs: int, *, custom: Path, seed: int = 0
+) -> nn.Module:
+    """The cell's network, initialised from `seed`.
+
+    Raises:
+        CodeError: if a user's own function fails or returns no network.
+    """
+    name = cell.landscape.model.name
+    try:
         return models.build(
-            model["name"],
-            width=model["width"],
-            in_channels=self.record.channels,
-            num_classes=self.record.n_classes,
+            import_own(name, custom) if is_own(name) else name,
+            width=cell.landscape.width,
+            input_shape=input_shape,
+            n_outputs=n_outputs,
+            args=cell.model_args,
             seed=seed,
         )
+    except models.ModelError as error:
+        raise CodeError(f"{name}: {error}") from error
+
+
+def own_task(name: str, args: dict[str, Any], custom: Path) -> Task:
+    """A user's own task.
+
+    Raises:
+        CodeError: if the function fails or returns no `Task`.
+    """
+    try:
+        task = import_own(name, custom)(**args)
+    except CodeError:
+        raise
+    except Exception as error:  # whatever a user's function does
+        raise CodeError(f"{name} failed: {type(error).__name__}: {error}") from error
+    if not isinstance(task, Task):
+        raise CodeError(
+            f"{name} returned {type(task).__name__}; it must return a landscape_catalog.tasks.Task"
+        )
+    return task
 
 
 @lru_cache(maxsize=4)
 def load_data(folder: Path, device: str) -> LoadedData:
     """Read and verify prepared data, and bring them to the device; kept for the next job."""
     record, data = read_prepared(folder)
-    task = Classification(tuple(map(float, data.mean)), tuple(map(float, data.std)))
-    arrays = (data.train_images, data.train_labels, data.test_images, data.test_labels)
-    return LoadedData(record, task, *(torch.from_numpy(array).to(device) for array in arrays))
+    inputs, targets = ARRAY_NAMES[data.kind]
+    train, test = (
+        Samples(
+            _tensor(data.arrays[f"{side}_{inputs}"], device),
+            _tensor(data.arrays[f"{side}_{targets}"], device),
+        )
+        for side in ("train", "test")
+    )
+    shape = () if data.kind == "text" else tuple(train.inputs.shape[1:])
+    return LoadedData(record, _default_task(data), train, test, shape)
 
 
-def load_state(folder: Path, device: str) -> dict[str, Tensor]:
+def _tensor(array: np.ndarray, device: str) -> Tensor:
+    return torch.from_numpy(array).to(device)
+
+
+def _default_task(data: PreparedData) -> Task:
+    if data.kind == "text":
+        return Translation()
+    if data.kind == "points":
+        return Classification()
+    mean, std = data.arrays["mean"], data.arrays["std"]
+    return Classification(tuple(map(float, mean)), tuple(map(float, std)))
+
+
+def load_state(folder: Path, device: str, snapshot: str) -> dict[str, Tensor]:
     """The weights of a run on the device."""
-    weights = read_weights(folder)
+    weights = read_weights(folder, snapshot)
     return {name: torch.from_numpy(value).to(device) for name, value in weights.items()}

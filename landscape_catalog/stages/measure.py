@@ -34,6 +34,7 @@ class MeasurePayload:
     runs: Shelf
     shelf: Shelf
     device: str
+    custom: Path
 
 
 def run_measure(root: Path) -> None:
@@ -49,7 +50,7 @@ def run_measure(root: Path) -> None:
     device = chosen_device(workspace.experiment.execution)
     with project_lock(workspace.project.lock):
         records = trained_runs(workspace)
-        losses = losses_needed(workspace.grid.runs)
+        losses = losses_needed(workspace.grid.runs, workspace.experiment.measure)
         with Workers(chosen_workers(workspace.experiment.execution)) as workers:
             new, failures = _make(workspace, "measure losses", losses, device, workers)
             rest = needed_of(converged_runs(workspace, records), workspace)
@@ -88,7 +89,14 @@ def _jobs(needed: list[Needed]) -> list[tuple[Needed, ...]]:
 def _task(workspace: Workspace, group: tuple[Needed, ...], device: str) -> Task:
     first = group[0]
     prepared = workspace.project.prepared / first.cell.landscape.data.data_id
-    payload = MeasurePayload(group, prepared, workspace.runs, workspace.measurements, device)
+    payload = MeasurePayload(
+        group,
+        prepared,
+        workspace.runs,
+        workspace.measurements,
+        device,
+        workspace.project.custom,
+    )
     work = dataclasses.replace(first.work, steps=first.work.steps * len(group))
     return Task(f"{first.metric} {first.measurement_id}", payload, work)
 

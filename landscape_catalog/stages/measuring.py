@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
+import torch
 from torch import Tensor, nn
 
 from landscape_catalog import metrics
 from landscape_catalog.execution.artifacts import write_measurement
 from landscape_catalog.execution.device import make_deterministic, provenance
-from landscape_catalog.schemas.grid import Run
+from landscape_catalog.schemas.fields import Section
+from landscape_catalog.schemas.measure import Connectivity, Hessian, Similarity
 from landscape_catalog.schemas.records import (
     ConnectivityMeasurement,
     CurvePointValues,
@@ -26,6 +29,9 @@ from landscape_catalog.schemas.records import (
 from landscape_catalog.stages.loading import LoadedData, load_data, load_state
 from landscape_catalog.stages.measure import MeasurePayload
 from landscape_catalog.stages.measurements import Needed
+from landscape_catalog.tasks import Perturbation
+
+Settings = TypeVar("Settings", bound=Section)
 
 
 def measure_and_keep(payload: MeasurePayload) -> None:
@@ -36,6 +42,7 @@ def measure_and_keep(payload: MeasurePayload) -> None:
         record = MeasurementRecord(
             measurement_id=needed.measurement_id,
             run_ids=[run.run_id for run in needed.runs],
+            snapshot=needed.snapshot,
             probe=needed.probe,
             measured=measurer.measure(needed),
             provenance=provenance(payload.device),
@@ -45,13 +52,15 @@ def measure_and_keep(payload: MeasurePayload) -> None:
 
 
 class _Measurer:
-    """Networks and features of one job, each loaded or computed once."""
+    """Networks and features of one job, all of one cell, each loaded or computed once."""
 
     def __init__(self, payload: MeasurePayload) -> None:
         self.payload = payload
         self.data: LoadedData = load_data(payload.prepared, payload.device)
-        self._states: dict[str, dict[str, Tensor]] = {}
-        self._features: dict[str, Tensor] = {}
+        self.cell = payload.needed[0].cell
+        self.task = self.data.task(self.cell, payload.custom)
+        self._states: dict[tuple[str, str], dict[str, Tensor]] = {}
+        self._features: dict[tuple[str, str, Section | None], Tensor] = {}
 
     def measure(self, needed: Needed) -> Measured:
         """Make one measurement."""
@@ -64,72 +73,72 @@ class _Measurer:
         }
         return makers[needed.metric](needed)
 
-    def state(self, run: Run) -> dict[str, Tensor]:
-        if run.run_id not in self._states:
-            folder = self.payload.runs.path(run.run_id)
-            self._states[run.run_id] = load_state(folder, self.payload.device)
-        return self._states[run.run_id]
+    def state(self, needed: Needed, which: int = 0) -> dict[str, Tensor]:
+        run_id = needed.runs[which].run_id
+        key = (run_id, needed.snapshot)
+        if key not in self._states:
+            folder = self.payload.runs.path(run_id)
+            self._states[key] = load_state(folder, self.payload.device, needed.snapshot)
+        return self._states[key]
 
-    def network(self, run: Run) -> nn.Module:
-        network = self.data.network(run.cell.landscape.model).to(self.payload.device)
-        network.load_state_dict(self.state(run))
+    def network(self, needed: Needed, which: int = 0) -> nn.Module:
+        network = self.data.network(self.cell, self.payload.custom).to(self.payload.device)
+        network.load_state_dict(self.state(needed, which))
         return network.eval()
 
     def loss(self, needed: Needed) -> LossMeasurement:
-        network, data = self.network(needed.runs[0]), self.data
-        train = metrics.evaluate(network, data.train_images, data.train_labels, data.task)
-        test = metrics.evaluate(network, data.test_images, data.test_labels, data.task)
+        network = self.network(needed)
+        train, test = (
+            metrics.evaluate(network, data, self.task) for data in (self.data.train, self.data.test)
+        )
         return LossMeasurement(train=_values(train), test=_values(test))
 
     def hessian(self, needed: Needed) -> HessianMeasurement:
-        data, probe = self.data, needed.probe
+        settings = _settings(needed, Hessian)
         generator = np.random.Generator(np.random.Philox(key=needed.seed("hessian batch")))
-        rows = generator.permutation(len(data.train_images))[: probe["samples"]]
+        rows = generator.permutation(len(self.data.train))[: settings.samples]
         estimate = metrics.pyhessian_estimate(
-            self.network(needed.runs[0]),
-            data.train_images[rows],
-            data.train_labels[rows],
-            data.task,
-            max_iterations=probe["max_iterations"],
-            tolerance=probe["tolerance"],
+            self.network(needed),
+            self.data.train[torch.from_numpy(rows)],
+            self.task,
+            max_iterations=settings.max_iterations,
+            tolerance=settings.tolerance,
             seed=needed.seed("hessian probes"),
         )
         return HessianMeasurement(
-            method=probe["backend"], samples=probe["samples"], **dataclasses.asdict(estimate)
+            method=needed.probe["backend"],
+            samples=settings.samples,
+            **dataclasses.asdict(estimate),
         )
 
     def connectivity(self, needed: Needed) -> ConnectivityMeasurement:
-        data, probe = self.data, needed.probe
-        first, last = (self.state(run) for run in needed.runs)
-        network = self.network(needed.runs[0])
-        fields = [field.name for field in dataclasses.fields(metrics.CurveRecipe)]
-        phi = metrics.fit_curve(
+        settings, task = _settings(needed, Connectivity), self.task
+        network = self.network(needed)
+        curve = metrics.fit_curve(
             network,
-            first,
-            last,
-            data.train_images,
-            data.train_labels,
-            data.task,
-            metrics.CurveRecipe(**{name: probe[name] for name in fields}),
+            (self.state(needed), self.state(needed, 1)),
+            self.data.train,
+            task,
+            metrics.CurveRecipe(**_fields(metrics.CurveRecipe, settings)),
             seed=needed.seed("curve fit"),
         )
         points = metrics.curve_points(
             network,
-            first,
-            phi,
-            last,
-            (data.train_images, data.train_labels),
-            (data.test_images, data.test_labels),
-            data.task,
-            points=probe["points"],
-            batch_size=probe["batch_size"],
+            curve,
+            self.data.train,
+            self.data.test,
+            task,
+            points=settings.points,
+            batch_size=settings.batch_size,
             seed=needed.seed("curve statistics"),
         )
+        by = task.connectivity_by
         found = metrics.mode_connectivity(
-            [point.t for point in points], [point.train.error for point in points]
+            [point.t for point in points], [getattr(point.train, by) for point in points]
         )
         return ConnectivityMeasurement(
-            unit=data.task.error_unit,
+            unit=task.connectivity_unit,
+            quantity=by,
             points=[
                 CurvePointValues(t=p.t, train=_values(p.train), test=_values(p.test))
                 for p in points
@@ -142,26 +151,44 @@ class _Measurer:
         )
 
     def similarity(self, needed: Needed) -> SimilarityMeasurement:
-        one, other = (self._outputs(run, needed) for run in needed.runs)
+        one, other = (self._outputs(needed, which) for which in (0, 1))
         return SimilarityMeasurement(**dataclasses.asdict(metrics.similarity(one, other)))
 
-    def _outputs(self, run: Run, needed: Needed) -> Tensor:
-        if run.run_id not in self._features:
-            mixed = self.data.task.perturb(
-                self.data.train_images,
-                samples=needed.probe["samples"],
-                alpha=needed.probe["alpha"],
-                seed=needed.seed("similarity"),
+    def _outputs(self, needed: Needed, which: int) -> Tensor:
+        settings = _settings(needed, Similarity)
+        key = (needed.runs[which].run_id, needed.snapshot, settings)
+        if key not in self._features:
+            how = Perturbation(
+                kind=settings.perturbation,
+                **_fields(Perturbation, settings, without=("kind",)),
             )
-            features = metrics.network_features(self.network(run), mixed, self.data.task)
-            self._features[run.run_id] = features
-        return self._features[run.run_id]
+            perturbed = self.task.perturb(self.data.train, how, seed=needed.seed("similarity"))
+            self._features[key] = metrics.network_features(
+                self.network(needed, which), perturbed, self.task, layer=settings.layer
+            )
+        return self._features[key]
 
     def distance(self, needed: Needed) -> DistanceMeasurement:
-        one, other = (self.state(run) for run in needed.runs)
-        names = [name for name, _ in self.network(needed.runs[0]).named_parameters()]
+        one, other = self.state(needed), self.state(needed, 1)
+        names = [name for name, _ in self.network(needed).named_parameters()]
         return DistanceMeasurement(**dataclasses.asdict(metrics.l2_distance(one, other, names)))
 
 
+def _settings(needed: Needed, kind: type[Settings]) -> Settings:
+    if not isinstance(needed.settings, kind):
+        raise TypeError(f"{needed.metric} needs {kind.__name__} settings")
+    return needed.settings
+
+
+def _fields(kind: type, settings: Section, without: tuple[str, ...] = ()) -> dict[str, Any]:
+    """The settings that a dataclass has fields for."""
+    names = [field.name for field in dataclasses.fields(kind) if field.name not in without]
+    return {name: getattr(settings, name) for name in names}
+
+
 def _values(evaluation: metrics.Evaluation) -> LossValues:
-    return LossValues(**dataclasses.asdict(evaluation))
+    """What is recorded: the error apart only where it is not the share of units that are wrong."""
+    values = dataclasses.asdict(evaluation)
+    if evaluation.n_wrong is not None:
+        del values["error"]
+    return LossValues(**values)

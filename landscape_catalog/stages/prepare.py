@@ -6,8 +6,22 @@ import hashlib
 import logging
 from pathlib import Path
 
-from landscape_catalog.datasets import LOADERS, ImagePool, PreparedData, frequency_loss, prepare
-from landscape_catalog.errors import ContentMismatchError, DamagedFileError, StorageError
+from landscape_catalog.datasets import (
+    ARRAY_NAMES,
+    PointPool,
+    PreparedData,
+    TextPool,
+    prepare_images,
+    prepare_points,
+    prepare_text,
+)
+from landscape_catalog.datasets.sources import Pool
+from landscape_catalog.errors import (
+    ContentMismatchError,
+    DamagedFileError,
+    DataError,
+    StorageError,
+)
 from landscape_catalog.execution.artifacts import (
     pack,
     read_data_record,
@@ -18,8 +32,11 @@ from landscape_catalog.execution.artifacts import (
 from landscape_catalog.execution.files import prune, remove, write_file
 from landscape_catalog.execution.lock import project_lock
 from landscape_catalog.paths import store_root
+from landscape_catalog.schemas.fields import is_own
 from landscape_catalog.schemas.grid import DataSpec
+from landscape_catalog.schemas.identity import canonical_json
 from landscape_catalog.schemas.records import DataRecord
+from landscape_catalog.stages.ingredients import source_of_spec
 from landscape_catalog.stages.workspace import Workspace, open_workspace
 
 log = logging.getLogger(__name__)
@@ -36,9 +53,9 @@ def run_prepare(root: Path) -> None:
         folder = workspace.project.prepared
         removed = prune(folder, {spec.data_id for spec in workspace.grid.data})
         missing = [spec for spec in workspace.grid.data if not _is_sound(folder / spec.data_id)]
-        if missing:
-            pool = LOADERS[workspace.experiment.dataset.name]()
-            for spec in missing:
+        for specs in _by_source(missing):
+            pool = source_of_spec(specs[0], workspace.project).load()
+            for spec in specs:
                 _prepare_one(workspace, pool, spec)
         log.info(
             "prepare: %d data sets, %d already there, %d prepared, %d removed",
@@ -47,6 +64,27 @@ def run_prepare(root: Path) -> None:
             len(missing),
             removed,
         )
+        if _needs_trial(workspace):
+            from landscape_catalog.stages.trial import try_networks  # loads torch
+
+            try_networks(workspace)
+
+
+def _needs_trial(workspace: Workspace) -> bool:
+    """Whether there is something that only running a network can show."""
+    names = {cell.landscape.model.name for cell in workspace.grid.cells}
+    names |= {cell.landscape.task.name for cell in workspace.grid.cells}
+    layers = [probe.layer for probe in workspace.experiment.measure.similarity_probes]
+    return any(map(is_own, names)) or any(layers)
+
+
+def _by_source(specs: list[DataSpec]) -> list[list[DataSpec]]:
+    """Specs that are made of the same pool, so that it is read once."""
+    groups: dict[str, list[DataSpec]] = {}
+    for spec in specs:
+        key = canonical_json([spec.dataset.content(), spec.facts.checksum, spec.extra])
+        groups.setdefault(key, []).append(spec)
+    return list(groups.values())
 
 
 def _is_sound(folder: Path) -> bool:
@@ -61,33 +99,67 @@ def _is_sound(folder: Path) -> bool:
     return True
 
 
-def _prepare_one(workspace: Workspace, pool: ImagePool, spec: DataSpec) -> None:
-    data = prepare(
-        pool,
-        test_samples=spec.dataset.test_samples,
-        samples=spec.samples,
-        label_noise=spec.label_noise,
-        pixel_noise=spec.pixel_noise,
-        seed=spec.dataset.seed,
-    )
-    arrays = pack(data.arrays())
-    record = _record(spec, data, pool.n_classes, arrays)
+def _prepare_one(workspace: Workspace, pool: Pool, spec: DataSpec) -> None:
+    try:
+        data = prepared_data(pool, spec)
+    except ValueError as error:
+        raise DataError(f"{spec.dataset.name}: {error}") from error
+    arrays = pack(data.arrays)
+    record = _record(spec, data, arrays)
     _hold_against_known(record)
     write_prepared(workspace.project.prepared / spec.data_id, record, arrays)
 
 
-def _record(spec: DataSpec, data: PreparedData, n_classes: int, arrays: bytes) -> DataRecord:
+def prepared_data(pool: Pool, spec: DataSpec) -> PreparedData:
+    """The training and test data of a landscape, by the kind of its pool."""
+    dataset = spec.dataset
+    if isinstance(pool, TextPool):
+        return prepare_text(
+            pool,
+            test_samples=dataset.test_samples,
+            samples=spec.samples,
+            vocabulary=dataset.vocabulary,
+            seed=dataset.seed,
+        )
+    if isinstance(pool, PointPool):
+        return prepare_points(
+            pool,
+            test_samples=dataset.test_samples,
+            samples=spec.samples,
+            label_noise=spec.label_noise,
+            label_noise_mode=dataset.label_noise_mode,
+            seed=dataset.seed,
+        )
+    height, width = spec.facts.input_shape(dataset)[1:]
+    return prepare_images(
+        pool,
+        test_samples=dataset.test_samples,
+        samples=spec.samples,
+        label_noise=spec.label_noise,
+        pixel_noise=spec.pixel_noise,
+        label_noise_mode=dataset.label_noise_mode,
+        size=(height, width),
+        seed=dataset.seed,
+    )
+
+
+def _record(spec: DataSpec, data: PreparedData, arrays: bytes) -> DataRecord:
+    there, (inputs_name, targets) = data.arrays, ARRAY_NAMES[data.kind]
+    inputs = there[f"train_{inputs_name}"]
+    true = there.get(f"true_{targets}")
+    changed = 0 if true is None else int((there[f"train_{targets}"] != true).sum())
     return DataRecord(
         data_id=spec.data_id,
         spec=spec.content,
         content_hash=data.content_hash(),
         file_sha256=hashlib.sha256(arrays).hexdigest(),
-        n_train=len(data.train_labels),
-        n_test=len(data.test_labels),
-        n_classes=n_classes,
-        channels=data.train_images.shape[1],
-        n_changed_labels=int((data.train_labels != data.true_labels).sum()),
-        frequency_loss=frequency_loss(data.train_labels),
+        n_train=len(inputs),
+        n_test=len(there[f"test_{targets}"]),
+        kind=data.kind,
+        n_classes=data.n_outputs,
+        channels=inputs.shape[1] if data.kind == "images" else 0,
+        n_changed_labels=changed,
+        frequency_loss=data.frequency_loss,
     )
 
 

@@ -6,15 +6,15 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
-from landscape_catalog.execution.device import (
-    chosen_device,
-    chosen_workers,
-)
+from landscape_catalog.execution.artifacts import FIRST_SNAPSHOT
+from landscape_catalog.execution.device import chosen_device, chosen_workers
 from landscape_catalog.execution.lock import project_lock
 from landscape_catalog.execution.pool import Workers
 from landscape_catalog.execution.store import Shelf
 from landscape_catalog.execution.timings import Work
 from landscape_catalog.schemas.grid import Run
+from landscape_catalog.schemas.records import RunRecord
+from landscape_catalog.stages.costs import work_of
 from landscape_catalog.stages.workspace import (
     Task,
     Workspace,
@@ -35,6 +35,8 @@ class TrainPayload:
     prepared: Path
     shelf: Shelf
     device: str
+    custom: Path
+    snapshots: tuple[str, ...]
 
 
 def run_train(root: Path) -> None:
@@ -53,7 +55,7 @@ def run_train(root: Path) -> None:
         missing = []
         for run in workspace.grid.runs:
             record = workspace.runs.fetch(run.run_id)
-            if record is None:
+            if record is None or not _has_snapshots(workspace, record):
                 missing.append(run)
             else:
                 check_content(run.run_id, record.data_content_hash, data[_data_id(run)])
@@ -74,16 +76,31 @@ def run_train(root: Path) -> None:
 def train_task(workspace: Workspace, run: Run, device: str) -> Task:
     """The job of one run, with its size."""
     prepared = workspace.project.prepared / _data_id(run)
-    payload = TrainPayload(run, prepared, workspace.runs, device)
+    payload = TrainPayload(
+        run,
+        prepared,
+        workspace.runs,
+        device,
+        workspace.project.custom,
+        workspace.experiment.measure.snapshots,
+    )
     return Task(run.run_id, payload, train_work(run))
 
 
 def train_work(run: Run) -> Work:
     """The size of training a run, if it takes every epoch."""
     cell = run.cell
-    batch_size = cell.temperature["batch_size"]
-    steps = cell.training["epochs"] * (cell.landscape.data.samples // batch_size)
-    return Work("train", cell.landscape.model["width"], batch_size, steps)
+    batch_size, train = cell.temperature["batch_size"], cell.train
+    steps = train.epochs * (cell.landscape.data.samples // batch_size)
+    if train.stopping == "updates":
+        steps = train.updates
+    return work_of(cell, "train", batch_size=batch_size, steps=steps)
+
+
+def _has_snapshots(workspace: Workspace, record: RunRecord) -> bool:
+    """Whether a run holds every snapshot that is to be measured."""
+    wanted = set(workspace.experiment.measure.snapshots)
+    return wanted <= {FIRST_SNAPSHOT, *record.other_snapshots}
 
 
 def _data_id(run: Run) -> str:

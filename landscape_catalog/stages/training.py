@@ -3,33 +3,47 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import asdict
+from dataclasses import fields
+from pathlib import Path
 
 import numpy as np
 
-from landscape_catalog.execution.artifacts import pack_run, write_run
+from landscape_catalog.errors import ContentMismatchError, DamagedFileError
+from landscape_catalog.execution.artifacts import (
+    FIRST_SNAPSHOT,
+    pack_run,
+    read_run,
+    read_weights,
+    write_run,
+)
 from landscape_catalog.execution.device import make_deterministic, provenance
+from landscape_catalog.metrics import evaluate
 from landscape_catalog.schemas.grid import Run
 from landscape_catalog.schemas.identity import derive_seed
 from landscape_catalog.schemas.records import RunRecord
-from landscape_catalog.stages.loading import LoadedData, load_data
+from landscape_catalog.stages.loading import load_data
 from landscape_catalog.stages.train import TrainPayload
 from landscape_catalog.training import Recipe, TrainedRun, train
 
+Arrays = dict[str, np.ndarray]
+
 
 def train_and_keep(payload: TrainPayload) -> None:
-    """Train one run and keep it, in the project and in the store."""
+    """Train one run and keep it, in the project and in the store.
+
+    Raises:
+        ContentMismatchError: if the run is there already without a snapshot that is wanted, and
+            training it again on the same kind of machine gave other weights.
+    """
     make_deterministic()
-    run = payload.run
-    data = load_data(payload.prepared, payload.device)
-    trained, n_parameters = _train(run, data, payload.device)
-    weights = pack_run(
-        {name: value.cpu().numpy() for name, value in trained.state.items()},
-        {
-            "train_loss": np.array([epoch.train_loss for epoch in trained.history]),
-            "train_error": np.array([epoch.train_error for epoch in trained.history]),
-        },
-    )
+    run, device = payload.run, payload.device
+    data = load_data(payload.prepared, device)
+    trained, n_parameters = _train(payload)
+    snapshots = {
+        name: {key: value.cpu().numpy() for key, value in snapshot.state.items()}
+        for name, snapshot in trained.snapshots.items()
+    }
+    weights = pack_run(snapshots, _history(trained))
     record = RunRecord(
         run_id=run.run_id,
         cell_id=run.cell.cell_id,
@@ -39,20 +53,73 @@ def train_and_keep(payload: TrainPayload) -> None:
         n_parameters=n_parameters,
         n_epochs=len(trained.history),
         stop_reason=trained.stop_reason,
-        best_epoch=trained.best_epoch,
+        best_epoch=trained.snapshots[FIRST_SNAPSHOT].epoch,
+        other_snapshots={
+            name: snapshot.epoch
+            for name, snapshot in trained.snapshots.items()
+            if name != FIRST_SNAPSHOT
+        },
         weights_sha256=hashlib.sha256(weights).hexdigest(),
-        provenance=provenance(payload.device),
+        provenance=provenance(device),
     )
-    write_run(payload.shelf.path(run.run_id), record, weights)
+    folder = payload.shelf.path(run.run_id)
+    _hold_against_former(folder, record, snapshots[FIRST_SNAPSHOT])
+    write_run(folder, record, weights)
     payload.shelf.share(run.run_id)
 
 
-def _train(run: Run, data: LoadedData, device: str) -> tuple[TrainedRun, int]:
+def recipe_of(run: Run) -> Recipe:
+    """How a run is trained: its cell's `train` section and temperature, the rate in effect."""
     cell = run.cell
+    chosen = {**cell.train.model_dump(), **cell.temperature, "lr": cell.lr}
+    return Recipe(**{field.name: chosen[field.name] for field in fields(Recipe)})
+
+
+def _train(payload: TrainPayload) -> tuple[TrainedRun, int]:
+    run, cell, custom = payload.run, payload.run.cell, payload.custom
+    data = load_data(payload.prepared, payload.device)
     seed = derive_seed("run", cell.cell_id, run.seed)
-    network = data.network(cell.landscape.model, seed=seed).to(device)
-    fields = asdict(Recipe())
-    chosen = {**cell.training, **cell.temperature}
-    recipe = Recipe(**{name: chosen[name] for name in fields})
-    trained = train(network, data.train_images, data.train_labels, data.task, recipe, seed=seed)
+    task = data.task(cell, custom)
+    network = data.network(cell, custom, seed=seed).to(payload.device)
+
+    def test_error(trained_network: object) -> float:
+        found = evaluate(network, data.test, task)
+        return found.error if task.connectivity_by == "error" else found.loss
+
+    trained = train(
+        network,
+        data.train,
+        task,
+        recipe_of(run),
+        seed=seed,
+        snapshots=payload.snapshots,
+        test_error=test_error,
+    )
     return trained, sum(p.numel() for p in network.parameters() if p.requires_grad)
+
+
+def _history(trained: TrainedRun) -> Arrays:
+    history = {
+        "train_loss": np.array([epoch.train_loss for epoch in trained.history]),
+        "train_error": np.array([epoch.train_error for epoch in trained.history]),
+    }
+    tested = [epoch.test_error for epoch in trained.history]
+    if any(value is not None for value in tested):
+        history["test_error"] = np.array([np.nan if v is None else v for v in tested])
+    return history
+
+
+def _hold_against_former(folder: Path, record: RunRecord, weights: Arrays) -> None:
+    """A run that is trained again for one more snapshot must come out as it was."""
+    try:
+        former = read_run(folder)
+    except (FileNotFoundError, DamagedFileError):
+        return
+    if former.provenance != record.provenance:
+        return  # other bits are to be expected of another machine
+    known = read_weights(folder)
+    if any(not np.array_equal(known[name], weights[name], equal_nan=True) for name in weights):
+        raise ContentMismatchError(
+            f"run {record.run_id} came out with other weights than it had. What was measured on it "
+            f"is not to be mixed with the new ones: remove {folder.name} from data/ and the store"
+        )

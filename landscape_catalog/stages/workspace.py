@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from landscape_catalog.datasets import FACTS, DatasetFacts
 from landscape_catalog.errors import (
     ContentMismatchError,
     Interrupted,
@@ -26,10 +25,13 @@ from landscape_catalog.execution.progress import StageProgress
 from landscape_catalog.execution.store import Shelf, measurement_shelf, run_shelf
 from landscape_catalog.execution.timings import Work, log_timing
 from landscape_catalog.paths import Project, store_root
+from landscape_catalog.schemas.expand import expand
 from landscape_catalog.schemas.experiment import Experiment
-from landscape_catalog.schemas.grid import Grid, expand
+from landscape_catalog.schemas.grid import Grid
 from landscape_catalog.schemas.load import read_experiment
 from landscape_catalog.schemas.records import DataRecord
+from landscape_catalog.schemas.variants import resolve_variants
+from landscape_catalog.stages.ingredients import find_ingredients
 
 log = logging.getLogger(__name__)
 
@@ -40,7 +42,7 @@ class Workspace:
 
     project: Project
     experiment: Experiment
-    facts: DatasetFacts
+    variants: dict[str, Experiment]
     grid: Grid
     runs: Shelf
     measurements: Shelf
@@ -72,24 +74,15 @@ def open_workspace(root: Path) -> Workspace:
     """
     project = Project(root)
     experiment = read_experiment(project.params)
-    facts = FACTS[experiment.dataset.name]
-    most = facts.n_images - facts.n_classes
-    if not facts.n_classes <= experiment.dataset.test_samples <= most:
-        given = repr(experiment.dataset.test_samples)
-        allowed = f"between {facts.n_classes} and {most}: one image of each class on either side"
-        raise SpecError([Problem("dataset.test_samples", given, allowed)])
-    grid = expand(
-        experiment,
-        n_available=facts.n_images - experiment.dataset.test_samples,
-        source_checksum=facts.checksum,
-    )
+    variants = resolve_variants(experiment)
     _check_drawn_axes(experiment)
+    grid = expand(variants, lambda variant: find_ingredients(variant, project))
     chosen_device(experiment.execution)
     store = store_root()
     return Workspace(
         project,
         experiment,
-        facts,
+        variants,
         grid,
         run_shelf(project.runs, store),
         measurement_shelf(project.measurements, store),
@@ -101,7 +94,9 @@ def _check_drawn_axes(experiment: Experiment) -> None:
     problems = []
     for name, section in (("x", "load"), ("y", "temperature")):
         chosen = getattr(experiment.report, name)
-        known = [f"{section}.{field}" for field in type(getattr(experiment, section)).model_fields]
+        part = getattr(experiment, section)
+        known = [f"{section}.{field}" for field in type(part).model_fields if field != "extra"]
+        known += [f"{section}.extra.{field}" for field in part.extra]
         if chosen is not None and chosen not in known:
             problems.append(Problem(f"report.{name}", repr(chosen), "null, " + ", ".join(known)))
     if problems:

@@ -1,6 +1,16 @@
 """Training: values in, values out."""
 
-from landscape_catalog.training.loop import EpochRecord, Recipe, TrainedRun, train
+from landscape_catalog.training.loop import EpochRecord, TrainedRun, train
+from landscape_catalog.training.recipe import Recipe, rate_factor
+from landscape_catalog.training.snapshots import Snapshot
 from landscape_catalog.training.stopping import StoppingRule
 
-__all__ = ["EpochRecord", "Recipe", "StoppingRule", "TrainedRun", "train"]
+__all__ = [
+    "EpochRecord",
+    "Recipe",
+    "Snapshot",
+    "StoppingRule",
+    "TrainedRun",
+    "rate_factor",
+    "train",
+]

@@ -1,147 +1,152 @@
-"""Training one network by SGD with momentum."""
+"""Training one network."""
 
 from __future__ import annotations
 
-import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
+from itertools import islice
 from typing import Literal
 
+import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from landscape_catalog.tasks import Classification, epoch_batches
+from landscape_catalog.tasks import Samples, Task, augmented, epoch_batches
+from landscape_catalog.training.recipe import Recipe, optimizer_of, rate_factor
+from landscape_catalog.training.snapshots import Snapshot, Snapshots
 from landscape_catalog.training.stopping import StoppingRule
 
-StopReason = Literal["calm", "epochs", "diverged"]
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """What `train` needs to know besides the network and the data (the paper's values)."""
-
-    batch_size: int = 128
-    lr: float = 0.05
-    weight_decay: float = 5e-4
-    momentum: float = 0.9
-    epochs: int = 150
-    stop_tolerance: float = 1e-4
-    stop_patience: int = 5
+StopReason = Literal["calm", "epochs", "updates", "diverged"]
+AUGMENTATION_STREAM = 1  # of the epoch's counter-based generator; 0 draws the batches
 
 
 @dataclass(frozen=True)
 class EpochRecord:
-    """One epoch: running means over its batches, in train mode."""
+    """One epoch: running means over its batches, in train mode; test error where it is tracked."""
 
     epoch: int
     train_loss: float
     train_error: float
+    test_error: float | None = None
 
 
 @dataclass(frozen=True)
 class TrainedRun:
-    """What training leaves: the best weights by training loss, the history, and why it ended."""
+    """What training leaves: the weights that were asked for, the history, and why it ended."""
 
-    state: dict[str, Tensor]
+    snapshots: dict[str, Snapshot]
     history: list[EpochRecord]
-    best_epoch: int
     stop_reason: StopReason
 
 
 def train(
     network: nn.Module,
-    images: Tensor,
-    labels: Tensor,
-    task: Classification,
+    data: Samples,
+    task: Task,
     recipe: Recipe,
     *,
     seed: int,
+    snapshots: Collection[str] = ("best_train_loss",),
+    test_error: Callable[[nn.Module], float] | None = None,
     on_epoch: Callable[[EpochRecord], None] | None = None,
 ) -> TrainedRun:
-    """Minimise cross-entropy + 1/2 wd ||theta||^2 by SGD with momentum, in place.
+    """Minimise the task's loss + 1/2 wd ||theta||^2 by SGD with momentum or Adam, in place.
 
     Samples are visited without replacement, incomplete batches dropped. The training loss of an
-    epoch is the running mean over it in train mode; it decides about stopping and about the best
-    weights, which are those at the end of the epoch with the lowest loss.
+    epoch is the running mean over it in train mode (smoothed labels and all); it decides about
+    stopping and about the best weights, which are those at the end of the epoch.
 
     Args:
         network: trained in place, on the device and in the dtype of its parameters.
-        images: (n, channels, h, w) on the 0-255 scale, on the network's device.
-        labels: (n,) of int64.
-        task: normalisation, loss and error.
-        recipe: batch size, rates, epochs, stopping.
-        seed: of the batch order.
+        data: training samples on the network's device.
+        task: loss and error.
+        recipe: batch size, rates, optimiser, schedule, stopping.
+        seed: of the batch order and of augmentation.
+        snapshots: which weights to keep besides those of the best training loss.
+        test_error: error of a network on test data, for `best_test`.
         on_epoch: called after every epoch.
 
     Returns:
-        The best state dict, one record an epoch, the best epoch, and `calm` (stopping rule),
-        `epochs` (all done) or `diverged` (the loss became NaN or infinite).
+        The weights, one record an epoch, and why training ended: `calm` (the rule), `epochs` or
+        `updates` (all done), `diverged` (the loss became NaN or infinite).
 
     Raises:
         ValueError: if the batch is larger than the data.
 
     Source: Yang et al. 2021, Eq. 1-2 and appendix B.3.
     """
-    optimizer = torch.optim.SGD(
-        network.parameters(),
-        lr=recipe.lr,
-        momentum=recipe.momentum,
-        weight_decay=recipe.weight_decay,
-        fused=True,
-    )
-    rule = StoppingRule(recipe.stop_tolerance, recipe.stop_patience)
+    rule = StoppingRule(recipe.stop_tolerance, recipe.stop_patience, recipe.stop_not_before)
+    steps = _Steps(network, data, task, recipe, seed)
+    kept = Snapshots(network, snapshots, test_error)
     history: list[EpochRecord] = []
-    best_state, best_epoch, best_loss = _snapshot(network), 0, math.inf
-    stop_reason: StopReason = "epochs"
-    for epoch in range(1, recipe.epochs + 1):
-        record = _epoch(network, images, labels, task, optimizer, recipe.batch_size, seed, epoch)
-        history.append(record)
+    stop_reason: StopReason = "updates" if recipe.stopping == "updates" else "epochs"
+    while steps.done < steps.total:
+        epoch = len(history) + 1
+        train_loss, train_error = steps.epoch(epoch)
+        calm = rule.update(train_loss)
+        finite = math.isfinite(train_loss)
+        tested = kept.update(epoch, train_loss, calm=calm) if finite else None
+        history.append(EpochRecord(epoch, train_loss, train_error, tested))
         if on_epoch is not None:
-            on_epoch(record)
-        if not math.isfinite(record.train_loss):
+            on_epoch(history[-1])
+        if not finite:
             stop_reason = "diverged"
             break
-        if record.train_loss < best_loss:
-            best_state, best_epoch, best_loss = _snapshot(network), epoch, record.train_loss
-        if rule.update(record.train_loss):
+        if calm and recipe.stopping == "rule":
             stop_reason = "calm"
             break
-    return TrainedRun(best_state, history, best_epoch, stop_reason)
+    return TrainedRun(kept.finish(len(history)), history, stop_reason)
 
 
-def _epoch(
-    network: nn.Module,
-    images: Tensor,
-    labels: Tensor,
-    task: Classification,
-    optimizer: torch.optim.Optimizer,
-    batch_size: int,
-    seed: int,
-    epoch: int,
-) -> EpochRecord:
-    network.train()
-    dtype = next(network.parameters()).dtype
-    loss_sum = torch.zeros((), dtype=torch.float64, device=images.device)
-    wrong = torch.zeros((), dtype=torch.int64, device=images.device)
-    steps = 0
-    for batch in epoch_batches(len(images), batch_size, seed=seed, epoch=epoch):
-        targets = labels[batch]
-        logits = network(task.inputs(images[batch], dtype))
-        loss = task.loss(logits, targets)
-        optimizer.zero_grad()
+class _Steps:
+    """Gradient steps, an epoch at a time."""
+
+    def __init__(
+        self, network: nn.Module, data: Samples, task: Task, recipe: Recipe, seed: int
+    ) -> None:
+        self.network, self.data, self.task = network, data, task
+        self.recipe, self.seed = recipe, seed
+        self.optimizer = optimizer_of(network, recipe)
+        self.total = recipe.total_updates(len(data))
+        self.done = 0
+        self.dtype = next(network.parameters()).dtype
+
+    def epoch(self, epoch: int) -> tuple[float, float]:
+        """One pass over the data, or what is left of the updates; mean loss and error."""
+        self.network.train()
+        device = self.data.inputs.device
+        loss_sum = torch.zeros((), dtype=torch.float64, device=device)
+        error_sum = torch.zeros((), dtype=torch.float64, device=device)
+        steps = units = 0
+        shifts = np.random.Generator(
+            np.random.Philox(key=self.seed, counter=[0, 0, AUGMENTATION_STREAM, epoch])
+        )
+        batches = epoch_batches(len(self.data), self.recipe.batch_size, seed=self.seed, epoch=epoch)
+        for rows in islice(batches, self.total - self.done):
+            batch = self.data[rows]
+            if self.recipe.augment:
+                batch = augmented(batch, shifts)
+            outputs, loss = self._step(batch)
+            with torch.no_grad():
+                loss_sum += loss
+                errors = self.task.errors(outputs, batch)
+                error_sum += errors.sum()
+            units += len(errors)
+            steps += 1
+        return float(loss_sum) / steps, self.task.error_scale * float(error_sum) / units
+
+    def _step(self, batch: Samples) -> tuple[torch.Tensor, torch.Tensor]:
+        recipe = self.recipe
+        rate = recipe.lr * rate_factor(recipe, self.done, self.total)
+        for group in self.optimizer.param_groups:
+            group["lr"] = rate
+        outputs = self.task.outputs(self.network, batch, self.dtype)
+        loss = self.task.loss(outputs, batch, label_smoothing=recipe.label_smoothing)
+        self.optimizer.zero_grad()
         loss.backward()
-        optimizer.step()
-        with torch.no_grad():
-            loss_sum += loss
-            wrong += task.errors(logits, targets).sum()
-        steps += 1
-    return EpochRecord(
-        epoch,
-        train_loss=float(loss_sum) / steps,
-        train_error=100 * int(wrong) / (steps * batch_size),
-    )
-
-
-def _snapshot(network: nn.Module) -> dict[str, Tensor]:
-    return copy.deepcopy({name: value.detach() for name, value in network.state_dict().items()})
+        if recipe.clip_norm is not None:
+            nn.utils.clip_grad_norm_(self.network.parameters(), recipe.clip_norm)
+        self.optimizer.step()
+        self.done += 1
+        return outputs, loss

@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from landscape_catalog.metrics import evaluate, l2_distance, linear_cka, recompute_batchnorm
 from landscape_catalog.metrics.hessian import pyhessian_estimate
 from landscape_catalog.models import resnet18
-from landscape_catalog.tasks import Classification
+from landscape_catalog.tasks import Classification, Samples
 from tests.conftest import SHARED
 
 FOLDER = SHARED / "golden"
@@ -60,8 +60,7 @@ def test_hessian(tensors: dict[str, Tensor], numbers: dict[str, Any]) -> None:
     golden = numbers["hessian_network0"]
     estimate = pyhessian_estimate(
         network(tensors, 0),
-        tensors["hessian_inputs"],
-        tensors["hessian_labels"],
+        Samples(tensors["hessian_inputs"], tensors["hessian_labels"]),
         TASK,
         max_iterations=20,
         seed=0,
@@ -100,7 +99,8 @@ def test_the_middle_of_their_curve(tensors: dict[str, Tensor], numbers: dict[str
         for name, parameter in net.named_parameters():
             ends = one.state_dict()[name] + other.state_dict()[name]
             parameter.copy_(0.25 * ends + 0.5 * tensors[f"midpoint.{name}"])
-    recompute_batchnorm(net, images, cifar, batch_size=128, seed=0)
-    measured = evaluate(net, images, labels, cifar)
+    data = Samples(images, labels)
+    recompute_batchnorm(net, data, cifar, batch_size=128, seed=0)
+    measured = evaluate(net, data, cifar)
     assert measured.error == pytest.approx(numbers["curve"]["train_error_pct"][2], abs=0.1)
     assert measured.loss == pytest.approx(numbers["curve"]["train_nll"][2], rel=2e-3)

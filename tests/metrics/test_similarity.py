@@ -15,7 +15,7 @@ from landscape_catalog.metrics import (
     network_features,
     similarity,
 )
-from landscape_catalog.tasks import Classification
+from landscape_catalog.tasks import Classification, Perturbation, Samples
 
 
 def features(m: int = 50, d: int = 4, seed: int = 0) -> Tensor:
@@ -48,10 +48,10 @@ def test_itself_rotations_and_shifts() -> None:
     assert 0 <= linear_cka(x, y) < 0.5
 
 
-def test_a_network_is_like_itself(task: Classification, tiny_data: tuple[Tensor, Tensor]) -> None:
+def test_a_network_is_like_itself(task: Classification, tiny_data: Samples) -> None:
     torch.manual_seed(0)
     network = nn.Sequential(nn.Flatten(), nn.Linear(16, 3))
-    outputs = network_features(network, tiny_data[0], task)
+    outputs = network_features(network, tiny_data, task)
     assert outputs.dtype == torch.float64
     torch.testing.assert_close(outputs.sum(1), torch.ones(24, dtype=torch.float64))
     assert similarity(outputs, outputs).cka == pytest.approx(1, abs=1e-12)
@@ -85,7 +85,10 @@ def test_sample_counts_that_differ() -> None:
 def test_mixup_lies_between_its_partners(task: Classification) -> None:
     images = torch.zeros(10, 1, 2, 2, dtype=torch.uint8)
     images[5:] = 200
-    mixed = task.perturb(images, samples=4000, alpha=16.0, seed=0) / 200
+    mixed = (
+        task.perturb(Samples(images, torch.zeros(10)), Perturbation(samples=4000), seed=0).inputs
+        / 200
+    )
     flat = mixed.flatten(1)
     assert torch.equal(flat.min(1).values, flat.max(1).values)  # one coefficient for each sample
     inside = flat[(flat[:, 0] > 0) & (flat[:, 0] < 1), 0].double()
@@ -110,18 +113,18 @@ def test_evaluation_by_hand(task: Classification) -> None:
     with torch.no_grad():
         network[1].weight.copy_(torch.tensor([[1.0], [0.0]]))
     images = torch.tensor([[[[255]]], [[[0]]], [[[255]]]], dtype=torch.uint8)  # 2, -2, 2 normalised
-    found = evaluate(network, images, torch.tensor([0, 0, 1]), task)
+    found = evaluate(network, Samples(images, torch.tensor([0, 0, 1])), task)
     losses = [math.log(1 + math.exp(-2)), math.log(1 + math.exp(2)), math.log(1 + math.exp(2))]
     assert found.loss == pytest.approx(sum(losses) / 3, rel=1e-6)
     assert found.loss_sd == pytest.approx(torch.tensor(losses).std().item(), rel=1e-6)
     assert (found.n_wrong, found.n) == (2, 3)
-    assert found.accuracy == pytest.approx(100 / 3)
+    assert found.error == pytest.approx(200 / 3)
 
 
-def test_nan_outputs_are_errors(task: Classification, tiny_data: tuple[Tensor, Tensor]) -> None:
+def test_nan_outputs_are_errors(task: Classification, tiny_data: Samples) -> None:
     network = nn.Sequential(nn.Flatten(), nn.Linear(16, 3))
     with torch.no_grad():
         network[1].weight.fill_(torch.nan)
-    found = evaluate(network, *tiny_data, task)
+    found = evaluate(network, tiny_data, task)
     assert math.isnan(found.loss)
     assert found.n_wrong == 24

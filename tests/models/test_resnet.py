@@ -38,7 +38,9 @@ def test_any_image(channels: int, size: int) -> None:
 
 def test_initial_weights_follow_from_the_seed() -> None:
     def first(seed: int) -> torch.Tensor:
-        return build("resnet18", width=2, in_channels=1, num_classes=10, seed=seed).conv1.weight  # type: ignore[return-value, union-attr]
+        return build(
+            "resnet18", width=2, input_shape=(1, 8, 8), n_outputs=10, seed=seed
+        ).conv1.weight  # type: ignore[return-value, union-attr]
 
     state = torch.random.get_rng_state()
     assert torch.equal(first(3), first(3))

@@ -20,6 +20,7 @@ train: {}
 measure: {}
 classify: {}
 report: {}
+variants: {}
 """
 
 # What is changed, the path in the message, what was given, what is allowed.

@@ -8,9 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from landscape_catalog.schemas.expand import expand
 from landscape_catalog.schemas.experiment import Experiment
-from landscape_catalog.schemas.grid import Grid, chosen_pairs, expand
+from landscape_catalog.schemas.grid import Grid, chosen_pairs
 from landscape_catalog.schemas.identity import RECIPES, canonical_json, derive_seed, identify
+from landscape_catalog.schemas.ingredients import DataFacts, Ingredients, Part
+from landscape_catalog.schemas.variants import resolve_variants
 from landscape_catalog.stages.measurements import hessians_needed, losses_needed, pairs_needed
 
 BASE: dict[str, Any] = {
@@ -22,12 +25,22 @@ BASE: dict[str, Any] = {
     "measure": {},
     "classify": {},
     "report": {},
+    "variants": {},
 }
+DIGITS = DataFacts("images", "c", 1797, 0, 10, (1, 8, 8))
+
+
+def ingredients(experiment: Experiment) -> Ingredients:
+    dataset, model, task = (
+        Part(name)
+        for name in (experiment.dataset.name, experiment.model.name, experiment.dataset.task)
+    )
+    return Ingredients(dataset, model, task, lambda _: DIGITS)
 
 
 def grid(**sections: Any) -> Grid:
     experiment = Experiment.model_validate({**BASE, **sections})
-    return expand(experiment, n_available=1437, source_checksum="c")
+    return expand(resolve_variants(experiment), ingredients)
 
 
 def test_golden_ids() -> None:
@@ -38,7 +51,7 @@ def test_golden_ids() -> None:
     assert first.landscape.landscape_id == "5f9ac81009496231"
     assert first.cell_id == "502cee8040d76387"
     assert [run.run_id for run in first.runs] == ["f08326d11bbf778f", "3a5cda2001985052"]
-    assert losses_needed(first.runs)[0].measurement_id == "399da1cf7b672a68"
+    assert losses_needed(first.runs, measure)[0].measurement_id == "399da1cf7b672a68"
     assert hessians_needed(first.runs, measure)[0].measurement_id == "ebd155dc7c758a06"
     ids = {item.metric: item.measurement_id for item in pairs_needed(first.runs, measure)}
     assert ids == {

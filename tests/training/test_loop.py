@@ -7,9 +7,9 @@ import math
 
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from landscape_catalog.tasks import Classification, epoch_batches
+from landscape_catalog.tasks import Classification, Samples, epoch_batches
 from landscape_catalog.training import Recipe, StoppingRule, train
 
 
@@ -18,9 +18,9 @@ def linear() -> nn.Module:
     return nn.Sequential(nn.Flatten(), nn.Linear(16, 3)).double()
 
 
-def test_sgd_by_hand(task: Classification, tiny_data: tuple[Tensor, Tensor]) -> None:
+def test_sgd_by_hand(task: Classification, tiny_data: Samples) -> None:
     """v <- m v + g + wd theta; theta <- theta - lr v, on softmax regression in closed form."""
-    images, labels = tiny_data
+    images, labels = tiny_data.inputs, tiny_data.targets
     network = linear()
     weight, bias = (p.detach().clone() for p in network.parameters())
     recipe = Recipe(batch_size=7, lr=0.3, weight_decay=0.01, momentum=0.9, epochs=3)
@@ -33,7 +33,7 @@ def test_sgd_by_hand(task: Classification, tiny_data: tuple[Tensor, Tensor]) -> 
             gradients = [slope.T @ x[batch] + 0.01 * weight, slope.sum(0) + 0.01 * bias]
             velocities = [0.9 * v + g for v, g in zip(velocities, gradients)]
             weight, bias = weight - 0.3 * velocities[0], bias - 0.3 * velocities[1]
-    train(network, images, labels, task, recipe, seed=11)
+    train(network, tiny_data, task, recipe, seed=11)
     torch.testing.assert_close(network[1].weight.data, weight)
     torch.testing.assert_close(network[1].bias.data, bias)
 
@@ -54,28 +54,27 @@ def test_a_batch_that_does_not_fit(size: int) -> None:
         next(epoch_batches(23, size, seed=0, epoch=0))
 
 
-def test_the_best_weights_are_kept(task: Classification, tiny_data: tuple[Tensor, Tensor]) -> None:
-    images, labels = tiny_data
+def test_the_best_weights_are_kept(task: Classification, tiny_data: Samples) -> None:
     network = linear()
     recipe = Recipe(batch_size=4, lr=5.0, epochs=12, stop_tolerance=0)
-    states: dict[int, dict[str, Tensor]] = {}
+    states: dict[int, dict[str, torch.Tensor]] = {}
     run = train(
-        network, images, labels, task, recipe, seed=0,
+        network, tiny_data, task, recipe, seed=0,
         on_epoch=lambda record: states.update({record.epoch: copy.deepcopy(network.state_dict())}),
     )  # fmt: skip
+    best = run.snapshots["best_train_loss"]
     losses = [record.train_loss for record in run.history]
-    assert run.best_epoch == losses.index(min(losses)) + 1
-    assert run.best_epoch < 12, "the rate is too small for this test to mean anything"
-    for name, value in run.state.items():
-        assert torch.equal(value, states[run.best_epoch][name])
+    assert best.epoch == losses.index(min(losses)) + 1
+    assert best.epoch < 12, "the rate is too small for this test to mean anything"
+    for name, value in best.state.items():
+        assert torch.equal(value, states[best.epoch][name])
 
 
-def test_training_stops_when_calm(task: Classification, tiny_data: tuple[Tensor, Tensor]) -> None:
-    images, labels = tiny_data
+def test_training_stops_when_calm(task: Classification, tiny_data: Samples) -> None:
     recipe = Recipe(
         batch_size=24, lr=1e-9, momentum=0, epochs=50, stop_tolerance=1e-4, stop_patience=5
     )
-    run = train(linear(), images, labels, task, recipe, seed=0)
+    run = train(linear(), tiny_data, task, recipe, seed=0)
     assert run.stop_reason == "calm"
     assert len(run.history) == 6
 
@@ -91,26 +90,23 @@ def test_the_stopping_rule_counts_in_a_row() -> None:
     ]
 
 
-def test_divergence_is_recorded(task: Classification, tiny_data: tuple[Tensor, Tensor]) -> None:
-    images, labels = tiny_data
+def test_divergence_is_recorded(task: Classification, tiny_data: Samples) -> None:
     network = nn.Sequential(nn.Flatten(), nn.Linear(16, 3))
     recipe = Recipe(batch_size=4, lr=1e38, epochs=5)
-    run = train(network, images, labels, task, recipe, seed=0)
+    run = train(network, tiny_data, task, recipe, seed=0)
     assert run.stop_reason == "diverged"
     assert not math.isfinite(run.history[-1].train_loss)
-    assert all(torch.isfinite(value).all() for value in run.state.values())
+    assert all(
+        torch.isfinite(value).all() for value in run.snapshots["best_train_loss"].state.values()
+    )
 
 
-def test_training_twice_gives_the_same_bits(
-    task: Classification, tiny_data: tuple[Tensor, Tensor]
-) -> None:
+def test_training_twice_gives_the_same_bits(task: Classification, tiny_data: Samples) -> None:
     from landscape_catalog.models import build
 
-    images, labels = tiny_data
     states = []
     for _ in range(2):
-        network = build("resnet18", width=2, in_channels=1, num_classes=3, seed=1)
-        states.append(
-            train(network, images, labels, task, Recipe(batch_size=8, epochs=2), seed=1).state
-        )
+        network = build("resnet18", width=2, input_shape=(1, 4, 4), n_outputs=3, seed=1)
+        run = train(network, tiny_data, task, Recipe(batch_size=8, epochs=2), seed=1)
+        states.append(run.snapshots["best_train_loss"].state)
     assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])

@@ -1,0 +1,36 @@
+"""Images of another size, for networks that want one."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+def resized(images: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Resample every channel bilinearly; shrinking averages over all pixels that fall together.
+
+    Pillow weighs pixels of 8 bits in whole numbers, so that the bytes are the same on every
+    machine; torch's interpolation is in floats, and is not.
+
+    Args:
+        images: (n, channels, height, width) of uint8.
+        size: the new height and width.
+
+    Returns:
+        (n, channels, *size) of uint8; the same array if the size is already right.
+
+    Raises:
+        ValueError: if the images are no uint8 or a side is not positive.
+    """
+    if images.dtype != np.uint8 or min(size) < 1:
+        raise ValueError(f"cannot resize {images.dtype} to {size}")
+    if images.shape[2:] == size:
+        return images
+    from PIL import Image  # heavy, and only needed here
+
+    height, width = size
+    planes = images.reshape(-1, *images.shape[2:])  # (n * channels, h, w)
+    result = np.empty((len(planes), height, width), np.uint8)
+    for plane, target in zip(planes, result):
+        image = Image.fromarray(plane).resize((width, height), Image.Resampling.BILINEAR)
+        target[:] = np.asarray(image)
+    return result.reshape(*images.shape[:2], height, width)

@@ -1,0 +1,128 @@
+"""Where a dataset comes from: its checksum, what is known of it, and how it is read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from landscape_catalog.datasets import arrays, digits, iwslt, number_words, text
+from landscape_catalog.datasets.official import OFFICIAL, load_official
+from landscape_catalog.datasets.pool import ImagePool, PointPool, TextPool
+from landscape_catalog.errors import Problem, SpecError
+from landscape_catalog.schemas.ingredients import DataFacts
+from landscape_catalog.schemas.landscape import Dataset
+
+Pool = ImagePool | TextPool | PointPool
+
+
+@dataclass(frozen=True)
+class Source:
+    """A dataset that can be read.
+
+    Attributes:
+        checksum: of the raw data.
+        load: reads it, downloading what can be had.
+        known: its facts where they are known without reading.
+    """
+
+    checksum: str
+    load: Callable[[], Pool]
+    known: DataFacts | None = None
+
+
+def source_of(dataset: Dataset, project: Path) -> Source:
+    """The source of a built-in dataset.
+
+    Args:
+        dataset: its section; paths in it are relative to the project.
+        project: the project's root.
+
+    Raises:
+        SpecError: if a path that the dataset needs is not given.
+        DataError: if a file is not there.
+    """
+    name = dataset.name
+    if name == "digits":
+        shape = (1, digits.SIZE, digits.SIZE)
+        facts = DataFacts("images", digits.CHECKSUM, digits.N_IMAGES, 0, digits.N_CLASSES, shape)
+        return Source(digits.CHECKSUM, digits.load_digits, facts)
+    if name in OFFICIAL:
+        entry = OFFICIAL[name]
+        facts = DataFacts(
+            "images", entry.checksum, entry.n_train, entry.n_test, entry.n_classes, entry.shape
+        )
+        return Source(entry.checksum, partial(load_official, name, project / dataset.root), facts)
+    if name == "arrays":
+        path, test_path = _paths(dataset, project)
+        files = [path] if test_path is None else [path, test_path]
+        return Source(arrays.file_checksum(files), partial(arrays.read_arrays, path, test_path))
+    return _text_source(dataset, project)
+
+
+def _text_source(dataset: Dataset, project: Path) -> Source:
+    if dataset.name == "number_words":
+        facts = _text_facts(dataset, number_words.CHECKSUM, number_words.N_PAIRS, 0)
+        return Source(number_words.CHECKSUM, number_words.number_words, facts)
+    if dataset.name == "iwslt_de_en":
+        facts = _text_facts(dataset, iwslt.CHECKSUM, iwslt.N_TRAIN, iwslt.N_TEST)
+        load = partial(iwslt.load_iwslt_de_en, project / dataset.root, dataset.max_words)
+        return Source(iwslt.CHECKSUM, load, facts)
+    path, test_path = _paths(dataset, project)
+    files = [
+        prefix.with_name(f"{prefix.name}.{language}")
+        for prefix in (path, test_path)
+        if prefix is not None
+        for language in dataset.languages
+    ]
+    read = partial(text.read_text_pairs, path, test_path, dataset.languages, dataset.max_words)
+    return Source(arrays.file_checksum(files), read)
+
+
+def _text_facts(dataset: Dataset, checksum: str, n_train: int, n_test: int) -> DataFacts:
+    return DataFacts("text", checksum, n_train, n_test, dataset.vocabulary, ())
+
+
+def _paths(dataset: Dataset, project: Path) -> tuple[Path, Path | None]:
+    if dataset.path is None:
+        allowed = f"a path: {dataset.name} are files of yours"
+        raise SpecError([Problem("dataset.path", "null", allowed)])
+    test = None if dataset.test_path is None else project / dataset.test_path
+    return project / dataset.path, test
+
+
+def facts_of(pool: Pool, checksum: str, *, vocabulary: int) -> DataFacts:
+    """The facts of a dataset that has been read."""
+    fields: dict[str, Any] = {"checksum": checksum}
+    if isinstance(pool, TextPool):
+        n_test = len(pool.test_sources or ())
+        return DataFacts(
+            "text",
+            n_train=len(pool.sources),
+            n_test=n_test,
+            n_outputs=vocabulary,
+            shape=(),
+            **fields,
+        )
+    if isinstance(pool, ImagePool):
+        n_test = 0 if pool.test_labels is None else len(pool.test_labels)
+        shape, n_outputs = pool.images.shape[1:], pool.n_classes
+        return DataFacts(
+            "images",
+            n_train=len(pool.labels),
+            n_test=n_test,
+            n_outputs=n_outputs,
+            shape=shape,
+            **fields,
+        )
+    n_test = 0 if pool.test_inputs is None else len(pool.test_inputs)
+    return DataFacts(
+        "points",
+        n_train=len(pool.inputs),
+        n_test=n_test,
+        n_outputs=pool.n_classes or 0,
+        shape=pool.inputs.shape[1:],
+        **fields,
+    )

@@ -1,0 +1,115 @@
+"""Sentence pairs from two text files, a sentence a line."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from landscape_catalog.datasets.pool import TextPool
+from landscape_catalog.errors import DataError
+
+log = logging.getLogger(__name__)
+
+
+def read_text_pairs(
+    prefix: Path, test_prefix: Path | None, languages: tuple[str, str], max_words: int
+) -> TextPool:
+    r"""Read `<prefix>.<language>` of both languages, UTF-8, line i translating line i.
+
+    Lines end at \n or \r\n; the text is otherwise kept as it is. Pairs with a side of more than
+    `max_words` words (between white space) are left out, and their number is logged.
+
+    Args:
+        prefix: the training files without their language.
+        test_prefix: the same of the test files, or None.
+        languages: source and target, as the file names end.
+        max_words: of either side.
+
+    Raises:
+        DataError: if a file is missing, not UTF-8 or empty, if the sides differ in length, if a
+            line is empty, or if no pair is short enough.
+    """
+    sources, targets = _read_side_by_side(prefix, languages, max_words)
+    if test_prefix is None:
+        return TextPool(sources, targets)
+    return TextPool(sources, targets, *_read_side_by_side(test_prefix, languages, max_words))
+
+
+def language_file(prefix: Path, language: str) -> Path:
+    """The file of one side.
+
+    >>> language_file(Path("talks/train.tok"), "de").as_posix()
+    'talks/train.tok.de'
+    """
+    return prefix.with_name(f"{prefix.name}.{language}")
+
+
+def lines_of(content: bytes, where: str) -> list[str]:
+    r"""The lines of a UTF-8 text. Only \n and \r\n end one: not U+2028 and other separators.
+
+    Raises:
+        DataError: if the text is not UTF-8, naming the line.
+
+    >>> lines_of("a\r\nb\u2028c\n".encode(), "a text")
+    ['a', 'b\u2028c']
+    """
+    try:
+        text = content.decode("utf-8-sig")  # a byte order mark is no text
+    except UnicodeDecodeError as error:
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise DataError(f"{where}: line {line} is not UTF-8: {error.reason}") from error
+    return text.replace("\r\n", "\n").removesuffix("\n").split("\n") if text else []
+
+
+def short_pairs(
+    sources: list[str], targets: list[str], max_words: int, where: str
+) -> tuple[list[str], list[str]]:
+    """The pairs of which neither side has more words; logs how many are left out.
+
+    Raises:
+        DataError: if none is left.
+
+    >>> short_pairs(["ein Wort", "eins"], ["a word", "one"], 1, "a text")
+    (['eins'], ['one'])
+    """
+    kept = [
+        (source, target)
+        for source, target in zip(sources, targets, strict=True)
+        if max(len(source.split()), len(target.split())) <= max_words
+    ]
+    if not kept:
+        raise DataError(
+            f"{where}: no pair is left: each of {len(sources)} has more than {max_words} words"
+        )
+    if len(kept) < len(sources):
+        log.info(
+            "%s: %d of %d pairs left out, of more than %d words",
+            where, len(sources) - len(kept), len(sources), max_words,
+        )  # fmt: skip
+    return [source for source, _ in kept], [target for _, target in kept]
+
+
+def _read_side_by_side(
+    prefix: Path, languages: tuple[str, str], max_words: int
+) -> tuple[list[str], list[str]]:
+    paths = [language_file(prefix, language) for language in languages]
+    sources, targets = (_read_lines(path) for path in paths)
+    if len(sources) != len(targets):
+        raise DataError(
+            f"{paths[0]} has {len(sources)} lines, {paths[1]} has {len(targets)}: "
+            "line i of one must translate line i of the other"
+        )
+    for number, pair in enumerate(zip(sources, targets), start=1):
+        empty = [str(path) for path, line in zip(paths, pair) if not line.strip()]
+        if empty:
+            raise DataError(f"line {number} is empty in {' and in '.join(empty)}")
+    return short_pairs(sources, targets, max_words, str(prefix))
+
+
+def _read_lines(path: Path) -> list[str]:
+    if not path.is_file():
+        raise DataError(f"{path} does not exist")
+    lines = lines_of(path.read_bytes(), str(path))
+    if not lines:
+        raise DataError(f"{path} is empty")
+    return lines

@@ -1,0 +1,168 @@
+"""Values that are each in order and do not go together: found before any work."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from landscape_catalog.errors import Problem
+from landscape_catalog.schemas.experiment import Experiment
+from landscape_catalog.schemas.fields import is_own
+from landscape_catalog.schemas.grid import Cell
+from landscape_catalog.schemas.ingredients import DataFacts, Ingredients
+from landscape_catalog.schemas.measure import Measure
+from landscape_catalog.schemas.networks import NETWORKS, network_problems
+
+SMALLEST_VOCABULARY = 260  # byte-level pairs: 256 bytes, and padding, begin, end, unknown
+PERTURBATIONS = {
+    "images": ("mixup", "pixel_noise"),
+    "points": ("mixup", "pixel_noise"),
+    "text": ("token_noise",),
+}
+
+
+def listed(value: Any) -> list[Any]:
+    """The values of an axis, or the one value."""
+    return list(value) if isinstance(value, tuple) else [value]
+
+
+def experiment_problems(experiment: Experiment, ingredients: Ingredients) -> list[Problem]:
+    """What can be said before the axes are combined."""
+    problems = _extra_problems(experiment, ingredients)
+    if problems:
+        return problems
+    extra = {name: listed(value)[0] for name, value in experiment.load.extra.items()}
+    facts = ingredients.facts(ingredients.dataset.taken(extra))
+    problems += _test_problems(experiment, facts)
+    if problems:
+        return problems
+    return _kind_problems(experiment, facts) + _sample_problems(experiment, facts)
+
+
+def _extra_problems(experiment: Experiment, ingredients: Ingredients) -> list[Problem]:
+    """Every parameter of one's own must be taken by some function, and a constant by its own."""
+    dataset, model, task = ingredients.dataset, ingredients.model, ingredients.task
+    takers = {
+        "load": dataset.accepts | model.accepts | task.accepts,
+        "temperature": model.accepts | task.accepts,
+    }
+    problems = [
+        Problem(
+            f"{section}.extra.{name}",
+            "a parameter that nothing takes",
+            ", ".join(sorted(known)) or "nothing: dataset, network and task take no parameters",
+        )
+        for section, known in takers.items()
+        for name in getattr(experiment, section).extra
+        if name not in known
+    ]
+    for section, part in (("dataset", dataset), ("model", model)):
+        if not is_own(part.name):
+            continue  # constants of built-in networks are checked with their values
+        problems += [
+            Problem(f"{section}.args.{name}", "an unknown parameter", ", ".join(part.accepts))
+            for name in getattr(experiment, section).args
+            if name not in part.accepts
+        ]
+    if experiment.dataset.args and not is_own(dataset.name):
+        problems.append(Problem("dataset.args", repr(experiment.dataset.args), "{} here"))
+    return problems
+
+
+def _test_problems(experiment: Experiment, facts: DataFacts) -> list[Problem]:
+    wanted = experiment.dataset.test_samples
+    classes = max(facts.n_outputs, 1) if facts.kind == "images" else 1
+    if facts.n_test:
+        low, high, many = classes, facts.n_test, "`all` or "
+    else:
+        low, high, many = classes, facts.n_train - classes, ""
+    if bool(facts.n_test) if wanted == "all" else low <= wanted <= high:
+        return []
+    allowed = f"{many}between {low} and {high}" + (
+        ": one sample of each class on either side" if facts.kind == "images" else ""
+    )
+    return [Problem("dataset.test_samples", repr(wanted), allowed)]
+
+
+def _kind_problems(experiment: Experiment, facts: DataFacts) -> list[Problem]:
+    """Parameters that have no meaning on this kind of data."""
+    load, name, kind = experiment.load, experiment.dataset.name, facts.kind
+    meaningless = {
+        "load.label_noise": (load.label_noise, kind == "text" or not facts.n_outputs, "classes"),
+        "load.pixel_noise": (load.pixel_noise, kind != "images", "images"),
+    }
+    problems = [
+        Problem(path, repr(value), f"0 on {name}: it has a meaning for {what} only")
+        for path, (value, unfit, what) in meaningless.items()
+        if unfit and listed(value) != [0]
+    ]
+    if kind != "images" and experiment.dataset.resize is not None:
+        given = repr(experiment.dataset.resize)
+        problems.append(Problem("dataset.resize", given, f"null on {name}, which is not images"))
+    if kind == "text" and experiment.dataset.vocabulary < SMALLEST_VOCABULARY:
+        allowed = f"at least {SMALLEST_VOCABULARY}: every byte, and 4 special tokens"
+        given = repr(experiment.dataset.vocabulary)
+        problems.append(Problem("dataset.vocabulary", given, allowed))
+    if kind != "images" and experiment.train.augment:
+        problems.append(Problem("train.augment", "True", f"False on {name}, which is not images"))
+    if is_own(experiment.model.name):
+        return problems
+    if NETWORKS[experiment.model.name].kind != kind:
+        fitting = [known for known, network in NETWORKS.items() if network.kind == kind]
+        own = "your own as `package.module:function`"
+        allowed = ", ".join([*fitting, own]) + f" on {name}"
+        problems.append(Problem("model.name", repr(experiment.model.name), allowed))
+    return problems
+
+
+def _sample_problems(experiment: Experiment, facts: DataFacts) -> list[Problem]:
+    samples, n_available = listed(experiment.load.samples), facts.n_available(experiment.dataset)
+    problems = [
+        Problem("load.samples", repr(n), f"at most {n_available}, the training samples there are")
+        for n in samples
+        if n != "all" and n > n_available
+    ]
+    if samples.count("all") and n_available in samples:
+        allowed = f"`all` or {n_available}: they are the same"
+        problems.append(Problem("load.samples", repr(samples), allowed))
+    return problems + _perturbation_problems(experiment.measure, facts)
+
+
+def _perturbation_problems(measure: Measure, facts: DataFacts) -> list[Problem]:
+    allowed = PERTURBATIONS[facts.kind]
+    return [
+        Problem(
+            "measure.similarity.perturbation",
+            repr(probe.perturbation),
+            f"{' or '.join(allowed)} on {facts.kind}",
+        )
+        for probe in measure.similarity_probes
+        if probe.perturbation not in allowed
+    ]
+
+
+def landscape_problems(experiment: Experiment, cells: Sequence[Cell]) -> list[Problem]:
+    """Counts that exceed the data of the smallest landscape, and networks that do not fit."""
+    smallest = min(cell.landscape.data.samples for cell in cells)
+    measure = experiment.measure
+    counts = [("temperature.batch_size", b) for b in listed(experiment.temperature.batch_size)]
+    counts.append(("measure.hessian.samples", measure.hessian.samples))
+    counts += [
+        ("measure.connectivity.batch_size", probe.batch_size)
+        for probe in measure.connectivity_probes
+    ]
+    problems = [
+        Problem(path, repr(count), f"at most {smallest}, the samples of the smallest landscape")
+        for path, count in counts
+        if count > smallest
+    ]
+    if not is_own(experiment.model.name):
+        for cell in cells:
+            shape = cell.landscape.data.facts.input_shape(experiment.dataset)
+            problems += network_problems(
+                experiment.model.name,
+                width=cell.landscape.width,
+                input_shape=shape,
+                args=cell.model_args,
+            )
+    return problems

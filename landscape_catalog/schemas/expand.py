@@ -1,0 +1,120 @@
+"""From an experiment to its grid: every variant, every combination of its axes."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from landscape_catalog.errors import Problem, SpecError
+from landscape_catalog.schemas.checks import experiment_problems, landscape_problems
+from landscape_catalog.schemas.experiment import Experiment
+from landscape_catalog.schemas.grid import Cell, DataSpec, Grid, GridAxis, Landscape, Point
+from landscape_catalog.schemas.ingredients import Ingredients
+from landscape_catalog.schemas.networks import args_apart
+from landscape_catalog.schemas.variants import BASE
+
+
+def expand(
+    variants: Mapping[str, Experiment], ingredients_of: Callable[[Experiment], Ingredients]
+) -> Grid:
+    """Lay out the grid of an experiment.
+
+    Args:
+        variants: the experiment of each variant, `base` first.
+        ingredients_of: dataset, network and task of an experiment, with the facts of its data.
+
+    Raises:
+        SpecError: where values do not go together: more samples than there are, a batch larger
+            than the samples of some landscape, a network that cannot take the data, noise that the
+            data cannot have, an axis value repeated once resolved, variants that share cells.
+    """
+    cells: list[Cell] = []
+    problems: list[Problem] = []
+    for name, experiment in variants.items():
+        where = "" if name == BASE else f"variants.{name}: "
+        ingredients = ingredients_of(experiment)
+        found = experiment_problems(experiment, ingredients)
+        if not found:
+            added = list(_cells(name, experiment, ingredients))
+            found = landscape_problems(experiment, added)
+            cells += added
+        problems += [Problem(where + p.path, p.given, p.allowed) for p in found]
+    problems += _shared(cells)
+    if problems:
+        raise SpecError(list(dict.fromkeys(problems)))
+    return Grid(_axes(variants), tuple(variants), tuple(cells))
+
+
+def _cells(name: str, experiment: Experiment, ingredients: Ingredients) -> Iterator[Cell]:
+    for load in _points(experiment.load.model_dump()):
+        landscape = _landscape(experiment, ingredients, load)
+        resolved = {**load, "samples": landscape.data.samples}
+        for temperature in _points(experiment.temperature.model_dump()):
+            yield Cell(landscape, resolved, temperature, experiment.train, name)
+
+
+def _points(section: Point) -> list[Point]:
+    """Every combination of a section's axes, in the order in which the section lists them."""
+    flat: dict[Any, Any] = {name: value for name, value in section.items() if name != "extra"}
+    flat |= {("extra", name): value for name, value in section["extra"].items()}
+    choices = [value if isinstance(value, (list, tuple)) else [value] for value in flat.values()]
+    points = []
+    for combination in itertools.product(*choices):
+        point = dict(zip(flat, combination))
+        extra = {key[1]: point.pop(key) for key in list(point) if isinstance(key, tuple)}
+        points.append({**point, "extra": extra})
+    return points
+
+
+def _landscape(experiment: Experiment, ingredients: Ingredients, load: Point) -> Landscape:
+    dataset, extra = experiment.dataset, load["extra"]
+    taken = ingredients.dataset.taken(extra)
+    facts = ingredients.facts(taken)
+    n_available = facts.n_available(dataset)
+    data = DataSpec(
+        dataset=dataset,
+        part=ingredients.dataset,
+        facts=facts,
+        samples=n_available if load["samples"] == "all" else load["samples"],
+        label_noise=load["label_noise"],
+        pixel_noise=load["pixel_noise"],
+        extra=taken,
+    )
+    args = {**experiment.model.args, **ingredients.model.taken(extra)}
+    return Landscape(
+        data=data,
+        model=ingredients.model,
+        width=load["width"],
+        model_args=args if ingredients.model.code else args_apart(ingredients.model.name, args),
+        task=ingredients.task,
+        task_args=ingredients.task.taken(extra),
+    )
+
+
+def _axes(variants: Mapping[str, Experiment]) -> tuple[GridAxis, ...]:
+    """Every parameter that is a list in some variant, with its values in order of appearance."""
+    found: dict[str, dict[Any, None]] = {}
+    for experiment in variants.values():
+        for section in ("load", "temperature"):
+            parameters = getattr(experiment, section).model_dump()
+            named = {f"{section}.{name}": v for name, v in parameters.items() if name != "extra"}
+            named |= {f"{section}.extra.{n}": v for n, v in parameters["extra"].items()}
+            for path, values in named.items():
+                if isinstance(values, (tuple, list)):
+                    found.setdefault(path, {}).update(dict.fromkeys(values))
+    return tuple(GridAxis(path, tuple(values)) for path, values in found.items())
+
+
+def _shared(cells: list[Cell]) -> list[Problem]:
+    """Variants must differ in every cell: a cell is in the catalog once."""
+    first: dict[str, str] = {}
+    problems = {}
+    for cell in cells:
+        other = first.setdefault(cell.cell_id, cell.variant)
+        if other != cell.variant:
+            given = f"cells that `{other}` has too"
+            problems[cell.variant] = Problem(
+                f"variants.{cell.variant}", given, "an overlay that changes how every run is made"
+            )
+    return list(problems.values())

@@ -1,0 +1,151 @@
+"""What is measured on trained runs, and how: the probes."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, Strict
+from pydantic_core import PydanticCustomError
+
+from landscape_catalog.schemas.fields import (
+    BatchSize,
+    Fraction,
+    Later,
+    NonNegativeFloat,
+    OneOrMore,
+    Outside,
+    PixelValue,
+    PositiveFloat,
+    PositiveInt,
+    Section,
+    Text,
+    When,
+)
+from landscape_catalog.schemas.training import Snapshot
+
+PRIMARY = "primary"
+
+
+class Hessian(Section):
+    """The local metrics, by PyHessian: power iteration and Hutchinson's estimator."""
+
+    samples: PositiveInt = 200
+    """Training samples of the one batch, the same for every run of a landscape."""
+    max_iterations: int = Field(default=100, ge=2)
+    """Most power iterations for the top eigenvalue, and most probes for the trace."""
+    tolerance: PositiveFloat = 1e-3
+    """Relative change between two iterations at which PyHessian stops."""
+
+
+class Connectivity(Section):
+    """A Bezier curve between two runs of a cell."""
+
+    name: Annotated[Text, Field(min_length=1), Outside()] = PRIMARY
+    """Name of the probe; each needs its own where there are several. The first one classifies."""
+    pairs: Annotated[Literal["first", "ring", "all"], Outside()] = "first"
+    """Which pairs get a curve: the first two converged seeds, a ring of all, or every pair."""
+    control_points: Annotated[int, Field(ge=3, le=10), Later(3)] = 3
+    """Control points of the curve, its two ends among them: 3 is a quadratic, 4 a cubic."""
+    init: Literal["linear", "random"] = "linear"
+    """Where the inner control points start: on the straight line between the ends, or at random
+    weights (the authors' code)."""
+    epochs: PositiveInt = 50
+    """Epochs that the curve is fitted for."""
+    updates: Annotated[PositiveInt | None, Later(None)] = None
+    """Updates that the curve is fitted for, in the place of epochs: they stay equal when the data
+    shrink (the authors' 50 / share epochs). `null`: by epochs."""
+    lr: PositiveFloat = 0.01
+    """Learning rate of the fit: constant to half, then linearly down to 1% at 90%."""
+    batch_size: BatchSize = 128
+    """Batch size of the fit, and of recomputing batch-norm statistics."""
+    momentum: Fraction = 0.9
+    """Momentum of the fit."""
+    weight_decay: NonNegativeFloat = 5e-4
+    """Weight of 1/2 ||gamma(t)||^2 in the fit's objective (the authors' code)."""
+    points: int = Field(default=5, ge=3)
+    """Evenly spaced points of the curve, ends included, at which the error is measured."""
+
+    def content(self) -> dict[str, Any]:
+        """As of every section; epochs are inert where updates are given."""
+        content = super().content()
+        return {k: v for k, v in content.items() if k != "epochs" or self.updates is None}
+
+
+class Similarity(Section):
+    """Linear CKA of outputs on perturbed training samples, over every pair of a cell."""
+
+    name: Annotated[Text, Field(min_length=1), Outside()] = PRIMARY
+    """Name of the probe; each needs its own where there are several. The first one classifies."""
+    samples: int = Field(default=640, ge=20)
+    """How many perturbed samples of the training set."""
+    perturbation: Literal["mixup", "pixel_noise", "token_noise"] = "mixup"
+    """`mixup`: mixtures of two images; `pixel_noise`: uniform noise on each pixel; `token_noise`:
+    for text, some tokens replaced by others of the training set."""
+    alpha: Annotated[PositiveFloat, When("perturbation", ("mixup",))] = 16.0
+    """Mixup: the mixing coefficient is drawn from Beta(alpha, alpha)."""
+    coefficient: Annotated[Literal["sample", "batch"], Later("sample")] = "sample"
+    """Mixup: one coefficient for each sample (the paper) or each 128 of them (its code)."""
+    noise: Annotated[PixelValue, When("perturbation", ("pixel_noise",))] = 40.0
+    """Pixel noise: u of the uniform noise in [0, u], on the 0-255 scale."""
+    rate: Annotated[Fraction, When("perturbation", ("token_noise",))] = 0.1
+    """Token noise: share of the tokens that are replaced, in the source and in what the decoder
+    reads."""
+    layer: Annotated[Text | None, Later(None)] = None
+    """Compare the output of this inner module of the network, by its name in torch (`layer3`), in
+    the place of the softmax outputs (the paper's footnote 2)."""
+
+    def content(self) -> dict[str, Any]:
+        """As of every section; `coefficient` is inert without mixup."""
+        content = super().content()
+        return {
+            k: v for k, v in content.items() if k != "coefficient" or self.perturbation == "mixup"
+        }
+
+
+def _named_apart(value: Any) -> Any:
+    names = [probe.name for probe in value] if isinstance(value, tuple) else []
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if PRIMARY in names[1:]:
+        raise PydanticCustomError(
+            "second_primary", "probes with a `name` each; only the first may be left at `primary`"
+        )
+    if repeated:
+        raise PydanticCustomError(
+            "repeated_probe",
+            "probes with a `name` each (repeated: {named})",
+            {"named": ", ".join(repeated)},
+        )
+    return value
+
+
+def _each_once(value: tuple[Any, ...]) -> tuple[Any, ...]:
+    if len(set(value)) < len(value):
+        raise PydanticCustomError("repeated_snapshot", "each snapshot once")
+    return value
+
+
+class Measure(Section):
+    """What is measured on the trained runs, and how."""
+
+    snapshots: Annotated[
+        tuple[Snapshot, ...], Strict(False), Field(min_length=1), AfterValidator(_each_once)
+    ] = ("best_train_loss",)
+    """Which weights of a run are measured: `best_train_loss`, `early_stopped` (the rule's, else the
+    best), `last`, `best_test` (optimal early stopping). The first gets every metric and classifies;
+    of the others loss and error are measured."""
+    hessian: Hessian = Hessian()
+    """Top eigenvalue and trace."""
+    connectivity: Annotated[OneOrMore[Connectivity], AfterValidator(_named_apart)] = Connectivity()
+    """Mode connectivity; a list measures the same runs in several ways."""
+    similarity: Annotated[OneOrMore[Similarity], AfterValidator(_named_apart)] = Similarity()
+    """CKA similarity; a list measures the same runs in several ways."""
+
+    @property
+    def connectivity_probes(self) -> tuple[Connectivity, ...]:
+        """Every way to measure connectivity, the primary first."""
+        return self.connectivity if isinstance(self.connectivity, tuple) else (self.connectivity,)
+
+    @property
+    def similarity_probes(self) -> tuple[Similarity, ...]:
+        """Every way to measure similarity, the primary first."""
+        return self.similarity if isinstance(self.similarity, tuple) else (self.similarity,)

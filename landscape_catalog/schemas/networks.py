@@ -1,0 +1,230 @@
+"""What is known of the built-in networks without torch: their constants, limits and arithmetic."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any, Literal
+
+from landscape_catalog.errors import Problem
+
+Value = bool | int | float
+
+
+@dataclass(frozen=True)
+class ArgSpec:
+    """A constant of a network that `model.args` may set.
+
+    Attributes:
+        type: of its values; a whole number will do where `float` stands, a bool is no number.
+        allowed: the values it may have, in words.
+        default: the value where it is not set.
+        least: smallest value.
+        below: the values are less than this.
+    """
+
+    type: type[Value]
+    allowed: str
+    default: Value
+    least: float = float("-inf")
+    below: float = float("inf")
+
+    def admits(self, value: Any) -> bool:
+        """Whether the constant may have this value; NaN and infinity never."""
+        if isinstance(value, bool) or self.type is bool:
+            return isinstance(value, bool) and self.type is bool
+        kinds = (int, float) if self.type is float else (int,)
+        return isinstance(value, kinds) and self.least <= value < self.below
+
+
+def _count(default: int) -> ArgSpec:
+    return ArgSpec(int, "a whole number of at least 1", default, least=1)
+
+
+@dataclass(frozen=True)
+class Network:
+    """A built-in network.
+
+    Attributes:
+        kind: the data that it takes.
+        args: the constants that `model.args` may set, by name.
+        smallest_image: the least height and width of an image, in pixels.
+        why_smallest: the reason, in words.
+    """
+
+    kind: Literal["images", "text"]
+    args: Mapping[str, ArgSpec] = field(default_factory=dict)
+    smallest_image: int = 1
+    why_smallest: str = ""
+
+
+NETWORKS: dict[str, Network] = {
+    "resnet18": Network("images"),
+    "vgg11": Network(
+        "images",
+        {"batch_norm": ArgSpec(bool, "true or false", True)},
+        smallest_image=32,
+        why_smallest="pools five times",
+    ),
+    "transformer": Network(
+        "text",
+        {
+            "n_layers": _count(6),
+            "n_heads": _count(8),
+            "feed_forward": _count(4),
+            "dropout": ArgSpec(
+                float, "a number of at least 0 and below 1", 0.0, least=0.0, below=1.0
+            ),
+        },
+    ),
+}
+
+
+def args_in_effect(name: str, args: Mapping[str, Any]) -> dict[str, Any]:
+    """Every constant of a network with the value that it has, of its own type, given valid `args`.
+
+    >>> args_in_effect("transformer", {"n_layers": 2, "dropout": 0})
+    {'n_layers': 2, 'n_heads': 8, 'feed_forward': 4, 'dropout': 0.0}
+    """
+    specs = NETWORKS[name].args
+    return {key: spec.type(args.get(key, spec.default)) for key, spec in specs.items()}
+
+
+def args_apart(name: str, args: Mapping[str, Any]) -> dict[str, Any]:
+    """The constants that differ from a network's defaults, so that one network has one id.
+
+    Wrong ones stay as they are: `network_problems` names them.
+
+    >>> args_apart("transformer", {"n_layers": 6, "dropout": 0.5})
+    {'dropout': 0.5}
+    """
+    specs = NETWORKS[name].args
+    return {
+        key: specs[key].type(value) if key in specs and specs[key].admits(value) else value
+        for key, value in args.items()
+        if not (key in specs and specs[key].admits(value) and value == specs[key].default)
+    }
+
+
+def network_problems(
+    name: str,
+    *,
+    width: int,
+    input_shape: tuple[int, ...],
+    args: Mapping[str, Any],
+    path_of_width: str = "load.width",
+) -> list[Problem]:
+    """What a built-in network cannot have: constants, its width with them, the images' size.
+
+    Args:
+        name: a key of `NETWORKS`; another raises KeyError.
+        width: of the network.
+        input_shape: of one input, (channels, height, width) for images; others are not looked at.
+        args: what `model.args` sets.
+        path_of_width: where an experiment sets the width.
+    """
+    problems = _args_problems(name, args)
+    if name == "transformer" and not problems:
+        heads = args_in_effect(name, args)["n_heads"]
+        if width % heads:
+            allowed = f"multiples of {heads}, the number of heads (`model.args.n_heads`)"
+            problems.append(Problem(path_of_width, repr(width), allowed))
+    return problems + _image_problems(name, input_shape)
+
+
+def _args_problems(name: str, args: Mapping[str, Any]) -> list[Problem]:
+    specs = NETWORKS[name].args
+    known = ", ".join(specs) or f"nothing: {name} has no constants to set"
+    problems = []
+    for key, value in args.items():
+        path = f"model.args.{key}"
+        if key not in specs:
+            problems.append(Problem(path, "an unknown parameter", known))
+        elif not specs[key].admits(value):
+            problems.append(Problem(path, repr(value), specs[key].allowed))
+    return problems
+
+
+def _image_problems(name: str, input_shape: tuple[int, ...]) -> list[Problem]:
+    network = NETWORKS[name]
+    least = network.smallest_image
+    if network.kind != "images" or len(input_shape) != 3 or min(input_shape[1:]) >= least:
+        return []
+    _, height, width = input_shape
+    allowed = f"at least {least} x {least} for {name}, which {network.why_smallest}"
+    return [Problem("dataset.resize", f"images of {height} x {width}", allowed)]
+
+
+def multiply_adds(
+    name: str,
+    *,
+    width: int,
+    input_shape: tuple[int, ...],
+    n_outputs: int,
+    args: Mapping[str, Any],
+    lengths: tuple[float, float] = (0, 0),
+) -> int:
+    """Multiply-adds of one forward pass of one sample, in convolutions and matrix products.
+
+    Norms, activations, pooling, embeddings and additions are left out.
+
+    Args:
+        name: a key of `NETWORKS`; another raises KeyError.
+        width: of the network.
+        input_shape: of one input: (channels, height, width) for images, () for text.
+        n_outputs: classes, or the size of the vocabulary.
+        args: valid constants of `model.args`.
+        lengths: mean tokens of a source and of a target (as the decoder reads it), for text.
+
+    >>> multiply_adds("resnet18", width=64, input_shape=(3, 32, 32), n_outputs=10, args={})
+    555422720
+    """
+    if name == "transformer":
+        shape = args_in_effect(name, args)
+        return round(_transformer(width, n_outputs, *lengths, shape))
+    counts: dict[str, Callable[[int, tuple[int, ...], int], int]] = {
+        "resnet18": _resnet18,
+        "vgg11": _vgg11,
+    }
+    return counts[name](width, input_shape, n_outputs)
+
+
+def _resnet18(k: int, input_shape: tuple[int, ...], n_outputs: int) -> int:
+    """Four stages of two blocks of two 3 x 3 convolutions; 1 x 1 shortcuts where a stage halves."""
+    channels, height, width = input_shape
+    total = 9 * channels * k * height * width  # the stem
+    stages = (k, k, 2 * k, 4 * k, 8 * k)
+    for number, (before, after) in enumerate(pairwise(stages)):
+        if number > 0:  # stride 2 with padding rounds up
+            height, width = -(-height // 2), -(-width // 2)
+            total += before * after * height * width
+        total += 9 * (before + 3 * after) * after * height * width
+    return total + 8 * k * n_outputs
+
+
+def _vgg11(k: int, input_shape: tuple[int, ...], n_outputs: int) -> int:
+    """Eight 3 x 3 convolutions; a pool, which rounds down, behind each group but inside none."""
+    before, height, width = input_shape
+    total = 0
+    for group in ((k,), (2 * k,), (4 * k, 4 * k), (8 * k, 8 * k), (8 * k, 8 * k)):
+        for after in group:
+            total += 9 * before * after * height * width
+            before = after
+        height, width = height // 2, width // 2
+    return total + 8 * k * n_outputs
+
+
+def _transformer(
+    d: int, vocabulary: int, source: float, target: float, shape: dict[str, Any]
+) -> float:
+    """Projections d x d and d x fd for each token, and Q Kᵀ and its product with V for each pair.
+
+    The masked half of the decoder's attention is computed, so it is counted.
+    """
+    token, pair = d * d, 2 * d
+    feed_forward = 2 * shape["feed_forward"] * token
+    encoder = source * (4 * token + feed_forward) + source * source * pair
+    decoder = target * (4 * token + feed_forward) + target * target * pair
+    cross = 2 * (source + target) * token + source * target * pair
+    return shape["n_layers"] * (encoder + decoder + cross) + target * d * vocabulary

@@ -1,0 +1,95 @@
+"""The dataset, network and task that an experiment names, found and described."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import partial
+from typing import Any
+
+from landscape_catalog.datasets import Source, declared_version, facts_of, own_pool, source_of
+from landscape_catalog.errors import StorageError
+from landscape_catalog.execution.custom import code_checksum, import_own, parameters
+from landscape_catalog.execution.files import write_file
+from landscape_catalog.paths import Project
+from landscape_catalog.schemas.experiment import Experiment
+from landscape_catalog.schemas.fields import is_own
+from landscape_catalog.schemas.grid import DataSpec
+from landscape_catalog.schemas.identity import checksum
+from landscape_catalog.schemas.ingredients import DataFacts, Ingredients, Part
+from landscape_catalog.schemas.landscape import Dataset
+from landscape_catalog.schemas.networks import NETWORKS
+
+GIVEN_TO_NETWORKS = ("width", "input_shape", "n_outputs")
+
+
+def find_ingredients(experiment: Experiment, project: Project) -> Ingredients:
+    """Describe what an experiment is made of; imports a user's own code where it names some.
+
+    Raises:
+        CodeError: if a user's own function cannot be had.
+    """
+    dataset, model = experiment.dataset, experiment.model
+    networks = NETWORKS.get(model.name)
+    built_in = frozenset(networks.args) if networks else frozenset()
+    return Ingredients(
+        dataset=_part(dataset.name, project, frozenset(), given=()),
+        model=_part(model.name, project, built_in, given=GIVEN_TO_NETWORKS),
+        task=_part(dataset.task, project, frozenset(), given=()),
+        facts=partial(_facts, dataset, project),
+    )
+
+
+def _part(name: str, project: Project, built_in: frozenset[str], *, given: tuple[str, ...]) -> Part:
+    if not is_own(name):
+        return Part(name, built_in)
+    function = import_own(name, project.custom)
+    accepts = parameters(function, given=given)
+    return Part(name, accepts, code_checksum(name, project.custom))
+
+
+def find_source(dataset: Dataset, extra: dict[str, Any], project: Project) -> Source:
+    """Where the data of a landscape come from.
+
+    Args:
+        dataset: its section.
+        extra: the parameters of `load.extra` that a user's own function takes.
+        project: the project.
+
+    Raises:
+        CodeError: if a user's own function cannot be had, or does not say what it reads.
+        DataError: if a file is not there.
+        SpecError: if a path is missing.
+    """
+    if not is_own(dataset.name):
+        return source_of(dataset, project.root)
+    function: Callable[..., Any] = import_own(dataset.name, project.custom)
+    version = declared_version(dataset.name, function, project.root)
+    args = {**dataset.args, **extra}
+    return Source(checksum(version), partial(own_pool, dataset.name, function, args))
+
+
+def source_of_spec(spec: DataSpec, project: Project) -> Source:
+    """The source of prepared data."""
+    return find_source(spec.dataset, spec.extra, project)
+
+
+def _facts(dataset: Dataset, project: Project, extra: dict[str, Any]) -> DataFacts:
+    """The facts of a dataset; what has to be read for them is read once, and noted."""
+    source = find_source(dataset, extra, project)
+    if source.known is not None:
+        return source.known
+    code = code_checksum(dataset.name, project.custom) if is_own(dataset.name) else None
+    key = checksum([dataset.content(), list(dataset.languages), extra, source.checksum, code])
+    path = project.facts / f"{key[:16]}.json"
+    try:
+        noted = json.loads(path.read_text())
+        return DataFacts(**{**noted, "shape": tuple(noted["shape"])})
+    except (OSError, ValueError, TypeError, KeyError):
+        pass
+    facts = facts_of(source.load(), source.checksum, vocabulary=dataset.vocabulary)
+    with contextlib.suppress(StorageError):  # it is read again next time
+        write_file(path, json.dumps(asdict(facts)).encode())
+    return facts

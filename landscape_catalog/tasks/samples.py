@@ -1,0 +1,37 @@
+"""Samples of a dataset on a device: what goes in, and what should come out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Inputs and targets of the same samples, row by row.
+
+    Images: inputs (n, channels, h, w) on the 0-255 scale, targets (n,) classes. Translation: inputs
+    (n, source length) tokens, targets (n, target length) tokens with begin and end. A user's own
+    data: whatever its task takes.
+
+    Attributes:
+        inputs: (n, ...).
+        targets: (n, ...).
+        positions: (n,) where in a sequence CKA looks at each sample; None where there are none.
+    """
+
+    inputs: Tensor
+    targets: Tensor
+    positions: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        if len(self.inputs) != len(self.targets):
+            raise ValueError(f"{len(self.inputs)} inputs, {len(self.targets)} targets")
+
+    def __len__(self) -> int:
+        return len(self.inputs)
+
+    def __getitem__(self, rows: Tensor | slice) -> Samples:
+        positions = None if self.positions is None else self.positions[rows]
+        return Samples(self.inputs[rows], self.targets[rows], positions)
