@@ -82,6 +82,60 @@ def plan() -> None:
     typer.echo(describe_plan(Path.cwd()))
 
 
+presets = typer.Typer(
+    help="Experiments of the paper, by the name of their figure.", no_args_is_help=True
+)
+app.add_typer(presets, name="preset")
+
+
+class Scale(enum.StrEnum):
+    """How large an experiment of the paper is done."""
+
+    paper = "paper"
+    small = "small"
+    smoke = "smoke"
+
+
+PresetName = Annotated[str, typer.Argument(help="As `landscape preset list` shows it.")]
+
+
+@presets.command("list")
+def preset_list() -> None:
+    """List every preset."""
+    from landscape_catalog.stages.presets import list_presets
+
+    typer.echo(list_presets())
+
+
+@presets.command("show")
+def preset_show(name: PresetName) -> None:
+    """Say what a preset reproduces, what one should see, and how large it is."""
+    from landscape_catalog.stages.presets import show_preset
+
+    typer.echo(show_preset(name, Path.cwd()))
+
+
+@presets.command("use")
+def preset_use(
+    name: PresetName,
+    scale: Annotated[
+        Scale, typer.Option(help="paper: as published; small: overnight; smoke: two minutes.")
+    ] = Scale.paper,
+) -> None:
+    """Write a preset to params.yaml."""
+    from landscape_catalog.stages.presets import use_preset
+
+    typer.echo(use_preset(name, scale.value, Path.cwd()))
+
+
+@presets.command("table")
+def preset_table() -> None:
+    """Print docs/presets.md: every preset with its size."""
+    from landscape_catalog.stages.presets import presets_table
+
+    typer.echo(presets_table(Path.cwd()), nl=False)
+
+
 @app.command()
 def sql(
     query: Annotated[str, typer.Argument(help="One question in DuckDB's SQL.")],

@@ -25,6 +25,11 @@ class Project:
         return self.root / "params.yaml"
 
     @property
+    def former_params(self) -> Path:
+        """The experiment that stood in `params.yaml` before a preset was written to it."""
+        return self.root / "params.yaml.bak"
+
+    @property
     def prepared(self) -> Path:
         """One folder for each data id."""
         return self.root / "data" / "prepared"

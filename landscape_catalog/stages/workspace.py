@@ -42,7 +42,6 @@ class Workspace:
 
     project: Project
     experiment: Experiment
-    variants: dict[str, Experiment]
     grid: Grid
     runs: Shelf
     measurements: Shelf
@@ -74,19 +73,27 @@ def open_workspace(root: Path) -> Workspace:
     """
     project = Project(root)
     experiment = read_experiment(project.params)
-    variants = resolve_variants(experiment)
-    _check_drawn_axes(experiment)
-    grid = expand(variants, lambda variant: find_ingredients(variant, project))
+    grid = lay_out(experiment, project)
     chosen_device(experiment.execution)
     store = store_root()
     return Workspace(
         project,
         experiment,
-        variants,
         grid,
         run_shelf(project.runs, store),
         measurement_shelf(project.measurements, store),
     )
+
+
+def lay_out(experiment: Experiment, project: Project) -> Grid:
+    """The grid of an experiment.
+
+    Raises:
+        UserError: if the experiment cannot be done as it stands.
+    """
+    variants = resolve_variants(experiment)
+    _check_drawn_axes(experiment)
+    return expand(variants, lambda variant: find_ingredients(variant, project))
 
 
 def _check_drawn_axes(experiment: Experiment) -> None:

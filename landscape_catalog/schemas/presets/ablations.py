@@ -7,15 +7,10 @@ from typing import Any
 from landscape_catalog.schemas.presets.blocks import (
     BATCH_SIZES,
     WIDTHS,
-    Overlay,
 )
-from landscape_catalog.schemas.presets.grids import Scales, (
-    DECAY,
-    DECAY_PAPER,
-    images,
-)
+from landscape_catalog.schemas.presets.grids import DECAY, DECAY_PAPER, Scales, images
 from landscape_catalog.schemas.presets.main_text import STANDARD
-from landscape_catalog.schemas.presets.preset import Preset
+from landscape_catalog.schemas.presets.preset import Overlay, Preset
 
 
 def measured(paper: Overlay, small: Overlay, smoke: Overlay) -> Scales:
@@ -30,7 +25,11 @@ def measured(paper: Overlay, small: Overlay, smoke: Overlay) -> Scales:
 
 def curves(divisor: int, **more: Any) -> Overlay:
     """The four ways of Figure 11, the medium rate first, with epochs divided at smaller scales."""
-    ways = [("medium rate", 0.01, 50, 3), ("small rate", 0.003, 150, 3), ("large rate", 0.03, 40, 3)]
+    ways = [
+        ("medium rate", 0.01, 50, 3),
+        ("small rate", 0.003, 150, 3),
+        ("large rate", 0.03, 40, 3),
+    ]
     ways.append(("four control points", 0.01, 50, 4))
     probes = [
         {"name": name, "lr": lr, "epochs": epochs // divisor, "control_points": points, **more}

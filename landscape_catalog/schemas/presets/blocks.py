@@ -7,9 +7,7 @@ everything runs; its numbers say nothing.
 
 from __future__ import annotations
 
-from typing import Any
-
-Overlay = dict[str, Any]
+from landscape_catalog.schemas.presets.preset import Overlay
 
 WIDTHS = [1, 2, 3, 4, 6, 8, 11, 16, 23, 32, 45, 64, 91, 128]
 BATCH_SIZES = [16, 24, 32, 44, 64, 92, 128, 180, 256, 364, 512, 724, 1024]

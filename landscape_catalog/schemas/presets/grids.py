@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from landscape_catalog.schemas.presets.blocks import (
     BATCH_SIZES,
     IMAGES_PAPER,
@@ -10,11 +12,10 @@ from landscape_catalog.schemas.presets.blocks import (
     TRANSLATION_PAPER,
     TRANSLATION_SMALL,
     TRANSLATION_SMOKE,
-    Overlay,
 )
-from landscape_catalog.schemas.presets.preset import Scale
+from landscape_catalog.schemas.presets.preset import Overlay, Scale
 
-Scales = dict[Scale, tuple[Overlay, ...]]
+Scales = Mapping[Scale, tuple[Overlay, ...]]
 
 BATCHES: dict[Scale, Overlay] = {
     "paper": {"temperature.batch_size": BATCH_SIZES},
