@@ -5,7 +5,7 @@ BIN := .venv/bin
 # `dvc` starts the `landscape` command by its name.
 RUN := PATH="$$PWD/$(BIN):$$PATH"
 
-.PHONY: repro test check lint types schemas clean
+.PHONY: repro test check lint types schemas presets clean
 
 repro: .venv/installed
 	$(RUN) dvc repro
@@ -21,9 +21,14 @@ lint: .venv/installed
 types: .venv/installed
 	$(RUN) mypy
 
-# Write schemas/ anew from the code.
+# Write what is generated from the code anew: schemas/ and docs/presets.md.
 schemas: .venv/installed
 	$(RUN) landscape schemas schemas
+	$(RUN) landscape preset table > docs/presets.md
+
+# Run every preset at its smoke scale, some half an hour; reports in reports/presets/.
+presets: .venv/installed
+	$(RUN) python scripts/smoke_presets.py
 
 .venv/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -8,11 +8,25 @@ CREATE TABLE core.experiments (
     classification_id VARCHAR,  -- hash of the experiment and its thresholds
     dataset VARCHAR,  -- name of the dataset
     model VARCHAR,  -- name of the network
+    kind VARCHAR,  -- kind of the data: `images`, `text` or `points`
+    connectivity_unit VARCHAR,  -- unit of mode connectivity
     n_cells BIGINT,  -- cells of the grid
     n_runs BIGINT,  -- runs of the grid
     axes VARCHAR,  -- JSON: path and values of each axis, in order
+    variants VARCHAR,  -- JSON: names of the variants, `base` first
     spec VARCHAR,  -- JSON: the sections that decide the results
     classify VARCHAR  -- JSON: the thresholds
+);
+
+-- A row: one way to measure a metric.
+CREATE TABLE core.probes (
+    experiment_id VARCHAR,  -- the experiment
+    position BIGINT,  -- in order
+    metric VARCHAR,  -- `hessian`, `connectivity` or `similarity`
+    name VARCHAR,  -- name in `probe` columns; `primary` is the one that classifies
+    title VARCHAR,  -- name that params.yaml gives it
+    method VARCHAR,  -- how it is computed
+    parameters VARCHAR  -- JSON: what params.yaml says of it
 );
 
 -- A row: a landscape: prepared data and a network.
@@ -26,6 +40,7 @@ CREATE TABLE core.landscapes (
     samples BIGINT,  -- load.samples: training samples
     label_noise DOUBLE,  -- load.label_noise: share of labels replaced
     pixel_noise DOUBLE,  -- load.pixel_noise: amplitude of pixel noise, 0-255
+    extra VARCHAR,  -- JSON: other parameters of dataset, network and task
     n_test BIGINT,  -- test samples
     n_classes BIGINT,  -- classes
     n_changed_labels BIGINT,  -- training labels that are wrong
@@ -39,13 +54,16 @@ CREATE TABLE core.cells (
     cell_id VARCHAR,  -- the cell
     landscape_id VARCHAR,  -- its landscape
     position BIGINT,  -- place in the grid, axes in the order of params.yaml
+    variant VARCHAR,  -- name of the variant; `base` is the grid as it stands
     width BIGINT,  -- load.width: width k of the network
     samples BIGINT,  -- load.samples: training samples
     label_noise DOUBLE,  -- load.label_noise: share of labels replaced
     pixel_noise DOUBLE,  -- load.pixel_noise: amplitude of pixel noise, 0-255
     batch_size BIGINT,  -- temperature.batch_size: samples a step
-    lr DOUBLE,  -- temperature.lr: learning rate
+    lr DOUBLE,  -- temperature.lr: learning rate as it is written
     weight_decay DOUBLE,  -- temperature.weight_decay: the optimiser's value
+    lr_in_effect DOUBLE,  -- learning rate, scaled with the batch if train says so
+    extra VARCHAR,  -- JSON: parameters of your own by dotted path
     n_runs BIGINT,  -- runs
     n_converged BIGINT  -- runs that have converged; metrics are over these
 );
@@ -55,7 +73,7 @@ CREATE TABLE core.cell_metrics (
     experiment_id VARCHAR,  -- the experiment
     cell_id VARCHAR,  -- the cell
     metric VARCHAR,  -- name of the metric
-    probe VARCHAR,  -- how it is measured, by name
+    probe VARCHAR,  -- how it is measured: a probe, or a snapshot other than the primary
     method VARCHAR,  -- the estimator
     mean DOUBLE,  -- mean over converged runs or their pairs; null if there is none
     sd DOUBLE,  -- standard deviation over them; null below two
@@ -72,18 +90,38 @@ CREATE TABLE core.runs (
     status_reason VARCHAR,  -- why it has not converged
     n_epochs BIGINT,  -- epochs trained
     stop_reason VARCHAR,  -- `calm` (stopping rule), `epochs` (all), `diverged`
-    best_epoch BIGINT,  -- epoch of the kept weights
-    train_loss DOUBLE,  -- mean cross-entropy on the training data, eval mode, nats
-    train_loss_sd DOUBLE,  -- its spread over samples
-    train_accuracy DOUBLE,  -- %
-    n_train BIGINT,  -- training samples
-    test_loss DOUBLE,  -- mean cross-entropy on the test data, nats
+    best_epoch BIGINT,  -- epoch of the weights with the best training loss
+    train_loss DOUBLE,  -- mean loss on the training data, eval mode; cross-entropy in nats
+    train_loss_sd DOUBLE,  -- its spread over samples (tokens of text)
+    train_accuracy DOUBLE,  -- %; null where samples are not right or wrong
+    train_error DOUBLE,  -- in the task's unit: %
+    n_train BIGINT,  -- training samples (tokens of text)
+    test_loss DOUBLE,  -- mean loss on the test data
     test_loss_sd DOUBLE,  -- its spread over samples
     test_accuracy DOUBLE,  -- %
-    n_test BIGINT,  -- test samples
+    test_error DOUBLE,  -- in the task's unit: %
+    n_test BIGINT,  -- test samples (tokens of text)
     torch VARCHAR,  -- version of torch that trained it
     device VARCHAR,  -- device that trained it
     cpu VARCHAR  -- kind of processor
+);
+
+-- A row: weights of a run that are measured.
+CREATE TABLE core.snapshots (
+    run_id VARCHAR,  -- the run
+    snapshot VARCHAR,  -- best_train_loss, early_stopped, last or best_test
+    is_primary BOOLEAN,  -- whether every metric is of these weights
+    epoch BIGINT,  -- their epoch, 0 for the initial ones
+    train_loss DOUBLE,  -- mean loss on the training data, eval mode; cross-entropy in nats
+    train_loss_sd DOUBLE,  -- its spread over samples (tokens of text)
+    train_accuracy DOUBLE,  -- %; null where samples are not right or wrong
+    train_error DOUBLE,  -- in the task's unit: %
+    n_train BIGINT,  -- training samples (tokens of text)
+    test_loss DOUBLE,  -- mean loss on the test data
+    test_loss_sd DOUBLE,  -- its spread over samples
+    test_accuracy DOUBLE,  -- %
+    test_error DOUBLE,  -- in the task's unit: %
+    n_test BIGINT  -- test samples (tokens of text)
 );
 
 -- A row: an epoch of a run.
@@ -91,7 +129,8 @@ CREATE TABLE core.epochs (
     run_id VARCHAR,  -- the run
     epoch BIGINT,  -- from 1
     train_loss DOUBLE,  -- running mean in train mode, nats
-    train_error DOUBLE  -- running mean in train mode, %
+    train_error DOUBLE,  -- running mean in train mode, %
+    test_error DOUBLE  -- what `best_test` is chosen by: test error, or loss of text
 );
 
 -- A row: the Hessian of a converged run.
@@ -131,11 +170,39 @@ CREATE TABLE core.pairs (
     peak_error DOUBLE  -- largest training error between the ends
 );
 
+-- A row: two converged runs of a cell, compared by one probe.
+CREATE TABLE core.similarities (
+    cell_id VARCHAR,  -- the cell
+    run_id VARCHAR,  -- one run
+    other_run_id VARCHAR,  -- the other
+    probe VARCHAR,  -- name of the probe
+    cka DOUBLE,  -- linear CKA
+    standard_error DOUBLE,  -- jackknife over samples
+    n BIGINT,  -- samples
+    reason VARCHAR  -- why it is missing
+);
+
+-- A row: a curve between two converged runs, by one probe.
+CREATE TABLE core.curves (
+    cell_id VARCHAR,  -- the cell
+    run_id VARCHAR,  -- one run
+    other_run_id VARCHAR,  -- the other
+    probe VARCHAR,  -- name of the probe
+    unit VARCHAR,  -- unit of mode connectivity
+    quantity VARCHAR,  -- whether it is of the training `error` or `loss`
+    mode_connectivity DOUBLE,  -- mc of Eq. 4
+    t DOUBLE,  -- where the deviation is largest
+    lowest DOUBLE,  -- most negative deviation
+    highest DOUBLE,  -- most positive deviation
+    peak_error DOUBLE  -- largest training error (or loss) between the ends
+);
+
 -- A row: one point of a curve between two runs.
 CREATE TABLE core.curve_points (
     cell_id VARCHAR,  -- the cell
     run_id VARCHAR,  -- one run
     other_run_id VARCHAR,  -- the other
+    probe VARCHAR,  -- name of the probe
     t DOUBLE,  -- position between 0 and 1
     train_error DOUBLE,  -- %
     train_loss DOUBLE,  -- nats
@@ -158,17 +225,25 @@ CREATE TABLE core.phases (
 
 CREATE VIEW experiments AS SELECT * FROM core.experiments;
 
+CREATE VIEW probes AS SELECT * FROM core.probes;
+
 CREATE VIEW landscapes AS SELECT * FROM core.landscapes;
 
 CREATE VIEW cell_metrics AS SELECT * FROM core.cell_metrics;
 
 CREATE VIEW runs AS SELECT * FROM core.runs;
 
+CREATE VIEW snapshots AS SELECT * FROM core.snapshots;
+
 CREATE VIEW epochs AS SELECT * FROM core.epochs;
 
 CREATE VIEW hessians AS SELECT * FROM core.hessians;
 
 CREATE VIEW pairs AS SELECT * FROM core.pairs;
+
+CREATE VIEW similarities AS SELECT * FROM core.similarities;
+
+CREATE VIEW curves AS SELECT * FROM core.curves;
 
 CREATE VIEW curve_points AS SELECT * FROM core.curve_points;
 
@@ -184,12 +259,18 @@ WITH wide AS (
         any_value(mean) FILTER (WHERE metric = 'train_accuracy' AND probe = 'primary') AS train_accuracy,
         any_value(sd) FILTER (WHERE metric = 'train_accuracy' AND probe = 'primary') AS train_accuracy_sd,
         any_value(n) FILTER (WHERE metric = 'train_accuracy' AND probe = 'primary') AS train_accuracy_n,
+        any_value(mean) FILTER (WHERE metric = 'train_error' AND probe = 'primary') AS train_error,
+        any_value(sd) FILTER (WHERE metric = 'train_error' AND probe = 'primary') AS train_error_sd,
+        any_value(n) FILTER (WHERE metric = 'train_error' AND probe = 'primary') AS train_error_n,
         any_value(mean) FILTER (WHERE metric = 'test_loss' AND probe = 'primary') AS test_loss,
         any_value(sd) FILTER (WHERE metric = 'test_loss' AND probe = 'primary') AS test_loss_sd,
         any_value(n) FILTER (WHERE metric = 'test_loss' AND probe = 'primary') AS test_loss_n,
         any_value(mean) FILTER (WHERE metric = 'test_accuracy' AND probe = 'primary') AS test_accuracy,
         any_value(sd) FILTER (WHERE metric = 'test_accuracy' AND probe = 'primary') AS test_accuracy_sd,
         any_value(n) FILTER (WHERE metric = 'test_accuracy' AND probe = 'primary') AS test_accuracy_n,
+        any_value(mean) FILTER (WHERE metric = 'test_error' AND probe = 'primary') AS test_error,
+        any_value(sd) FILTER (WHERE metric = 'test_error' AND probe = 'primary') AS test_error_sd,
+        any_value(n) FILTER (WHERE metric = 'test_error' AND probe = 'primary') AS test_error_n,
         any_value(mean) FILTER (WHERE metric = 'top_eigenvalue' AND probe = 'primary') AS top_eigenvalue,
         any_value(sd) FILTER (WHERE metric = 'top_eigenvalue' AND probe = 'primary') AS top_eigenvalue_sd,
         any_value(n) FILTER (WHERE metric = 'top_eigenvalue' AND probe = 'primary') AS top_eigenvalue_n,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import numpy as np
@@ -12,7 +13,7 @@ from landscape_catalog.datasets.pool import ImagePool, PointPool, TextPool
 from landscape_catalog.datasets.prepared import PreparedData, frequency_loss, require_samples
 from landscape_catalog.datasets.resize import resized
 
-SPLIT_STREAM = 5  # of the counter-based generator that holds out sentences and points
+SPLIT_STREAM = 5  # of the counter-based generator that chooses test samples
 
 
 def prepare_images(
@@ -74,13 +75,22 @@ def _image_split(
     if pool.test_images is not None and pool.test_labels is not None:
         images, labels = pool.test_images, pool.test_labels
         if test_samples != "all" and test_samples < len(labels):
-            _, chosen = _stratified(labels, test_samples, seed)
+            if len(labels) - test_samples < pool.n_classes:  # too few are left out to stratify
+                chosen = _split_order(len(labels), seed)[:test_samples]
+            else:
+                _, chosen = _stratified(labels, test_samples, seed)
             images, labels = images[chosen], labels[chosen]
         return pool.images, pool.labels, images, labels
     if test_samples == "all":
         raise ValueError("`all` test samples, and the dataset has no test split")
     kept, held_out = _stratified(pool.labels, test_samples, seed)
     return pool.images[kept], pool.labels[kept], pool.images[held_out], pool.labels[held_out]
+
+
+def _split_order(n: int, seed: int) -> np.ndarray:
+    """A shuffle whose first entries are test samples, (n,)."""
+    generator = np.random.Generator(np.random.Philox(key=seed, counter=[0, 0, 0, SPLIT_STREAM]))
+    return generator.permutation(n)
 
 
 def _stratified(labels: np.ndarray, n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -90,13 +100,20 @@ def _stratified(labels: np.ndarray, n: int, seed: int) -> tuple[np.ndarray, np.n
 
 
 def _pixel_moments(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation of each channel of pixels in [0, 1], a channel at a time."""
+    """Mean and standard deviation of each channel of pixels in [0, 1].
+
+    From sums of whole numbers, since the order in which NumPy adds floats, and so the last bit,
+    differs between its versions. A channel of one value gets a deviation of 1, to divide by.
+    """
     means, deviations = [], []
+    values = np.arange(256)
     for channel in range(images.shape[1]):
-        unit = images[:, channel : channel + 1] / 255
-        means.append(unit.mean(axis=(0, 2, 3)))
-        deviations.append(unit.std(axis=(0, 2, 3)))
-    return np.concatenate(means), np.concatenate(deviations)
+        counts = np.bincount(images[:, channel].ravel(), minlength=256)
+        n, total, squares = (int(counts @ values**power) for power in (0, 1, 2))
+        means.append(total / (255 * n))
+        variance = (n * squares - total**2) / (255 * n) ** 2
+        deviations.append(math.sqrt(variance) or 1.0)
+    return np.array(means), np.array(deviations)
 
 
 def prepare_text(
@@ -138,14 +155,13 @@ def _text_split(
     pool: TextPool, test_samples: int | Literal["all"], seed: int
 ) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
     pairs = list(zip(pool.sources, pool.targets))
-    generator = np.random.Generator(np.random.Philox(key=seed, counter=[0, 0, 0, SPLIT_STREAM]))
     if pool.test_sources is not None and pool.test_targets is not None:
         test = list(zip(pool.test_sources, pool.test_targets))
-        order = generator.permutation(len(test))
+        order = _split_order(len(test), seed)
         return pairs, test if test_samples == "all" else [test[i] for i in order[:test_samples]]
     if test_samples == "all":
         raise ValueError("`all` test samples, and the dataset has no test split")
-    order = generator.permutation(len(pairs))
+    order = _split_order(len(pairs), seed)
     held_out = set(order[:test_samples].tolist())
     kept = [pair for i, pair in enumerate(pairs) if i not in held_out]
     return kept, [pairs[i] for i in order[:test_samples]]
@@ -171,12 +187,12 @@ def prepare_points(
     if pool.test_inputs is not None and pool.test_targets is not None:
         test_inputs, test_targets = pool.test_inputs, pool.test_targets
         if test_samples != "all":
-            test_inputs, test_targets = test_inputs[:test_samples], test_targets[:test_samples]
+            drawn = _split_order(len(test_inputs), seed)[:test_samples]
+            test_inputs, test_targets = test_inputs[drawn], test_targets[drawn]
     else:
         if test_samples == "all":
             raise ValueError("`all` test samples, and the dataset has no test split")
-        generator = np.random.Generator(np.random.Philox(key=seed, counter=[0, 0, 0, SPLIT_STREAM]))
-        order = generator.permutation(len(inputs))
+        order = _split_order(len(inputs), seed)
         held_out, kept = order[:test_samples], np.sort(order[test_samples:])
         test_inputs, test_targets = inputs[held_out], targets[held_out]
         inputs, targets = inputs[kept], targets[kept]

@@ -27,12 +27,12 @@ def import_own(name: str, folder: Path) -> Callable[..., Any]:
     _look_in(folder)
     try:
         found: Any = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        raise CodeError(
-            f"{name}: there is no module `{error.name}`, neither in {folder.name}/ nor installed"
-        ) from error
-    except Exception as error:  # whatever a user's module does when it is imported
-        raise CodeError(f"{name}: importing it failed: {type(error).__name__}: {error}") from error
+    except (Exception, SystemExit) as error:  # whatever a user's module does when it is imported
+        if isinstance(error, ModuleNotFoundError) and error.name:
+            words = f"there is no module `{error.name}`, neither in {folder.name}/ nor installed"
+        else:
+            words = f"importing it failed: {type(error).__name__}: {error}"
+        raise CodeError(f"{name}: {words}") from error
     for part in path.split("."):
         found = getattr(found, part, None)
     if not callable(found):

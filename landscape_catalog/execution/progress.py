@@ -22,15 +22,18 @@ SECONDS_BETWEEN_LINES = 10.0
 def spoken_time(seconds: float) -> str:
     """A duration in words.
 
-    >>> [spoken_time(s) for s in (3.2, 75, 7320)]
-    ['3 s', '1 min 15 s', '2 h 02 min']
+    >>> [spoken_time(s) for s in (3.2, 75, 7320, 2e6, 1e9)]
+    ['3 s', '1 min 15 s', '2 h 02 min', '23 days', '32 years']
     """
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"
     if whole < 3600:
         return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    if whole < 48 * 3600:
+        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    days = whole / 86400
+    return f"{days:.0f} days" if days < 730 else f"{days / 365.25:.0f} years"
 
 
 class StageProgress:

@@ -14,7 +14,8 @@ KEPT_LINES = 5000
 # A step costs its arithmetic and an overhead that is worth so many multiply-adds (some 10 ms at
 # 10 G a second); the speed is assumed only where nothing has been timed.
 OVERHEAD_MULTIPLY_ADDS = 1e8
-ASSUMED_SPEED = 1e10  # multiply-adds a second of one process on a CPU core
+# Multiply-adds a second of one process: of a CPU core, of a share of a data-centre GPU.
+ASSUMED_SPEED = {"cpu": 1e10, "cuda": 2e12}
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,9 @@ class Estimate:
     timed: bool
 
 
-def estimate(jobs: Iterable[Work], timings: Sequence[tuple[Work, float]]) -> Estimate:
+def estimate(
+    jobs: Iterable[Work], timings: Sequence[tuple[Work, float]], *, device: str = "cpu"
+) -> Estimate:
     """How long jobs will take, by the nearest measured job of the same kind and network.
 
     Nearest in log width and log batch size; seconds in proportion to `cost` carry over. Where a
@@ -81,7 +84,7 @@ def estimate(jobs: Iterable[Work], timings: Sequence[tuple[Work, float]]) -> Est
             work, seconds = min(reversed(same), key=lambda entry: _distance(entry[0], job))
             total += seconds * job.cost / work.cost
         else:
-            total, timed = total + job.cost / ASSUMED_SPEED, False
+            total, timed = total + job.cost / ASSUMED_SPEED[device], False
     return Estimate(total, timed)
 
 

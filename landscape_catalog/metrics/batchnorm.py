@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from landscape_catalog.tasks import Samples, Task, epoch_batches
+from landscape_catalog.tasks import Samples, Task, epoch_batches, seeded
 
 
 @torch.no_grad()
@@ -25,7 +25,7 @@ def recompute_batchnorm(
         data: training samples.
         task: how the network is called on them.
         batch_size: samples a batch.
-        seed: of the shuffle.
+        seed: of the shuffle, and of dropout.
     """
     layers = [module for module in network.modules() if isinstance(module, _BatchNorm)]
     if not layers:
@@ -37,8 +37,9 @@ def recompute_batchnorm(
         layer.reset_running_stats()
         layer.momentum = None  # None: cumulative mean
     network.train()
-    for rows in epoch_batches(len(data), batch_size, seed=seed, epoch=0):
-        task.outputs(network, data[rows], dtype)
+    with seeded(seed, data.inputs.device):
+        for rows in epoch_batches(len(data), batch_size, seed=seed, epoch=0):
+            task.outputs(network, data[rows], dtype)
     for layer, momentum in zip(layers, momenta):
         layer.momentum = momentum
     network.train(was_training)

@@ -16,7 +16,7 @@ from torch.func import functional_call
 from landscape_catalog.metrics.batchnorm import recompute_batchnorm
 from landscape_catalog.metrics.evaluation import Evaluation, evaluate
 from landscape_catalog.metrics.parameters import flatten, random_weights, unflatten
-from landscape_catalog.tasks import Samples, Task, epoch_batches
+from landscape_catalog.tasks import Samples, Task, epoch_batches, seeded
 
 # The rate is constant over the first half, falls linearly to 1% at 90%, and stays there.
 FALL_BEGINS, FALL_ENDS, FINAL_SHARE = 0.5, 0.9, 0.01
@@ -116,7 +116,7 @@ def fit_curve(
         data: training samples.
         task: loss.
         recipe: control points, start, length, rate, batch size, momentum, weight decay.
-        seed: of t, of the batch order and of a random start.
+        seed: of t, of the batch order, of a random start and of dropout.
 
     Source: Garipov et al. 2018; Yang et al. 2021, Eq. 12 and appendix A.2. The authors' code starts
     from random weights (`init="random"`).
@@ -127,22 +127,23 @@ def fit_curve(
     controls = _start(network, ends, shapes, recipe, seed).to(data.inputs.device)
     velocity = torch.zeros_like(controls[1:-1])
     generator = np.random.Generator(np.random.Philox(key=seed))
-    for rows, progress in _batches(len(data), recipe, seed):
-        rate = recipe.lr * rate_factor(progress)
-        weights = coefficients(generator.uniform(), recipe.control_points)
-        gamma = combine(controls, weights).requires_grad_()
-        named = unflatten(gamma, shapes)
-        batch = data[rows]
+    with seeded(seed, data.inputs.device):
+        for rows, progress in _batches(len(data), recipe, seed):
+            rate = recipe.lr * rate_factor(progress)
+            weights = coefficients(generator.uniform(), recipe.control_points)
+            gamma = combine(controls, weights).requires_grad_()
+            named = unflatten(gamma, shapes)
+            batch = data[rows]
 
-        def at_gamma(*inputs: Tensor, named: dict[str, Tensor] = named) -> Tensor:
-            return functional_call(network, named, inputs)
+            def at_gamma(*inputs: Tensor, named: dict[str, Tensor] = named) -> Tensor:
+                return functional_call(network, named, inputs)
 
-        loss = task.loss(task.outputs(at_gamma, batch, dtype), batch)
-        (slope,) = torch.autograd.grad(loss, gamma)
-        slope = slope + recipe.weight_decay * gamma.detach()
-        for j, weight in enumerate(weights[1:-1]):
-            velocity[j] = recipe.momentum * velocity[j] + weight * slope
-        controls[1:-1] -= rate * velocity
+            loss = task.loss(task.outputs(at_gamma, batch, dtype), batch)
+            (slope,) = torch.autograd.grad(loss, gamma)
+            slope = slope + recipe.weight_decay * gamma.detach()
+            for j, weight in enumerate(weights[1:-1]):
+                velocity[j] = recipe.momentum * velocity[j] + weight * slope
+            controls[1:-1] -= rate * velocity
     return Curve(controls, shapes)
 
 
@@ -156,7 +157,8 @@ def _start(
     """Control points before the fit: evenly on the straight line, or inner ones at random."""
     theta, theta_end = (flatten(end, shapes) for end in ends)
     k = recipe.control_points - 1
-    controls = torch.stack([((k - j) * theta + j * theta_end) / k for j in range(k + 1)])
+    inner = [((k - j) * theta + j * theta_end) / k for j in range(1, k)]
+    controls = torch.stack([theta, *inner, theta_end])  # the ends to the bit
     if recipe.init == "random":
         for j in range(1, k):
             random = random_weights(network, seed=seed + j)

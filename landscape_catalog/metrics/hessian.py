@@ -115,7 +115,11 @@ class _BatchLoss(nn.Module):
         """The mean loss, (); the inputs that PyHessian hands over are those of the batch."""
         dtype = next(self.network.parameters()).dtype
         outputs = self.task.outputs(self.network, self.data, dtype)
-        return self.task.loss(outputs, self.data)
+        # PyHessian wants a second derivative in every parameter; where the loss does not depend on
+        # one, or only linearly, this makes it zero.
+        parameters = [p for p in self.network.parameters() if p.requires_grad]
+        nothing = sum(0 * parameter.square().sum() for parameter in parameters)
+        return self.task.loss(outputs, self.data) + nothing
 
 
 class _ProductCounter:

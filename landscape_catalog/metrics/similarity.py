@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
@@ -42,23 +43,22 @@ def network_features(
     network.eval()
     dtype = next(network.parameters()).dtype
     seen: list[Tensor] = []
-    hook = None
+    watched: AbstractContextManager[object] = nullcontext()
     if layer is not None:
         modules = dict(network.named_modules())
         if layer not in modules or not layer:
             raise ValueError(f"no module `{layer}`; there are {', '.join(filter(None, modules))}")
-        hook = modules[layer].register_forward_hook(lambda _, __, output: seen.append(output))
+        watched = modules[layer].register_forward_hook(lambda _, __, output: seen.append(output))
     rows = []
-    for start in range(0, len(data), EVALUATION_BATCH):
-        batch = data[start : start + EVALUATION_BATCH]
-        outputs = task.outputs(network, batch, dtype)
-        if layer is None:
-            rows.append(task.features(outputs, batch))
-        else:
-            rows.append(task.layer_features(_single(seen, layer), batch))
-            seen.clear()
-    if hook is not None:
-        hook.remove()
+    with watched:
+        for start in range(0, len(data), EVALUATION_BATCH):
+            batch = data[start : start + EVALUATION_BATCH]
+            outputs = task.outputs(network, batch, dtype)
+            if layer is None:
+                rows.append(task.features(outputs, batch))
+            else:
+                rows.append(task.layer_features(_single(seen, layer), batch))
+                seen.clear()
     return torch.cat(rows).to("cpu", torch.float64)
 
 
@@ -95,6 +95,8 @@ def linear_cka(features: Tensor, others: Tensor) -> float:
     """
     if len(features) != len(others):
         raise ValueError(f"{len(features)} samples on one side, {len(others)} on the other")
+    if any(bool((rows == rows[:1]).all()) for rows in (features, others)):
+        return math.nan  # their mean may be a rounding off, and what is left would be compared
     one = features - features.mean(dim=0)
     other = others - others.mean(dim=0)
     if max(one.shape[1], other.shape[1]) > len(one):

@@ -2,64 +2,53 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from dataclasses import dataclass
 from typing import Any
 
-import polars as pl
-
-from landscape_catalog.catalog import CELL_METRICS
+from landscape_catalog.reports.axes import Axis, label, make_axis, ordered, parameter
+from landscape_catalog.reports.measures import Judge, Measure, Tables, judge, measures, metric_units
+from landscape_catalog.schemas.experiment import Report
 
 Row = dict[str, Any]
-# Parameters that run against the arrow of their axis: noise falls to the right, batch size upwards.
-FALLING = {"load.label_noise", "load.pixel_noise", "temperature.batch_size"}
-
-AXIS_TITLES = {
-    "load.width": "width k",
-    "load.samples": "training samples",
-    "load.label_noise": "label noise",
-    "load.pixel_noise": "pixel noise",
-    "temperature.batch_size": "batch size",
-    "temperature.lr": "learning rate",
-    "temperature.weight_decay": "weight decay",
-}
-
-
-@dataclass(frozen=True)
-class Axis:
-    """One drawn axis: its path, title, and labels from left to right or from top to bottom."""
-
-    path: str
-    title: str
-    labels: list[str]
-
-    @property
-    def column(self) -> str:
-        """The column of the catalog."""
-        return self.path.split(".")[1]
+WITH_SPREAD = ("test_accuracy", "test_loss", "trace", "mode_connectivity", "cka")
+LOGARITHMIC = ("top_eigenvalue", "trace", "train_loss", "test_loss")
+DEFAULT_X, DEFAULT_Y = "load.width", "temperature.batch_size"
 
 
 @dataclass(frozen=True)
 class ReportData:
-    """Everything that the charts draw."""
+    """Everything that the maps of cells draw.
+
+    Attributes:
+        x: the drawn load.
+        y: the drawn temperature.
+        cells: a row a cell: edges and middles on both axes, words, and a column for each measure.
+        facets: the values of everything else that varies, as headings, in order.
+        row_length: how many facets go together (the values of the innermost axis).
+        loads: the facets without variants and temperatures; each has one gain plot.
+        variants: names of the variants, `base` first.
+        measures: every metric by every probe and snapshot.
+        judge: what says how good a cell is.
+        units: unit of each metric.
+    """
 
     x: Axis
     y: Axis
     cells: list[Row]
     facets: list[str]
-    epochs: list[Row]
-    points: list[Row]
+    row_length: int
+    loads: list[str]
+    variants: list[str]
+    measures: list[Measure]
+    judge: Judge
+    units: dict[str, str]
 
-
-def label(value: Any) -> str:
-    """A parameter's value as it is written on an axis.
-
-    >>> [label(value) for value in (16, 0.05, 5e-4, 0.0, 1234567)]
-    ['16', '0.05', '0.0005', '0', '1234567']
-    """
-    short = f"{value:g}"
-    return short if float(short) == value else repr(value)
+    def ways(self, metric: str) -> list[Measure]:
+        """A metric by every probe or of every snapshot, the primary first."""
+        return [measure for measure in self.measures if measure.metric == metric]
 
 
 def spoken(mean: float | None, sd: float | None, n: int | None) -> str:
@@ -74,117 +63,150 @@ def spoken(mean: float | None, sd: float | None, n: int | None) -> str:
     return f"{mean:.4g}{spread}"
 
 
-def report_data(
-    tables: dict[str, pl.DataFrame], *, x: str | None = None, y: str | None = None
-) -> ReportData:
-    """Lay the catalog's cells out on two axes; every other axis becomes a facet.
+def rounded(value: float | None, figures: int = 6) -> float | None:
+    """A number as it is drawn: some figures, and None for what no axis can hold."""
+    if value is None or not math.isfinite(value):
+        return None
+    return float(f"{value:.{figures}g}")
+
+
+def report_data(tables: Tables, settings: Report | None = None) -> ReportData:
+    """Lay the catalog's cells out on two axes; variants and every other axis become facets.
 
     Args:
         tables: the catalog.
-        x: path of the parameter along x; None takes the first axis under `load`, else the width.
-        y: path of the parameter along y; None takes the first under `temperature`, else the batch
-            size.
+        settings: the two axes and their scales; an axis that is not named is the first under
+            `load` (`temperature`), else width (batch size).
     """
-    axes = [axis["path"] for axis in json.loads(tables["experiments"]["axes"][0])]
-    x = x or next((path for path in axes if path.startswith("load.")), "load.width")
-    y = y or next(
-        (path for path in axes if path.startswith("temperature.")), "temperature.batch_size"
-    )
-    extra = [path for path in axes if path not in (x, y)]
-    wide = _wide_cells(tables)
-    x_axis, y_axis = _axis(wide, x, vertical=False), _axis(wide, y, vertical=True)
-    cells = [_cell_row(row, x_axis, y_axis, extra) for row in wide.iter_rows(named=True)]
-    places = {
-        row["cell_id"]: {key: row[key] for key in ("x", "y", "facet", "phase")} for row in cells
-    }
+    settings = settings or Report()
+    experiment = tables["experiments"].row(0, named=True)
+    axes, variants = _axis_paths(experiment), json.loads(experiment["variants"])
+    x = settings.x or next((p for p in axes if p.startswith("load.")), DEFAULT_X)
+    y = settings.y or next((p for p in axes if p.startswith("temperature.")), DEFAULT_Y)
+    others = [path for path in axes if path not in (x, y)]
+    cells = [_with_values(row) for row in _cell_rows(tables)]
+    x_axis = make_axis(x, [cell.get(x) for cell in cells], settings.x_scale, vertical=False)
+    y_axis = make_axis(y, [cell.get(y) for cell in cells], settings.y_scale, vertical=True)
+    found = measures(tables)
+    numbers = _numbers(tables)
+    loads = [path for path in others if path.startswith("load.")]
+    rows = [
+        {
+            "cell_id": cell["cell_id"],
+            "i": cell["position"],
+            "facet": _facet(cell, others, variants),
+            "load": _facet(cell, loads, []),
+            **_place(cell, x_axis, y_axis),
+            **_words(cell),
+            **_measured(cell["cell_id"], found, numbers),
+        }
+        for cell in cells
+    ]
     return ReportData(
         x=x_axis,
         y=y_axis,
-        cells=cells,
-        facets=list(dict.fromkeys(row["facet"] for row in cells)),
-        epochs=_epoch_rows(tables, places),
-        points=_point_rows(tables, places),
+        cells=rows,
+        facets=_present(_facets(cells, others, variants), rows, "facet"),
+        row_length=_row_length(cells, others, variants),
+        loads=_present(_facets(cells, loads, variants[:1]), rows, "load"),
+        variants=variants,
+        measures=found,
+        judge=judge(tables),
+        units=metric_units(tables),
     )
 
 
-def _wide_cells(tables: dict[str, pl.DataFrame]) -> pl.DataFrame:
-    wide = tables["cell_metrics"].pivot(on="metric", index="cell_id", values=["mean", "sd", "n"])
+def _axis_paths(experiment: Row) -> list[str]:
+    return [axis["path"] for axis in json.loads(experiment["axes"])]
+
+
+def _cell_rows(tables: Tables) -> list[Row]:
     phases = tables["phases"].select("cell_id", "phase", "reason", "ambiguous", "doubtful")
-    cells = tables["cells"].join(phases, on="cell_id").join(wide, on="cell_id")
-    return cells.sort("position")
+    return tables["cells"].join(phases, on="cell_id").sort("position").rows(named=True)
 
 
-def _axis(cells: pl.DataFrame, path: str, *, vertical: bool) -> Axis:
-    values = sorted(cells[path.split(".")[1]].unique().to_list())
-    # Left to right the load must fall; top to bottom the temperature must.
-    if (path in FALLING) != vertical:
-        values.reverse()
-    arrow = "↑ hotter" if vertical else "less load →"
-    return Axis(path, f"{AXIS_TITLES[path]}   ({arrow})", [label(value) for value in values])
-
-
-def _cell_row(row: Row, x: Axis, y: Axis, extra: list[str]) -> Row:
-    shown: Row = {
-        "cell_id": row["cell_id"],
-        "x": label(row[x.column]),
-        "y": label(row[y.column]),
-        "facet": ", ".join(
-            f"{AXIS_TITLES[path]} {label(row[path.split('.')[1]])}" for path in extra
-        ),
-        "phase": row["phase"],
-        "reason": row["reason"],
-        "runs": f"{row['n_converged']} of {row['n_runs']} converged",
-        "note": _note(row),
+def _with_values(row: Row) -> Row:
+    """A cell with its parameters by dotted path, those of one's own among them."""
+    known = {
+        f"{section}.{name}": row[name]
+        for section, names in (
+            ("load", ("width", "samples", "label_noise", "pixel_noise")),
+            ("temperature", ("batch_size", "lr", "weight_decay")),
+        )
+        for name in names
     }
-    for metric in CELL_METRICS:
-        mean = row[f"mean_{metric}"]
-        shown[metric] = mean
-        shown[f"{metric} text"] = spoken(mean, row[f"sd_{metric}"], row[f"n_{metric}"])
-    for metric in ("top_eigenvalue", "trace", "train_loss"):
-        value = shown[metric]
-        shown[f"ln {metric}"] = math.log(value) if value is not None and value > 0 else None
-    return shown
+    return row | known | json.loads(row["extra"])
 
 
-def _note(row: Row) -> str:
+def _numbers(tables: Tables) -> dict[tuple[str, str, str], Row]:
+    """Mean, spread and count by cell, metric and probe."""
+    columns = ("cell_id", "metric", "probe", "mean", "sd", "n")
+    return {
+        (row["cell_id"], row["metric"], row["probe"]): row
+        for row in tables["cell_metrics"].select(columns).iter_rows(named=True)
+    }
+
+
+def _facet(cell: Row, paths: list[str], variants: list[str]) -> str:
+    named = [cell["variant"]] if len(variants) > 1 else []
+    return ", ".join(named + [f"{parameter(path).title} {label(cell.get(path))}" for path in paths])
+
+
+def _facets(cells: list[Row], paths: list[str], variants: list[str]) -> list[str]:
+    """Every facet in order: variant by variant, then the other axes from low to high."""
+    choices = [[("variant", name) for name in variants]]
+    choices += [[(path, v) for v in ordered([c.get(path) for c in cells])] for path in paths]
+    return [_facet(dict(point), paths, variants) for point in itertools.product(*choices)]
+
+
+def _present(facets: list[str], rows: list[Row], kind: str) -> list[str]:
+    """Those that have cells: variants may differ in their axes."""
+    known = {row[kind] for row in rows}
+    return [facet for facet in facets if facet in known]
+
+
+def _row_length(cells: list[Row], paths: list[str], variants: list[str]) -> int:
+    """How many values the innermost facet axis has."""
+    return len(ordered([c.get(paths[-1]) for c in cells])) if paths else len(variants)
+
+
+def _place(cell: Row, x: Axis, y: Axis) -> Row:
+    """Where a cell lies on both axes, and both values in words."""
+    row: Row = {"x": label(cell.get(x.path)), "y": label(cell.get(y.path))}
+    for name, axis in (("x", x), ("y", y)):
+        low, high, middle, place = axis.cell(cell.get(axis.path))
+        row |= {f"{name}0": low, f"{name}1": high, f"{name}m": middle, f"{name}p": place}
+    return row
+
+
+def _words(cell: Row) -> Row:
     notes = []
-    if row["ambiguous"]:
+    if cell["lr_in_effect"] != cell["lr"]:
+        notes.append(f"learning rate in effect {label(cell['lr_in_effect'])}")
+    if cell["ambiguous"]:
         notes.append("connectivity is ambiguous")
-    if row["doubtful"]:
+    if cell["doubtful"]:
         notes.append("called flat, but its training loss is over 10 times the flat cells' median")
-    return "; ".join(notes)
+    return {
+        "variant": cell["variant"],
+        "phase": cell["phase"],
+        "reason": cell["reason"],
+        "runs": f"{cell['n_converged']} of {cell['n_runs']} converged",
+        "note": "; ".join(notes),
+    }
 
 
-def _epoch_rows(tables: dict[str, pl.DataFrame], places: dict[str, Row]) -> list[Row]:
-    runs = tables["runs"].select("run_id", "cell_id", "seed")
-    epochs = tables["epochs"].join(runs, on="run_id").sort("cell_id", "seed", "epoch")
-    return [
-        {
-            "seed": row["seed"],
-            "epoch": row["epoch"],
-            "train_loss": row["train_loss"],
-            "train_error": row["train_error"],
-            **places[row["cell_id"]],
-        }
-        for row in epochs.iter_rows(named=True)
-    ]
-
-
-def _point_rows(tables: dict[str, pl.DataFrame], places: dict[str, Row]) -> list[Row]:
-    pairs = tables["pairs"].select("run_id", "other_run_id", "seed", "other_seed")
-    points = (
-        tables["curve_points"]
-        .join(pairs, on=["run_id", "other_run_id"])
-        .sort("cell_id", "seed", "other_seed", "t")
-    )
-    return [
-        {
-            "pair": f"{row['seed']}-{row['other_seed']}",
-            "t": row["t"],
-            "train_error": row["train_error"],
-            "test_error": row["test_error"],
-            "train_loss": row["train_loss"],
-            **places[row["cell_id"]],
-        }
-        for row in points.iter_rows(named=True)
-    ]
+def _measured(cell_id: str, found: list[Measure], numbers: dict[tuple[str, str, str], Row]) -> Row:
+    """Each measure as a number, its spread, words, and its logarithm where colours follow that."""
+    missing: Row = {"mean": None, "sd": None, "n": 0}
+    row: Row = {}
+    for measure in found:
+        known = numbers.get((cell_id, measure.metric, measure.probe), missing)
+        mean, column = rounded(known["mean"]), measure.column
+        row[column] = mean
+        if measure.metric in WITH_SPREAD:
+            row[f"{column} sd"] = rounded(known["sd"])
+        row[f"{column} text"] = spoken(known["mean"], known["sd"], known["n"])
+        if measure.metric in LOGARITHMIC:
+            row[f"ln {column}"] = rounded(math.log(mean)) if mean and mean > 0 else None
+    return row

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from landscape_catalog.errors import Problem
@@ -31,28 +32,46 @@ def experiment_problems(experiment: Experiment, ingredients: Ingredients) -> lis
     problems = _extra_problems(experiment, ingredients)
     if problems:
         return problems
-    extra = {name: listed(value)[0] for name, value in experiment.load.extra.items()}
-    facts = ingredients.facts(ingredients.dataset.taken(extra))
-    problems += _test_problems(experiment, facts)
-    if problems:
-        return problems
-    return _kind_problems(experiment, facts) + _sample_problems(experiment, facts)
+    found: dict[Problem, None] = {}
+    for facts in _every_facts(experiment, ingredients):
+        found |= dict.fromkeys(
+            _test_problems(experiment, facts)
+            or _kind_problems(experiment, facts) + _sample_problems(experiment, facts)
+        )
+    return list(found)
+
+
+def _every_facts(experiment: Experiment, ingredients: Ingredients) -> Iterator[DataFacts]:
+    """The facts of the data at every combination of what the dataset takes of `load.extra`."""
+    taken = ingredients.dataset.taken(experiment.load.extra)
+    for values in itertools.product(*map(listed, taken.values())):
+        yield ingredients.facts(dict(zip(taken, values)))
+
+
+def _shown(value: Any) -> str:
+    """A value as YAML writes it, more or less: a list is no tuple."""
+    return repr(list(value) if isinstance(value, tuple) else value)
+
+
+def _named(names: Iterable[str], otherwise: str) -> str:
+    """Names in their order, or what is said where there are none."""
+    return ", ".join(sorted(names)) or f"nothing: {otherwise}"
 
 
 def _extra_problems(experiment: Experiment, ingredients: Ingredients) -> list[Problem]:
     """Every parameter of one's own must be taken by some function, and a constant by its own."""
     dataset, model, task = ingredients.dataset, ingredients.model, ingredients.task
     takers = {
-        "load": dataset.accepts | model.accepts | task.accepts,
-        "temperature": model.accepts | task.accepts,
+        "load": ("dataset, network and task", dataset.accepts | model.accepts | task.accepts),
+        "temperature": ("network and task", model.accepts | task.accepts),
     }
     problems = [
         Problem(
             f"{section}.extra.{name}",
             "a parameter that nothing takes",
-            ", ".join(sorted(known)) or "nothing: dataset, network and task take no parameters",
+            _named(known, f"{who} take no parameters"),
         )
-        for section, known in takers.items()
+        for section, (who, known) in takers.items()
         for name in getattr(experiment, section).extra
         if name not in known
     ]
@@ -60,27 +79,33 @@ def _extra_problems(experiment: Experiment, ingredients: Ingredients) -> list[Pr
         if not is_own(part.name):
             continue  # constants of built-in networks are checked with their values
         problems += [
-            Problem(f"{section}.args.{name}", "an unknown parameter", ", ".join(part.accepts))
+            Problem(
+                f"{section}.args.{name}",
+                "an unknown parameter",
+                _named(part.accepts, f"{part.name} takes no parameters"),
+            )
             for name in getattr(experiment, section).args
             if name not in part.accepts
         ]
     if experiment.dataset.args and not is_own(dataset.name):
-        problems.append(Problem("dataset.args", repr(experiment.dataset.args), "{} here"))
+        allowed = f"{{}}: {dataset.name} takes no parameters"
+        problems.append(Problem("dataset.args", repr(experiment.dataset.args), allowed))
     return problems
 
 
 def _test_problems(experiment: Experiment, facts: DataFacts) -> list[Problem]:
     wanted = experiment.dataset.test_samples
     classes = max(facts.n_outputs, 1) if facts.kind == "images" else 1
-    if facts.n_test:
-        low, high, many = classes, facts.n_test, "`all` or "
-    else:
-        low, high, many = classes, facts.n_train - classes, ""
-    if bool(facts.n_test) if wanted == "all" else low <= wanted <= high:
+    high = facts.n_test or facts.n_train - classes
+    if bool(facts.n_test) if wanted == "all" else classes <= wanted <= high:
         return []
-    allowed = f"{many}between {low} and {high}" + (
-        ": one sample of each class on either side" if facts.kind == "images" else ""
-    )
+    allowed = f"between {classes} and {high}"
+    if facts.n_test:
+        allowed = f"`all` or {allowed}"
+    elif wanted == "all":
+        allowed += f": {experiment.dataset.name} has no test split of its own"
+    elif facts.kind == "images":
+        allowed += ": one sample of each class on either side"
     return [Problem("dataset.test_samples", repr(wanted), allowed)]
 
 
@@ -92,25 +117,24 @@ def _kind_problems(experiment: Experiment, facts: DataFacts) -> list[Problem]:
         "load.pixel_noise": (load.pixel_noise, kind != "images", "images"),
     }
     problems = [
-        Problem(path, repr(value), f"0 on {name}: it has a meaning for {what} only")
+        Problem(path, _shown(value), f"0 on {name}: it has a meaning for {what} only")
         for path, (value, unfit, what) in meaningless.items()
         if unfit and listed(value) != [0]
     ]
     if kind != "images" and experiment.dataset.resize is not None:
-        given = repr(experiment.dataset.resize)
+        given = _shown(experiment.dataset.resize)
         problems.append(Problem("dataset.resize", given, f"null on {name}, which is not images"))
     if kind == "text" and experiment.dataset.vocabulary < SMALLEST_VOCABULARY:
         allowed = f"at least {SMALLEST_VOCABULARY}: every byte, and 4 special tokens"
         given = repr(experiment.dataset.vocabulary)
         problems.append(Problem("dataset.vocabulary", given, allowed))
     if kind != "images" and experiment.train.augment:
-        problems.append(Problem("train.augment", "True", f"False on {name}, which is not images"))
+        problems.append(Problem("train.augment", "true", f"false on {name}, which is not images"))
     if is_own(experiment.model.name):
         return problems
     if NETWORKS[experiment.model.name].kind != kind:
         fitting = [known for known, network in NETWORKS.items() if network.kind == kind]
-        own = "your own as `package.module:function`"
-        allowed = ", ".join([*fitting, own]) + f" on {name}"
+        allowed = f"on {name}: {', '.join(fitting)}, or your own as `package.module:function`"
         problems.append(Problem("model.name", repr(experiment.model.name), allowed))
     return problems
 

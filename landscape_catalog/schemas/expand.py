@@ -31,15 +31,26 @@ def expand(
     """
     cells: list[Cell] = []
     problems: list[Problem] = []
+    of_base: list[Problem] = []
     for name, experiment in variants.items():
-        where = "" if name == BASE else f"variants.{name}: "
         ingredients = ingredients_of(experiment)
-        found = experiment_problems(experiment, ingredients)
+        try:
+            found = experiment_problems(experiment, ingredients)
+        except SpecError as error:
+            found = error.problems
         if not found:
             added = list(_cells(name, experiment, ingredients))
             found = landscape_problems(experiment, added)
             cells += added
-        problems += [Problem(where + p.path, p.given, p.allowed) for p in found]
+        if name == BASE:
+            of_base = found
+        else:  # what is wrong with the base is said once
+            found = [
+                Problem(f"variants.{name}.{problem.path}", problem.given, problem.allowed)
+                for problem in found
+                if problem not in of_base
+            ]
+        problems += found
     problems += _shared(cells)
     if problems:
         raise SpecError(list(dict.fromkeys(problems)))

@@ -6,7 +6,18 @@ import re
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar, Union
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Discriminator, Field, Strict, Tag
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Strict,
+    Tag,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 from pydantic_core import PydanticCustomError
 
 PositiveInt = Annotated[int, Field(gt=0)]
@@ -42,7 +53,8 @@ def _require_utf8(text: str) -> str:
 Text = Annotated[str, AfterValidator(_require_utf8)]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 
-_OWN = re.compile(r"[A-Za-z_][\w.]*:[A-Za-z_][\w.]*")
+_DOTTED = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*"
+_OWN = re.compile(f"{_DOTTED}:{_DOTTED}")
 
 
 def is_own(name: str) -> bool:
@@ -65,8 +77,23 @@ def known_or_own(*known: str) -> AfterValidator:
     return AfterValidator(check)
 
 
+def allowed(words: str) -> WrapValidator:
+    """One message for a value that may be of several kinds, in the place of one for each kind."""
+
+    def check(value: Any, validated: ValidatorFunctionWrapHandler) -> Any:
+        try:
+            return validated(value)
+        except ValidationError:
+            raise PydanticCustomError("not_allowed", "{words}", {"words": words}) from None
+
+    return WrapValidator(check)
+
+
 # A constant or an axis value of a user's own parameter. Whole numbers stay whole.
-Constant = Union[bool, int, Annotated[float, Field(allow_inf_nan=False), Unsigned], Text]
+Constant = Annotated[
+    Union[bool, int, Annotated[float, Field(allow_inf_nan=False), Unsigned], Text],
+    allowed("true, false, a finite number or text"),
+]
 
 SCALAR_TAG, AXIS_TAG = "one value", "axis"
 

@@ -10,6 +10,7 @@ from typing import Any, Literal
 from landscape_catalog.schemas.identity import identify
 from landscape_catalog.schemas.ingredients import DataFacts, Part
 from landscape_catalog.schemas.landscape import Dataset
+from landscape_catalog.schemas.networks import args_apart
 from landscape_catalog.schemas.training import Train
 
 Point = dict[str, Any]
@@ -40,9 +41,9 @@ class DataSpec:
 
     @cached_property
     def content(self) -> dict[str, Any]:
-        """What the data id hashes."""
+        """What the data id hashes: every value as it is in effect."""
         content = {
-            "dataset": self.dataset.content(),
+            "dataset": self._dataset_content(),
             "source_checksum": self.facts.checksum,
             "samples": self.samples,
             "label_noise": self.label_noise,
@@ -52,6 +53,20 @@ class DataSpec:
         if self.label_noise > 0 and self.dataset.label_noise_mode != "different":
             content["label_noise_mode"] = self.dataset.label_noise_mode
         return content | ({"extra": self.extra} if self.extra else {})
+
+    def _dataset_content(self) -> dict[str, Any]:
+        """The section with its sizes resolved, without constants that `extra` sets anew."""
+        content, facts = self.dataset.content(), self.facts
+        if facts.kind == "images":
+            if facts.n_test and self.dataset.test_samples == facts.n_test:
+                content["test_samples"] = "all"
+            shape = facts.input_shape(self.dataset)
+            height, width = shape[1:]
+            content["resize"] = height if height == width else [height, width]
+            if shape == facts.shape:
+                del content["resize"]
+        args = {k: v for k, v in content.pop("args", {}).items() if k not in self.extra}
+        return content | ({"args": args} if args else {})
 
     @cached_property
     def data_id(self) -> str:
@@ -122,7 +137,7 @@ class Cell:
     @cached_property
     def content(self) -> dict[str, Any]:
         """What the cell id hashes: a run without its seed. The learning rate is that in effect."""
-        temperature = {**self.temperature, "lr": self.lr}
+        temperature = {**self.temperature, "lr": self.lr, "extra": self._extra_content()}
         if not temperature["extra"]:
             del temperature["extra"]
         return {
@@ -130,6 +145,16 @@ class Cell:
             "train": self.train.content(),
             "temperature": temperature,
         }
+
+    def _extra_content(self) -> Point:
+        """`temperature.extra`, of a built-in network without what it has by default."""
+        extra, model = self.temperature["extra"], self.landscape.model
+        if model.code:
+            return extra
+        taken = model.taken(extra)
+        apart = args_apart(model.name, taken)
+        inert = {n for n in taken if n not in apart and n not in self.landscape.model_args}
+        return {n: apart.get(n, value) for n, value in extra.items() if n not in inert}
 
     @cached_property
     def cell_id(self) -> str:

@@ -20,10 +20,12 @@ from landscape_catalog.schemas.fields import (
     Seed,
     Text,
     When,
+    allowed,
     known_or_own,
 )
 
 OFFICIAL_IMAGES = ("mnist", "fashion_mnist", "cifar10", "cifar100", "svhn")
+SENTENCES = ("text_pairs", "iwslt_de_en")
 TEXTS = ("text_pairs", "number_words", "iwslt_de_en")
 DATASETS = ("digits", *OFFICIAL_IMAGES, "arrays", *TEXTS)
 MODELS = ("resnet18", "vgg11", "transformer")
@@ -44,6 +46,7 @@ class Dataset(Section):
     """Seed of the held-out split, of the order of samples, and of all noise."""
     resize: Annotated[
         Union[PositiveInt, Annotated[tuple[PositiveInt, PositiveInt], Strict(False)], None],
+        allowed("a whole number above 0, two of them as [height, width], or null"),
         Later(None),
     ] = None
     """Size that images are resampled to: one number for a square, or [height, width]; `null` leaves
@@ -58,12 +61,14 @@ class Dataset(Section):
     """The same for a test split of its own; `null`: the test set is held out."""
     root: Annotated[Text, Outside()] = "data/raw"
     """Folder of downloaded files; what is missing is downloaded to it."""
-    languages: Annotated[tuple[Text, Text], Strict(False), Outside()] = ("de", "en")
+    languages: Annotated[
+        tuple[Text, Text], Strict(False), allowed("two file endings, as [de, en]"), Outside()
+    ] = ("de", "en")
     """`text_pairs`: file endings of the source and of the target language."""
     vocabulary: Annotated[PositiveInt, When("name", TEXTS)] = 8000
     """Translation: size of the joint byte-pair vocabulary, learned on the training pairs."""
-    max_words: Annotated[PositiveInt, When("name", TEXTS)] = 100
-    """Translation: pairs in which a side has more words than this are left out."""
+    max_words: Annotated[PositiveInt, When("name", SENTENCES)] = 100
+    """`text_pairs`, `iwslt_de_en`: pairs in which a side has more words than this are left out."""
     args: Annotated[dict[Name, Constant], Later({})] = {}
     """Constants for your own dataset function, by the names of its parameters."""
     task: Annotated[Text, known_or_own("auto"), Outside()] = "auto"

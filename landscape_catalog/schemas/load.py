@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import io
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
@@ -14,6 +14,8 @@ from ruamel.yaml.error import YAMLError
 from landscape_catalog.errors import Problem, SpecError
 from landscape_catalog.schemas.experiment import Experiment
 from landscape_catalog.schemas.fields import AXIS_TAG, SCALAR_TAG
+
+_YAML_KINDS = {"tuple_type": "a list", "dict_type": "a mapping"}  # what YAML calls them
 
 
 def read_experiment(path: Path) -> Experiment:
@@ -68,8 +70,8 @@ def explain(error: ValidationError) -> list[Problem]:
             problems.append(Problem(path, "nothing", "a value; this one is required"))
         elif location[-1] == "[key]":
             problems.append(Problem(path, repr(location[-2]), "a name: letters, digits and `_`"))
-        elif detail["type"] in ("too_short", "too_long"):
-            problems += _wrong_length(path, detail)
+        elif detail["type"] == "too_short":
+            problems += _empty(path, detail["input"])
         else:
             problems.append(Problem(path, _shown(detail["input"]), _allowed(detail)))
     return _merged(problems)
@@ -82,14 +84,10 @@ def _is_union_member(name: str) -> bool:
     )
 
 
-def _wrong_length(path: str, detail: Any) -> list[Problem]:
-    """A list with too few or too many entries; nothing where its entries were wrong already."""
-    bounds, given = detail["ctx"], detail["input"]
-    if detail["type"] == "too_long":
-        return [Problem(path, _shown(given), f"at most {bounds['max_length']} values")]
-    if len(given) >= bounds["min_length"]:
-        return []
-    return [Problem(path, _shown(given), f"at least {bounds['min_length']} values")]
+def _empty(path: str, given: Any) -> list[Problem]:
+    """A list or text that is empty; nothing where the entries of a list were wrong already."""
+    what = "text" if isinstance(given, str) else "a list"
+    return [] if given else [Problem(path, _shown(given), f"{what} that is not empty")]
 
 
 def _shown(value: Any) -> str:
@@ -98,6 +96,8 @@ def _shown(value: Any) -> str:
 
 def _allowed(detail: Any) -> str:
     """Pydantic's message, shortened to what is allowed."""
+    if detail["type"] in _YAML_KINDS:
+        return _YAML_KINDS[detail["type"]]
     message = str(detail["msg"]).removeprefix("Input should be ").removeprefix("a valid ")
     return message[:1].lower() + message[1:]
 
@@ -113,7 +113,7 @@ def _merged(problems: list[Problem]) -> list[Problem]:
 
 
 def _unknown_key(location: list[Any]) -> Problem:
-    *parents, key = [str(part) for part in location]
+    *parents, key = [str(part) for part in location if not isinstance(part, int)]
     known = _known_keys(parents)
     path = ".".join([*parents, key])
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
@@ -124,8 +124,15 @@ def _unknown_key(location: list[Any]) -> Problem:
 def _known_keys(parents: list[str]) -> list[str]:
     model: type[BaseModel] = Experiment
     for parent in parents:
-        inner = model.model_fields[parent].annotation
-        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+        inner = _section_in(model.model_fields[parent].annotation)
+        if inner is None:
             return []
         model = inner
     return list(model.model_fields)
+
+
+def _section_in(annotation: Any) -> type[BaseModel] | None:
+    """The section that a field is, alone or in a list."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next(filter(None, map(_section_in, get_args(annotation))), None)

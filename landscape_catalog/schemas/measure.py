@@ -90,7 +90,7 @@ class Similarity(Section):
     rate: Annotated[Fraction, When("perturbation", ("token_noise",))] = 0.1
     """Token noise: share of the tokens that are replaced, in the source and in what the decoder
     reads."""
-    layer: Annotated[Text | None, Later(None)] = None
+    layer: Annotated[Annotated[Text, Field(min_length=1)] | None, Later(None)] = None
     """Compare the output of this inner module of the network, by its name in torch (`layer3`), in
     the place of the softmax outputs (the paper's footnote 2)."""
 

@@ -32,7 +32,10 @@ def overlaid(data: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any]:
         inner = result.get(head, {})
         if not isinstance(inner, dict):
             raise KeyError(path)
-        result[head] = overlaid(inner, {rest: value})
+        try:
+            result[head] = overlaid(inner, {rest: value})
+        except KeyError:
+            raise KeyError(path) from None
     return result
 
 
@@ -49,7 +52,7 @@ def resolve_variants(experiment: Experiment) -> dict[str, Experiment]:
         if name == BASE:
             problems.append(Problem(where, "the name `base`", "another; the grid itself is `base`"))
             continue
-        outside = [path for path in overlay if path.split(".")[0] not in VARIED_SECTIONS]
+        outside = [path for path in overlay if not _is_varied(path)]
         if outside or not overlay:
             given = repr(outside[0]) if outside else "nothing"
             allowed = f"dotted paths under {', '.join(VARIED_SECTIONS)}"
@@ -64,7 +67,17 @@ def resolve_variants(experiment: Experiment) -> dict[str, Experiment]:
             ]
         except KeyError as error:
             path = error.args[0]
-            problems.append(Problem(f"{where}.{path}", "a path", "a parameter that there is"))
+            given = "a path into a value"
+            problems.append(Problem(f"{where}.{path}", given, "the path of a parameter"))
     if problems:
         raise SpecError(problems)
     return found
+
+
+def _is_varied(path: str) -> bool:
+    """Whether a path leads below a section that a variant may change.
+
+    A whole section is no path: its other parameters would fall back to their defaults.
+    """
+    section, _, rest = path.partition(".")
+    return section in VARIED_SECTIONS and bool(rest)

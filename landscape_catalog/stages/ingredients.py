@@ -17,7 +17,7 @@ from landscape_catalog.paths import Project
 from landscape_catalog.schemas.experiment import Experiment
 from landscape_catalog.schemas.fields import is_own
 from landscape_catalog.schemas.grid import DataSpec
-from landscape_catalog.schemas.identity import checksum
+from landscape_catalog.schemas.identity import canonical_json, checksum
 from landscape_catalog.schemas.ingredients import DataFacts, Ingredients, Part
 from landscape_catalog.schemas.landscape import Dataset
 from landscape_catalog.schemas.networks import NETWORKS
@@ -38,8 +38,21 @@ def find_ingredients(experiment: Experiment, project: Project) -> Ingredients:
         dataset=_part(dataset.name, project, frozenset(), given=()),
         model=_part(model.name, project, built_in, given=GIVEN_TO_NETWORKS),
         task=_part(dataset.task, project, frozenset(), given=()),
-        facts=partial(_facts, dataset, project),
+        facts=_once(partial(_facts, dataset, project)),
     )
+
+
+def _once(facts: Callable[[dict[str, Any]], DataFacts]) -> Callable[[dict[str, Any]], DataFacts]:
+    """Facts by the parameters that they are of; files are not hashed again for every landscape."""
+    known: dict[str, DataFacts] = {}
+
+    def remembered(extra: dict[str, Any]) -> DataFacts:
+        key = canonical_json(extra)
+        if key not in known:
+            known[key] = facts(extra)
+        return known[key]
+
+    return remembered
 
 
 def _part(name: str, project: Project, built_in: frozenset[str], *, given: tuple[str, ...]) -> Part:

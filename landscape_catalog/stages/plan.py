@@ -6,7 +6,7 @@ from pathlib import Path
 
 from landscape_catalog.errors import DamagedFileError
 from landscape_catalog.execution.artifacts import read_data_record
-from landscape_catalog.execution.device import chosen_workers
+from landscape_catalog.execution.device import chosen_device, chosen_workers
 from landscape_catalog.execution.progress import spoken_time
 from landscape_catalog.execution.timings import Work, estimate, read_timings
 from landscape_catalog.schemas.grid import Run
@@ -85,12 +85,14 @@ def _time(workspace: Workspace, training: list[Work], left: list[Needed]) -> str
     work = training + [item.work for item in left]
     if not work:
         return "nothing to do"
-    found = estimate(work, read_timings(workspace.project.timings))
-    workers = chosen_workers(workspace.experiment.execution)
-    time = f"about {spoken_time(found.seconds / workers)} with {workers} workers"
+    execution = workspace.experiment.execution
+    device, workers = chosen_device(execution), chosen_workers(execution)
+    found = estimate(work, read_timings(workspace.project.timings), device=device)
+    time = f"about {spoken_time(found.seconds / workers)} with {workers} workers on {device}"
     if found.timed:
         return f"{time}, by the speed measured here"
+    total = sum(job.steps * job.multiply_adds for job in work)
     return (
-        f"{time}: a guess by arithmetic, easily wrong by a factor of ten, since not every kind of "
-        "job has been timed here"
+        f"{time}: a guess from {total:.1e} multiply-adds, easily wrong by a factor of ten; "
+        "not every kind of job has been timed here"
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 import textwrap
 from pathlib import Path
 
@@ -82,12 +83,21 @@ def use_preset(name: str, scale: Scale, root: Path) -> str:
     text, kept = preset_text(preset, scale), ""
     if project.params.is_file():
         old = project.params.read_bytes()
-        known = {preset_text(p, s).encode() for p in PRESETS.values() for s in SCALES}
-        if old not in known:
+        if not _is_preset_text(old):
             write_file(project.former_params, old)
             kept = f"; the former one is kept as {project.former_params.name}"
     write_file(project.params, text.encode())
     return f"params.yaml is now {name} at scale {scale}{kept}. `landscape plan` shows its size."
+
+
+def _is_preset_text(content: bytes) -> bool:
+    """Whether a file is, to the byte, what the preset that its heading names is written as."""
+    named = re.search(rb"^# Preset (\S+) at scale (\w+)\.", content, re.MULTILINE)
+    if named is None:
+        return False
+    name, scale = (part.decode(errors="replace") for part in named.groups())
+    texts = [preset_text(PRESETS[name], s) for s in SCALES if s == scale] if name in PRESETS else []
+    return content in [text.encode() for text in texts]
 
 
 def presets_table(root: Path) -> str:

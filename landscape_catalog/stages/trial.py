@@ -5,19 +5,24 @@ Loads torch, so it is done only where an experiment names such things.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from landscape_catalog.errors import CodeError, Problem, SpecError
+from landscape_catalog.metrics import network_features
 from landscape_catalog.schemas.fields import is_own
 from landscape_catalog.schemas.grid import Cell
 from landscape_catalog.schemas.identity import canonical_json
+from landscape_catalog.schemas.measure import Similarity
 from landscape_catalog.stages.loading import LoadedData, load_data
 from landscape_catalog.stages.workspace import Workspace
-from landscape_catalog.tasks import Samples, Task
+from landscape_catalog.tasks import Perturbation, Samples, Task
 
 TRIAL_SAMPLES = 3
+NAMED_PARAMETERS = 5  # in a message
 
 
 def try_networks(workspace: Workspace) -> None:
@@ -25,36 +30,49 @@ def try_networks(workspace: Workspace) -> None:
 
     Raises:
         CodeError: if a user's own network or task fails or gives something of the wrong shape.
-        SpecError: if a layer that a similarity probe names is not there.
+        SpecError: if a layer that a similarity probe names is not there, or cannot be compared.
     """
-    layers = {p.layer for p in workspace.experiment.measure.similarity_probes if p.layer}
+    probes = workspace.experiment.measure.similarity_probes
+    layers = {probe.layer for probe in probes if probe.layer}
     tried = set()
     for cell in workspace.grid.cells:
         landscape = cell.landscape
-        if not (layers or is_own(landscape.model.name) or is_own(landscape.task.name)):
-            continue
-        key = canonical_json([landscape.landscape_id, cell.model_args, cell.task_args])
-        if key in tried:
+        own = is_own(landscape.model.name) or is_own(landscape.task.name)
+        key = _kind(cell)
+        if not (layers or own) or key in tried:
             continue
         tried.add(key)
         folder = workspace.project.prepared / landscape.data.data_id
         data = load_data(folder, "cpu")
         network = data.network(cell, workspace.project.custom)
-        _try(cell, network, data.task(cell, workspace.project.custom), data)
+        task = data.task(cell, workspace.project.custom)
+        name = landscape.task.name if is_own(landscape.task.name) else landscape.model.name
         _require_layers(network, layers)
+        if own:
+            _try(cell, network, task, data, name)
+        for probe in probes:
+            _try_features(network, task, data, name, probe)
 
 
-def _try(cell: Cell, network: nn.Module, task: Task, data: LoadedData) -> None:
-    """One loss, its gradient, errors and features, each of the shape that it must have."""
+def _kind(cell: Cell) -> str:
+    """What networks have in common that one trial will do for: noise and rates change no shape."""
+    landscape, data = cell.landscape, cell.landscape.data
+    sizes = [data.dataset.name, data.facts.input_shape(data.dataset), data.facts.n_outputs]
+    what = [landscape.model_content, cell.model_args, landscape.task.name, cell.task_args]
+    return canonical_json([*sizes, *what])
+
+
+def _try(cell: Cell, network: nn.Module, task: Task, data: LoadedData, name: str) -> None:
+    """One loss, its derivatives and errors, each of the shape that it must have."""
     samples = data.train[:TRIAL_SAMPLES]
     model, own_task = cell.landscape.model.name, cell.landscape.task.name
+    both = " on ".join(filter(is_own, (own_task, model))) or model
     dtype = next(network.parameters()).dtype
-    outputs = _called(model, "", task.outputs, network, samples, dtype)
+    outputs = _called(both, "", task.outputs, network, samples, dtype)
     if not isinstance(outputs, Tensor):
-        raise CodeError(f"{model} returned {type(outputs).__name__}, not a tensor")
+        raise CodeError(f"{both} returned {type(outputs).__name__}, not a tensor")
     if not is_own(own_task):
         _require_logits(model, outputs, samples, data)
-    name = own_task if is_own(own_task) else model
     loss = _called(name, "its loss ", task.loss, outputs, samples)
     if not isinstance(loss, Tensor) or loss.ndim != 0:
         shape = tuple(loss.shape) if isinstance(loss, Tensor) else type(loss).__name__
@@ -66,6 +84,56 @@ def _try(cell: Cell, network: nn.Module, task: Task, data: LoadedData) -> None:
     for what, value in (("losses", losses), ("errors", errors)):
         if not isinstance(value, Tensor) or value.ndim != 1:
             raise CodeError(f"{name}: its {what} are not one number a sample")
+    _require_two_derivatives(name, network, loss)
+
+
+def _require_two_derivatives(name: str, network: nn.Module, loss: Tensor) -> None:
+    """The gradient reaches every parameter, and can be differentiated again for the Hessian."""
+    trained = {key: value for key, value in network.named_parameters() if value.requires_grad}
+    take = partial(torch.autograd.grad, inputs=list(trained.values()))
+    gradient = _called(
+        name, "its gradient ", partial(take, create_graph=True, allow_unused=True), loss
+    )
+    unused = [key for key, part in zip(trained, gradient) if part is None]
+    if unused:
+        more = f" and {len(unused) - NAMED_PARAMETERS} more" if unused[NAMED_PARAMETERS:] else ""
+        raise CodeError(
+            f"{name}: its loss does not depend on {', '.join(unused[:NAMED_PARAMETERS])}{more}; "
+            "leave out what has no effect, or set requires_grad to False"
+        )
+    _called(
+        name,
+        "its second derivative, which the Hessian needs, ",
+        partial(take, grad_outputs=[part.detach() for part in gradient]),
+        gradient,
+    )
+
+
+def _try_features(
+    network: nn.Module, task: Task, data: LoadedData, name: str, probe: Similarity
+) -> None:
+    """What CKA compares: perturbed samples, and a row of numbers for each."""
+    how = Perturbation(kind=probe.perturbation, samples=TRIAL_SAMPLES)
+    what = f"its perturbation by {how.kind} "
+    perturbed = _called(name, what, partial(task.perturb, seed=0), data.train, how)
+    if not isinstance(perturbed, Samples):
+        raise CodeError(f"{name}: {what}is {type(perturbed).__name__}, not Samples")
+    take = partial(network_features, layer=probe.layer)
+    if probe.layer is None:
+        features = _called(name, "its features ", take, network, perturbed, task)
+    else:
+        try:
+            features = take(network, perturbed, task)
+        except Exception as error:  # whatever a layer of a user's network gives
+            allowed = f"null, or a layer that can be compared: {error}"
+            problem = Problem("measure.similarity.layer", repr(probe.layer), allowed)
+            raise SpecError([problem]) from error
+    if features.ndim != 2 or len(features) != len(perturbed):
+        shape = tuple(features.shape)
+        raise CodeError(
+            f"{name}: its features of {len(perturbed)} samples have shape {shape}; "
+            "there must be a row for each"
+        )
 
 
 def _require_logits(model: str, outputs: Tensor, samples: Samples, data: LoadedData) -> None:

@@ -12,7 +12,9 @@ SHIFT_SHARE = 8  # images are shifted by at most an eighth of their size: 4 pixe
 
 
 def augmented(samples: Samples, generator: np.random.Generator) -> Samples:
-    """Shift each image by up to an eighth of its size, dark at the edges, and flip every second.
+    """Shift each image by up to an eighth of its sides, dark at the edges, and flip every second.
+
+    Sides of less than eight pixels are shifted by one.
 
     Args:
         samples: images, (n, channels, h, w).
@@ -20,11 +22,11 @@ def augmented(samples: Samples, generator: np.random.Generator) -> Samples:
     """
     images = samples.inputs
     n, _, height, width = images.shape
-    reach = max(1, height // SHIFT_SHARE)
-    padded = F.pad(images, (reach,) * 4)
+    reaches = [max(1, side // SHIFT_SHARE) for side in (height, width)]
+    padded = F.pad(images, (reaches[1], reaches[1], reaches[0], reaches[0]))
     down, right = (
         torch.from_numpy(generator.integers(2 * reach + 1, size=n)).to(images.device)
-        for _ in range(2)
+        for reach in reaches
     )
     rows = down.view(-1, 1, 1, 1) + torch.arange(height, device=images.device).view(1, 1, -1, 1)
     columns = torch.arange(width, device=images.device).expand(n, -1)

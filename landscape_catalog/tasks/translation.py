@@ -31,7 +31,8 @@ class Translation(Task):
 
     def outputs(self, network: Network, samples: Samples, dtype: torch.dtype) -> Tensor:
         """Logits, (samples, longest target - 1, vocabulary)."""
-        return network(_trimmed(samples.inputs), _trimmed(samples.targets)[:, :-1])
+        source, target = _sides(samples)
+        return network(source, target[:, :-1])
 
     def losses(self, outputs: Tensor, samples: Samples, *, label_smoothing: float = 0.0) -> Tensor:
         """Cross-entropy of each target token in nats, (tokens,)."""
@@ -57,7 +58,7 @@ class Translation(Task):
 
     def layer_features(self, activations: Tensor, samples: Samples) -> Tensor:
         """An inner layer at the same positions, or, of the encoder, its mean over the source."""
-        source, target = _trimmed(samples.inputs), _trimmed(samples.targets)
+        source, target = _sides(samples)
         if activations.ndim == 3 and activations.shape[1] == target.shape[1] - 1:
             return _at(activations, samples)
         if activations.ndim == 3 and activations.shape[1] == source.shape[1]:
@@ -91,6 +92,18 @@ class Translation(Task):
         positions = np.floor(generator.random(len(rows)) * lengths).astype(np.int64)
         source, target = parts
         return Samples(source, target, torch.from_numpy(positions).to(samples.inputs.device))
+
+
+def _sides(samples: Samples) -> tuple[Tensor, Tensor]:
+    """Source and target tokens, trimmed.
+
+    Inner layers of encoder and decoder are told apart by their length. So where CKA looks at them,
+    a source as long as what the decoder reads gets one more column of padding.
+    """
+    source, target = _trimmed(samples.inputs), _trimmed(samples.targets)
+    if samples.positions is not None and source.shape[1] == target.shape[1] - 1:
+        source = F.pad(source, (0, 1), value=PADDING)
+    return source, target
 
 
 def _trimmed(tokens: Tensor) -> Tensor:

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from landscape_catalog.tasks import Samples, Task, augmented, epoch_batches
+from landscape_catalog.tasks import Samples, Task, augmented, epoch_batches, seeded
 from landscape_catalog.training.recipe import Recipe, optimizer_of, rate_factor
 from landscape_catalog.training.snapshots import Snapshot, Snapshots
 from landscape_catalog.training.stopping import StoppingRule
@@ -62,7 +62,7 @@ def train(
         data: training samples on the network's device.
         task: loss and error.
         recipe: batch size, rates, optimiser, schedule, stopping.
-        seed: of the batch order and of augmentation.
+        seed: of the batch order, of augmentation and of dropout.
         snapshots: which weights to keep besides those of the best training loss.
         test_error: error of a network on test data, for `best_test`.
         on_epoch: called after every epoch.
@@ -81,21 +81,22 @@ def train(
     kept = Snapshots(network, snapshots, test_error)
     history: list[EpochRecord] = []
     stop_reason: StopReason = "updates" if recipe.stopping == "updates" else "epochs"
-    while steps.done < steps.total:
-        epoch = len(history) + 1
-        train_loss, train_error = steps.epoch(epoch)
-        calm = rule.update(train_loss)
-        finite = math.isfinite(train_loss)
-        tested = kept.update(epoch, train_loss, calm=calm) if finite else None
-        history.append(EpochRecord(epoch, train_loss, train_error, tested))
-        if on_epoch is not None:
-            on_epoch(history[-1])
-        if not finite:
-            stop_reason = "diverged"
-            break
-        if calm and recipe.stopping == "rule":
-            stop_reason = "calm"
-            break
+    with seeded(seed, data.inputs.device):
+        while steps.done < steps.total:
+            epoch = len(history) + 1
+            train_loss, train_error = steps.epoch(epoch)
+            calm = rule.update(train_loss)
+            finite = math.isfinite(train_loss)
+            tested = kept.update(epoch, train_loss, calm=calm) if finite else None
+            history.append(EpochRecord(epoch, train_loss, train_error, tested))
+            if on_epoch is not None:
+                on_epoch(history[-1])
+            if not finite:
+                stop_reason = "diverged"
+                break
+            if calm and recipe.stopping == "rule":
+                stop_reason = "calm"
+                break
     return TrainedRun(kept.finish(len(history)), history, stop_reason)
 
 

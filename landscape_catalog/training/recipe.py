@@ -36,7 +36,13 @@ class Recipe:
     stop_not_before: int = 0
 
     def total_updates(self, n_samples: int) -> int:
-        """Most updates that training takes on so many samples, incomplete batches dropped."""
+        """Most updates that training takes on so many samples, incomplete batches dropped.
+
+        Raises:
+            ValueError: if not even one batch is complete.
+        """
+        if self.batch_size > n_samples:
+            raise ValueError(f"a batch of {self.batch_size} is more than the {n_samples} samples")
         if self.stopping == "updates":
             return self.updates
         return self.epochs * (n_samples // self.batch_size)
@@ -59,7 +65,8 @@ def rate_factor(recipe: Recipe, update: int, total: int) -> float:
     if step < recipe.warmup:
         return step / recipe.warmup
     if recipe.schedule == "step":
-        reached = sum(update >= share * total for share in recipe.milestones)
+        # 0.55 of 100 is 55.00000000000001 in floats, and means 55.
+        reached = sum(update >= round(share * total, 6) for share in recipe.milestones)
         return recipe.factor**reached
     if recipe.schedule == "inverse_sqrt":
         return float((max(recipe.warmup, 1) / step) ** 0.5)

@@ -1,4 +1,4 @@
-"""Curves between networks: their ends, their gradient, their batch-norm statistics."""
+"""Curves between networks: ends, start, gradient, length, batch-norm statistics."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ import math
 import numpy as np
 import pytest
 import torch
+from scipy.stats import binom
 from torch import Tensor, nn
 
 from landscape_catalog.metrics import (
     Curve,
     CurveRecipe,
+    bezier,
     coefficients,
     curve_points,
     evaluate,
@@ -20,9 +22,16 @@ from landscape_catalog.metrics import (
     mode_connectivity,
     recompute_batchnorm,
 )
-from landscape_catalog.metrics.parameters import flatten
+from landscape_catalog.metrics.parameters import flatten, random_weights
 from landscape_catalog.models import build
-from landscape_catalog.tasks import Classification, Samples, epoch_batches
+from landscape_catalog.tasks import (
+    Classification,
+    Perturbation,
+    Samples,
+    Task,
+    Translation,
+    epoch_batches,
+)
 
 
 def pair() -> list[nn.Module]:
@@ -60,6 +69,117 @@ def test_bernstein_weights() -> None:
     assert coefficients(1) == (0, 0, 1)
 
 
+@pytest.mark.parametrize("control_points", [2, 3, 4, 5, 10])
+def test_bernstein_weights_are_binomial_probabilities(control_points: int) -> None:
+    k = control_points - 1
+    for t in np.linspace(0, 1, 11):
+        found = coefficients(float(t), control_points)
+        assert sum(found) == pytest.approx(1, rel=1e-14)
+        np.testing.assert_allclose(found, binom.pmf(np.arange(k + 1), k, t), atol=1e-14)
+    assert coefficients(0, control_points) == (1, *[0] * k)
+    assert coefficients(1, control_points) == (*[0] * k, 1)
+
+
+def linears(n: int = 2, dtype: torch.dtype = torch.float64) -> list[nn.Module]:
+    torch.manual_seed(0)
+    return [nn.Sequential(nn.Flatten(), nn.Linear(16, 3)).to(dtype) for _ in range(n)]
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+@pytest.mark.parametrize("control_points", range(3, 11))
+@pytest.mark.parametrize("init", ["linear", "random"])
+def test_the_ends_are_exact(
+    task: Classification, tiny_data: Samples, control_points: int, dtype: torch.dtype, init: str
+) -> None:
+    """To the bit, for every order (three thirds of a number need not be the number)."""
+    one, other = linears(dtype=dtype)
+    ends = (one.state_dict(), other.state_dict())
+    recipe = CurveRecipe(epochs=1, batch_size=8, control_points=control_points, init=init)  # type: ignore[arg-type]
+    curve = fit_curve(one, ends, tiny_data, task, recipe, seed=0)
+    assert curve.controls.shape == (control_points, 51)
+    for t, end in zip((0, 1), ends):
+        weights = curve.at(t)
+        assert set(weights) == {"1.weight", "1.bias"}
+        assert all(torch.equal(weights[name], end[name]) for name in weights)
+
+
+@pytest.mark.parametrize("control_points", [3, 4, 5])
+def test_a_linear_start_lies_evenly_on_the_straight_line(
+    task: Classification, tiny_data: Samples, control_points: int
+) -> None:
+    """So the start is the straight line itself: gamma(t) = (1 - t) theta + t theta'."""
+    one, other = linears()
+    recipe = CurveRecipe(epochs=1, batch_size=8, lr=1e-300, control_points=control_points)
+    curve = fit_curve(one, (one.state_dict(), other.state_dict()), tiny_data, task, recipe, seed=0)
+    a, b = vector(one), vector(other)
+    for j in range(control_points):
+        share = j / (control_points - 1)
+        torch.testing.assert_close(curve.controls[j], a + share * (b - a))
+    for t in (0.2, 0.5, 0.9):
+        there = torch.cat([value.flatten() for value in curve.at(t).values()])
+        torch.testing.assert_close(there, a + t * (b - a))
+
+
+def random_start(network: nn.Module, data: Samples, task: Task, *, seed: int) -> Tensor:
+    recipe = CurveRecipe(
+        epochs=1, batch_size=8, lr=1e-300, control_points=4, init="random", weight_decay=0
+    )
+    ends = (network.state_dict(), network.state_dict())
+    return fit_curve(network, ends, data, task, recipe, seed=seed).controls
+
+
+def test_a_random_start(task: Classification, tiny_data: Samples) -> None:
+    """Uniform in +-1/sqrt(fan in); batch-norm scales in [0, 1], shifts zero; each point its own."""
+    network = build("resnet18", width=4, input_shape=(1, 4, 4), n_outputs=3)
+    before = copy.deepcopy(network.state_dict())
+    controls = random_start(network, tiny_data, task, seed=3)
+    sizes = [value.numel() for _, value in network.named_parameters()]
+    for control in controls[1:3]:
+        pieces = dict(zip(dict(network.named_parameters()), control.split(sizes)))
+        for name, module in network.named_modules():
+            if isinstance(module, nn.BatchNorm2d):
+                scales, shifts = pieces[f"{name}.weight"], pieces[f"{name}.bias"]
+                assert ((scales >= 0) & (scales <= 1)).all()
+                assert scales.min() < scales.max()
+                assert (shifts == 0).all()
+            elif isinstance(module, (nn.Conv2d, nn.Linear)):
+                fan_in = (
+                    module.in_features
+                    if isinstance(module, nn.Linear)
+                    else module.in_channels * module.kernel_size[0] * module.kernel_size[1]
+                )
+                reach = 1 / math.sqrt(fan_in)
+                for part in ("weight", "bias")[: 1 + (module.bias is not None)]:
+                    values = pieces[f"{name}.{part}"]
+                    assert (values.abs() <= reach).all()
+                    if len(values) > 1000:  # uniform: the spread is reach / sqrt 3
+                        spread = float(values.double().std())
+                        assert spread == pytest.approx(reach / math.sqrt(3), rel=0.1)
+    assert not torch.equal(controls[1], controls[2])
+    assert torch.equal(controls, random_start(network, tiny_data, task, seed=3))
+    other = random_start(network, tiny_data, task, seed=4)
+    assert not torch.equal(controls[1], other[1])
+    assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
+
+
+def test_random_weights_of_a_transformer() -> None:
+    """What is neither convolution, linear nor batch norm starts as it starts itself."""
+    network = build(
+        "transformer", width=8, input_shape=(), n_outputs=500, args={"n_layers": 1}, seed=0
+    )
+    state = torch.get_rng_state()
+    found = random_weights(network, seed=1)
+    assert torch.equal(torch.get_rng_state(), state)
+    assert set(found) == {name for name, _ in network.named_parameters()}
+    assert all((found[name] == 1).all() for name in found if name.endswith("norm.weight"))
+    assert found["encoder.0.attention.key.bias"].abs().max() <= 8**-0.5
+    assert found["encoder.0.attention.key.bias"].abs().max() > 0
+    assert found["encoder.0.feed_forward.2.weight"].abs().max() <= 32**-0.5
+    assert float(found["embedding.weight"].std()) == pytest.approx(1, rel=0.1)  # torch's own
+    again = random_weights(network, seed=1)
+    assert all(torch.equal(found[name], again[name]) for name in found)
+
+
 def test_without_a_step_phi_is_the_middle(task: Classification, tiny_data: Samples) -> None:
     one, other = pair()
     recipe = CurveRecipe(epochs=1, batch_size=8, lr=1e-300)
@@ -68,32 +188,210 @@ def test_without_a_step_phi_is_the_middle(task: Classification, tiny_data: Sampl
     torch.testing.assert_close(curve.controls[1], (vector(one) + vector(other)) / 2)
 
 
-def test_one_step_goes_down_the_gradient_in_phi(task: Classification, tiny_data: Samples) -> None:
-    """Against central differences of L(gamma(t)) + wd/2 ||gamma(t)||^2 in phi, at the t drawn."""
-    torch.manual_seed(0)
-    one, other = (nn.Sequential(nn.Flatten(), nn.Linear(16, 3)).double() for _ in range(2))
-    lr, wd = 0.1, 0.3
-    recipe = CurveRecipe(epochs=1, batch_size=24, lr=lr, momentum=0, weight_decay=wd)
+@pytest.mark.parametrize("control_points", [3, 4, 5])
+def test_one_step_goes_down_the_gradient_in_each_control_point(
+    task: Classification, tiny_data: Samples, control_points: int
+) -> None:
+    """Against central differences of L(gamma(t)) + wd/2 ||gamma(t)||^2, at the t drawn."""
+    one, other = linears()
+    lr, wd, k = 0.1, 0.3, control_points - 1
+    recipe = CurveRecipe(
+        epochs=1, batch_size=24, lr=lr, momentum=0, weight_decay=wd, control_points=control_points
+    )
     start, end = one.state_dict(), other.state_dict()
-    phi = fit_curve(one, (start, end), tiny_data, task, recipe, seed=5).controls[1]
+    fitted = fit_curve(one, (start, end), tiny_data, task, recipe, seed=5).controls
     t = np.random.Generator(np.random.Philox(key=5)).uniform()
-    first, middle, last = coefficients(t)
+    bernstein = binom.pmf(np.arange(k + 1), k, t)
     a, b = vector(one), vector(other)
+    straight = torch.stack([a + j / k * (b - a) for j in range(k + 1)])
     scratch = copy.deepcopy(one)
 
-    def objective(control: Tensor) -> float:
-        gamma = first * a + middle * control + last * b
+    def objective(controls: Tensor) -> float:
+        gamma = sum(float(weight) * control for weight, control in zip(bernstein, controls))
         nn.utils.vector_to_parameters(gamma, scratch.parameters())
         logits = scratch(task.inputs(tiny_data.inputs, torch.float64))
         return task.loss(logits, tiny_data).item() + wd / 2 * float(gamma.square().sum())
 
-    straight = (a + b) / 2
-    step = (straight - phi) / lr
-    for i in (0, 17, 50):
-        nudge = torch.zeros_like(straight)
-        nudge[i] = 1e-5
-        slope = (objective(straight + nudge) - objective(straight - nudge)) / 2e-5
-        assert float(step[i]) == pytest.approx(slope, rel=1e-6, abs=1e-9)
+    steps = (straight - fitted) / lr
+    for j in range(1, k):
+        for i in (0, 17, 50):
+            nudge = torch.zeros_like(straight)
+            nudge[j, i] = 1e-5
+            slope = (objective(straight + nudge) - objective(straight - nudge)) / 2e-5
+            assert float(steps[j, i]) == pytest.approx(slope, rel=1e-6, abs=1e-9)
+    assert torch.equal(fitted[[0, -1]], torch.stack([a, b]))
+
+
+class Quadratic(Task):
+    """1/2 (w - 3)^2 of the one weight, whatever the samples; counts how often it is asked."""
+
+    connectivity_by = "loss"
+
+    def __init__(self) -> None:
+        self.asked = 0
+
+    def outputs(self, network: nn.Module, samples: Samples, dtype: torch.dtype) -> Tensor:
+        return network(samples.inputs.to(dtype))[:, 0]
+
+    def losses(self, outputs: Tensor, samples: Samples, *, label_smoothing: float = 0.0) -> Tensor:
+        self.asked += 1
+        return (outputs - 3).square() / 2
+
+    def errors(self, outputs: Tensor, samples: Samples) -> Tensor:
+        return (outputs - 3).abs()
+
+    def features(self, outputs: Tensor, samples: Samples) -> Tensor:
+        return outputs[:, None]
+
+    def perturb(self, samples: Samples, perturbation: Perturbation, *, seed: int) -> Samples:
+        return samples
+
+
+ONES = Samples(torch.ones(10, 1), torch.zeros(10))
+
+
+def scalar(weight: float) -> nn.Module:
+    network = nn.Linear(1, 1, bias=False).double()
+    nn.init.constant_(network.weight, weight)
+    return network
+
+
+def fitted(recipe: CurveRecipe, *, seed: int = 7, ends: tuple[float, float] = (1, -2)) -> Curve:
+    one, other = (scalar(end) for end in ends)
+    return fit_curve(
+        one, (one.state_dict(), other.state_dict()), ONES, Quadratic(), recipe, seed=seed
+    )
+
+
+def by_hand(recipe: CurveRecipe, progress: list[float], *, seed: int = 7) -> list[float]:
+    """The same fit in plain numbers: SGD with momentum on each inner control point."""
+    k = recipe.control_points - 1
+    controls = [1 + j / k * (-2 - 1) for j in range(k + 1)]
+    velocity = [0.0] * (k + 1)
+    draws = np.random.Generator(np.random.Philox(key=seed))
+    for done in progress:
+        t = draws.uniform()
+        weights = [math.comb(k, j) * t**j * (1 - t) ** (k - j) for j in range(k + 1)]
+        gamma = sum(weight * control for weight, control in zip(weights, controls))
+        slope = (gamma - 3) + recipe.weight_decay * gamma
+        share = 1.0 if done <= 0.5 else 0.01 if done >= 0.9 else 1 - 0.99 * (done - 0.5) / 0.4
+        for j in range(1, k):
+            velocity[j] = recipe.momentum * velocity[j] + weights[j] * slope
+            controls[j] -= recipe.lr * share * velocity[j]
+    return controls
+
+
+@pytest.mark.parametrize("control_points", [3, 4])
+def test_the_whole_fit_by_hand(control_points: int) -> None:
+    recipe = CurveRecipe(
+        control_points=control_points, lr=0.1, momentum=0.8, weight_decay=0.2, batch_size=3,
+        epochs=8,
+    )  # fmt: skip
+    by_epochs = by_hand(recipe, [epoch / 8 for epoch in range(8) for _ in range(3)])
+    assert fitted(recipe).controls[:, 0].tolist() == pytest.approx(by_epochs, rel=1e-12)
+    updates = CurveRecipe(**{**vars(recipe), "updates": 20})
+    by_updates = by_hand(updates, [done / 20 for done in range(20)])
+    assert fitted(updates).controls[:, 0].tolist() == pytest.approx(by_updates, rel=1e-12)
+
+
+def test_the_best_curve_in_closed_form() -> None:
+    """min over phi of E_t[1/2 (gamma(t) - 3)^2 + wd/2 gamma(t)^2], gamma from 1 over phi to -2.
+
+    With c = 3 / (1 + wd) and E[2t(1-t)] = 1/3, E[4t^2(1-t)^2] = 2/15, E[2t(1-t)^3] = 1/10:
+    phi = (c/3 - (1 - 2)/10) / (2/15).
+    """
+    recipe = CurveRecipe(lr=0.1, momentum=0, weight_decay=0.5, batch_size=10, updates=1000)
+    phi = (2 / 3 + 1 / 10) / (2 / 15)
+    curve = fitted(recipe)
+    assert float(curve.controls[1, 0]) == pytest.approx(phi, rel=0.05)
+    points = curve_points(scalar(0), curve, ONES, ONES, Quadratic(), points=5, batch_size=5, seed=0)
+    for point in points:
+        t, control = point.t, float(curve.controls[1, 0])
+        gamma = (1 - t) ** 2 + 2 * t * (1 - t) * control - 2 * t**2
+        assert point.train.loss == pytest.approx((gamma - 3) ** 2 / 2, rel=1e-12)
+        assert point.test.error == pytest.approx(100 * abs(gamma - 3), rel=1e-12)
+    found = mode_connectivity([p.t for p in points], [p.train.loss for p in points])
+    level = ((1 - 3) ** 2 / 2 + (-2 - 3) ** 2 / 2) / 2
+    inner = [level - p.train.loss for p in points[1:-1]]
+    assert found.value == max(inner, key=abs)
+    assert found.value > 0  # the curve dips towards 3, below both ends
+
+
+@pytest.mark.parametrize("updates", [1, 3, 7])
+def test_a_fit_by_updates_takes_exactly_so_many(updates: int) -> None:
+    task = Quadratic()
+    one, other = scalar(1), scalar(-2)
+    recipe = CurveRecipe(updates=updates, batch_size=3, epochs=50)  # three batches an epoch
+    fit_curve(one, (one.state_dict(), other.state_dict()), ONES, task, recipe, seed=0)
+    assert task.asked == updates
+
+
+def test_updates_are_epochs_but_for_the_rate_inside_an_epoch(
+    monkeypatch: pytest.MonkeyPatch, task: Classification, tiny_data: Samples
+) -> None:
+    one, other = linears()
+    ends = (one.state_dict(), other.state_dict())
+
+    def controls(size: int, **length: int) -> Tensor:
+        recipe = CurveRecipe(batch_size=size, lr=0.1, **length)  # type: ignore[arg-type]
+        return fit_curve(one, ends, tiny_data, task, recipe, seed=2).controls
+
+    # One batch an epoch: the rate falls alike.
+    assert torch.equal(controls(24, epochs=10), controls(24, updates=10))
+    assert not torch.equal(controls(8, epochs=6), controls(8, updates=18))
+    monkeypatch.setattr(bezier, "rate_factor", lambda progress: 1.0)
+    assert torch.equal(controls(8, epochs=6), controls(8, updates=18))
+
+
+SENTENCES = Samples(
+    torch.tensor([[4, 5, 6, 2], [5, 2, 0, 0], [6, 6, 2, 0], [4, 2, 0, 0]] * 3),
+    torch.tensor([[1, 7, 8, 2], [1, 9, 2, 0], [1, 8, 8, 2], [1, 7, 2, 0]] * 3),
+)
+
+
+def translators(dropout: float = 0.0) -> list[nn.Module]:
+    args = {"n_layers": 1, "n_heads": 2, "dropout": dropout}
+    return [
+        build("transformer", width=4, input_shape=(), n_outputs=10, args=args, seed=seed).double()
+        for seed in (0, 1)
+    ]
+
+
+def test_a_curve_of_translation_is_of_the_loss() -> None:
+    one, other = translators()
+    task = Translation()
+    ends = (one.state_dict(), other.state_dict())
+
+    def losses(updates: int, lr: float) -> list[float]:
+        recipe = CurveRecipe(updates=updates, lr=lr, batch_size=6)
+        curve = fit_curve(one, ends, SENTENCES, task, recipe, seed=0)
+        points = curve_points(
+            one, curve, SENTENCES, SENTENCES, task, points=5, batch_size=6, seed=0
+        )
+        assert points[0].train == evaluate(one, SENTENCES, task)
+        assert points[-1].train == evaluate(other, SENTENCES, task)
+        assert all(point.train.n == 30 for point in points)  # target tokens, not 12 sentences
+        return [getattr(point.train, task.connectivity_by) for point in points]
+
+    straight, curved = losses(1, 1e-300), losses(90, 0.05)
+    assert sum(curved[1:-1]) < sum(straight[1:-1]) - 1
+    found = mode_connectivity([0, 0.25, 0.5, 0.75, 1], curved)
+    assert found.value > 0.3  # nats: neither end is trained, so the curve dips far below them
+
+
+def test_a_curve_of_a_network_with_dropout_is_of_its_seed() -> None:
+    one, other = translators(dropout=0.5)
+    ends = (one.state_dict(), other.state_dict())
+    found = []
+    for state in (1, 2):
+        torch.manual_seed(state)
+        before = torch.get_rng_state()
+        recipe = CurveRecipe(updates=4, lr=0.05, batch_size=6)
+        found.append(fit_curve(one, ends, SENTENCES, Translation(), recipe, seed=0).controls)
+        assert torch.equal(torch.get_rng_state(), before)
+    assert torch.equal(*found)
+    plain = fit_curve(translators()[0], ends, SENTENCES, Translation(), recipe, seed=0).controls
+    assert not torch.equal(found[0], plain), "dropout is off"
 
 
 def test_fitting_lowers_the_loss_between(task: Classification, tiny_data: Samples) -> None:
@@ -131,6 +429,27 @@ def test_statistics_are_the_cumulative_mean_over_batches(
     )
     assert layer.momentum == 0.1
     assert not network.training
+
+
+def test_statistics_with_dropout_are_of_the_seed(task: Classification, tiny_data: Samples) -> None:
+    layer = nn.BatchNorm2d(1)
+    network = nn.Sequential(nn.Dropout(0.5), layer, nn.Flatten(), nn.Linear(16, 3))
+    found = []
+    for state in (1, 2):
+        torch.manual_seed(state)
+        recompute_batchnorm(network, tiny_data, task, batch_size=8, seed=0)
+        found.append(layer.running_var.clone())
+    assert torch.equal(*found)
+
+
+def test_a_network_without_batch_norm_is_left_alone(
+    task: Classification, tiny_data: Samples
+) -> None:
+    network = linears(1)[0]
+    before = copy.deepcopy(network.state_dict())
+    recompute_batchnorm(network, tiny_data, task, batch_size=1000, seed=0)  # too large to be used
+    assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
+    assert network.training
 
 
 def test_shapes_that_differ(task: Classification, tiny_data: Samples) -> None:

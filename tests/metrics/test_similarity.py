@@ -15,6 +15,7 @@ from landscape_catalog.metrics import (
     network_features,
     similarity,
 )
+from landscape_catalog.models import build
 from landscape_catalog.tasks import Classification, Perturbation, Samples
 
 
@@ -38,6 +39,22 @@ def test_the_definition() -> None:
     assert linear_cka(x, y) == pytest.approx(by_definition(x, y), rel=1e-12)
 
 
+@pytest.mark.parametrize(
+    ("d", "other_d"),
+    [(4, 3), (19, 20), (20, 20), (20, 21), (21, 21), (3, 90), (90, 3), (50, 90)],
+)
+def test_both_forms_are_the_definition(d: int, other_d: int) -> None:
+    """Covariances of features, or, for more features than the 20 samples, Gram matrices."""
+    x = features(20, d) + 5
+    y = features(20, other_d, seed=1)
+    y[:, :3] += x[:, :3]
+    assert linear_cka(x, y) == pytest.approx(by_definition(x, y), rel=1e-10)
+    assert linear_cka(y, x) == pytest.approx(by_definition(x, y), rel=1e-10)
+    # Features that say nothing change the form, and not the number.
+    wide = torch.cat([y, torch.full((20, 40), 7.0, dtype=torch.float64)], 1)
+    assert linear_cka(x, wide) == pytest.approx(linear_cka(x, y), rel=1e-10)
+
+
 def test_itself_rotations_and_shifts() -> None:
     x, y = features(), features(seed=1)
     rotation, _ = torch.linalg.qr(features(4, 4, seed=2))
@@ -57,6 +74,67 @@ def test_a_network_is_like_itself(task: Classification, tiny_data: Samples) -> N
     assert similarity(outputs, outputs).cka == pytest.approx(1, abs=1e-12)
 
 
+def test_an_inner_layer_by_its_name(task: Classification, tiny_data: Samples) -> None:
+    network = build("resnet18", width=2, input_shape=(1, 4, 4), n_outputs=3, seed=0).double()
+    network(torch.randn(8, 1, 4, 4, dtype=torch.float64))  # statistics that are not 0 and 1
+    network.eval()
+    with torch.no_grad():
+        stem = torch.relu(network.bn1(network.conv1(task.inputs(tiny_data.inputs, torch.float64))))
+        expected = {
+            "layer1": network.layer1(stem),
+            "layer3": network.layer3(network.layer2(network.layer1(stem))),
+            "layer2.0.conv1": network.layer2[0].conv1(network.layer1(stem)),
+        }
+        expected["linear"] = network(task.inputs(tiny_data.inputs, torch.float64))
+    network.train()
+    for layer, activations in expected.items():
+        found = network_features(network, tiny_data, task, layer=layer)
+        torch.testing.assert_close(found, activations.flatten(1))
+    logits = network_features(network, tiny_data, task, layer="linear")
+    outputs = network_features(network, tiny_data, task)
+    torch.testing.assert_close(logits.softmax(1), outputs)  # the task's own features
+
+
+@pytest.mark.parametrize("layer", [None, "layer4"])
+def test_samples_keep_their_order_over_batches(
+    task: Classification, tiny_data: Samples, layer: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = build("resnet18", width=2, input_shape=(1, 4, 4), n_outputs=3, seed=0).double()
+    together = network_features(network, tiny_data, task, layer=layer)
+    monkeypatch.setitem(network_features.__globals__, "EVALUATION_BATCH", 7)
+    torch.testing.assert_close(network_features(network, tiny_data, task, layer=layer), together)
+
+
+class Twofold(nn.Module):
+    """Gives two tensors."""
+
+    def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
+        return inputs, inputs
+
+
+class Split(nn.Module):
+    def __init__(self) -> None:
+        super().__init__()
+        self.flat, self.twofold, self.last = nn.Flatten(), Twofold(), nn.Linear(16, 3)
+        self.unused = nn.ReLU()
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        return self.last(self.twofold(self.flat(inputs))[0])
+
+
+def test_layers_that_cannot_be_had(task: Classification, tiny_data: Samples) -> None:
+    network = Split()
+    for layer in ("layer9", ""):
+        with pytest.raises(ValueError, match=f"no module `{layer}`; there are flat, twofold, last"):
+            network_features(network, tiny_data, task, layer=layer)
+    for layer in ("twofold", "unused"):
+        with pytest.raises(ValueError, match=f"module `{layer}` gives no tensor"):
+            network_features(network, tiny_data, task, layer=layer)
+    assert network_features(network, tiny_data, task, layer="flat").shape == (24, 16)
+    hooks = [hook for module in network.modules() for hook in module._forward_hooks]
+    assert hooks == [], "a network is still watched"
+
+
 def test_the_standard_error_is_that_of_repetitions() -> None:
     """Jackknife against the spread over independent samples of the same two networks."""
     mix = features(4, 4, seed=9)
@@ -73,6 +151,11 @@ def test_constant_outputs_have_no_cka() -> None:
     found = similarity(torch.ones(30, 3, dtype=torch.float64), features(30, 3))
     assert math.isnan(found.cka)
     assert found.reason == "the outputs of a network are constant"
+    # The mean of 30 equal numbers need not be that number.
+    row = features(1, 3).softmax(1).expand(30, 3)
+    assert not torch.equal(row.mean(0), row[0]), "rows for which this test means nothing"
+    for one, other in ((row, features(30, 3)), (features(30, 40), row), (row, row)):
+        assert similarity(one, other).reason == "the outputs of a network are constant"
     broken = similarity(torch.full((30, 3), torch.nan, dtype=torch.float64), features(30, 3))
     assert broken.reason == "outputs are not finite"
 

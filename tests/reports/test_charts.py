@@ -1,84 +1,69 @@
-"""The report: orientation, colours, tooltips, and the page in a real browser without network."""
+"""Maps of the grid as specifications: colours, tooltips, marks, comparable panels."""
 
 from __future__ import annotations
 
-import re
-import shutil
-import struct
-from collections.abc import Iterator
-from pathlib import Path
+import json
 from typing import Any
 
+import polars as pl
 import pytest
 
-from landscape_catalog.catalog import CELL_METRICS, read_tables
-from landscape_catalog.reports import build_page, charts
+from landscape_catalog.catalog import CELL_METRICS
+from landscape_catalog.reports import charts, colours
 from landscape_catalog.reports.frame import ReportData, report_data
-from landscape_catalog.schemas.experiment import Report
+from landscape_catalog.reports.panels import Panel, panels
+from tests.reports.grids import Catalog
+
+GRID = {"load.width": [1, 2, 8], "temperature.batch_size": [16, 32]}
+WAYS = {
+    "connectivity": ("primary", "small rate", "large rate"),
+    "similarity": ("primary", "alpha 0.5"),
+    "snapshots": ("last", "best_test"),
+}
 
 
 @pytest.fixture
-def tables(finished: tuple[Path, Path]) -> dict[str, Any]:
-    return read_tables(finished[0] / "data" / "catalog")
+def data() -> ReportData:
+    return report_data(Catalog(GRID).tables())
 
 
-@pytest.fixture
-def data(tables: dict[str, Any]) -> ReportData:
-    return report_data(tables)
+def panel(data: ReportData, key: str) -> Panel:
+    return next(one for one in panels(data) if one.key == key)
 
 
-def test_the_papers_orientation(tables: dict[str, Any]) -> None:
-    """Width rises to the right, batch size falls upwards (the first row is the hottest)."""
-    data = report_data(tables)
-    assert (data.x.path, data.x.labels) == ("load.width", ["1", "2"])
-    assert (data.y.path, data.y.labels) == ("temperature.batch_size", ["16", "32"])
+def layers(data: ReportData, key: str) -> list[dict[str, Any]]:
+    spec = charts.metric_panel(data, panel(data, key)).to_dict()
+    return spec.get("spec", spec)["layer"]
 
 
-def with_column(tables: dict[str, Any], column: str, values: list[float]) -> dict[str, Any]:
-    import polars as pl
-
-    return {**tables, "cells": tables["cells"].with_columns(pl.Series(column, values))}
-
-
-@pytest.mark.parametrize(
-    ("path", "values", "labels"),
-    [
-        ("load.label_noise", [0.0, 0.2, 0.1, 0.3], ["0.3", "0.2", "0.1", "0"]),
-        ("load.samples", [100, 400, 200, 300], ["100", "200", "300", "400"]),
-        ("load.pixel_noise", [0.0, 9.0, 5.0, 1.0], ["9", "5", "1", "0"]),
-    ],
-)
-def test_orientation_of_loads(
-    tables: dict[str, Any], path: str, values: list[float], labels: list[str]
-) -> None:
-    changed = with_column(tables, path.split(".")[1], values)
-    assert report_data(changed, x=path).x.labels == labels
-
-
-@pytest.mark.parametrize("path", ["temperature.lr", "temperature.weight_decay"])
-def test_orientation_of_temperatures(tables: dict[str, Any], path: str) -> None:
-    changed = with_column(tables, path.split(".")[1], [0.01, 0.3, 0.1, 0.03])
-    assert report_data(changed, y=path).y.labels == ["0.3", "0.1", "0.03", "0.01"]
+def colour_scale(data: ReportData, key: str) -> dict[str, Any]:
+    return layers(data, key)[1]["encoding"]["color"]["scale"]
 
 
 def test_the_seven_panels_of_figure_2(data: ReportData) -> None:
-    assert [panel.key for panel in charts.PANELS] == [
+    assert [one.key for one in panels(data)] == [
         "test_accuracy", "train_loss", "top_eigenvalue", "trace", "mode_connectivity", "cka", "l2_distance",
     ]  # fmt: skip
-    for panel in charts.PANELS:
-        spec = charts.metric_panel(data, panel).to_dict()
-        axes = spec["layer"][0]["encoding"]
-        assert axes["x"]["sort"] == data.x.labels
-        assert axes["y"]["sort"] == data.y.labels
-        titles = {entry["title"] for entry in axes["tooltip"]}
+    for one in panels(data):
+        tooltip = charts.metric_panel(data, one).to_dict()["encoding"]["tooltip"]
         assert {metric.replace("_", " ") for metric in CELL_METRICS} <= {
-            title.split(",")[0] for title in titles
+            entry["title"].split(",")[0] for entry in tooltip
         }
 
 
+def test_cells_are_rectangles_with_their_edges(data: ReportData) -> None:
+    encoding = layers(data, "trace")[1]["encoding"]
+    assert [encoding[side]["field"] for side in ("x", "x2", "y", "y2")] == ["x0", "x1", "y0", "y1"]
+    assert encoding["x"]["scale"]["type"] == encoding["y"]["scale"]["type"] == "log"
+    assert encoding["x"]["scale"]["domain"] == pytest.approx([2**-0.5, 16])
+    assert (encoding["x"]["scale"]["reverse"], encoding["y"]["scale"]["reverse"]) == (False, True)
+    assert encoding["x"]["axis"]["values"] == [1, 2, 8]
+    cell = next(row for row in data.cells if (row["x"], row["y"]) == ("2", "16"))
+    assert (cell["x0"], cell["x1"], cell["xm"]) == pytest.approx((2**0.5, 4, 2**1.25))
+
+
 def test_connectivity_diverges_around_zero(data: ReportData) -> None:
-    (panel,) = (panel for panel in charts.PANELS if panel.key == "mode_connectivity")
-    scale = charts.metric_panel(data, panel).to_dict()["layer"][1]["encoding"]["color"]["scale"]
+    scale = colour_scale(data, "mode_connectivity")
     low, high = scale["domain"]
     assert low == -high < 0
     assert scale["scheme"] == "redblue"
@@ -91,74 +76,132 @@ def test_every_phase_has_a_colour(data: ReportData) -> None:
     assert len(set(scale["range"])) == 7
 
 
-def test_a_third_axis_becomes_facets(tables: dict[str, Any]) -> None:
-    import json
-
-    import polars as pl
-
-    axes = json.loads(tables["experiments"]["axes"][0]) + [
-        {"path": "load.label_noise", "values": [0, 0.2]}
-    ]
-    changed = with_column(tables, "label_noise", [0.0, 0.0, 0.2, 0.2])
-    changed["experiments"] = tables["experiments"].with_columns(axes=pl.lit(json.dumps(axes)))
-    data = report_data(changed)
-    assert data.facets == ["label noise 0", "label noise 0.2"]
-    assert charts.phase_diagram(data).to_dict()["facet"]["sort"] == data.facets
-    assert 'id="curves-1"' in build_page(changed, Report())
+def luminance(colour: str) -> float:
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
 
 
-def test_the_page_is_a_function_of_the_catalog(tables: dict[str, Any]) -> None:
-    assert build_page(tables, Report()) == build_page(tables, Report())
-    assert "A &lt;b&gt; title" in build_page(tables, Report(title="A <b> title"))
+def contrast(one: str, other: str) -> float:
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
 
 
-def test_the_page_needs_no_network(finished: tuple[Path, Path]) -> None:
-    page = (finished[0] / "reports" / "phases.html").read_text()
-    assert not re.search(r"<(script|link|img)[^>]+(src|href)=.?https?:", page)
-    assert len(page) < 3_000_000
+def test_phases_can_be_read() -> None:
+    for phase, colour in colours.PHASE_COLOURS.items():
+        text = colours.PAPER if phase in colours.DARK_PHASES else colours.INK
+        assert contrast(colour, text) >= 4, phase
+    assert contrast(colours.MISSING_COLOUR, colours.INK) > 10
 
 
-@pytest.fixture
-def browser(tmp_path: Path) -> Iterator[Any]:
-    webdriver = pytest.importorskip("selenium.webdriver")
-    binary, driver = shutil.which("chromium"), shutil.which("chromedriver")
-    if not binary or not driver:
-        pytest.skip("no Chromium and ChromeDriver here")
-    options = webdriver.ChromeOptions()
-    options.binary_location = binary
-    for flag in ("headless", "no-sandbox", "disable-gpu", "disable-dev-shm-usage", "no-first-run",
-                 "disable-background-networking", "disable-component-update", "disable-sync",
-                 f"user-data-dir={tmp_path / 'profile'}", "window-size=1300,2400",
-                 "host-resolver-rules=MAP * ~NOTFOUND"):  # fmt: skip
-        options.add_argument(f"--{flag}")
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    chrome = webdriver.Chrome(options, webdriver.ChromeService(driver))
-    yield chrome
-    chrome.quit()
+def test_text_on_a_colour_has_the_better_contrast() -> None:
+    for grey in range(256):
+        colour = f"#{grey:02x}{grey:02x}{grey:02x}"
+        chosen = colours.PAPER if luminance(colour) < colours.DARK else colours.INK
+        assert contrast(colour, chosen) >= 4
 
 
-def data_phases(folder: Path) -> list[str]:
-    return read_tables(folder / "data" / "catalog")["phases"]["phase"].to_list()
+def test_cells_that_have_not_converged_are_named_in_every_panel() -> None:
+    catalog = Catalog(GRID, **WAYS, not_converged=lambda cell: cell["width"] == 8)
+    data = report_data(catalog.tables())
+    for one in panels(data):
+        grey, _, names, *_ = layers(data, one.key)
+        assert names["encoding"]["text"] == {"value": "NC"}
+        assert names["transform"] == [{"filter": "datum.phase == 'NC'"}]
+        assert grey["mark"]["color"] == colours.MISSING_COLOUR
+    diagram = charts.phase_diagram(data).to_dict()["layer"]
+    assert diagram[1]["encoding"]["text"]["field"] == "name"
+    assert {row["phase"] for row in data.cells if row["x"] == "8"} == {"NC"}
 
 
-def test_in_a_browser_without_network(
-    browser: Any, finished: tuple[Path, Path], tmp_path: Path
+def test_numbers_are_written_where_there_is_room(data: ReportData) -> None:
+    assert layers(data, "cka")[-1]["encoding"]["text"]["field"] == "cka"
+    large = {"load.width": list(range(1, 15)), "temperature.batch_size": list(range(2, 16))}
+    dense = report_data(Catalog(large, seeds=2, epochs=1).tables())
+    assert layers(dense, "cka")[-1]["encoding"]["text"] == {"value": "NC"}
+
+
+@pytest.mark.parametrize("axes", [{}, GRID])
+def test_without_any_number_everything_is_grey(axes: dict[str, Any]) -> None:
+    data = report_data(Catalog(axes, not_converged=lambda cell: True).tables())
+    for one in panels(data):
+        grey, names = layers(data, one.key)
+        assert (grey["mark"]["type"], names["encoding"]["text"]) == ("rect", {"value": "NC"})
+
+
+def test_one_value_has_a_colour_too() -> None:
+    data = report_data(Catalog({}).tables())
+    low, high = colour_scale(data, "test_accuracy")["domain"]
+    assert low < data.cells[0]["test_accuracy"] < high
+
+
+@pytest.mark.parametrize(
+    ("metric", "keys"),
+    [
+        ("mode_connectivity", ["mode_connectivity", "mode_connectivity_probe_1", "mode_connectivity_probe_2"]),
+        ("cka", ["cka", "cka_probe_1"]),
+        ("test_accuracy", ["test_accuracy", "test_accuracy_best_test"]),
+    ],
+)  # fmt: skip
+def test_other_probes_and_snapshots_have_panels_in_the_same_colours(
+    metric: str, keys: list[str]
 ) -> None:
-    from selenium.webdriver.common.by import By
-    from selenium.webdriver.support.ui import WebDriverWait
+    data = report_data(Catalog(GRID, **WAYS).tables())
+    assert [one.key for one in panels(data) if one.key.startswith(metric)] == keys
+    scales = [colour_scale(data, key) for key in keys]
+    assert all(scale == scales[0] for scale in scales)
+    low, high = scales[0]["domain"]
+    assert all(low <= row[key] <= high for key in keys for row in data.cells)
+    titles = [panel(data, key).title for key in keys]
+    assert len(set(titles)) == len(keys)
 
-    browser.set_network_conditions(offline=True, latency=0, throughput=0)
-    browser.get((finished[0] / "reports" / "phases.html").as_uri())
-    names = ["phases", *(panel.key for panel in charts.PANELS), "curves-0", "training-0"]
-    for name in names:
-        WebDriverWait(browser, 20).until(
-            lambda found, name=name: found.find_elements(By.CSS_SELECTOR, f"#{name} svg .mark-rect path, #{name} svg .mark-line path")
-        )  # fmt: skip
-    cells = browser.find_elements(By.CSS_SELECTOR, "#phases svg .mark-text text")
-    assert {cell.text for cell in cells} >= set(data_phases(finished[0]))
-    problems = [entry for entry in browser.get_log("browser") if entry["level"] != "INFO"]
-    assert not problems
-    shot = tmp_path / "report.png"
-    browser.save_screenshot(str(shot))
-    width, height = struct.unpack(">II", shot.read_bytes()[16:24])
-    assert (width, height) > (1000, 1000)
+
+def test_a_probe_is_titled_with_its_name_and_method() -> None:
+    data = report_data(Catalog(GRID, **WAYS).tables())
+    title = charts.metric_panel(data, panel(data, "cka_probe_1")).to_dict()["title"]
+    assert title["text"] == "CKA similarity: the alpha 0.5 one"
+    assert title["subtitle"][0].startswith("linear CKA, mixup")
+    snapshot = panel(data, "test_accuracy_best_test")
+    assert snapshot.title == "Test accuracy, %: best on the test data"
+
+
+def test_test_loss_stands_in_the_place_of_accuracy() -> None:
+    text = Catalog(GRID, kind="text", unit="nats", snapshots=("last", "best_test"))
+    data = report_data(text.tables())
+    first, second = panels(data)[:2]
+    assert (first.key, second.key) == ("test_loss", "test_loss_best_test")
+    assert first.field == "ln test_loss"
+    assert colour_scale(data, "test_loss")["reverse"]  # low is bright, and better
+    assert first.hint == "brighter is lower, and better"
+    assert "test_accuracy" not in {one.key for one in panels(data)}
+    assert panel(data, "mode_connectivity").title == "Mode connectivity mc, nats"
+
+
+def test_facets_stand_in_order_under_one_title() -> None:
+    axes = {**GRID, "load.label_noise": [0.0, 0.2]}
+    data = report_data(Catalog(axes, variants=("base", "decay")).tables())
+    for chart in (charts.phase_diagram(data), charts.metric_panel(data, panel(data, "cka"))):
+        spec = chart.to_dict()
+        assert spec["facet"]["sort"] == data.facets
+        assert spec["columns"] == 4
+    assert spec["title"]["text"] == "CKA similarity"
+    heading = spec["facet"]["header"]["labelExpr"]
+    assert heading.startswith('[["base", "label noise 0"], ["base", "label noise 0.2"]')
+
+
+def test_charts_share_the_cells(data: ReportData) -> None:
+    for one in panels(data):
+        written = json.dumps(charts.metric_panel(data, one).to_dict())
+        assert '"data": {"name": "cells"}' in written
+        assert '"values": [{' not in written
+
+
+def test_a_metric_that_nothing_measured_is_not_in_tooltips() -> None:
+    tables = Catalog(GRID).tables()
+    gone = pl.when(pl.col("metric") == "norm").then(None).otherwise(pl.col("mean"))
+    data = report_data({**tables, "cell_metrics": tables["cell_metrics"].with_columns(mean=gone)})
+    titles = [
+        entry["title"] for entry in charts.phase_diagram(data).to_dict()["encoding"]["tooltip"]
+    ]
+    assert "norm" not in titles
+    assert "cka" in titles

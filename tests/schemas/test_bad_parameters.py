@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
 
-from landscape_catalog.errors import SpecError
+from landscape_catalog.errors import CodeError, SpecError
 from landscape_catalog.stages.workspace import open_workspace
+from tests.schemas.conftest import Own
 
 GOOD = """\
 dataset: {name: digits}
@@ -22,6 +24,53 @@ classify: {}
 report: {}
 variants: {}
 """
+
+LARGE = "dataset: {name: digits, resize: 32}"
+
+
+def text(
+    name: str = "transformer",
+    model: str = "",
+    dataset: str = "vocabulary: 300",
+    load: str = "",
+    train: str = "",
+    similarity: str = "{perturbation: token_noise}",
+) -> str:
+    """Good parameters of a translation, and what is put into its sections."""
+    if "width" not in load:
+        load = f"width: 8, {load}"
+    return (
+        f"dataset: {{name: number_words, {dataset}}}\n"
+        f"model: {{name: {name}, args: {{{model}}}}}\n"
+        f"load: {{{load}}}\n"
+        f"train: {{{train}}}\n"
+        f"measure: {{similarity: {similarity}}}"
+    )
+
+
+# Modules of one's own: what they define, or what happens when they are imported.
+OWN = {
+    "good": """\
+        import numpy as np
+
+        def network(width, input_shape, n_outputs, depth=2, *, rate=0.1):
+            raise NotImplementedError
+
+        def bare(width, input_shape, n_outputs):
+            raise NotImplementedError
+
+        def data(count=400):
+            return {"inputs": np.ones((count, 2)), "targets": np.zeros(count, int)}
+
+        data.version = "1"
+        value = 3
+        """,
+    "broken": "1 / 0",
+    "unparsed": "def network(:",
+    "wanting": "import not_installed_anywhere",
+    "leaving": "raise SystemExit(0)",
+    "pleading": "raise ModuleNotFoundError('first install it')",
+}
 
 # What is changed, the path in the message, what was given, what is allowed.
 BAD = {
@@ -64,6 +113,167 @@ BAD = {
     "a threshold that is none": ("classify: {train_loss: low}", "classify.train_loss", "'low'", "number"),
     "an axis to draw that is none": ("report: {x: width}", "report.x", "'width'", "load.width"),
     "workers": ("execution: {workers: many}", "execution.workers", "'many'", "'auto'"),
+    # The network and its constants.
+    "constants of a network without any": (
+        "model: {name: resnet18, args: {depth: 3}}", "model.args.depth", "unknown parameter", "nothing: resnet18"),
+    "a constant of another type": (
+        f"{LARGE}\nmodel: {{name: vgg11, args: {{batch_norm: 1}}}}", "model.args.batch_norm", "1", "true or false"),
+    "an unknown constant": (
+        f"{LARGE}\nmodel: {{name: vgg11, args: {{norm: true}}}}", "model.args.norm", "unknown parameter", "batch_norm"),
+    "no layers": (text(model="n_layers: 0"), "model.args.n_layers", "0", "a whole number of at least 1"),
+    "too much dropout": (text(model="dropout: 1.0"), "model.args.dropout", "1.0", "at least 0 and below 1"),
+    "an unknown constant of the transformer": (
+        text(model="heads: 4"), "model.args.heads", "unknown parameter", "n_layers, n_heads, feed_forward, dropout"),
+    "a constant that is a list": (
+        f"{LARGE}\nmodel: {{name: vgg11, args: {{batch_norm: [true, false]}}}}",
+        "model.args.batch_norm", "[True, False]", "true, false, a finite number or text"),
+    "a constant that is null": (
+        "model: {name: vgg11, args: {batch_norm: null}}", "model.args.batch_norm", "null", "true, false, a finite number or text"),
+    "a constant that is infinite": (
+        "model: {name: vgg11, args: {x: .inf}}", "model.args.x", "inf", "true, false, a finite number or text"),
+    "constants that are no mapping": ("model: {name: vgg11, args: 5}", "model.args", "5", "a mapping"),
+    "the name of a constant": (
+        "model: {name: vgg11, args: {batch-norm: true}}", "model.args.batch-norm", "'batch-norm'", "letters, digits and `_`"),
+    "a constant without a name": ("model: {name: vgg11, args: {1: true}}", "model.args", "1", "letters, digits and `_`"),
+    "heads that do not divide the width": (
+        text(load="width: [8, 12]"), "load.width", "12", "multiples of 8"),
+    "own heads that do not divide the width": (
+        text(load="width: [8, 12]", model="n_heads: 3"), "load.width", "8", "multiples of 3"),
+    "vgg11 on small images": (
+        "model: {name: vgg11}", "dataset.resize", "images of 8 x 8", "at least 32 x 32 for vgg11"),
+    "vgg11 on narrow images": (
+        "dataset: {name: digits, resize: [32, 16]}\nmodel: {name: vgg11}", "dataset.resize", "images of 32 x 16", "at least 32 x 32"),
+    "a network for text on images": (
+        "model: {name: transformer}\nload: {width: 8}", "model.name", "'transformer'", "on digits: resnet18, vgg11, or your own"),
+    "a network for images on text": (
+        text(name="resnet18"), "model.name", "'resnet18'", "on number_words: transformer, or your own"),
+    "an unknown network of one's own": (
+        "model: {name: good.network}", "model.name", "'good.network'", "or your own as `package.module:function`"),
+    "a name without a function": ("model: {name: 'good:'}", "model.name", "'good:'", "`package.module:function`"),
+    "a name without a module": ("model: {name: ':network'}", "model.name", "':network'", "`package.module:function`"),
+    "a name with an empty part": ("model: {name: 'good..a:b'}", "model.name", "'good..a:b'", "`package.module:function`"),
+    "a name that ends in a dot": ("model: {name: 'good.:b.'}", "model.name", "'good.:b.'", "`package.module:function`"),
+    "two functions": ("model: {name: 'good:a:b'}", "model.name", "'good:a:b'", "`package.module:function`"),
+    "a file for a module": (
+        "model: {name: 'custom/good.py:network'}", "model.name", "'custom/good.py:network'", "`package.module:function`"),
+    "a network that is a number": ("model: {name: 5}", "model.name", "5", "string"),
+    "an unknown task": ("dataset: {name: digits, task: classify}", "dataset.task", "'classify'", "auto, or your own"),
+    # What has no meaning on the data.
+    "label noise on text": (
+        text(load="label_noise: [0.0, 0.1]"), "load.label_noise", "[0.0, 0.1]", "0 on number_words: it has a meaning for classes only"),
+    "pixel noise on text": (
+        text(load="pixel_noise: 3"), "load.pixel_noise", "3.0", "0 on number_words: it has a meaning for images only"),
+    "mixup of text": (
+        text(similarity="{}"), "measure.similarity.perturbation", "'mixup'", "token_noise on text"),
+    "pixel noise of text for CKA": (
+        text(similarity="[{perturbation: token_noise}, {name: b, perturbation: pixel_noise}]"),
+        "measure.similarity.perturbation", "'pixel_noise'", "token_noise on text"),
+    "token noise of images": (
+        "measure: {similarity: {perturbation: token_noise}}", "measure.similarity.perturbation", "'token_noise'", "mixup or pixel_noise on images"),
+    "augmented text": (text(train="augment: true"), "train.augment", "true", "false on number_words"),
+    "resized text": (text(dataset="resize: [8, 8]"), "dataset.resize", "[8, 8]", "null on number_words"),
+    "a vocabulary below the bytes": (
+        text(dataset="vocabulary: 259"), "dataset.vocabulary", "259", "at least 260"),
+    # Counts.
+    "the test split of a dataset without one": (
+        "dataset: {name: digits, test_samples: all}", "dataset.test_samples", "'all'", "digits has no test split of its own"),
+    "a test set without every class": (
+        "dataset: {name: digits, test_samples: 9}", "dataset.test_samples", "9", "between 10 and 1787"),
+    "a test set larger than the split": (
+        "dataset: {name: cifar10, test_samples: 10001}", "dataset.test_samples", "10001", "`all` or between 10 and 10000"),
+    "test samples neither number nor all": (
+        "dataset: {name: cifar10, test_samples: some}", "dataset.test_samples", "'some'", "'all'"),
+    "more than CIFAR-10 has": (
+        "dataset: {name: cifar10}\nload: {width: 2, samples: [all, 50001]}", "load.samples", "50001", "at most 50000"),
+    "CIFAR-10 twice": (
+        "dataset: {name: cifar10}\nload: {width: 2, samples: [all, 50000]}", "load.samples", "['all', 50000]", "they are the same"),
+    "no samples": ("load: {width: 2, samples: 0}", "load.samples", "0", "greater than 0 or 'all'"),
+    "a curve's batch larger than a landscape": (
+        "load: {width: 2, samples: [all, 250]}\nmeasure: {connectivity: [{batch_size: 64}, {name: b, batch_size: 300}]}",
+        "measure.connectivity.batch_size", "300", "at most 250, the samples of the smallest landscape"),
+    # Parameters of one's own.
+    "a load that nothing takes": (
+        "load: {width: 2, extra: {depth: [1, 2]}}", "load.extra.depth", "that nothing takes", "nothing: dataset, network and task take no parameters"),
+    "a load that a network of one's own lacks": (
+        "model: {name: 'good:network'}\nload: {width: 2, extra: {dept: [1, 2]}}", "load.extra.dept", "that nothing takes", "depth, rate"),
+    "a temperature that nothing takes": (
+        "dataset: {name: 'good:data', test_samples: 100}\ntemperature: {batch_size: 16, extra: {count: 3}}",
+        "temperature.extra.count", "that nothing takes", "nothing: network and task take no parameters"),
+    "a parameter that is always given": (
+        "model: {name: 'good:network', args: {width: 3}}", "model.args.width", "unknown parameter", "depth, rate"),
+    "a constant that one's own network lacks": (
+        "model: {name: 'good:network', args: {dept: 3}}", "model.args.dept", "unknown parameter", "depth, rate"),
+    "a constant of a network without any of one's own": (
+        "model: {name: 'good:bare', args: {depth: 3}}", "model.args.depth", "unknown parameter", "nothing: good:bare takes no parameters"),
+    "a constant that one's own dataset lacks": (
+        "dataset: {name: 'good:data', test_samples: 100, args: {cout: 3}}", "dataset.args.cout", "unknown parameter", "count"),
+    "a constant of a built-in dataset": (
+        "dataset: {name: digits, args: {count: 3}}", "dataset.args", "{'count': 3}", "digits takes no parameters"),
+    "more than own data have at some load": (
+        "dataset: {name: 'good:data', test_samples: 100}\nload: {width: 2, samples: 250, extra: {count: [400, 300]}}\n"
+        "model: {name: 'good:network'}\nmeasure: {hessian: {samples: 50}}", "load.samples", "250", "at most 200"),
+    "an axis of lists": (
+        "load: {width: 2, extra: {depth: [[1]]}}", "load.extra.depth", "[1]", "true, false, a finite number or text"),
+    "an axis of one's own without values": ("load: {width: 2, extra: {depth: []}}", "load.extra.depth", "[]", "at least one"),
+    "an axis of one's own that repeats": (
+        "load: {width: 2, extra: {depth: [1, 2, 1]}}", "load.extra.depth", "[1, 2, 1]", "repeated: 1"),
+    "the name of a parameter": ("load: {width: 2, extra: {a-b: 1}}", "load.extra.a-b", "'a-b'", "letters, digits and `_`"),
+    # Files.
+    "arrays without a file": ("dataset: {name: arrays}", "dataset.path", "null", "a path: arrays are files of yours"),
+    "pairs without files": ("dataset: {name: text_pairs}", "dataset.path", "null", "a path: text_pairs are files of yours"),
+    "one language": ("dataset: {name: text_pairs, path: x, languages: [de]}", "dataset.languages", "['de']", "two file endings"),
+    "three languages": (
+        "dataset: {name: text_pairs, path: x, languages: [de, en, fr]}", "dataset.languages", "['de', 'en', 'fr']", "two file endings"),
+    # Sizes of images.
+    "three sizes": ("dataset: {name: digits, resize: [8, 8, 8]}", "dataset.resize", "[8, 8, 8]", "[height, width], or null"),
+    "one size in a list": ("dataset: {name: digits, resize: [8]}", "dataset.resize", "[8]", "[height, width], or null"),
+    "a size of nothing": ("dataset: {name: digits, resize: [0, 8]}", "dataset.resize", "[0, 8]", "[height, width], or null"),
+    "half a pixel": ("dataset: {name: digits, resize: 8.5}", "dataset.resize", "8.5", "a whole number above 0"),
+    "a size in words": ("dataset: {name: digits, resize: big}", "dataset.resize", "'big'", "a whole number above 0"),
+    # Training.
+    "a milestone after the end": (
+        "train: {schedule: step, milestones: [0.5, 1.5]}", "train.milestones", "1.5", "less than or equal to 1"),
+    "a milestone before the start": (
+        "train: {schedule: step, milestones: [-0.5]}", "train.milestones", "-0.5", "greater than or equal to 0"),
+    "no milestones": ("train: {schedule: step, milestones: []}", "train.milestones", "[]", "a list that is not empty"),
+    "one milestone without a list": ("train: {milestones: 0.5}", "train.milestones", "0.5", "a list"),
+    "an unknown schedule": ("train: {schedule: cosine}", "train.schedule", "'cosine'", "'constant', 'step' or 'inverse_sqrt'"),
+    "an unknown optimiser": ("train: {optimizer: adamw}", "train.optimizer", "'adamw'", "'sgd' or 'adam'"),
+    "an unknown end": ("train: {stopping: never}", "train.stopping", "'never'", "'rule', 'epochs' or 'updates'"),
+    "no decay of moments": ("train: {beta1: 1.0}", "train.beta1", "1.0", "less than 1"),
+    "gradients clipped to nothing": ("train: {clip_norm: 0}", "train.clip_norm", "0", "greater than 0"),
+    "a warm-up backwards": ("train: {warmup: -1}", "train.warmup", "-1", "greater than or equal to 0"),
+    # Probes and snapshots.
+    "probes of one name": (
+        "measure: {similarity: [{}, {name: b}, {name: b}]}", "measure.similarity", "'b'", "a `name` each (repeated: b)"),
+    "a second probe named primary": (
+        "measure: {connectivity: [{name: a}, {}]}", "measure.connectivity", "[{'name': 'a'}, {}]", "only the first may be left at `primary`"),
+    "a probe without a name": ("measure: {connectivity: {name: ''}}", "measure.connectivity.name", "''", "text that is not empty"),
+    "no probes": ("measure: {connectivity: []}", "measure.connectivity", "[]", "a list that is not empty"),
+    "a probe that is a number": ("measure: {connectivity: [{}, 5]}", "measure.connectivity", "5", "a mapping of parameters"),
+    "an unknown key of a probe": (
+        "measure: {connectivity: {lrr: 1}}", "measure.connectivity.lrr", "unknown key", "did you mean `lr`"),
+    "an unknown key of a probe in a list": (
+        "measure: {similarity: [{}, {name: b, alhpa: 1.0}]}", "measure.similarity.alhpa", "unknown key", "did you mean `alpha`"),
+    "a wrong value of a probe in a list": (
+        "measure: {similarity: [{}, {name: b, alpha: 0}]}", "measure.similarity.alpha", "0", "greater than 0"),
+    "a curve of two points": (
+        "measure: {connectivity: {control_points: 2}}", "measure.connectivity.control_points", "2", "greater than or equal to 3"),
+    "a layer without a name": ("measure: {similarity: {layer: ''}}", "measure.similarity.layer", "''", "text that is not empty"),
+    "no snapshots": ("measure: {snapshots: []}", "measure.snapshots", "[]", "a list that is not empty"),
+    "a snapshot twice": ("measure: {snapshots: [last, last]}", "measure.snapshots", "['last', 'last']", "each snapshot once"),
+    "an unknown snapshot": ("measure: {snapshots: [lst]}", "measure.snapshots", "'lst'", "'best_train_loss', 'early_stopped', 'last' or 'best_test'"),
+    "a snapshot without a list": ("measure: {snapshots: last}", "measure.snapshots", "'last'", "a list"),
+    # Drawing.
+    "x of the other section": ("report: {x: temperature.lr}", "report.x", "'temperature.lr'", "null, load.width, load.samples"),
+    "y of the other section": ("report: {y: load.width}", "report.y", "'load.width'", "null, temperature.batch_size"),
+    "x of one's own that is none": (
+        "model: {name: 'good:network'}\nload: {width: 2, extra: {depth: [1, 2]}}\nreport: {x: load.extra.dept}",
+        "report.x", "'load.extra.dept'", "load.pixel_noise, load.extra.depth"),
+    "y of one's own that is none": ("report: {y: temperature.extra.rate}", "report.y", "'temperature.extra.rate'", "null, temperature.batch_size"),
+    "an unknown scale": ("report: {x_scale: logarithm}", "report.x_scale", "'logarithm'", "'auto', 'log', 'linear' or 'even'"),
+    "variants that are a list": ("variants: [decay]", "variants", "['decay']", "a mapping"),
+    "a variant that is a number": ("variants: {decay: 5}", "variants.decay", "5", "a mapping"),
 }  # fmt: skip
 
 
@@ -74,22 +284,80 @@ def changed(change: str) -> str:
     return "\n".join(sections.values()) + "\n"
 
 
-def test_the_good_parameters_are_good(tmp_path: Path) -> None:
-    (tmp_path / "params.yaml").write_text(GOOD)
-    assert len(open_workspace(tmp_path).grid.cells) == 4
+@pytest.fixture
+def project(own_code: Own) -> Path:
+    """A folder with one's own code and no `params.yaml` yet."""
+    for module, code in OWN.items():
+        own_code.write(module, textwrap.dedent(code))
+    return own_code.project.root
+
+
+def test_the_good_parameters_are_good(project: Path) -> None:
+    for change, cells in (("", 4), (LARGE, 4), (text(), 2), ("model: {name: 'good:network'}", 4)):
+        (project / "params.yaml").write_text(changed(change))
+        assert len(open_workspace(project).grid.cells) == cells
 
 
 @pytest.mark.parametrize("kind", BAD)
-def test_one_clear_message(kind: str, tmp_path: Path) -> None:
+def test_one_clear_message(kind: str, project: Path) -> None:
     change, path, given, allowed = BAD[kind]
-    (tmp_path / "params.yaml").write_text(changed(change))
+    (project / "params.yaml").write_text(changed(change))
     with pytest.raises(SpecError) as caught:
-        open_workspace(tmp_path)
+        open_workspace(project)
     assert caught.value.exit_code == 2
-    matching = [problem for problem in caught.value.problems if problem.path == path]
-    assert len(matching) == 1, str(caught.value)
-    assert given in matching[0].given
-    assert allowed in matching[0].allowed
+    (problem,) = caught.value.problems
+    assert problem.path == path
+    assert given in problem.given
+    assert allowed in problem.allowed
+    line = f"{problem.path}: got {problem.given}; allowed: {problem.allowed}"
+    assert str(caught.value) == f"params.yaml:\n  {line}"
+
+
+# What is changed, the message.
+BAD_CODE = {
+    "a module that is not there": (
+        "model: {name: 'nowhere:network'}",
+        "nowhere:network: there is no module `nowhere`, neither in custom/ nor installed"),
+    "a module within that is not there": (
+        "model: {name: 'good.inner:network'}",
+        "good.inner:network: there is no module `good.inner`, neither in custom/ nor installed"),
+    "a function that is not there": (
+        "model: {name: 'good:netwrk'}", "good:netwrk: `good` has no function `netwrk`"),
+    "no function but a number": (
+        "model: {name: 'good:value'}", "good:value: `good` has no function `value`"),
+    "an error": (
+        "model: {name: 'broken:network'}",
+        "broken:network: importing it failed: ZeroDivisionError: division by zero"),
+    "an error of syntax": (
+        "model: {name: 'unparsed:network'}",
+        "unparsed:network: importing it failed: SyntaxError: "),
+    "a module that it imports": (
+        "model: {name: 'wanting:network'}",
+        "wanting:network: there is no module `not_installed_anywhere`, neither in custom/ nor installed"),
+    "a module that ends the program": (
+        "model: {name: 'leaving:network'}", "leaving:network: importing it failed: SystemExit: 0"),
+    "a module that asks for another": (
+        "model: {name: 'pleading:network'}",
+        "pleading:network: importing it failed: ModuleNotFoundError: first install it"),
+    "a dataset": (
+        "dataset: {name: 'nowhere:data'}",
+        "nowhere:data: there is no module `nowhere`, neither in custom/ nor installed"),
+    "a task": (
+        "dataset: {name: digits, task: 'good:task'}", "good:task: `good` has no function `task`"),
+    "code without a source": (
+        "model: {name: 'math:sin'}", "math:sin: the source of `math` cannot be read"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", BAD_CODE)
+def test_code_that_cannot_be_had(kind: str, project: Path) -> None:
+    change, message = BAD_CODE[kind]
+    (project / "params.yaml").write_text(changed(change))
+    with pytest.raises(CodeError) as caught:
+        open_workspace(project)
+    assert caught.value.exit_code == 2
+    assert str(caught.value).startswith(message)
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -118,14 +386,36 @@ def test_bytes_that_are_no_text(tmp_path: Path) -> None:
         open_workspace(tmp_path)
 
 
-def test_the_command_says_it_and_ends_with_2(tmp_path: Path) -> None:
-    (tmp_path / "params.yaml").write_text(changed("load: {widht: 2, width: [4, -1]}"))
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            "load: {widht: 2, width: [4, -1]}",
+            [
+                "load.widht: got an unknown key",
+                "load.width: got -1; allowed: greater than 0",
+            ],
+        ),
+        (
+            text(load="width: 12, label_noise: 0.1"),
+            [
+                "load.label_noise: got 0.1; allowed: 0 on number_words",
+            ],
+        ),
+        (
+            "model: {name: 'broken:network'}",
+            ["landscape: broken:network: importing it failed: ZeroDivisionError"],
+        ),
+    ],
+)
+def test_the_command_says_it_and_ends_with_2(change: str, words: list[str], project: Path) -> None:
+    (project / "params.yaml").write_text(changed(change))
     done = subprocess.run(
         [sys.executable, "-m", "landscape_catalog", "prepare"],
-        cwd=tmp_path, capture_output=True, text=True, check=False,
+        cwd=project, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 2
-    assert "load.widht: got an unknown key" in done.stderr
-    assert "load.width: got -1; allowed: greater than 0" in done.stderr
+    for words_of_one in words:
+        assert words_of_one in done.stderr
     assert "Traceback" not in done.stderr
-    assert not (tmp_path / "data").exists()
+    assert not (project / "data").exists()

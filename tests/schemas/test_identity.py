@@ -2,45 +2,29 @@
 
 from __future__ import annotations
 
+import hashlib
+import itertools
+import json
+import math
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from landscape_catalog.schemas.expand import expand
+from landscape_catalog.execution.custom import code_checksum
+from landscape_catalog.paths import Project
 from landscape_catalog.schemas.experiment import Experiment
-from landscape_catalog.schemas.grid import Grid, chosen_pairs
+from landscape_catalog.schemas.fields import Section
+from landscape_catalog.schemas.grid import Cell, chosen_pairs
 from landscape_catalog.schemas.identity import RECIPES, canonical_json, derive_seed, identify
-from landscape_catalog.schemas.ingredients import DataFacts, Ingredients, Part
-from landscape_catalog.schemas.variants import resolve_variants
+from landscape_catalog.schemas.landscape import Dataset, Load, Model
+from landscape_catalog.schemas.measure import Connectivity, Hessian, Measure, Similarity
+from landscape_catalog.schemas.training import Temperature, Train
 from landscape_catalog.stages.measurements import hessians_needed, losses_needed, pairs_needed
-
-BASE: dict[str, Any] = {
-    "dataset": {"name": "digits"},
-    "model": {"name": "resnet18"},
-    "load": {"width": [2, 4]},
-    "temperature": {"batch_size": [16, 32]},
-    "train": {"seeds": 2},
-    "measure": {},
-    "classify": {},
-    "report": {},
-    "variants": {},
-}
-DIGITS = DataFacts("images", "c", 1797, 0, 10, (1, 8, 8))
-
-
-def ingredients(experiment: Experiment) -> Ingredients:
-    dataset, model, task = (
-        Part(name)
-        for name in (experiment.dataset.name, experiment.model.name, experiment.dataset.task)
-    )
-    return Ingredients(dataset, model, task, lambda _: DIGITS)
-
-
-def grid(**sections: Any) -> Grid:
-    experiment = Experiment.model_validate({**BASE, **sections})
-    return expand(resolve_variants(experiment), ingredients)
+from landscape_catalog.stages.workspace import lay_out
+from tests.schemas.conftest import Own
+from tests.schemas.grids import BASE, OWN_CODE, TEXT, experiment_of, grid, grid_of
 
 
 def test_golden_ids() -> None:
@@ -161,3 +145,549 @@ def test_pairs() -> None:
     assert len(chosen_pairs(runs, "all")) == 6
     assert chosen_pairs(["a", "b"], "ring") == [("a", "b")]
     assert chosen_pairs(["a"], "first") == []
+
+
+def ids(cell: Cell, measure: Measure) -> dict[str, Any]:
+    """Every id of a cell, its runs and their measurements, by kind."""
+    items = [
+        *losses_needed(cell.runs, measure)[:1],
+        *hessians_needed(cell.runs, measure)[:1],
+        *pairs_needed(cell.runs[:2], measure),
+    ]
+    found: dict[str, Any] = {
+        "data": cell.landscape.data.data_id,
+        "landscape": cell.landscape.landscape_id,
+        "cell": cell.cell_id,
+        "run": [run.run_id for run in cell.runs[:2]],
+    }
+    for item in items:  # the primary probe is the first of its metric
+        found.setdefault(item.metric, item.measurement_id)
+    return found
+
+
+def first_ids(changes: dict[str, Any]) -> dict[str, Any]:
+    """The ids of the first cell of the base experiment with values at dotted paths."""
+    return ids(grid_of(changes).cells[0], experiment_of(changes).measure)
+
+
+def test_ids_are_the_hash_of_what_things_are() -> None:
+    """Contents written out by hand, hashed by hand."""
+
+    def hashed(kind: str, content: Any, *recipes: str) -> str:
+        named = {"kind": kind, "content": content, "recipes": dict.fromkeys(recipes, 1)}
+        text = json.dumps(named, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    data = {
+        "dataset": {"name": "digits", "test_samples": 360, "seed": 0, "resize": 32},
+        "source_checksum": "c",
+        "samples": 500,
+        "label_noise": 0.25,
+        "pixel_noise": 0.0,
+        "label_noise_mode": "any",
+    }
+    landscape = {
+        "data": hashed("data", data, "data"),
+        "model": {"name": "vgg11", "width": 3, "args": {"batch_norm": False}},
+    }
+    cell = {
+        **landscape,
+        "train": {
+            "epochs": 7,
+            "momentum": 0.5,
+            "schedule": "step",
+            "milestones": [0.5, 0.75],
+            "factor": 0.2,
+            "clip_norm": 1.0,
+            "stop_tolerance": 0.0001,
+            "stop_patience": 5,
+        },
+        "temperature": {"batch_size": 64, "lr": 0.1, "weight_decay": 0.0},
+    }
+    curve = {
+        "metric": "connectivity",
+        "runs": [hashed("run", {**cell, "seed": s}, "model", "task", "train") for s in (0, 1)],
+        "snapshot": "last",
+        "probe": {
+            "control_points": 4,
+            "init": "random",
+            "updates": 30,
+            "lr": 0.01,
+            "batch_size": 128,
+            "momentum": 0.9,
+            "weight_decay": 0.0005,
+            "points": 5,
+        },
+        "repeat": 0,
+    }
+    found = first_ids(
+        {
+            "dataset.resize": 32,
+            "dataset.label_noise_mode": "any",
+            "model": {"name": "vgg11", "args": {"batch_norm": False}},
+            "load": {"width": [3], "samples": 500, "label_noise": 0.25},
+            "temperature": {"batch_size": 64, "lr": 0.2, "weight_decay": 0},
+            "train": {
+                "seeds": 2,
+                "epochs": 7,
+                "momentum": 0.5,
+                "schedule": "step",
+                "milestones": [0.5, 0.75],
+                "factor": 0.2,
+                "clip_norm": 1,
+                "linear_scaling": True,
+            },
+            "measure.snapshots": ["last"],
+            "measure.connectivity": {"control_points": 4, "init": "random", "updates": 30},
+        }
+    )
+    assert found["data"] == hashed("data", data, "data")
+    assert found["landscape"] == hashed("landscape", landscape, "model", "task")
+    assert found["cell"] == hashed("cell", cell, "model", "task", "train")
+    assert found["run"] == curve["runs"]
+    assert found["connectivity"] == hashed(
+        "measurement", curve, "task", "curve_fit", "curve_points"
+    )
+
+
+MEASUREMENTS = {"loss", "hessian", "connectivity", "similarity", "distance"}
+# What changes along with a thing.
+RENAMED: dict[str, set[str]] = {
+    "nothing": set(),
+    "data": {"data", "landscape", "cell", "run", *MEASUREMENTS},
+    "landscape": {"landscape", "cell", "run", *MEASUREMENTS},
+    "run": {"cell", "run", *MEASUREMENTS},
+    "measurements": MEASUREMENTS,
+    "hessian": {"hessian"},
+    "connectivity": {"connectivity"},
+    "similarity": {"similarity"},
+}
+
+CIFAR = {"dataset.name": "cifar10"}
+SENTENCES = TEXT | {"dataset.name": "text_pairs"}
+LARGE = {"dataset.resize": 32, "model.name": "vgg11"}
+NOISY = {"load.label_noise": 0.1}
+ADAM = {"train.optimizer": "adam"}
+STEP = {"train.schedule": "step"}
+UPDATES = {"train.stopping": "updates"}
+CURVE_UPDATES = {"measure.connectivity.updates": 100}
+PIXELS = {"measure.similarity.perturbation": "pixel_noise"}
+PLAIN: dict[str, Any] = {}
+
+# What else holds, what changes, what is renamed by it.
+CASES: list[tuple[dict[str, Any], dict[str, Any], str]] = [
+    (PLAIN, {"dataset.seed": 1}, "data"),
+    (PLAIN, {"dataset.test_samples": 100}, "data"),
+    (CIFAR, {"dataset.test_samples": "all"}, "data"),
+    (CIFAR | {"dataset.test_samples": "all"}, {"dataset.test_samples": 10_000}, "nothing"),
+    (CIFAR | {"dataset.test_samples": "all"}, {"dataset.test_samples": 9999}, "data"),
+    (PLAIN, {"dataset.resize": 16}, "data"),
+    (PLAIN, {"dataset.resize": [16, 8]}, "data"),
+    (PLAIN, {"dataset.resize": 8}, "nothing"),  # as they are
+    (PLAIN, {"dataset.resize": [8, 8]}, "nothing"),
+    ({"dataset.resize": 32}, {"dataset.resize": [32, 32]}, "nothing"),
+    (PLAIN, {"dataset.label_noise_mode": "any"}, "nothing"),
+    (NOISY, {"dataset.label_noise_mode": "any"}, "data"),
+    (PLAIN, {"dataset.root": "elsewhere"}, "nothing"),
+    (PLAIN, {"dataset.path": "a/b.npz"}, "nothing"),
+    (PLAIN, {"dataset.test_path": "a/c.npz"}, "nothing"),
+    (PLAIN, {"dataset.languages": ["en", "de"]}, "nothing"),
+    (PLAIN, {"dataset.vocabulary": 300}, "nothing"),
+    (PLAIN, {"dataset.max_words": 20}, "nothing"),
+    (TEXT, {"dataset.vocabulary": 300}, "data"),
+    (TEXT, {"dataset.max_words": 20}, "nothing"),  # number words are few
+    (SENTENCES, {"dataset.max_words": 20}, "data"),
+    (OWN_CODE, {"dataset.args": {"beta": 1.0}}, "data"),
+    (OWN_CODE | {"load.extra.beta": 2.0}, {"dataset.args": {"beta": 1.0}}, "nothing"),
+    ({"dataset.task": "auto"}, {"dataset.task": "mine:task"}, "landscape"),
+    (LARGE | {"model.name": "resnet18"}, {"model.name": "vgg11"}, "landscape"),
+    (LARGE, {"model.args": {"batch_norm": False}}, "landscape"),
+    (LARGE, {"model.args": {"batch_norm": True}}, "nothing"),
+    (TEXT, {"model.args": {"n_layers": 2}}, "landscape"),
+    (TEXT, {"model.args": {"n_layers": 6, "n_heads": 8, "feed_forward": 4}}, "nothing"),
+    (TEXT, {"model.args": {"dropout": 0}}, "nothing"),
+    (TEXT, {"model.args": {"dropout": 0.0}}, "nothing"),
+    (TEXT | {"model.args": {"dropout": 0.1}}, {"model.args": {"dropout": 0.2}}, "landscape"),
+    (TEXT, {"load.extra.n_layers": 6}, "nothing"),
+    (TEXT | {"model.args": {"n_layers": 2}}, {"load.extra.n_layers": [2, 3]}, "nothing"),
+    (TEXT, {"load.extra.n_layers": [2, 3]}, "landscape"),
+    (TEXT, {"temperature.extra.dropout": 0}, "nothing"),
+    (TEXT, {"temperature.extra.dropout": 0.1}, "run"),
+    (TEXT | {"model.args": {"dropout": 0.1}}, {"temperature.extra.dropout": 0}, "run"),
+    (OWN_CODE, {"model.args": {"depth": 2}}, "landscape"),
+    (OWN_CODE | {"model.args": {"depth": 2}}, {"load.extra.depth": 2}, "nothing"),
+    (OWN_CODE, {"load.extra.depth": 2}, "landscape"),  # the network takes it
+    (OWN_CODE, {"load.extra.strength": 0.5}, "landscape"),  # the task takes it
+    (OWN_CODE, {"load.extra.beta": 2.0}, "data"),  # the dataset takes it, and the task
+    (OWN_CODE, {"temperature.extra.rate": 0.1}, "run"),
+    (OWN_CODE | {"temperature.extra.rate": 0.1}, {"temperature.extra.rate": 0.2}, "run"),
+    (PLAIN, {"load.width": [3]}, "landscape"),
+    (PLAIN, {"load.samples": 1437}, "nothing"),
+    (PLAIN, {"load.samples": 500}, "data"),
+    (PLAIN, {"load.label_noise": 0.1}, "data"),
+    (PLAIN, {"load.pixel_noise": 10}, "data"),
+    (PLAIN, {"load.pixel_noise": -0.0}, "nothing"),
+    (PLAIN, {"temperature.batch_size": 64}, "run"),
+    (PLAIN, {"temperature.lr": 0.1}, "run"),
+    (PLAIN, {"temperature.weight_decay": 0.0}, "run"),
+    (PLAIN, {"train.optimizer": "sgd"}, "nothing"),
+    (PLAIN, ADAM, "run"),
+    (PLAIN, {"train.momentum": 0.8}, "run"),
+    (ADAM, {"train.momentum": 0.8}, "nothing"),
+    (PLAIN, {"train.beta1": 0.8}, "nothing"),
+    (PLAIN, {"train.beta2": 0.8}, "nothing"),
+    (PLAIN, {"train.epsilon": 1e-6}, "nothing"),
+    (ADAM, {"train.beta1": 0.8}, "run"),
+    (ADAM, {"train.beta2": 0.8}, "run"),
+    (ADAM, {"train.epsilon": 1e-6}, "run"),
+    (PLAIN, {"train.schedule": "constant"}, "nothing"),
+    (PLAIN, STEP, "run"),
+    (PLAIN, {"train.schedule": "inverse_sqrt"}, "run"),
+    (PLAIN, {"train.milestones": [0.5]}, "nothing"),
+    (PLAIN, {"train.factor": 0.5}, "nothing"),
+    (STEP, {"train.milestones": [0.5]}, "run"),
+    (STEP, {"train.factor": 0.5}, "run"),
+    ({"train.schedule": "inverse_sqrt"}, {"train.factor": 0.5}, "nothing"),
+    (PLAIN, {"train.warmup": 0}, "nothing"),
+    (PLAIN, {"train.warmup": 10}, "run"),
+    (PLAIN, {"train.linear_scaling": True}, "run"),  # at batch 16
+    (PLAIN, {"train.label_smoothing": 0}, "nothing"),
+    (PLAIN, {"train.label_smoothing": 0.1}, "run"),
+    (PLAIN, {"train.clip_norm": None}, "nothing"),
+    (PLAIN, {"train.clip_norm": 1.0}, "run"),
+    (PLAIN, {"train.augment": False}, "nothing"),
+    (PLAIN, {"train.augment": True}, "run"),
+    (PLAIN, {"train.stopping": "rule"}, "nothing"),
+    (PLAIN, {"train.stopping": "epochs"}, "run"),
+    (PLAIN, UPDATES, "run"),
+    (PLAIN, {"train.updates": 900}, "nothing"),
+    ({"train.stopping": "epochs"}, {"train.updates": 900}, "nothing"),
+    (UPDATES, {"train.updates": 900}, "run"),
+    (PLAIN, {"train.epochs": 3}, "run"),
+    ({"train.stopping": "epochs"}, {"train.epochs": 3}, "run"),
+    (UPDATES, {"train.epochs": 3}, "nothing"),
+    (PLAIN, {"train.stop_tolerance": 1e-3}, "run"),
+    (PLAIN, {"train.stop_patience": 6}, "run"),
+    (PLAIN, {"train.stop_not_before": 0}, "nothing"),
+    (PLAIN, {"train.stop_not_before": 30}, "run"),
+    (PLAIN, {"train.seeds": 3}, "nothing"),
+    (PLAIN, {"measure.snapshots": ["best_train_loss", "last", "best_test"]}, "nothing"),
+    (PLAIN, {"measure.snapshots": ["last", "best_train_loss"]}, "measurements"),
+    (PLAIN, {"measure.hessian.samples": 100}, "hessian"),
+    (PLAIN, {"measure.hessian.max_iterations": 10}, "hessian"),
+    (PLAIN, {"measure.hessian.tolerance": 1e-2}, "hessian"),
+    (PLAIN, {"measure.connectivity.name": "curve"}, "nothing"),
+    (PLAIN, {"measure.connectivity": [{}, {"name": "b", "lr": 0.1}]}, "nothing"),
+    (PLAIN, {"measure.connectivity.pairs": "all"}, "nothing"),
+    (PLAIN, {"measure.connectivity.control_points": 3}, "nothing"),
+    (PLAIN, {"measure.connectivity.control_points": 4}, "connectivity"),
+    (PLAIN, {"measure.connectivity.init": "random"}, "connectivity"),
+    (PLAIN, {"measure.connectivity.epochs": 5}, "connectivity"),
+    (PLAIN, {"measure.connectivity.updates": None}, "nothing"),
+    (PLAIN, CURVE_UPDATES, "connectivity"),
+    (CURVE_UPDATES, {"measure.connectivity.updates": 200}, "connectivity"),
+    (CURVE_UPDATES, {"measure.connectivity.epochs": 5}, "nothing"),
+    (PLAIN, {"measure.connectivity.lr": 0.1}, "connectivity"),
+    (PLAIN, {"measure.connectivity.batch_size": 64}, "connectivity"),
+    (PLAIN, {"measure.connectivity.momentum": 0.0}, "connectivity"),
+    (PLAIN, {"measure.connectivity.weight_decay": 0.0}, "connectivity"),
+    (PLAIN, {"measure.connectivity.points": 7}, "connectivity"),
+    (PLAIN, {"measure.similarity.name": "likeness"}, "nothing"),
+    (PLAIN, {"measure.similarity": [{}, {"name": "b", "alpha": 1.0}]}, "nothing"),
+    (PLAIN, {"measure.similarity.samples": 100}, "similarity"),
+    (PLAIN, PIXELS, "similarity"),
+    (PLAIN, {"measure.similarity.alpha": 1.0}, "similarity"),
+    (PIXELS, {"measure.similarity.alpha": 1.0}, "nothing"),
+    (PLAIN, {"measure.similarity.coefficient": "sample"}, "nothing"),
+    (PLAIN, {"measure.similarity.coefficient": "batch"}, "similarity"),
+    (PIXELS, {"measure.similarity.coefficient": "batch"}, "nothing"),
+    (PLAIN, {"measure.similarity.noise": 10}, "nothing"),
+    (PIXELS, {"measure.similarity.noise": 10}, "similarity"),
+    (PLAIN, {"measure.similarity.rate": 0.2}, "nothing"),
+    (TEXT, {"measure.similarity.rate": 0.2}, "similarity"),
+    (TEXT, {"measure.similarity.noise": 10}, "nothing"),
+    (PLAIN, {"measure.similarity.layer": None}, "nothing"),
+    (PLAIN, {"measure.similarity.layer": "layer3"}, "similarity"),
+    (PLAIN, {"classify.hessian.threshold": 3.0}, "nothing"),
+    (PLAIN, {"report.x": "load.width", "report.x_scale": "log"}, "nothing"),
+    (PLAIN, {"execution": {"device": "cpu", "workers": 3}}, "nothing"),
+    (PLAIN, {"variants": {"decay": {"train.schedule": "step"}}}, "nothing"),
+]
+
+
+@pytest.mark.parametrize(
+    ("context", "change", "level"),
+    CASES,
+    ids=[f"{n}: {', '.join(change)} renames {level}" for n, (_, change, level) in enumerate(CASES)],
+)
+def test_what_a_change_renames(context: dict[str, Any], change: dict[str, Any], level: str) -> None:
+    before, after = first_ids(context), first_ids(context | change)
+    assert {kind for kind in before if before[kind] != after[kind]} == RENAMED[level]
+
+
+@pytest.mark.parametrize(
+    ("section", "path"),
+    [
+        (Dataset, "dataset"),
+        (Model, "model"),
+        (Load, "load"),
+        (Temperature, "temperature"),
+        (Train, "train"),
+        (Hessian, "measure.hessian"),
+        (Connectivity, "measure.connectivity"),
+        (Similarity, "measure.similarity"),
+    ],
+)
+def test_every_field_has_a_case(section: type[Section], path: str) -> None:
+    changed = {name for _, change, _ in CASES for name in change}
+    covered = {field for field in section.model_fields if any(
+        name == f"{path}.{field}" or name.startswith(f"{path}.{field}.") for name in changed
+    )}  # fmt: skip
+    assert set(section.model_fields) - covered <= {"name"}
+
+
+@pytest.mark.parametrize("batch_size", [16, 96, 128, 1000])
+@pytest.mark.parametrize("lr", [0.05, 0.1, 0.37])
+def test_linear_scaling_is_a_rate(batch_size: int, lr: float) -> None:
+    temperature = {"temperature.batch_size": batch_size}
+    scaled = first_ids(temperature | {"temperature.lr": lr, "train.linear_scaling": True})
+    given_directly = first_ids(temperature | {"temperature.lr": lr * batch_size / 128})
+    plain = first_ids(temperature | {"temperature.lr": lr})
+    assert scaled == given_directly
+    assert (scaled == plain) == (batch_size == 128)
+
+
+def test_linear_scaling_along_an_axis() -> None:
+    """Only the row at batch 128 is that of the plain rate."""
+    batches = {"temperature.batch_size": [64, 128, 256]}
+    plain = {run.run_id for run in grid_of(batches).runs}
+    scaled = {
+        cell.temperature["batch_size"]: {run.run_id for run in cell.runs}
+        for cell in grid_of(batches | {"train.linear_scaling": True}).cells
+    }
+    assert {batch for batch, runs in scaled.items() if runs <= plain} == {128}
+    assert all(not runs & plain for batch, runs in scaled.items() if batch != 128)
+
+
+def test_a_constant_that_the_temperature_sets_back_is_no_other_network() -> None:
+    """Dropout 0.1 set to 0 by an axis trains other runs than dropout 0.1 does."""
+    constant = TEXT | {"model.args": {"dropout": 0.1}}
+    axis = constant | {"temperature.extra.dropout": [0.0, 0.1, 0.2]}
+    rates = {
+        cell.temperature["extra"]["dropout"]: cell.model_args["dropout"]
+        for cell in grid_of(axis).cells
+    }
+    assert rates == {0.0: 0.0, 0.1: 0.1, 0.2: 0.2}
+    runs = [run.run_id for run in grid_of(axis).runs]
+    assert len(set(runs)) == len(runs)
+
+
+def test_probes_have_ids_of_their_own() -> None:
+    """A probe is the same measurement wherever it stands in a list."""
+    ways = [{"name": "one", "lr": 0.1}, {"name": "two", "lr": 0.2}, {"name": "three", "lr": 0.3}]
+    found = []
+    for order in itertools.permutations(ways):
+        measure = experiment_of({"measure.connectivity": list(order)}).measure
+        runs = grid().cells[0].runs
+        needed = [n for n in pairs_needed(runs, measure) if n.metric == "connectivity"]
+        found.append({n.settings.lr: n.measurement_id for n in needed})  # type: ignore[union-attr]
+    assert all(one == found[0] for one in found)
+    assert len(set(found[0].values())) == 3
+
+
+# Grids as a user has them, real datasets among them; pinned when the settings came to be.
+GOLDEN_SETTINGS: dict[str, dict[str, Any]] = {
+    "vgg11": {
+        "dataset.resize": 32,
+        "model": {"name": "vgg11", "args": {"batch_norm": False}},
+        "load.label_noise": 0.1,
+        "dataset.label_noise_mode": "any",
+    },
+    "transformer": TEXT
+    | {
+        "model.args": {"n_layers": 2},
+        "train": {
+            "seeds": 2,
+            "optimizer": "adam",
+            "stopping": "updates",
+            "updates": 2000,
+            "schedule": "inverse_sqrt",
+            "warmup": 200,
+            "label_smoothing": 0.1,
+        },
+        "measure.snapshots": ["last"],
+    },
+    "step decay": {
+        "train.schedule": "step",
+        "train.stopping": "epochs",
+        "train.epochs": 100,
+        "train.stop_not_before": 30,
+        "train.augment": True,
+    },
+    "cubic random curve": {
+        "measure.connectivity": {"control_points": 4, "init": "random", "updates": 390}
+    },
+    "pixel-noise similarity": {
+        "measure.similarity": {"perturbation": "pixel_noise", "noise": 20.0, "layer": "layer3"}
+    },
+    "cifar10": {"dataset.name": "cifar10", "dataset.test_samples": "all"},
+}
+GOLDEN: dict[str, dict[str, str]] = {
+    "vgg11": {
+        "data": "007b9157ebae0106",
+        "landscape": "9751c4d24ec1eff9",
+        "cell": "bf69eb099a50ee87",
+        "connectivity": "d124cf8e2a5831f5",
+        "similarity": "e1804392a24b3fa0",
+        "run": "185c2b31ef07fbd5",
+    },
+    "transformer": {
+        "data": "29b919fb3755f12d",
+        "landscape": "8a3d9e2e8c0bba15",
+        "cell": "31c9875a524898c9",
+        "connectivity": "2c388a23edd64be3",
+        "similarity": "f22fd61e730ba40c",
+        "run": "13c6e823e3352517",
+    },
+    "step decay": {
+        "data": "7ea17d0ffba84890",
+        "landscape": "2eb178563abbbbf5",
+        "cell": "2cb1ed15207ddb39",
+        "connectivity": "104ab5280fc83c89",
+        "similarity": "ba77d789ed1f72b2",
+        "run": "8b7d3e358a646830",
+    },
+    "cubic random curve": {
+        "data": "7ea17d0ffba84890",
+        "landscape": "2eb178563abbbbf5",
+        "cell": "443a5f28b61133d6",
+        "connectivity": "42c83743df161560",
+        "similarity": "29a19060bc2ca1d1",
+        "run": "434c5d896f964f93",
+    },
+    "pixel-noise similarity": {
+        "data": "7ea17d0ffba84890",
+        "landscape": "2eb178563abbbbf5",
+        "cell": "443a5f28b61133d6",
+        "connectivity": "9a5f61355dbedf50",
+        "similarity": "05bb5d34dd413dc9",
+        "run": "434c5d896f964f93",
+    },
+    "cifar10": {
+        "data": "a840a91f2e88d17a",
+        "landscape": "1f07fab79f54f317",
+        "cell": "c5df8eefe07d2d45",
+        "connectivity": "aaff91f08840ad4b",
+        "similarity": "26d44b44071a1987",
+        "run": "9cf101b607e47c3a",
+    },
+}
+
+
+@pytest.mark.parametrize("setting", GOLDEN_SETTINGS)
+def test_golden_ids_of_later_settings(setting: str, tmp_path: Any) -> None:
+    """These may never change either."""
+    experiment = experiment_of(GOLDEN_SETTINGS[setting])
+    found = ids(lay_out(experiment, Project(tmp_path)).cells[0], experiment.measure)
+    kinds = ("data", "landscape", "cell", "connectivity", "similarity")
+    assert {kind: found[kind] for kind in kinds} | {"run": found["run"][0]} == GOLDEN[setting]
+
+
+NETWORK = """\
+def network(width, input_shape, n_outputs, depth=2, rate=0.0):
+    raise NotImplementedError
+"""
+DATA = """\
+import numpy as np
+
+def data(beta=1.0):
+    return {"inputs": np.ones((300, 2)) * beta, "targets": np.zeros(300, int)}
+
+data.version = "1"
+"""
+TASK = "def task(strength=1.0, beta=1.0):\n    raise NotImplementedError\n"
+
+
+@pytest.fixture
+def own(own_code: Own) -> Own:
+    """A network, a dataset and a task of one's own, each in a top-level module of its own."""
+    own_code.write("id_network", NETWORK)
+    own_code.write("id_data", DATA)
+    own_code.write("id_task", TASK)
+    return own_code
+
+
+def own_ids(own: Own, **more: Any) -> dict[str, Any]:
+    experiment = experiment_of(
+        {
+            "dataset": {"name": "id_data:data", "task": "id_task:task", "test_samples": 100},
+            "model.name": "id_network:network",
+            "measure.hessian.samples": 50,
+            "measure.connectivity.batch_size": 50,
+            **more,
+        }
+    )
+    return ids(lay_out(experiment, own.project).cells[0], experiment.measure)
+
+
+@pytest.mark.parametrize(
+    ("module", "level"),
+    [("id_network", "landscape"), ("id_task", "landscape"), ("id_data", "data")],
+)
+def test_a_change_of_own_code_renames_what_it_makes(own: Own, module: str, level: str) -> None:
+    before = own_ids(own)
+    text = own.path(module).read_text()
+    own.path(module).write_text(text + "# other\n")
+    after = own_ids(own)
+    assert {kind for kind in before if before[kind] != after[kind]} == RENAMED[level]
+    own.path(module).write_text(text)
+    assert own_ids(own) == before
+
+
+def test_a_change_of_other_files_renames_nothing(own: Own) -> None:
+    before = own_ids(own)
+    own.write("id_bystander", "x = 1\n")
+    assert own_ids(own) == before
+
+
+def test_extra_parameters_enter_where_they_are_taken(own: Own) -> None:
+    """As the real functions declare them."""
+    before = own_ids(own)
+    for change, level in (
+        ({"load.extra.depth": 3}, "landscape"),
+        ({"load.extra.strength": 2.0}, "landscape"),
+        ({"load.extra.beta": 2.0}, "data"),
+        ({"temperature.extra.rate": 0.5}, "run"),
+    ):
+        after = own_ids(own, **change)
+        renamed = {kind for kind in before if before[kind] != after[kind]}
+        assert renamed == RENAMED[level], change
+
+
+def test_what_a_dataset_function_reads_is_hashed(own: Own) -> None:
+    (own.project.root / "numbers.txt").write_text("1 2 3")
+    own.write("id_data", DATA.replace("data.version = ", "data.files = 'numbers.txt' #"))
+    before = own_ids(own)
+    (own.project.root / "numbers.txt").write_text("1 2 4")
+    after = own_ids(own)
+    assert {kind for kind in before if before[kind] != after[kind]} == RENAMED["data"]
+
+
+def test_the_code_of_a_part_is_in_its_content(own: Own) -> None:
+    experiment = experiment_of({"model.name": "id_network:network"})
+    landscape = lay_out(experiment, own.project).cells[0].landscape
+    assert landscape.model_content == {
+        "name": "id_network:network",
+        "width": 2,
+        "code": code_checksum("id_network:network", own.project.custom),
+    }
+    assert landscape.model_content["code"] == own.expected_checksum("id_network")
+
+
+@settings(deadline=None)
+@given(st.floats(1e-6, 10), st.integers(2, 4096))
+def test_rates_in_effect_are_numbers_of_their_own(lr: float, batch_size: int) -> None:
+    train = Train(linear_scaling=True)
+    assert train.rate(lr, 128) == lr
+    assert math.isclose(train.rate(lr, batch_size) * 128, lr * batch_size, rel_tol=1e-12)
+    assert Train().rate(lr, batch_size) == lr

@@ -1,16 +1,21 @@
-"""Training: SGD's arithmetic, batches, stopping, best weights, divergence."""
+"""Training: the optimisers' arithmetic, batches, stopping, snapshots, divergence."""
 
 from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Callable, Iterator
 
+import numpy as np
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from landscape_catalog.tasks import Classification, Samples, epoch_batches
-from landscape_catalog.training import Recipe, StoppingRule, train
+from landscape_catalog.models import build
+from landscape_catalog.tasks import Classification, Samples, Translation, epoch_batches
+from landscape_catalog.training import EpochRecord, Recipe, StoppingRule, TrainedRun, train
+from landscape_catalog.training.snapshots import Snapshots
+from tests.training.test_recipe import Slope, weight_at_zero
 
 
 def linear() -> nn.Module:
@@ -36,6 +41,301 @@ def test_sgd_by_hand(task: Classification, tiny_data: Samples) -> None:
     train(network, tiny_data, task, recipe, seed=11)
     torch.testing.assert_close(network[1].weight.data, weight)
     torch.testing.assert_close(network[1].bias.data, bias)
+
+
+def regression(
+    data: Samples, task: Classification, recipe: Recipe, step: Callable[..., Tensor]
+) -> list[Tensor]:
+    """Softmax regression in closed form: weight and bias after every update of `train` by hand.
+
+    `step(i, s, theta, gradient)` is the new value of parameter i after update s, from 1.
+    """
+    weight, bias = (p.detach().clone() for p in linear().parameters())
+    x = task.inputs(data.inputs, torch.float64).flatten(1)
+    size, s = recipe.batch_size, 0
+    smooth = recipe.label_smoothing
+    wanted = (1 - smooth) * nn.functional.one_hot(data.targets, 3) + smooth / 3
+    for epoch in range(1, recipe.epochs + 1):
+        for batch in epoch_batches(len(data), size, seed=11, epoch=epoch):
+            s += 1
+            slope = ((x[batch] @ weight.T + bias).softmax(1) - wanted[batch]) / size
+            gradients = [slope.T @ x[batch], slope.sum(0)]
+            if recipe.clip_norm is not None:
+                norm = math.sqrt(sum(float((g**2).sum()) for g in gradients))
+                gradients = [g * min(1.0, recipe.clip_norm / norm) for g in gradients]
+            weight, bias = (
+                step(i, s, theta, gradient)
+                for i, (theta, gradient) in enumerate(zip((weight, bias), gradients))
+            )
+    return [weight, bias]
+
+
+def trained(data: Samples, task: Classification, recipe: Recipe) -> tuple[list[Tensor], TrainedRun]:
+    network = linear()
+    run = train(network, data, task, recipe, seed=11)
+    return [p.detach() for p in network.parameters()], run
+
+
+def test_adam_by_hand(task: Classification, tiny_data: Samples) -> None:
+    """m and v of g + wd theta, both corrected for their start at zero (Kingma and Ba 2015)."""
+    recipe = Recipe(
+        batch_size=7, lr=0.02, weight_decay=0.3, optimizer="adam", epochs=3, stop_tolerance=0,
+        beta1=0.8, beta2=0.95, epsilon=1e-3,
+    )  # fmt: skip
+    moments: dict[int, tuple[Tensor, Tensor]] = {}
+
+    def step(i: int, s: int, theta: Tensor, gradient: Tensor) -> Tensor:
+        gradient = gradient + 0.3 * theta
+        m, v = moments.get(i, (torch.zeros_like(theta), torch.zeros_like(theta)))
+        m, v = 0.8 * m + 0.2 * gradient, 0.95 * v + 0.05 * gradient**2
+        moments[i] = (m, v)
+        return theta - 0.02 * (m / (1 - 0.8**s)) / ((v / (1 - 0.95**s)).sqrt() + 1e-3)
+
+    expected = regression(tiny_data, task, recipe, step)
+    found, _ = trained(tiny_data, task, recipe)
+    torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.parametrize("clip", [0.05, 1e3])
+def test_clipping_by_hand(task: Classification, tiny_data: Samples, clip: float) -> None:
+    """One norm for all parameters, before weight decay; smaller gradients stay as they are."""
+    recipe = Recipe(
+        batch_size=8, lr=0.5, weight_decay=0.1, momentum=0, epochs=2, clip_norm=clip,
+        stop_tolerance=0,
+    )  # fmt: skip
+
+    def step(i: int, s: int, theta: Tensor, gradient: Tensor) -> Tensor:
+        return theta - 0.5 * (gradient + 0.1 * theta)
+
+    expected = regression(tiny_data, task, recipe, step)
+    found, _ = trained(tiny_data, task, recipe)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6)  # torch adds 1e-6 to the norm
+    plain, _ = trained(tiny_data, task, Recipe(**{**vars(recipe), "clip_norm": None}))
+    if clip > 1:
+        torch.testing.assert_close(found, plain)
+    else:
+        assert float((found[0] - plain[0]).abs().max()) > 0.05
+
+
+def test_smoothed_labels_are_trained_on(task: Classification, tiny_data: Samples) -> None:
+    """The gradient and the training loss are of smoothed labels; errors are of labels."""
+    recipe = Recipe(
+        batch_size=24, lr=0.5, weight_decay=0, momentum=0, epochs=1, label_smoothing=0.3
+    )
+    expected = regression(
+        tiny_data, task, recipe, lambda i, s, theta, gradient: theta - gradient / 2
+    )
+    found, run = trained(tiny_data, task, recipe)
+    torch.testing.assert_close(found, expected)
+    x = task.inputs(tiny_data.inputs, torch.float64).flatten(1)
+    logits = linear()[1](x).detach()
+    minus_log = -logits.log_softmax(1)
+    plain = minus_log[torch.arange(24), tiny_data.targets]
+    smooth = float((0.7 * plain + 0.3 * minus_log.mean(1)).mean())
+    (epoch,) = run.history
+    assert epoch.train_loss == pytest.approx(smooth, rel=1e-12)
+    assert abs(smooth - float(plain.mean())) > 0.01
+    wrong = int((logits.argmax(1) != tiny_data.targets).sum())
+    assert epoch.train_error == pytest.approx(100 * wrong / 24)
+
+
+SLOPE_DATA = Samples(torch.zeros(11, 1), torch.zeros(11))  # three batches of three, two left over
+
+
+@pytest.mark.parametrize("updates", [1, 3, 7, 9])
+def test_training_for_updates_takes_exactly_so_many(updates: int) -> None:
+    """Update s takes the rate away and sees the loss -(s - 1) rate, also in a part of an epoch."""
+    network = weight_at_zero()
+    recipe = Recipe(
+        batch_size=3, lr=0.5, weight_decay=0, momentum=0, stopping="updates", updates=updates,
+        epochs=1, stop_tolerance=10, stop_patience=1,
+    )  # fmt: skip
+    run = train(network, SLOPE_DATA, Slope(), recipe, seed=0, snapshots=["last"])
+    assert network.weight.item() == -0.5 * updates
+    assert run.stop_reason == "updates"  # though it was calm all the time
+    epochs = [range(start, min(start + 3, updates)) for start in range(0, updates, 3)]
+    assert [record.train_loss for record in run.history] == [
+        -0.5 * sum(epoch) / len(epoch) for epoch in epochs
+    ]
+    assert [record.epoch for record in run.history] == list(range(1, len(epochs) + 1))
+    assert run.snapshots["last"].epoch == len(epochs)
+    assert float(run.snapshots["last"].state["weight"]) == -0.5 * updates
+
+
+def test_milestones_are_shares_of_the_updates() -> None:
+    network = weight_at_zero()
+    recipe = Recipe(
+        batch_size=3, lr=1.0, weight_decay=0, momentum=0, stopping="updates", updates=8,
+        schedule="step", milestones=(0.25,), factor=0.5,
+    )  # fmt: skip
+    train(network, SLOPE_DATA, Slope(), recipe, seed=0)
+    assert network.weight.item() == -(2 + 6 * 0.5)
+
+
+def calm_run(not_before: int = 0, **how: object) -> TrainedRun:
+    """Ten epochs at most; the loss falls by 1.5 an epoch, and three such epochs are calm."""
+    recipe = Recipe(
+        batch_size=3, lr=0.5, weight_decay=0, momentum=0, epochs=10,
+        **{"stop_tolerance": 2, "stop_patience": 3, "stop_not_before": not_before, **how},
+    )  # fmt: skip
+    names = ["early_stopped", "last"]
+    return train(weight_at_zero(), SLOPE_DATA, Slope(), recipe, seed=0, snapshots=names)  # type: ignore[arg-type]
+
+
+def places(run: TrainedRun) -> dict[str, float]:
+    """Where each snapshot is: at -1.5 for each epoch."""
+    for snapshot in run.snapshots.values():
+        assert float(snapshot.state["weight"]) == -1.5 * snapshot.epoch
+    return {name: snapshot.epoch for name, snapshot in run.snapshots.items()}
+
+
+def test_the_rule_ends_training_and_epochs_do_not() -> None:
+    by_rule = calm_run()
+    assert (by_rule.stop_reason, len(by_rule.history)) == ("calm", 4)
+    assert places(by_rule) == {"best_train_loss": 4, "early_stopped": 4, "last": 4}
+    by_epochs = calm_run(stopping="epochs")
+    assert (by_epochs.stop_reason, len(by_epochs.history)) == ("epochs", 10)
+    assert places(by_epochs) == {"best_train_loss": 10, "early_stopped": 4, "last": 10}
+    restless = calm_run(stop_tolerance=1)
+    assert (restless.stop_reason, len(restless.history)) == ("epochs", 10)
+
+
+@pytest.mark.parametrize(("not_before", "epoch"), [(0, 4), (4, 4), (5, 5), (7, 7), (10, 10)])
+def test_calm_is_not_believed_before_its_epoch(not_before: int, epoch: int) -> None:
+    assert places(calm_run(not_before, stopping="epochs"))["early_stopped"] == epoch
+    by_rule = calm_run(not_before)
+    assert (by_rule.stop_reason, len(by_rule.history)) == ("calm", epoch)
+
+
+def test_without_calm_early_stopped_is_the_best() -> None:
+    for run in (calm_run(11, stopping="epochs"), calm_run(stop_tolerance=1, stopping="epochs")):
+        assert places(run) == {"best_train_loss": 10, "early_stopped": 10, "last": 10}
+    # So much weight decay overshoots, w <- -4 w - 1/2: the losses are 5, -20.5 and 81.5.
+    wild = Recipe(batch_size=11, lr=0.5, weight_decay=10, momentum=0, epochs=3, stop_tolerance=0)
+    network = weight_at_zero()
+    nn.init.constant_(network.weight, 5.0)
+    run = train(network, SLOPE_DATA, Slope(), wild, seed=0, snapshots=["early_stopped", "last"])
+    assert [record.train_loss for record in run.history] == [5, -20.5, 81.5]
+    epochs = {name: snapshot.epoch for name, snapshot in run.snapshots.items()}
+    assert epochs == {"best_train_loss": 2, "early_stopped": 2, "last": 3}
+
+
+def test_the_earliest_of_the_lowest_test_errors() -> None:
+    script = iter([5.0, 3.0, 4.0, 3.0, math.nan, 3.5])
+    recipe = Recipe(batch_size=3, lr=0.5, weight_decay=0, momentum=0, epochs=6, stop_tolerance=0)
+    asked: list[float] = []
+
+    def test_error(network: nn.Module) -> float:
+        asked.append(network.weight.item())  # type: ignore[operator, union-attr]
+        network.eval()  # as an evaluation does; training goes on in train mode
+        return next(script)
+
+    modes: list[bool] = []
+
+    class Noting(Slope):
+        def outputs(self, network: nn.Module, samples: Samples, dtype: torch.dtype) -> Tensor:
+            modes.append(network.training)
+            return super().outputs(network, samples, dtype)
+
+    run = train(
+        weight_at_zero(), SLOPE_DATA, Noting(), recipe, seed=0,
+        snapshots=["best_test"], test_error=test_error,
+    )  # fmt: skip
+    assert modes == [True] * 18
+    assert places(run) == {"best_train_loss": 6, "best_test": 2}
+    assert asked == [-1.5 * epoch for epoch in range(1, 7)]
+    found = [record.test_error for record in run.history]
+    np.testing.assert_array_equal(found, [5, 3, 4, 3, math.nan, 3.5])  # type: ignore[arg-type]
+
+
+def test_the_test_error_is_computed_where_it_is_wanted() -> None:
+    def never(_: nn.Module) -> float:
+        raise AssertionError("nobody asked")
+
+    recipe = Recipe(batch_size=3, epochs=2)
+    run = train(
+        weight_at_zero(), SLOPE_DATA, Slope(), recipe, seed=0, snapshots=["last"], test_error=never
+    )
+    assert [record.test_error for record in run.history] == [None, None]
+    assert set(run.snapshots) == {"best_train_loss", "last"}
+    with pytest.raises(ValueError, match="`best_test` needs test data"):
+        train(weight_at_zero(), SLOPE_DATA, Slope(), recipe, seed=0, snapshots=["best_test"])
+
+
+def test_snapshots_are_copies() -> None:
+    network = nn.Sequential(nn.Linear(1, 1), nn.BatchNorm1d(1))
+    kept = Snapshots(network, ["early_stopped", "last", "best_test"], lambda _: 0.0)
+    for epoch in (1, 2, 3):
+        with torch.no_grad():
+            for value in network.state_dict().values():
+                value.fill_(epoch)
+        # The best loss is that of epoch 1, calm comes with 2, and the test error never moves.
+        kept.update(epoch, float(epoch), calm=epoch >= 2)
+    found = kept.finish(3)
+    with torch.no_grad():
+        for value in network.state_dict().values():
+            value.fill_(100)
+    epochs = {"best_train_loss": 1, "early_stopped": 2, "last": 3, "best_test": 1}
+    assert {name: snapshot.epoch for name, snapshot in found.items()} == epochs
+    for name, epoch in epochs.items():
+        assert set(found[name].state) == set(network.state_dict())
+        assert all(bool((value == epoch).all()) for value in found[name].state.values())
+        assert not any(value.requires_grad for value in found[name].state.values())
+    places_in_memory = [
+        v.data_ptr() for snapshot in found.values() for v in snapshot.state.values()
+    ]
+    assert len(set(places_in_memory)) == len(places_in_memory)
+
+
+class Watched(Classification):
+    """Keeps every batch that it is asked about."""
+
+    def watch(self) -> list[Samples]:
+        batches: list[Samples] = []
+        object.__setattr__(self, "batches", batches)
+        return batches
+
+    def outputs(self, network: nn.Module, samples: Samples, dtype: torch.dtype) -> Tensor:
+        self.batches.append(samples)  # type: ignore[attr-defined]
+        return super().outputs(network, samples, dtype)
+
+
+STAYS = 8  # among the 18 moves: shifted by nothing, and not flipped
+
+
+def shifted(image: Tensor) -> Iterator[Tensor]:
+    """The 18 shifts by one and flips of an image of 4 x 4."""
+    padded = nn.functional.pad(image, (1, 1, 1, 1))
+    for dy in range(3):
+        for dx in range(3):
+            crop = padded[:, dy : dy + 4, dx : dx + 4]
+            yield from (crop, crop.flip(2))
+
+
+@pytest.mark.parametrize("augment", [False, True])
+def test_augmentation_is_of_training_batches(tiny_data: Samples, augment: bool) -> None:
+    runs = []
+    for _ in range(2):
+        task = Watched((0.5,), (0.25,))
+        batches = task.watch()
+        recipe = Recipe(batch_size=8, epochs=3, augment=augment, stop_tolerance=0)
+        train(linear(), tiny_data, task, recipe, seed=4)
+        runs.append(batches)
+    rows = [rows for epoch in (1, 2, 3) for rows in epoch_batches(24, 8, seed=4, epoch=epoch)]
+    assert len(rows) == len(runs[0]) == 9
+    moves = []
+    for chosen, batch, again in zip(rows, *runs):
+        assert torch.equal(batch.targets, tiny_data.targets[chosen])
+        assert torch.equal(batch.inputs, again.inputs)
+        for image, original in zip(batch.inputs, tiny_data.inputs[chosen]):
+            known = [torch.equal(image, candidate) for candidate in shifted(original)]
+            assert sum(known) == 1
+            moves.append(known.index(True))
+    if augment:
+        assert len(set(moves)) > 12  # of 18, in 72 draws
+        assert moves[:24] != moves[24:48] != moves[48:], "every epoch moves its batches alike"
+    else:
+        assert set(moves) == {STAYS}
 
 
 def test_batches_visit_without_replacement() -> None:
@@ -101,12 +401,64 @@ def test_divergence_is_recorded(task: Classification, tiny_data: Samples) -> Non
     )
 
 
-def test_training_twice_gives_the_same_bits(task: Classification, tiny_data: Samples) -> None:
-    from landscape_catalog.models import build
+@pytest.mark.parametrize("stopping", ["rule", "epochs", "updates"])
+def test_divergence_under_adam(task: Classification, tiny_data: Samples, stopping: str) -> None:
+    network = nn.Sequential(nn.Flatten(), nn.Linear(16, 3))
+    recipe = Recipe(
+        batch_size=4, lr=1e38, epochs=5, updates=30, optimizer="adam", stopping=stopping  # type: ignore[arg-type]
+    )  # fmt: skip
+    seen: list[EpochRecord] = []
+    run = train(
+        network, tiny_data, task, recipe, seed=0, on_epoch=seen.append,
+        snapshots=["early_stopped", "last", "best_test"], test_error=lambda _: 1.0,
+    )  # fmt: skip
+    assert run.stop_reason == "diverged"
+    assert len(run.history) == 1
+    assert seen == run.history
+    assert not math.isfinite(run.history[0].train_loss)
+    assert run.history[0].test_error is None
+    for name in ("best_train_loss", "early_stopped", "best_test"):
+        assert run.snapshots[name].epoch == 0
+        assert all(torch.isfinite(value).all() for value in run.snapshots[name].state.values())
+    assert run.snapshots["last"].epoch == 1
+    assert not all(torch.isfinite(value).all() for value in run.snapshots["last"].state.values())
 
-    states = []
-    for _ in range(2):
-        network = build("resnet18", width=2, input_shape=(1, 4, 4), n_outputs=3, seed=1)
-        run = train(network, tiny_data, task, Recipe(batch_size=8, epochs=2), seed=1)
-        states.append(run.snapshots["best_train_loss"].state)
-    assert all(torch.equal(states[0][name], states[1][name]) for name in states[0])
+
+SENTENCES = Samples(
+    torch.tensor([[4, 5, 6, 2], [5, 2, 0, 0], [6, 6, 2, 0], [4, 2, 0, 0]] * 3),
+    torch.tensor([[1, 7, 8, 2], [1, 9, 2, 0], [1, 8, 8, 2], [1, 7, 2, 0]] * 3),
+)
+
+
+def bits(kind: str, seed: int = 1) -> dict[str, Tensor]:
+    """Weights after a few updates, whatever torch's random state was before."""
+    torch.manual_seed(np.random.SeedSequence().entropy % 2**32)
+    state = torch.get_rng_state()
+    recipe = Recipe(
+        batch_size=6, lr=0.01, epochs=4, stop_tolerance=0,
+        optimizer="sgd" if kind == "sgd" else "adam",
+    )  # fmt: skip
+    if kind in ("translation", "dropout"):
+        args = {"n_layers": 1, "n_heads": 2, "dropout": 0.4 if kind == "dropout" else 0.0}
+        network = build("transformer", width=4, input_shape=(), n_outputs=10, args=args, seed=seed)
+        run = train(network, SENTENCES, Translation(), recipe, seed=seed)
+    else:
+        network = build("resnet18", width=2, input_shape=(1, 4, 4), n_outputs=3, seed=seed)
+        generator = np.random.Generator(np.random.Philox(key=5))
+        images = generator.integers(0, 256, size=(24, 1, 4, 4), dtype=np.uint8)
+        data = Samples(torch.from_numpy(images), torch.from_numpy(np.arange(24) % 3))
+        run = train(network, data, Classification((0.5,), (0.25,)), recipe, seed=seed)
+    assert torch.equal(torch.get_rng_state(), state), "torch's random state was moved"
+    return run.snapshots["best_train_loss"].state
+
+
+@pytest.mark.parametrize("kind", ["sgd", "adam", "translation", "dropout"])
+def test_training_twice_gives_the_same_bits(kind: str) -> None:
+    one, same, other = bits(kind), bits(kind), bits(kind, seed=2)
+    assert all(torch.equal(one[name], same[name]) for name in one)
+    assert not all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_dropout_is_on_in_training() -> None:
+    plain, dropped = bits("translation"), bits("dropout")
+    assert not all(torch.equal(plain[name], dropped[name]) for name in plain)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import textwrap
+from functools import cache
 from typing import Any
 
 from pydantic import BaseModel
@@ -59,13 +60,18 @@ def _uncommented(block: str) -> str:
 
 def _flow(value: Any) -> str:
     """A value in one line of YAML."""
-    plain = _plain(value)
+    stream = io.StringIO()
+    _yaml().dump({"v": _plain(value)}, stream)
+    return stream.getvalue().strip()[1:-1].removeprefix("v:").strip()
+
+
+@cache
+def _yaml() -> YAML:
     yaml = YAML(typ="safe", pure=True)
     yaml.default_flow_style = True
     yaml.width = 10**6
-    stream = io.StringIO()
-    yaml.dump({"v": plain}, stream)
-    return stream.getvalue().strip()[1:-1].removeprefix("v:").strip()
+    yaml.representer.sort_base_mapping_type_on_output = False  # variants have an order
+    return yaml
 
 
 def _plain(value: Any) -> Any:

@@ -1,0 +1,52 @@
+"""Colours: of phases, of scales, and of text that must be read on them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+# Colours that differ in lightness as well as in hue (after Okabe and Ito 2008).
+PHASE_COLOURS = {
+    "I": "#b5402b",
+    "II": "#e6a532",
+    "III": "#4a7fb5",
+    "IV-A": "#8fd0b0",
+    "IV-B": "#1b8a63",
+    "NC": "#6e6e6e",
+    "unclassified": "#d4d4d4",
+}
+DARK_PHASES = ["I", "III", "IV-B", "NC"]
+MISSING_COLOUR = "#ececec"
+INK, PAPER = "#1d1d1d", "#ffffff"
+DARK = 0.2  # luminance below which white can be read better than ink
+VARIANT_COLOURS = ["#3d3d3d", "#d55e00", "#0072b2", "#009e73", "#cc79a7", "#a08000", "#56b4e9"]
+# From dark to light, no lighter than can be seen on white (after Matplotlib's plasma).
+_SEQUENCE = ((13, 8, 135), (126, 3, 168), (204, 71, 120), (240, 130, 60))
+
+
+def readable_on(colour: str) -> str:
+    """A Vega expression for white or dark text, whichever has more contrast on a colour.
+
+    Args:
+        colour: a Vega expression for the colour.
+    """
+    return f"luminance({colour}) < {DARK} ? '{PAPER}' : '{INK}'"
+
+
+def sequence(n: int) -> list[str]:
+    """Colours from dark to light for values that have an order.
+
+    >>> sequence(1), sequence(2)
+    (['#0d0887'], ['#0d0887', '#f0823c'])
+    """
+    return [_between(i / (n - 1) if n > 1 else 0.0) for i in range(n)]
+
+
+def _between(part: float) -> str:
+    place = part * (len(_SEQUENCE) - 1)
+    i = min(int(place), len(_SEQUENCE) - 2)
+    low, high = _SEQUENCE[i], _SEQUENCE[i + 1]
+    return _hex([a + (b - a) * (place - i) for a, b in zip(low, high)])
+
+
+def _hex(parts: Sequence[float]) -> str:
+    return "#" + "".join(f"{round(part):02x}" for part in parts)

@@ -1,0 +1,174 @@
+"""What each variant gains over `base`, load by load (Figure 13)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import altair as alt
+
+from landscape_catalog.reports.axes import label
+from landscape_catalog.reports.colours import VARIANT_COLOURS
+from landscape_catalog.reports.frame import ReportData, rounded
+from landscape_catalog.reports.layout import scale_of, ticks_of
+from landscape_catalog.reports.marks import titled
+
+Row = dict[str, Any]
+WIDTH, HEIGHT = 400, 240
+
+
+@dataclass(frozen=True)
+class Gain:
+    """The best cells of each variant over every temperature.
+
+    Attributes:
+        rows: a row a variant and load: place, `best`, `gain` over base, and the best temperature.
+        connected_from: place of the first load at which base's best cell is well connected, where
+            it is not so from the beginning.
+        connected_label: that load in words.
+    """
+
+    rows: list[Row]
+    connected_from: float | None
+    connected_label: str
+
+
+def best_over_temperatures(data: ReportData, load: str, tolerance: float) -> Gain:
+    """The best test accuracy (lowest test loss) at each load, and what each variant gains.
+
+    Cells that have not converged do not count.
+
+    Args:
+        data: the cells.
+        load: which of the other loads, as in `data.loads`.
+        tolerance: a cell is well connected if mc >= -tolerance.
+    """
+    best = {
+        (variant, value): cell
+        for variant in data.variants
+        for value in data.x.values
+        if (cell := _best_cell(data, load, variant, label(value))) is not None
+    }
+    base = data.variants[0]
+    rows = [_row(data, cell, best.get((base, value))) for (_, value), cell in best.items()]
+    along = [best.get((base, value)) for value in _falling_load(data)]
+    found = _turn([cell for cell in along if cell is not None], tolerance)
+    return Gain(rows, found["xp"] if found else None, found["x"] if found else "")
+
+
+def _row(data: ReportData, cell: Row, base: Row | None) -> Row:
+    metric = data.judge.metric
+    gain = None if base is None else rounded(data.judge.gain(cell[metric], base[metric]))
+    kept = {name: cell[name] for name in ("variant", "x", "xp", "y", "facet")}
+    return kept | {"best": cell[metric], "gain": gain}
+
+
+def _best_cell(data: ReportData, load: str, variant: str, x: str) -> Row | None:
+    metric = data.judge.metric
+    cells = [
+        cell
+        for cell in data.cells
+        if (cell["load"], cell["variant"], cell["x"]) == (load, variant, x)
+        and cell["phase"] != "NC"
+        and cell[metric] is not None
+    ]
+    if not cells:
+        return None
+    best = data.judge.best([cell[metric] for cell in cells])
+    return next(cell for cell in cells if cell[metric] == best)
+
+
+def _falling_load(data: ReportData) -> list[Any]:
+    """The loads from left to right."""
+    return list(data.x.values)[:: -1 if data.x.reverse else 1]
+
+
+def _turn(cells: list[Row], tolerance: float) -> Row | None:
+    """The first well connected cell after a poorly connected one."""
+    poor = False
+    for cell in cells:
+        mc = cell["mode_connectivity"]
+        if mc is None:
+            continue
+        if mc >= -tolerance:
+            return cell if poor else None
+        poor = True
+    return None
+
+
+def gain_chart(data: ReportData, name: str, gain: Gain) -> alt.TopLevelMixin:
+    """Left: the best of each variant. Right: by how much it is better than base.
+
+    Args:
+        data: the cells.
+        name: the rows' name in the page.
+        gain: the rows.
+    """
+    judge = data.judge
+    extreme = "Best" if judge.higher_is_better else "Lowest"
+    best = _lines(data, name, "best", reverse=not judge.higher_is_better)
+    over = _lines(data, name, "gain", reverse=False).transform_filter(
+        f"datum.variant != '{data.variants[0]}'"
+    )
+    zero = alt.Chart(alt.Data(values=[{"y": 0}])).mark_rule(color="#888").encode(y="y:Q")
+    left, right = [best], [zero, over]
+    if gain.connected_from is not None:
+        left.append(_turning_point(data, gain))
+        right.append(_turning_point(data, gain))
+    words = judge.title.lower()
+    gained = f"{judge.title} reduced against base, {judge.unit}"
+    if judge.higher_is_better:
+        gained = f"Gain in {words} over base, points"
+    return (
+        alt.hconcat(
+            _panel(left, f"{extreme} {words} over temperatures, {judge.unit}"),
+            _panel(right, gained),
+            spacing=70,
+            bounds="flush",
+        )
+        .configure_axis(titleFontWeight="normal", gridColor="#eee")
+        .configure_view(stroke="#ddd")
+    )  # fmt: skip
+
+
+def _panel(layers: list[alt.Chart], title: str) -> Any:
+    chart = alt.layer(*layers).properties(width=WIDTH, height=HEIGHT)
+    return titled(chart, title, ["better is up"], WIDTH)
+
+
+def _lines(data: ReportData, name: str, field: str, *, reverse: bool) -> alt.Chart:
+    n = len(data.variants)
+    colours = [VARIANT_COLOURS[i % len(VARIANT_COLOURS)] for i in range(n)]
+    ticks = ticks_of(data.x, WIDTH, titleFontSize=11)
+    return (
+        alt.Chart(alt.NamedData(name))
+        .transform_filter(f"isValid(datum.{field})")
+        .mark_line(point=alt.OverlayMarkDef(size=36), strokeWidth=1.8)
+        .encode(
+            x=alt.X("xp:Q", scale=scale_of(data.x), title=data.x.title, axis=ticks),
+            y=alt.Y(f"{field}:Q", title=None, scale=alt.Scale(zero=False, reverse=reverse)),
+            color=alt.Color(
+                "variant:N",
+                sort=data.variants,
+                scale=alt.Scale(domain=data.variants, range=colours),
+                legend=alt.Legend(title="variant"),
+            ),
+            tooltip=[
+                alt.Tooltip("variant:N"),
+                alt.Tooltip("x:N", title=data.x.path),
+                alt.Tooltip("y:N", title=f"best {data.y.path}"),
+                alt.Tooltip("best:Q", format=".5~g", title=data.judge.title.lower()),
+                alt.Tooltip("gain:Q", format="+.4~g", title="gain over base"),
+                alt.Tooltip("facet:N", title="in"),
+            ],
+        )
+    )
+
+
+def _turning_point(data: ReportData, gain: Gain) -> Any:
+    values = alt.Data(values=[{"xp": gain.connected_from}])
+    return (
+        alt.Chart(values)
+        .mark_rule(strokeDash=[4, 3], color="#555")
+        .encode(x=alt.X("xp:Q", scale=scale_of(data.x)))
+    )

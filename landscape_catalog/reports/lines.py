@@ -1,0 +1,148 @@
+"""Lines behind the cells: training by epoch, and the curves between runs."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+
+from landscape_catalog.reports.frame import ReportData, rounded
+from landscape_catalog.reports.measures import Tables, connectivity_unit
+
+Row = dict[str, Any]
+MOST_POINTS_A_LINE, FEWEST_POINTS_A_LINE = 60, 8
+MOST_POINTS = 40_000
+FIGURES = 4
+
+
+@dataclass(frozen=True)
+class Curves:
+    """Every curve of one probe of connectivity.
+
+    Attributes:
+        probe: its name in the catalog.
+        way: its name for readers; empty where there is only one probe.
+        method: how curves are found.
+        quantity: `error` or `loss`, of the training data.
+        unit: unit of that.
+        lines: a row a curve, with lists `t`, `train` and `test`.
+    """
+
+    probe: str
+    way: str
+    method: str
+    quantity: str
+    unit: str
+    lines: list[Row]
+
+    def of(self, facet: str) -> list[Row]:
+        """The curves of one facet."""
+        return [line for line in self.lines if line["facet"] == facet]
+
+
+def chosen_epochs(n: int, most: int) -> list[int]:
+    """Which of n epochs are drawn: every one, or evenly spread ones, the first and last among them.
+
+    >>> chosen_epochs(3, 8), chosen_epochs(10, 4)
+    ([0, 1, 2], [0, 3, 6, 9])
+    """
+    if n <= most:
+        return list(range(n))
+    return [round(i * (n - 1) / (most - 1)) for i in range(most)]
+
+
+def points_a_line(n_lines: int) -> int:
+    """How many points of each line are drawn, so that the page stays small.
+
+    >>> points_a_line(10), points_a_line(2000), points_a_line(20_000)
+    (60, 20, 8)
+    """
+    room = MOST_POINTS // max(n_lines, 1)
+    return min(max(room, FEWEST_POINTS_A_LINE), MOST_POINTS_A_LINE)
+
+
+def training_lines(tables: Tables, data: ReportData) -> list[Row]:
+    """A row a run, with lists `epoch` and `train_loss`."""
+    places = _places(data)
+    runs = tables["runs"].select("run_id", "cell_id", "seed")
+    lines = (
+        tables["epochs"]
+        .join(runs, on="run_id")
+        .sort("epoch")
+        .group_by("cell_id", "seed")
+        .agg("epoch", "train_loss")
+        .sort("cell_id", "seed")
+    )
+    most = points_a_line(lines.height)
+    rows = []
+    for line in lines.iter_rows(named=True):
+        chosen = chosen_epochs(len(line["epoch"]), most)
+        values = {
+            "seed": line["seed"],
+            "epoch": [line["epoch"][i] for i in chosen],
+            "train_loss": [rounded(line["train_loss"][i], FIGURES) for i in chosen],
+        }
+        rows.append(places[line["cell_id"]] | values)
+    return rows
+
+
+def curves(tables: Tables, data: ReportData) -> list[Curves]:
+    """The curves of every probe of connectivity, the primary first."""
+    return [
+        _curves(tables, data, measure.probe, measure.way, measure.method)
+        for measure in data.ways("mode_connectivity")
+    ]
+
+
+def _curves(tables: Tables, data: ReportData, probe: str, way: str, method: str) -> Curves:
+    found = tables["curves"].filter(pl.col("probe") == probe).select("quantity", "unit").unique()
+    unit = connectivity_unit(tables)
+    usual = ("error" if unit == "%" else "loss", unit)
+    quantity, unit = found.row(0) if found.height == 1 else usual
+    return Curves(probe, way, method, quantity, unit, _curve_lines(tables, data, probe, quantity))
+
+
+def _curve_lines(tables: Tables, data: ReportData, probe: str, quantity: str) -> list[Row]:
+    places = _places(data)
+    pairs = tables["pairs"].select("run_id", "other_run_id", "seed", "other_seed")
+    lines = (
+        tables["curve_points"]
+        .filter(pl.col("probe") == probe)
+        .join(pairs, on=["run_id", "other_run_id"])
+        .sort("t")
+        .group_by("cell_id", "seed", "other_seed")
+        .agg("t", train=f"train_{quantity}", test=f"test_{quantity}")
+        .sort("cell_id", "seed", "other_seed")
+    )
+    return [
+        {
+            **places[line["cell_id"]],
+            "pair": f"{line['seed']} and {line['other_seed']}",
+            "t": line["t"],
+            "train": [rounded(value, FIGURES) for value in line["train"]],
+            "test": [rounded(value, FIGURES) for value in line["test"]],
+        }
+        for line in lines.iter_rows(named=True)
+    ]
+
+
+def everywhere(lines: list[Row], data: ReportData) -> list[Row]:
+    """Lines of one facet, and one without points wherever there is none.
+
+    Small charts stand in rows and columns, and a place that is left out would move the others.
+    """
+    if not lines:
+        return []
+    empty = {name: [None] if isinstance(value, list) else None for name, value in lines[0].items()}
+    known = {(line["x"], line["y"]) for line in lines}
+    places = itertools.product(data.x.labels, data.y.labels)
+    return lines + [empty | {"x": x, "y": y} for x, y in places if (x, y) not in known]
+
+
+def _places(data: ReportData) -> dict[str, Row]:
+    return {
+        row["cell_id"]: {key: row[key] for key in ("x", "y", "facet", "phase")}
+        for row in data.cells
+    }

@@ -1,0 +1,70 @@
+"""The page's last sections: every cell in words, and where the numbers come from."""
+
+from __future__ import annotations
+
+import json
+
+import polars as pl
+
+from landscape_catalog.reports.frame import ReportData
+from landscape_catalog.reports.markup import counted, folded, hint, section, table, text
+from landscape_catalog.reports.measures import Tables
+
+
+def cells_section(data: ReportData) -> str:
+    """A row a cell: its place, its phase and why."""
+    columns = ["x", "y", "facet", "phase", "reason", "note"]
+    head = [data.x.path, data.y.path, "and", "phase", "because", "note"]
+    if len(data.facets) == 1:
+        columns.remove("facet")
+        head.remove("and")
+    if not any(cell["note"] for cell in data.cells):
+        columns.remove("note")
+        head.remove("note")
+    rows = [tuple(cell[column] for column in columns) for cell in data.cells]
+    inner = f'<div class="wide">{table(rows, head=tuple(head))}</div>'
+    return section(folded("Every cell and why it is in its phase", inner))
+
+
+def provenance_section(tables: Tables) -> str:
+    """Ids, contents, machines and methods."""
+    experiment = tables["experiments"].row(0, named=True)
+    data = tables["landscapes"].select("data_id", "content_hash").unique().sort("data_id")
+    machine = ("torch", "device", "cpu")
+    runs = tables["runs"].group_by(machine).len().sort(machine).rows()
+    rows = [
+        ("experiment", experiment["experiment_id"]),
+        ("classification", experiment["classification_id"]),
+        *[(f"data {data_id}", f"content {content}") for data_id, content in data.iter_rows()],
+        *[(counted(n, "run"), f"torch {torch}, {device}, {cpu}") for torch, device, cpu, n in runs],
+        *_methods(tables),
+    ]
+    words = (
+        "Ids are hashes of what a thing is; equal ids mean equal experiments. Method: Yang et al. "
+        "2021, Taxonomizing local versus global structure in neural network loss landscapes."
+    )
+    spec = json.dumps(json.loads(experiment["spec"]), indent=2)
+    return section(
+        "<h2>Provenance</h2>",
+        hint(words),
+        f'<div class="hashes wide">{table(rows)}</div>',
+        folded("The experiment", f"<pre>{text(spec)}</pre>"),
+    )
+
+
+def _methods(tables: Tables) -> list[tuple[str, str]]:
+    """How each metric is estimated; a line a probe where there are several."""
+    probes = tables["probes"].sort("position")
+    counts = dict(probes.group_by("metric").agg(pl.len()).iter_rows())
+    return [
+        (
+            row["metric"] + (f", {row['title']}" if counts[row["metric"]] > 1 else ""),
+            f"{row['method']}; {_parameters(row['parameters'])}",
+        )
+        for row in probes.iter_rows(named=True)
+    ]
+
+
+def _parameters(written: str) -> str:
+    known = json.loads(written)
+    return ", ".join(f"{k.replace('_', ' ')} {v}" for k, v in known.items() if k != "name")

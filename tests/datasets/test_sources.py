@@ -1,0 +1,157 @@
+"""Where datasets come from: known facts, checksums of files, what is missing."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from landscape_catalog.datasets import ImagePool, PointPool, Source, TextPool, facts_of, source_of
+from landscape_catalog.datasets.iwslt import MD5
+from landscape_catalog.errors import DataError, SpecError
+from landscape_catalog.schemas.ingredients import DataFacts
+from landscape_catalog.schemas.landscape import DATASETS, OFFICIAL_IMAGES, TEXTS, Dataset
+
+
+def source(name: str, project: Path, **changes: Any) -> Source:
+    return source_of(Dataset(name=name, **changes), project)
+
+
+# Kind, samples, test samples, outputs and shape, as published.
+KNOWN = {
+    "digits": ("images", 1797, 0, 10, (1, 8, 8)),
+    "mnist": ("images", 60_000, 10_000, 10, (1, 28, 28)),
+    "fashion_mnist": ("images", 60_000, 10_000, 10, (1, 28, 28)),
+    "cifar10": ("images", 50_000, 10_000, 10, (3, 32, 32)),
+    "cifar100": ("images", 50_000, 10_000, 100, (3, 32, 32)),
+    "svhn": ("images", 73_257, 26_032, 10, (3, 32, 32)),
+    "number_words": ("text", 10_000, 0, 8000, ()),
+    "iwslt_de_en": ("text", 196_884, 1_305, 8000, ()),
+}
+
+
+def test_every_name_has_a_source_or_needs_a_path() -> None:
+    assert set(KNOWN) | {"arrays", "text_pairs"} == set(DATASETS)
+    assert set(OFFICIAL_IMAGES) | set(TEXTS) | {"digits", "arrays"} == set(DATASETS)
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_facts_are_known_without_a_file(name: str, tmp_path: Path) -> None:
+    found = source(name, tmp_path)
+    kind, n_train, n_test, n_outputs, shape = KNOWN[name]
+    assert found.known is not None
+    assert vars(found.known) == {
+        "kind": kind, "checksum": found.checksum, "n_train": n_train, "n_test": n_test,
+        "n_outputs": n_outputs, "shape": shape,
+    }  # fmt: skip
+    assert len(found.checksum) == 64
+    assert not list(tmp_path.iterdir()), "something was written"
+
+
+def test_checksums_tell_datasets_apart(tmp_path: Path) -> None:
+    assert len({source(name, tmp_path).checksum for name in KNOWN}) == len(KNOWN)
+    iwslt = hashlib.sha256(f"2016-01.tgz {MD5}\n".encode()).hexdigest()
+    assert source("iwslt_de_en", tmp_path).checksum == iwslt
+
+
+@pytest.mark.parametrize("name", ["digits", "number_words"])
+def test_embedded_data_are_what_is_known_of_them(name: str, tmp_path: Path) -> None:
+    found = source(name, tmp_path, vocabulary=500)
+    pool = found.load()
+    assert pool.checksum() == found.checksum
+    assert facts_of(pool, found.checksum, vocabulary=500) == found.known
+
+
+def test_the_vocabulary_is_the_one_that_is_asked_for(tmp_path: Path) -> None:
+    for name in ("number_words", "iwslt_de_en"):
+        known = source(name, tmp_path, vocabulary=321).known
+        assert known is not None
+        assert known.n_outputs == 321
+
+
+@pytest.mark.parametrize("name", ["arrays", "text_pairs"])
+def test_a_path_is_missing(name: str, tmp_path: Path) -> None:
+    with pytest.raises(SpecError) as caught:
+        source(name, tmp_path)
+    (problem,) = caught.value.problems
+    assert str(problem) == f"dataset.path: got null; allowed: a path: {name} are files of yours"
+
+
+def write_npz(path: Path, n: int, high: int) -> bytes:
+    images = np.zeros((n, 2, 5), np.uint8)
+    np.savez(path, images=images, labels=np.arange(n) % (high + 1))
+    return path.read_bytes()
+
+
+def test_arrays_are_relative_to_the_project(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    train, test = write_npz(tmp_path / "in/a.npz", 6, 2), write_npz(tmp_path / "in/b.npz", 4, 3)
+    alone = source("arrays", tmp_path, path="in/a.npz")
+    assert alone.checksum == hashlib.sha256(train).hexdigest()
+    assert alone.known is None  # it must be read
+    assert facts_of(alone.load(), "c", vocabulary=9) == DataFacts("images", "c", 6, 0, 3, (1, 2, 5))
+    both = source("arrays", tmp_path, path="in/a.npz", test_path=str(tmp_path / "in/b.npz"))
+    assert both.checksum == hashlib.sha256(train + test).hexdigest()
+    assert facts_of(both.load(), "c", vocabulary=9) == DataFacts("images", "c", 6, 4, 4, (1, 2, 5))
+    with pytest.raises(DataError, match=r"c\.npz cannot be read: No such file"):
+        source("arrays", tmp_path, path="in/c.npz")
+
+
+def test_text_pairs_are_two_files_a_split(tmp_path: Path) -> None:
+    texts = {"a.en": "one\ntwo words\n", "a.fr": "un\ndeux mots\n", "b.en": "x\n", "b.fr": "y\n"}
+    for name, text in texts.items():
+        (tmp_path / name).write_text(text)
+    chosen = {"path": "a", "languages": ["en", "fr"]}
+    alone = source("text_pairs", tmp_path, **chosen)
+    assert alone.checksum == hashlib.sha256((texts["a.en"] + texts["a.fr"]).encode()).hexdigest()
+    assert alone.load() == TextPool(["one", "two words"], ["un", "deux mots"])
+    both = source("text_pairs", tmp_path, test_path="b", **chosen)
+    assert both.checksum == hashlib.sha256("".join(texts.values()).encode()).hexdigest()
+    assert both.load() == TextPool(["one", "two words"], ["un", "deux mots"], ["x"], ["y"])
+    short = source("text_pairs", tmp_path, max_words=1, **chosen)
+    assert short.load() == TextPool(["one"], ["un"])
+    turned = source("text_pairs", tmp_path, path="a", languages=["fr", "en"])
+    assert turned.load() == TextPool(["un", "deux mots"], ["one", "two words"])
+    assert turned.checksum != alone.checksum
+    with pytest.raises(DataError, match=r"a\.de cannot be read"):
+        source("text_pairs", tmp_path, path="a")
+
+
+IMAGES = np.zeros((5, 3, 4, 6), np.uint8)
+LABELS = np.zeros(5, np.int64)
+POINTS = np.zeros((5, 7), np.float32)
+
+
+@pytest.mark.parametrize(
+    ("pool", "kind", "n_train", "n_test", "n_outputs", "shape"),
+    [
+        (ImagePool(IMAGES, LABELS, 9), "images", 5, 0, 9, (3, 4, 6)),
+        (ImagePool(IMAGES, LABELS, 9, IMAGES[:2], LABELS[:2]), "images", 5, 2, 9, (3, 4, 6)),
+        (TextPool(["a"] * 3, ["b"] * 3), "text", 3, 0, 77, ()),
+        (TextPool(["a"] * 3, ["b"] * 3, ["c"], ["d"]), "text", 3, 1, 77, ()),
+        (PointPool(POINTS, LABELS, 4), "points", 5, 0, 4, (7,)),
+        (PointPool(POINTS, POINTS, None), "points", 5, 0, 0, (7,)),
+        (PointPool(POINTS, POINTS, None, POINTS[:1], POINTS[:1]), "points", 5, 1, 0, (7,)),
+    ],
+)
+def test_facts_of_a_pool(
+    pool: Any, kind: str, n_train: int, n_test: int, n_outputs: int, shape: tuple[int, ...]
+) -> None:
+    found = facts_of(pool, "sum", vocabulary=77)
+    assert found == DataFacts(kind, "sum", n_train, n_test, n_outputs, shape)  # type: ignore[arg-type]
+
+
+def test_facts_say_how_many_samples_are_left() -> None:
+    held_out = DataFacts("images", "sum", 100, 0, 2, (1, 8, 8))
+    own = DataFacts("images", "sum", 100, 30, 2, (1, 8, 8))
+    assert held_out.n_available(Dataset(name="digits", test_samples=40)) == 60
+    assert own.n_available(Dataset(name="digits", test_samples=20)) == 100
+    assert own.n_available(Dataset(name="digits", test_samples="all")) == 100
+    assert own.input_shape(Dataset(name="digits")) == (1, 8, 8)
+    assert own.input_shape(Dataset(name="digits", resize=32)) == (1, 32, 32)
+    assert own.input_shape(Dataset(name="digits", resize=[16, 9])) == (1, 16, 9)  # type: ignore[arg-type]
+    words = DataFacts("text", "sum", 100, 0, 500, ())
+    assert words.input_shape(Dataset(name="number_words")) == ()

@@ -1,0 +1,163 @@
+"""Every family of networks from end to end, on still less than the smoke presets; one's own code."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from landscape_catalog.catalog import read_tables
+from landscape_catalog.execution.artifacts import read_run, read_weights
+from tests.conftest import ROOT, TINY_PARAMS, make_project, run
+
+STAGES = ("prepare", "train", "measure", "aggregate", "report")
+
+VGG = """\
+dataset: {name: digits, test_samples: 60, resize: 32}
+model: {name: vgg11}
+load: {width: [1, 2], samples: 64}
+temperature: {batch_size: 16}
+train: {epochs: 2, seeds: 2, schedule: step, milestones: [0.5]}
+measure:
+  hessian: {samples: 16, max_iterations: 2}
+  connectivity: {epochs: 1, batch_size: 32, control_points: 4, init: random}
+  similarity:
+    - {samples: 32}
+    - {name: noise, samples: 32, perturbation: pixel_noise}
+    - {name: inner, samples: 32, layer: features}
+classify: {}
+report: {}
+variants: {smooth: {train.label_smoothing: 0.1}}
+"""
+
+TRANSFORMER = """\
+dataset: {name: number_words, test_samples: 50, vocabulary: 270}
+model: {name: transformer, args: {n_layers: 1}}
+load: {width: [8, 16], samples: 128}
+temperature: {batch_size: 32, lr: 0.01, weight_decay: 0.0}
+train: {optimizer: adam, stopping: updates, updates: 90, warmup: 10, seeds: 2}
+measure:
+  snapshots: [last, best_test]
+  hessian: {samples: 16, max_iterations: 3}
+  connectivity: {updates: 6, batch_size: 32}
+  similarity: {samples: 32, perturbation: token_noise}
+classify: {}
+report: {}
+variants: {}
+"""
+
+
+def stages(folder: Path, store: Path) -> None:
+    for stage in STAGES:
+        run(folder, store, "landscape", stage)
+
+
+def tables_of(tmp_path: Path, params: str) -> dict[str, pl.DataFrame]:
+    folder, store = make_project(tmp_path / "grid", params), tmp_path / "store"
+    stages(folder, store)
+    assert (folder / "reports" / "phases.html").stat().st_size > 100_000
+    return read_tables(folder / "data" / "catalog")
+
+
+def test_vgg11_with_variants_and_probes(tmp_path: Path) -> None:
+    tables = tables_of(tmp_path, VGG)
+    assert tables["cells"]["variant"].to_list() == ["base", "base", "smooth", "smooth"]
+    assert tables["runs"].height == 8
+    probes = tables["probes"].select("metric", "name", "method").rows()
+    assert ("connectivity", "primary", "cubic Bezier curve, random start") in probes
+    assert {name for metric, name, _ in probes if metric == "similarity"} == {"primary", "noise", "inner"}  # fmt: skip
+    likeness = tables["similarities"]
+    assert likeness["cka"].is_between(0, 1.0000001).all()
+    counts = likeness.group_by("probe").len()["len"].to_list()
+    assert counts == [tables["pairs"].height] * 3
+
+
+def test_transformer(tmp_path: Path) -> None:
+    tables = tables_of(tmp_path, TRANSFORMER)
+    runs = tables["runs"].filter(pl.col("status") == "converged")
+    assert runs.height >= 2, "nothing has converged: the test means nothing"
+    assert tables["experiments"]["connectivity_unit"].to_list() == ["nats"]
+    points = tables["curve_points"]
+    for row in tables["curves"].iter_rows(named=True):
+        losses = points.filter(pl.col("run_id") == row["run_id"]).sort("t")["train_loss"].to_list()
+        level = (losses[0] + losses[-1]) / 2
+        wanted = max((level - loss for loss in losses[1:-1]), key=abs)
+        assert row["mode_connectivity"] == pytest.approx(wanted)
+    best, last = (
+        tables["snapshots"].filter(pl.col("snapshot") == name).sort("run_id")
+        for name in ("best_test", "last")
+    )
+    assert (best["test_loss"] <= last["test_loss"] + 1e-9).all()
+    assert (last["epoch"] == 23).all()  # 90 updates at 4 an epoch
+
+
+def test_the_example_of_ones_own_code(tmp_path: Path) -> None:
+    """The `params.yaml` that docs/own.md shows."""
+    blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "own.md").read_text(), re.S)
+    tables = tables_of(tmp_path, blocks[-1])
+    losses = tables["cells"].join(tables["runs"], on="cell_id")
+    by_beta = losses.group_by(pl.col("extra").str.json_path_match("$['load.extra.beta']").alias("beta")).agg(pl.col("train_loss").mean())  # fmt: skip
+    found = {float(beta): loss for beta, loss in by_beta.iter_rows()}
+    assert found[1.0] < found[10.0], "more convection is harder"
+    assert tables["pairs"]["mode_connectivity"].count() == 8
+
+
+def test_a_snapshot_that_is_missing_is_trained_again_and_matches(
+    fresh_copy: tuple[Path, Path],
+) -> None:
+    folder, store = fresh_copy
+    before = {path.name: read_weights(path) for path in (folder / "data" / "runs").iterdir()}
+    text = (folder / "params.yaml").read_text()
+    text = text.replace("measure:\n", "measure:\n  snapshots: [best_train_loss, last]\n")
+    (folder / "params.yaml").write_text(text)
+    done = run(folder, store, "landscape", "train")
+    assert "8 to train" in done.stderr
+    for name, weights in before.items():
+        path = folder / "data" / "runs" / name
+        record, again = read_run(path), read_weights(path)
+        assert set(record.other_snapshots) == {"last"}
+        assert read_weights(path, "last").keys() == weights.keys()
+        assert all(np.array_equal(again[key], weights[key]) for key in weights)
+    assert "0 to train" in run(folder, store, "landscape", "train").stderr
+
+
+def test_another_probe_trains_and_measures_only_itself(fresh_copy: tuple[Path, Path]) -> None:
+    folder, store = fresh_copy
+    text = (folder / "params.yaml").read_text()
+    one = "  similarity:\n    samples: 64\n"
+    assert one in text
+    several = "  similarity:\n    - {samples: 64}\n    - {name: noisy, samples: 64, perturbation: pixel_noise}\n"
+    (folder / "params.yaml").write_text(text.replace(one, several))
+    assert "0 to train" in run(folder, store, "landscape", "train").stderr
+    pairs = read_tables(folder / "data" / "catalog")["pairs"].height
+    assert f", {pairs} made," in run(folder, store, "landscape", "measure").stderr
+
+
+def test_own_code_that_changes_renames_its_runs(tmp_path: Path) -> None:
+    params = TINY_PARAMS.replace("name: resnet18", 'name: "small:network"')
+    folder, store = make_project(tmp_path / "grid", params), tmp_path / "store"
+    source = folder / "custom" / "small.py"
+    code = (
+        "from torch import nn\n"
+        "def network(width, input_shape, n_outputs):\n"
+        "    return nn.Sequential(nn.Flatten(), nn.Linear(64, width), nn.{}(), nn.Linear(width, n_outputs))\n"
+    )
+    source.write_text(code.format("Tanh"))
+    plan = run(folder, store, "landscape", "plan").stdout
+    assert "8 to train" in plan
+    run(folder, store, "landscape", "prepare")
+    run(folder, store, "landscape", "train")
+    assert "0 to train" in run(folder, store, "landscape", "plan").stdout
+    source.write_text(code.format("ReLU"))
+    assert "8 to train" in run(folder, store, "landscape", "plan").stdout
+    source.write_text(code.format("Tanh"))
+    (folder / "custom" / "other.py").write_text("x = 1\n")
+    assert "0 to train" in run(folder, store, "landscape", "plan").stdout
+    source.write_text(code.format("Nothing"))
+    done = run(folder, store, "landscape", "prepare", fails=True)
+    assert done.returncode == 2
+    assert "small:network: " in done.stderr
+    assert "has no attribute 'Nothing'" in done.stderr
