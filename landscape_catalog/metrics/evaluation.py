@@ -10,8 +10,6 @@ from torch import nn
 
 from landscape_catalog.tasks import Samples, Task
 
-EVALUATION_BATCH = 1000
-
 
 @dataclass(frozen=True)
 class Evaluation:
@@ -41,8 +39,8 @@ def evaluate(network: nn.Module, data: Samples, task: Task) -> Evaluation:
     network.eval()
     dtype = next(network.parameters()).dtype
     losses, errors = [], []
-    for start in range(0, len(data), EVALUATION_BATCH):
-        batch = data[start : start + EVALUATION_BATCH]
+    for start in range(0, len(data), task.evaluation_batch):
+        batch = data[start : start + task.evaluation_batch]
         outputs = task.outputs(network, batch, dtype)
         losses.append(task.losses(outputs, batch).to(torch.float64))
         errors.append(task.errors(outputs, batch))

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from landscape_catalog.metrics.evaluation import EVALUATION_BATCH
 from landscape_catalog.tasks import Samples, Task
 
 JACKKNIFE_GROUPS = 10
@@ -51,8 +50,8 @@ def network_features(
         watched = modules[layer].register_forward_hook(lambda _, __, output: seen.append(output))
     rows = []
     with watched:
-        for start in range(0, len(data), EVALUATION_BATCH):
-            batch = data[start : start + EVALUATION_BATCH]
+        for start in range(0, len(data), task.evaluation_batch):
+            batch = data[start : start + task.evaluation_batch]
             outputs = task.outputs(network, batch, dtype)
             if layer is None:
                 rows.append(task.features(outputs, batch))

@@ -16,12 +16,11 @@ from landscape_catalog.reports.colours import (
     readable_on,
 )
 from landscape_catalog.reports.frame import ReportData
-from landscape_catalog.reports.layout import LEGEND_WIDTH, LINE_HEIGHT, Layout, laid_out
+from landscape_catalog.reports.layout import GAP, LEGEND_WIDTH, LINE_HEIGHT, Layout, laid_out
 from landscape_catalog.reports.marks import (
     CELLS,
     NOT_CONVERGED,
     SMALLEST_FONT,
-    SPACING,
     faceted,
     known_values,
     not_converged,
@@ -117,6 +116,6 @@ def _finished(
     layered = alt.layer(*layers, data=CELLS).encode(tooltip=tooltips(data))
     sized = layered.properties(width=layout.width, height=layout.height)
     columns = min(layout.columns, len(data.facets))
-    width = columns * (layout.width + SPACING) + LEGEND_WIDTH
+    width = columns * (layout.width + GAP) + LEGEND_WIDTH
     whole = titled(faceted(sized, data, layout.columns, layout.width), title, words, width)
     return whole.configure_axis(titleFontWeight="normal", domain=False).configure_view(stroke=None)

@@ -12,12 +12,11 @@ import altair as alt
 from landscape_catalog.reports.axes import Axis
 from landscape_catalog.reports.colours import PAPER, PHASE_COLOURS
 from landscape_catalog.reports.frame import ReportData
-from landscape_catalog.reports.layout import LETTER_WIDTH, Layout, apart, scale_of, ticks_of
+from landscape_catalog.reports.layout import GAP, LETTER_WIDTH, Layout, apart, scale_of, ticks_of
 
 CELLS = alt.NamedData("cells")
 NOT_CONVERGED = "datum.phase == 'NC'"
 SMALLEST_FONT = 6.0
-SPACING = 10
 FEWEST_LETTERS = 40
 
 
@@ -107,7 +106,7 @@ def faceted(chart: Any, data: ReportData, columns: int, width: float) -> Any:
         labelLineHeight=13,
     )
     facet = alt.Facet("facet:N", sort=data.facets, header=header)
-    return chart.facet(facet, columns=columns, spacing=SPACING)
+    return chart.facet(facet, columns=columns, spacing=GAP)
 
 
 def titled(chart: Any, title: str, words: Sequence[str], width: float) -> Any:

@@ -15,6 +15,7 @@ from landscape_catalog.reports.marks import phase_colour
 
 LARGEST, SMALLEST = (112, 62), (34, 26)
 SPACING = 8
+ROOM_FOR_THREE_LABELS = 60
 
 
 def training_curves(name: str, lines: Sequence[dict[str, Any]], data: ReportData) -> Any:
@@ -55,12 +56,13 @@ def connectivity_curves(name: str, curves: Curves, data: ReportData) -> Any:
         data: the cells that they are of.
     """
     words = f"{curves.quantity}, {curves.unit}"
+    ends = [0, 0.5, 1] if _width(data) >= ROOM_FOR_THREE_LABELS else [0, 1]
     chart = (
         alt.Chart(alt.NamedData(name))
         .transform_flatten(["t", "train", "test"])
         .mark_line(point=alt.OverlayMarkDef(size=12), strokeWidth=1.2)
         .encode(
-            x=alt.X("t:Q", title=None, axis=_small_axis(values=[0, 0.5, 1])),
+            x=alt.X("t:Q", title=None, axis=_small_axis(values=ends, format="~g")),
             y=alt.Y("train:Q", title=None, axis=_small_axis(tickCount=3)),
             detail="pair:N",
             color=phase_colour(),
@@ -81,7 +83,7 @@ def _small_axis(**more: Any) -> alt.Axis:
 
 def _powers(lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Ticks at powers of ten, at most three of them; where there is none, some numbers."""
-    values = [value for line in lines for value in line["train_loss"] if value]
+    values = [value for line in lines for value in line["train_loss"] if value and value > 0]
     low, high = math.log10(min(values, default=1)), math.log10(max(values, default=1))
     powers = list(range(math.ceil(low), math.floor(high) + 1))
     if len(powers) < 2:
@@ -90,10 +92,15 @@ def _powers(lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return {"values": [float(f"1e{power}") for power in powers[::step]], "format": ".0e"}
 
 
-def _laid_out(chart: alt.Chart, data: ReportData) -> Any:
+def _width(data: ReportData) -> int:
+    """Of one small chart, so that a row of them fits the page."""
     room = PAGE_WIDTH - 80 - LETTER_WIDTH * longest(data.y.labels)
     fitting = room / len(data.x.labels) - SPACING
-    width = round(min(max(fitting, SMALLEST[0]), LARGEST[0]))
+    return round(min(max(fitting, SMALLEST[0]), LARGEST[0]))
+
+
+def _laid_out(chart: alt.Chart, data: ReportData) -> Any:
+    width = _width(data)
     height = max(round(width * LARGEST[1] / LARGEST[0]), SMALLEST[1])
     row_header = alt.Header(
         labelFontSize=11, labelPadding=6, titleFontSize=11, labelAngle=0, labelAlign="right"

@@ -46,12 +46,14 @@ class Task(ABC):
         error_scale: 100 where errors are shares and the unit is percent.
         connectivity_by: whether mode connectivity is of the `error` or of the `loss`.
         loss_unit: of `losses`.
+        evaluation_batch: samples at a time where nothing is learned, bounded by memory.
     """
 
     error_unit: str = "%"
     error_scale: float = 100.0
     connectivity_by: Literal["error", "loss"] = "error"
     loss_unit: str = "nats"
+    evaluation_batch: int = 1000
 
     @property
     def connectivity_unit(self) -> str:

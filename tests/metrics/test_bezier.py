@@ -131,6 +131,9 @@ def random_start(network: nn.Module, data: Samples, task: Task, *, seed: int) ->
 def test_a_random_start(task: Classification, tiny_data: Samples) -> None:
     """Uniform in +-1/sqrt(fan in); batch-norm scales in [0, 1], shifts zero; each point its own."""
     network = build("resnet18", width=4, input_shape=(1, 4, 4), n_outputs=3)
+    with torch.no_grad():
+        for value in network.parameters():
+            value += 5  # so that nothing is right because it was so before
     before = copy.deepcopy(network.state_dict())
     controls = random_start(network, tiny_data, task, seed=3)
     sizes = [value.numel() for _, value in network.named_parameters()]

@@ -101,7 +101,7 @@ def test_samples_keep_their_order_over_batches(
 ) -> None:
     network = build("resnet18", width=2, input_shape=(1, 4, 4), n_outputs=3, seed=0).double()
     together = network_features(network, tiny_data, task, layer=layer)
-    monkeypatch.setitem(network_features.__globals__, "EVALUATION_BATCH", 7)
+    monkeypatch.setattr(Classification, "evaluation_batch", 7)
     torch.testing.assert_close(network_features(network, tiny_data, task, layer=layer), together)
 
 
