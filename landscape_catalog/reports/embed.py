@@ -16,7 +16,7 @@ const rows = ({columns, pools, rows}) => rows.map(row => Object.fromEntries(
 function draw(slot) {
   const spec = charts[slot.id], datasets = {};
   JSON.stringify(spec, (key, value) => {
-    if (key === "data" && value.name) datasets[value.name] ??= rows(tables[value.name]);
+    if (key === "data" && value?.name) datasets[value.name] ??= rows(tables[value.name]);
     return value;
   });
   window.vegaEmbed(slot, {...spec, datasets}, {actions: false, renderer: "svg"})

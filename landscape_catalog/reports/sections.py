@@ -137,8 +137,9 @@ def curves_section(drawn: Drawings) -> str:
 def _curve_words(curves: Curves) -> str:
     return (
         f"Training {curves.quantity} in {curves.unit} at each t of the fitted Bezier curve, "
-        "batch-norm statistics recomputed: a hump is a barrier (mc < 0), a dip means that the ends "
-        "are not at a minimum (mc > 0). The colour is the phase."
+        "batch-norm statistics (if any) recomputed: a hump is a barrier (mc < 0), a dip means that "
+        "the ends are not at a minimum (mc > 0). The colour is the phase; an empty chart has no "
+        "two converged runs."
     )
 
 

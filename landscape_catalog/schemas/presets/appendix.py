@@ -139,7 +139,7 @@ APPENDIX: tuple[Preset, ...] = (
         scales=images(
             {"temperature.batch_size": [*BATCH_SIZES[::2], 2048, 4096, 8192]},
             {"temperature.batch_size": [32, 128, 512, 2048]},
-            {"temperature.batch_size": [32, 128, 512]},
+            {"temperature.batch_size": [16, 64, 256]},
         ),
     ),
     Preset(

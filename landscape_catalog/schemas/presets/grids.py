@@ -20,7 +20,7 @@ Scales = Mapping[Scale, tuple[Overlay, ...]]
 BATCHES: dict[Scale, Overlay] = {
     "paper": {"temperature.batch_size": BATCH_SIZES},
     "small": {"temperature.batch_size": [16, 32, 64, 128, 256]},
-    "smoke": {"temperature.batch_size": [32, 128]},
+    "smoke": {"temperature.batch_size": [16, 64]},
 }
 WIDE_STEPS = [2, 4, 8, 16, 32, 64, 128]
 
