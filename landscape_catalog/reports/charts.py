@@ -36,6 +36,7 @@ PHASE_CELL, PANEL_CELL = 74, 46  # pixels of a cell
 DENSE_PHASE_CELL, DENSE_PANEL_CELL = 34, 18
 MOST_LARGE_CELLS = 64
 ROOM_FOR_NUMBERS = 32
+HUGE = 100_000
 STRETCH = 1.6
 PHASE_NAME = "datum.phase == 'unclassified' ? '?' : datum.phase"
 
@@ -80,10 +81,16 @@ def _panel_texts(data: ReportData, panel: Panel, layout: Layout) -> list[alt.Cha
     has_room = layout.x_cell >= ROOM_FOR_NUMBERS and layout.y_cell >= LINE_HEIGHT
     if has_room and known_values(data, panel.column):
         is_there = f"isValid(datum['{panel.column}']) && !({NOT_CONVERGED})"
-        number = alt.Text(f"{panel.column}:Q", format=panel.number)
-        numbers = texts(data, layout, 11, fill=colour, fontWeight="normal").encode(text=number)
+        numbers = texts(data, layout, 11, fill=colour, fontWeight="normal")
+        numbers = numbers.transform_calculate(number=_written(panel)).encode(text="number:N")
         marks.append(numbers.transform_filter(is_there))
     return marks
+
+
+def _written(panel: Panel) -> str:
+    """A cell's number as text: a huge one by its power of ten."""
+    value = f"datum['{panel.column}']"
+    return f"format({value}, abs({value}) < {HUGE} ? '{panel.number}' : '.0e')"
 
 
 def _scale(data: ReportData, panel: Panel) -> alt.Scale:

@@ -80,15 +80,12 @@ def report_data(tables: Tables, settings: Report | None = None) -> ReportData:
     """
     settings = settings or Report()
     experiment = tables["experiments"].row(0, named=True)
-    axes, variants = _axis_paths(experiment), json.loads(experiment["variants"])
-    x = settings.x or next((p for p in axes if p.startswith("load.")), DEFAULT_X)
-    y = settings.y or next((p for p in axes if p.startswith("temperature.")), DEFAULT_Y)
-    others = [path for path in axes if path not in (x, y)]
+    variants = json.loads(experiment["variants"])
+    x, y, others = _paths(experiment, settings)
     cells = [_with_values(row) for row in _cell_rows(tables)]
     x_axis = make_axis(x, [cell.get(x) for cell in cells], settings.x_scale, vertical=False)
     y_axis = make_axis(y, [cell.get(y) for cell in cells], settings.y_scale, vertical=True)
-    found = measures(tables)
-    numbers = _numbers(tables)
+    found, numbers = measures(tables), _numbers(tables)
     loads = [path for path in others if path.startswith("load.")]
     rows = [
         {
@@ -116,8 +113,12 @@ def report_data(tables: Tables, settings: Report | None = None) -> ReportData:
     )
 
 
-def _axis_paths(experiment: Row) -> list[str]:
-    return [axis["path"] for axis in json.loads(experiment["axes"])]
+def _paths(experiment: Row, settings: Report) -> tuple[str, str, list[str]]:
+    """The drawn load, the drawn temperature, and every other axis."""
+    axes = [axis["path"] for axis in json.loads(experiment["axes"])]
+    x = settings.x or next((p for p in axes if p.startswith("load.")), DEFAULT_X)
+    y = settings.y or next((p for p in axes if p.startswith("temperature.")), DEFAULT_Y)
+    return x, y, [path for path in axes if path not in (x, y)]
 
 
 def _cell_rows(tables: Tables) -> list[Row]:

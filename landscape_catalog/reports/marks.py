@@ -17,7 +17,7 @@ from landscape_catalog.reports.layout import GAP, LETTER_WIDTH, Layout, apart, s
 CELLS = alt.NamedData("cells")
 NOT_CONVERGED = "datum.phase == 'NC'"
 SMALLEST_FONT = 6.0
-FEWEST_LETTERS = 40
+FEWEST_LETTERS = 48
 
 
 def known_values(data: ReportData, field: str) -> list[float]:

@@ -57,8 +57,8 @@ def _primary_panels(data: ReportData) -> list[Panel]:
         _panel("train_loss", f"Training loss, ln {units['train_loss']}", "darker is lower",
                "inferno", ".2~g"),
         _panel("top_eigenvalue", "Hessian top eigenvalue, ln λ", "darker is sharper",
-               "yelloworangebrown", ".3~g"),
-        _panel("trace", "Hessian trace, ln", "darker is sharper", "yelloworangebrown", ".3~g"),
+               "yelloworangebrown", ".3~r"),
+        _panel("trace", "Hessian trace, ln", "darker is sharper", "yelloworangebrown", ".3~r"),
         replace(
             _panel("mode_connectivity", mc, "blue: a barrier, red: a dip, white: neither",
                    "redblue", "+.2~f"),

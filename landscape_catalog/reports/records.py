@@ -67,4 +67,6 @@ def _methods(tables: Tables) -> list[tuple[str, str]]:
 
 def _parameters(written: str) -> str:
     known = json.loads(written)
-    return ", ".join(f"{k.replace('_', ' ')} {v}" for k, v in known.items() if k != "name")
+    return ", ".join(
+        f"{k.replace('_', ' ')} {v}" for k, v in known.items() if k != "name" and v is not None
+    )

@@ -87,7 +87,7 @@ def _powers(lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
     low, high = math.log10(min(values, default=1)), math.log10(max(values, default=1))
     powers = list(range(math.ceil(low), math.floor(high) + 1))
     if len(powers) < 2:
-        return {"tickCount": 2, "format": ".1~g"}
+        return {"tickCount": 2, "format": ".1~r"}
     step = -(-len(powers) // 3)
     return {"values": [float(f"1e{power}") for power in powers[::step]], "format": ".0e"}
 

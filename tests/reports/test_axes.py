@@ -41,7 +41,7 @@ def test_neighbours_share_an_edge_and_ends_are_symmetrical(scale: Any) -> None:
     assert (parts[0][0], parts[-1][2]) == (0.0, 1.0)
 
 
-def test_no_edge_of_a_single_value_has_no_width() -> None:
+def test_a_single_value_has_a_cell() -> None:
     assert axis("temperature.weight_decay", [5e-4]).edges == (-0.5, 0.5)
     assert cell_edges([3.0], "log") == (2.5, 3.5)
 

@@ -115,7 +115,9 @@ def test_cells_that_have_not_converged_are_named_in_every_panel() -> None:
 
 
 def test_numbers_are_written_where_there_is_room(data: ReportData) -> None:
-    assert layers(data, "cka")[-1]["encoding"]["text"]["field"] == "cka"
+    numbers = layers(data, "cka")[-1]
+    assert numbers["encoding"]["text"]["field"] == "number"
+    assert numbers["transform"][0]["calculate"].startswith("format(datum['cka'], ")
     large = {"load.width": list(range(1, 15)), "temperature.batch_size": list(range(2, 16))}
     dense = report_data(Catalog(large, seeds=2, epochs=1).tables())
     assert layers(dense, "cka")[-1]["encoding"]["text"] == {"value": "NC"}
