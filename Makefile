@@ -12,7 +12,7 @@ repro: .venv/installed
 	@echo "The report: reports/phases.html"
 
 test: .venv/installed lint types
-	$(RUN) python -m pytest
+	$(RUN) python -m pytest -n 2 --dist worksteal
 
 lint: .venv/installed
 	$(RUN) ruff check .

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -67,7 +67,9 @@ def _text_source(dataset: Dataset, project: Path) -> Source:
         facts = _text_facts(dataset, number_words.CHECKSUM, number_words.N_PAIRS, 0)
         return Source(number_words.CHECKSUM, number_words.number_words, facts)
     if dataset.name == "iwslt_de_en":
-        facts = _text_facts(dataset, iwslt.CHECKSUM, iwslt.N_TRAIN, iwslt.N_TEST)
+        facts = replace(
+            _text_facts(dataset, iwslt.CHECKSUM, iwslt.N_TRAIN, iwslt.N_TEST), counted=False
+        )
         load = partial(iwslt.load_iwslt_de_en, project / dataset.root, dataset.max_words)
         return Source(iwslt.CHECKSUM, load, facts)
     path, test_path = _paths(dataset, project)

@@ -146,6 +146,9 @@ def _sample_problems(experiment: Experiment, facts: DataFacts) -> list[Problem]:
         for n in samples
         if n != "all" and n > n_available
     ]
+    if "all" in samples and not facts.counted:
+        allowed = "a number: how many pairs there are is known once the long ones are left out"
+        problems.append(Problem("load.samples", "'all'", allowed))
     if samples.count("all") and n_available in samples:
         allowed = f"`all` or {n_available}: they are the same"
         problems.append(Problem("load.samples", repr(samples), allowed))

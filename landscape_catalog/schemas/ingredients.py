@@ -18,10 +18,12 @@ class DataFacts:
     Attributes:
         kind: `images`, `text` (pairs of sentences) or `points` (a user's own arrays).
         checksum: of the raw data.
-        n_train: samples that training and held-out data are drawn from.
+        n_train: samples that training and held-out data are drawn from; the most there can be
+            where they are not `counted`.
         n_test: samples of a test split of its own; 0: the test set is held out.
         n_outputs: classes, or the size of the vocabulary; 0 where there are none.
         shape: of one input as it is read, (channels, height, width) for images.
+        counted: whether n_train is exact: some sentence pairs are left out when they are read.
     """
 
     kind: Kind
@@ -30,6 +32,7 @@ class DataFacts:
     n_test: int
     n_outputs: int
     shape: tuple[int, ...]
+    counted: bool = True
 
     def n_available(self, dataset: Dataset) -> int:
         """Training samples there are once the test set is held out."""

@@ -40,8 +40,8 @@ class Dataset(Section):
     `iwslt_de_en` (downloaded), `text_pairs` (files of yours), or your own
     `package.module:function`."""
     test_samples: SampleCount = 360
-    """Test samples, drawn once, stratified by class; they stay clean. Held out where the dataset
-    has no test split of its own; `all` takes the whole of that split."""
+    """Test samples, drawn once, images stratified by class; they stay clean. Held out where the
+    dataset has no test split of its own; `all` takes the whole of that split."""
     seed: Seed = 0
     """Seed of the held-out split, of the order of samples, and of all noise."""
     resize: Annotated[

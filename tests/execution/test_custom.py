@@ -479,7 +479,7 @@ def test_a_layer_that_gives_no_tensor(own_code: Own) -> None:
     )
     own_code.write("own_network", changed(GOOD_NETWORK, pair, made) + code)
     with pytest.raises(SpecError) as caught:
-        prepare(own_code, similarity="{layer: pair}")
+        prepare(own_code, similarity="[{}, {name: inner, layer: pair}]")
     (problem,) = caught.value.problems
     assert problem.given == "'pair'"
     assert problem.allowed == (

@@ -32,7 +32,9 @@ PROVENANCE = Provenance(torch="2", device="cpu", cpu="x")
 
 
 def a_run(folder: Path, run_id: str = "a" * 16) -> Path:
-    weights = pack_run({"best_train_loss": {"w": np.arange(6.0)}}, {"train_loss": np.array([2.0, np.nan])})
+    weights = pack_run(
+        {"best_train_loss": {"w": np.arange(6.0)}}, {"train_loss": np.array([2.0, np.nan])}
+    )
     record = RunRecord(
         run_id=run_id, cell_id="c", seed=0, spec={"lr": 0.1}, data_content_hash="d", n_parameters=6,
         n_epochs=2, stop_reason="diverged", best_epoch=1, provenance=PROVENANCE,

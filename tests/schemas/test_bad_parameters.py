@@ -90,6 +90,9 @@ BAD = {
     "infinite": ("temperature: {lr: .inf}", "temperature.lr", "inf", "finite"),
     "empty axis": ("load: {width: []}", "load.width", "[]", "at least one"),
     "repeated axis value": ("load: {width: [2, 4, 2]}", "load.width", "[2, 4, 2]", "repeated: 2"),
+    "all of a text that is not counted": (
+        "dataset: {name: iwslt_de_en, test_samples: all}\nmodel: {name: transformer}\nload: {width: 8}\n"
+        "measure: {similarity: {perturbation: token_noise}}", "load.samples", "'all'", "a number"),
     "the same samples twice": ("load: {width: 2, samples: [all, 1437]}", "load.samples", "all", "same"),
     "samples neither number nor all": ("load: {width: 2, samples: some}", "load.samples", "'some'", "'all'"),
     "more samples than there are": ("load: {width: 2, samples: 5000}", "load.samples", "5000", "at most 1437"),
