@@ -5,15 +5,14 @@ from __future__ import annotations
 import dataclasses
 import logging
 from collections import defaultdict
-from dataclasses import dataclass
 from pathlib import Path
 
 from landscape_catalog.execution.device import chosen_device, chosen_workers
 from landscape_catalog.execution.lock import project_lock
 from landscape_catalog.execution.pool import Failure, Workers
-from landscape_catalog.execution.store import Shelf
 from landscape_catalog.stages.finished import converged_runs, needed_of, trained_runs
 from landscape_catalog.stages.measurements import Needed, losses_needed
+from landscape_catalog.stages.payloads import MeasurePayload
 from landscape_catalog.stages.workspace import (
     Task,
     Workspace,
@@ -23,18 +22,6 @@ from landscape_catalog.stages.workspace import (
 )
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class MeasurePayload:
-    """What a worker needs: the measurements of one job, all of the same cell."""
-
-    needed: tuple[Needed, ...]
-    prepared: Path
-    runs: Shelf
-    shelf: Shelf
-    device: str
-    custom: Path
 
 
 def run_measure(root: Path) -> None:

@@ -27,8 +27,8 @@ from landscape_catalog.schemas.records import (
     SimilarityMeasurement,
 )
 from landscape_catalog.stages.loading import LoadedData, load_data, load_state
-from landscape_catalog.stages.measure import MeasurePayload
 from landscape_catalog.stages.measurements import Needed
+from landscape_catalog.stages.payloads import MeasurePayload
 from landscape_catalog.tasks import Perturbation
 
 Settings = TypeVar("Settings", bound=Section)

@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 from pathlib import Path
 
 from landscape_catalog.execution.artifacts import FIRST_SNAPSHOT
 from landscape_catalog.execution.device import chosen_device, chosen_workers
 from landscape_catalog.execution.lock import project_lock
 from landscape_catalog.execution.pool import Workers
-from landscape_catalog.execution.store import Shelf
 from landscape_catalog.execution.timings import Work
 from landscape_catalog.schemas.grid import Run
 from landscape_catalog.schemas.records import RunRecord
 from landscape_catalog.stages.costs import work_of
+from landscape_catalog.stages.payloads import TrainPayload
 from landscape_catalog.stages.workspace import (
     Task,
     Workspace,
@@ -25,18 +24,6 @@ from landscape_catalog.stages.workspace import (
 )
 
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class TrainPayload:
-    """What a worker needs to train one run."""
-
-    run: Run
-    prepared: Path
-    shelf: Shelf
-    device: str
-    custom: Path
-    snapshots: tuple[str, ...]
 
 
 def run_train(root: Path) -> None:

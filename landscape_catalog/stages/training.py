@@ -22,7 +22,7 @@ from landscape_catalog.schemas.grid import Run
 from landscape_catalog.schemas.identity import derive_seed
 from landscape_catalog.schemas.records import RunRecord
 from landscape_catalog.stages.loading import load_data
-from landscape_catalog.stages.train import TrainPayload
+from landscape_catalog.stages.payloads import TrainPayload
 from landscape_catalog.training import Recipe, TrainedRun, train
 
 Arrays = dict[str, np.ndarray]
