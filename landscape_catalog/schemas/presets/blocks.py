@@ -63,7 +63,6 @@ IMAGES_SMOKE: Overlay = {
     "load.width": [2, 4],
     "load.samples": 640,
     "temperature.batch_size": 64,
-    "temperature.lr": 0.1,
     "train.epochs": 10,
     "train.seeds": 2,
     "measure.hessian.samples": 100,
@@ -71,7 +70,7 @@ IMAGES_SMOKE: Overlay = {
     "measure.connectivity.epochs": 8,
     "measure.connectivity.batch_size": 64,
     "measure.similarity.samples": 200,
-    "classify.hessian.threshold": 38.0,
+    "classify.hessian.threshold": EDGE_AT_005,
 }
 # Nakkiran et al. 2019, whom the paper follows: six layers, eight heads, Adam, 10% label smoothing,
 # 4,000 updates of warm-up, 80,000 in all.
