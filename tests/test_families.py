@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +19,9 @@ STAGES = ("prepare", "train", "measure", "aggregate", "report")
 VGG = """\
 dataset: {name: digits, test_samples: 60, resize: 32}
 model: {name: vgg11}
-load: {width: [1, 2], samples: 64}
+load: {width: [2, 4], samples: 128}
 temperature: {batch_size: 16}
-train: {epochs: 2, seeds: 2, schedule: step, milestones: [0.5]}
+train: {epochs: 6, seeds: 2, schedule: step, milestones: [0.8]}
 measure:
   hessian: {samples: 16, max_iterations: 2}
   connectivity: {epochs: 1, batch_size: 32, control_points: 4, init: random}
@@ -66,6 +67,7 @@ def test_vgg11_with_variants_and_probes(tmp_path: Path) -> None:
     tables = tables_of(tmp_path, VGG)
     assert tables["cells"]["variant"].to_list() == ["base", "base", "smooth", "smooth"]
     assert tables["runs"].height == 8
+    assert tables["pairs"].height >= 2, "nothing has converged: the test means nothing"
     probes = tables["probes"].select("metric", "name", "method").rows()
     assert ("connectivity", "primary", "cubic Bezier curve, random start") in probes
     assert {name for metric, name, _ in probes if metric == "similarity"} == {"primary", "noise", "inner"}  # fmt: skip
@@ -121,6 +123,14 @@ def test_a_snapshot_that_is_missing_is_trained_again_and_matches(
         assert set(record.other_snapshots) == {"last"}
         assert read_weights(path, "last").keys() == weights.keys()
         assert all(np.array_equal(again[key], weights[key]) for key in weights)
+    assert "0 to train" in run(folder, store, "landscape", "train").stderr
+    # Another workspace wants another one: the store then has both, and neither is lost.
+    shutil.rmtree(folder / "data" / "runs")
+    params = folder / "params.yaml"
+    params.write_text(params.read_text().replace("best_train_loss, last", "early_stopped"))
+    assert "8 to train" in run(folder, store, "landscape", "train").stderr
+    shutil.rmtree(folder / "data" / "runs")
+    params.write_text(params.read_text().replace("early_stopped", "last, early_stopped"))
     assert "0 to train" in run(folder, store, "landscape", "train").stderr
 
 

@@ -37,32 +37,39 @@ class Shelf:
         """Where the project keeps the thing with this id."""
         return self.local / f"{key}{self.suffix}"
 
-    def _shared_path(self, key: str) -> Path:
+    def shared_path(self, key: str) -> Path:
+        """Where the store keeps the thing with this id."""
         return self.shared / f"{key}{self.suffix}"
 
-    def fetch(self, key: str) -> Any | None:
+    def fetch(self, key: str, enough: Callable[[Any], bool] = lambda _: True) -> Any | None:
         """The verified record of a finished thing, from the project or else from the store.
 
         A damaged copy is named in the log and removed, never read as truth. What the project has
         and the store lacks is put into the store. None if it has to be computed.
+
+        Args:
+            key: its id.
+            enough: whether a record holds what is wanted; one that does not is left where it is.
         """
         record = self._read_or_remove(self.path(key))
-        if record is not None:
-            if not self._shared_path(key).exists():
+        if record is not None and enough(record):
+            if not self.shared_path(key).exists():
                 self.share(key)
             return record
-        if self._read_or_remove(self._shared_path(key)) is None:
+        shared = self._read_or_remove(self.shared_path(key))
+        if shared is None or not enough(shared):
             return None
-        copy_whole(self._shared_path(key), self.path(key))
+        remove(self.path(key))
+        copy_whole(self.shared_path(key), self.path(key))
         return self._read_or_remove(self.path(key))
 
     def has(self, key: str) -> bool:
         """Whether the project or the store seems to have a thing; verified only by `fetch`."""
-        return self.path(key).exists() or self._shared_path(key).exists()
+        return self.path(key).exists() or self.shared_path(key).exists()
 
     def peek(self, key: str) -> Any | None:
         """The verified record from either place, touching nothing; None if neither is sound."""
-        for path in (self.path(key), self._shared_path(key)):
+        for path in (self.path(key), self.shared_path(key)):
             try:
                 return self.read(path)
             except (FileNotFoundError, DamagedFileError):
@@ -79,9 +86,16 @@ class Shelf:
             remove(path)
             return None
 
-    def share(self, key: str) -> None:
-        """Put a finished thing into the store; a store that cannot be written is only a warning."""
+    def share(self, key: str, *, anew: bool = False) -> None:
+        """Put a finished thing into the store; a store that cannot be written is only a warning.
+
+        Args:
+            key: its id.
+            anew: whether it replaces what the store has.
+        """
         try:
+            if anew:
+                remove(self.shared_path(key))
             self._copy_to_store(key)
         except (StorageError, OSError) as error:
             log.warning("not shared with other workspaces: %s", error)
@@ -96,13 +110,13 @@ class Shelf:
             key = path.name.removesuffix(self.suffix)
             if key in keys or path.name.startswith(TEMPORARY_PREFIX):
                 continue
-            in_store = self._read_or_remove(self._shared_path(key)) is not None
+            in_store = self._read_or_remove(self.shared_path(key)) is not None
             if not in_store and self._read_or_remove(path) is not None:
                 self._copy_to_store(key)
         return prune(self.local, {f"{key}{self.suffix}" for key in keys})
 
     def _copy_to_store(self, key: str) -> None:
-        copy_whole(self.path(key), self._shared_path(key))
+        copy_whole(self.path(key), self.shared_path(key))
 
 
 def run_shelf(local: Path, store: Path) -> Shelf:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from pathlib import Path
 
 from landscape_catalog.execution.artifacts import FIRST_SNAPSHOT
@@ -41,8 +42,8 @@ def run_train(root: Path) -> None:
         removed = workspace.runs.prune({run.run_id for run in workspace.grid.runs})
         missing = []
         for run in workspace.grid.runs:
-            record = workspace.runs.fetch(run.run_id)
-            if record is None or not _has_snapshots(workspace, record):
+            record = workspace.runs.fetch(run.run_id, partial(_has_snapshots, workspace))
+            if record is None:
                 missing.append(run)
             else:
                 check_content(run.run_id, record.data_content_hash, data[_data_id(run)])

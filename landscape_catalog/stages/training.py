@@ -17,6 +17,8 @@ from landscape_catalog.execution.artifacts import (
     write_run,
 )
 from landscape_catalog.execution.device import make_deterministic, provenance
+from landscape_catalog.execution.files import remove
+from landscape_catalog.execution.store import Shelf
 from landscape_catalog.metrics import evaluate
 from landscape_catalog.schemas.grid import Run
 from landscape_catalog.schemas.identity import derive_seed
@@ -38,7 +40,11 @@ def train_and_keep(payload: TrainPayload) -> None:
     make_deterministic()
     run, device = payload.run, payload.device
     data = load_data(payload.prepared, device)
-    trained, n_parameters = _train(payload)
+    folder = payload.shelf.path(run.run_id)
+    former = _former(payload.shelf, run.run_id)
+    kept = former[1].other_snapshots if former else {}
+    wanted = {*payload.snapshots, *kept}
+    trained, n_parameters = _train(payload, wanted)
     snapshots = {
         name: {key: value.cpu().numpy() for key, value in snapshot.state.items()}
         for name, snapshot in trained.snapshots.items()
@@ -62,10 +68,11 @@ def train_and_keep(payload: TrainPayload) -> None:
         weights_sha256=hashlib.sha256(weights).hexdigest(),
         provenance=provenance(device),
     )
-    folder = payload.shelf.path(run.run_id)
-    _hold_against_former(folder, record, snapshots[FIRST_SNAPSHOT])
+    if former is not None:
+        _hold_against(*former, record, snapshots[FIRST_SNAPSHOT])
+        remove(folder)  # it is whole in memory, and the store may still have the former one
     write_run(folder, record, weights)
-    payload.shelf.share(run.run_id)
+    payload.shelf.share(run.run_id, anew=former is not None)
 
 
 def recipe_of(run: Run) -> Recipe:
@@ -75,7 +82,7 @@ def recipe_of(run: Run) -> Recipe:
     return Recipe(**{field.name: chosen[field.name] for field in fields(Recipe)})
 
 
-def _train(payload: TrainPayload) -> tuple[TrainedRun, int]:
+def _train(payload: TrainPayload, snapshots: set[str]) -> tuple[TrainedRun, int]:
     run, cell, custom = payload.run, payload.run.cell, payload.custom
     data = load_data(payload.prepared, payload.device)
     seed = derive_seed("run", cell.cell_id, run.seed)
@@ -92,7 +99,7 @@ def _train(payload: TrainPayload) -> tuple[TrainedRun, int]:
         task,
         recipe_of(run),
         seed=seed,
-        snapshots=payload.snapshots,
+        snapshots=snapshots,
         test_error=test_error,
     )
     return trained, sum(p.numel() for p in network.parameters() if p.requires_grad)
@@ -109,16 +116,23 @@ def _history(trained: TrainedRun) -> Arrays:
     return history
 
 
-def _hold_against_former(folder: Path, record: RunRecord, weights: Arrays) -> None:
+def _former(shelf: Shelf, run_id: str) -> tuple[Path, RunRecord] | None:
+    """The run as the project or the store has it, without a snapshot that is wanted now."""
+    for folder in (shelf.path(run_id), shelf.shared_path(run_id)):
+        try:
+            return folder, read_run(folder)
+        except (FileNotFoundError, DamagedFileError):
+            continue
+    return None
+
+
+def _hold_against(folder: Path, former: RunRecord, record: RunRecord, weights: Arrays) -> None:
     """A run that is trained again for one more snapshot must come out as it was."""
-    try:
-        former = read_run(folder)
-    except (FileNotFoundError, DamagedFileError):
-        return
     if former.provenance != record.provenance:
         return  # other bits are to be expected of another machine
-    known = read_weights(folder)
-    if any(not np.array_equal(known[name], weights[name], equal_nan=True) for name in weights):
+    known = read_weights(folder)  # a counter of no dimension is stored with one
+    pairs = ((known[name].ravel(), value.ravel()) for name, value in weights.items())
+    if not all(np.array_equal(one, other, equal_nan=True) for one, other in pairs):
         raise ContentMismatchError(
             f"run {record.run_id} came out with other weights than it had. What was measured on it "
             f"is not to be mixed with the new ones: remove {folder.name} from data/ and the store"
