@@ -119,7 +119,7 @@ TRANSLATION_SMOKE: Overlay = {
     "dataset.vocabulary": 300,
     "model.args": {"n_layers": 2},
     "load.samples": 512,
-    "load.width": [8, 16],
+    "load.width": [16, 32],
     "temperature.batch_size": [32, 64],
     "temperature.lr": 2e-3,
     "train.updates": 120,
