@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
+from typing import Literal
 
 import numpy as np
 
@@ -85,6 +86,31 @@ def noisy_labels(
     changed = labels.copy()
     changed[chosen] = (labels[chosen] + offset[chosen]) % n_classes
     return changed
+
+
+def with_label_noise(
+    labels: np.ndarray,
+    draws: Draws,
+    chosen: np.ndarray,
+    *,
+    share: float,
+    n_classes: int,
+    mode: Literal["different", "any"],
+) -> np.ndarray:
+    """The labels of the chosen samples of a pool, a share of them replaced in one of two ways.
+
+    Args:
+        labels: (n,) true labels of the pool.
+        draws: of the pool.
+        chosen: (samples,) their places in the pool.
+        share: between 0 and 1.
+        n_classes: number of classes.
+        mode: by a `different` class (`noisy_labels`) or by `any` (`labels_of_any_class`).
+    """
+    true, rank = labels[chosen], draws.rank[chosen]
+    if mode == "any":
+        return labels_of_any_class(true, rank, draws.any_label[chosen], share)
+    return noisy_labels(true, rank, draws.offset[chosen], share, n_classes)
 
 
 def n_changed(share: float, n: int) -> int:

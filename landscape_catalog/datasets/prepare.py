@@ -48,18 +48,14 @@ def prepare_images(
         images, test_images = resized(images, size), resized(test_images, size)
     draws = corruption.draw(len(labels), pool.n_classes, seed)
     chosen = draws.order[:samples]
-    true, rank = labels[chosen], draws.rank[chosen]
-    if label_noise_mode == "different":
-        noisy = corruption.noisy_labels(
-            true, rank, draws.offset[chosen], label_noise, pool.n_classes
-        )
-    else:
-        noisy = corruption.labels_of_any_class(true, rank, draws.any_label[chosen], label_noise)
+    noisy = corruption.with_label_noise(
+        labels, draws, chosen, share=label_noise, n_classes=pool.n_classes, mode=label_noise_mode
+    )
     mean, std = _pixel_moments(images)
     arrays = {
         "train_images": corruption.noisy_pixels(images, amplitude=pixel_noise, seed=seed)[chosen],
         "train_labels": noisy,
-        "true_labels": true,
+        "true_labels": labels[chosen],
         "test_images": test_images,
         "test_labels": test_labels,
         "mean": mean,
@@ -208,12 +204,9 @@ def prepare_points(
     }
     loss = float("inf")
     if n_classes:
-        true, rank = targets[chosen], draws.rank[chosen]
-        if label_noise_mode == "different":
-            offset = draws.offset[chosen]
-            noisy = corruption.noisy_labels(true, rank, offset, label_noise, n_classes)
-        else:
-            noisy = corruption.labels_of_any_class(true, rank, draws.any_label[chosen], label_noise)
-        arrays |= {"train_targets": noisy, "true_targets": true}
+        noisy = corruption.with_label_noise(
+            targets, draws, chosen, share=label_noise, n_classes=n_classes, mode=label_noise_mode
+        )
+        arrays |= {"train_targets": noisy, "true_targets": targets[chosen]}
         loss = frequency_loss(noisy)
     return PreparedData("points", arrays, n_classes, loss)

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 from landscape_catalog.datasets import arrays, digits, iwslt, number_words, text
 from landscape_catalog.datasets.official import OFFICIAL, load_official
@@ -74,7 +73,7 @@ def _text_source(dataset: Dataset, project: Path) -> Source:
         return Source(iwslt.CHECKSUM, load, facts)
     path, test_path = _paths(dataset, project)
     files = [
-        prefix.with_name(f"{prefix.name}.{language}")
+        text.language_file(prefix, language)
         for prefix in (path, test_path)
         if prefix is not None
         for language in dataset.languages
@@ -97,34 +96,13 @@ def _paths(dataset: Dataset, project: Path) -> tuple[Path, Path | None]:
 
 def facts_of(pool: Pool, checksum: str, *, vocabulary: int) -> DataFacts:
     """The facts of a dataset that has been read."""
-    fields: dict[str, Any] = {"checksum": checksum}
     if isinstance(pool, TextPool):
         n_test = len(pool.test_sources or ())
-        return DataFacts(
-            "text",
-            n_train=len(pool.sources),
-            n_test=n_test,
-            n_outputs=vocabulary,
-            shape=(),
-            **fields,
-        )
+        return DataFacts("text", checksum, len(pool.sources), n_test, vocabulary, ())
     if isinstance(pool, ImagePool):
         n_test = 0 if pool.test_labels is None else len(pool.test_labels)
-        shape, n_outputs = pool.images.shape[1:], pool.n_classes
-        return DataFacts(
-            "images",
-            n_train=len(pool.labels),
-            n_test=n_test,
-            n_outputs=n_outputs,
-            shape=shape,
-            **fields,
-        )
+        n_train, shape = len(pool.labels), pool.images.shape[1:]
+        return DataFacts("images", checksum, n_train, n_test, pool.n_classes, shape)
     n_test = 0 if pool.test_inputs is None else len(pool.test_inputs)
-    return DataFacts(
-        "points",
-        n_train=len(pool.inputs),
-        n_test=n_test,
-        n_outputs=pool.n_classes or 0,
-        shape=pool.inputs.shape[1:],
-        **fields,
-    )
+    n_train, shape = len(pool.inputs), pool.inputs.shape[1:]
+    return DataFacts("points", checksum, n_train, n_test, pool.n_classes or 0, shape)

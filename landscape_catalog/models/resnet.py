@@ -5,6 +5,8 @@ from __future__ import annotations
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from landscape_catalog.models.sizes import require_positive
+
 
 class BasicBlock(nn.Module):
     """Two 3 x 3 convolutions with batch norm, added to a shortcut (He et al. 2016)."""
@@ -73,11 +75,5 @@ def resnet18(*, width: int, in_channels: int = 3, num_classes: int = 10) -> ResN
     >>> sum(p.numel() for p in resnet18(width=2).parameters())
     11420
     """
-    for name, value in (
-        ("width", width),
-        ("in_channels", in_channels),
-        ("num_classes", num_classes),
-    ):
-        if value < 1:
-            raise ValueError(f"{name} must be at least 1, got {value}")
+    require_positive(width=width, in_channels=in_channels, num_classes=num_classes)
     return ResNet18(width=width, in_channels=in_channels, num_classes=num_classes)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from landscape_catalog.models.sizes import require_positive
+
 # Channels of the eight convolutions in units of k, and the convolutions that a max-pool follows.
 MULTIPLES = (1, 2, 4, 4, 8, 8, 8, 8)
 POOLED = (1, 2, 4, 6, 8)
@@ -90,13 +92,7 @@ def vgg11(
     >>> sum(p.numel() for p in vgg11(width=2).parameters())
     9482
     """
-    for name, value in (
-        ("width", width),
-        ("in_channels", in_channels),
-        ("num_classes", num_classes),
-    ):
-        if value < 1:
-            raise ValueError(f"{name} must be at least 1, got {value}")
+    require_positive(width=width, in_channels=in_channels, num_classes=num_classes)
     return VGG11(
         width=width, in_channels=in_channels, num_classes=num_classes, batch_norm=batch_norm
     )

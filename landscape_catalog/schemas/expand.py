@@ -9,7 +9,15 @@ from typing import Any
 from landscape_catalog.errors import Problem, SpecError
 from landscape_catalog.schemas.checks import experiment_problems, landscape_problems
 from landscape_catalog.schemas.experiment import Experiment
-from landscape_catalog.schemas.grid import Cell, DataSpec, Grid, GridAxis, Landscape, Point
+from landscape_catalog.schemas.grid import (
+    Cell,
+    DataSpec,
+    Grid,
+    GridAxis,
+    Landscape,
+    Point,
+    dotted,
+)
 from landscape_catalog.schemas.ingredients import Ingredients
 from landscape_catalog.schemas.networks import args_apart
 from landscape_catalog.schemas.variants import BASE
@@ -108,9 +116,7 @@ def _axes(variants: Mapping[str, Experiment]) -> tuple[GridAxis, ...]:
     found: dict[str, dict[Any, None]] = {}
     for experiment in variants.values():
         for section in ("load", "temperature"):
-            parameters = getattr(experiment, section).model_dump()
-            named = {f"{section}.{name}": v for name, v in parameters.items() if name != "extra"}
-            named |= {f"{section}.extra.{n}": v for n, v in parameters["extra"].items()}
+            named = dotted(section, getattr(experiment, section).model_dump())
             for path, values in named.items():
                 if isinstance(values, (tuple, list)):
                     found.setdefault(path, {}).update(dict.fromkeys(values))

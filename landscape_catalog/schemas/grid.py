@@ -16,6 +16,16 @@ from landscape_catalog.schemas.training import Train
 Point = dict[str, Any]
 
 
+def dotted(section: str, parameters: Point) -> Point:
+    """The parameters of a section by their dotted paths, those under `extra` last.
+
+    >>> dotted("load", {"width": 8, "extra": {"depth": 2}})
+    {'load.width': 8, 'load.extra.depth': 2}
+    """
+    found = {f"{section}.{name}": value for name, value in parameters.items() if name != "extra"}
+    return found | {f"{section}.extra.{name}": v for name, v in parameters["extra"].items()}
+
+
 @dataclass(frozen=True)
 class GridAxis:
     """A parameter that takes several values: its dotted path and the values as they are listed."""
@@ -184,11 +194,7 @@ class Cell:
     @cached_property
     def values(self) -> Point:
         """Every load and temperature parameter by its dotted path."""
-        found: Point = {}
-        for section, point in (("load", self.load), ("temperature", self.temperature)):
-            found |= {f"{section}.{name}": point[name] for name in point if name != "extra"}
-            found |= {f"{section}.extra.{name}": value for name, value in point["extra"].items()}
-        return found
+        return dotted("load", self.load) | dotted("temperature", self.temperature)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,6 @@ from landscape_catalog.execution.files import write_file
 from landscape_catalog.paths import Project
 from landscape_catalog.schemas.experiment import Experiment
 from landscape_catalog.schemas.fields import is_own
-from landscape_catalog.schemas.grid import DataSpec
 from landscape_catalog.schemas.identity import canonical_json, checksum
 from landscape_catalog.schemas.ingredients import DataFacts, Ingredients, Part
 from landscape_catalog.schemas.landscape import Dataset
@@ -82,11 +81,6 @@ def find_source(dataset: Dataset, extra: dict[str, Any], project: Project) -> So
     version = declared_version(dataset.name, function, project.root)
     args = {**dataset.args, **extra}
     return Source(checksum(version), partial(own_pool, dataset.name, function, args))
-
-
-def source_of_spec(spec: DataSpec, project: Project) -> Source:
-    """The source of prepared data."""
-    return find_source(spec.dataset, spec.extra, project)
 
 
 def _facts(dataset: Dataset, project: Project, extra: dict[str, Any]) -> DataFacts:

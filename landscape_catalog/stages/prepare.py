@@ -36,7 +36,7 @@ from landscape_catalog.schemas.fields import is_own
 from landscape_catalog.schemas.grid import DataSpec
 from landscape_catalog.schemas.identity import canonical_json
 from landscape_catalog.schemas.records import DataRecord
-from landscape_catalog.stages.ingredients import source_of_spec
+from landscape_catalog.stages.ingredients import find_source
 from landscape_catalog.stages.workspace import Workspace, open_workspace
 
 log = logging.getLogger(__name__)
@@ -54,7 +54,8 @@ def run_prepare(root: Path) -> None:
         removed = prune(folder, {spec.data_id for spec in workspace.grid.data})
         missing = [spec for spec in workspace.grid.data if not _is_sound(folder / spec.data_id)]
         for specs in _by_source(missing):
-            pool = source_of_spec(specs[0], workspace.project).load()
+            first = specs[0]
+            pool = find_source(first.dataset, first.extra, workspace.project).load()
             for spec in specs:
                 _prepare_one(workspace, pool, spec)
         log.info(

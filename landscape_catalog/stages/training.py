@@ -7,6 +7,7 @@ from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
+from torch import nn
 
 from landscape_catalog.errors import ContentMismatchError, DamagedFileError
 from landscape_catalog.execution.artifacts import (
@@ -89,9 +90,8 @@ def _train(payload: TrainPayload, snapshots: set[str]) -> tuple[TrainedRun, int]
     task = data.task(cell, custom)
     network = data.network(cell, custom, seed=seed).to(payload.device)
 
-    def test_error(trained_network: object) -> float:
-        found = evaluate(network, data.test, task)
-        return found.error if task.connectivity_by == "error" else found.loss
+    def test_error(network: nn.Module) -> float:
+        return float(getattr(evaluate(network, data.test, task), task.connectivity_by))
 
     trained = train(
         network,

@@ -27,7 +27,7 @@ from landscape_catalog.execution.timings import Work, log_timing
 from landscape_catalog.paths import Project, store_root
 from landscape_catalog.schemas.expand import expand
 from landscape_catalog.schemas.experiment import Experiment
-from landscape_catalog.schemas.grid import Grid
+from landscape_catalog.schemas.grid import Grid, dotted
 from landscape_catalog.schemas.load import read_experiment
 from landscape_catalog.schemas.records import DataRecord
 from landscape_catalog.schemas.variants import resolve_variants
@@ -101,9 +101,7 @@ def _check_drawn_axes(experiment: Experiment) -> None:
     problems = []
     for name, section in (("x", "load"), ("y", "temperature")):
         chosen = getattr(experiment.report, name)
-        part = getattr(experiment, section)
-        known = [f"{section}.{field}" for field in type(part).model_fields if field != "extra"]
-        known += [f"{section}.extra.{field}" for field in part.extra]
+        known = list(dotted(section, getattr(experiment, section).model_dump()))
         if chosen is not None and chosen not in known:
             problems.append(Problem(f"report.{name}", repr(chosen), "null, " + ", ".join(known)))
     if problems:
