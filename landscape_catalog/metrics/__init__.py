@@ -12,7 +12,14 @@ from landscape_catalog.metrics.bezier import (
 from landscape_catalog.metrics.connectivity import ModeConnectivity, mode_connectivity
 from landscape_catalog.metrics.distance import Distance, l2_distance
 from landscape_catalog.metrics.evaluation import Evaluation, evaluate
-from landscape_catalog.metrics.hessian import HessianEstimate, pyhessian_estimate
+from landscape_catalog.metrics.hessian import (
+    HessianEstimate,
+    HessianRecipe,
+    hessian_density,
+    hessian_estimate,
+    layer_estimates,
+    pyhessian_estimate,
+)
 from landscape_catalog.metrics.similarity import (
     Similarity,
     linear_cka,
@@ -27,13 +34,17 @@ __all__ = [
     "Distance",
     "Evaluation",
     "HessianEstimate",
+    "HessianRecipe",
     "ModeConnectivity",
     "Similarity",
     "coefficients",
     "curve_points",
     "evaluate",
     "fit_curve",
+    "hessian_density",
+    "hessian_estimate",
     "l2_distance",
+    "layer_estimates",
     "linear_cka",
     "mode_connectivity",
     "network_features",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ from landscape_catalog.schemas.experiment import Experiment
 from landscape_catalog.schemas.fields import is_own
 from landscape_catalog.schemas.grid import Cell
 from landscape_catalog.schemas.ingredients import DataFacts, Ingredients
-from landscape_catalog.schemas.measure import Measure
+from landscape_catalog.schemas.measure import Hessian, Measure
 from landscape_catalog.schemas.networks import NETWORKS, network_problems
 
 SMALLEST_VOCABULARY = 260  # byte-level pairs: 256 bytes, and padding, begin, end, unknown
@@ -168,6 +169,26 @@ def _perturbation_problems(measure: Measure, facts: DataFacts) -> list[Problem]:
     ]
 
 
+def _hessian_problems(hessian: Hessian) -> list[Problem]:
+    """What PyHessian cannot do."""
+    if hessian.backend == "native":
+        part = hessian.batch_size or hessian.samples
+        if hessian.mode == "train" and 1 in (part, hessian.samples % part):
+            allowed = "eval: batch statistics need more than one sample in every part of the batch"
+            return [Problem("measure.hessian.mode", "'train'", allowed)]
+        return []
+    fixed = {"mode": "eval", "batch_size": None, "density": False, "layers": False}
+    return [
+        Problem(
+            f"measure.hessian.{name}",
+            json.dumps(getattr(hessian, name)),
+            f"{json.dumps(value)} with backend pyhessian; the native one has it",
+        )
+        for name, value in fixed.items()
+        if getattr(hessian, name) != value
+    ]
+
+
 def landscape_problems(experiment: Experiment, cells: Sequence[Cell]) -> list[Problem]:
     """Counts that exceed the data of the smallest landscape, and networks that do not fit."""
     smallest = min(cell.landscape.data.samples for cell in cells)
@@ -183,6 +204,7 @@ def landscape_problems(experiment: Experiment, cells: Sequence[Cell]) -> list[Pr
         for path, count in counts
         if count > smallest
     ]
+    problems += _hessian_problems(measure.hessian)
     if not is_own(experiment.model.name):
         for cell in cells:
             shape = cell.landscape.data.facts.input_shape(experiment.dataset)

@@ -21,7 +21,8 @@ RECIPES: dict[str, int] = {
     "task": 1,
     "train": 1,
     "loss": 1,
-    "hessian": 1,
+    "hessian": 1,  # by PyHessian
+    "hessian_native": 1,
     "curve_fit": 1,
     "curve_points": 1,
     "similarity": 1,

@@ -27,14 +27,35 @@ PRIMARY = "primary"
 
 
 class Hessian(Section):
-    """The local metrics, by PyHessian: power iteration and Hutchinson's estimator."""
+    """The local metrics: top eigenvalue and trace of the Hessian on one batch."""
 
+    backend: Annotated[Literal["native", "pyhessian"], Outside()] = "native"
+    """`native`: Lanczos and deflated probes, with errors; `pyhessian`: the paper's tool, power
+    iteration and Hutchinson's estimator. Ids hold it with its version."""
     samples: PositiveInt = 200
     """Training samples of the one batch, the same for every run of a landscape."""
     max_iterations: int = Field(default=100, ge=2)
-    """Most power iterations for the top eigenvalue, and most probes for the trace."""
+    """Most Lanczos steps (power iterations) for the top eigenvalue, and most probes for the
+    trace."""
     tolerance: PositiveFloat = 1e-3
-    """Relative change between two iterations at which PyHessian stops."""
+    """Native: of the top eigenvalue's error bound, relative to it. PyHessian: relative change
+    between two iterations at which it stops."""
+    trace_tolerance: Annotated[PositiveFloat, When("backend", ("native",))] = 0.025
+    """Native: of the trace's standard error, relative to the trace."""
+    mode: Annotated[Literal["eval", "train"], Later("eval")] = "eval"
+    """Of batch norm: by its running statistics (the paper), or by those of the batch."""
+    batch_size: Annotated[BatchSize | None, Later(None)] = None
+    """Samples of the batch at a time, where memory is short; `null`: all at once, twice as fast."""
+    seed: Annotated[int, Field(ge=0), Later(0)] = 0
+    """Of the batch, the start and the probes."""
+    density: Annotated[bool, Outside()] = False
+    """Whether to estimate the density of all eigenvalues too."""
+    density_probes: Annotated[int, Field(ge=2), Outside()] = 6
+    """Density: random starts, over which its error is."""
+    density_steps: Annotated[int, Field(ge=2), Outside()] = 30
+    """Density: Lanczos steps of each start."""
+    layers: Annotated[bool, Outside()] = False
+    """Whether to estimate top eigenvalue and trace of each layer too."""
 
 
 class Connectivity(Section):

@@ -163,15 +163,54 @@ class HessianMeasurement(Values):
     top_products: int
     """Hessian-vector products used."""
     top_converged: bool
-    """Whether power iteration met its tolerance."""
+    """Whether it met its tolerance."""
     trace: float
-    """Mean of v'Hv over random signs v."""
+    """Sum of the eigenvalues, from random probes."""
     trace_sd: float
-    """Standard deviation of v'Hv over probes."""
+    """Standard deviation of the probes' estimates."""
     trace_n: int
-    """Probes."""
+    """Probes; the standard error is trace_sd / sqrt(trace_n), 0 where none was needed."""
     trace_converged: bool
-    """Whether successive running means met the tolerance."""
+    """Whether it met its tolerance: of the standard error, or, by PyHessian, of the change between
+    running means."""
+    products: int | None = None
+    """Hessian-vector products in all; null in records of the first version."""
+    top_reason: str | None = None
+    """Why the eigenvalue has not converged or is NaN."""
+    trace_reason: str | None = None
+    """Why the trace has not converged or is NaN."""
+
+
+class DensityMeasurement(Values):
+    """Density of the Hessian's eigenvalues, smoothed by a Gaussian."""
+
+    metric: Literal["density"] = "density"
+    """Which metric."""
+    samples: int
+    """Training samples in the batch."""
+    eigenvalues: list[float]
+    """Where, evenly spaced."""
+    density: list[float]
+    """Share of the eigenvalues a unit; it integrates to 1."""
+    standard_error: list[float]
+    """Of the density, over probes."""
+    width: float
+    """Standard deviation of the Gaussian."""
+    probes: int
+    """Random starts."""
+    steps: int
+    """Lanczos steps of each."""
+    reason: str | None = None
+    """Why it is missing."""
+
+
+class LayersMeasurement(Values):
+    """Top eigenvalue and trace of each layer's block of the Hessian."""
+
+    metric: Literal["layers"] = "layers"
+    """Which metric."""
+    layers: dict[str, HessianMeasurement]
+    """By the layer's name in torch, in the order of the network."""
 
 
 class CurvePointValues(Values):
@@ -242,6 +281,8 @@ Measured = Annotated[
     Union[
         LossMeasurement,
         HessianMeasurement,
+        DensityMeasurement,
+        LayersMeasurement,
         ConnectivityMeasurement,
         SimilarityMeasurement,
         DistanceMeasurement,

@@ -16,12 +16,15 @@ from landscape_catalog.schemas.identity import derive_seed, identify
 from landscape_catalog.schemas.measure import Connectivity, Hessian, Measure, Similarity
 from landscape_catalog.stages.costs import work_of
 
-Metric = Literal["loss", "hessian", "connectivity", "similarity", "distance"]
+Metric = Literal["loss", "hessian", "density", "layers", "connectivity", "similarity", "distance"]
 REPEAT = 0
+USUAL_ITERATIONS, LAYERS = 20, 10  # to guess how long it takes
 
 _RECIPES: dict[Metric, tuple[str, ...]] = {
     "loss": ("task", "loss"),
-    "hessian": ("task", "hessian"),
+    "hessian": ("task", "hessian_native"),
+    "density": ("task", "hessian_native"),
+    "layers": ("task", "hessian_native"),
     "connectivity": ("task", "curve_fit", "curve_points"),
     "similarity": ("task", "similarity"),
     "distance": ("distance",),
@@ -48,7 +51,12 @@ class Needed:
     def probe(self) -> dict[str, Any]:
         """How it is measured, as the id hashes it."""
         content = {} if self.settings is None else self.settings.content()
-        return content | ({"backend": pyhessian_version()} if self.metric == "hessian" else {})
+        if isinstance(self.settings, Hessian):
+            content["backend"] = backend(self.settings)
+            if self.metric == "density":
+                content["probes"] = self.settings.density_probes
+                content["steps"] = self.settings.density_steps
+        return content
 
     @cached_property
     def measurement_id(self) -> str:
@@ -60,16 +68,26 @@ class Needed:
             "probe": self.probe,
             "repeat": REPEAT,
         }
-        return identify("measurement", content, _RECIPES[self.metric])
+        return identify("measurement", content, self._recipes)
+
+    @property
+    def _recipes(self) -> tuple[str, ...]:
+        if isinstance(self.settings, Hessian) and self.settings.backend == "pyhessian":
+            return ("task", "hessian")
+        return _RECIPES[self.metric]
 
     @property
     def cell(self) -> Cell:
         """The cell that the runs belong to."""
         return self.runs[0].cell
 
-    def seed(self, purpose: str) -> int:
-        """Of one purpose, the same for every run and pair on the same data."""
-        return derive_seed(self.cell.landscape.data.data_id, purpose, REPEAT)
+    def seed(self, purpose: str, chosen: int = 0) -> int:
+        """Of one purpose, the same for every run and pair on the same data.
+
+        `chosen` is a seed of the user's own; 0 is the first version's.
+        """
+        parts = (chosen,) if chosen else ()
+        return derive_seed(self.cell.landscape.data.data_id, purpose, REPEAT, *parts)
 
     @cached_property
     def work(self) -> Work:
@@ -77,7 +95,7 @@ class Needed:
         samples = self.cell.landscape.data.samples
         batch, steps, settings = samples, 1, self.settings
         if isinstance(settings, Hessian):
-            batch, steps = settings.samples, 2 * settings.max_iterations
+            batch, steps = settings.samples, hessian_products(self.metric, settings)
         elif isinstance(settings, Connectivity):
             batch, an_epoch = settings.batch_size, samples // settings.batch_size
             fit = settings.updates or settings.epochs * an_epoch
@@ -98,8 +116,26 @@ def primary_loss(run: Run, measure: Measure) -> Needed:
 
 
 def hessians_needed(runs: Collection[Run], measure: Measure) -> list[Needed]:
-    """The Hessian of every converged run."""
-    return [Needed("hessian", (run,), measure.snapshots[0], measure.hessian) for run in runs]
+    """The Hessian of every converged run; its density and its layers where they are asked for."""
+    asked: dict[Metric, bool] = {
+        "hessian": True,
+        "density": measure.hessian.density,
+        "layers": measure.hessian.layers,
+    }
+    return [
+        Needed(metric, (run,), measure.snapshots[0], measure.hessian)
+        for run in runs
+        for metric, wanted in asked.items()
+        if wanted
+    ]
+
+
+def hessian_products(metric: Metric, settings: Hessian) -> int:
+    """Hessian-vector products that a measurement takes, about: the usual, never the limit."""
+    if metric == "density":
+        return settings.density_probes * settings.density_steps
+    usual = 2 * min(settings.max_iterations, USUAL_ITERATIONS)
+    return LAYERS * usual if metric == "layers" else usual
 
 
 def pairs_needed(runs: Collection[Run], measure: Measure) -> list[Needed]:
@@ -122,7 +158,7 @@ def pairs_needed(runs: Collection[Run], measure: Measure) -> list[Needed]:
 def method(probe: Section) -> str:
     """How a probe is computed, for the catalog's `method` column."""
     if isinstance(probe, Hessian):
-        return pyhessian_version()
+        return backend(probe)
     if isinstance(probe, Connectivity):
         kind = {3: "quadratic", 4: "cubic"}.get(
             probe.control_points, f"{probe.control_points}-point"
@@ -135,6 +171,8 @@ def method(probe: Section) -> str:
     return "direct"
 
 
-def pyhessian_version() -> str:
-    """The backend of the Hessian with its version."""
+def backend(hessian: Hessian) -> str:
+    """What computes the Hessian; of PyHessian, its version."""
+    if hessian.backend == "native":
+        return "Lanczos and deflated probes"
     return f"pyhessian {version('pyhessian')}"

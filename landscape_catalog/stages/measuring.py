@@ -18,8 +18,10 @@ from landscape_catalog.schemas.measure import Connectivity, Hessian, Similarity
 from landscape_catalog.schemas.records import (
     ConnectivityMeasurement,
     CurvePointValues,
+    DensityMeasurement,
     DistanceMeasurement,
     HessianMeasurement,
+    LayersMeasurement,
     LossMeasurement,
     LossValues,
     Measured,
@@ -29,7 +31,7 @@ from landscape_catalog.schemas.records import (
 from landscape_catalog.stages.loading import LoadedData, load_data, load_state
 from landscape_catalog.stages.measurements import Needed
 from landscape_catalog.stages.payloads import MeasurePayload
-from landscape_catalog.tasks import Perturbation
+from landscape_catalog.tasks import Perturbation, Samples
 
 Settings = TypeVar("Settings", bound=Section)
 
@@ -67,6 +69,8 @@ class _Measurer:
         makers: dict[str, Callable[[Needed], Measured]] = {
             "loss": self.loss,
             "hessian": self.hessian,
+            "density": self.density,
+            "layers": self.layers,
             "connectivity": self.connectivity,
             "similarity": self.similarity,
             "distance": self.distance,
@@ -94,22 +98,51 @@ class _Measurer:
         return LossMeasurement(train=_values(train), test=_values(test))
 
     def hessian(self, needed: Needed) -> HessianMeasurement:
-        settings = _settings(needed, Hessian)
-        generator = np.random.Generator(np.random.Philox(key=needed.seed("hessian batch")))
-        rows = generator.permutation(len(self.data.train))[: settings.samples]
-        estimate = metrics.pyhessian_estimate(
-            self.network(needed),
-            self.data.train[torch.from_numpy(rows)],
+        settings, network, batch = self._hessian_of(needed)
+        if settings.backend == "pyhessian":
+            estimate = metrics.pyhessian_estimate(
+                network,
+                batch,
+                self.task,
+                max_iterations=settings.max_iterations,
+                tolerance=settings.tolerance,
+                seed=needed.seed("hessian probes", settings.seed),
+            )
+        else:
+            estimate = metrics.hessian_estimate(
+                network, batch, self.task, _hessian_recipe(settings), seed=_hessian_seeds(needed)
+            )
+        return _hessian_record(needed, estimate)
+
+    def layers(self, needed: Needed) -> LayersMeasurement:
+        settings, network, batch = self._hessian_of(needed)
+        found = metrics.layer_estimates(
+            network, batch, self.task, _hessian_recipe(settings), seed=_hessian_seeds(needed)
+        )
+        return LayersMeasurement(
+            layers={name: _hessian_record(needed, estimate) for name, estimate in found.items()}
+        )
+
+    def density(self, needed: Needed) -> DensityMeasurement:
+        settings, network, batch = self._hessian_of(needed)
+        found = metrics.hessian_density(
+            network,
+            batch,
             self.task,
-            max_iterations=settings.max_iterations,
-            tolerance=settings.tolerance,
-            seed=needed.seed("hessian probes"),
+            _hessian_recipe(settings),
+            probes=settings.density_probes,
+            steps=settings.density_steps,
+            seed=needed.seed("hessian density", settings.seed),
         )
-        return HessianMeasurement(
-            method=needed.probe["backend"],
-            samples=settings.samples,
-            **dataclasses.asdict(estimate),
-        )
+        return DensityMeasurement(samples=settings.samples, **dataclasses.asdict(found))
+
+    def _hessian_of(self, needed: Needed) -> tuple[Hessian, nn.Module, Samples]:
+        """The settings, the network and the batch."""
+        settings = _settings(needed, Hessian)
+        key = needed.seed("hessian batch", settings.seed)
+        rows = np.random.Generator(np.random.Philox(key=key)).permutation(len(self.data.train))
+        batch = self.data.train[torch.from_numpy(rows[: settings.samples])]
+        return settings, self.network(needed), batch
 
     def connectivity(self, needed: Needed) -> ConnectivityMeasurement:
         settings, task = _settings(needed, Connectivity), self.task
@@ -178,6 +211,23 @@ def _settings(needed: Needed, kind: type[Settings]) -> Settings:
     if not isinstance(needed.settings, kind):
         raise TypeError(f"{needed.metric} needs {kind.__name__} settings")
     return needed.settings
+
+
+def _hessian_recipe(settings: Hessian) -> metrics.HessianRecipe:
+    return metrics.HessianRecipe(**_fields(metrics.HessianRecipe, settings))
+
+
+def _hessian_seeds(needed: Needed) -> tuple[int, int]:
+    seed = _settings(needed, Hessian).seed
+    return needed.seed("hessian start", seed), needed.seed("hessian probes", seed)
+
+
+def _hessian_record(needed: Needed, estimate: metrics.HessianEstimate) -> HessianMeasurement:
+    return HessianMeasurement(
+        method=needed.probe["backend"],
+        samples=needed.probe["samples"],
+        **dataclasses.asdict(estimate),
+    )
 
 
 def _fields(kind: type, settings: Section, without: tuple[str, ...] = ()) -> dict[str, Any]:

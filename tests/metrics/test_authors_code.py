@@ -14,8 +14,16 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from landscape_catalog.metrics import evaluate, l2_distance, linear_cka, recompute_batchnorm
-from landscape_catalog.metrics.hessian import pyhessian_estimate
+from landscape_catalog.metrics import (
+    HessianRecipe,
+    evaluate,
+    hessian_estimate,
+    l2_distance,
+    linear_cka,
+    pyhessian_estimate,
+    recompute_batchnorm,
+)
+from landscape_catalog.metrics.hessian import BatchHessian
 from landscape_catalog.models import resnet18
 from landscape_catalog.tasks import Classification, Samples
 from tests.conftest import SHARED
@@ -56,7 +64,33 @@ def network(tensors: dict[str, Tensor], index: int) -> nn.Module:
     return net.eval()
 
 
+def test_a_product_with_the_hessian(tensors: dict[str, Tensor]) -> None:
+    batch = Samples(tensors["hessian_inputs"], tensors["hessian_labels"])
+    theirs = tensors["probe_Hv"].flatten()
+    ours = BatchHessian(network(tensors, 0), batch, TASK)(tensors["probe_v"].flatten())
+    assert float((ours - theirs).norm() / theirs.norm()) < 1e-4
+
+
 def test_hessian(tensors: dict[str, Tensor], numbers: dict[str, Any]) -> None:
+    """Also against 328.927, the trace of the Gauss-Newton matrix, which a ReLU network's trace is.
+
+    It is exact: a sum over all samples and classes (tests/metrics/test_hessian.py has the proof on
+    a small network).
+    """
+    golden = numbers["hessian_network0"]
+    batch = Samples(tensors["hessian_inputs"], tensors["hessian_labels"])
+    found = hessian_estimate(network(tensors, 0), batch, TASK, HessianRecipe(), seed=(0, 1))
+    converged = golden["top_eigenvalue_converged_f64"]
+    assert found.top_eigenvalue == pytest.approx(converged, rel=1e-5)
+    assert abs(found.top_eigenvalue - converged) <= found.top_residual
+    error = found.trace_sd / found.trace_n**0.5
+    combined = (error**2 + golden["trace_300_se"] ** 2) ** 0.5
+    assert abs(found.trace - golden["trace_300"]) < 3 * combined
+    assert abs(found.trace - 328.927) < 3 * error
+    assert error < 0.025 * found.trace
+
+
+def test_pyhessian(tensors: dict[str, Tensor], numbers: dict[str, Any]) -> None:
     golden = numbers["hessian_network0"]
     estimate = pyhessian_estimate(
         network(tensors, 0),

@@ -1,10 +1,9 @@
-"""Local structure: top eigenvalue and trace of the Hessian, by PyHessian."""
+"""Top eigenvalue and trace of the Hessian by PyHessian, the tool of the paper."""
 
 from __future__ import annotations
 
 import math
 import warnings
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -12,34 +11,8 @@ import torch
 from pyhessian import hessian as PyHessian
 from torch import Tensor, nn
 
+from landscape_catalog.metrics.hessian.estimate import HessianEstimate
 from landscape_catalog.tasks import Samples, Task
-
-
-@dataclass(frozen=True)
-class HessianEstimate:
-    """What PyHessian says of one Hessian, and how far to trust it.
-
-    Attributes:
-        top_eigenvalue: the eigenvalue of largest magnitude that power iteration reached.
-        top_residual: ||H v - lambda v|| for the unit vector v; an eigenvalue of H lies within
-            this distance of `top_eigenvalue`.
-        top_products: Hessian-vector products that power iteration used.
-        top_converged: whether it met its tolerance within its limit.
-        trace: mean of v'Hv over random signs v.
-        trace_sd: spread of v'Hv over the probes (NaN for one probe).
-        trace_n: number of probes.
-        trace_converged: whether two successive running means agreed within the tolerance (and
-            were positive); says little about the error: see `trace_sd / sqrt(trace_n)`.
-    """
-
-    top_eigenvalue: float
-    top_residual: float
-    top_products: int
-    top_converged: bool
-    trace: float
-    trace_sd: float
-    trace_n: int
-    trace_converged: bool
 
 
 def pyhessian_estimate(
@@ -92,16 +65,27 @@ def pyhessian_estimate(
         del computation
         network.zero_grad(set_to_none=True)
     spread = float(probes.std(ddof=1)) if len(probes) > 1 else math.nan
+    top_converged = top_products < max_iterations and math.isfinite(values[0])
+    trace_converged = _trace_converged(probes, max_iterations)
     return HessianEstimate(
         top_eigenvalue=float(values[0]),
         top_residual=residual,
         top_products=top_products,
-        top_converged=top_products < max_iterations and math.isfinite(values[0]),
+        top_converged=top_converged,
         trace=float(probes.mean()),
         trace_sd=spread,
         trace_n=len(probes),
-        trace_converged=_trace_converged(probes, max_iterations),
+        trace_converged=trace_converged,
+        products=top_products + 1 + len(probes),
+        top_reason=None if top_converged else _reason(float(values[0]), max_iterations),
+        trace_reason=None if trace_converged else _reason(float(probes.mean()), max_iterations),
     )
+
+
+def _reason(value: float, max_iterations: int) -> str:
+    if not math.isfinite(value):
+        return "a product with the Hessian is not finite"
+    return f"PyHessian did not meet its own stopping rule within {max_iterations} products"
 
 
 class _BatchLoss(nn.Module):
