@@ -80,7 +80,7 @@ def _own(
     called = getattr(function, "__qualname__", repr(function))
     try:
         network: Any = function(*given, **args)
-    except Exception as error:  # whatever a user's code does
+    except (Exception, SystemExit) as error:  # whatever a user's code does
         raise ModelError(f"{called} failed: {type(error).__name__}: {error}") from error
     wrong = _wrong_with(network)
     if wrong:

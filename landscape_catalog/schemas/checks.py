@@ -76,6 +76,16 @@ def _extra_problems(experiment: Experiment, ingredients: Ingredients) -> list[Pr
         for name in getattr(experiment, section).extra
         if name not in known
     ]
+    temperature = experiment.temperature.extra
+    problems += [
+        Problem(
+            f"temperature.extra.{name}",
+            _shown(temperature[name]),
+            f"nothing, where load.extra.{name} is there too: the network and task take one value",
+        )
+        for name in experiment.load.extra
+        if name in temperature and name in model.accepts | task.accepts
+    ]
     for section, part in (("dataset", dataset), ("model", model)):
         if not is_own(part.name):
             continue  # constants of built-in networks are checked with their values

@@ -80,7 +80,7 @@ def own_task(name: str, args: dict[str, Any], custom: Path) -> Task:
         task = import_own(name, custom)(**args)
     except CodeError:
         raise
-    except Exception as error:  # whatever a user's function does
+    except (Exception, SystemExit) as error:  # whatever a user's function does
         raise CodeError(f"{name} failed: {type(error).__name__}: {error}") from error
     if not isinstance(task, Task):
         raise CodeError(

@@ -57,11 +57,13 @@ def run_measure(root: Path) -> None:
 def _make(
     workspace: Workspace, title: str, needed: list[Needed], device: str, workers: Workers
 ) -> tuple[int, list[Failure]]:
-    """Make what is missing; says how many that were, and which jobs failed."""
+    """Make what is missing; says how many were made, and which jobs failed."""
     distinct = {item.measurement_id: item for item in needed}  # probes may differ in name alone
     missing = [item for key, item in distinct.items() if workspace.measurements.fetch(key) is None]
     tasks = [_task(workspace, group, device) for group in _jobs(missing)]
-    return len(missing), work_through(workspace, title, measure_job, tasks, workers=workers)
+    failures = work_through(workspace, title, measure_job, tasks, workers=workers)
+    made = sum(workspace.measurements.fetch(item.measurement_id) is not None for item in missing)
+    return made, failures
 
 
 def _jobs(needed: list[Needed]) -> list[tuple[Needed, ...]]:

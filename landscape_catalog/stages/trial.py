@@ -68,6 +68,8 @@ def _try(cell: Cell, network: nn.Module, task: Task, data: LoadedData, name: str
     model, own_task = cell.landscape.model.name, cell.landscape.task.name
     both = " on ".join(filter(is_own, (own_task, model))) or model
     dtype = next(network.parameters()).dtype
+    if is_own(own_task):
+        _require_words(own_task, task)
     outputs = _called(both, "", task.outputs, network, samples, dtype)
     if not isinstance(outputs, Tensor):
         raise CodeError(f"{both} returned {type(outputs).__name__}, not a tensor")
@@ -85,6 +87,24 @@ def _try(cell: Cell, network: nn.Module, task: Task, data: LoadedData, name: str
         if not isinstance(value, Tensor) or value.ndim != 1:
             raise CodeError(f"{name}: its {what} are not one number a sample")
     _require_two_derivatives(name, network, loss)
+
+
+def _require_words(name: str, task: Task) -> None:
+    """What a task says of itself, which only measuring would read."""
+    wrong = {
+        "connectivity_by": ("error or loss", task.connectivity_by in ("error", "loss")),
+        "error_unit": ("text", isinstance(task.error_unit, str)),
+        "loss_unit": ("text", isinstance(task.loss_unit, str)),
+        "error_scale": ("a number", isinstance(task.error_scale, int | float)),
+        "evaluation_batch": (
+            "a whole number of at least 1",
+            isinstance(task.evaluation_batch, int) and task.evaluation_batch >= 1,
+        ),
+    }
+    for attribute, (allowed, right) in wrong.items():
+        if not right:
+            given = getattr(task, attribute)
+            raise CodeError(f"{name}: its {attribute} is {given!r}; it must be {allowed}")
 
 
 def _require_two_derivatives(name: str, network: nn.Module, loss: Tensor) -> None:
@@ -118,13 +138,17 @@ def _try_features(
     perturbed = _called(name, what, partial(task.perturb, seed=0), data.train, how)
     if not isinstance(perturbed, Samples):
         raise CodeError(f"{name}: {what}is {type(perturbed).__name__}, not Samples")
+    if len(perturbed) != how.samples:
+        raise CodeError(
+            f"{name}: {what}gave {len(perturbed)} samples where {how.samples} were asked for"
+        )
     take = partial(network_features, layer=probe.layer)
     if probe.layer is None:
         features = _called(name, "its features ", take, network, perturbed, task)
     else:
         try:
             features = take(network, perturbed, task)
-        except Exception as error:  # whatever a layer of a user's network gives
+        except (Exception, SystemExit) as error:  # whatever a layer of a user's network gives
             allowed = f"null, or a layer that can be compared: {error}"
             problem = Problem("measure.similarity.layer", repr(probe.layer), allowed)
             raise SpecError([problem]) from error
@@ -148,7 +172,7 @@ def _require_logits(model: str, outputs: Tensor, samples: Samples, data: LoadedD
 def _called(name: str, what: str, function: Any, *args: Any) -> Any:
     try:
         return function(*args)
-    except Exception as error:  # whatever a user's code does
+    except (Exception, SystemExit) as error:  # whatever a user's code does
         raise CodeError(f"{name}: {what}failed: {type(error).__name__}: {error}") from error
 
 

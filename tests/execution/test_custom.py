@@ -261,6 +261,14 @@ def test_good_code_passes(own_code: Own, caplog: pytest.LogCaptureFixture) -> No
             "it returned a Tanh without any",
         ),
         (
+            [("return Net(width, n_outputs)", "raise SystemExit(0)")],
+            "own_network:network: network failed: SystemExit: 0",
+        ),
+        (
+            [("return self.head(self.body(x))", "raise SystemExit(0)")],
+            "own_network:network: failed: SystemExit: 0",
+        ),
+        (
             [("input_shape, n_outputs):", "input_shape, n_outputs, depth):")],
             "own_network:network: network failed: TypeError: network() missing 1 required "
             "positional argument: 'depth'",
@@ -356,6 +364,31 @@ def test_a_network_without_a_second_derivative(own_code: Own) -> None:
         (
             [("self.strength = strength", "raise KeyError(strength)")],
             "own_task:Mine failed: KeyError: 1.0",
+        ),
+        (
+            [("self.strength = strength", "raise SystemExit(0)")],
+            "own_task:Mine failed: SystemExit: 0",
+        ),
+        (
+            [("self.strength = strength", "self.connectivity_by = 'accuracy'")],
+            "own_task:Mine: its connectivity_by is 'accuracy'; it must be error or loss",
+        ),
+        (
+            [("self.strength = strength", "self.error_scale = 'x'")],
+            "own_task:Mine: its error_scale is 'x'; it must be a number",
+        ),
+        (
+            [("self.strength = strength", "self.evaluation_batch = 0")],
+            "own_task:Mine: its evaluation_batch is 0; it must be a whole number of at least 1",
+        ),
+        (
+            [
+                (
+                    "return perturbed_inputs(samples, perturbation, seed=seed)",
+                    "return samples[:2]",
+                )
+            ],
+            "own_task:Mine: its perturbation by mixup gave 2 samples where 3 were asked for",
         ),
         (
             [("class Mine(Task)", "class Mine")],

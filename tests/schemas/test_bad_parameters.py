@@ -217,6 +217,12 @@ BAD = {
         "model: {name: 'good:network'}\nmeasure: {hessian: {samples: 50}}", "load.samples", "250", "at most 200"),
     "an axis of lists": (
         "load: {width: 2, extra: {depth: [[1]]}}", "load.extra.depth", "[1]", "true, false, a finite number or text"),
+    "one parameter under load and under temperature": (
+        "model: {name: 'good:network'}\nload: {width: 2, extra: {depth: [1, 2]}}\ntemperature: {batch_size: 16, extra: {depth: [1, 3]}}",
+        "temperature.extra.depth", "[1, 3]", "nothing, where load.extra.depth is there too"),
+    "layers by PyHessian": ("measure: {hessian: {backend: pyhessian, layers: true}}", "measure.hessian.layers", "true", "false with backend pyhessian"),
+    "parts by PyHessian": ("measure: {hessian: {backend: pyhessian, batch_size: 10}}", "measure.hessian.batch_size", "10", "null with backend pyhessian"),
+    "a part of one sample": ("measure: {hessian: {mode: train, samples: 21, batch_size: 20}}", "measure.hessian.mode", "'train'", "eval"),
     "an axis of one's own without values": ("load: {width: 2, extra: {depth: []}}", "load.extra.depth", "[]", "at least one"),
     "an axis of one's own that repeats": (
         "load: {width: 2, extra: {depth: [1, 2, 1]}}", "load.extra.depth", "[1, 2, 1]", "repeated: 1"),
