@@ -9,9 +9,11 @@ from landscape_catalog.metrics.bezier import (
     curve_points,
     fit_curve,
 )
+from landscape_catalog.metrics.cka import debiased_cka, linear_cka
 from landscape_catalog.metrics.connectivity import ModeConnectivity, mode_connectivity
 from landscape_catalog.metrics.distance import Distance, l2_distance
 from landscape_catalog.metrics.evaluation import Evaluation, evaluate
+from landscape_catalog.metrics.features import network_features, prepared_features
 from landscape_catalog.metrics.hessian import (
     HessianEstimate,
     HessianRecipe,
@@ -20,12 +22,8 @@ from landscape_catalog.metrics.hessian import (
     layer_estimates,
     pyhessian_estimate,
 )
-from landscape_catalog.metrics.similarity import (
-    Similarity,
-    linear_cka,
-    network_features,
-    similarity,
-)
+from landscape_catalog.metrics.hsic import Prepared, prepare
+from landscape_catalog.metrics.similarity import Similarity, similarity
 
 __all__ = [
     "Curve",
@@ -36,9 +34,11 @@ __all__ = [
     "HessianEstimate",
     "HessianRecipe",
     "ModeConnectivity",
+    "Prepared",
     "Similarity",
     "coefficients",
     "curve_points",
+    "debiased_cka",
     "evaluate",
     "fit_curve",
     "hessian_density",
@@ -48,6 +48,8 @@ __all__ = [
     "linear_cka",
     "mode_connectivity",
     "network_features",
+    "prepare",
+    "prepared_features",
     "pyhessian_estimate",
     "recompute_batchnorm",
     "similarity",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
@@ -11,12 +12,26 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Distance:
-    """L2 distance of two networks and the norm of each, over `n` trainable parameters."""
+    """L2 distance of two networks and the norm of each, over `n` trainable parameters.
+
+    `reason` says why the distance is NaN.
+    """
 
     l2: float
     norm: float
     other_norm: float
     n: int
+    reason: str | None = None
+
+    @property
+    def relative(self) -> float:
+        """The distance as a share of the mean norm, ||a - b|| / ((||a|| + ||b||) / 2), from 0 to 2.
+
+        0 for equal networks, sqrt(2) for orthogonal ones of one norm, 2 for opposite ones; NaN
+        where both norms are zero or the distance is NaN.
+        """
+        mean = (self.norm + self.other_norm) / 2
+        return self.l2 / mean if mean != 0 else math.nan
 
 
 def l2_distance(
@@ -24,8 +39,16 @@ def l2_distance(
 ) -> Distance:
     """||theta - theta'||_2 over the parameters called `names`, summed in float64.
 
+    Args:
+        state: weights of one network, by name.
+        other: of another.
+        names: of the parameters that are compared.
+
+    Returns:
+        The distance, NaN with a reason where weights are not finite.
+
     Raises:
-        ValueError: if the two networks differ in shape.
+        ValueError: if the two networks differ in shape, or one lacks a parameter.
 
     >>> l2_distance({"w": torch.tensor([3.0])}, {"w": torch.tensor([-1.0])}, ["w"]).l2
     4.0
@@ -33,6 +56,8 @@ def l2_distance(
     difference = norm = other_norm = 0.0
     count = 0
     for name in names:
+        if name not in state or name not in other:
+            raise ValueError(f"{name}: a network lacks it")
         one, two = state[name].double(), other[name].double()
         if one.shape != two.shape:
             raise ValueError(f"{name}: shapes {tuple(one.shape)} and {tuple(two.shape)} differ")
@@ -40,4 +65,7 @@ def l2_distance(
         norm += float(one.square().sum())
         other_norm += float(two.square().sum())
         count += one.numel()
+    if not all(map(math.isfinite, (difference, norm, other_norm))):
+        reason = "weights, or their squares, are not finite"
+        return Distance(math.nan, norm**0.5, other_norm**0.5, count, reason)
     return Distance(difference**0.5, norm**0.5, other_norm**0.5, count)

@@ -25,6 +25,7 @@ class Classification(Task):
 
     mean: tuple[float, ...] = ()
     std: tuple[float, ...] = ()
+    has_classes = True
 
     def inputs(self, images: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
         """Normalise pixels on 0-255, (samples, channels, h, w): (x / 255 - mean) / std."""

@@ -46,6 +46,7 @@ class Task(ABC):
         error_scale: 100 where errors are shares and the unit is percent.
         connectivity_by: whether mode connectivity is of the `error` or of the `loss`.
         loss_unit: of `losses`.
+        has_classes: whether a sample's class is the largest of its `features`.
         evaluation_batch: samples at a time where nothing is learned, bounded by memory.
     """
 
@@ -53,6 +54,7 @@ class Task(ABC):
     error_scale: float = 100.0
     connectivity_by: Literal["error", "loss"] = "error"
     loss_unit: str = "nats"
+    has_classes: bool = False
     evaluation_batch: int = 1000
 
     @property

@@ -28,6 +28,7 @@ class Translation(Task):
     """
 
     connectivity_by: Literal["error", "loss"] = "loss"
+    has_classes = True
     evaluation_batch: int = 100  # logits of a sentence: some 50 positions times the vocabulary
 
     def outputs(self, network: Network, samples: Samples, dtype: torch.dtype) -> Tensor:
