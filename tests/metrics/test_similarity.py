@@ -1,7 +1,8 @@
-"""CKA against its definition, its invariances, and its error; distance; evaluation."""
+"""Features of networks and how alike they are; perturbed samples; evaluation."""
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import pytest
@@ -10,59 +11,13 @@ from torch import Tensor, nn
 
 from landscape_catalog.metrics import (
     evaluate,
-    l2_distance,
-    linear_cka,
     network_features,
+    prepare,
+    prepared_features,
     similarity,
 )
 from landscape_catalog.models import build
-from landscape_catalog.tasks import Classification, Perturbation, Samples
-
-
-def features(m: int = 50, d: int = 4, seed: int = 0) -> Tensor:
-    return torch.randn(m, d, dtype=torch.float64, generator=torch.Generator().manual_seed(seed))
-
-
-def by_definition(x: Tensor, y: Tensor) -> float:
-    """Eq. 3 word by word, with m x m matrices."""
-    m = len(x)
-    centring = torch.eye(m, dtype=torch.float64) - 1 / m
-
-    def cov(a: Tensor, b: Tensor) -> float:
-        return float((a @ a.T @ centring @ b @ b.T @ centring).trace()) / (m - 1) ** 2
-
-    return cov(x, y) / math.sqrt(cov(x, x) * cov(y, y))
-
-
-def test_the_definition() -> None:
-    x, y = features(), features(d=3, seed=1) + features()[:, :3]
-    assert linear_cka(x, y) == pytest.approx(by_definition(x, y), rel=1e-12)
-
-
-@pytest.mark.parametrize(
-    ("d", "other_d"),
-    [(4, 3), (19, 20), (20, 20), (20, 21), (21, 21), (3, 90), (90, 3), (50, 90)],
-)
-def test_both_forms_are_the_definition(d: int, other_d: int) -> None:
-    """Covariances of features, or, for more features than the 20 samples, Gram matrices."""
-    x = features(20, d) + 5
-    y = features(20, other_d, seed=1)
-    y[:, :3] += x[:, :3]
-    assert linear_cka(x, y) == pytest.approx(by_definition(x, y), rel=1e-10)
-    assert linear_cka(y, x) == pytest.approx(by_definition(x, y), rel=1e-10)
-    # Features that say nothing change the form, and not the number.
-    wide = torch.cat([y, torch.full((20, 40), 7.0, dtype=torch.float64)], 1)
-    assert linear_cka(x, wide) == pytest.approx(linear_cka(x, y), rel=1e-10)
-
-
-def test_itself_rotations_and_shifts() -> None:
-    x, y = features(), features(seed=1)
-    rotation, _ = torch.linalg.qr(features(4, 4, seed=2))
-    assert linear_cka(x, x) == pytest.approx(1, abs=1e-12)
-    assert linear_cka(x, x @ rotation) == pytest.approx(1, abs=1e-12)
-    assert linear_cka(x @ rotation, 7 * y + 3) == pytest.approx(linear_cka(x, y), rel=1e-12)
-    assert linear_cka(y, x) == pytest.approx(linear_cka(x, y), rel=1e-12)
-    assert 0 <= linear_cka(x, y) < 0.5
+from landscape_catalog.tasks import Classification, Perturbation, Samples, Task
 
 
 def test_a_network_is_like_itself(task: Classification, tiny_data: Samples) -> None:
@@ -135,34 +90,90 @@ def test_layers_that_cannot_be_had(task: Classification, tiny_data: Samples) -> 
     assert hooks == [], "a network is still watched"
 
 
-def test_the_standard_error_is_that_of_repetitions() -> None:
-    """Jackknife against the spread over independent samples of the same two networks."""
-    mix = features(4, 4, seed=9)
-    estimates = []
-    for seed in range(60):
-        x = features(400, 4, seed=100 + seed)
-        estimates.append(similarity(x, x @ mix + features(400, 4, seed=900 + seed)))
-    values = torch.tensor([estimate.cka for estimate in estimates])
-    errors = torch.tensor([estimate.standard_error for estimate in estimates])
-    assert float(errors.mean()) == pytest.approx(float(values.std()), rel=0.35)
+@pytest.mark.parametrize("layer", [None, "flat"])
+def test_features_are_prepared_once(
+    task: Classification, tiny_data: Samples, layer: str | None
+) -> None:
+    """Prepared, and as matrices, they give the same numbers."""
+    networks = [Split().double() for _ in (0, 1)]
+    prepared = [prepared_features(network, tiny_data, task, layer=layer) for network in networks]
+    matrices = [network_features(network, tiny_data, task, layer=layer) for network in networks]
+    found = similarity(*prepared)
+    assert dataclasses.replace(found, disagreement=None) == similarity(*matrices)
+    assert (found.n, found.reason) == (24, None)
 
 
-def test_constant_outputs_have_no_cka() -> None:
-    found = similarity(torch.ones(30, 3, dtype=torch.float64), features(30, 3))
+def test_disagreement_is_the_share_of_classes_that_differ(
+    task: Classification, tiny_data: Samples
+) -> None:
+    torch.manual_seed(1)
+    networks = [nn.Sequential(nn.Flatten(), nn.Linear(16, 3)) for _ in (0, 1)]
+    with torch.no_grad():
+        classes = [network(task.inputs(tiny_data.inputs)).argmax(1) for network in networks]
+    prepared = [prepared_features(network, tiny_data, task) for network in networks]
+    expected = sum(a != b for a, b in zip(*(each.tolist() for each in classes))) / 24
+    assert 0 < expected < 1
+    assert similarity(*prepared).disagreement == pytest.approx(expected)
+    assert similarity(prepared[0], prepared[0]).disagreement == 0
+    inner = [prepared_features(network, tiny_data, task, layer="1") for network in networks]
+    assert similarity(*inner).disagreement is None
+    assert similarity(prepared[0], inner[1]).disagreement is None
+
+
+class Numbers(Task):
+    """A task whose outputs are no classes."""
+
+    def outputs(self, network: nn.Module, samples: Samples, dtype: torch.dtype) -> Tensor:
+        return network(samples.inputs.to(dtype))
+
+    def losses(self, outputs: Tensor, samples: Samples, *, label_smoothing: float = 0.0) -> Tensor:
+        return outputs.square().sum(1)
+
+    def errors(self, outputs: Tensor, samples: Samples) -> Tensor:
+        return outputs.abs().sum(1)
+
+    def features(self, outputs: Tensor, samples: Samples) -> Tensor:
+        return outputs
+
+    def perturb(self, samples: Samples, perturbation: Perturbation, *, seed: int) -> Samples:
+        return samples
+
+
+def test_tasks_without_classes_have_no_disagreement(tiny_data: Samples) -> None:
+    one, other = (prepared_features(Split().double(), tiny_data, Numbers()) for _ in (0, 1))
+    found = similarity(one, other)
+    assert 0 < found.cka < 1
+    assert found.disagreement is None
+
+
+def test_disagreement_where_cka_is_missing(task: Classification, tiny_data: Samples) -> None:
+    """Constant outputs still name a class; outputs that are not finite name none."""
+    torch.manual_seed(1)
+    network, constant, broken = (nn.Sequential(nn.Flatten(), nn.Linear(16, 3)) for _ in range(3))
+    with torch.no_grad():
+        constant[1].weight.zero_()
+        broken[1].weight.fill_(torch.nan)
+    one, still, none = (
+        prepared_features(each, tiny_data, task) for each in (network, constant, broken)
+    )
+    found = similarity(one, still)
     assert math.isnan(found.cka)
     assert found.reason == "the outputs of a network are constant"
-    # The mean of 30 equal numbers need not be that number.
-    row = features(1, 3).softmax(1).expand(30, 3)
-    assert not torch.equal(row.mean(0), row[0]), "rows for which this test means nothing"
-    for one, other in ((row, features(30, 3)), (features(30, 40), row), (row, row)):
-        assert similarity(one, other).reason == "the outputs of a network are constant"
-    broken = similarity(torch.full((30, 3), torch.nan, dtype=torch.float64), features(30, 3))
-    assert broken.reason == "outputs are not finite"
+    assert found.disagreement is not None
+    assert 0 < found.disagreement < 1
+    for pair in ((one, none), (none, one), (none, none), (still, none)):
+        found = similarity(*pair)
+        assert found.reason == "outputs are not finite"
+        assert math.isnan(found.cka)
+        assert found.disagreement is not None
+        assert math.isnan(found.disagreement)
 
 
-def test_sample_counts_that_differ() -> None:
-    with pytest.raises(ValueError, match="30 samples on one side, 20"):
-        linear_cka(features(30), features(20))
+def test_old_fields_come_first() -> None:
+    """What older callers and records take by position or by name is where it was."""
+    x = torch.eye(6, dtype=torch.float64)[:, :3]
+    names = list(dataclasses.asdict(similarity(prepare(x), x)))
+    assert names[:4] == ["cka", "standard_error", "n", "reason"]
 
 
 def test_mixup_lies_between_its_partners(task: Classification) -> None:
@@ -179,16 +190,6 @@ def test_mixup_lies_between_its_partners(task: Classification) -> None:
     assert len(inside) / 4000 == pytest.approx(0.5, abs=0.04)
     assert float(inside.mean()) == pytest.approx(0.5, abs=0.01)
     assert float(inside.var()) == pytest.approx(1 / 132, rel=0.15)
-
-
-def test_distance() -> None:
-    one = {"w": torch.tensor([[3.0, 0.0]]), "bn": torch.tensor([100.0])}
-    other = {"w": torch.tensor([[0.0, 4.0]]), "bn": torch.tensor([0.0])}
-    found = l2_distance(one, other, ["w"])
-    assert (found.l2, found.norm, found.other_norm, found.n) == (5.0, 3.0, 4.0, 2)
-    assert l2_distance(one, one, ["w", "bn"]).l2 == 0
-    with pytest.raises(ValueError, match="differ"):
-        l2_distance(one, {"w": torch.zeros(3)}, ["w"])
 
 
 def test_evaluation_by_hand(task: Classification) -> None:
