@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import torch
 from torch import nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from landscape_catalog.tasks import Samples, Task, epoch_batches, seeded
+
+
+@contextmanager
+def clear_batch_errors(batch_size: int) -> Iterator[None]:
+    """Say plainly what is wrong where batch norm gets one value a channel to normalise by."""
+    try:
+        yield
+    except ValueError as error:
+        if "more than 1 value per channel" not in str(error):
+            raise
+        raise ValueError(
+            f"batches of {batch_size} leave batch norm one value per channel, which has no "
+            "variance: take a larger batch_size"
+        ) from error
 
 
 @torch.no_grad()
@@ -26,6 +43,9 @@ def recompute_batchnorm(
         task: how the network is called on them.
         batch_size: samples a batch.
         seed: of the shuffle, and of dropout.
+
+    Raises:
+        ValueError: if the batch is larger than the data, or leaves batch norm one value a channel.
     """
     layers = [module for module in network.modules() if isinstance(module, _BatchNorm)]
     if not layers:
@@ -37,7 +57,7 @@ def recompute_batchnorm(
         layer.reset_running_stats()
         layer.momentum = None  # None: cumulative mean
     network.train()
-    with seeded(seed, data.inputs.device):
+    with seeded(seed, data.inputs.device), clear_batch_errors(batch_size):
         for rows in epoch_batches(len(data), batch_size, seed=seed, epoch=0):
             task.outputs(network, data[rows], dtype)
     for layer, momentum in zip(layers, momenta):

@@ -17,6 +17,8 @@ class ModeConnectivity:
         lowest: the most negative deviation there, minus the worst barrier's height (0 if none).
         highest: the most positive one, how far the curve dips below its ends (0 if none).
         peak_error: the largest error there.
+        area: the integral of the error over t from end to end, by the trapezoid rule: the mean
+            error along the curve.
     """
 
     value: float
@@ -24,6 +26,7 @@ class ModeConnectivity:
     lowest: float
     highest: float
     peak_error: float
+    area: float
 
 
 def mode_connectivity(ts: Sequence[float], errors: Sequence[float]) -> ModeConnectivity:
@@ -49,9 +52,8 @@ def mode_connectivity(ts: Sequence[float], errors: Sequence[float]) -> ModeConne
     if len(ts) != len(errors) or len(ts) < 3:
         raise ValueError(f"need one error for each of at least 3 points, got {len(errors)}")
     if any(math.isnan(error) for error in errors):
-        return ModeConnectivity(*(math.nan,) * 5)
-    level = (errors[0] + errors[-1]) / 2
-    deviations = [level - error for error in errors]
+        return ModeConnectivity(*(math.nan,) * 6)
+    deviations = deviations_of(errors)
     inner = range(1, len(ts) - 1)
     at = max(inner, key=lambda i: abs(deviations[i]))
     return ModeConnectivity(
@@ -60,4 +62,17 @@ def mode_connectivity(ts: Sequence[float], errors: Sequence[float]) -> ModeConne
         lowest=min(*(deviations[i] for i in inner), 0.0),
         highest=max(*(deviations[i] for i in inner), 0.0),
         peak_error=float(max(errors[1:-1])),
+        area=_area(ts, errors),
     )
+
+
+def deviations_of(errors: Sequence[float]) -> list[float]:
+    """1/2 (L(theta) + L(theta')) - L(gamma(t)) at each point, the ends among them."""
+    level = (errors[0] + errors[-1]) / 2
+    return [level - error for error in errors]
+
+
+def _area(ts: Sequence[float], errors: Sequence[float]) -> float:
+    """sum_i (t_(i+1) - t_i) (L_i + L_(i+1)) / 2."""
+    pieces = zip(ts, ts[1:], errors, errors[1:])
+    return float(sum((t - s) * (one + other) / 2 for s, t, one, other in pieces))

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from landscape_catalog.tasks import Samples, Task
 
@@ -42,9 +42,14 @@ def evaluate(network: nn.Module, data: Samples, task: Task) -> Evaluation:
     for start in range(0, len(data), task.evaluation_batch):
         batch = data[start : start + task.evaluation_batch]
         outputs = task.outputs(network, batch, dtype)
-        losses.append(task.losses(outputs, batch).to(torch.float64))
+        losses.append(task.losses(outputs, batch))
         errors.append(task.errors(outputs, batch))
-    every, wrong = torch.cat(losses), torch.cat(errors)
+    return evaluation_of(losses, errors, task)
+
+
+def evaluation_of(losses: list[Tensor], errors: list[Tensor], task: Task) -> Evaluation:
+    """Means and counts of the losses and errors of all batches, in float64."""
+    every, wrong = torch.cat(losses).to(torch.float64), torch.cat(errors)
     spread = float(every.std()) if len(every) > 1 else math.nan
     n_wrong = int(wrong.sum()) if wrong.dtype == torch.bool else None
     error = task.error_scale * float(wrong.to(torch.float64).sum()) / len(wrong)

@@ -1,9 +1,8 @@
-"""A low-loss Bezier curve between two networks."""
+"""Fitting a low-loss Bezier curve between two networks."""
 
 from __future__ import annotations
 
 import copy
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -11,10 +10,9 @@ from typing import Literal
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.func import functional_call
 
-from landscape_catalog.metrics.batchnorm import recompute_batchnorm
-from landscape_catalog.metrics.evaluation import Evaluation, evaluate
+from landscape_catalog.metrics.batchnorm import clear_batch_errors
+from landscape_catalog.metrics.curves import Curve, coefficients
 from landscape_catalog.metrics.parameters import flatten, random_weights, unflatten
 from landscape_catalog.tasks import Samples, Task, epoch_batches, seeded
 
@@ -41,47 +39,6 @@ class CurveRecipe:
     batch_size: int = 128
     momentum: float = 0.9
     weight_decay: float = 5e-4
-
-
-@dataclass(frozen=True)
-class Curve:
-    """Control points in order, (control points, n_parameters), and the shapes of the weights."""
-
-    controls: Tensor
-    shapes: dict[str, torch.Size]
-
-    def at(self, t: float) -> dict[str, Tensor]:
-        """The weights gamma(t) by name."""
-        return unflatten(combine(self.controls, coefficients(t, len(self.controls))), self.shapes)
-
-
-@dataclass(frozen=True)
-class CurvePoint:
-    """Loss and error of the network at one point of a curve."""
-
-    t: float
-    train: Evaluation
-    test: Evaluation
-
-
-def coefficients(t: float, control_points: int = 3) -> tuple[float, ...]:
-    """Bernstein weights of the control points at t: binom(k, j) (1-t)^(k-j) t^j for j = 0..k.
-
-    >>> coefficients(0.5)
-    (0.25, 0.5, 0.25)
-    >>> coefficients(0.5, 4)
-    (0.125, 0.375, 0.375, 0.125)
-    """
-    k = control_points - 1
-    return tuple(math.comb(k, j) * (1 - t) ** (k - j) * t**j for j in range(k + 1))
-
-
-def combine(controls: Tensor, weights: tuple[float, ...]) -> Tensor:
-    """sum_j weights_j controls_j, (n_parameters,)."""
-    total = weights[0] * controls[0]
-    for weight, control in zip(weights[1:], controls[1:]):
-        total = total + weight * control
-    return total
 
 
 def rate_factor(progress: float) -> float:
@@ -118,6 +75,10 @@ def fit_curve(
         recipe: control points, start, length, rate, batch size, momentum, weight decay.
         seed: of t, of the batch order, of a random start and of dropout.
 
+    Raises:
+        ValueError: if the two networks differ in a tensor's name or shape, if the batch is larger
+            than the data, or if it leaves batch norm one value a channel.
+
     Source: Garipov et al. 2018; Yang et al. 2021, Eq. 12 and appendix A.2. The authors' code starts
     from random weights (`init="random"`).
     """
@@ -125,26 +86,43 @@ def fit_curve(
     shapes = {name: value.shape for name, value in network.named_parameters()}
     dtype = next(network.parameters()).dtype
     controls = _start(network, ends, shapes, recipe, seed).to(data.inputs.device)
-    velocity = torch.zeros_like(controls[1:-1])
+    velocity, scratch = torch.zeros_like(controls[1:-1]), torch.empty_like(controls[0])
+    gamma, slope = torch.empty_like(controls[0]), torch.zeros_like(controls[0])
+    _lay_upon(network, gamma, slope, shapes)
     generator = np.random.Generator(np.random.Philox(key=seed))
-    with seeded(seed, data.inputs.device):
+    with seeded(seed, data.inputs.device), clear_batch_errors(recipe.batch_size):
         for rows, progress in _batches(len(data), recipe, seed):
             rate = recipe.lr * rate_factor(progress)
             weights = coefficients(generator.uniform(), recipe.control_points)
-            gamma = combine(controls, weights).requires_grad_()
-            named = unflatten(gamma, shapes)
+            _combine_into(gamma, controls, weights, scratch)
             batch = data[rows]
-
-            def at_gamma(*inputs: Tensor, named: dict[str, Tensor] = named) -> Tensor:
-                return functional_call(network, named, inputs)
-
-            loss = task.loss(task.outputs(at_gamma, batch, dtype), batch)
-            (slope,) = torch.autograd.grad(loss, gamma)
-            slope = slope + recipe.weight_decay * gamma.detach()
+            slope.zero_()
+            task.loss(task.outputs(network, batch, dtype), batch).backward()
+            slope += torch.mul(gamma, recipe.weight_decay, out=scratch)
             for j, weight in enumerate(weights[1:-1]):
-                velocity[j] = recipe.momentum * velocity[j] + weight * slope
-            controls[1:-1] -= rate * velocity
+                velocity[j].mul_(recipe.momentum).add_(torch.mul(slope, weight, out=scratch))
+                controls[j + 1] -= torch.mul(velocity[j], rate, out=scratch)
     return Curve(controls, shapes)
+
+
+def _lay_upon(
+    network: nn.Module, values: Tensor, slopes: Tensor, shapes: dict[str, torch.Size]
+) -> None:
+    """Make all parameters pieces of one vector, and their gradients pieces of another."""
+    pieces, slope_pieces = unflatten(values, shapes), unflatten(slopes, shapes)
+    for name, parameter in network.named_parameters():
+        parameter.requires_grad_()
+        parameter.data = pieces[name]
+        parameter.grad = slope_pieces[name]  # backward adds to it in place
+
+
+def _combine_into(
+    total: Tensor, controls: Tensor, weights: tuple[float, ...], scratch: Tensor
+) -> None:
+    """`combine` without new memory, with the same roundings."""
+    torch.mul(controls[0], weights[0], out=total)
+    for weight, control in zip(weights[1:], controls[1:]):
+        total += torch.mul(control, weight, out=scratch)
 
 
 def _start(
@@ -155,6 +133,8 @@ def _start(
     seed: int,
 ) -> Tensor:
     """Control points before the fit: evenly on the straight line, or inner ones at random."""
+    for name in (set(ends[0]) ^ set(ends[1])) - set(shapes):
+        raise ValueError(f"{name}: only one of the two networks has it")
     theta, theta_end = (flatten(end, shapes) for end in ends)
     k = recipe.control_points - 1
     inner = [((k - j) * theta + j * theta_end) / k for j in range(1, k)]
@@ -181,36 +161,3 @@ def _batches(n: int, recipe: CurveRecipe, seed: int) -> Iterator[tuple[Tensor, f
             done += 1
             if done == recipe.updates:
                 return
-
-
-def curve_points(
-    network: nn.Module,
-    curve: Curve,
-    train_data: Samples,
-    test_data: Samples,
-    task: Task,
-    *,
-    points: int,
-    batch_size: int,
-    seed: int,
-) -> list[CurvePoint]:
-    """Loss and error at evenly spaced t, with batch-norm statistics recomputed at each.
-
-    Args:
-        network: of the right architecture; untouched.
-        curve: fitted.
-        train_data: training samples.
-        test_data: test samples.
-        task: loss and error.
-        points: how many t, both ends included.
-        batch_size: of recomputing the statistics.
-        seed: of the shuffle, the same at every t.
-    """
-    network = copy.deepcopy(network)
-    measured = []
-    for t in np.linspace(0, 1, points):
-        network.load_state_dict(curve.at(float(t)), strict=False)
-        recompute_batchnorm(network, train_data, task, batch_size=batch_size, seed=seed)
-        train, test = (evaluate(network, data, task) for data in (train_data, test_data))
-        measured.append(CurvePoint(float(t), train, test))
-    return measured

@@ -1,0 +1,263 @@
+"""Programs run in two ways: several networks side by side, or one in the kernels' own layout.
+
+*Side by side*, T networks lie in the channel dimension, network after network: a convolution has T
+times its groups, batch norm T times its channels, and a linear layer is a batch of T products. One
+call serves T networks, which pays where calls cost more than arithmetic. *Blocked*, the values of
+one network stay in oneDNN's layout from convolution to convolution instead of being brought into it
+and back every time, which pays where arithmetic costs more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from landscape_catalog.metrics.program import RELUS, Operation, Program
+
+Weights = Mapping[str, Tensor]  # name -> (T, *shape)
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """Running mean and variance of each batch-norm layer, (T, channels), by its name."""
+
+    means: dict[str, Tensor]
+    variances: dict[str, Tensor]
+
+
+def fresh_statistics(program: Program, weights: Weights) -> Statistics:
+    """Statistics of layers that have seen nothing: 0 and 1."""
+    scales = {op.layer: weights[op.weight] for op in program.operations if op.kind == "norm"}
+    return Statistics(
+        {layer: torch.zeros_like(scale) for layer, scale in scales.items()},
+        {layer: torch.ones_like(scale) for layer, scale in scales.items()},
+    )
+
+
+def up_to_the_last_norm(program: Program) -> Program:
+    """The part that statistics depend on."""
+    norms = [n for n, op in enumerate(program.operations, start=1) if op.kind == "norm"]
+    return replace(program, operations=program.operations[: max(norms, default=0)])
+
+
+def folded(
+    program: Program, weights: Weights, statistics: Statistics
+) -> tuple[Program, dict[str, Tensor]]:
+    """The program in eval mode without those batch norms that follow a convolution directly.
+
+    norm(W x + b) = (s W) x + s (b - mean) + shift with s = scale / sqrt(variance + eps).
+    """
+    uses = [source for op in program.operations for source in op.sources]
+    kept: list[Operation] = []
+    numbers = {0: 0}
+    new = dict(weights)
+    for number, op in enumerate(program.operations, start=1):
+        before = program.operations[op.sources[0] - 1] if op.sources[0] else None
+        if (
+            op.kind == "norm"
+            and before is not None
+            and before.kind == "conv"
+            and uses.count(op.sources[0]) == 1
+        ):
+            weight, bias = _fold(before, op, weights, statistics)
+            names = f"{op.layer}: weight", f"{op.layer}: bias"
+            new.update(zip(names, (weight, bias)))
+            at = numbers[op.sources[0]]
+            kept[at - 1] = replace(kept[at - 1], weight=names[0], bias=names[1])
+            numbers[number] = at
+        else:
+            sources = tuple(numbers[source] for source in op.sources)
+            kept.append(replace(op, sources=sources))
+            numbers[number] = len(kept)
+    return replace(program, operations=tuple(kept)), new
+
+
+def _fold(
+    conv: Operation, norm: Operation, weights: Weights, statistics: Statistics
+) -> tuple[Tensor, Tensor]:
+    """Weight, (T, out, in, h, w), and bias, (T, out), of the two in one."""
+    assert norm.options is not None
+    variance, mean = statistics.variances[norm.layer], statistics.means[norm.layer]
+    scale = weights[norm.weight] / torch.sqrt(variance + norm.options["eps"])
+    shift = weights[norm.bias] - scale * mean
+    if conv.bias:
+        shift = shift + scale * weights[conv.bias]
+    return weights[conv.weight] * scale[:, :, None, None, None], shift
+
+
+def run_together(
+    program: Program,
+    weights: Weights,
+    statistics: Statistics,
+    inputs: Tensor,
+    *,
+    momentum: float | None = None,
+) -> Tensor:
+    """The last value of T networks on the same inputs, (samples, T * channels, ...).
+
+    Args:
+        program: in train mode if `momentum` is given.
+        weights: of T networks.
+        statistics: in train mode moved towards the batch's, else used.
+        inputs: (samples, ...).
+        momentum: weight of the batch in the statistics.
+    """
+    count = len(next(iter(weights.values())))
+    values: list[Tensor | None] = [inputs]
+    shared = [True]  # whether a value is the same for all networks, and there once
+    last = _last_uses(program)
+    for number, op in enumerate(program.operations, start=1):
+        given = [_value(values, source) for source in op.sources]
+        alone = all(shared[source] for source in op.sources)
+        keeps = alone and op.kind not in ("conv", "norm", "linear")
+        if not keeps and not alone:
+            given = [
+                _repeated(value, count) if shared[source] else value
+                for value, source in zip(given, op.sources)
+            ]
+        if op.kind == "norm" and alone:
+            given = [_repeated(given[0], count)]
+        values.append(_together(op, given, weights, statistics, momentum, count, alone=alone))
+        shared.append(keeps)
+        for source in op.sources:
+            if last[source] == number:
+                values[source] = None
+    output = values[-1]
+    assert output is not None
+    return _repeated(output, count) if shared[-1] else output
+
+
+def _together(
+    op: Operation, given: list[Tensor], weights: Weights, statistics: Statistics,
+    momentum: float | None, count: int, *, alone: bool,
+) -> Tensor:  # fmt: skip
+    value = given[0]
+    if op.kind == "conv":
+        assert op.options is not None
+        weight = weights[op.weight].flatten(0, 1)
+        bias = weights[op.bias].flatten() if op.bias else None
+        groups = op.options["groups"]
+        if alone and groups > 1:
+            value, alone = _repeated(value, count), False
+        options = {**op.options, "groups": groups if alone else groups * count}
+        return F.conv2d(value, weight, bias, **options)
+    if op.kind == "linear":
+        weight = weights[op.weight].transpose(1, 2)  # (T, in, out)
+        rows = value[None] if alone else value.unflatten(1, (count, -1)).transpose(0, 1)
+        out = rows @ weight
+        if op.bias:
+            out = out + weights[op.bias][:, None]
+        return out.transpose(0, 1).flatten(1)
+    if op.kind == "norm":
+        assert op.options is not None
+        return F.batch_norm(
+            value, statistics.means[op.layer].view(-1), statistics.variances[op.layer].view(-1),
+            weights[op.weight].flatten(), weights[op.bias].flatten(), momentum is not None,
+            momentum or 0.0, op.options["eps"],
+        )  # fmt: skip
+    return _without_weights(op, given)
+
+
+def _repeated(value: Tensor, count: int) -> Tensor:
+    """(samples, channels, ...) -> (samples, T * channels, ...)."""
+    return value.repeat(1, count, *[1] * (value.ndim - 2))
+
+
+def _without_weights(op: Operation, given: list[Tensor]) -> Tensor:
+    """An operation that treats every channel alike; dense or, sums and ReLUs, blocked."""
+    value = given[0]
+    if op.kind == "add":
+        return value + given[1]
+    if op.kind == "flatten":
+        return value.flatten(1)
+    assert op.options is not None
+    if op.kind == "mean":
+        return value.mean(dim=(2, 3), keepdim=op.options["keepdim"])
+    if op.function in RELUS:
+        return torch.relu(value)
+    assert op.function is not None
+    return op.function(value, *op.options["args"], **op.options["kwargs"])
+
+
+def run_blocked(
+    program: Program,
+    weights: Weights,
+    statistics: Statistics,
+    inputs: Tensor,
+    *,
+    momentum: float | None = None,
+) -> Tensor:
+    """The last value of one network, kept in oneDNN's layout from convolution to convolution.
+
+    Args:
+        program: in train mode if `momentum` is given.
+        weights: of one network, name -> shape.
+        statistics: in train mode moved towards the batch's, else used.
+        inputs: (samples, ...), float32 on the CPU.
+        momentum: weight of the batch in the statistics.
+    """
+    values: list[Tensor | None] = [inputs]
+    last = _last_uses(program)
+    for number, op in enumerate(program.operations, start=1):
+        given = [_value(values, source) for source in op.sources]
+        values.append(_blocked(op, given, weights, statistics, momentum))
+        for source in op.sources:
+            if last[source] == number:
+                values[source] = None
+    output = values[-1]
+    assert output is not None
+    return _dense(output)
+
+
+def _blocked(
+    op: Operation, given: list[Tensor], weights: Weights, statistics: Statistics,
+    momentum: float | None,
+) -> Tensor:  # fmt: skip
+    value = given[0]
+    bias = weights[op.bias] if op.bias else None
+    if op.kind == "conv":
+        assert op.options is not None
+        value = value if value.is_mkldnn else value.to_mkldnn()
+        return F.conv2d(value, weights[op.weight], bias, **op.options)
+    if op.kind == "norm":
+        assert op.options is not None
+        mean, variance = statistics.means[op.layer], statistics.variances[op.layer]
+        training = momentum is not None
+        if value.ndim != 4:
+            value = _dense(value)
+        return F.batch_norm(
+            value, mean, variance, weights[op.weight], bias, training, momentum or 0.0,
+            op.options["eps"],
+        )  # fmt: skip
+    if op.kind == "linear":
+        return F.linear(_dense(value), weights[op.weight], bias)
+    if op.kind == "add" and given[0].is_mkldnn == given[1].is_mkldnn:
+        return value + given[1]
+    if op.kind == "activation" and op.function in RELUS:
+        return torch.relu(value)
+    return _without_weights(op, [_dense(value) for value in given])
+
+
+def _dense(value: Tensor) -> Tensor:
+    return value.to_dense() if value.is_mkldnn else value
+
+
+def _value(values: list[Tensor | None], number: int) -> Tensor:
+    found = values[number]
+    assert found is not None
+    return found
+
+
+def _last_uses(program: Program) -> dict[int, int]:
+    """The operation that uses a value last, so that its memory is free after it."""
+    numbered = enumerate(program.operations, start=1)
+    return {source: number for number, op in numbered for source in op.sources}
+
+
+def stacked(states: list[dict[str, Tensor]]) -> dict[str, Tensor]:
+    """Weights of T networks, name -> (T, *shape)."""
+    return {name: torch.stack([state[name] for state in states]) for name in states[0]}
