@@ -78,6 +78,10 @@ CREATE TABLE core.cell_metrics (
     mean DOUBLE,  -- mean over converged runs or their pairs; null if there is none
     sd DOUBLE,  -- standard deviation over them; null below two
     n BIGINT,  -- how many runs or pairs
+    standard_error DOUBLE,  -- of the mean over runs or pairs: sd / sqrt(n)
+    measurement_error DOUBLE,  -- of the mean, by the estimators' own errors
+    status VARCHAR,  -- `ok`, `not converged` (some estimator was not) or `missing`
+    reason VARCHAR,  -- why, and of how many
     source VARCHAR  -- `measured` here, or where it was published
 );
 
@@ -133,19 +137,48 @@ CREATE TABLE core.epochs (
     test_error DOUBLE  -- what `best_test` is chosen by: test error, or loss of text
 );
 
--- A row: the Hessian of a converged run.
+-- A row: one number of one run or pair, with its error.
+CREATE TABLE core.estimates (
+    cell_id VARCHAR,  -- the cell
+    run_id VARCHAR,  -- the run, or one of the pair
+    other_run_id VARCHAR,  -- the other; null for a run
+    metric VARCHAR,  -- name of the metric
+    probe VARCHAR,  -- how it is measured, or of which snapshot
+    value DOUBLE,  -- the number; null where it is missing
+    error DOUBLE,  -- in its unit; null where it is not known
+    error_kind VARCHAR,  -- `exact`, `standard error`, `bound` or `unknown`
+    n BIGINT,  -- what it was computed from
+    n_unit VARCHAR,  -- unit of n: units of the loss, products, probes, samples, fits
+    status VARCHAR,  -- `ok`, `not converged` or `missing`
+    reason VARCHAR  -- why it is missing or has not converged
+);
+
+-- A row: the density of a Hessian's eigenvalues at one of them.
+CREATE TABLE core.densities (
+    run_id VARCHAR,  -- the run
+    eigenvalue DOUBLE,  -- where
+    density DOUBLE,  -- share of the eigenvalues a unit
+    standard_error DOUBLE  -- over random starts
+);
+
+-- A row: the Hessian of a converged run, or a layer's block of it.
 CREATE TABLE core.hessians (
     run_id VARCHAR,  -- the run
+    layer VARCHAR,  -- the layer's name in torch; empty for the whole
     method VARCHAR,  -- the estimator and its version
     samples BIGINT,  -- training samples of the batch
     top_eigenvalue DOUBLE,  -- eigenvalue of largest magnitude
     top_residual DOUBLE,  -- an eigenvalue lies within this distance
     top_products BIGINT,  -- Hessian-vector products used
-    top_converged BOOLEAN,  -- whether power iteration met its tolerance
-    trace DOUBLE,  -- mean of v'Hv over random signs
-    trace_sd DOUBLE,  -- its spread over probes
+    top_converged BOOLEAN,  -- whether it met its tolerance
+    top_reason VARCHAR,  -- why not, or why it is missing
+    trace DOUBLE,  -- sum of the eigenvalues
+    trace_standard_error DOUBLE,  -- its standard error over probes
+    trace_sd DOUBLE,  -- spread of the probes
     trace_n BIGINT,  -- probes
-    trace_converged BOOLEAN  -- whether running means met the tolerance
+    trace_converged BOOLEAN,  -- whether it met its tolerance
+    trace_reason VARCHAR,  -- why not, or why it is missing
+    products BIGINT  -- Hessian-vector products in all; null where nobody counted
 );
 
 -- A row: two converged runs of a cell.
@@ -157,17 +190,26 @@ CREATE TABLE core.pairs (
     other_seed BIGINT,  -- seed of the other
     cka DOUBLE,  -- linear CKA of softmax outputs
     cka_standard_error DOUBLE,  -- jackknife over samples
+    cka_debiased DOUBLE,  -- the same from the unbiased estimator of HSIC
+    cka_debiased_standard_error DOUBLE,  -- jackknife over samples
     cka_n BIGINT,  -- samples
     cka_reason VARCHAR,  -- why it is missing
+    disagreement DOUBLE,  -- share of those samples that are put into different classes
     l2_distance DOUBLE,  -- distance of the weights
+    relative_distance DOUBLE,  -- as a share of the mean norm
     norm DOUBLE,  -- norm of the one's weights
     other_norm DOUBLE,  -- norm of the other's weights
-    mode_connectivity DOUBLE,  -- mc of Eq. 4; null where the pair has no curve
+    mode_connectivity DOUBLE,  -- mc of Eq. 4, mean over fits; null without a curve
+    mode_connectivity_error DOUBLE,  -- standard error over fits; null below two
+    fits BIGINT,  -- curves that were fitted, by `repeats`
     connectivity_unit VARCHAR,  -- unit of mc
-    t DOUBLE,  -- where the deviation is largest
-    lowest DOUBLE,  -- most negative deviation of the curve
-    highest DOUBLE,  -- most positive deviation
-    peak_error DOUBLE  -- largest training error between the ends
+    t DOUBLE,  -- where the deviation is largest, of the first fit
+    lowest DOUBLE,  -- its most negative deviation
+    highest DOUBLE,  -- its most positive deviation
+    peak_error DOUBLE,  -- its largest training error (or loss) between the ends
+    area DOUBLE,  -- integral of its training error (or loss) over t
+    line_barrier DOUBLE,  -- rise of the straight line above its ends' values
+    line_t DOUBLE  -- where it is highest
 );
 
 -- A row: two converged runs of a cell, compared by one probe.
@@ -179,7 +221,10 @@ CREATE TABLE core.similarities (
     cka DOUBLE,  -- linear CKA
     standard_error DOUBLE,  -- jackknife over samples
     n BIGINT,  -- samples
-    reason VARCHAR  -- why it is missing
+    reason VARCHAR,  -- why it is missing
+    debiased DOUBLE,  -- CKA from the unbiased estimator of HSIC
+    debiased_standard_error DOUBLE,  -- jackknife over samples
+    disagreement DOUBLE  -- share of the samples that are put into different classes
 );
 
 -- A row: a curve between two converged runs, by one probe.
@@ -188,21 +233,24 @@ CREATE TABLE core.curves (
     run_id VARCHAR,  -- one run
     other_run_id VARCHAR,  -- the other
     probe VARCHAR,  -- name of the probe
+    fit BIGINT,  -- which fit, from 0
     unit VARCHAR,  -- unit of mode connectivity
     quantity VARCHAR,  -- whether it is of the training `error` or `loss`
     mode_connectivity DOUBLE,  -- mc of Eq. 4
     t DOUBLE,  -- where the deviation is largest
     lowest DOUBLE,  -- most negative deviation
     highest DOUBLE,  -- most positive deviation
-    peak_error DOUBLE  -- largest training error (or loss) between the ends
+    peak_error DOUBLE,  -- largest training error (or loss) between the ends
+    area DOUBLE  -- integral of the training error (or loss) over t
 );
 
--- A row: one point of a curve between two runs.
+-- A row: one point of a curve, or of the straight line, between two runs.
 CREATE TABLE core.curve_points (
     cell_id VARCHAR,  -- the cell
     run_id VARCHAR,  -- one run
     other_run_id VARCHAR,  -- the other
-    probe VARCHAR,  -- name of the probe
+    probe VARCHAR,  -- name of the probe; `line` for the straight line
+    fit BIGINT,  -- which fit, from 0
     t DOUBLE,  -- position between 0 and 1
     train_error DOUBLE,  -- %
     train_loss DOUBLE,  -- nats
@@ -237,6 +285,10 @@ CREATE VIEW snapshots AS SELECT * FROM core.snapshots;
 
 CREATE VIEW epochs AS SELECT * FROM core.epochs;
 
+CREATE VIEW estimates AS SELECT * FROM core.estimates;
+
+CREATE VIEW densities AS SELECT * FROM core.densities;
+
 CREATE VIEW hessians AS SELECT * FROM core.hessians;
 
 CREATE VIEW pairs AS SELECT * FROM core.pairs;
@@ -249,58 +301,94 @@ CREATE VIEW curve_points AS SELECT * FROM core.curve_points;
 
 CREATE VIEW phases AS SELECT * FROM core.phases;
 
--- A row: a cell, with the mean, spread and count of every metric, and its phase.
+-- A row: a cell: mean, spread, count and status of every metric, and the phase.
 CREATE VIEW cells AS
 WITH wide AS (
     SELECT experiment_id, cell_id,
         any_value(mean) FILTER (WHERE metric = 'train_loss' AND probe = 'primary') AS train_loss,
         any_value(sd) FILTER (WHERE metric = 'train_loss' AND probe = 'primary') AS train_loss_sd,
         any_value(n) FILTER (WHERE metric = 'train_loss' AND probe = 'primary') AS train_loss_n,
+        any_value(status) FILTER (WHERE metric = 'train_loss' AND probe = 'primary') AS train_loss_status,
         any_value(mean) FILTER (WHERE metric = 'train_accuracy' AND probe = 'primary') AS train_accuracy,
         any_value(sd) FILTER (WHERE metric = 'train_accuracy' AND probe = 'primary') AS train_accuracy_sd,
         any_value(n) FILTER (WHERE metric = 'train_accuracy' AND probe = 'primary') AS train_accuracy_n,
+        any_value(status) FILTER (WHERE metric = 'train_accuracy' AND probe = 'primary') AS train_accuracy_status,
         any_value(mean) FILTER (WHERE metric = 'train_error' AND probe = 'primary') AS train_error,
         any_value(sd) FILTER (WHERE metric = 'train_error' AND probe = 'primary') AS train_error_sd,
         any_value(n) FILTER (WHERE metric = 'train_error' AND probe = 'primary') AS train_error_n,
+        any_value(status) FILTER (WHERE metric = 'train_error' AND probe = 'primary') AS train_error_status,
         any_value(mean) FILTER (WHERE metric = 'test_loss' AND probe = 'primary') AS test_loss,
         any_value(sd) FILTER (WHERE metric = 'test_loss' AND probe = 'primary') AS test_loss_sd,
         any_value(n) FILTER (WHERE metric = 'test_loss' AND probe = 'primary') AS test_loss_n,
+        any_value(status) FILTER (WHERE metric = 'test_loss' AND probe = 'primary') AS test_loss_status,
         any_value(mean) FILTER (WHERE metric = 'test_accuracy' AND probe = 'primary') AS test_accuracy,
         any_value(sd) FILTER (WHERE metric = 'test_accuracy' AND probe = 'primary') AS test_accuracy_sd,
         any_value(n) FILTER (WHERE metric = 'test_accuracy' AND probe = 'primary') AS test_accuracy_n,
+        any_value(status) FILTER (WHERE metric = 'test_accuracy' AND probe = 'primary') AS test_accuracy_status,
         any_value(mean) FILTER (WHERE metric = 'test_error' AND probe = 'primary') AS test_error,
         any_value(sd) FILTER (WHERE metric = 'test_error' AND probe = 'primary') AS test_error_sd,
         any_value(n) FILTER (WHERE metric = 'test_error' AND probe = 'primary') AS test_error_n,
+        any_value(status) FILTER (WHERE metric = 'test_error' AND probe = 'primary') AS test_error_status,
         any_value(mean) FILTER (WHERE metric = 'top_eigenvalue' AND probe = 'primary') AS top_eigenvalue,
         any_value(sd) FILTER (WHERE metric = 'top_eigenvalue' AND probe = 'primary') AS top_eigenvalue_sd,
         any_value(n) FILTER (WHERE metric = 'top_eigenvalue' AND probe = 'primary') AS top_eigenvalue_n,
+        any_value(status) FILTER (WHERE metric = 'top_eigenvalue' AND probe = 'primary') AS top_eigenvalue_status,
         any_value(mean) FILTER (WHERE metric = 'trace' AND probe = 'primary') AS trace,
         any_value(sd) FILTER (WHERE metric = 'trace' AND probe = 'primary') AS trace_sd,
         any_value(n) FILTER (WHERE metric = 'trace' AND probe = 'primary') AS trace_n,
+        any_value(status) FILTER (WHERE metric = 'trace' AND probe = 'primary') AS trace_status,
         any_value(mean) FILTER (WHERE metric = 'mode_connectivity' AND probe = 'primary') AS mode_connectivity,
         any_value(sd) FILTER (WHERE metric = 'mode_connectivity' AND probe = 'primary') AS mode_connectivity_sd,
         any_value(n) FILTER (WHERE metric = 'mode_connectivity' AND probe = 'primary') AS mode_connectivity_n,
+        any_value(status) FILTER (WHERE metric = 'mode_connectivity' AND probe = 'primary') AS mode_connectivity_status,
         any_value(mean) FILTER (WHERE metric = 'connectivity_lowest' AND probe = 'primary') AS connectivity_lowest,
         any_value(sd) FILTER (WHERE metric = 'connectivity_lowest' AND probe = 'primary') AS connectivity_lowest_sd,
         any_value(n) FILTER (WHERE metric = 'connectivity_lowest' AND probe = 'primary') AS connectivity_lowest_n,
+        any_value(status) FILTER (WHERE metric = 'connectivity_lowest' AND probe = 'primary') AS connectivity_lowest_status,
         any_value(mean) FILTER (WHERE metric = 'connectivity_highest' AND probe = 'primary') AS connectivity_highest,
         any_value(sd) FILTER (WHERE metric = 'connectivity_highest' AND probe = 'primary') AS connectivity_highest_sd,
         any_value(n) FILTER (WHERE metric = 'connectivity_highest' AND probe = 'primary') AS connectivity_highest_n,
+        any_value(status) FILTER (WHERE metric = 'connectivity_highest' AND probe = 'primary') AS connectivity_highest_status,
         any_value(mean) FILTER (WHERE metric = 'peak_error' AND probe = 'primary') AS peak_error,
         any_value(sd) FILTER (WHERE metric = 'peak_error' AND probe = 'primary') AS peak_error_sd,
         any_value(n) FILTER (WHERE metric = 'peak_error' AND probe = 'primary') AS peak_error_n,
+        any_value(status) FILTER (WHERE metric = 'peak_error' AND probe = 'primary') AS peak_error_status,
+        any_value(mean) FILTER (WHERE metric = 'curve_area' AND probe = 'primary') AS curve_area,
+        any_value(sd) FILTER (WHERE metric = 'curve_area' AND probe = 'primary') AS curve_area_sd,
+        any_value(n) FILTER (WHERE metric = 'curve_area' AND probe = 'primary') AS curve_area_n,
+        any_value(status) FILTER (WHERE metric = 'curve_area' AND probe = 'primary') AS curve_area_status,
+        any_value(mean) FILTER (WHERE metric = 'line_barrier' AND probe = 'primary') AS line_barrier,
+        any_value(sd) FILTER (WHERE metric = 'line_barrier' AND probe = 'primary') AS line_barrier_sd,
+        any_value(n) FILTER (WHERE metric = 'line_barrier' AND probe = 'primary') AS line_barrier_n,
+        any_value(status) FILTER (WHERE metric = 'line_barrier' AND probe = 'primary') AS line_barrier_status,
         any_value(mean) FILTER (WHERE metric = 'cka' AND probe = 'primary') AS cka,
         any_value(sd) FILTER (WHERE metric = 'cka' AND probe = 'primary') AS cka_sd,
         any_value(n) FILTER (WHERE metric = 'cka' AND probe = 'primary') AS cka_n,
+        any_value(status) FILTER (WHERE metric = 'cka' AND probe = 'primary') AS cka_status,
+        any_value(mean) FILTER (WHERE metric = 'cka_debiased' AND probe = 'primary') AS cka_debiased,
+        any_value(sd) FILTER (WHERE metric = 'cka_debiased' AND probe = 'primary') AS cka_debiased_sd,
+        any_value(n) FILTER (WHERE metric = 'cka_debiased' AND probe = 'primary') AS cka_debiased_n,
+        any_value(status) FILTER (WHERE metric = 'cka_debiased' AND probe = 'primary') AS cka_debiased_status,
+        any_value(mean) FILTER (WHERE metric = 'disagreement' AND probe = 'primary') AS disagreement,
+        any_value(sd) FILTER (WHERE metric = 'disagreement' AND probe = 'primary') AS disagreement_sd,
+        any_value(n) FILTER (WHERE metric = 'disagreement' AND probe = 'primary') AS disagreement_n,
+        any_value(status) FILTER (WHERE metric = 'disagreement' AND probe = 'primary') AS disagreement_status,
         any_value(mean) FILTER (WHERE metric = 'l2_distance' AND probe = 'primary') AS l2_distance,
         any_value(sd) FILTER (WHERE metric = 'l2_distance' AND probe = 'primary') AS l2_distance_sd,
         any_value(n) FILTER (WHERE metric = 'l2_distance' AND probe = 'primary') AS l2_distance_n,
+        any_value(status) FILTER (WHERE metric = 'l2_distance' AND probe = 'primary') AS l2_distance_status,
+        any_value(mean) FILTER (WHERE metric = 'relative_distance' AND probe = 'primary') AS relative_distance,
+        any_value(sd) FILTER (WHERE metric = 'relative_distance' AND probe = 'primary') AS relative_distance_sd,
+        any_value(n) FILTER (WHERE metric = 'relative_distance' AND probe = 'primary') AS relative_distance_n,
+        any_value(status) FILTER (WHERE metric = 'relative_distance' AND probe = 'primary') AS relative_distance_status,
         any_value(mean) FILTER (WHERE metric = 'norm' AND probe = 'primary') AS norm,
         any_value(sd) FILTER (WHERE metric = 'norm' AND probe = 'primary') AS norm_sd,
         any_value(n) FILTER (WHERE metric = 'norm' AND probe = 'primary') AS norm_n,
+        any_value(status) FILTER (WHERE metric = 'norm' AND probe = 'primary') AS norm_status,
         any_value(mean) FILTER (WHERE metric = 'n_epochs' AND probe = 'primary') AS n_epochs,
         any_value(sd) FILTER (WHERE metric = 'n_epochs' AND probe = 'primary') AS n_epochs_sd,
-        any_value(n) FILTER (WHERE metric = 'n_epochs' AND probe = 'primary') AS n_epochs_n
+        any_value(n) FILTER (WHERE metric = 'n_epochs' AND probe = 'primary') AS n_epochs_n,
+        any_value(status) FILTER (WHERE metric = 'n_epochs' AND probe = 'primary') AS n_epochs_status
     FROM core.cell_metrics GROUP BY experiment_id, cell_id
 )
 SELECT c.*, p.phase, p.reason, p.ambiguous, p.doubtful,

@@ -6,8 +6,6 @@ pins the new ones here.
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 import pytest
 import torch
@@ -27,15 +25,28 @@ PINNED: dict[str, object] = {
     "train": [2.3615108801994076, 2.2295326640379822, 2.0497664126942468],
     "loss": 29.456280047649315,
     "hessian": [951.8096126614168, 384.2955412567037],
+    "hessian_native": [
+        1035.681441514114,
+        286.01186870269004,
+        1584.9587989941383,
+        0.026353050799585602,
+    ],
+    "barrier": [26.5625, 2.2419872124141085],
     "curve_fit": 766.262742315024,
     "curve_points": [1.7700868779418997, 2.182734654382662, 1.69617431722097],
-    "similarity": [0.014648916163248732, 0.01624714418745982],
+    "similarity": [
+        0.014648916163248732,
+        0.016247144187606484,
+        0.0008206087740583645,
+        0.021137228398016503,
+    ],
     "distance": 20.2991918838708,
 }
 
 
 def test_recipes_are_those_that_the_numbers_were_pinned_for() -> None:
-    assert set(RECIPES.values()) == {1}
+    raised = {"curve_points": 2, "similarity": 2}
+    assert dict.fromkeys(RECIPES, 1) | raised == RECIPES
 
 
 @pytest.fixture(scope="module")
@@ -69,6 +80,22 @@ def numbers() -> dict[str, object]:
     mixed = task.perturb(train_data, Perturbation(samples=40), seed=7)
     outputs = [metrics.network_features(network, mixed, task) for network in networks]
     hessian = metrics.pyhessian_estimate(networks[0], train_data, task, max_iterations=3, seed=8)
+    native = metrics.hessian_estimate(
+        networks[0], train_data, task, metrics.HessianRecipe(max_iterations=12), seed=(8, 9)
+    )
+    density = metrics.hessian_density(
+        networks[0], train_data, task, metrics.HessianRecipe(), probes=2, steps=6, seed=8
+    )
+    line = metrics.line_barrier(
+        networks[0],
+        (states[0], states[1]),
+        train_data,
+        train_data,
+        task,
+        points=3,
+        batch_size=16,
+        seed=6,
+    )
     names = [name for name, _ in networks[0].named_parameters()]
     return {
         "data": data.content_hash(),
@@ -77,9 +104,19 @@ def numbers() -> dict[str, object]:
         "train": [epoch.train_loss for epoch in runs[0].history],
         "loss": metrics.evaluate(networks[0], train_data, task).loss,
         "hessian": [hessian.top_eigenvalue, hessian.trace],
+        "hessian_native": [
+            native.top_eigenvalue,
+            native.trace,
+            native.trace_sd,
+            max(density.density),
+        ],
+        "barrier": [line.height, line.points[1].train.loss],
         "curve_fit": float(curve.controls[1].abs().sum()),
         "curve_points": [point.train.loss for point in points],
-        "similarity": dataclasses.astuple(metrics.similarity(*outputs))[:2],
+        "similarity": [
+            getattr(metrics.similarity(*outputs), name)
+            for name in ("cka", "standard_error", "debiased", "debiased_standard_error")
+        ],
         "distance": metrics.l2_distance(*states, names).l2,
     }
 

@@ -9,10 +9,13 @@ from typing import Any
 import polars as pl
 
 from landscape_catalog.catalog.cell_rows import cell_row, metric_rows, phase_rows
+from landscape_catalog.catalog.estimates import cell_estimates, estimate_rows
 from landscape_catalog.catalog.results import ExperimentResult
 from landscape_catalog.catalog.run_rows import (
     curve_rows,
+    density_rows,
     epoch_rows,
+    hessian_rows,
     pair_row,
     point_rows,
     run_row,
@@ -36,6 +39,7 @@ def build_tables(result: ExperimentResult) -> dict[str, pl.DataFrame]:
     experiment = _experiment_row(result)
     keys = {"experiment_id": experiment["experiment_id"]}
     runs = [run for cell in result.cells for run in cell.runs]
+    estimates = [cell_estimates(cell) for cell in result.cells]
 
     def of_pairs(rows: Callable[..., list[Row]]) -> list[Row]:
         return [row for cell in result.cells for pair in cell.pairs for row in rows(cell, pair)]
@@ -47,22 +51,26 @@ def build_tables(result: ExperimentResult) -> dict[str, pl.DataFrame]:
         "cells": [keys | cell_row(i, cell) for i, cell in enumerate(result.cells)],
         "cell_metrics": [
             keys | {"cell_id": cell.cell.cell_id} | row
-            for cell in result.cells
-            for row in metric_rows(cell, result)
+            for cell, numbers in zip(result.cells, estimates)
+            for row in metric_rows(cell, numbers, result)
         ],
         "runs": [run_row(run) for run in runs],
         "snapshots": [row for run in runs for row in snapshot_rows(run)],
         "epochs": [row for run in runs for row in epoch_rows(run)],
-        "hessians": [
-            {"run_id": run.run.run_id, **run.hessian.model_dump(exclude={"metric"})}
-            for run in runs
-            if run.hessian is not None
-        ],
+        "hessians": [row for run in runs for row in hessian_rows(run)],
+        "densities": [row for run in runs for row in density_rows(run)],
         "pairs": of_pairs(lambda cell, pair: [pair_row(cell, pair)]),
         "similarities": of_pairs(similarity_rows),
         "curves": of_pairs(curve_rows),
         "curve_points": of_pairs(point_rows),
-        "phases": phase_rows(result, keys | {"classification_id": experiment["classification_id"]}),
+        "estimates": [
+            row
+            for cell, numbers in zip(result.cells, estimates)
+            for row in estimate_rows(cell, numbers)
+        ],
+        "phases": phase_rows(
+            result, estimates, keys | {"classification_id": experiment["classification_id"]}
+        ),
     }
     return {name: table.frame(rows[name]) for name, table in TABLES.items()}
 
@@ -75,7 +83,7 @@ def _experiment_row(result: ExperimentResult) -> Row:
     experiment_id = identify("experiment", members, ())
     classified = {"experiment": experiment_id, "classify": rule}
     kinds = {record.kind for record in result.data.values()}
-    units = [c.unit for cell in result.cells for pair in cell.pairs for c in pair.curves.values()]
+    units = [c.unit for cell in result.cells for pair in cell.pairs for c in pair.connectivity]
     return {
         "experiment_id": experiment_id,
         "classification_id": identify("classification", classified, ("phases",)),

@@ -5,16 +5,16 @@ from __future__ import annotations
 import json
 import math
 import statistics
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
-from landscape_catalog.catalog.results import CellResult, ExperimentResult, PairResult
+from landscape_catalog.catalog.estimates import OF_RUNS, CellEstimates, Estimate
+from landscape_catalog.catalog.results import CellResult, ExperimentResult
+from landscape_catalog.catalog.tables import CELL_METRICS
 from landscape_catalog.phases import CellMeasures, classify, doubtful_flat
 from landscape_catalog.schemas.measure import PRIMARY
-from landscape_catalog.schemas.records import ConnectivityMeasurement, LossMeasurement
 
 Row = dict[str, Any]
-Values = dict[str, list[float]]
 
 
 def cell_row(position: int, result: CellResult) -> Row:
@@ -37,51 +37,6 @@ def cell_row(position: int, result: CellResult) -> Row:
     }
 
 
-def metric_values(result: CellResult) -> Values:
-    """The values of each metric, by the primary probes, over the converged runs or their pairs."""
-    runs, pairs = result.converged, result.pairs
-    hessians = [run.hessian for run in runs if run.hessian is not None]
-    return {
-        **_loss_values([run.loss for run in runs]),
-        "top_eigenvalue": [hessian.top_eigenvalue for hessian in hessians],
-        "trace": [hessian.trace for hessian in hessians],
-        **_curve_values([p.connectivity for p in pairs if p.connectivity is not None]),
-        "cka": [pair.similarity.cka for pair in pairs],
-        "l2_distance": [pair.distance.l2 for pair in pairs],
-        "norm": _norms(pairs),
-        "n_epochs": [float(run.record.n_epochs) for run in runs],
-    }
-
-
-def _loss_values(losses: list[LossMeasurement]) -> Values:
-    return {
-        "train_loss": [loss.train.loss for loss in losses],
-        "train_accuracy": [loss.train.accuracy for loss in losses],
-        "train_error": [loss.train.error_value for loss in losses],
-        "test_loss": [loss.test.loss for loss in losses],
-        "test_accuracy": [loss.test.accuracy for loss in losses],
-        "test_error": [loss.test.error_value for loss in losses],
-    }
-
-
-def _curve_values(curves: list[ConnectivityMeasurement]) -> Values:
-    return {
-        "mode_connectivity": [curve.mode_connectivity for curve in curves],
-        "connectivity_lowest": [curve.lowest for curve in curves],
-        "connectivity_highest": [curve.highest for curve in curves],
-        "peak_error": [curve.peak_error for curve in curves],
-    }
-
-
-def _norms(pairs: list[PairResult]) -> list[float]:
-    """The weight norm of each run that is in some pair, once."""
-    norms = {}
-    for pair in pairs:
-        norms[pair.run.run_id] = pair.distance.norm
-        norms[pair.other.run_id] = pair.distance.other_norm
-    return list(norms.values())
-
-
 METRIC_SOURCES = {
     "top_eigenvalue": "hessian",
     "trace": "hessian",
@@ -89,37 +44,35 @@ METRIC_SOURCES = {
     "connectivity_lowest": "connectivity",
     "connectivity_highest": "connectivity",
     "peak_error": "connectivity",
+    "curve_area": "connectivity",
     "cka": "similarity",
+    "cka_debiased": "similarity",
 }
 
 
-def metric_rows(cell: CellResult, result: ExperimentResult) -> Iterator[Row]:
-    """Mean, spread and count of every metric of a cell, by every probe and snapshot."""
-    yield from _rows(metric_values(cell), PRIMARY, result)
-    for probe in result.probes:
-        if probe.name == PRIMARY:
-            continue
-        if probe.metric == "similarity":
-            values = {"cka": [pair.similarities[probe.name].cka for pair in cell.pairs]}
-        else:
-            curves = [p.curves[probe.name] for p in cell.pairs if probe.name in p.curves]
-            values = _curve_values(curves)
-        yield from _rows(values, probe.name, result)
-    for snapshot in result.experiment.measure.snapshots[1:]:
-        losses = [run.losses[snapshot] for run in cell.converged]
-        yield from _rows(_loss_values(losses), snapshot, result)
-
-
-def _rows(values: Mapping[str, list[float]], probe: str, result: ExperimentResult) -> Iterator[Row]:
-    for metric, every in values.items():
-        known = [value for value in every if not math.isnan(value)]
+def metric_rows(
+    cell: CellResult, estimates: CellEstimates, result: ExperimentResult
+) -> Iterator[Row]:
+    """Mean, spread, error and count of every metric of a cell, by every probe and snapshot."""
+    found: dict[tuple[str, str], list[Estimate]] = {(m, PRIMARY): [] for m in CELL_METRICS}
+    found |= estimates.by_metric
+    for (metric, probe), every in found.items():
+        known = [estimate for estimate in every if not math.isnan(estimate.value)]
+        values = [estimate.value for estimate in known]
+        spread = statistics.stdev(values) if _has_spread(values) else math.nan
+        errors = [estimate.error for estimate in known]
+        status, reason = _status(cell, metric, every, known)
         yield {
             "metric": metric,
             "probe": probe,
             "method": result.method(METRIC_SOURCES.get(metric, ""), probe),
-            "mean": statistics.fmean(known) if known else None,
-            "sd": statistics.stdev(known) if _has_spread(known) else None,
-            "n": len(known),
+            "mean": statistics.fmean(values) if values else None,
+            "sd": spread,
+            "n": len(values),
+            "standard_error": spread / math.sqrt(len(values)) if values else None,
+            "measurement_error": math.hypot(*errors) / len(errors) if errors else None,
+            "status": status,
+            "reason": reason,
             "source": "measured",
         }
 
@@ -128,10 +81,34 @@ def _has_spread(values: list[float]) -> bool:
     return len(values) > 1 and all(math.isfinite(value) for value in values)
 
 
-def phase_rows(result: ExperimentResult, keys: Row) -> list[Row]:
+def _status(
+    cell: CellResult, metric: str, every: list[Estimate], known: list[Estimate]
+) -> tuple[str, str | None]:
+    """Whether a mean is there and its members have converged, and why not."""
+    doubted = [estimate for estimate in every if estimate.status != "ok"]
+    if doubted:
+        status = "not converged" if known else "missing"
+        if known and all(estimate.status == "missing" for estimate in doubted):
+            status = "ok"  # of those that are there
+        reasons = list(dict.fromkeys(str(estimate.reason) for estimate in doubted))
+        return status, f"{len(doubted)} of {len(every)}: {reasons[0]}"
+    if known:
+        return "ok", None
+    n = len(cell.converged)
+    if n == 0:
+        return "missing", "no run has converged"
+    if n == 1 and metric not in OF_RUNS:
+        return "missing", "only one run has converged, and a pair needs two"
+    return "missing", "it was not measured"
+
+
+def phase_rows(result: ExperimentResult, estimates: list[CellEstimates], keys: Row) -> list[Row]:
     """The phase of every cell, and why."""
     rule = result.experiment.classify
-    measures = [_measures(cell, rule.hessian.metric) for cell in result.cells]
+    measures = [
+        _measures(cell, numbers, rule.hessian.metric)
+        for cell, numbers in zip(result.cells, estimates)
+    ]
     verdicts = [classify(cell, rule) for cell in measures]
     doubtful = doubtful_flat(
         [verdict.phase for verdict in verdicts], [cell.train_loss for cell in measures]
@@ -142,21 +119,15 @@ def phase_rows(result: ExperimentResult, keys: Row) -> list[Row]:
     ]
 
 
-def _measures(result: CellResult, hessian_metric: str) -> CellMeasures:
-    values = metric_values(result)
-
-    def mean(metric: str) -> float:
-        known = [value for value in values[metric] if not math.isnan(value)]
-        return statistics.fmean(known) if known else math.nan
-
+def _measures(result: CellResult, numbers: CellEstimates, hessian_metric: str) -> CellMeasures:
     return CellMeasures(
         n_runs=len(result.runs),
         n_converged=len(result.converged),
-        train_loss=mean("train_loss"),
-        hessian=mean(hessian_metric),
-        mode_connectivity=mean("mode_connectivity"),
-        pair_connectivity=values["mode_connectivity"],
-        pair_lowest=values["connectivity_lowest"],
-        pair_highest=values["connectivity_highest"],
-        cka=mean("cka"),
+        train_loss=numbers.mean("train_loss"),
+        hessian=numbers.mean(hessian_metric),
+        mode_connectivity=numbers.mean("mode_connectivity"),
+        pair_connectivity=numbers.values("mode_connectivity"),
+        pair_lowest=numbers.values("connectivity_lowest"),
+        pair_highest=numbers.values("connectivity_highest"),
+        cka=numbers.mean("cka"),
     )

@@ -28,9 +28,10 @@ def _create_cells_view() -> str:
             f"        any_value(mean) {chosen} AS {metric}",
             f"        any_value(sd) {chosen} AS {metric}_sd",
             f"        any_value(n) {chosen} AS {metric}_n",
+            f"        any_value(status) {chosen} AS {metric}_status",
         ]
     wide = ",\n".join(columns)
-    return f"""-- A row: a cell, with the mean, spread and count of every metric, and its phase.
+    return f"""-- A row: a cell: mean, spread, count and status of every metric, and the phase.
 CREATE VIEW cells AS
 WITH wide AS (
     SELECT experiment_id, cell_id,

@@ -10,10 +10,13 @@ from landscape_catalog.schemas.experiment import Experiment
 from landscape_catalog.schemas.grid import Cell, Grid, Run
 from landscape_catalog.schemas.measure import PRIMARY
 from landscape_catalog.schemas.records import (
+    BarrierMeasurement,
     ConnectivityMeasurement,
     DataRecord,
+    DensityMeasurement,
     DistanceMeasurement,
     HessianMeasurement,
+    LayersMeasurement,
     LossMeasurement,
     RunRecord,
     SimilarityMeasurement,
@@ -33,6 +36,8 @@ class RunResult:
     losses: dict[str, LossMeasurement]
     nc_reason: str | None
     hessian: HessianMeasurement | None
+    density: DensityMeasurement | None = None
+    layers: LayersMeasurement | None = None
 
     @property
     def loss(self) -> LossMeasurement:
@@ -44,14 +49,16 @@ class RunResult:
 class PairResult:
     """Two converged runs of a cell with what was measured between them, by name of the probe.
 
-    The primary probe is called `primary`.
+    The primary probe is called `primary`. A curve may be fitted several times; there is at most one
+    straight line.
     """
 
     run: Run
     other: Run
     similarities: dict[str, SimilarityMeasurement]
     distance: DistanceMeasurement
-    curves: dict[str, ConnectivityMeasurement]
+    curves: dict[str, list[ConnectivityMeasurement]]
+    barriers: list[BarrierMeasurement]
 
     @property
     def similarity(self) -> SimilarityMeasurement:
@@ -59,9 +66,9 @@ class PairResult:
         return self.similarities[PRIMARY]
 
     @property
-    def connectivity(self) -> ConnectivityMeasurement | None:
-        """By the primary probe; None where the pair has no such curve."""
-        return self.curves.get(PRIMARY)
+    def connectivity(self) -> list[ConnectivityMeasurement]:
+        """By the primary probe, fit by fit; empty where the pair has no such curve."""
+        return self.curves.get(PRIMARY, [])
 
 
 @dataclass(frozen=True)

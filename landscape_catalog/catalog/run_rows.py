@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import statistics
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,6 +11,7 @@ from landscape_catalog.catalog.results import CellResult, PairResult, RunResult
 from landscape_catalog.schemas.records import CurvePointValues, LossMeasurement
 
 Row = dict[str, Any]
+LINE = "line"  # in the place of a probe's name
 
 
 def run_row(result: RunResult) -> Row:
@@ -87,17 +90,35 @@ def pair_row(cell: CellResult, pair: PairResult) -> Row:
         "other_seed": pair.other.seed,
         "cka": pair.similarity.cka,
         "cka_standard_error": pair.similarity.standard_error,
+        "cka_debiased": pair.similarity.debiased,
+        "cka_debiased_standard_error": pair.similarity.debiased_standard_error,
         "cka_n": pair.similarity.n,
         "cka_reason": pair.similarity.reason,
+        "disagreement": pair.similarity.disagreement,
         "l2_distance": pair.distance.l2,
+        "relative_distance": pair.distance.relative,
         "norm": pair.distance.norm,
         "other_norm": pair.distance.other_norm,
     }
-    curve = pair.connectivity
-    if curve is not None:
-        row |= {"mode_connectivity": curve.mode_connectivity, "connectivity_unit": curve.unit}
-        row |= {key: getattr(curve, key) for key in ("t", "lowest", "highest", "peak_error")}
+    if pair.barriers:
+        row |= {"line_barrier": pair.barriers[0].barrier, "line_t": pair.barriers[0].t}
+    curves = pair.connectivity
+    if curves:
+        mcs = [curve.mode_connectivity for curve in curves]
+        row |= {
+            "mode_connectivity": statistics.fmean(mcs),
+            "mode_connectivity_error": _error(mcs),
+            "fits": len(mcs),
+            "connectivity_unit": curves[0].unit,
+        }
+        keys = ("t", "lowest", "highest", "peak_error", "area")
+        row |= {key: getattr(curves[0], key) for key in keys}
     return row
+
+
+def _error(values: list[float]) -> float:
+    """Standard error of their mean; NaN for one."""
+    return statistics.stdev(values) / math.sqrt(len(values)) if len(values) > 1 else math.nan
 
 
 def similarity_rows(cell: CellResult, pair: PairResult) -> list[Row]:
@@ -111,17 +132,26 @@ def similarity_rows(cell: CellResult, pair: PairResult) -> list[Row]:
 def curve_rows(cell: CellResult, pair: PairResult) -> list[Row]:
     """Every curve between the runs of a pair."""
     return [
-        _pair_key(cell, pair) | {"probe": name, **curve.model_dump(exclude={"metric", "points"})}
-        for name, curve in pair.curves.items()
+        _pair_key(cell, pair)
+        | {"probe": name, "fit": fit, "area": curve.area}
+        | curve.model_dump(exclude={"metric", "points"})
+        for name, curves in pair.curves.items()
+        for fit, curve in enumerate(curves)
     ]
 
 
 def point_rows(cell: CellResult, pair: PairResult) -> list[Row]:
-    """Every point of every curve between the runs of a pair."""
+    """Every point of every curve, and of the straight line, between the runs of a pair."""
+    paths: list[tuple[str, int, list[CurvePointValues]]] = [
+        (name, fit, curve.points)
+        for name, curves in pair.curves.items()
+        for fit, curve in enumerate(curves)
+    ]
+    paths += [(LINE, fit, barrier.points) for fit, barrier in enumerate(pair.barriers)]
     return [
-        _pair_key(cell, pair) | {"probe": name, "t": point.t, **_point(point)}
-        for name, curve in pair.curves.items()
-        for point in curve.points
+        _pair_key(cell, pair) | {"probe": probe, "fit": fit, "t": point.t, **_point(point)}
+        for probe, fit, points in paths
+        for point in points
     ]
 
 
@@ -134,3 +164,31 @@ def _point(point: CurvePointValues) -> Row:
             f"n_{side}": values.n,
         }
     return row
+
+
+def hessian_rows(result: RunResult) -> list[Row]:
+    """The whole Hessian of a run, and each layer's block where they are measured."""
+    if result.hessian is None:
+        return []
+    layers = {} if result.layers is None else result.layers.layers
+    return [
+        {
+            "run_id": result.run.run_id,
+            "layer": layer,
+            "trace_standard_error": h.trace_sd / math.sqrt(h.trace_n) if h.trace_n else 0.0,
+            **h.model_dump(exclude={"metric"}),
+        }
+        for layer, h in {"": result.hessian, **layers}.items()
+    ]
+
+
+def density_rows(result: RunResult) -> list[Row]:
+    """The density of a run's Hessian eigenvalues, where it is measured."""
+    if result.density is None:
+        return []
+    found = result.density
+    columns = zip(found.eigenvalues, found.density, found.standard_error)
+    return [
+        {"run_id": result.run.run_id, "eigenvalue": x, "density": y, "standard_error": error}
+        for x, y, error in columns
+    ]

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from landscape_catalog.metrics.along_curve import CurvePoint, curve_points
 from landscape_catalog.metrics.curves import Curve
-from landscape_catalog.metrics.parameters import flatten
+from landscape_catalog.metrics.parameters import flatten, require_one_landscape, trainable_shapes
 from landscape_catalog.tasks import Samples, Task
 
 
@@ -66,7 +66,8 @@ def straight_line(network: nn.Module, ends: tuple[dict[str, Tensor], dict[str, T
     Raises:
         ValueError: if an end has a tensor of another shape than the network.
     """
-    shapes = {name: value.shape for name, value in network.named_parameters()}
+    require_one_landscape(network, ends)
+    shapes = trainable_shapes(network)
     return Curve(torch.stack([flatten(end, shapes) for end in ends]), shapes)
 
 

@@ -13,7 +13,13 @@ from torch import Tensor, nn
 
 from landscape_catalog.metrics.batchnorm import clear_batch_errors
 from landscape_catalog.metrics.curves import Curve, coefficients
-from landscape_catalog.metrics.parameters import flatten, random_weights, unflatten
+from landscape_catalog.metrics.parameters import (
+    flatten,
+    random_weights,
+    require_one_landscape,
+    trainable_shapes,
+    unflatten,
+)
 from landscape_catalog.tasks import Samples, Task, epoch_batches, seeded
 
 # The rate is constant over the first half, falls linearly to 1% at 90%, and stays there.
@@ -76,14 +82,15 @@ def fit_curve(
         seed: of t, of the batch order, of a random start and of dropout.
 
     Raises:
-        ValueError: if the two networks differ in a tensor's name or shape, if the batch is larger
-            than the data, or if it leaves batch norm one value a channel.
+        ValueError: if the two networks differ in a tensor's name or shape or in a frozen parameter,
+            if the batch is larger than the data, or if it leaves batch norm one value a channel.
 
     Source: Garipov et al. 2018; Yang et al. 2021, Eq. 12 and appendix A.2. The authors' code starts
     from random weights (`init="random"`).
     """
     network = copy.deepcopy(network).train()
-    shapes = {name: value.shape for name, value in network.named_parameters()}
+    require_one_landscape(network, ends)
+    shapes = trainable_shapes(network)
     dtype = next(network.parameters()).dtype
     controls = _start(network, ends, shapes, recipe, seed).to(data.inputs.device)
     velocity, scratch = torch.zeros_like(controls[1:-1]), torch.empty_like(controls[0])
@@ -108,12 +115,12 @@ def fit_curve(
 def _lay_upon(
     network: nn.Module, values: Tensor, slopes: Tensor, shapes: dict[str, torch.Size]
 ) -> None:
-    """Make all parameters pieces of one vector, and their gradients pieces of another."""
+    """Make trainable parameters pieces of one vector, and their gradients pieces of another."""
     pieces, slope_pieces = unflatten(values, shapes), unflatten(slopes, shapes)
     for name, parameter in network.named_parameters():
-        parameter.requires_grad_()
-        parameter.data = pieces[name]
-        parameter.grad = slope_pieces[name]  # backward adds to it in place
+        if name in shapes:
+            parameter.data = pieces[name]
+            parameter.grad = slope_pieces[name]  # backward adds to it in place
 
 
 def _combine_into(

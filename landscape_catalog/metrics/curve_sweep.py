@@ -65,6 +65,8 @@ def evaluate_all(
         ValueError: if batch norm needs more samples than a batch has, or a batch than the data.
     """
     network = copy.deepcopy(network)
+    frozen = {n: p.detach() for n, p in network.named_parameters() if n not in states[0]}
+    states = [frozen | state for state in states]
     way = _fast_way(network, datasets[0], task, batch_size) if fast else None
     if way is None:
         return [_plainly(network, state, datasets, task, batch_size, seed) for state in states]

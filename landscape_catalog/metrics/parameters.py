@@ -30,6 +30,30 @@ def unflatten(vector: Tensor, shapes: Mapping[str, torch.Size]) -> dict[str, Ten
     return {name: piece.view(shape) for (name, shape), piece in zip(shapes.items(), pieces)}
 
 
+def trainable_shapes(network: nn.Module) -> dict[str, torch.Size]:
+    """The shape of each parameter that is trained, by name: what a landscape is over."""
+    return {n: value.shape for n, value in network.named_parameters() if value.requires_grad}
+
+
+def require_one_landscape(
+    network: nn.Module, ends: tuple[Mapping[str, Tensor], Mapping[str, Tensor]]
+) -> None:
+    """Two networks lie on one landscape where the parameters that are not trained are the same.
+
+    Raises:
+        ValueError: if they differ in one.
+    """
+    for name, value in network.named_parameters():
+        one, other = (end.get(name) for end in ends)
+        if value.requires_grad or one is None or other is None:
+            continue
+        if not torch.equal(one, other):
+            raise ValueError(
+                f"{name} is not trained and differs between two runs, so there is no landscape "
+                "that both are on: give it the same value for every seed"
+            )
+
+
 def random_weights(network: nn.Module, *, seed: int) -> dict[str, Tensor]:
     """Weights as the authors' curves start from, by name; the network is left as it is.
 

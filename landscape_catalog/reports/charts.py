@@ -10,6 +10,7 @@ import altair as alt
 
 from landscape_catalog.reports.colours import (
     DARK_PHASES,
+    DOUBTED,
     INK,
     MISSING_COLOUR,
     PAPER,
@@ -37,6 +38,7 @@ DENSE_PHASE_CELL, DENSE_PANEL_CELL = 34, 18
 MOST_LARGE_CELLS = 64
 ROOM_FOR_NUMBERS = 32
 HUGE = 100_000
+FADED = 0.35  # opacity of a cell whose number is in doubt
 STRETCH = 1.6
 PHASE_NAME = "datum.phase == 'unclassified' ? '?' : datum.phase"
 
@@ -57,17 +59,23 @@ def phase_diagram(data: ReportData) -> alt.TopLevelMixin:
 
 
 def metric_panel(data: ReportData, panel: Panel) -> alt.TopLevelMixin:
-    """One metric over the grid; grey where it is missing, NC where training did not converge."""
+    """One metric over the grid; grey where it is missing, NC where training did not converge.
+
+    A cell is faded and its number grey where an estimator has not converged.
+    """
     layout = _layout(data, PANEL_CELL, DENSE_PANEL_CELL)
     is_known = f"isValid(datum['{panel.field}'])"
     missing = rectangles(data, layout, 1, color=MISSING_COLOUR)
     layers = [missing.transform_filter(f"!{is_known}")]
     if known_values(data, panel.field):
         colour = alt.Color(f"{panel.field}:Q", scale=_scale(data, panel), legend=_legend(layout))
-        measured = rectangles(data, layout, 1).encode(color=colour)
+        faded = alt.condition(f"datum['{panel.column} doubt']", alt.value(FADED), alt.value(1))
+        measured = rectangles(data, layout, 1).encode(color=colour, opacity=faded)
         layers.append(measured.transform_filter(is_known))
     layers += _panel_texts(data, panel, layout)
-    words = [part for part in (panel.method, panel.hint) if part]
+    doubted = any(row.get(f"{panel.column} doubt") for row in data.cells)
+    faint = "faded: an estimator has not converged" if doubted else ""
+    words = [part for part in (panel.method, "; ".join(filter(None, (panel.hint, faint)))) if part]
     return _finished(layers, data, layout, panel.title, words)
 
 
@@ -81,6 +89,8 @@ def _panel_texts(data: ReportData, panel: Panel, layout: Layout) -> list[alt.Cha
     has_room = layout.x_cell >= ROOM_FOR_NUMBERS and layout.y_cell >= LINE_HEIGHT
     if has_room and known_values(data, panel.column):
         is_there = f"isValid(datum['{panel.column}']) && !({NOT_CONVERGED})"
+        doubt = f"datum['{panel.column} doubt']"
+        colour = alt.ExprRef(f"{doubt} ? '{DOUBTED}' : {colour.to_dict()['expr']}")
         numbers = texts(data, layout, 11, fill=colour, fontWeight="normal")
         numbers = numbers.transform_calculate(number=_written(panel)).encode(text="number:N")
         marks.append(numbers.transform_filter(is_there))

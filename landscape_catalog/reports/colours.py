@@ -15,6 +15,7 @@ PHASE_COLOURS = {
     "unclassified": "#d4d4d4",
 }
 DARK_PHASES = ["I", "III", "IV-B", "NC"]
+DOUBTED = "#8a8f96"  # a number whose estimator has not converged
 MISSING_COLOUR = "#ececec"
 INK, PAPER = "#1d1d1d", "#ffffff"
 DARK = 0.2  # luminance below which white can be read better than ink

@@ -15,6 +15,7 @@ from landscape_catalog.schemas.experiment import Report
 Row = dict[str, Any]
 WITH_SPREAD = ("test_accuracy", "test_loss", "trace", "mode_connectivity", "cka")
 LOGARITHMIC = ("top_eigenvalue", "trace", "train_loss", "test_loss")
+NOT_CONVERGED = "not converged"  # of an estimator; a run that has not is NC
 DEFAULT_X, DEFAULT_Y = "load.width", "temperature.batch_size"
 
 
@@ -51,16 +52,24 @@ class ReportData:
         return [measure for measure in self.measures if measure.metric == metric]
 
 
-def spoken(mean: float | None, sd: float | None, n: int | None) -> str:
-    """A mean with its spread and count.
+def spoken(number: Row) -> str:
+    """A mean with its spread and count, the error of measuring it, and why it is in doubt.
 
-    >>> spoken(1.23456, 0.1, 3), spoken(2.0, None, 1), spoken(None, None, 0)
-    ('1.235 ± 0.1 (sd, n = 3)', '2 (n = 1)', 'missing')
+    >>> number = {"mean": 1.23456, "sd": 0.1, "n": 3, "measurement_error": 0.02, "reason": None}
+    >>> spoken(number)
+    '1.235 ± 0.1 (sd, n = 3), measured to 0.02'
+    >>> spoken(number | {"sd": None, "n": 1, "measurement_error": 0.0})
+    '1.235 (n = 1)'
+    >>> spoken(number | {"mean": None, "n": 0, "reason": "no run has converged"})
+    'missing: no run has converged'
     """
-    if mean is None or not n:
-        return "missing"
+    reason = number["reason"]
+    if number["mean"] is None or not number["n"]:
+        return f"missing: {reason}" if reason else "missing"
+    sd, n, error = number["sd"], number["n"], number["measurement_error"]
     spread = f" ± {sd:.2g} (sd, n = {n})" if sd is not None else f" (n = {n})"
-    return f"{mean:.4g}{spread}"
+    measured = f", measured to {error:.1g}" if error else ""
+    return f"{number['mean']:.4g}{spread}{measured}" + (f"; {reason}" if reason else "")
 
 
 def rounded(value: float | None, figures: int = 6) -> float | None:
@@ -140,8 +149,9 @@ def _with_values(row: Row) -> Row:
 
 
 def _numbers(tables: Tables) -> dict[tuple[str, str, str], Row]:
-    """Mean, spread and count by cell, metric and probe."""
-    columns = ("cell_id", "metric", "probe", "mean", "sd", "n")
+    """Mean, spread, count, error and status by cell, metric and probe."""
+    said = ("measurement_error", "status", "reason")
+    columns = ("cell_id", "metric", "probe", "mean", "sd", "n", *said)
     return {
         (row["cell_id"], row["metric"], row["probe"]): row
         for row in tables["cell_metrics"].select(columns).iter_rows(named=True)
@@ -199,7 +209,7 @@ def _words(cell: Row) -> Row:
 
 def _measured(cell_id: str, found: list[Measure], numbers: dict[tuple[str, str, str], Row]) -> Row:
     """Each measure as a number, its spread, words, and its logarithm where colours follow that."""
-    missing: Row = {"mean": None, "sd": None, "n": 0}
+    missing: Row = {"mean": None, "sd": None, "n": 0, "status": "missing", "reason": None}
     row: Row = {}
     for measure in found:
         known = numbers.get((cell_id, measure.metric, measure.probe), missing)
@@ -207,7 +217,9 @@ def _measured(cell_id: str, found: list[Measure], numbers: dict[tuple[str, str, 
         row[column] = mean
         if measure.metric in WITH_SPREAD:
             row[f"{column} sd"] = rounded(known["sd"])
-        row[f"{column} text"] = spoken(known["mean"], known["sd"], known["n"])
+        row[f"{column} text"] = spoken(known)
+        if known["status"] == NOT_CONVERGED:
+            row[f"{column} doubt"] = True
         if measure.metric in LOGARITHMIC:
             row[f"ln {column}"] = rounded(math.log(mean)) if mean and mean > 0 else None
     return row

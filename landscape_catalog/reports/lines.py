@@ -112,14 +112,15 @@ def _curve_lines(tables: Tables, data: ReportData, probe: str, quantity: str) ->
         .filter(pl.col("probe") == probe)
         .join(pairs, on=["run_id", "other_run_id"])
         .sort("t")
-        .group_by("cell_id", "seed", "other_seed")
+        .group_by("cell_id", "seed", "other_seed", "fit")
         .agg("t", train=f"train_{quantity}", test=f"test_{quantity}")
-        .sort("cell_id", "seed", "other_seed")
+        .sort("cell_id", "seed", "other_seed", "fit")
     )
     return [
         {
             **places[line["cell_id"]],
-            "pair": f"{line['seed']} and {line['other_seed']}",
+            "pair": f"{line['seed']} and {line['other_seed']}"
+            + (f", fit {line['fit'] + 1}" if line["fit"] else ""),
             "t": line["t"],
             "train": [rounded(value, FIGURES) for value in line["train"]],
             "test": [rounded(value, FIGURES) for value in line["test"]],

@@ -14,7 +14,10 @@ from landscape_catalog.schemas.measure import PRIMARY
 
 Tables = dict[str, pl.DataFrame]
 PROBED = {"connectivity": "mode_connectivity", "similarity": "cka"}
-CONNECTIVITY = ("mode_connectivity", "connectivity_lowest", "connectivity_highest", "peak_error")
+CONNECTIVITY = (
+    "mode_connectivity", "connectivity_lowest", "connectivity_highest", "peak_error", "curve_area",
+    "line_barrier",
+)  # fmt: skip
 SNAPSHOT_WORDS = {
     "best_train_loss": "best training loss",
     "early_stopped": "early stopped by the rule",

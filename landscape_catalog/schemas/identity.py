@@ -24,8 +24,9 @@ RECIPES: dict[str, int] = {
     "hessian": 1,  # by PyHessian
     "hessian_native": 1,
     "curve_fit": 1,
-    "curve_points": 1,
-    "similarity": 1,
+    "curve_points": 2,  # 2: batch norm folded into convolutions, other roundings
+    "barrier": 1,
+    "similarity": 2,  # 2: the delete-one jackknife, the debiased form
     "distance": 1,
     "phases": 1,
 }

@@ -85,11 +85,21 @@ class Connectivity(Section):
     """Weight of 1/2 ||gamma(t)||^2 in the fit's objective (the authors' code)."""
     points: int = Field(default=5, ge=3)
     """Evenly spaced points of the curve, ends included, at which the error is measured."""
+    refine: Annotated[int, Field(ge=0), Later(0)] = 0
+    """Further points, one at a time, next to the largest deviation, at the side of the nearer
+    end."""
+    repeats: Annotated[PositiveInt, Outside()] = 1
+    """How often the curve is fitted, each time with other seeds: mc is the mean, and from two on it
+    has an error."""
 
     def content(self) -> dict[str, Any]:
         """As of every section; epochs are inert where updates are given."""
         content = super().content()
         return {k: v for k, v in content.items() if k != "epochs" or self.updates is None}
+
+    def line_content(self) -> dict[str, Any]:
+        """What the straight line's barrier depends on."""
+        return {"points": self.points, "batch_size": self.batch_size}
 
 
 class Similarity(Section):
@@ -111,6 +121,9 @@ class Similarity(Section):
     rate: Annotated[Fraction, When("perturbation", ("token_noise",))] = 0.1
     """Token noise: share of the tokens that are replaced, in the source and in what the decoder
     reads."""
+    draw: Annotated[Literal["shared", "pair"], Later("shared")] = "shared"
+    """`shared`: every pair on the same samples, so that each network is asked once; `pair`: each
+    pair draws its own (the authors' code)."""
     layer: Annotated[Annotated[Text, Field(min_length=1)] | None, Later(None)] = None
     """Compare the output of this inner module of the network, by its name in torch (`layer3`), in
     the place of the softmax outputs (the paper's footnote 2)."""

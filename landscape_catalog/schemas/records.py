@@ -6,6 +6,7 @@ damaged on disk is noticed when it is read. Times, hosts, dates and commits are 
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Annotated, Any, Final, Literal, Union
 
@@ -246,6 +247,30 @@ class ConnectivityMeasurement(Values):
     peak_error: float
     """Largest training error (or loss) between the ends."""
 
+    @property
+    def area(self) -> float:
+        """Integral of the error (or loss) over t from 0 to 1, by the trapezoid rule."""
+        values = [(p.t, p.train.error_value, p.train.loss) for p in self.points]
+        heights = [(t, error if self.quantity == "error" else loss) for t, error, loss in values]
+        return sum((b - a) * (y + z) / 2 for (a, y), (b, z) in itertools.pairwise(heights))
+
+
+class BarrierMeasurement(Values):
+    """The straight line between two networks, batch-norm statistics recomputed at every point."""
+
+    metric: Literal["barrier"] = "barrier"
+    """Which metric."""
+    unit: str
+    """Unit of the barrier."""
+    quantity: Literal["error", "loss"]
+    """Whether it is of the training error or of the training loss."""
+    points: list[CurvePointValues]
+    """In order of t."""
+    barrier: float
+    """Largest rise above the line between the two ends' values, 0 at least."""
+    t: float
+    """Where it is."""
+
 
 class SimilarityMeasurement(Values):
     """CKA of a pair."""
@@ -260,6 +285,13 @@ class SimilarityMeasurement(Values):
     """Perturbed samples."""
     reason: str | None = None
     """Why it is NaN."""
+    debiased: float | None = None
+    """CKA from the unbiased estimator of HSIC."""
+    debiased_standard_error: float | None = None
+    """Its jackknife standard error."""
+    disagreement: float | None = None
+    """Share of the samples that the two networks put into different classes; null where there are
+    none."""
 
 
 class DistanceMeasurement(Values):
@@ -275,6 +307,14 @@ class DistanceMeasurement(Values):
     """Norm of the second's."""
     n: int
     """Trainable parameters."""
+    reason: str | None = None
+    """Why it is NaN."""
+
+    @property
+    def relative(self) -> float:
+        """The distance as a share of the mean norm; NaN where that is zero."""
+        mean = (self.norm + self.other_norm) / 2
+        return self.l2 / mean if mean else math.nan
 
 
 Measured = Annotated[
@@ -284,6 +324,7 @@ Measured = Annotated[
         DensityMeasurement,
         LayersMeasurement,
         ConnectivityMeasurement,
+        BarrierMeasurement,
         SimilarityMeasurement,
         DistanceMeasurement,
     ],

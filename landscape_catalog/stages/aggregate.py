@@ -28,15 +28,19 @@ from landscape_catalog.schemas.fields import Section
 from landscape_catalog.schemas.grid import Cell, Run
 from landscape_catalog.schemas.measure import PRIMARY, Connectivity, Measure, Similarity
 from landscape_catalog.schemas.records import (
+    BarrierMeasurement,
     ConnectivityMeasurement,
+    DensityMeasurement,
     DistanceMeasurement,
     HessianMeasurement,
+    LayersMeasurement,
     LossMeasurement,
     RunRecord,
     SimilarityMeasurement,
 )
 from landscape_catalog.stages.finished import measured, nc_reason, trained_runs
 from landscape_catalog.stages.measurements import (
+    Metric,
     Needed,
     hessians_needed,
     losses_needed,
@@ -111,17 +115,21 @@ class _Gathering:
         }
         primary = losses[measure.snapshots[0]]
         reason = nc_reason(record, primary, self.data[run.cell.landscape.data.data_id])
-        hessian = None
-        if reason is None:
-            (needed,) = hessians_needed([run], measure)
-            hessian = self._measured(needed, HessianMeasurement)
+        wanted = [] if reason is not None else hessians_needed([run], measure)
+        by_metric = {needed.metric: needed for needed in wanted}
+
+        def of(metric: Metric, kind: type[Values]) -> Values | None:
+            return self._measured(by_metric[metric], kind) if metric in by_metric else None
+
         return RunResult(
             run=run,
             record=record,
             history=read_history(self.workspace.runs.path(run.run_id)),
             losses=losses,
             nc_reason=reason,
-            hessian=hessian,
+            hessian=of("hessian", HessianMeasurement),
+            density=of("density", DensityMeasurement),
+            layers=of("layers", LayersMeasurement),
         )
 
     def _pairs(self, runs: list[Run]) -> list[PairResult]:
@@ -136,21 +144,33 @@ class _Gathering:
                 PairResult(
                     run,
                     other,
-                    similarities=self._by_probe(needed, "similarity", SimilarityMeasurement),
+                    similarities={
+                        name: found
+                        for name, (found,) in self._by_probe(
+                            needed, "similarity", SimilarityMeasurement
+                        ).items()
+                    },
                     distance=self._measured(distance, DistanceMeasurement),
                     curves=self._by_probe(needed, "connectivity", ConnectivityMeasurement),
+                    barriers=[
+                        self._measured(item, BarrierMeasurement)
+                        for item in needed
+                        if item.metric == "barrier"
+                    ],
                 )
             )
         return pairs
 
-    def _by_probe(self, needed: list[Needed], metric: str, kind: type[Values]) -> dict[str, Values]:
-        measure = self.workspace.experiment.measure
-        names = _names(measure, metric)
-        return {
-            names[item.settings]: self._measured(item, kind)
-            for item in needed
-            if item.metric == metric and item.settings is not None
-        }
+    def _by_probe(
+        self, needed: list[Needed], metric: str, kind: type[Values]
+    ) -> dict[str, list[Values]]:
+        """What each probe found, repeat by repeat."""
+        names = _names(self.workspace.experiment.measure, metric)
+        found: dict[str, list[Values]] = defaultdict(list)
+        for item in needed:
+            if item.metric == metric and item.settings is not None:
+                found[names[item.settings]].append(self._measured(item, kind))
+        return dict(found)
 
 
 def _names(measure: Measure, metric: str) -> dict[Section, str]:

@@ -9,7 +9,16 @@ from landscape_catalog.schemas.networks import multiply_adds
 
 # Multiply-adds of a step in units of one forward pass: a backward pass costs two more, a
 # Hessian-vector product some four, recomputing statistics and evaluating one each.
-FORWARD_PASSES = {"train": 3, "connectivity": 3, "hessian": 4, "loss": 1, "similarity": 1}
+FORWARD_PASSES = {
+    "train": 3,
+    "connectivity": 3,
+    "hessian": 4,
+    "density": 4,
+    "layers": 4,
+    "barrier": 2,
+    "loss": 1,
+    "similarity": 1,
+}
 # Tokens of a sentence, where nobody has counted them yet.
 USUAL_TOKENS = 25
 

@@ -70,7 +70,7 @@ def _jobs(needed: list[Needed]) -> list[tuple[Needed, ...]]:
     """Group measurements into jobs: Hessians and curves alone, the cheap ones cell by cell."""
     groups: dict[tuple[str, str], list[Needed]] = defaultdict(list)
     for item in needed:
-        alone = item.metric in ("hessian", "density", "layers", "connectivity")
+        alone = item.metric in ("hessian", "density", "layers", "connectivity", "barrier")
         key = item.measurement_id if alone else item.cell.cell_id
         groups[item.metric, key].append(item)
     return [tuple(group) for group in groups.values()]

@@ -16,8 +16,9 @@ from landscape_catalog.schemas.identity import derive_seed, identify
 from landscape_catalog.schemas.measure import Connectivity, Hessian, Measure, Similarity
 from landscape_catalog.stages.costs import work_of
 
-Metric = Literal["loss", "hessian", "density", "layers", "connectivity", "similarity", "distance"]
-REPEAT = 0
+Metric = Literal[
+    "loss", "hessian", "density", "layers", "connectivity", "barrier", "similarity", "distance"
+]
 USUAL_ITERATIONS, LAYERS = 20, 10  # to guess how long it takes
 
 _RECIPES: dict[Metric, tuple[str, ...]] = {
@@ -26,6 +27,7 @@ _RECIPES: dict[Metric, tuple[str, ...]] = {
     "density": ("task", "hessian_native"),
     "layers": ("task", "hessian_native"),
     "connectivity": ("task", "curve_fit", "curve_points"),
+    "barrier": ("task", "barrier"),
     "similarity": ("task", "similarity"),
     "distance": ("distance",),
 }
@@ -40,16 +42,20 @@ class Needed:
         runs: one run, or two of a cell in order of seeds.
         snapshot: which weights.
         settings: the section that says how; None where there is nothing to say.
+        repeat: which of several, each with seeds of its own.
     """
 
     metric: Metric
     runs: tuple[Run, ...]
     snapshot: str
     settings: Section | None = None
+    repeat: int = 0
 
     @cached_property
     def probe(self) -> dict[str, Any]:
         """How it is measured, as the id hashes it."""
+        if isinstance(self.settings, Connectivity) and self.metric == "barrier":
+            return self.settings.line_content()
         content = {} if self.settings is None else self.settings.content()
         if isinstance(self.settings, Hessian):
             content["backend"] = backend(self.settings)
@@ -66,7 +72,7 @@ class Needed:
             "runs": [run.run_id for run in self.runs],
             "snapshot": self.snapshot,
             "probe": self.probe,
-            "repeat": REPEAT,
+            "repeat": self.repeat,
         }
         return identify("measurement", content, self._recipes)
 
@@ -81,13 +87,14 @@ class Needed:
         """The cell that the runs belong to."""
         return self.runs[0].cell
 
-    def seed(self, purpose: str, chosen: int = 0) -> int:
+    def seed(self, purpose: str, *apart: str | int) -> int:
         """Of one purpose, the same for every run and pair on the same data.
 
-        `chosen` is a seed of the user's own; 0 is the first version's.
+        `apart` is what sets it apart from others of that purpose; zeros are as if they were not
+        there.
         """
-        parts = (chosen,) if chosen else ()
-        return derive_seed(self.cell.landscape.data.data_id, purpose, REPEAT, *parts)
+        parts = [part for part in apart if part != 0]
+        return derive_seed(self.cell.landscape.data.data_id, purpose, self.repeat, *parts)
 
     @cached_property
     def work(self) -> Work:
@@ -99,7 +106,7 @@ class Needed:
         elif isinstance(settings, Connectivity):
             batch, an_epoch = settings.batch_size, samples // settings.batch_size
             fit = settings.updates or settings.epochs * an_epoch
-            steps = fit + settings.points * an_epoch
+            steps = (fit if self.metric == "connectivity" else 0) + settings.points * an_epoch
         elif isinstance(settings, Similarity):
             batch = settings.samples
         return work_of(self.cell, self.metric, batch_size=batch, steps=steps)
@@ -139,15 +146,21 @@ def hessian_products(metric: Metric, settings: Hessian) -> int:
 
 
 def pairs_needed(runs: Collection[Run], measure: Measure) -> list[Needed]:
-    """Curves of the chosen pairs, CKA and distance of all pairs, of a cell's converged runs.
+    """Curves and lines of the chosen pairs, CKA and distance of all, of a cell's converged runs.
 
     Every probe of connectivity and of similarity measures the same runs.
     """
     by_id, snapshot = {run.run_id: run for run in runs}, measure.snapshots[0]
     needed = [
-        Needed("connectivity", (by_id[a], by_id[b]), snapshot, probe)
+        Needed("connectivity", (by_id[a], by_id[b]), snapshot, probe, repeat)
         for probe in measure.connectivity_probes
         for a, b in chosen_pairs(list(by_id), probe.pairs)
+        for repeat in range(probe.repeats)
+    ]
+    first = measure.connectivity_probes[0]
+    needed += [
+        Needed("barrier", (by_id[a], by_id[b]), snapshot, first)
+        for a, b in chosen_pairs(list(by_id), first.pairs)
     ]
     for pair in itertools.combinations(by_id.values(), 2):
         needed += [Needed("similarity", pair, snapshot, p) for p in measure.similarity_probes]
@@ -167,7 +180,8 @@ def method(probe: Section) -> str:
         return f"{kind} Bezier curve{start}"
     if isinstance(probe, Similarity):
         where = f" of {probe.layer}" if probe.layer else ""
-        return f"biased linear CKA{where}, {probe.perturbation.replace('_', ' ')}"
+        drawn = ", drawn for each pair" if probe.draw == "pair" else ""
+        return f"biased linear CKA{where}, {probe.perturbation.replace('_', ' ')}{drawn}"
     return "direct"
 
 

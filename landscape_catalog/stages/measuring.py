@@ -16,6 +16,7 @@ from landscape_catalog.execution.device import make_deterministic, provenance
 from landscape_catalog.schemas.fields import Section
 from landscape_catalog.schemas.measure import Connectivity, Hessian, Similarity
 from landscape_catalog.schemas.records import (
+    BarrierMeasurement,
     ConnectivityMeasurement,
     CurvePointValues,
     DensityMeasurement,
@@ -62,7 +63,7 @@ class _Measurer:
         self.cell = payload.needed[0].cell
         self.task = self.data.task(self.cell, payload.custom)
         self._states: dict[tuple[str, str], dict[str, Tensor]] = {}
-        self._features: dict[tuple[str, str, Section | None], Tensor] = {}
+        self._features: dict[tuple[Any, ...], metrics.Prepared] = {}
 
     def measure(self, needed: Needed) -> Measured:
         """Make one measurement."""
@@ -72,6 +73,7 @@ class _Measurer:
             "density": self.density,
             "layers": self.layers,
             "connectivity": self.connectivity,
+            "barrier": self.barrier,
             "similarity": self.similarity,
             "distance": self.distance,
         }
@@ -162,6 +164,7 @@ class _Measurer:
             self.data.test,
             task,
             points=settings.points,
+            refine=settings.refine,
             batch_size=settings.batch_size,
             seed=needed.seed("curve statistics"),
         )
@@ -172,10 +175,7 @@ class _Measurer:
         return ConnectivityMeasurement(
             unit=task.connectivity_unit,
             quantity=by,
-            points=[
-                CurvePointValues(t=p.t, train=_values(p.train), test=_values(p.test))
-                for p in points
-            ],
+            points=_point_values(points),
             mode_connectivity=found.value,
             t=found.t,
             lowest=found.lowest,
@@ -183,27 +183,51 @@ class _Measurer:
             peak_error=found.peak_error,
         )
 
+    def barrier(self, needed: Needed) -> BarrierMeasurement:
+        settings, task = _settings(needed, Connectivity), self.task
+        found = metrics.line_barrier(
+            self.network(needed),
+            (self.state(needed), self.state(needed, 1)),
+            self.data.train,
+            self.data.test,
+            task,
+            points=settings.points,
+            batch_size=settings.batch_size,
+            seed=needed.seed("curve statistics"),
+        )
+        return BarrierMeasurement(
+            unit=task.connectivity_unit,
+            quantity=task.connectivity_by,
+            points=_point_values(found.points),
+            barrier=found.height,
+            t=found.t,
+        )
+
     def similarity(self, needed: Needed) -> SimilarityMeasurement:
         one, other = (self._outputs(needed, which) for which in (0, 1))
         return SimilarityMeasurement(**dataclasses.asdict(metrics.similarity(one, other)))
 
-    def _outputs(self, needed: Needed, which: int) -> Tensor:
+    def _outputs(self, needed: Needed, which: int) -> metrics.Prepared:
         settings = _settings(needed, Similarity)
-        key = (needed.runs[which].run_id, needed.snapshot, settings)
+        ids = [run.run_id for run in needed.runs]
+        apart = ids if settings.draw == "pair" else []
+        key = (ids[which], needed.snapshot, settings, *apart)
         if key not in self._features:
             how = Perturbation(
                 kind=settings.perturbation,
                 **_fields(Perturbation, settings, without=("kind",)),
             )
-            perturbed = self.task.perturb(self.data.train, how, seed=needed.seed("similarity"))
-            self._features[key] = metrics.network_features(
+            seed = needed.seed("similarity", *apart)
+            perturbed = self.task.perturb(self.data.train, how, seed=seed)
+            self._features[key] = metrics.prepared_features(
                 self.network(needed, which), perturbed, self.task, layer=settings.layer
             )
         return self._features[key]
 
     def distance(self, needed: Needed) -> DistanceMeasurement:
         one, other = self.state(needed), self.state(needed, 1)
-        names = [name for name, _ in self.network(needed).named_parameters()]
+        parameters = self.network(needed).named_parameters()
+        names = [name for name, parameter in parameters if parameter.requires_grad]
         return DistanceMeasurement(**dataclasses.asdict(metrics.l2_distance(one, other, names)))
 
 
@@ -234,6 +258,10 @@ def _fields(kind: type, settings: Section, without: tuple[str, ...] = ()) -> dic
     """The settings that a dataclass has fields for."""
     names = [field.name for field in dataclasses.fields(kind) if field.name not in without]
     return {name: getattr(settings, name) for name in names}
+
+
+def _point_values(points: list[metrics.CurvePoint]) -> list[CurvePointValues]:
+    return [CurvePointValues(t=p.t, train=_values(p.train), test=_values(p.test)) for p in points]
 
 
 def _values(evaluation: metrics.Evaluation) -> LossValues:
