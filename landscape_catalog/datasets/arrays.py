@@ -56,20 +56,24 @@ def read_arrays(path: Path, test_path: Path | None = None) -> ImagePool:
 
 
 def file_checksum(paths: Iterable[Path]) -> str:
-    """SHA-256 over the bytes of the files in their order.
+    """SHA-256 of one file, or over those of several in their order.
+
+    Of several it is not that of their bytes joined: lines that move from the end of one to the
+    start of the next would not show.
 
     Raises:
         DataError: if one is missing or cannot be read.
     """
-    digest = hashlib.sha256()
+    digests = []
     for path in paths:
         try:
             with path.open("rb") as file:
-                while block := file.read(1 << 20):
-                    digest.update(block)
+                digests.append(hashlib.file_digest(file, "sha256").hexdigest())
         except OSError as error:
             raise DataError(f"{path} cannot be read: {error.strerror}") from error
-    return digest.hexdigest()
+    if len(digests) == 1:
+        return digests[0]
+    return hashlib.sha256("".join(f"{digest}\n" for digest in digests).encode()).hexdigest()
 
 
 def _read(path: Path) -> Arrays:

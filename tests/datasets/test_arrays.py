@@ -21,6 +21,7 @@ from safetensors.torch import save_file as save_torch
 from landscape_catalog.datasets.arrays import file_checksum, read_arrays
 from landscape_catalog.datasets.pool import ImagePool, PointPool, TextPool, check_images
 from landscape_catalog.errors import DataError
+from tests.datasets.files import checksum_of
 
 GENERATOR = np.random.Generator(np.random.Philox(key=11))
 GREY = GENERATOR.integers(0, 256, size=(6, 5, 4), dtype=np.uint8)
@@ -290,8 +291,13 @@ def test_a_checksum_of_files(tmp_path: Path) -> None:
     a, b = tmp_path / "a", tmp_path / "b"
     a.write_bytes(b"12")
     b.write_bytes(b"3" * (1 << 21))
-    expected = hashlib.sha256(b"12" + b"3" * (1 << 21)).hexdigest()
-    assert file_checksum([a, b]) == expected != file_checksum([b, a])
+    sums = [hashlib.sha256(path.read_bytes()).hexdigest() for path in (a, b)]
+    assert [file_checksum([a]), file_checksum([b])] == sums
+    joined = file_checksum([a, b])
+    assert joined == checksum_of(b"12", b"3" * (1 << 21)) != file_checksum([b, a])
+    a.write_bytes(b"123")  # what stood in the one file now stands in the other
+    b.write_bytes(b"3" * ((1 << 21) - 1))
+    assert file_checksum([a, b]) != joined
     with pytest.raises(DataError, match="c cannot be read: No such file"):
         file_checksum([a, tmp_path / "c"])
 

@@ -14,6 +14,7 @@ from landscape_catalog.datasets.iwslt import MD5
 from landscape_catalog.errors import DataError, SpecError
 from landscape_catalog.schemas.ingredients import DataFacts
 from landscape_catalog.schemas.landscape import DATASETS, OFFICIAL_IMAGES, TEXTS, Dataset
+from tests.datasets.files import checksum_of
 
 
 def source(name: str, project: Path, **changes: Any) -> Source:
@@ -94,7 +95,7 @@ def test_arrays_are_relative_to_the_project(tmp_path: Path) -> None:
     assert alone.known is None  # it must be read
     assert facts_of(alone.load(), "c", vocabulary=9) == DataFacts("images", "c", 6, 0, 3, (1, 2, 5))
     both = source("arrays", tmp_path, path="in/a.npz", test_path=str(tmp_path / "in/b.npz"))
-    assert both.checksum == hashlib.sha256(train + test).hexdigest()
+    assert both.checksum == checksum_of(train, test)
     assert facts_of(both.load(), "c", vocabulary=9) == DataFacts("images", "c", 6, 4, 4, (1, 2, 5))
     with pytest.raises(DataError, match=r"c\.npz cannot be read: No such file"):
         source("arrays", tmp_path, path="in/c.npz")
@@ -106,10 +107,10 @@ def test_text_pairs_are_two_files_a_split(tmp_path: Path) -> None:
         (tmp_path / name).write_text(text)
     chosen = {"path": "a", "languages": ["en", "fr"]}
     alone = source("text_pairs", tmp_path, **chosen)
-    assert alone.checksum == hashlib.sha256((texts["a.en"] + texts["a.fr"]).encode()).hexdigest()
+    assert alone.checksum == checksum_of(*[texts[name].encode() for name in ("a.en", "a.fr")])
     assert alone.load() == TextPool(["one", "two words"], ["un", "deux mots"])
     both = source("text_pairs", tmp_path, test_path="b", **chosen)
-    assert both.checksum == hashlib.sha256("".join(texts.values()).encode()).hexdigest()
+    assert both.checksum == checksum_of(*[text.encode() for text in texts.values()])
     assert both.load() == TextPool(["one", "two words"], ["un", "deux mots"], ["x"], ["y"])
     short = source("text_pairs", tmp_path, max_words=1, **chosen)
     assert short.load() == TextPool(["one"], ["un"])
