@@ -60,7 +60,7 @@ def own_pool(name: str, function: Callable[..., Any], args: Mapping[str, Any]) -
     """
     try:
         found = function(**args)
-    except Exception as error:  # whatever a user's function does
+    except (Exception, SystemExit) as error:  # whatever a user's function does
         raise CodeError(f"{name} failed: {type(error).__name__}: {error}") from error
     if not isinstance(found, Mapping) or not set(REQUIRED) <= set(found):
         keys = sorted(map(str, found)) if isinstance(found, Mapping) else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -105,6 +106,17 @@ def test_a_function_that_fails() -> None:
         own_pool("mine:data", data, {})
     with pytest.raises(CodeError, match=r"^mine:data failed: TypeError: .*gamma"):
         own_pool("mine:data", data, {"gamma": 1})
+
+
+def test_a_function_that_ends_the_program() -> None:
+    with pytest.raises(CodeError, match=r"^mine:data failed: SystemExit: 0$"):
+        own_pool("mine:data", lambda: sys.exit(0), {})
+
+    def stopped() -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        own_pool("mine:data", stopped, {})
 
 
 @pytest.mark.parametrize(
