@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from landscape_catalog.datasets.arrays import file_checksum
+from landscape_catalog.datasets.checksums import file_checksum, joined_checksum
+from landscape_catalog.datasets.classes import classes_of_test, training_classes
 from landscape_catalog.datasets.pool import ImagePool, PointPool, check_images
-from landscape_catalog.errors import CodeError
+from landscape_catalog.errors import CodeError, DataError
 
 REQUIRED, OPTIONAL = ("inputs", "targets"), ("test_inputs", "test_targets", "n_classes")
 NUMBERS, WHOLE = "biuf", "iu"  # kinds of NumPy types
@@ -38,13 +39,20 @@ def declared_version(name: str, function: Callable[..., Any], root: Path) -> str
         )
     if files is None:
         return f"version {version}"
-    paths = [root / path for path in ((files,) if isinstance(files, (str, Path)) else files)]
-    for path in paths:
-        if not path.is_file():
-            shown = path.relative_to(root) if path.is_relative_to(root) else path
-            raise CodeError(f"{name}: it declares the file {shown}, not there")
-    content = file_checksum(paths)
+    declared = [files] if isinstance(files, (str, Path)) else files
+    if not isinstance(declared, Iterable) or isinstance(declared, bytes):
+        raise CodeError(f"{name}: its `files` are {files!r}; give a path or a tuple of paths")
+    content = joined_checksum([_declared_file(name, root, path) for path in declared])
     return content if version is None else f"version {version}, files {content}"
+
+
+def _declared_file(name: str, root: Path, path: Any) -> str:
+    if not isinstance(path, (str, Path)):
+        raise CodeError(f"{name}: its `files` hold {path!r}; give paths")
+    try:
+        return file_checksum([root / path])
+    except DataError as error:
+        raise CodeError(f"{name}: it declares the file {path}, but {error}") from error
 
 
 def own_pool(name: str, function: Callable[..., Any], args: Mapping[str, Any]) -> Any:
@@ -56,7 +64,7 @@ def own_pool(name: str, function: Callable[..., Any], args: Mapping[str, Any]) -
 
     Raises:
         CodeError: if it fails or returns something else.
-        DataError: if images or labels are not what they should be.
+        DataError: if images are not what they should be.
     """
     try:
         found = function(**args)
@@ -79,15 +87,17 @@ def own_pool(name: str, function: Callable[..., Any], args: Mapping[str, Any]) -
         _require_equal_shapes(name, arrays, key)
     n_classes = found.get("n_classes")
     whole = isinstance(n_classes, (int, np.integer)) and not isinstance(n_classes, bool)
-    if not (n_classes is None or whole):
-        raise CodeError(f"{name} returned `n_classes` {n_classes!r}; it must be a whole number")
+    if not (n_classes is None or (whole and n_classes >= 2)):
+        raise CodeError(
+            f"{name} returned `n_classes` {n_classes!r}; it must be a whole number of at least 2"
+        )
     return _pool(name, arrays, n_classes)
 
 
 def _array(name: str, key: str, value: Any) -> np.ndarray:
     try:
         array = np.asarray(value)
-    except (ValueError, TypeError) as error:
+    except Exception as error:  # whatever an object does, such as a tensor with a gradient
         raise CodeError(f"{name} returned {key} that are no array: {error}") from error
     if array.dtype.kind not in NUMBERS:
         raise CodeError(f"{name} returned {key} of type {array.dtype}; give real numbers")
@@ -104,6 +114,9 @@ def _require_equal_lengths(name: str, arrays: dict[str, np.ndarray], side: str) 
             f"{name} returned {lengths[0]} {there[0]} and {lengths[1]} {there[1]}; "
             "there must be as many, and at least one"
         )
+    for key in there:
+        if arrays[key].size == 0:
+            raise CodeError(f"{name} returned {key} of shape {arrays[key].shape}; no side may be 0")
 
 
 def _require_equal_shapes(name: str, arrays: dict[str, np.ndarray], key: str) -> None:
@@ -142,21 +155,18 @@ def _classes(
     name: str, arrays: dict[str, np.ndarray], n_classes: int | None
 ) -> tuple[np.ndarray, np.ndarray | None, int]:
     """Targets and test targets as int64, and how many classes they are of."""
-    targets, test_targets = arrays["targets"].astype(np.int64), arrays.get("test_targets")
-    if test_targets is not None:
-        if test_targets.dtype.kind not in WHOLE:
-            raise CodeError(
-                f"{name} returned test_targets of type {test_targets.dtype}; "
-                "give whole numbers, as the targets are"
-            )
-        test_targets = test_targets.astype(np.int64)
-    every = targets if test_targets is None else np.concatenate([targets, test_targets])
-    n_classes = int(every.max()) + 1 if n_classes is None else int(n_classes)
-    if every.min() < 0 or every.max() >= n_classes:
+    test_targets = arrays.get("test_targets")
+    if test_targets is not None and test_targets.dtype.kind not in WHOLE:
         raise CodeError(
-            f"{name} returned targets from {every.min()} to {every.max()}; "
-            f"allowed: classes 0 to {n_classes - 1}"
+            f"{name} returned test_targets of type {test_targets.dtype}; "
+            "give whole numbers, as the targets are"
         )
+    try:
+        targets, n_classes = training_classes(arrays["targets"], f"{name}: targets", n_classes)
+        if test_targets is not None:
+            test_targets = classes_of_test(test_targets, targets, f"{name}: test_targets")
+    except DataError as error:
+        raise CodeError(f"{error}. Targets that are no classes are floats") from error
     return targets, test_targets, n_classes
 
 

@@ -84,6 +84,28 @@ class PointPool:
         return digest.hexdigest()
 
 
+CHANNELS = (1, 3, 4)  # of grey, coloured and transparent images
+
+
+def require_channels_first(images: np.ndarray, where: str) -> None:
+    """Refuse images whose last axis may be that of the channels.
+
+    A last axis of 1, 3 or 4 is taken for a width only where the first after n is 1, 3 or 4 too and
+    the image is square: (n, 3, 4, 4), but neither (n, 4, 4, 3) nor (n, 3, 9, 3).
+
+    Raises:
+        DataError: if the order of the axes cannot be told from the shape, or is another.
+    """
+    if images.ndim != 4 or images.shape[3] not in CHANNELS:
+        return
+    channels, height, width = images.shape[1:]
+    if channels not in CHANNELS or height != width:
+        raise DataError(
+            f"{where} have shape {images.shape}, which looks like channels last; "
+            "give (n, channels, height, width), or (n, height, width) of grey"
+        )
+
+
 def check_images(pool: ImagePool, where: str) -> None:
     """Refuse a pool that cannot be trained on.
 

@@ -7,8 +7,12 @@ from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from landscape_catalog.datasets import arrays, digits, iwslt, number_words, text
+from landscape_catalog.datasets.checksums import file_checksum, joined_checksum
 from landscape_catalog.datasets.official import OFFICIAL, load_official
+from landscape_catalog.datasets.parameter import parameter
 from landscape_catalog.datasets.pool import ImagePool, PointPool, TextPool
 from landscape_catalog.errors import Problem, SpecError
 from landscape_catalog.schemas.ingredients import DataFacts
@@ -41,7 +45,7 @@ def source_of(dataset: Dataset, project: Path) -> Source:
 
     Raises:
         SpecError: if a path that the dataset needs is not given.
-        DataError: if a file is not there.
+        DataError: if a file is not there, naming the parameter.
     """
     name = dataset.name
     if name == "digits":
@@ -56,8 +60,8 @@ def source_of(dataset: Dataset, project: Path) -> Source:
         return Source(entry.checksum, partial(load_official, name, project / dataset.root), facts)
     if name == "arrays":
         path, test_path = _paths(dataset, project)
-        files = [path] if test_path is None else [path, test_path]
-        return Source(arrays.file_checksum(files), partial(arrays.read_arrays, path, test_path))
+        checksum = _checksum(path, test_path, lambda file: [file])
+        return Source(checksum, partial(arrays.read_arrays, path, test_path))
     return _text_source(dataset, project)
 
 
@@ -72,14 +76,23 @@ def _text_source(dataset: Dataset, project: Path) -> Source:
         load = partial(iwslt.load_iwslt_de_en, project / dataset.root, dataset.max_words)
         return Source(iwslt.CHECKSUM, load, facts)
     path, test_path = _paths(dataset, project)
-    files = [
-        text.language_file(prefix, language)
-        for prefix in (path, test_path)
-        if prefix is not None
-        for language in dataset.languages
-    ]
+    checksum = _checksum(
+        path,
+        test_path,
+        lambda prefix: [text.language_file(prefix, ending) for ending in dataset.languages],
+    )
     read = partial(text.read_text_pairs, path, test_path, dataset.languages, dataset.max_words)
-    return Source(arrays.file_checksum(files), read)
+    return Source(checksum, read)
+
+
+def _checksum(path: Path, test_path: Path | None, files: Callable[[Path], list[Path]]) -> str:
+    """Of the files that each of the two paths stands for, in their order."""
+    found: list[str] = []
+    for name, given in (("dataset.path", path), ("dataset.test_path", test_path)):
+        if given is not None:
+            with parameter(name):
+                found += [file_checksum([file]) for file in files(given)]
+    return joined_checksum(found)
 
 
 def _text_facts(dataset: Dataset, checksum: str, n_train: int, n_test: int) -> DataFacts:
@@ -102,7 +115,11 @@ def facts_of(pool: Pool, checksum: str, *, vocabulary: int) -> DataFacts:
     if isinstance(pool, ImagePool):
         n_test = 0 if pool.test_labels is None else len(pool.test_labels)
         n_train, shape = len(pool.labels), pool.images.shape[1:]
-        return DataFacts("images", checksum, n_train, n_test, pool.n_classes, shape)
+        classes, counts = np.unique(pool.labels, return_counts=True)
+        single = next(map(int, classes[counts == 1]), None)
+        return DataFacts(
+            "images", checksum, n_train, n_test, pool.n_classes, shape, single_class=single
+        )
     n_test = 0 if pool.test_inputs is None else len(pool.test_inputs)
     n_train, shape = len(pool.inputs), pool.inputs.shape[1:]
     return DataFacts("points", checksum, n_train, n_test, pool.n_classes or 0, shape)

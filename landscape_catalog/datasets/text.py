@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+from landscape_catalog.datasets.parameter import parameter
 from landscape_catalog.datasets.pool import TextPool
 from landscape_catalog.errors import DataError
 
@@ -26,13 +27,17 @@ def read_text_pairs(
         max_words: of either side.
 
     Raises:
-        DataError: if a file is missing, not UTF-8 or empty, if the sides differ in length, if a
-            line is empty, or if no pair is short enough.
+        DataError: naming the parameter, if a file is missing, not UTF-8 or empty, if its lines end
+            in \r alone, if the sides differ in length, if a line is empty, or if no pair is short
+            enough.
     """
-    sources, targets = _read_side_by_side(prefix, languages, max_words)
+    with parameter("dataset.path"):
+        sources, targets = _read_side_by_side(prefix, languages, max_words)
     if test_prefix is None:
         return TextPool(sources, targets)
-    return TextPool(sources, targets, *_read_side_by_side(test_prefix, languages, max_words))
+    with parameter("dataset.test_path"):
+        test = _read_side_by_side(test_prefix, languages, max_words)
+    return TextPool(sources, targets, *test)
 
 
 def language_file(prefix: Path, language: str) -> Path:
@@ -40,7 +45,12 @@ def language_file(prefix: Path, language: str) -> Path:
 
     >>> language_file(Path("talks/train.tok"), "de").as_posix()
     'talks/train.tok.de'
+
+    Raises:
+        DataError: if the prefix names no file, such as `/`.
     """
+    if not prefix.name:
+        raise DataError(f"{prefix} names no files; give them without their language, as data/train")
     return prefix.with_name(f"{prefix.name}.{language}")
 
 
@@ -109,7 +119,10 @@ def _read_side_by_side(
 def _read_lines(path: Path) -> list[str]:
     if not path.is_file():
         raise DataError(f"{path} does not exist")
-    lines = lines_of(path.read_bytes(), str(path))
+    content = path.read_bytes()
+    if b"\r" in content and b"\n" not in content:
+        raise DataError(f"{path}: its lines end in CR alone; end them in LF, or in CR and LF")
+    lines = lines_of(content, str(path))
     if not lines:
         raise DataError(f"{path} is empty")
     return lines

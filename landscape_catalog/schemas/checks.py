@@ -105,14 +105,22 @@ def _extra_problems(experiment: Experiment, ingredients: Ingredients) -> list[Pr
 
 
 def _test_problems(experiment: Experiment, facts: DataFacts) -> list[Problem]:
+    """Test samples that are not there, or that cannot be held out with each class on both sides."""
     wanted = experiment.dataset.test_samples
     classes = max(facts.n_outputs, 1) if facts.kind == "images" else 1
     high = facts.n_test or facts.n_train - classes
-    if bool(facts.n_test) if wanted == "all" else classes <= wanted <= high:
+    single = None if facts.n_test else facts.single_class
+    fits = bool(facts.n_test) if wanted == "all" else classes <= wanted <= high
+    if fits and single is None:
         return []
     allowed = f"between {classes} and {high}"
-    if facts.n_test:
-        allowed = f"`all` or {allowed}"
+    if single is not None:
+        allowed = f"nothing: class {single} has one sample, and the test set needs another one"
+    elif facts.n_test:
+        allowed = f"`all` or {allowed}" if classes <= high else "`all`"
+    elif classes > high:
+        of = f" of {classes} classes" if classes > 1 else ""
+        allowed = f"nothing: {facts.n_train} samples{of} are too few to hold some out"
     elif wanted == "all":
         allowed += f": {experiment.dataset.name} has no test split of its own"
     elif facts.kind == "images":
@@ -145,7 +153,8 @@ def _kind_problems(experiment: Experiment, facts: DataFacts) -> list[Problem]:
         return problems
     if NETWORKS[experiment.model.name].kind != kind:
         fitting = [known for known, network in NETWORKS.items() if network.kind == kind]
-        allowed = f"on {name}: {', '.join(fitting)}, or your own as `package.module:function`"
+        words = f"{', '.join(fitting)}, or your own" if fitting else "your own"
+        allowed = f"on {name}: {words} as `package.module:function`"
         problems.append(Problem("model.name", repr(experiment.model.name), allowed))
     return problems
 

@@ -24,6 +24,7 @@ class DataFacts:
         n_outputs: classes, or the size of the vocabulary; 0 where there are none.
         shape: of one input as it is read, (channels, height, width) for images.
         counted: whether n_train is exact: some sentence pairs are left out when they are read.
+        single_class: the first class of images that has one training sample only, or None.
     """
 
     kind: Kind
@@ -33,6 +34,7 @@ class DataFacts:
     n_outputs: int
     shape: tuple[int, ...]
     counted: bool = True
+    single_class: int | None = None
 
     def n_available(self, dataset: Dataset) -> int:
         """Training samples there are once the test set is held out."""

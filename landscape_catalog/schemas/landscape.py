@@ -9,6 +9,8 @@ from pydantic import Strict
 from landscape_catalog.schemas.fields import (
     Axis,
     Constant,
+    FileEnding,
+    FilePath,
     Fraction,
     Later,
     Name,
@@ -54,15 +56,18 @@ class Dataset(Section):
     label_noise_mode: Annotated[Literal["different", "any"], Outside()] = "different"
     """A noisy label is drawn from the other classes (`different`) or from all (`any`, as in the
     authors' file, where some draws change nothing)."""
-    path: Annotated[Text | None, Outside()] = None
+    path: Annotated[FilePath | None, allowed("a path, or null"), Outside()] = None
     """`arrays`: the file (.npz, .safetensors, .parquet). `text_pairs`: the files without their
     language ending. Its content is part of every id, its place is not."""
-    test_path: Annotated[Text | None, Outside()] = None
+    test_path: Annotated[FilePath | None, allowed("a path, or null"), Outside()] = None
     """The same for a test split of its own; `null`: the test set is held out."""
-    root: Annotated[Text, Outside()] = "data/raw"
+    root: Annotated[FilePath, allowed("a path"), Outside()] = "data/raw"
     """Folder of downloaded files; what is missing is downloaded to it."""
     languages: Annotated[
-        tuple[Text, Text], Strict(False), allowed("two file endings, as [de, en]"), Outside()
+        tuple[FileEnding, FileEnding],
+        Strict(False),
+        allowed("two file endings, as [de, en]"),
+        Outside(),
     ] = ("de", "en")
     """`text_pairs`: file endings of the source and of the target language."""
     vocabulary: Annotated[PositiveInt, When("name", TEXTS)] = 8000

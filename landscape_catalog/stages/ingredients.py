@@ -21,6 +21,7 @@ from landscape_catalog.schemas.ingredients import DataFacts, Ingredients, Part
 from landscape_catalog.schemas.landscape import Dataset
 from landscape_catalog.schemas.networks import NETWORKS
 
+FACTS = 2  # raised when reading refuses or notes more, so that what is noted is read again
 GIVEN_TO_NETWORKS = ("width", "input_shape", "n_outputs")
 
 
@@ -89,7 +90,8 @@ def _facts(dataset: Dataset, project: Project, extra: dict[str, Any]) -> DataFac
     if source.known is not None:
         return source.known
     code = code_checksum(dataset.name, project.custom) if is_own(dataset.name) else None
-    key = checksum([dataset.content(), list(dataset.languages), extra, source.checksum, code])
+    what = [dataset.content(), list(dataset.languages), extra, source.checksum, code]
+    key = checksum([FACTS, *what])
     path = project.facts / f"{key[:16]}.json"
     try:
         noted = json.loads(path.read_text())

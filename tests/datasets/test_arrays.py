@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import re
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -18,14 +19,21 @@ from PIL import Image
 from safetensors.numpy import save_file
 from safetensors.torch import save_file as save_torch
 
-from landscape_catalog.datasets.arrays import file_checksum, read_arrays
-from landscape_catalog.datasets.pool import ImagePool, PointPool, TextPool, check_images
+from landscape_catalog.datasets.arrays import read_arrays
+from landscape_catalog.datasets.checksums import file_checksum
+from landscape_catalog.datasets.pool import (
+    ImagePool,
+    PointPool,
+    TextPool,
+    check_images,
+    require_channels_first,
+)
 from landscape_catalog.errors import DataError
 from tests.datasets.files import checksum_of
 
 GENERATOR = np.random.Generator(np.random.Philox(key=11))
-GREY = GENERATOR.integers(0, 256, size=(6, 5, 4), dtype=np.uint8)
-COLOUR = GENERATOR.integers(0, 256, size=(6, 3, 5, 4), dtype=np.uint8)
+GREY = GENERATOR.integers(0, 256, size=(6, 5, 7), dtype=np.uint8)
+COLOUR = GENERATOR.integers(0, 256, size=(6, 3, 5, 7), dtype=np.uint8)
 LABELS = np.array([0, 1, 2, 0, 1, 2])
 
 
@@ -60,7 +68,7 @@ def test_named_arrays(
 ) -> None:
     labels = LABELS.astype(kind)
     pool = read_arrays(write(tmp_path / "a", images=images, labels=labels))
-    assert pool.images.shape == (6, images.size // 120, 5, 4)
+    assert pool.images.shape == (6, images.size // 210, 5, 7)
     assert np.array_equal(pool.images.reshape(images.shape), images)
     assert np.array_equal(pool.labels, LABELS)
     assert (pool.labels.dtype, pool.n_classes) == (np.int64, 3)
@@ -71,7 +79,7 @@ def test_named_arrays(
 def test_a_test_split_in_the_same_file_or_another(
     write: Callable[..., Path], tmp_path: Path
 ) -> None:
-    test = {"images": COLOUR[:2], "labels": np.array([0, 4])}
+    test = {"images": COLOUR[:2], "labels": np.array([0, 2])}
     inside = {f"test_{name}": array for name, array in test.items()}
     both = write(tmp_path / "both", images=COLOUR, labels=LABELS, **inside)
     alone, other = (
@@ -79,9 +87,9 @@ def test_a_test_split_in_the_same_file_or_another(
         write(tmp_path / "b", **test),
     )
     for pool in (read_arrays(both), read_arrays(alone, other)):
-        assert pool.n_classes == 5  # the test split's highest label counts
+        assert pool.n_classes == 3
         assert np.array_equal(pool.test_images, COLOUR[:2])
-        assert np.array_equal(pool.test_labels, [0, 4])
+        assert np.array_equal(pool.test_labels, [0, 2])
     with pytest.raises(DataError, match="one too many"):
         read_arrays(both, other)
 
@@ -91,7 +99,7 @@ def test_a_test_split_in_the_same_file_or_another(
     [
         pa.array(COLOUR.tolist()),
         pa.array(COLOUR.tolist(), pa.list_(pa.list_(pa.list_(pa.uint8())))),
-        pa.array(COLOUR.tolist(), pa.list_(pa.list_(pa.list_(pa.uint8(), 4), 5), 3)),
+        pa.array(COLOUR.tolist(), pa.list_(pa.list_(pa.list_(pa.uint8(), 7), 5), 3)),
         pa.array(COLOUR.tolist(), pa.large_list(pa.list_(pa.list_(pa.int16())))),
         pa.array([png(image) for image in COLOUR]),
         pa.array([png(image) for image in COLOUR], pa.large_binary()),
@@ -135,7 +143,7 @@ def test_parquet_with_a_test_file(tmp_path: Path) -> None:
     assert np.array_equal(pool.test_images, pool.images)
     small = parquet(tmp_path / "c", GREY[:, :3].tolist())
     with pytest.raises(
-        DataError, match=r"test images are 1 x 3 x 4, training images are 1 x 5 x 4"
+        DataError, match=r"test images are 1 x 3 x 7, training images are 1 x 5 x 7"
     ):
         read_arrays(path, small)
 
@@ -150,7 +158,7 @@ WRONG_ARRAYS = {
         "images are float32; give uint8 on the 0-255 scale",
     ),
     "wide images": ({**GOOD, "images": GREY.astype(np.int64)}, "images are int64; give uint8"),
-    "flat images": ({**GOOD, "images": GREY.reshape(6, -1)}, r"shape \(6, 20\)"),
+    "flat images": ({**GOOD, "images": GREY.reshape(6, -1)}, r"shape \(6, 35\)"),
     "channels last": ({**GOOD, "images": COLOUR.transpose(0, 2, 3, 1)}, "channels last"),
     "float labels": ({**GOOD, "labels": LABELS * 1.0}, "labels are float64"),
     "NaN labels": ({**GOOD, "labels": np.full(6, np.nan)}, "labels are float64"),
@@ -158,7 +166,7 @@ WRONG_ARRAYS = {
     "negative labels": ({**GOOD, "labels": LABELS - 1}, "-1 at index 0; classes count from 0"),
     "too few labels": ({**GOOD, "labels": LABELS[:5]}, "6 images and 5 labels"),
     "no samples": ({"images": GREY[:0], "labels": LABELS[:0]}, "no samples"),
-    "one class": ({**GOOD, "labels": LABELS * 0}, "1 classes; at least 2"),
+    "one class": ({**GOOD, "labels": LABELS * 0}, "only one class; at least 2"),
     "float test images": (
         {**GOOD, "test_images": GREY / 255, "test_labels": LABELS},
         "test_images are float64",
@@ -171,7 +179,7 @@ WRONG_ARRAYS = {
 def test_wrong_arrays(fault: str, write: Callable[..., Path], tmp_path: Path) -> None:
     arrays, message = WRONG_ARRAYS[fault]
     path = write(tmp_path / "a", **arrays)
-    with pytest.raises(DataError, match=f"^{re.escape(str(path))}.*{message}"):
+    with pytest.raises(DataError, match=f"^dataset.path: {re.escape(str(path))}.*{message}"):
         read_arrays(path)
 
 
@@ -185,7 +193,7 @@ WRONG_COLUMNS = {
     "too bright": ([[[0, 0]], [[0, 256]], *[[[0, 0]]] * 4], "row 1 has a pixel of 256"),
     "negative": ([[[0, -1]], *[[[0, 0]]] * 5], "row 0 has a pixel of -1"),
     "float images": ((GREY / 255).tolist(), "images are double|images are float64; give uint8"),
-    "flat images": (GREY.reshape(6, -1).tolist(), r"shape \(6, 20\)"),
+    "flat images": (GREY.reshape(6, -1).tolist(), r"shape \(6, 35\)"),
     "channels last": (COLOUR.transpose(0, 2, 3, 1).tolist(), "channels last"),
     "paths": (["a.png"] * 6, "column image is string"),
     "numbers": ([1, 2, 3, 4, 5, 6], "column image is int64"),
@@ -198,7 +206,7 @@ WRONG_COLUMNS = {
     "transparent": (ALPHA, "row 0 has mode RGBA"),
     "grey among coloured": (
         [png(COLOUR[0])] * 3 + [png(GREY[0])] * 3,
-        r"row 3 is \(1, 5, 4\), that of row 0 is \(3, 5, 4\)",
+        r"row 3 is \(1, 5, 7\), that of row 0 is \(3, 5, 7\)",
     ),
 }
 
@@ -207,7 +215,7 @@ WRONG_COLUMNS = {
 def test_wrong_images_in_parquet(fault: str, tmp_path: Path) -> None:
     column, message = WRONG_COLUMNS[fault]
     path = parquet(tmp_path / "a", column)
-    with pytest.raises(DataError, match=f"^{re.escape(str(path))}.*({message})"):
+    with pytest.raises(DataError, match=f"^dataset.path: {re.escape(str(path))}.*({message})"):
         read_arrays(path)
 
 
@@ -274,6 +282,94 @@ def test_a_flipped_byte_in_npz_is_noticed(tmp_path: Path) -> None:
         read_arrays(path)
 
 
+def test_classes_without_gaps(tmp_path: Path) -> None:
+    for stray in (4, 10**9, 2**63, 2**64 - 1):
+        labels = np.array([0, 1, 2, 0, 1, stray], np.uint64)
+        path = npz(tmp_path / "a", images=GREY, labels=labels)
+        message = f"labels: class 3 has no training sample, and the highest is {stray};"
+        with pytest.raises(DataError, match=message):
+            read_arrays(path)
+
+
+@pytest.mark.parametrize("stray", [3, 10**9, 2**63, 2**64 - 1])
+def test_test_labels_are_those_of_training(stray: int, tmp_path: Path) -> None:
+    good = {"images": GREY, "labels": LABELS}
+    stray_labels = np.array([0, 1, stray], np.uint64)
+    message = f"labels: {stray} at index 2 is no class .* they go from 0 to 2"
+    inside = npz(tmp_path / "a", **good, test_images=GREY[:3], test_labels=stray_labels)
+    with pytest.raises(DataError, match=f"^dataset.path: .*test_{message}"):
+        read_arrays(inside)
+    test = npz(tmp_path / "c", images=GREY[:3], labels=stray_labels)
+    with pytest.raises(DataError, match=f"^dataset.test_path: .*c.npz: {message}"):
+        read_arrays(npz(tmp_path / "b", **good), test)
+
+
+@pytest.mark.parametrize(
+    ("shape", "fits"),
+    [
+        ((12, 3, 9, 9), True),
+        ((12, 3, 4, 4), True),  # channels last, it would be no square
+        ((12, 1, 1, 1), True),
+        ((12, 2, 9, 9), True),
+        ((12, 9, 3), True),
+        ((12, 4, 4, 3), False),
+        ((12, 3, 9, 3), False),
+        ((12, 1, 5, 3), False),
+        ((12, 8, 8, 1), False),
+        ((12, 8, 3, 3), False),
+    ],
+)
+def test_axes_whose_order_cannot_be_told(shape: tuple[int, ...], fits: bool) -> None:
+    if fits:
+        require_channels_first(np.zeros(shape, np.uint8), "here")
+        return
+    with pytest.raises(DataError, match=r"^here have shape .*channels last; give \(n, channels"):
+        require_channels_first(np.zeros(shape, np.uint8), "here")
+
+
+def test_an_encoded_image_says_itself_what_is_what(tmp_path: Path) -> None:
+    narrow = np.ascontiguousarray(COLOUR[..., :3])
+    pool = read_arrays(parquet(tmp_path / "a", [png(image) for image in narrow]))
+    assert np.array_equal(pool.images, narrow)
+
+
+def test_an_encrypted_archive(tmp_path: Path) -> None:
+    path = npz(tmp_path / "a", images=COLOUR, labels=LABELS)
+    content = bytearray(path.read_bytes())
+    for mark, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        at = content.find(mark)
+        while at >= 0:
+            content[at + flags] |= 1
+            at = content.find(mark, at + 1)
+    path.write_bytes(bytes(content))
+    with pytest.raises(DataError, match=r"cannot be read: .*encrypted"):
+        read_arrays(path)
+
+
+def test_a_parquet_file_with_a_name_that_is_no_text(tmp_path: Path) -> None:
+    table = pa.table({"image": GREY.tolist(), "label": LABELS, "remark": LABELS})
+    pq.write_table(table, tmp_path / "a.parquet", store_schema=False)
+    content = (tmp_path / "a.parquet").read_bytes()
+    (tmp_path / "a.parquet").write_bytes(content.replace(b"remark", b"rem\xffrk"))
+    with pytest.raises(DataError, match="is damaged, or no Parquet file"):
+        read_arrays(tmp_path / "a.parquet")
+
+
+def test_a_column_that_stands_twice(tmp_path: Path) -> None:
+    columns = [pa.array(GREY.tolist()), pa.array(GREY.tolist()), pa.array(LABELS)]
+    pq.write_table(pa.table(columns, ["image", "image", "label"]), tmp_path / "a.parquet")
+    with pytest.raises(DataError, match="column image stands 2 times"):
+        read_arrays(tmp_path / "a.parquet")
+
+
+def test_an_image_that_says_it_is_huge(tmp_path: Path) -> None:
+    content = bytearray(png(GREY[0]))
+    content[16:24] = (60_000).to_bytes(4, "big") * 2
+    content[29:33] = zlib.crc32(content[12:29]).to_bytes(4, "big")
+    with pytest.raises(DataError, match=r"row 0 cannot be decoded: .*decompression bomb"):
+        read_arrays(parquet(tmp_path / "a", [bytes(content)] * 6))
+
+
 def test_pickled_objects_are_refused(tmp_path: Path) -> None:
     path = npz(tmp_path / "a", images=np.array([GREY, None], object), labels=LABELS)
     with pytest.raises(DataError, match="can run code"):
@@ -325,7 +421,7 @@ def test_a_good_pool_passes() -> None:
         ({"images": COLOUR[:, :, :0]}, "no samples"),
         ({"n_classes": 1}, "1 classes"),
         ({"test_images": COLOUR}, "together or not at all"),
-        ({"test_images": COLOUR[:, :1], "test_labels": LABELS}, "test images are 1 x 5 x 4"),
+        ({"test_images": COLOUR[:, :1], "test_labels": LABELS}, "test images are 1 x 5 x 7"),
         ({"test_images": COLOUR, "test_labels": LABELS + 3}, "test split: label 3 at index 0"),
     ],
 )

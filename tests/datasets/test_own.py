@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from landscape_catalog.datasets import ImagePool, PointPool, declared_version, own_pool
 from landscape_catalog.errors import CodeError, DataError
@@ -42,15 +43,17 @@ def test_images() -> None:
 
 def test_images_with_a_test_split_and_more_classes_than_are_seen() -> None:
     pool = pool_of(
-        inputs=IMAGES, targets=CLASSES, test_inputs=IMAGES[:2], test_targets=[3, 0], n_classes=7
+        inputs=IMAGES, targets=CLASSES, test_inputs=IMAGES[:2], test_targets=[2, 0], n_classes=7
     )
     assert isinstance(pool, ImagePool)
     assert pool.n_classes == 7
     assert pool.test_images is not None and pool.test_labels is not None
     assert pool.test_images.shape == (2, 1, 2, 3)
-    assert pool.test_labels.tolist() == [3, 0]
-    counted = pool_of(inputs=IMAGES, targets=CLASSES, test_inputs=IMAGES[:2], test_targets=[3, 0])
-    assert counted.n_classes == 4  # of both splits
+    assert pool.test_labels.tolist() == [2, 0]
+    counted = pool_of(inputs=IMAGES, targets=CLASSES, test_inputs=IMAGES[:2], test_targets=[2, 0])
+    assert counted.n_classes == 3
+    gap = pool_of(inputs=IMAGES, targets=[0, 4, 0, 4, 0, 4], n_classes=7)
+    assert gap.n_classes == 7  # some have no sample, which is no fault where it is said
 
 
 @pytest.mark.parametrize(
@@ -163,6 +166,17 @@ def test_lengths() -> None:
     )  # fmt: skip
 
 
+def test_samples_that_hold_nothing() -> None:
+    empty = np.ones((2, 0))
+    refused(r"inputs of shape \(2, 0\); no side", inputs=empty, targets=[0, 1])
+    refused(r"targets of shape \(2, 0\); no side", inputs=[[1], [2]], targets=empty)
+
+
+def test_a_tensor_with_a_gradient() -> None:
+    inputs = torch.ones(2, 1, requires_grad=True)
+    refused("inputs that are no array: .*requires grad", inputs=inputs, targets=[0, 1])
+
+
 def test_shapes_of_the_two_splits() -> None:
     refused(
         r"returned inputs of shape \(2, 2\) and test_inputs of shape \(1, 3\)",
@@ -176,14 +190,32 @@ def test_shapes_of_the_two_splits() -> None:
 
 def test_classes() -> None:
     points = np.ones((3, 2))
-    refused(r"from -1 to 1; allowed: classes 0 to 1$", inputs=points, targets=[0, -1, 1])
-    refused(r"from 0 to 2; allowed: classes 0 to 1$", inputs=points, targets=[0, 1, 2], n_classes=2)
+    refused("targets: -1 at index 1; classes count from 0", inputs=points, targets=[0, -1, 1])
     refused(
-        r"from 0 to 5; allowed: classes 0 to 2$",
-        inputs=points, targets=[0, 1, 2], test_inputs=points, test_targets=[0, 0, 5], n_classes=3,
-    )  # fmt: skip
-    for wrong in ("ten", 2.5, True, [3]):
-        refused("it must be a whole number", inputs=points, targets=[0, 1, 2], n_classes=wrong)
+        "targets: 2 at index 2; allowed: classes 0 to 1",
+        inputs=points,
+        targets=[0, 1, 2],
+        n_classes=2,
+    )
+    refused("targets: only one class; at least 2", inputs=points, targets=[0, 0, 0])
+    for stray in (5, 2**63, 2**64 - 1):
+        refused(
+            f"test_targets: {stray} at index 2 is no class that the training labels have; "
+            "they go from 0 to 2",
+            inputs=points, targets=[0, 1, 2], n_classes=9,
+            test_inputs=points, test_targets=np.array([0, 0, stray], np.uint64),
+        )  # fmt: skip
+        refused(
+            f"targets: class 1 has no training sample, and the highest is {stray}; .* are floats$",
+            inputs=points, targets=np.array([0, 0, stray], np.uint64),
+        )  # fmt: skip
+    for wrong in ("ten", 2.5, True, [3], 0, 1, -1):
+        refused(
+            "it must be a whole number of at least 2",
+            inputs=points,
+            targets=[0, 1, 2],
+            n_classes=wrong,
+        )
     refused(
         r"returned `n_classes` and targets of type float64 and shape \(3,\)",
         inputs=points, targets=[0.0, 1.0, 2.0], n_classes=3,
@@ -210,7 +242,7 @@ def test_numbers_that_are_not_finite(value: float) -> None:
 
 
 def test_images_that_are_none() -> None:
-    refused("1 classes; at least 2", DataError, inputs=IMAGES, targets=np.zeros(6, int))
+    refused("only one class; at least 2", inputs=IMAGES, targets=np.zeros(6, int))
     refused(
         "test split: images are float64", DataError,
         inputs=IMAGES, targets=CLASSES, test_inputs=IMAGES / 2, test_targets=CLASSES,
@@ -256,16 +288,27 @@ def test_a_function_that_declares_nothing(tmp_path: Path) -> None:
             declared_version("mine:data", function, tmp_path)
 
 
+def test_files_that_are_no_paths(tmp_path: Path) -> None:
+    for files, message in (
+        (5, "its `files` are 5; give a path"),
+        ([1], "its `files` hold 1; give"),
+    ):
+        with pytest.raises(CodeError, match=f"^mine:data: {message}"):
+            declared_version("mine:data", function_with(files=files), tmp_path)
+
+
 def test_a_declared_file_that_is_not_there(tmp_path: Path) -> None:
     (tmp_path / "a.bin").write_bytes(b"one")
     elsewhere = str(tmp_path.parent / "nowhere" / "c.bin")
     for files, named in (
         (("a.bin", "sub/b.bin"), "sub/b.bin"),
         ("sub", "sub"),
+        ("a" * 300, "a" * 300),
+        ("nul\0", "nul\0"),
         (elsewhere, elsewhere),
     ):
         (tmp_path / "sub").mkdir(exist_ok=True)
         with pytest.raises(
-            CodeError, match=f"^mine:data: it declares the file {named}, not there$"
+            CodeError, match=f"^mine:data: it declares the file {named}, but .* cannot be read: "
         ):
             declared_version("mine:data", function_with(files=files), tmp_path)

@@ -47,6 +47,7 @@ def test_facts_are_known_without_a_file(name: str, tmp_path: Path) -> None:
     assert vars(found.known) == {
         "kind": kind, "checksum": found.checksum, "n_train": n_train, "n_test": n_test,
         "n_outputs": n_outputs, "shape": shape, "counted": name != "iwslt_de_en",
+        "single_class": None,
     }  # fmt: skip
     assert len(found.checksum) == 64
     assert not list(tmp_path.iterdir()), "something was written"
@@ -89,16 +90,18 @@ def write_npz(path: Path, n: int, high: int) -> bytes:
 
 def test_arrays_are_relative_to_the_project(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
-    train, test = write_npz(tmp_path / "in/a.npz", 6, 2), write_npz(tmp_path / "in/b.npz", 4, 3)
+    train, test = write_npz(tmp_path / "in/a.npz", 6, 2), write_npz(tmp_path / "in/b.npz", 4, 2)
     alone = source("arrays", tmp_path, path="in/a.npz")
     assert alone.checksum == hashlib.sha256(train).hexdigest()
     assert alone.known is None  # it must be read
     assert facts_of(alone.load(), "c", vocabulary=9) == DataFacts("images", "c", 6, 0, 3, (1, 2, 5))
     both = source("arrays", tmp_path, path="in/a.npz", test_path=str(tmp_path / "in/b.npz"))
     assert both.checksum == checksum_of(train, test)
-    assert facts_of(both.load(), "c", vocabulary=9) == DataFacts("images", "c", 6, 4, 4, (1, 2, 5))
-    with pytest.raises(DataError, match=r"c\.npz cannot be read: No such file"):
+    assert facts_of(both.load(), "c", vocabulary=9) == DataFacts("images", "c", 6, 4, 3, (1, 2, 5))
+    with pytest.raises(DataError, match=r"^dataset.path: .*c\.npz cannot be read: No such file"):
         source("arrays", tmp_path, path="in/c.npz")
+    with pytest.raises(DataError, match=r"^dataset.test_path: .*c\.npz cannot be read: No such"):
+        source("arrays", tmp_path, path="in/a.npz", test_path="in/c.npz")
 
 
 def test_text_pairs_are_two_files_a_split(tmp_path: Path) -> None:
@@ -117,8 +120,20 @@ def test_text_pairs_are_two_files_a_split(tmp_path: Path) -> None:
     turned = source("text_pairs", tmp_path, path="a", languages=["fr", "en"])
     assert turned.load() == TextPool(["un", "deux mots"], ["one", "two words"])
     assert turned.checksum != alone.checksum
-    with pytest.raises(DataError, match=r"a\.de cannot be read"):
+    with pytest.raises(DataError, match=r"^dataset.path: .*a\.de cannot be read"):
         source("text_pairs", tmp_path, path="a")
+    with pytest.raises(DataError, match=r"^dataset.path: / names no files"):
+        source("text_pairs", tmp_path, path="/")
+
+
+def test_a_line_that_moves_to_another_file_is_seen(tmp_path: Path) -> None:
+    def written(**texts: str) -> str:
+        for name, text in texts.items():
+            for ending in ("de", "en"):
+                (tmp_path / f"{name}.{ending}").write_text(text)
+        return source("text_pairs", tmp_path, path="a", test_path="b").checksum
+
+    assert written(a="one\ntwo\n", b="three\n") != written(a="one\n", b="two\nthree\n")
 
 
 IMAGES = np.zeros((5, 3, 4, 6), np.uint8)
@@ -143,6 +158,12 @@ def test_facts_of_a_pool(
 ) -> None:
     found = facts_of(pool, "sum", vocabulary=77)
     assert found == DataFacts(kind, "sum", n_train, n_test, n_outputs, shape)  # type: ignore[arg-type]
+
+
+def test_facts_name_a_class_of_one_sample() -> None:
+    for labels, single in ([0, 1, 1, 2, 0], 2), ([0, 2, 1, 1, 2], 0), ([0, 0, 1, 1, 1], None):
+        found = facts_of(ImagePool(IMAGES, np.array(labels), 3), "sum", vocabulary=7)
+        assert found.single_class == single
 
 
 def test_facts_say_how_many_samples_are_left() -> None:

@@ -78,16 +78,17 @@ def test_long_pairs_are_left_out_and_counted(
         ("", "a", r"t\.de is empty"),
         ("a\nb\nc", "a\nb\nc\xe4".encode("latin-1"), r"t\.en: line 3 is not UTF-8"),
         (b"\xff\na", "a\nb", r"t\.de: line 1 is not UTF-8"),
+        ("a\rb\r", "a\nb", r"t\.de: its lines end in CR alone"),
     ],
 )
 def test_wrong_files(
     german: str | bytes, english: str | bytes, message: str, tmp_path: Path
 ) -> None:
     prefix = write(tmp_path / "t", german, english)
-    with pytest.raises(DataError, match=message):
+    with pytest.raises(DataError, match=f"^dataset.path: .*{message}"):
         read(prefix)
     good = write(tmp_path / "good", "a", "b")
-    with pytest.raises(DataError, match=message):
+    with pytest.raises(DataError, match=f"^dataset.test_path: .*{message}"):
         read(good, prefix)
 
 

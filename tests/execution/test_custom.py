@@ -542,7 +542,7 @@ def test_a_dataset_function(own_code: Own) -> None:
     ("changes", "message"),
     [
         ([("data.version", "data.verse")], "own_data:data: declare what it reads: `data.files = "),
-        ([("data.version = ", "data.files = ")], "own_data:data: it declares the file 1, "),
+        ([("data.version = ", "data.files = ")], "own_data:data: it declares the file 1, but "),
         ([("return {", "return 5 or {")], "own_data:data returned int; it must return a mapping "),
         ([('"targets"', '"labels"')], "own_data:data returned keys ['inputs', 'labels']; it must "),
         ([("labels = ", "labels = 1 / 0 + ")], "own_data:data failed: ZeroDivisionError: "),

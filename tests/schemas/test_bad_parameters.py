@@ -60,7 +60,7 @@ OWN = {
             raise NotImplementedError
 
         def data(count=400):
-            return {"inputs": np.ones((count, 2)), "targets": np.zeros(count, int)}
+            return {"inputs": np.ones((count, 2)), "targets": np.arange(count) % 2}
 
         data.version = "1"
         value = 3
@@ -233,6 +233,14 @@ BAD = {
     "one language": ("dataset: {name: text_pairs, path: x, languages: [de]}", "dataset.languages", "['de']", "two file endings"),
     "three languages": (
         "dataset: {name: text_pairs, path: x, languages: [de, en, fr]}", "dataset.languages", "['de', 'en', 'fr']", "two file endings"),
+    "a path of nothing": ("dataset: {name: arrays, path: ''}", "dataset.path", "''", "a path, or null"),
+    "a path with a zero byte": (
+        'dataset: {name: arrays, path: x.npz, test_path: "a\\0b"}', "dataset.test_path", "'a\\x00b'", "a path, or null"),
+    "a folder with a zero byte": ('dataset: {name: mnist, root: "a\\0b"}', "dataset.root", "'a\\x00b'", "a path"),
+    "a language that is a folder": (
+        "dataset: {name: text_pairs, path: x, languages: [a/b, en]}", "dataset.languages", "['a/b', 'en']", "two file endings"),
+    "a language of nothing": (
+        "dataset: {name: text_pairs, path: x, languages: ['', en]}", "dataset.languages", "['', 'en']", "two file endings"),
     # Sizes of images.
     "three sizes": ("dataset: {name: digits, resize: [8, 8, 8]}", "dataset.resize", "[8, 8, 8]", "[height, width], or null"),
     "one size in a list": ("dataset: {name: digits, resize: [8]}", "dataset.resize", "[8]", "[height, width], or null"),

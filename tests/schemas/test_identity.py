@@ -601,7 +601,7 @@ DATA = """\
 import numpy as np
 
 def data(beta=1.0):
-    return {"inputs": np.ones((300, 2)) * beta, "targets": np.zeros(300, int)}
+    return {"inputs": np.ones((300, 2)) * beta, "targets": np.arange(300) % 2}
 
 data.version = "1"
 """
