@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,10 +25,11 @@ class Project:
         """The experiment."""
         return self.root / "params.yaml"
 
-    @property
-    def former_params(self) -> Path:
-        """The experiment that stood in `params.yaml` before a preset was written to it."""
-        return self.root / "params.yaml.bak"
+    def free_former_params(self) -> Path:
+        """Where the experiment goes that a preset takes the place of: a name that is free yet."""
+        numbers = itertools.chain([""], itertools.count(2))
+        paths = (self.root / f"params.yaml.bak{number}" for number in numbers)
+        return next(path for path in paths if not os.path.lexists(path))
 
     @property
     def prepared(self) -> Path:

@@ -30,10 +30,16 @@ def find_preset(name: str) -> Preset:
     """
     if name in PRESETS:
         return PRESETS[name]
-    near = difflib.get_close_matches(name, PRESETS, n=1, cutoff=0.4)
+    near = _of_figure(name) or difflib.get_close_matches(name, PRESETS, n=1, cutoff=0.4)
     meant = f"; did you mean `{near[0]}`?" if near else ""
     allowed = f"a name that `landscape preset list` shows{meant}"
     raise SpecError([Problem("preset", repr(name), allowed)], "landscape preset")
+
+
+def _of_figure(name: str) -> list[str]:
+    """The preset of the figure whose number a name has: `fig2`, `figure-02` or `2`."""
+    found = re.match(r"(?:fig(?:ure)?)?[\s_-]*0*(\d+)(?!\d)", name, re.IGNORECASE)
+    return [known for known in PRESETS if found and int(known[3:5]) == int(found[1])]
 
 
 def show_preset(name: str, root: Path) -> str:
@@ -74,18 +80,22 @@ def preset_text(preset: Preset, scale: Scale) -> str:
 def use_preset(name: str, scale: Scale, root: Path) -> str:
     """Write a preset to `params.yaml`; says what became of the file that was there.
 
-    A file that is no preset's text is kept as `params.yaml.bak`.
+    A file that is no preset's text is kept as `params.yaml.bak`, or `.bak2` and so on: what is kept
+    is never overwritten.
 
     Raises:
-        SpecError: if there is no such preset.
+        SpecError: if there is no such preset, or `params.yaml` is a folder.
     """
     project, preset = Project(root), find_preset(name)
+    if project.params.is_dir():
+        raise SpecError([Problem("(file)", "a folder", "a file, or none")], project.params.name)
     text, kept = preset_text(preset, scale), ""
     if project.params.is_file():
         old = project.params.read_bytes()
         if not _is_preset_text(old):
-            write_file(project.former_params, old)
-            kept = f"; the former one is kept as {project.former_params.name}"
+            former = project.free_former_params()
+            write_file(former, old)
+            kept = f"; the former one is kept as {former.name}"
     write_file(project.params, text.encode())
     return f"params.yaml is now {name} at scale {scale}{kept}. `landscape plan` shows its size."
 

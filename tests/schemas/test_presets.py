@@ -346,6 +346,20 @@ def test_a_hand_edited_file_is_kept(tmp_path: Path) -> None:
     for name, scale in (("fig03-lr-decay", "small"), ("fig20-learning-rate", "smoke")):
         assert "kept" not in use_preset(name, scale, tmp_path)  # type: ignore[arg-type]
         assert kept.read_text() == edited
+    # Nor does another file of one's own.
+    for number in (2, 3):
+        params.write_text(f"# Draft {number}\n")
+        said = use_preset("fig03-lr-decay", "paper", tmp_path)
+        assert f"the former one is kept as params.yaml.bak{number}." in said
+        assert (tmp_path / f"params.yaml.bak{number}").read_text() == f"# Draft {number}\n"
+    assert kept.read_text() == edited
+
+
+def test_a_folder_in_the_place_of_the_file(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").mkdir()
+    with pytest.raises(SpecError, match=r"got a folder; allowed: a file") as caught:
+        use_preset("fig02-standard", "smoke", tmp_path)
+    assert caught.value.exit_code == 2
 
 
 @pytest.mark.parametrize(
@@ -375,7 +389,13 @@ def test_no_preset_text_is_kept(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "meant"),
-    [("fig02-standrad", "fig02-standard"), ("learning-rate", "fig20-learning-rate")],
+    [
+        ("fig02-standrad", "fig02-standard"),
+        ("learning-rate", "fig20-learning-rate"),
+        ("fig2", "fig02-standard"),
+        ("figure 3", "fig03-lr-decay"),
+        ("12", "fig12-curves"),
+    ],
 )
 def test_an_unknown_name(name: str, meant: str, tmp_path: Path) -> None:
     with pytest.raises(SpecError) as caught:
