@@ -45,19 +45,25 @@ log = logging.getLogger(__name__)
 def run_prepare(root: Path) -> None:
     """Prepare what the grid needs, verify what is there, remove what it does not need.
 
+    What is not needed goes last: an experiment that is refused on trial removes nothing.
+
     Raises:
         ContentMismatchError: if data come out with other content than their id stands for.
     """
     workspace = open_workspace(root)
     with project_lock(workspace.project.lock):
         folder = workspace.project.prepared
-        removed = prune(folder, {spec.data_id for spec in workspace.grid.data})
         missing = [spec for spec in workspace.grid.data if not _is_sound(folder / spec.data_id)]
         for specs in _by_source(missing):
             first = specs[0]
             pool = find_source(first.dataset, first.extra, workspace.project).load()
             for spec in specs:
                 _prepare_one(workspace, pool, spec)
+        if _needs_trial(workspace):
+            from landscape_catalog.stages.trial import try_networks  # loads torch
+
+            try_networks(workspace)
+        removed = prune(folder, {spec.data_id for spec in workspace.grid.data})
         log.info(
             "prepare: %d data sets, %d already there, %d prepared, %d removed",
             len(workspace.grid.data),
@@ -65,10 +71,6 @@ def run_prepare(root: Path) -> None:
             len(missing),
             removed,
         )
-        if _needs_trial(workspace):
-            from landscape_catalog.stages.trial import try_networks  # loads torch
-
-            try_networks(workspace)
 
 
 def _needs_trial(workspace: Workspace) -> bool:
@@ -107,7 +109,7 @@ def _prepare_one(workspace: Workspace, pool: Pool, spec: DataSpec) -> None:
         raise DataError(f"{spec.dataset.name}: {error}") from error
     arrays = pack(data.arrays)
     record = _record(spec, data, arrays)
-    _hold_against_known(record)
+    _hold_against_known(record, spec.dataset.name)
     write_prepared(workspace.project.prepared / spec.data_id, record, arrays)
 
 
@@ -164,7 +166,7 @@ def _record(spec: DataSpec, data: PreparedData, arrays: bytes) -> DataRecord:
     )
 
 
-def _hold_against_known(record: DataRecord) -> None:
+def _hold_against_known(record: DataRecord, name: str) -> None:
     """Compare with the content that this machine's store knows under the same id."""
     known_path = store_root() / "data" / f"{record.data_id}.json"
     try:
@@ -176,8 +178,14 @@ def _hold_against_known(record: DataRecord) -> None:
             log.warning("content of data %s not noted in the store: %s", record.data_id, error)
         return
     if known.content_hash != record.content_hash:
+        reason = "A library that draws or reads the data has changed"
+        if is_own(name):
+            reason = (
+                f"{name} returned other data than before, though neither its code nor what it "
+                f"declares has changed: seed what it draws, and declare every file that it reads"
+            )
         raise ContentMismatchError(
             f"data {record.data_id} came out with content {record.content_hash[:12]}, but "
-            f"{known_path} knows it as {known.content_hash[:12]}. A library that draws or reads "
-            f"the data has changed; results must not be mixed. Remove that file to accept it"
+            f"{known_path} knows it as {known.content_hash[:12]}. {reason}; results must not be "
+            f"mixed. Remove that file to accept it"
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import logging
+import shutil
 import sys
 import textwrap
 from collections.abc import Callable
@@ -13,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from landscape_catalog.errors import CodeError, SpecError
+from landscape_catalog.errors import CodeError, ContentMismatchError, SpecError
 from landscape_catalog.execution.custom import code_checksum, import_own, parameters
 from landscape_catalog.stages.prepare import run_prepare
 from landscape_catalog.stages.trial import try_networks
@@ -489,11 +490,18 @@ def test_a_layer_that_is_not_there(layer: str, given: str, allowed: str, own_cod
 
 def test_a_layer_of_a_built_in_network(own_code: Own) -> None:
     prepare(own_code, model="resnet18", similarity="{layer: layer3}")
+    before = set(own_code.project.prepared.iterdir())
+    noisy = ", label_noise: 0.5"
     with pytest.raises(SpecError) as caught:
-        prepare(own_code, model="resnet18", similarity="{layer: layer5}")
+        prepare(own_code, model="resnet18", similarity="{layer: layer5}", load=noisy)
     (problem,) = caught.value.problems
     assert problem.given == "'layer5'"
     assert " layer3, " in problem.allowed
+    assert before < set(own_code.project.prepared.iterdir()), (
+        "nothing is removed by what is refused"
+    )
+    prepare(own_code, model="resnet18", similarity="{layer: layer3}", load=noisy)
+    assert not before & set(own_code.project.prepared.iterdir())
 
 
 def test_a_layer_that_gives_no_tensor(own_code: Own) -> None:
@@ -536,6 +544,18 @@ def test_a_dataset_function(own_code: Own) -> None:
     own_code.write("own_data", textwrap.dedent(DATA))
     prepare(own_code, dataset='"own_data:data"', load=", extra: {count: [300, 200]}")
     assert len(list(own_code.project.prepared.iterdir())) == 2
+
+
+def test_a_dataset_function_that_draws_anew(own_code: Own) -> None:
+    own_code.write("own_network", textwrap.dedent(GOOD_NETWORK))
+    calls = ("import numpy as np", "import numpy as np; CALLS = []")
+    anew = ("+ 20", "+ np.uint8(CALLS.append(1) or len(CALLS))")
+    own_code.write("own_data", changed(DATA, calls, anew))
+    prepare(own_code, dataset='"own_data:data"')
+    shutil.rmtree(own_code.project.prepared)
+    message = "own_data:data returned other data than before, though neither its code .*: seed"
+    with pytest.raises(ContentMismatchError, match=message):
+        prepare(own_code, dataset='"own_data:data"')
 
 
 @pytest.mark.parametrize(
