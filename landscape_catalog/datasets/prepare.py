@@ -10,7 +10,12 @@ import numpy as np
 from landscape_catalog.datasets import corruption
 from landscape_catalog.datasets.bpe import PADDING, learn_bpe
 from landscape_catalog.datasets.pool import ImagePool, PointPool, TextPool
-from landscape_catalog.datasets.prepared import PreparedData, frequency_loss, require_samples
+from landscape_catalog.datasets.prepared import (
+    PreparedData,
+    frequency_loss,
+    held_out_number,
+    require_samples,
+)
 from landscape_catalog.datasets.resize import resized
 
 SPLIT_STREAM = 5  # of the counter-based generator that chooses test samples
@@ -77,8 +82,7 @@ def _image_split(
                 _, chosen = _stratified(labels, test_samples, seed)
             images, labels = images[chosen], labels[chosen]
         return pool.images, pool.labels, images, labels
-    if test_samples == "all":
-        raise ValueError("`all` test samples, and the dataset has no test split")
+    test_samples = held_out_number(test_samples)
     kept, held_out = _stratified(pool.labels, test_samples, seed)
     return pool.images[kept], pool.labels[kept], pool.images[held_out], pool.labels[held_out]
 
@@ -155,8 +159,7 @@ def _text_split(
         test = list(zip(pool.test_sources, pool.test_targets))
         order = _split_order(len(test), seed)
         return pairs, test if test_samples == "all" else [test[i] for i in order[:test_samples]]
-    if test_samples == "all":
-        raise ValueError("`all` test samples, and the dataset has no test split")
+    test_samples = held_out_number(test_samples)
     order = _split_order(len(pairs), seed)
     held_out = set(order[:test_samples].tolist())
     kept = [pair for i, pair in enumerate(pairs) if i not in held_out]
@@ -186,8 +189,7 @@ def prepare_points(
             drawn = _split_order(len(test_inputs), seed)[:test_samples]
             test_inputs, test_targets = test_inputs[drawn], test_targets[drawn]
     else:
-        if test_samples == "all":
-            raise ValueError("`all` test samples, and the dataset has no test split")
+        test_samples = held_out_number(test_samples)
         order = _split_order(len(inputs), seed)
         held_out, kept = order[:test_samples], np.sort(order[test_samples:])
         test_inputs, test_targets = inputs[held_out], targets[held_out]

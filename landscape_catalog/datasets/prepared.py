@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -66,3 +67,10 @@ def require_samples(wanted: int, available: int) -> None:
     """Refuse more samples than there are, with ValueError."""
     if wanted > available:
         raise ValueError(f"{wanted} samples asked for, {available} are left")
+
+
+def held_out_number(test_samples: int | Literal["all"]) -> int:
+    """How many samples are held out; `all` is refused with ValueError, since all leave none."""
+    if test_samples == "all":
+        raise ValueError("`all` test samples, and the dataset has no test split")
+    return test_samples
