@@ -213,21 +213,23 @@ def _of_curves(curves: Sequence[ConnectivityMeasurement], probe: str) -> Iterato
 
 
 def _of_similarity(found: SimilarityMeasurement, probe: str) -> Iterator[Estimate]:
+    """Its one reason is for whichever number is missing."""
     n, kind = found.n, "standard error"
-    yield Estimate(
-        "cka", found.cka, found.standard_error, kind, n, "samples", True, found.reason, probe
-    )
-    if found.debiased is not None and found.debiased_standard_error is not None:
-        yield Estimate(
-            "cka_debiased", found.debiased, found.debiased_standard_error, kind, n, "samples",
-            True, found.reason, probe,
-        )  # fmt: skip
-    if found.disagreement is not None:
-        p = found.disagreement
-        error = math.sqrt(p * (1 - p) / n)
-        yield Estimate(
-            "disagreement", found.disagreement, error, kind, n, "samples", True, None, probe
-        )
+    numbers = {
+        "cka": (found.cka, found.standard_error),
+        "cka_debiased": (found.debiased, found.debiased_standard_error),
+        "disagreement": (found.disagreement, _binomial(found.disagreement, n)),
+    }
+    for metric, (value, error) in numbers.items():
+        if value is None or error is None:
+            continue  # a record of the first version, or no classes
+        reason = found.reason if math.isnan(value) else None
+        yield Estimate(metric, value, error, kind, n, "samples", True, reason, probe)
+
+
+def _binomial(share: float | None, n: int) -> float | None:
+    """Standard error of a share of n."""
+    return None if share is None else math.sqrt(share * (1 - share) / n)
 
 
 def _norms(pairs: Sequence[PairResult]) -> dict[str, list[Estimate]]:

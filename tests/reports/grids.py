@@ -33,6 +33,7 @@ class Catalog:
     connectivity: tuple[str, ...] = ("primary",)
     similarity: tuple[str, ...] = ("primary",)
     snapshots: tuple[str, ...] = ("best_train_loss",)
+    doubted: tuple[str, ...] = ()
     not_converged: Callable[[Row], bool] = field(default=lambda cell: False)
 
     def tables(self) -> dict[str, pl.DataFrame]:
@@ -107,7 +108,9 @@ class Catalog:
             "test_error": 100 - accuracy, "top_eigenvalue": 5 + 200 * loss,
             "trace": 50 + 1500 * loss, "mode_connectivity": mc, "connectivity_lowest": mc,
             "connectivity_highest": 0.0, "peak_error": abs(mc), "cka": 1 / (1 + math.exp(2 - size)),
-            "l2_distance": 20 + 3 * size, "norm": 15 + size, "n_epochs": float(self.epochs),
+            "curve_area": 3 - mc / 2, "line_barrier": max(-2 * mc, 0),
+            "cka_debiased": 1 / (1 + math.exp(2.1 - size)), "disagreement": 0.1,
+            "relative_distance": 1.2, "l2_distance": 20 + 3 * size, "norm": 15 + size, "n_epochs": float(self.epochs),
         }  # fmt: skip
 
     def _metrics(self, cell: Row, values: dict[str, float]) -> Iterator[Row]:
@@ -125,8 +128,17 @@ class Catalog:
             sd = abs(values[metric]) * 0.05 + 0.01 if counted > 1 else None
             yield {
                 "cell_id": cell["cell_id"], "metric": metric, "probe": probe, "mean": mean,
-                "sd": sd, "n": max(counted, 0), "method": "direct",
+                "sd": sd, "n": max(counted, 0), "method": "direct", "measurement_error": 0.01,
+                **self._status(metric, mean),
             }  # fmt: skip
+
+    def _status(self, metric: str, mean: float | None) -> Row:
+        """What is missing, and which estimates have not converged: those of `doubted`."""
+        if mean is None:
+            return {"status": "missing", "reason": "no run has converged"}
+        if metric in self.doubted:
+            return {"status": "not converged", "reason": "1 of 2: after 5 steps"}
+        return {"status": "ok", "reason": None}
 
     def _add_runs(self, rows: dict[str, list[Row]], cell: Row, values: dict[str, float]) -> None:
         runs = [f"{cell['cell_id']}-{seed}" for seed in range(self.seeds)]
@@ -144,11 +156,13 @@ class Catalog:
         rows["pairs"].append({**key, "seed": 0, "other_seed": 1})
         quantity = "error" if self.unit == "%" else "loss"
         for probe in self.connectivity:
-            rows["curves"].append({**key, "probe": probe, "unit": self.unit, "quantity": quantity})
+            rows["curves"].append(
+                {**key, "probe": probe, "fit": 0, "unit": self.unit, "quantity": quantity}
+            )
             for t in (0.0, 0.25, 0.5, 0.75, 1.0):
                 error = 3 - 4 * t * (1 - t) * values["mode_connectivity"]
                 rows["curve_points"].append({
-                    **key, "probe": probe, "t": t, "train_error": error, "test_error": error + 5,
+                    **key, "probe": probe, "fit": 0, "t": t, "train_error": error, "test_error": error + 5,
                     "train_loss": error / 100, "test_loss": error / 50,
                 })  # fmt: skip
 

@@ -36,11 +36,14 @@ def test_golden_ids() -> None:
     assert first.cell_id == "502cee8040d76387"
     assert [run.run_id for run in first.runs] == ["f08326d11bbf778f", "3a5cda2001985052"]
     assert losses_needed(first.runs, measure)[0].measurement_id == "399da1cf7b672a68"
-    assert hessians_needed(first.runs, measure)[0].measurement_id == "ebd155dc7c758a06"
+    assert hessians_needed(first.runs, measure)[0].measurement_id == "69c9beda32e53cc9"
+    theirs = experiment_of({"measure.hessian.backend": "pyhessian"}).measure
+    assert hessians_needed(first.runs, theirs)[0].measurement_id == "ebd155dc7c758a06"
     ids = {item.metric: item.measurement_id for item in pairs_needed(first.runs, measure)}
     assert ids == {
-        "connectivity": "a4ce9d0794cadded",
-        "similarity": "e4d10c4233103d93",
+        "connectivity": "2dbdbc74d730c33c",
+        "barrier": "f0f339624633f273",
+        "similarity": "2d4efe21e6170009",
         "distance": "da51ae58592075ac",
     }
 
@@ -174,7 +177,8 @@ def test_ids_are_the_hash_of_what_things_are() -> None:
     """Contents written out by hand, hashed by hand."""
 
     def hashed(kind: str, content: Any, *recipes: str) -> str:
-        named = {"kind": kind, "content": content, "recipes": dict.fromkeys(recipes, 1)}
+        numbers = {name: 2 if name == "curve_points" else 1 for name in recipes}
+        named = {"kind": kind, "content": content, "recipes": numbers}
         text = json.dumps(named, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -250,7 +254,7 @@ def test_ids_are_the_hash_of_what_things_are() -> None:
     )
 
 
-MEASUREMENTS = {"loss", "hessian", "connectivity", "similarity", "distance"}
+MEASUREMENTS = {"loss", "hessian", "connectivity", "barrier", "similarity", "distance"}
 # What changes along with a thing.
 RENAMED: dict[str, set[str]] = {
     "nothing": set(),
@@ -260,6 +264,7 @@ RENAMED: dict[str, set[str]] = {
     "measurements": MEASUREMENTS,
     "hessian": {"hessian"},
     "connectivity": {"connectivity"},
+    "curve and line": {"connectivity", "barrier"},
     "similarity": {"similarity"},
 }
 
@@ -271,6 +276,7 @@ ADAM = {"train.optimizer": "adam"}
 STEP = {"train.schedule": "step"}
 UPDATES = {"train.stopping": "updates"}
 CURVE_UPDATES = {"measure.connectivity.updates": 100}
+PYHESSIAN = {"measure.hessian.backend": "pyhessian"}
 PIXELS = {"measure.similarity.perturbation": "pixel_noise"}
 PLAIN: dict[str, Any] = {}
 
@@ -376,6 +382,17 @@ CASES: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     (PLAIN, {"measure.hessian.samples": 100}, "hessian"),
     (PLAIN, {"measure.hessian.max_iterations": 10}, "hessian"),
     (PLAIN, {"measure.hessian.tolerance": 1e-2}, "hessian"),
+    (PLAIN, {"measure.hessian.backend": "pyhessian"}, "hessian"),
+    (PLAIN, {"measure.hessian.trace_tolerance": 0.01}, "hessian"),
+    (PYHESSIAN, {"measure.hessian.trace_tolerance": 0.01}, "nothing"),
+    (PLAIN, {"measure.hessian.mode": "train"}, "hessian"),
+    (PLAIN, {"measure.hessian.mode": "eval"}, "nothing"),
+    (PLAIN, {"measure.hessian.batch_size": 50}, "hessian"),
+    (PLAIN, {"measure.hessian.seed": 1}, "hessian"),
+    (PLAIN, {"measure.hessian.density": True}, "nothing"),
+    (PLAIN, {"measure.hessian.density_probes": 3}, "nothing"),
+    (PLAIN, {"measure.hessian.density_steps": 9}, "nothing"),
+    (PLAIN, {"measure.hessian.layers": True}, "nothing"),
     (PLAIN, {"measure.connectivity.name": "curve"}, "nothing"),
     (PLAIN, {"measure.connectivity": [{}, {"name": "b", "lr": 0.1}]}, "nothing"),
     (PLAIN, {"measure.connectivity.pairs": "all"}, "nothing"),
@@ -388,10 +405,12 @@ CASES: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     (CURVE_UPDATES, {"measure.connectivity.updates": 200}, "connectivity"),
     (CURVE_UPDATES, {"measure.connectivity.epochs": 5}, "nothing"),
     (PLAIN, {"measure.connectivity.lr": 0.1}, "connectivity"),
-    (PLAIN, {"measure.connectivity.batch_size": 64}, "connectivity"),
+    (PLAIN, {"measure.connectivity.batch_size": 64}, "curve and line"),
     (PLAIN, {"measure.connectivity.momentum": 0.0}, "connectivity"),
     (PLAIN, {"measure.connectivity.weight_decay": 0.0}, "connectivity"),
-    (PLAIN, {"measure.connectivity.points": 7}, "connectivity"),
+    (PLAIN, {"measure.connectivity.points": 7}, "curve and line"),
+    (PLAIN, {"measure.connectivity.refine": 2}, "connectivity"),
+    (PLAIN, {"measure.connectivity.repeats": 2}, "nothing"),
     (PLAIN, {"measure.similarity.name": "likeness"}, "nothing"),
     (PLAIN, {"measure.similarity": [{}, {"name": "b", "alpha": 1.0}]}, "nothing"),
     (PLAIN, {"measure.similarity.samples": 100}, "similarity"),
@@ -406,6 +425,8 @@ CASES: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     (PLAIN, {"measure.similarity.rate": 0.2}, "nothing"),
     (TEXT, {"measure.similarity.rate": 0.2}, "similarity"),
     (TEXT, {"measure.similarity.noise": 10}, "nothing"),
+    (PLAIN, {"measure.similarity.draw": "shared"}, "nothing"),
+    (PLAIN, {"measure.similarity.draw": "pair"}, "similarity"),
     (PLAIN, {"measure.similarity.layer": None}, "nothing"),
     (PLAIN, {"measure.similarity.layer": "layer3"}, "similarity"),
     (PLAIN, {"classify.hessian.threshold": 3.0}, "nothing"),
@@ -537,48 +558,48 @@ GOLDEN: dict[str, dict[str, str]] = {
         "data": "007b9157ebae0106",
         "landscape": "9751c4d24ec1eff9",
         "cell": "bf69eb099a50ee87",
-        "connectivity": "d124cf8e2a5831f5",
-        "similarity": "e1804392a24b3fa0",
+        "connectivity": "61c1f51997d0c004",
+        "similarity": "2c6cc89ec7d4e557",
         "run": "185c2b31ef07fbd5",
     },
     "transformer": {
         "data": "29b919fb3755f12d",
         "landscape": "8a3d9e2e8c0bba15",
         "cell": "31c9875a524898c9",
-        "connectivity": "2c388a23edd64be3",
-        "similarity": "f22fd61e730ba40c",
+        "connectivity": "b9ab3cbbee7f075c",
+        "similarity": "ea9e943fe21785bb",
         "run": "13c6e823e3352517",
     },
     "step decay": {
         "data": "7ea17d0ffba84890",
         "landscape": "2eb178563abbbbf5",
         "cell": "2cb1ed15207ddb39",
-        "connectivity": "104ab5280fc83c89",
-        "similarity": "ba77d789ed1f72b2",
+        "connectivity": "9bae286ca9c6ba51",
+        "similarity": "fe70915efc5e588b",
         "run": "8b7d3e358a646830",
     },
     "cubic random curve": {
         "data": "7ea17d0ffba84890",
         "landscape": "2eb178563abbbbf5",
         "cell": "443a5f28b61133d6",
-        "connectivity": "42c83743df161560",
-        "similarity": "29a19060bc2ca1d1",
+        "connectivity": "7746903e216611b3",
+        "similarity": "7ab40ed9c1abd32e",
         "run": "434c5d896f964f93",
     },
     "pixel-noise similarity": {
         "data": "7ea17d0ffba84890",
         "landscape": "2eb178563abbbbf5",
         "cell": "443a5f28b61133d6",
-        "connectivity": "9a5f61355dbedf50",
-        "similarity": "05bb5d34dd413dc9",
+        "connectivity": "32466e9925807097",
+        "similarity": "6904f0b8482575fc",
         "run": "434c5d896f964f93",
     },
     "cifar10": {
         "data": "a840a91f2e88d17a",
         "landscape": "1f07fab79f54f317",
         "cell": "c5df8eefe07d2d45",
-        "connectivity": "aaff91f08840ad4b",
-        "similarity": "26d44b44071a1987",
+        "connectivity": "2481557a68f2d5c7",
+        "similarity": "251bcf59817d6ad8",
         "run": "9cf101b607e47c3a",
     },
 }

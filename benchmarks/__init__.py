@@ -1,0 +1,1 @@
+"""Scripts that time the product against plain ways of doing the same."""
