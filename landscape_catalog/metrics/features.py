@@ -10,6 +10,9 @@ from torch import Tensor, nn
 from landscape_catalog.metrics.hsic import Prepared, prepare
 from landscape_catalog.tasks import Samples, Task
 
+CACHED_INPUTS = 400_000  # numbers in a batch on a CPU: 130 images of 3 x 32 x 32 are 1.6x faster
+# (ResNet18 k = 8) than 640, whose activations leave the cache
+
 
 @torch.no_grad()
 def network_features(
@@ -36,9 +39,10 @@ def network_features(
             raise ValueError(f"no module `{layer}`; there are {', '.join(filter(None, modules))}")
         watched = modules[layer].register_forward_hook(lambda _, __, output: seen.append(output))
     rows = []
+    size = _batch_size(data, task)
     with watched:
-        for start in range(0, len(data), task.evaluation_batch):
-            batch = data[start : start + task.evaluation_batch]
+        for start in range(0, len(data), size):
+            batch = data[start : start + size]
             outputs = task.outputs(network, batch, dtype)
             if layer is None:
                 rows.append(task.features(outputs, batch))
@@ -46,6 +50,13 @@ def network_features(
                 rows.append(task.layer_features(_single(seen, layer), batch))
                 seen.clear()
     return torch.cat(rows).to("cpu", torch.float64)
+
+
+def _batch_size(data: Samples, task: Task) -> int:
+    """Samples at a time: as many as the task bears and, on a CPU, as the cache does."""
+    if data.inputs.device.type != "cpu" or not len(data):
+        return task.evaluation_batch
+    return min(task.evaluation_batch, max(1, CACHED_INPUTS // max(1, data.inputs[0].numel())))
 
 
 def _single(seen: list[Tensor], layer: str) -> Tensor:

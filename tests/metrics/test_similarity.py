@@ -60,6 +60,20 @@ def test_samples_keep_their_order_over_batches(
     torch.testing.assert_close(network_features(network, tiny_data, task, layer=layer), together)
 
 
+def test_large_inputs_come_in_batches_that_the_cache_holds(
+    task: Classification, tiny_data: Samples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    network = nn.Sequential(nn.Flatten(), nn.Linear(16, 3))
+    together = network_features(network, tiny_data, task)
+    sizes: list[int] = []
+    network.register_forward_hook(lambda _, given, __: sizes.append(len(given[0])))
+    monkeypatch.setattr("landscape_catalog.metrics.features.CACHED_INPUTS", 16 * 10 + 5)
+    torch.testing.assert_close(network_features(network, tiny_data, task), together)
+    assert sizes == [10, 10, 4]
+    monkeypatch.setattr("landscape_catalog.metrics.features.CACHED_INPUTS", 1)
+    torch.testing.assert_close(network_features(network, tiny_data, task), together)
+
+
 class Twofold(nn.Module):
     """Gives two tensors."""
 

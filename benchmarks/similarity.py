@@ -1,0 +1,142 @@
+"""CKA of all pairs of five networks: our single pass against a pair loop of the authors' kind.
+
+    python benchmarks/similarity.py [--quick]
+
+Ours: one perturbed batch of 640 mixup samples, one pass over each network, both forms of CKA with
+their standard errors and the disagreement for the ten pairs. Theirs, written again from its
+description: for each of the 25 ordered pairs six batches of 128 mixup samples are drawn anew, both
+networks are evaluated on them, and CKA is taken from Gram matrices; the mean is over i != j. The
+two are timed in turn in one run; medians over repeats, and the range of the ratio. Both evaluate in
+eval mode without gradients, on one thread, as the project's workers do.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from landscape_catalog import metrics
+from landscape_catalog.models import build
+from landscape_catalog.tasks import Classification, Perturbation, Samples
+
+NETWORKS, CLASSES = 5, 10
+BATCHES, BATCH = 6, 128  # of the authors' loop
+
+
+@dataclass(frozen=True)
+class Setting:
+    """Networks and data of one row of the table."""
+
+    name: str
+    width: int
+    side: int
+    channels: int
+
+
+SETTINGS = (
+    Setting("ResNet18 k = 8, 32 × 32", 8, 32, 3),
+    Setting("ResNet18 k = 4, 8 × 8", 4, 8, 1),
+)
+
+
+def make(setting: Setting) -> tuple[list[nn.Module], Samples, Classification]:
+    """Networks with statistics of the data, random images, and the task."""
+    shape = (setting.channels, setting.side, setting.side)
+    generator = np.random.Generator(np.random.Philox(key=0))
+    images = generator.integers(0, 256, size=(2000, *shape), dtype=np.uint8)
+    data = Samples(
+        torch.from_numpy(images), torch.from_numpy(generator.integers(CLASSES, size=2000))
+    )
+    task = Classification((0.5,) * setting.channels, (0.25,) * setting.channels)
+    networks = []
+    for seed in range(NETWORKS):
+        network = build(
+            "resnet18", width=setting.width, input_shape=shape, n_outputs=CLASSES, seed=seed
+        )
+        with torch.no_grad():
+            network(task.inputs(data.inputs[:200]))
+        networks.append(network.eval())
+    return networks, data, task
+
+
+def ours(networks: list[nn.Module], data: Samples, task: Classification) -> float:
+    """One pass over each network, then all pairs."""
+    perturbed = task.perturb(data, Perturbation(samples=640), seed=0)
+    prepared = [metrics.prepared_features(network, perturbed, task) for network in networks]
+    found = [metrics.similarity(one, other) for one, other in combinations(prepared, 2)]
+    return statistics.fmean(each.cka for each in found)
+
+
+@torch.no_grad()
+def pair_loop(networks: list[nn.Module], data: Samples, task: Classification) -> float:
+    """Every ordered pair draws its own samples and evaluates both networks on them."""
+    values = []
+    for i, one in enumerate(networks):
+        for j, other in enumerate(networks):
+            generator = np.random.Generator(np.random.Philox(key=NETWORKS * i + j))
+            outputs: tuple[list[Tensor], list[Tensor]] = ([], [])
+            for _ in range(BATCHES):
+                first, second = torch.from_numpy(generator.integers(len(data), size=(2, BATCH)))
+                share = generator.beta(16.0, 16.0)
+                x, y = (task.inputs(data.inputs[rows]) for rows in (first, second))
+                mixed = share * x + (1 - share) * y
+                for network, kept in zip((one, other), outputs):
+                    kept.append(network(mixed).softmax(1))
+            value = gram_cka(*(torch.cat(kept).double() for kept in outputs))
+            if i != j:
+                values.append(value)
+    return statistics.fmean(values)
+
+
+def gram_cka(x: Tensor, y: Tensor) -> float:
+    """Linear CKA from centred n x n Gram matrices, centred by their means."""
+    grams = [rows @ rows.T for rows in (x, y)]
+    one, other = (gram - gram.mean(0) - gram.mean(1, keepdim=True) + gram.mean() for gram in grams)
+    return float((one * other).sum() / (one.norm() * other.norm()))
+
+
+def seconds(work: Callable[[], float]) -> tuple[float, float]:
+    """How long a call takes, and what it gives."""
+    start = time.perf_counter()
+    value = work()
+    return time.perf_counter() - start, value
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="small networks only")
+    quick = parser.parse_args().quick
+    torch.set_num_threads(1)
+    print(f"torch {torch.__version__}, {torch.get_num_threads()} thread\n")
+    print("| five networks | pair loop, s | ours, s | ratio (range) | CKA theirs | ours |")
+    print("|---|---|---|---|---|---|")
+    for setting in SETTINGS[1:] if quick else SETTINGS:
+        made = make(setting)
+        ours(*made)  # first calls choose kernels
+        theirs_s, ours_s = [], []
+        for _ in range(3):
+            their_time, their_value = seconds(lambda made=made: pair_loop(*made))  # type: ignore[misc]
+            our_time, our_value = seconds(lambda made=made: ours(*made))  # type: ignore[misc]
+            theirs_s.append(their_time)
+            ours_s.append(our_time)
+        ratios = [a / b for a, b in zip(theirs_s, ours_s)]
+        print(
+            f"| {setting.name} | {statistics.median(theirs_s):.2f} "
+            f"| {statistics.median(ours_s):.3f} "
+            f"| **{statistics.median(ratios):.1f}** ({min(ratios):.1f}–{max(ratios):.1f}) "
+            f"| {their_value:.3f} | {our_value:.3f} |",
+            flush=True,
+        )
+
+
+if __name__ == "__main__":
+    main()
