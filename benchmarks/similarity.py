@@ -8,6 +8,9 @@ description: for each of the 25 ordered pairs six batches of 128 mixup samples a
 networks are evaluated on them, and CKA is taken from Gram matrices; the mean is over i != j. The
 two are timed in turn in one run; medians over repeats, and the range of the ratio. Both evaluate in
 eval mode without gradients, on one thread, as the project's workers do.
+
+Theirs passes 25 x 2 x 768 samples through a network, ours 5 x 640: 12 times fewer, 10 at equal
+samples. What is above 12 comes from overheads, where networks are small.
 """
 
 from __future__ import annotations

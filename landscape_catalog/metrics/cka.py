@@ -87,7 +87,10 @@ def cka_estimates(one: Prepared, other: Prepared) -> tuple[Estimate, Estimate]:
     without sample i. It is the error of the estimator at this sample count, under independent
     samples, and says nothing of how pairs of runs vary; on average it is too large rather than too
     small (Efron and Stein 1981). Where CKA is near 1 its distribution is skewed, and an interval is
-    better made of atanh(s), whose error is se / (1 - s^2).
+    better made of atanh(s), whose error is se / (1 - s^2). By simulation (benchmarks/coverage_cka.py)
+    intervals of 1.96 se hold the truth in 93 to 100% of draws, and in 91% where CKA is 0.996 on
+    128 samples. A bootstrap would be wider still where features are unlike: rows that are drawn
+    twice weigh on HSIC as on no sample of the population.
 
     Args:
         one: features of one network.
