@@ -87,10 +87,13 @@ def cka_estimates(one: Prepared, other: Prepared) -> tuple[Estimate, Estimate]:
     without sample i. It is the error of the estimator at this sample count, under independent
     samples, and says nothing of how pairs of runs vary; on average it is too large rather than too
     small (Efron and Stein 1981). Where CKA is near 1 its distribution is skewed, and an interval is
-    better made of atanh(s), whose error is se / (1 - s^2). By simulation (benchmarks/coverage_cka.py)
-    intervals of 1.96 se hold the truth in 93 to 100% of draws, and in 91% where CKA is 0.996 on
-    128 samples. A bootstrap would be wider still where features are unlike: rows that are drawn
-    twice weigh on HSIC as on no sample of the population.
+    better made of atanh(s), whose error is se / (1 - s^2).
+
+    By simulation (benchmarks/coverage_cka.py) intervals of 1.96 se hold the truth in 93% of draws or
+    more, but in 91% where CKA is 0.996 on 128 samples, and in some 80% where all but a few samples
+    have the same outputs. A bootstrap is wider where features are unlike (by a fifth over distinct
+    rows, by up to two thirds where drawn rows repeat and so meet themselves), and has no value at
+    all where a resampled HSIC(X, X) is negative, which without one sample it never is.
 
     Args:
         one: features of one network.
