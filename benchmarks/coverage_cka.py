@@ -65,6 +65,17 @@ def softmax(noise: float, sharpness: float) -> Draw:
     return draw
 
 
+def collapsed(draw: Draw) -> Draw:
+    """The same outputs, nearly uniform but for one sample in twenty."""
+
+    def drawn(generator: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
+        one, other = draw(generator, n)
+        alive = (generator.random(n) < 0.05)[:, None]
+        return tuple(np.where(alive, z, 0.001 * z + 0.0999) for z in (one, other))  # type: ignore
+
+    return drawn
+
+
 def large_sample(draw: Draw) -> float:
     """CKA of the population, from a million samples."""
     generator = np.random.Generator(np.random.Philox(key=99))
@@ -210,12 +221,12 @@ def rows(quick: bool) -> list[Row]:
             found.append(Row(name, n, gaussian(d, population, False), population, draws))
         name = f"Gaussian, d = {d}, decaying, CKA 0.3"
         found.append(Row(name, n, gaussian(d, 0.3, True), 0.3, draws))
-    for name, noise, sharpness in (
-        ("softmax, unlike", 1.0, 5.0),
-        ("softmax, nearly uniform", 0.3, 0.1),
-        ("softmax, nearly equal", 0.05, 3.0),
+    for name, draw in (
+        ("softmax, unlike", softmax(1.0, 5.0)),
+        ("softmax, nearly uniform", softmax(0.3, 0.1)),
+        ("softmax, nearly equal", softmax(0.05, 3.0)),
+        ("softmax, 19 of 20 uniform", collapsed(softmax(0.5, 3.0))),
     ):
-        draw = softmax(noise, sharpness)
         population = large_sample(draw)
         found += [Row(name, n, draw, population, 1000) for n in ((128,) if quick else (128, 640))]
     if quick:

@@ -89,11 +89,11 @@ def cka_estimates(one: Prepared, other: Prepared) -> tuple[Estimate, Estimate]:
     small (Efron and Stein 1981). Where CKA is near 1 its distribution is skewed, and an interval is
     better made of atanh(s), whose error is se / (1 - s^2).
 
-    By simulation (benchmarks/coverage_cka.py) intervals of 1.96 se hold the truth in 93% of draws or
-    more, but in 91% where CKA is 0.996 on 128 samples, and in some 80% where all but a few samples
-    have the same outputs. A bootstrap is wider where features are unlike (by a fifth over distinct
-    rows, by up to two thirds where drawn rows repeat and so meet themselves), and has no value at
-    all where a resampled HSIC(X, X) is negative, which without one sample it never is.
+    By simulation (benchmarks/coverage_cka.py) intervals of 1.96 se hold the truth in 93% of draws
+    or more, but on 128 samples in 91% where CKA is 0.996, and in some 80% where 19 of 20 samples
+    have nearly the same outputs. A bootstrap is wider where features are unlike (by a fifth over
+    distinct rows, by up to two thirds where drawn rows repeat and so meet themselves), and has no
+    value at all where a resampled HSIC(X, X) is negative, which without one sample it never is.
 
     Args:
         one: features of one network.
