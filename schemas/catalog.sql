@@ -141,7 +141,7 @@ CREATE TABLE core.epochs (
 CREATE TABLE core.estimates (
     cell_id VARCHAR,  -- the cell
     run_id VARCHAR,  -- the run, or one of the pair
-    other_run_id VARCHAR,  -- the other; null for a run
+    other_run_id VARCHAR,  -- the other; empty for a run
     metric VARCHAR,  -- name of the metric
     probe VARCHAR,  -- how it is measured, or of which snapshot
     value DOUBLE,  -- the number; null where it is missing

@@ -84,7 +84,8 @@ def test_transformer(tmp_path: Path) -> None:
     assert tables["experiments"]["connectivity_unit"].to_list() == ["nats"]
     points = tables["curve_points"]
     for row in tables["curves"].iter_rows(named=True):
-        losses = points.filter(pl.col("run_id") == row["run_id"]).sort("t")["train_loss"].to_list()
+        of_curve = (pl.col("run_id") == row["run_id"]) & (pl.col("probe") == row["probe"])
+        losses = points.filter(of_curve).sort("t")["train_loss"].to_list()
         level = (losses[0] + losses[-1]) / 2
         wanted = max((level - loss for loss in losses[1:-1]), key=abs)
         assert row["mode_connectivity"] == pytest.approx(wanted)

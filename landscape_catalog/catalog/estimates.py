@@ -107,7 +107,7 @@ def cell_estimates(cell: CellResult) -> CellEstimates:
 def estimate_rows(cell: CellResult, estimates: CellEstimates) -> Iterator[Row]:
     """A row a number, for the table `estimates`."""
     for run, estimate in [*estimates.of_runs, *estimates.absent]:
-        yield _row(cell, estimate) | {"run_id": run.run.run_id, "other_run_id": None}
+        yield _row(cell, estimate) | {"run_id": run.run.run_id, "other_run_id": ""}
     for pair, estimate in estimates.of_pairs:
         yield _row(cell, estimate) | {
             "run_id": pair.run.run_id,

@@ -191,7 +191,7 @@ TABLES: dict[str, Table] = {
         (
             *_CELL,
             ("run_id", TEXT, "the run, or one of the pair"),
-            ("other_run_id", TEXT, "the other; null for a run"),
+            ("other_run_id", TEXT, "the other; empty for a run"),
             ("metric", TEXT, "name of the metric"),
             ("probe", TEXT, "how it is measured, or of which snapshot"),
             ("value", REAL, "the number; null where it is missing"),

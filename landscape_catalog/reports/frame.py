@@ -95,6 +95,7 @@ def report_data(tables: Tables, settings: Report | None = None) -> ReportData:
     x_axis = make_axis(x, [cell.get(x) for cell in cells], settings.x_scale, vertical=False)
     y_axis = make_axis(y, [cell.get(y) for cell in cells], settings.y_scale, vertical=True)
     found, numbers = measures(tables), _numbers(tables)
+    doubted = {(m, probe) for (_, m, probe), n in numbers.items() if n["status"] == NOT_CONVERGED}
     loads = [path for path in others if path.startswith("load.")]
     rows = [
         {
@@ -104,7 +105,7 @@ def report_data(tables: Tables, settings: Report | None = None) -> ReportData:
             "load": _facet(cell, loads, []),
             **_place(cell, x_axis, y_axis),
             **_words(cell),
-            **_measured(cell["cell_id"], found, numbers),
+            **_measured(cell["cell_id"], found, numbers, doubted),
         }
         for cell in cells
     ]
@@ -207,7 +208,12 @@ def _words(cell: Row) -> Row:
     }
 
 
-def _measured(cell_id: str, found: list[Measure], numbers: dict[tuple[str, str, str], Row]) -> Row:
+def _measured(
+    cell_id: str,
+    found: list[Measure],
+    numbers: dict[tuple[str, str, str], Row],
+    doubted: set[tuple[str, str]],
+) -> Row:
     """Each measure as a number, its spread, words, and its logarithm where colours follow that."""
     missing: Row = {"mean": None, "sd": None, "n": 0, "status": "missing", "reason": None}
     row: Row = {}
@@ -218,8 +224,8 @@ def _measured(cell_id: str, found: list[Measure], numbers: dict[tuple[str, str, 
         if measure.metric in WITH_SPREAD:
             row[f"{column} sd"] = rounded(known["sd"])
         row[f"{column} text"] = spoken(known)
-        if known["status"] == NOT_CONVERGED:
-            row[f"{column} doubt"] = True
+        if (measure.metric, measure.probe) in doubted:
+            row[f"{column} doubt"] = known["status"] == NOT_CONVERGED
         if measure.metric in LOGARITHMIC:
             row[f"ln {column}"] = rounded(math.log(mean)) if mean and mean > 0 else None
     return row

@@ -219,6 +219,7 @@ def test_the_size_of_measurements() -> None:
         Work("hessian", "resnet18", 1, 100, 2 * 9, 4 * 100 * FORWARD),
         Work("connectivity", "resnet18", 1, 64, (4 + 3) * an_epoch, 3 * 64 * FORWARD),
         Work("connectivity", "resnet18", 1, 64, 33 + 3 * an_epoch, 3 * 64 * FORWARD),
+        Work("barrier", "resnet18", 1, 64, 3 * an_epoch, 2 * 64 * FORWARD),
         Work("similarity", "resnet18", 1, 300, 1, 300 * FORWARD),
         Work("distance", "resnet18", 1, 1000, 1, 0),
     ]

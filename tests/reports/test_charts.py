@@ -207,3 +207,17 @@ def test_a_metric_that_nothing_measured_is_not_in_tooltips() -> None:
     ]
     assert "norm" not in titles
     assert "cka" in titles
+
+
+def test_a_number_that_has_not_converged_is_faded_and_said_to_be() -> None:
+    data = report_data(Catalog(GRID, doubted=("trace",)).tables())
+    assert all(row["trace doubt"] for row in data.cells)
+    assert "cka doubt" not in data.cells[0]
+    assert data.cells[0]["trace text"].endswith("; 1 of 2: after 5 steps")
+    by_key = {panel.key: panel for panel in panels(data)}
+    drawn, sure = (
+        json.dumps(charts.metric_panel(data, by_key[key]).to_dict()) for key in ("trace", "cka")
+    )
+    assert "faded: an estimator has not converged" in drawn
+    assert "datum['trace doubt']" in drawn
+    assert "faded" not in sure

@@ -185,7 +185,11 @@ def test_no_number_is_no_number() -> None:
     changed = {**tables, "cell_metrics": tables["cell_metrics"].with_columns(mean=infinite)}
     row = report_data(changed).cells[0]
     assert (row["trace"], row["ln trace"]) == (None, None)
-    assert (row["cka"], row["cka text"], row["phase"]) == (None, "missing", "unclassified")
+    assert (row["cka"], row["cka text"], row["phase"]) == (
+        None,
+        "missing: no run has converged",
+        "unclassified",
+    )
     json.dumps(row, allow_nan=False)
 
 
