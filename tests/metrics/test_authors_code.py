@@ -15,15 +15,17 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from landscape_catalog.metrics import (
+    Curve,
     HessianRecipe,
-    evaluate,
+    curve_points,
     hessian_estimate,
     l2_distance,
     linear_cka,
+    mode_connectivity,
     pyhessian_estimate,
-    recompute_batchnorm,
 )
 from landscape_catalog.metrics.hessian import BatchHessian
+from landscape_catalog.metrics.parameters import flatten
 from landscape_catalog.models import resnet18
 from landscape_catalog.tasks import Classification, Samples
 from tests.conftest import SHARED
@@ -122,19 +124,27 @@ def test_distance(tensors: dict[str, Tensor], numbers: dict[str, Any]) -> None:
     assert [found.norm, found.other_norm] == pytest.approx(numbers["param_norms"], rel=1e-5)
 
 
-def test_the_middle_of_their_curve(tensors: dict[str, Tensor], numbers: dict[str, Any]) -> None:
-    """Training error at t = 0.5, statistics recomputed; other shuffles move theirs by 0.06."""
+def test_their_curve(tensors: dict[str, Tensor], numbers: dict[str, Any]) -> None:
+    """Errors at every t, statistics recomputed; other shuffles move theirs by 0.06."""
     cifar = Classification((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010))
-    with np.load(SHARED / "data" / "cifar10" / "batch_1.npz") as batch:
-        images = torch.from_numpy(batch["images"][:5000])
-        labels = torch.from_numpy(batch["labels"][:5000].astype(np.int64))
-    one, other, net = network(tensors, 0), network(tensors, 1), network(tensors, 0)
-    with torch.no_grad():
-        for name, parameter in net.named_parameters():
-            ends = one.state_dict()[name] + other.state_dict()[name]
-            parameter.copy_(0.25 * ends + 0.5 * tensors[f"midpoint.{name}"])
-    data = Samples(images, labels)
-    recompute_batchnorm(net, data, cifar, batch_size=128, seed=0)
-    measured = evaluate(net, data, cifar)
-    assert measured.error == pytest.approx(numbers["curve"]["train_error_pct"][2], abs=0.1)
-    assert measured.loss == pytest.approx(numbers["curve"]["train_nll"][2], rel=2e-3)
+    data = []
+    for name, count in (("batch_1", 5000), ("batch_5", 1000)):
+        with np.load(SHARED / "data" / "cifar10" / f"{name}.npz") as batch:
+            images = torch.from_numpy(batch["images"][:count])
+            labels = torch.from_numpy(batch["labels"][:count].astype(np.int64))
+        data.append(Samples(images, labels))
+    one, other = network(tensors, 0), network(tensors, 1)
+    shapes = {name: value.shape for name, value in one.named_parameters()}
+    middle = {name: tensors[f"midpoint.{name}"] for name in shapes}
+    states = (one.state_dict(), middle, other.state_dict())
+    curve = Curve(torch.stack([flatten(state, shapes) for state in states]), shapes)
+    golden = numbers["curve"]
+    points = curve_points(one, curve, data[0], data[1], cifar, points=5, batch_size=128, seed=0)
+    assert [point.t for point in points] == golden["ts"]
+    found = [point.train.error for point in points]
+    assert found == pytest.approx(golden["train_error_pct"], abs=0.1)
+    assert [p.train.loss for p in points] == pytest.approx(golden["train_nll"], rel=2e-3)
+    assert [p.test.error for p in points] == pytest.approx(golden["test_error_pct"], abs=0.31)
+    measured = mode_connectivity(golden["ts"], found)
+    assert measured.value == pytest.approx(golden["mc_train_pct"], abs=0.1)
+    assert measured.t == 0.5

@@ -1,0 +1,239 @@
+"""Mode connectivity against a plain loop: `python benchmarks/connectivity.py [--quick]`.
+
+Ours runs in two single-threaded processes, as the product does; theirs in one process with two
+threads. Both are timed in one run, in turn, over the same pairs of networks; medians over repeats.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+import statistics
+import sys
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from multiprocessing.pool import Pool
+from pathlib import Path
+
+import numpy as np
+import torch
+from sklearn.datasets import load_digits
+from torch import Tensor
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks.machine import describe, seconds, table
+from benchmarks.plain_curves import PlainCurve
+from landscape_catalog.metrics import (
+    Curve,
+    CurvePoint,
+    CurveRecipe,
+    curve_points,
+    fit_curve,
+    mode_connectivity,
+)
+from landscape_catalog.models import build
+from landscape_catalog.tasks import Classification, Samples
+from landscape_catalog.training import Recipe, train
+
+PAPER_EPOCHS = 50
+State = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One row of the table: curves between ResNet18(width) on `images`."""
+
+    images: str
+    width: int
+    batch_size: int
+    curves: int
+    epochs: int
+    repeats: int
+    threads: int  # of the loop
+
+    @property
+    def recipe(self) -> CurveRecipe:
+        """Of the fit."""
+        return CurveRecipe(epochs=self.epochs, batch_size=self.batch_size)
+
+
+def data_of(images: str) -> tuple[Samples, Samples, Classification]:
+    """Training and test samples: digits of 8 x 8, or noisy patterns of 32 x 32 of ten classes."""
+    if images == "8x8":
+        digits = load_digits()
+        pixels = torch.from_numpy((digits.images * 255 / 16).astype(np.uint8))[:, None]
+        labels = torch.from_numpy(digits.target.astype(np.int64))
+        task, n = Classification((0.305,), (0.376,)), (1000, 360)
+    else:
+        draw = np.random.Generator(np.random.Philox(key=0))
+        n = (1536, 512)
+        targets = draw.integers(10, size=sum(n))
+        patterns = draw.integers(256, size=(10, 3, 32, 32))
+        noise = draw.integers(256, size=(sum(n), 3, 32, 32))
+        pixels = torch.from_numpy(((patterns[targets] + 3 * noise) // 4).astype(np.uint8))
+        labels = torch.from_numpy(targets)
+        task = Classification((0.5,) * 3, (0.25,) * 3)
+    samples = Samples(pixels, labels)
+    return samples[: n[0]], samples[n[0] : sum(n)], task
+
+
+def network_of(setting: Setting, seed: int = 0) -> torch.nn.Module:
+    """ResNet18 for the setting's images."""
+    shape = (1, 8, 8) if setting.images == "8x8" else (3, 32, 32)
+    return build("resnet18", width=setting.width, input_shape=shape, n_outputs=10, seed=seed)
+
+
+def trained(job: tuple[Setting, int, int]) -> State:
+    """Weights after some epochs."""
+    torch.set_num_threads(1)
+    setting, seed, epochs = job
+    samples, _, task = data_of(setting.images)
+    network = network_of(setting, seed)
+    train(network, samples, task, Recipe(batch_size=setting.batch_size, epochs=epochs), seed=seed)
+    return network.state_dict()
+
+
+def fitted(job: tuple[Setting, tuple[State, State], int]) -> Curve:
+    """Ours: one curve."""
+    torch.set_num_threads(1)
+    setting, ends, seed = job
+    samples, _, task = data_of(setting.images)
+    return fit_curve(network_of(setting), ends, samples, task, setting.recipe, seed=seed)
+
+
+def measured(job: tuple[Setting, Curve, int]) -> list[CurvePoint]:
+    """Ours: five points of one curve."""
+    torch.set_num_threads(1)
+    setting, curve, seed = job
+    samples, test, task = data_of(setting.images)
+    return curve_points(
+        network_of(setting), curve, samples, test, task,
+        points=5, batch_size=setting.batch_size, seed=seed,
+    )  # fmt: skip
+
+
+def normalised(setting: Setting) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
+    """What the plain loop gets: images that are normalised once and for all."""
+    samples, test, task = data_of(setting.images)
+    return (task.inputs(samples.inputs), samples.targets), (task.inputs(test.inputs), test.targets)
+
+
+def once(setting: Setting, pairs: list[tuple[State, State]], pool: Pool) -> list[float]:
+    """Seconds of our fits and points, and of the loop's, over all pairs."""
+    training, test = normalised(setting)
+    curves: list[Curve] = []
+    fits = [(setting, pair, seed) for seed, pair in enumerate(pairs)]
+    our_fit = seconds(lambda: curves.extend(pool.map(fitted, fits, 1)))
+    points = [(setting, curve, seed) for seed, curve in enumerate(curves)]
+    our_points = seconds(lambda: pool.map(measured, points, 1))
+    torch.set_num_threads(setting.threads)
+    theirs = [
+        PlainCurve(network_of(setting), pair, setting.recipe, seed)
+        for seed, pair in enumerate(pairs)
+    ]
+    their_fit = seconds(lambda: [curve.fit(*training) for curve in theirs])
+    their_points = seconds(lambda: [curve.evaluate(training, test) for curve in theirs])
+    return [our_fit, our_points, their_fit, their_points]
+
+
+def row(setting: Setting, pool: Pool) -> list[str]:
+    """Time both ways in turn; seconds a curve and ratios."""
+    states = pool.map(trained, [(setting, seed, 2) for seed in range(setting.curves + 1)], 1)
+    pairs = list(pairwise(states))
+    times = zip(*(once(setting, pairs, pool) for _ in range(setting.repeats)))
+    each = [statistics.median(found) / len(pairs) for found in times]
+    fit, points, their_fit, their_points = each
+    longer = PAPER_EPOCHS / setting.epochs
+    ratios = [
+        their_fit / fit,
+        their_points / points,
+        (their_fit + their_points) / (fit + points),
+        (longer * their_fit + their_points) / (longer * fit + points),
+    ]
+    return [
+        setting.images, str(setting.width), str(setting.batch_size), str(setting.epochs),
+        *(f"{value:.2f}" for value in each), *(f"{ratio:.1f}x" for ratio in ratios),
+        f"{os.getloadavg()[0]:.1f}",
+    ]  # fmt: skip
+
+
+def quality(pairs: int, epochs: int, pool: Pool) -> str:
+    """Mode connectivity of the same pairs by both, beside the loop's own spread over seeds."""
+    setting = Setting("8x8", 2, 32, pairs, epochs, 1, 1)
+    states = pool.map(trained, [(setting, seed, 5) for seed in range(pairs + 1)], 1)
+    both = list(pairwise(states))
+    ours = pool.map(mc_of_ours, [(setting, pair, seed) for seed, pair in enumerate(both)], 1)
+    theirs = [
+        pool.map(
+            mc_of_theirs, [(setting, pair, s + 1000 * again) for s, pair in enumerate(both)], 1
+        )
+        for again in (1, 2)
+    ]
+    difference = np.subtract(ours, theirs[0])
+    own = np.subtract(theirs[1], theirs[0])
+    return (
+        f"mc of {pairs} pairs of ResNet18(2) on digits, {epochs} epochs a curve: "
+        f"ours {np.mean(ours):.2f}, loop {np.mean(theirs[0]):.2f} and {np.mean(theirs[1]):.2f}; "
+        f"ours - loop {difference.mean():+.2f}, sd {difference.std(ddof=1):.2f}; "
+        f"loop - loop of other seeds {own.mean():+.2f}, sd {own.std(ddof=1):.2f} (points of error)"
+    )
+
+
+def mc_of_ours(job: tuple[Setting, tuple[State, State], int]) -> float:
+    """One pair."""
+    setting, _, seed = job
+    points = measured((setting, fitted(job), seed))
+    return mode_connectivity([p.t for p in points], [p.train.error for p in points]).value
+
+
+def mc_of_theirs(job: tuple[Setting, tuple[State, State], int]) -> float:
+    """One pair, by the plain loop."""
+    torch.set_num_threads(1)
+    setting, pair, seed = job
+    training, test = normalised(setting)
+    curve = PlainCurve(network_of(setting), pair, setting.recipe, seed)
+    curve.fit(*training)
+    errors = [point[1] for point in curve.evaluate(training, test)]
+    return mode_connectivity([float(t) for t in np.linspace(0, 1, 5)], errors).value
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="fewer curves, repeats and pairs")
+    parser.add_argument(
+        "--loop-threads", type=int, default=2,
+        help="of the loop: where others use the cores too, two that wait for each other crawl",
+    )  # fmt: skip
+    parser.add_argument("--no-quality", action="store_true", help="times alone")
+    given = parser.parse_args()
+    small = Setting("8x8", 2, 32, 2, 1, 3, given.loop_threads)
+    large = Setting("32x32", 8, 128, 2, 1, 1, given.loop_threads)
+    settings = [small, replace(small, width=4), replace(small, batch_size=128), large]
+    if not given.quick:
+        more = [replace(small, width=8), replace(small, width=2, batch_size=16)]
+        settings = [
+            *(replace(s, curves=6, epochs=3, repeats=5) for s in (*settings[:-1], *more)),
+            replace(large, curves=4, epochs=2, repeats=3),
+            replace(large, width=4, curves=4, epochs=2, repeats=3),
+        ]
+    torch.set_num_threads(2)
+    print(describe(), flush=True)
+    head = [
+        "images", "k", "batch", "epochs", "our fit, s", "our points, s", "loop's fit, s",
+        "loop's points, s", "fit", "points", "both", f"both, {PAPER_EPOCHS} epochs", "load",
+    ]  # fmt: skip
+    with multiprocessing.get_context("spawn").Pool(2) as pool:
+        rows = []
+        for setting in settings:
+            rows.append(row(setting, pool))
+            print(*rows[-1], file=sys.stderr, flush=True)
+        print(table(head, rows), flush=True)
+        if not given.no_quality:
+            print(quality(4 if given.quick else 20, 2 if given.quick else 10, pool))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,142 @@
+"""A plain loop of the kind that curves are usually fitted by, to compare with.
+
+Written after what the authors' released code does, not copied from it: layers hold all control
+points and mix them in every forward pass; one curve after the other; every t has its own passes.
+"""
+
+from __future__ import annotations
+
+import copy
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils.data import DataLoader, TensorDataset
+
+from landscape_catalog.metrics import CurveRecipe, coefficients
+from landscape_catalog.metrics.curve_fit import rate_factor
+from landscape_catalog.metrics.parameters import random_weights
+
+State = dict[str, Tensor]
+
+
+class CurveLayer(nn.Module):
+    """A layer with three control points of each of its parameters."""
+
+    def __init__(self, layer: nn.Module, holder: list[tuple[float, ...]]) -> None:
+        super().__init__()
+        self.layer, self.holder = layer, holder
+        self.l2: Tensor | float = 0.0
+        self.names = [name for name, _ in layer.named_parameters()]
+        for name, value in layer.named_parameters():
+            for j in range(3):
+                point = nn.Parameter(value.detach().clone(), requires_grad=j == 1)
+                self.register_parameter(f"{name}_{j}", point)
+        for name in self.names:
+            delattr(layer, name)
+            layer.register_parameter(name, None)
+
+    def mixed(self) -> dict[str, Tensor]:
+        """Parameters at the t of now."""
+        found = {}
+        self.l2 = 0.0
+        for name in self.names:
+            points = [getattr(self, f"{name}_{j}") for j in range(3)]
+            found[name] = sum(c * p for c, p in zip(self.holder[0], points))
+            self.l2 = self.l2 + torch.sum(found[name] ** 2)
+        return found
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        """The layer with mixed weights."""
+        own, layer = self.mixed(), self.layer
+        if isinstance(layer, nn.Conv2d):
+            return F.conv2d(inputs, own["weight"], own.get("bias"), layer.stride, layer.padding)
+        if isinstance(layer, nn.Linear):
+            return F.linear(inputs, own["weight"], own["bias"])
+        assert isinstance(layer, nn.BatchNorm2d)
+        return F.batch_norm(
+            inputs, layer.running_mean, layer.running_var, own["weight"], own["bias"],
+            self.training, layer.momentum or 0.0, layer.eps,
+        )  # fmt: skip
+
+
+class PlainCurve:
+    """One curve between two networks, fitted and evaluated plainly."""
+
+    def __init__(
+        self, network: nn.Module, ends: tuple[State, State], recipe: CurveRecipe, seed: int
+    ) -> None:
+        self.recipe = recipe
+        self.holder: list[tuple[float, ...]] = [(1.0, 0.0, 0.0)]
+        self.generator = np.random.Generator(np.random.Philox(key=seed))
+        self.order = torch.Generator().manual_seed(seed)
+        self.network = copy.deepcopy(network)
+        middle = {name: (ends[0][name] + ends[1][name]) / 2 for name in ends[0]}
+        if recipe.init == "random":
+            middle = random_weights(network, seed=seed)
+        self.layers: list[CurveLayer] = []
+        for name, module in list(self.network.named_modules()):
+            if isinstance(module, (nn.Conv2d, nn.Linear, nn.BatchNorm2d)):
+                parent = self.network.get_submodule(name.rpartition(".")[0])
+                layer = CurveLayer(module, self.holder)
+                for own in layer.names:
+                    for j, state in enumerate((ends[0], middle, ends[1])):
+                        getattr(layer, f"{own}_{j}").data.copy_(state[f"{name}.{own}"])
+                setattr(parent, name.rpartition(".")[2], layer)
+                self.layers.append(layer)
+
+    def fit(self, inputs: Tensor, labels: Tensor) -> None:
+        """SGD with momentum on the middle control point."""
+        recipe = self.recipe
+        free = [value for value in self.network.parameters() if value.requires_grad]
+        optimizer = torch.optim.SGD(free, lr=recipe.lr, momentum=recipe.momentum)
+        loader = self._loader(inputs, labels, shuffle=True)
+        self.network.train()
+        for epoch in range(recipe.epochs):
+            for group in optimizer.param_groups:
+                group["lr"] = recipe.lr * rate_factor(epoch / recipe.epochs)
+            for batch, targets in loader:
+                self.holder[0] = coefficients(self.generator.uniform())
+                loss = F.cross_entropy(self.network(batch), targets)
+                loss = loss + 0.5 * recipe.weight_decay * sum(layer.l2 for layer in self.layers)
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+
+    @torch.no_grad()
+    def evaluate(
+        self, train: tuple[Tensor, Tensor], test: tuple[Tensor, Tensor], points: int = 5
+    ) -> list[tuple[float, float, float, float]]:
+        """Loss and error in percent on training and test samples at each t."""
+        found = []
+        for t in np.linspace(0, 1, points):
+            self.holder[0] = coefficients(float(t))
+            self._statistics(*train)
+            found.append((*self._passes(*train), *self._passes(*test)))
+        return found
+
+    def _statistics(self, inputs: Tensor, labels: Tensor) -> None:
+        norms = [x.layer for x in self.layers if isinstance(x.layer, nn.BatchNorm2d)]
+        for norm in norms:
+            norm.reset_running_stats()
+        self.network.train()
+        for seen, (batch, _) in enumerate(self._loader(inputs, labels, shuffle=True), start=1):
+            for norm in norms:
+                norm.momentum = 1 / seen
+            self.network(batch)
+
+    def _passes(self, inputs: Tensor, labels: Tensor) -> tuple[float, float]:
+        self.network.eval()
+        loss = wrong = 0.0
+        for batch, targets in self._loader(inputs, labels, shuffle=False):
+            outputs = self.network(batch)
+            loss += F.cross_entropy(outputs, targets).item() * len(batch)
+            wrong += (outputs.argmax(1) != targets).sum().item()
+        return loss / len(inputs), 100 * wrong / len(inputs)
+
+    def _loader(self, inputs: Tensor, labels: Tensor, *, shuffle: bool) -> DataLoader:
+        return DataLoader(
+            TensorDataset(inputs, labels), self.recipe.batch_size, shuffle=shuffle,
+            drop_last=shuffle, generator=self.order,
+        )  # fmt: skip

@@ -1,0 +1,251 @@
+"""The fast ways of evaluating against the plain one, and which networks they are for."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from landscape_catalog.metrics import CurveRecipe, Evaluation, curve_points, curve_sweep, fit_curve
+from landscape_catalog.metrics.curve_sweep import evaluate_all
+from landscape_catalog.metrics.program import program_of
+from landscape_catalog.models import build
+from landscape_catalog.tasks import Classification, Samples, Task, Translation
+
+TASK = Classification((0.5,), (0.25,))
+
+
+def images(n: int = 30, size: int = 8, channels: int = 1) -> Samples:
+    draw = np.random.Generator(np.random.Philox(key=1))
+    pixels = draw.integers(0, 256, size=(n, channels, size, size), dtype=np.uint8)
+    return Samples(torch.from_numpy(pixels), torch.from_numpy(np.arange(n) % 3))
+
+
+def states_of(networks: list[nn.Module]) -> list[dict[str, Tensor]]:
+    return [{k: v.detach() for k, v in network.named_parameters()} for network in networks]
+
+
+def numbers(found: list[list[Evaluation]]) -> np.ndarray:
+    return np.array([
+        [dataclasses.astuple(dataclasses.replace(e, n_wrong=e.n_wrong or 0)) for e in row]
+        for row in found
+    ])  # fmt: skip
+
+
+def both(
+    networks: list[nn.Module], data: Samples, task: Task = TASK, batch_size: int = 10
+) -> tuple[np.ndarray, np.ndarray]:
+    """Fast and plain, on all the data and on some."""
+    sets = (data, data[:7])
+    fast, plain = (
+        numbers(
+            evaluate_all(
+                networks[0], states_of(networks), sets, task,
+                batch_size=batch_size, seed=2, fast=fast,
+            )
+        )
+        for fast in (True, False)
+    )  # fmt: skip
+    return fast, plain
+
+
+class Own(nn.Module):
+    """A user's network of known operations: pooling, groups, a bias, a branch of the input."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one = nn.Conv2d(1, 4, 3, padding=1)
+        self.other = nn.Conv2d(1, 4, 1)
+        self.grouped = nn.Conv2d(4, 8, 3, groups=2, stride=2)
+        self.norms = nn.ModuleList([nn.BatchNorm2d(1), nn.BatchNorm2d(4), nn.BatchNorm1d(72)])
+        self.linear = nn.Linear(72, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        x = self.norms[0](x)  # of what all networks share, and after no convolution
+        one = self.one(x)
+        y = self.norms[1](one) + torch.tanh(self.other(x)) + one  # a value that is used twice
+        y = F.gelu(self.grouped(y))
+        return self.linear(F.dropout(self.norms[2](torch.flatten(y, 1)), training=False))
+
+
+class Strange(nn.Module):
+    """Channels joined and means over them: side by side, networks would mix."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one, self.other = nn.Conv2d(1, 4, 3), nn.Conv2d(1, 4, 3)
+        self.norm = nn.BatchNorm2d(8)
+        self.scale = nn.Parameter(torch.ones(8, 1, 1))
+        self.linear = nn.Linear(8, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.norm(torch.cat([self.one(x), self.other(x)], dim=1)) * self.scale
+        y = y - y.mean(dim=1, keepdim=True)
+        return self.linear(y.amax(dim=(2, 3)))
+
+
+def make(kind: str, seed: int) -> tuple[nn.Module, Samples]:
+    torch.manual_seed(seed)
+    if kind == "own":
+        return Own(), images()
+    if kind == "strange":
+        return Strange(), images()
+    if kind == "dropout":
+        layers = [nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Dropout(0.5), nn.Flatten()]
+        return nn.Sequential(*layers, nn.Linear(144, 3)), images()
+    if kind.startswith("vgg11"):
+        args = {"batch_norm": kind == "vgg11"}
+        data = images(20, 32)
+        return build(
+            "vgg11", width=2, input_shape=(1, 32, 32), n_outputs=3, seed=seed, args=args
+        ), data
+    width = 8 if kind == "wide" else 2
+    return build("resnet18", width=width, input_shape=(1, 8, 8), n_outputs=3, seed=seed), images()
+
+
+KNOWN = {
+    "resnet18": True, "wide": True, "vgg11": True, "vgg11 plain": True, "own": True,
+    "strange": False, "dropout": False,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("group", [1, 2, 8])
+@pytest.mark.parametrize("kind", KNOWN)
+def test_fast_is_plain_in_float64(kind: str, group: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Alone, in several groups of which the last is smaller, and in one; chunks that do not fit."""
+    monkeypatch.setattr(curve_sweep, "LARGEST_GROUP", group)
+    monkeypatch.setattr(curve_sweep, "SMALL_WORK", 2**30 if group > 1 else 0)
+    monkeypatch.setattr(curve_sweep, "LARGE_VALUE", 2**14)
+    made = [make(kind, seed) for seed in range(3)]
+    networks, data = [network.double() for network, _ in made], made[0][1]
+    assert (program_of(networks[0].train(), data, TASK) is not None) == KNOWN[kind]
+    fast, plain = both(networks, data)
+    np.testing.assert_allclose(fast, plain, rtol=1e-10)
+
+
+@pytest.mark.parametrize("small_work", [0, 2**30])
+@pytest.mark.parametrize("kind", KNOWN)
+def test_fast_is_plain_in_float32(
+    kind: str, small_work: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Here with oneDNN's layout, where channels fill it."""
+    monkeypatch.setattr(curve_sweep, "SMALL_WORK", small_work)
+    made = [make(kind, seed) for seed in range(2)]
+    fast, plain = both([network for network, _ in made], made[0][1])
+    np.testing.assert_allclose(fast, plain, rtol=2e-5)
+
+
+def test_a_point_does_not_depend_on_the_others() -> None:
+    networks = [make("resnet18", seed)[0].double() for seed in range(3)]
+    data = images()
+    states = states_of(networks)
+
+    def found(some: list[dict[str, Tensor]]) -> np.ndarray:
+        return numbers(evaluate_all(networks[0], some, (data,), TASK, batch_size=10, seed=2))
+
+    together, alone = found(states), np.concatenate([found([state]) for state in states])
+    np.testing.assert_allclose(together, alone, rtol=1e-12)
+
+
+def test_networks_without_a_program() -> None:
+    data = images()
+    hooked = make("resnet18", 0)[0]
+    hooked.register_forward_hook(lambda module, inputs, output: output * 2)
+    assert program_of(hooked, data, TASK) is None
+    frozen = make("resnet18", 0)[0].train()
+    frozen.bn1.eval()  # type: ignore[union-attr, operator]
+    assert program_of(frozen, data, TASK) is None
+    branching = nn.Sequential(Branch(), make("resnet18", 0)[0])
+    assert program_of(branching, data, TASK) is None
+    scaled = Scaled((0.5,), (0.25,))
+    assert program_of(make("resnet18", 0)[0], data, scaled) is None
+    fast, plain = both([make("resnet18", s)[0].double() for s in (0, 1)], data, scaled)
+    np.testing.assert_array_equal(fast, plain)
+
+
+class Branch(nn.Module):
+    def forward(self, x: Tensor) -> Tensor:
+        return x if x.sum() > 0 else -x
+
+
+class Scaled(Classification):
+    """A task that does something to what the network says."""
+
+    def outputs(self, network, samples, dtype):  # type: ignore[no-untyped-def]
+        return 2 * super().outputs(network, samples, dtype)
+
+
+def test_a_network_is_left_as_it_was() -> None:
+    network, data = make("resnet18", 0)
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    evaluate_all(network, states_of([network]), (data,), TASK, batch_size=10, seed=0)
+    assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
+    assert network.training
+
+
+def test_translation_is_evaluated_plainly() -> None:
+    sentences = Samples(
+        torch.tensor([[4, 5, 6, 2], [5, 2, 0, 0], [6, 6, 2, 0]]),
+        torch.tensor([[1, 7, 8, 2], [1, 9, 2, 0], [1, 8, 8, 2]]),
+    )
+    args = {"n_layers": 1, "n_heads": 2}
+    networks = [
+        build("transformer", width=4, input_shape=(), n_outputs=10, args=args, seed=s)
+        for s in (0, 1)
+    ]
+    assert program_of(networks[0], sentences, Translation()) is None
+    fast, plain = both(networks, sentences, Translation())
+    np.testing.assert_array_equal(fast, plain)
+
+
+@pytest.mark.parametrize("fast", [True, False])
+@pytest.mark.parametrize("kind", ["resnet18", "strange", "vgg11 plain"])
+@pytest.mark.parametrize("bad", [math.nan, math.inf])
+def test_weights_that_are_no_numbers_give_nan(kind: str, fast: bool, bad: float) -> None:
+    """Not an error of 100%, and not one of 0%."""
+    (one, data), (other, _) = make(kind, 0), make(kind, 1)
+    with torch.no_grad():
+        next(iter(other.parameters())).view(-1)[0] = bad
+    ends = (one.state_dict(), other.state_dict())
+    curve = fit_curve(one, ends, data, TASK, CurveRecipe(updates=1, batch_size=10), seed=0)
+    points = curve_points(
+        one, curve, data, data, TASK, points=3, batch_size=10, seed=0, refine=2, fast=fast
+    )
+    assert len(points) == 3
+    for point in points:
+        for found in (point.train, point.test):
+            assert math.isnan(found.loss)
+            assert math.isnan(found.error)
+            assert found.n_wrong is None
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_batches_that_batch_norm_cannot_use(fast: bool) -> None:
+    network, data = make("resnet18", 0)  # its last stage has 1 x 1 features
+    states = states_of([network])
+
+    def measure(batch_size: int) -> None:
+        evaluate_all(network, states, (data,), TASK, batch_size=batch_size, seed=0, fast=fast)
+
+    with pytest.raises(ValueError, match="batches of 1 leave batch norm one value per channel"):
+        measure(1)
+    with pytest.raises(ValueError, match="between 1 and the 30 samples, got 31"):
+        measure(31)
+    ends = (network.state_dict(), network.state_dict())
+    with pytest.raises(ValueError, match="batches of 1 leave batch norm one value per channel"):
+        fit_curve(network, ends, data, TASK, CurveRecipe(batch_size=1), seed=0)
+    with pytest.raises(ValueError, match="between 1 and the 30 samples, got 31"):
+        fit_curve(network, ends, data, TASK, CurveRecipe(batch_size=31), seed=0)
+
+
+def test_a_network_with_a_layer_more() -> None:
+    one = nn.Sequential(nn.Flatten(), nn.Linear(64, 3))
+    deeper = nn.Sequential(nn.Flatten(), nn.Linear(64, 3), nn.Linear(3, 3))
+    ends = (one.state_dict(), deeper.state_dict())
+    with pytest.raises(ValueError, match=r"2\.(weight|bias): only one of the two networks has it"):
+        fit_curve(one, ends, images(), TASK, CurveRecipe(), seed=0)
