@@ -9,67 +9,19 @@ happens to a tensor that depends on the input, it has none and is called as it i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.overrides import TorchFunctionMode
 
+from landscape_catalog.metrics.operation_readers import READERS, SILENT
+from landscape_catalog.metrics.operations import NotKnownError, Operation, Program
 from landscape_catalog.tasks import Samples, Task
 
 WATCHED_SAMPLES = 2
 BLOCK = 8  # channels that oneDNN keeps side by side with AVX2
-ACTIVATIONS: tuple[Callable[..., Tensor], ...] = (
-    F.relu, torch.relu, F.gelu, F.silu, F.elu, F.softplus, F.relu6, F.hardtanh, F.leaky_relu,
-    torch.tanh, torch.sigmoid, Tensor.relu, Tensor.tanh, Tensor.sigmoid,
-)  # fmt: skip
-RELUS = (F.relu, torch.relu, Tensor.relu)
-
-
-@dataclass(frozen=True)
-class Operation:
-    """One operation: value `sources` -> the value with the operation's own number, from 1 on.
-
-    Attributes:
-        kind: `conv`, `norm`, `linear`, `activation`, `add`, `pool`, `mean`, `flatten`.
-        sources: numbers of the values that go in; 0 is the network's input.
-        weight: name of the parameter; "" where there is none.
-        bias: name of the parameter; "" where there is none.
-        options: what else the function is called with, by name.
-        function: of `activation` and `pool`.
-        layer: name of the module, of `norm`.
-        channels: that come out, of `conv`.
-    """
-
-    kind: str
-    sources: tuple[int, ...]
-    weight: str = ""
-    bias: str = ""
-    options: Mapping[str, Any] | None = None
-    function: Callable[..., Tensor] | None = None
-    layer: str = ""
-    channels: int = 0
-
-
-@dataclass(frozen=True)
-class Program:
-    """Operations in order, the last one's value being the network's output.
-
-    Attributes:
-        operations: number 1 and on.
-        largest: numbers in the largest value, a sample.
-    """
-
-    operations: tuple[Operation, ...]
-    largest: int
-
-
-class _NotKnownError(Exception):
-    """The network does something that is not in the list."""
 
 
 def program_of(network: nn.Module, samples: Samples, task: Task) -> Program | None:
@@ -143,13 +95,13 @@ class _Watch(TorchFunctionMode):
     def call(self, *inputs: Tensor) -> Tensor:
         """The network on its one input, watched."""
         if len(inputs) != 1 or self.output is not None or not inputs[0].is_floating_point():
-            raise _NotKnownError
+            raise NotKnownError
         self.numbers[id(inputs[0])] = 0
         self.alive.append(inputs[0])
         with self:
             output = self.network(*inputs)
         if not isinstance(output, Tensor) or output.ndim != 2 or id(output) not in self.numbers:
-            raise _NotKnownError
+            raise NotKnownError
         self.output = output
         return output
 
@@ -171,7 +123,7 @@ class _Watch(TorchFunctionMode):
         operation = self._operation(func, args, kwargs)
         result = func(*args, **kwargs)
         if not isinstance(result, Tensor):
-            raise _NotKnownError
+            raise NotKnownError
         self.operations.append(operation)
         self.alive.append(result)
         self.numbers[id(result)] = len(self.operations)  # in-place: the same tensor, a new value
@@ -180,17 +132,17 @@ class _Watch(TorchFunctionMode):
     def _operation(self, func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Operation:
         reader = READERS.get(func)
         if reader is None:
-            raise _NotKnownError
+            raise NotKnownError
         try:
             return reader(self, *args, **kwargs)
         except TypeError as error:  # arguments by names that the reader has not
-            raise _NotKnownError from error
+            raise NotKnownError from error
 
     def number(self, value: Any) -> int:
         """The number of a tensor that depends on the input."""
         found = self.numbers.get(id(value))
         if found is None:
-            raise _NotKnownError
+            raise NotKnownError
         return found
 
     def name(self, value: Any) -> str:
@@ -199,7 +151,7 @@ class _Watch(TorchFunctionMode):
             return ""
         found = self.names.get(id(value))
         if found is None:
-            raise _NotKnownError
+            raise NotKnownError
         return found
 
 
@@ -209,122 +161,3 @@ def _tensors(values: tuple[Any, ...]) -> list[Any]:
     for value in values:
         found += _tensors(tuple(value)) if isinstance(value, (list, tuple)) else [value]
     return found
-
-
-# Functions that look at a tensor's sizes and kind, and do nothing to it.
-SILENT: set[Any] = {
-    Tensor.dim, Tensor.size, Tensor.ndimension, Tensor.numel, Tensor.is_floating_point,
-    Tensor.shape.__get__, Tensor.ndim.__get__, Tensor.dtype.__get__,  # type: ignore[attr-defined]
-    Tensor.device.__get__, Tensor.is_cuda.__get__,  # type: ignore[attr-defined]
-}  # fmt: skip
-
-
-def _conv(
-    watch: _Watch, inputs: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0,
-    dilation: Any = 1, groups: int = 1,
-) -> Operation:  # fmt: skip
-    if inputs.ndim != 4:
-        raise _NotKnownError
-    options = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
-    return Operation(
-        "conv", (watch.number(inputs),), watch.name(weight), watch.name(bias), options,
-        channels=len(weight),
-    )  # fmt: skip
-
-
-def _norm(
-    watch: _Watch, inputs: Any, running_mean: Any, running_var: Any, weight: Any = None,
-    bias: Any = None, training: bool = False, momentum: float = 0.1, eps: float = 1e-5,
-) -> Operation:  # fmt: skip
-    layer = watch.layers.get(id(running_mean))
-    if layer is None or watch.network.get_submodule(layer).running_var is not running_var:
-        raise _NotKnownError
-    if training != watch.network.training:
-        raise _NotKnownError
-    return Operation(
-        "norm", (watch.number(inputs),), watch.name(weight), watch.name(bias), {"eps": eps},
-        layer=layer,
-    )  # fmt: skip
-
-
-def _linear(watch: _Watch, inputs: Any, weight: Any, bias: Any = None) -> Operation:
-    if inputs.ndim != 2:
-        raise _NotKnownError
-    return Operation("linear", (watch.number(inputs),), watch.name(weight), watch.name(bias))
-
-
-def _add(watch: _Watch, one: Any, other: Any) -> Operation:
-    numbers = (watch.number(one), watch.number(other))
-    if one.shape != other.shape:
-        raise _NotKnownError
-    return Operation("add", numbers)
-
-
-def _mean(watch: _Watch, inputs: Any, dim: Any = None, keepdim: bool = False) -> Operation:
-    if inputs.ndim != 4 or dim is None or isinstance(dim, int):
-        raise _NotKnownError
-    if sorted(axis % 4 for axis in dim) != [2, 3]:
-        raise _NotKnownError
-    return Operation("mean", (watch.number(inputs),), options={"keepdim": keepdim})
-
-
-def _flatten(watch: _Watch, inputs: Any, start_dim: int = 0, end_dim: int = -1) -> Operation:
-    if inputs.ndim < 2 or start_dim != 1 or end_dim not in (-1, inputs.ndim - 1):
-        raise _NotKnownError
-    return Operation("flatten", (watch.number(inputs),))
-
-
-def _pooling(function: Callable[..., Tensor]) -> Callable[..., Operation]:
-    def read(watch: _Watch, inputs: Any, *args: Any, **kwargs: Any) -> Operation:
-        if inputs.ndim != 4 or kwargs.get("return_indices"):
-            raise _NotKnownError
-        options = {"args": args, "kwargs": kwargs}
-        return Operation("pool", (watch.number(inputs),), options=options, function=function)
-
-    return read
-
-
-def _activation(function: Callable[..., Tensor]) -> Callable[..., Operation]:
-    def read(
-        watch: _Watch, inputs: Any, *args: Any, inplace: bool = False, **kwargs: Any
-    ) -> Operation:
-        if inplace and any(operation.kind == "flatten" for operation in watch.operations):
-            raise _NotKnownError  # another value may share its memory
-        options = {"args": args, "kwargs": kwargs}
-        return Operation("activation", (watch.number(inputs),), options=options, function=function)
-
-    return read
-
-
-def _dropout(
-    watch: _Watch, inputs: Any, p: float = 0.5, training: bool = True, inplace: bool = False
-) -> Operation:
-    if training:
-        raise _NotKnownError
-    return Operation(
-        "activation", (watch.number(inputs),), options={"args": (), "kwargs": {}}, function=_same
-    )
-
-
-def _same(inputs: Tensor) -> Tensor:
-    return inputs
-
-
-READERS: dict[Any, Callable[..., Operation]] = {
-    F.conv2d: _conv,
-    F.batch_norm: _norm,
-    F.linear: _linear,
-    F.dropout: _dropout,
-    Tensor.add: _add,
-    torch.add: _add,
-    Tensor.__add__: _add,
-    Tensor.mean: _mean,
-    torch.mean: _mean,
-    Tensor.flatten: _flatten,
-    torch.flatten: _flatten,
-    **{
-        function: _pooling(function)
-        for function in (F.max_pool2d, F.avg_pool2d, F.adaptive_avg_pool2d)
-    },
-    **{function: _activation(function) for function in ACTIVATIONS},
-}
