@@ -12,6 +12,7 @@ import os
 import statistics
 import sys
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import pairwise
 from multiprocessing.pool import Pool
 from pathlib import Path
@@ -23,7 +24,7 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.machine import describe, seconds, table
+from benchmarks.machine import describe, processor_seconds, seconds, table
 from benchmarks.plain_curves import PlainCurve
 from landscape_catalog.metrics import (
     Curve,
@@ -159,6 +160,36 @@ def row(setting: Setting, pool: Pool) -> list[str]:
     ]  # fmt: skip
 
 
+def work_row(setting: Setting, pool: Pool) -> list[str]:
+    """Processor time of one thread of ours over the loop's: what a busy machine does not move."""
+    torch.set_num_threads(1)
+    states = pool.map(trained, [(setting, seed, 2) for seed in (0, 1)], 1)
+    pair = (states[0], states[1])
+    training, test = normalised(setting)
+    taken = []
+    for _ in range(setting.repeats + 1):
+        curves: list[Curve] = []
+        theirs = PlainCurve(network_of(setting), pair, setting.recipe, 0)
+        taken.append([
+            processor_seconds(partial(record, curves, (setting, pair, 0))),
+            processor_seconds(partial(measured, (setting, curves[0], 0))),
+            processor_seconds(partial(theirs.fit, *training)),
+            processor_seconds(partial(theirs.evaluate, training, test)),
+        ])  # fmt: skip
+    fit, points, their_fit, their_points = map(statistics.median, zip(*taken[1:]))
+    return [
+        setting.images, str(setting.width), str(setting.batch_size), str(setting.epochs),
+        *(f"{value:.2f}" for value in (fit, points, their_fit, their_points)),
+        f"{their_fit / fit:.2f}x", f"{their_points / points:.2f}x",
+        f"{(their_fit + their_points) / (fit + points):.2f}x",
+    ]  # fmt: skip
+
+
+def record(curves: list[Curve], job: tuple[Setting, tuple[State, State], int]) -> None:
+    """Fit one curve into a list."""
+    curves.append(fitted(job))
+
+
 def quality(pairs: int, epochs: int, pool: Pool) -> str:
     """Mode connectivity of the same pairs by both, beside the loop's own spread over seeds."""
     setting = Setting("8x8", 2, 32, pairs, epochs, 1, 1)
@@ -207,6 +238,9 @@ def main() -> None:
         "--loop-threads", type=int, default=2,
         help="of the loop: where others use the cores too, two that wait for each other crawl",
     )  # fmt: skip
+    parser.add_argument(
+        "--work", action="store_true", help="processor time of one thread each, and nothing else"
+    )
     parser.add_argument("--no-quality", action="store_true", help="times alone")
     given = parser.parse_args()
     small = Setting("8x8", 2, 32, 2, 1, 3, given.loop_threads)
@@ -226,6 +260,9 @@ def main() -> None:
         "loop's points, s", "fit", "points", "both", f"both, {PAPER_EPOCHS} epochs", "load",
     ]  # fmt: skip
     with multiprocessing.get_context("spawn").Pool(2) as pool:
+        if given.work:
+            print(table(head[:-2], [work_row(setting, pool) for setting in settings]))
+            return
         rows = []
         for setting in settings:
             rows.append(row(setting, pool))

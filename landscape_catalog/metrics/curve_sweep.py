@@ -34,7 +34,7 @@ State = dict[str, Tensor]
 # Numbers in the largest value of a batch: below the first, calls cost more than arithmetic (two
 # cores of 2021, `benchmarks/connectivity.py`); above the second, values leave the caches.
 SMALL_WORK = 2**16
-LARGE_VALUE = 2**21
+LARGE_VALUE = 2**20
 LARGEST_GROUP = 8  # networks side by side
 
 

@@ -132,7 +132,8 @@ def run_blocked(
     last = _last_uses(program)
     for number, op in enumerate(program.operations, start=1):
         given = [_value(values, source) for source in op.sources]
-        values.append(_blocked(op, given, weights, statistics, momentum))
+        free = op.sources[0] > 0 and last[op.sources[0]] == number
+        values.append(_blocked(op, given, weights, statistics, momentum, free=free))
         for source in op.sources:
             if last[source] == number:
                 values[source] = None
@@ -143,8 +144,9 @@ def run_blocked(
 
 def _blocked(
     op: Operation, given: list[Tensor], weights: Weights, statistics: Statistics,
-    momentum: float | None,
+    momentum: float | None, *, free: bool,
 ) -> Tensor:  # fmt: skip
+    """`free`: nothing else wants the first value, so that it may be overwritten."""
     value = given[0]
     bias = weights[op.bias] if op.bias else None
     if op.kind == "conv":
@@ -163,10 +165,11 @@ def _blocked(
         )  # fmt: skip
     if op.kind == "linear":
         return F.linear(_dense(value), weights[op.weight], bias)
+    in_place = free and value.is_mkldnn
     if op.kind == "add" and given[0].is_mkldnn == given[1].is_mkldnn:
-        return value + given[1]
+        return value.add_(given[1]) if in_place else value + given[1]
     if op.kind == "activation" and op.function in RELUS:
-        return torch.relu(value)
+        return torch.relu_(value) if in_place else torch.relu(value)
     return _without_weights(op, [_dense(value) for value in given])
 
 
