@@ -18,6 +18,7 @@ from landscape_catalog.metrics import (
     Curve,
     HessianRecipe,
     curve_points,
+    evaluate,
     hessian_estimate,
     l2_distance,
     linear_cka,
@@ -124,22 +125,36 @@ def test_distance(tensors: dict[str, Tensor], numbers: dict[str, Any]) -> None:
     assert [found.norm, found.other_norm] == pytest.approx(numbers["param_norms"], rel=1e-5)
 
 
+def cifar(name: str, count: int) -> Samples:
+    """The first images of a batch."""
+    with np.load(SHARED / "data" / "cifar10" / f"{name}.npz") as batch:
+        images = torch.from_numpy(batch["images"][:count])
+        return Samples(images, torch.from_numpy(batch["labels"][:count].astype(np.int64)))
+
+
+CIFAR = Classification((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010))
+
+
+@pytest.mark.parametrize("index", [0, 1])
+def test_loss_and_error(index: int, tensors: dict[str, Tensor], numbers: dict[str, Any]) -> None:
+    """The same counts: training on the first 5,000 images, test on 1,000 others."""
+    for side, name, count in (("train", "batch_1", 5000), ("test", "batch_5", 1000)):
+        theirs = numbers[f"{side}_network{index}"]
+        found = evaluate(network(tensors, index), cifar(name, count), CIFAR)
+        assert found.n_wrong == round(count * (100 - theirs["accuracy"]) / 100)
+        assert found.loss == pytest.approx(theirs["nll"], abs=1e-5)
+
+
 def test_their_curve(tensors: dict[str, Tensor], numbers: dict[str, Any]) -> None:
     """Errors at every t, statistics recomputed; other shuffles move theirs by 0.06."""
-    cifar = Classification((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010))
-    data = []
-    for name, count in (("batch_1", 5000), ("batch_5", 1000)):
-        with np.load(SHARED / "data" / "cifar10" / f"{name}.npz") as batch:
-            images = torch.from_numpy(batch["images"][:count])
-            labels = torch.from_numpy(batch["labels"][:count].astype(np.int64))
-        data.append(Samples(images, labels))
+    data = [cifar("batch_1", 5000), cifar("batch_5", 1000)]
     one, other = network(tensors, 0), network(tensors, 1)
     shapes = {name: value.shape for name, value in one.named_parameters()}
     middle = {name: tensors[f"midpoint.{name}"] for name in shapes}
     states = (one.state_dict(), middle, other.state_dict())
     curve = Curve(torch.stack([flatten(state, shapes) for state in states]), shapes)
     golden = numbers["curve"]
-    points = curve_points(one, curve, data[0], data[1], cifar, points=5, batch_size=128, seed=0)
+    points = curve_points(one, curve, data[0], data[1], CIFAR, points=5, batch_size=128, seed=0)
     assert [point.t for point in points] == golden["ts"]
     found = [point.train.error for point in points]
     assert found == pytest.approx(golden["train_error_pct"], abs=0.1)
