@@ -5,7 +5,7 @@ BIN := .venv/bin
 # `dvc` starts the `landscape` command by its name.
 RUN := PATH="$$PWD/$(BIN):$$PATH"
 
-.PHONY: repro test check lint types schemas presets clean
+.PHONY: repro test check lint types schemas presets bench clean
 
 repro: .venv/installed
 	$(RUN) dvc repro
@@ -29,6 +29,14 @@ schemas: .venv/installed
 # Run every preset at its smoke scale, some half an hour; reports in reports/presets/.
 presets: .venv/installed
 	$(RUN) python scripts/smoke_presets.py
+
+# Cost and error of the metrics against plain ways and other tools, some hour on a quiet machine.
+bench: .venv/installed
+	$(RUN) python benchmarks/hessian.py
+	$(RUN) python benchmarks/connectivity.py
+	$(RUN) python benchmarks/similarity.py
+	$(RUN) python benchmarks/coverage_trace.py
+	$(RUN) python benchmarks/coverage_cka.py --quick
 
 .venv/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
