@@ -54,7 +54,6 @@ IMAGES_SMALL: Overlay = {
     "temperature.batch_size": 64,
     "train.epochs": 40,
     "train.seeds": 3,
-    "measure.hessian.max_iterations": 40,
     "measure.connectivity.epochs": 25,
     "classify.hessian.threshold": EDGE_AT_005,
 }
@@ -66,7 +65,7 @@ IMAGES_SMOKE: Overlay = {
     "train.epochs": 10,
     "train.seeds": 2,
     "measure.hessian.samples": 100,
-    "measure.hessian.max_iterations": 6,
+    "measure.hessian.max_iterations": 30,
     "measure.connectivity.epochs": 8,
     "measure.connectivity.batch_size": 64,
     "measure.similarity.samples": 200,
@@ -108,7 +107,6 @@ TRANSLATION_SMALL: Overlay = {
     "train.updates": 2000,
     "train.warmup": 200,
     "train.seeds": 3,
-    "measure.hessian.max_iterations": 30,
     "measure.connectivity.epochs": 20,
     "classify.connectivity.tolerance": 0.1,
 }
@@ -126,7 +124,7 @@ TRANSLATION_SMOKE: Overlay = {
     "train.warmup": 20,
     "train.seeds": 2,
     "measure.hessian.samples": 64,
-    "measure.hessian.max_iterations": 5,
+    "measure.hessian.max_iterations": 15,
     "measure.connectivity.epochs": 4,
     "measure.connectivity.batch_size": 64,
     "measure.similarity.samples": 200,
