@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
 
 from landscape_catalog.metrics import CurveRecipe, coefficients
-from landscape_catalog.metrics.curve_fit import rate_factor
+from landscape_catalog.metrics.curves.fit import rate_factor
 from landscape_catalog.metrics.parameters import random_weights
 
 State = dict[str, Tensor]

@@ -20,7 +20,7 @@ from landscape_catalog.execution.artifacts import (
     read_weights,
 )
 from landscape_catalog.execution.files import file_sha256
-from landscape_catalog.schemas.records import ConnectivityMeasurement, DistanceMeasurement
+from landscape_catalog.schemas.measured import ConnectivityMeasurement, DistanceMeasurement
 from tests.conftest import TINY_PARAMS, edit, make_project, run
 
 Copy = tuple[Path, Path]

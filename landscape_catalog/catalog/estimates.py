@@ -12,7 +12,7 @@ from typing import Any
 
 from landscape_catalog.catalog.results import CellResult, PairResult, RunResult
 from landscape_catalog.schemas.measure import PRIMARY
-from landscape_catalog.schemas.records import (
+from landscape_catalog.schemas.measured import (
     ConnectivityMeasurement,
     HessianMeasurement,
     LossMeasurement,

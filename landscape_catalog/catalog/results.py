@@ -9,18 +9,17 @@ import numpy as np
 from landscape_catalog.schemas.experiment import Experiment
 from landscape_catalog.schemas.grid import Cell, Grid, Run
 from landscape_catalog.schemas.measure import PRIMARY
-from landscape_catalog.schemas.records import (
+from landscape_catalog.schemas.measured import (
     BarrierMeasurement,
     ConnectivityMeasurement,
-    DataRecord,
     DensityMeasurement,
     DistanceMeasurement,
     HessianMeasurement,
     LayersMeasurement,
     LossMeasurement,
-    RunRecord,
     SimilarityMeasurement,
 )
+from landscape_catalog.schemas.records import DataRecord, RunRecord
 
 
 @dataclass(frozen=True)

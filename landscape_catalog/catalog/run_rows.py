@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from landscape_catalog.catalog.results import CellResult, PairResult, RunResult
-from landscape_catalog.schemas.records import CurvePointValues, LossMeasurement
+from landscape_catalog.schemas.measured import CurvePointValues, LossMeasurement
 
 Row = dict[str, Any]
 LINE = "line"  # in the place of a probe's name

@@ -16,7 +16,8 @@ from landscape_catalog.errors import DamagedFileError
 from landscape_catalog.execution.files import file_sha256, write_file, write_folder
 from landscape_catalog.paths import ARRAYS_FILE, RECORD_FILE, WEIGHTS_FILE
 from landscape_catalog.schemas.identity import checksum
-from landscape_catalog.schemas.records import DataRecord, MeasurementRecord, Record, RunRecord
+from landscape_catalog.schemas.measured import MeasurementRecord
+from landscape_catalog.schemas.records import DataRecord, Record, RunRecord
 
 RecordType = TypeVar("RecordType", bound=Record)
 _SEAL = "checksum"

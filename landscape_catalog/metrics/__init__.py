@@ -1,12 +1,12 @@
 """What is measured on trained networks: tensors in, numbers with their spread and count out."""
 
-from landscape_catalog.metrics.along_curve import CurvePoint, curve_points, next_t
-from landscape_catalog.metrics.barrier import LineBarrier, barrier_height, line_barrier
 from landscape_catalog.metrics.batchnorm import recompute_batchnorm
 from landscape_catalog.metrics.cka import debiased_cka, linear_cka
-from landscape_catalog.metrics.connectivity import ModeConnectivity, mode_connectivity
-from landscape_catalog.metrics.curve_fit import CurveRecipe, fit_curve
-from landscape_catalog.metrics.curves import Curve, coefficients
+from landscape_catalog.metrics.curves.barrier import LineBarrier, barrier_height, line_barrier
+from landscape_catalog.metrics.curves.connectivity import ModeConnectivity, mode_connectivity
+from landscape_catalog.metrics.curves.curve import Curve, coefficients
+from landscape_catalog.metrics.curves.fit import CurveRecipe, fit_curve
+from landscape_catalog.metrics.curves.points import CurvePoint, curve_points, next_t
 from landscape_catalog.metrics.distance import Distance, l2_distance
 from landscape_catalog.metrics.evaluation import Evaluation, evaluate
 from landscape_catalog.metrics.features import network_features, prepared_features

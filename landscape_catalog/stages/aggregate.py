@@ -27,7 +27,7 @@ from landscape_catalog.execution.lock import project_lock
 from landscape_catalog.schemas.fields import Section
 from landscape_catalog.schemas.grid import Cell, Run
 from landscape_catalog.schemas.measure import PRIMARY, Connectivity, Measure, Similarity
-from landscape_catalog.schemas.records import (
+from landscape_catalog.schemas.measured import (
     BarrierMeasurement,
     ConnectivityMeasurement,
     DensityMeasurement,
@@ -35,9 +35,9 @@ from landscape_catalog.schemas.records import (
     HessianMeasurement,
     LayersMeasurement,
     LossMeasurement,
-    RunRecord,
     SimilarityMeasurement,
 )
+from landscape_catalog.schemas.records import RunRecord
 from landscape_catalog.stages.finished import measured, nc_reason, trained_runs
 from landscape_catalog.stages.measurements import (
     Metric,

@@ -8,11 +8,8 @@ from typing import TypeVar
 from landscape_catalog.errors import DamagedFileError, MissingArtifactError
 from landscape_catalog.phases import not_converged_reason
 from landscape_catalog.schemas.grid import Run
-from landscape_catalog.schemas.records import (
-    DataRecord,
-    LossMeasurement,
-    RunRecord,
-)
+from landscape_catalog.schemas.measured import LossMeasurement
+from landscape_catalog.schemas.records import DataRecord, RunRecord
 from landscape_catalog.stages.measurements import (
     Needed,
     hessians_needed,

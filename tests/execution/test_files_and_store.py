@@ -26,7 +26,8 @@ from landscape_catalog.execution.artifacts import (
 )
 from landscape_catalog.execution.files import file_sha256, prune, write_file, write_folder
 from landscape_catalog.execution.store import Shelf, run_shelf
-from landscape_catalog.schemas.records import LossValues, Provenance, Record, RunRecord
+from landscape_catalog.schemas.measured import LossValues
+from landscape_catalog.schemas.records import Provenance, Record, RunRecord
 
 PROVENANCE = Provenance(torch="2", device="cpu", cpu="x")
 

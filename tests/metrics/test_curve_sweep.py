@@ -11,9 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from landscape_catalog.metrics import CurveRecipe, Evaluation, curve_points, curve_sweep, fit_curve
-from landscape_catalog.metrics.curve_sweep import evaluate_all
-from landscape_catalog.metrics.program import program_of
+from landscape_catalog.metrics import CurveRecipe, Evaluation, curve_points, fit_curve
+from landscape_catalog.metrics.curves import sweep
+from landscape_catalog.metrics.curves.sweep import evaluate_all
+from landscape_catalog.metrics.programs.program import program_of
 from landscape_catalog.models import build
 from landscape_catalog.tasks import Classification, Samples, Task, Translation
 
@@ -118,9 +119,9 @@ KNOWN = {
 @pytest.mark.parametrize("kind", KNOWN)
 def test_fast_is_plain_in_float64(kind: str, group: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Alone, in several groups of which the last is smaller, and in one; chunks that do not fit."""
-    monkeypatch.setattr(curve_sweep, "LARGEST_GROUP", group)
-    monkeypatch.setattr(curve_sweep, "SMALL_WORK", 2**30 if group > 1 else 0)
-    monkeypatch.setattr(curve_sweep, "LARGE_VALUE", 2**14)
+    monkeypatch.setattr(sweep, "LARGEST_GROUP", group)
+    monkeypatch.setattr(sweep, "SMALL_WORK", 2**30 if group > 1 else 0)
+    monkeypatch.setattr(sweep, "LARGE_VALUE", 2**14)
     made = [make(kind, seed) for seed in range(3)]
     networks, data = [network.double() for network, _ in made], made[0][1]
     assert (program_of(networks[0].train(), data, TASK) is not None) == KNOWN[kind]
@@ -134,7 +135,7 @@ def test_fast_is_plain_in_float32(
     kind: str, small_work: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Here with oneDNN's layout, where channels fill it."""
-    monkeypatch.setattr(curve_sweep, "SMALL_WORK", small_work)
+    monkeypatch.setattr(sweep, "SMALL_WORK", small_work)
     made = [make(kind, seed) for seed in range(2)]
     fast, plain = both([network for network, _ in made], made[0][1])
     np.testing.assert_allclose(fast, plain, rtol=2e-5)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from landscape_catalog.metrics.operations import Operation, Program
+from landscape_catalog.metrics.programs.operations import Operation, Program
 
 Weights = Mapping[str, Tensor]  # name -> (T, *shape)
 

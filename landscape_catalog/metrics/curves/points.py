@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 from torch import nn
 
-from landscape_catalog.metrics.connectivity import deviations_of
-from landscape_catalog.metrics.curve_sweep import evaluate_all
-from landscape_catalog.metrics.curves import Curve
+from landscape_catalog.metrics.curves.connectivity import deviations_of
+from landscape_catalog.metrics.curves.curve import Curve
+from landscape_catalog.metrics.curves.sweep import evaluate_all
 from landscape_catalog.metrics.evaluation import Evaluation
 from landscape_catalog.tasks import Samples, Task
 

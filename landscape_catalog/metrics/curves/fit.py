@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from landscape_catalog.metrics.batchnorm import clear_batch_errors
-from landscape_catalog.metrics.curves import Curve, coefficients
+from landscape_catalog.metrics.curves.curve import Curve, coefficients
 from landscape_catalog.metrics.parameters import (
     flatten,
     random_weights,

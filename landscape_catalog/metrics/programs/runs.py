@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from landscape_catalog.metrics.folding import Statistics, Weights
-from landscape_catalog.metrics.operations import RELUS, Operation, Program
+from landscape_catalog.metrics.programs.folding import Statistics, Weights
+from landscape_catalog.metrics.programs.operations import RELUS, Operation, Program
 
 
 def run_together(

@@ -16,13 +16,13 @@ from landscape_catalog.metrics import (
     Curve,
     CurveRecipe,
     coefficients,
-    curve_fit,
     curve_points,
     evaluate,
     fit_curve,
     mode_connectivity,
     recompute_batchnorm,
 )
+from landscape_catalog.metrics.curves import fit
 from landscape_catalog.metrics.parameters import flatten, random_weights
 from landscape_catalog.models import build
 from landscape_catalog.tasks import (
@@ -344,7 +344,7 @@ def test_updates_are_epochs_but_for_the_rate_inside_an_epoch(
     # One batch an epoch: the rate falls alike.
     assert torch.equal(controls(24, epochs=10), controls(24, updates=10))
     assert not torch.equal(controls(8, epochs=6), controls(8, updates=18))
-    monkeypatch.setattr(curve_fit, "rate_factor", lambda progress: 1.0)
+    monkeypatch.setattr(fit, "rate_factor", lambda progress: 1.0)
     assert torch.equal(controls(8, epochs=6), controls(8, updates=18))
 
 

@@ -19,15 +19,15 @@ from torch import Tensor, nn
 
 from landscape_catalog.metrics.batchnorm import clear_batch_errors, recompute_batchnorm
 from landscape_catalog.metrics.evaluation import Evaluation, evaluate, evaluation_of
-from landscape_catalog.metrics.folding import (
+from landscape_catalog.metrics.programs.folding import (
     Statistics,
     folded,
     fresh_statistics,
     up_to_the_last_norm,
 )
-from landscape_catalog.metrics.operations import Program
-from landscape_catalog.metrics.program import fits_blocks, inputs_of, program_of
-from landscape_catalog.metrics.program_runs import run_blocked, run_together
+from landscape_catalog.metrics.programs.operations import Program
+from landscape_catalog.metrics.programs.program import fits_blocks, inputs_of, program_of
+from landscape_catalog.metrics.programs.runs import run_blocked, run_together
 from landscape_catalog.tasks import Samples, Task, epoch_batches
 
 State = dict[str, Tensor]

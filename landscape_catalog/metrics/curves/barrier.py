@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from landscape_catalog.metrics.along_curve import CurvePoint, curve_points
-from landscape_catalog.metrics.curves import Curve
+from landscape_catalog.metrics.curves.curve import Curve
+from landscape_catalog.metrics.curves.points import CurvePoint, curve_points
 from landscape_catalog.metrics.parameters import flatten, require_one_landscape, trainable_shapes
 from landscape_catalog.tasks import Samples, Task
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from landscape_catalog.metrics.operations import NotKnownError, Operation
+from landscape_catalog.metrics.programs.operations import NotKnownError, Operation
 
 ACTIVATIONS: tuple[Callable[..., Tensor], ...] = (
     F.relu, torch.relu, F.gelu, F.silu, F.elu, F.softplus, F.relu6, F.hardtanh, F.leaky_relu,

@@ -16,8 +16,8 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.overrides import TorchFunctionMode
 
-from landscape_catalog.metrics.operation_readers import READERS, SILENT
-from landscape_catalog.metrics.operations import NotKnownError, Operation, Program
+from landscape_catalog.metrics.programs.operations import NotKnownError, Operation, Program
+from landscape_catalog.metrics.programs.readers import READERS, SILENT
 from landscape_catalog.tasks import Samples, Task
 
 WATCHED_SAMPLES = 2

@@ -1,0 +1,1 @@
+"""Curves between two networks: fitted, evaluated, and what they say of their ends."""

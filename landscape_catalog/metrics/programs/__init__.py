@@ -1,0 +1,1 @@
+"""What a network computes, as operations that can be run in faster ways."""

@@ -1,0 +1,117 @@
+"""Measurements of two runs of a cell: curves, the straight line, CKA, distance."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from landscape_catalog import metrics
+from landscape_catalog.schemas.measure import Connectivity, Similarity
+from landscape_catalog.schemas.measured import (
+    BarrierMeasurement,
+    ConnectivityMeasurement,
+    CurvePointValues,
+    DistanceMeasurement,
+    SimilarityMeasurement,
+)
+from landscape_catalog.stages.measurements import Needed
+from landscape_catalog.stages.subject import Subject, fields_of, settings_of, values_of
+from landscape_catalog.tasks import Perturbation
+
+
+def connectivity(subject: Subject, needed: Needed) -> ConnectivityMeasurement:
+    """A curve between the two runs of a pair, and every point of it."""
+    settings, task = settings_of(needed, Connectivity), subject.task
+    network = subject.network(needed)
+    curve = metrics.fit_curve(
+        network,
+        (subject.state(needed), subject.state(needed, 1)),
+        subject.data.train,
+        task,
+        metrics.CurveRecipe(**fields_of(metrics.CurveRecipe, settings)),
+        seed=needed.seed("curve fit"),
+    )
+    points = metrics.curve_points(
+        network,
+        curve,
+        subject.data.train,
+        subject.data.test,
+        task,
+        points=settings.points,
+        refine=settings.refine,
+        batch_size=settings.batch_size,
+        seed=needed.seed("curve statistics"),
+    )
+    by = task.connectivity_by
+    found = metrics.mode_connectivity(
+        [point.t for point in points], [getattr(point.train, by) for point in points]
+    )
+    return ConnectivityMeasurement(
+        unit=task.connectivity_unit,
+        quantity=by,
+        points=_point_values(points),
+        mode_connectivity=found.value,
+        t=found.t,
+        lowest=found.lowest,
+        highest=found.highest,
+        peak_error=found.peak_error,
+    )
+
+
+def barrier(subject: Subject, needed: Needed) -> BarrierMeasurement:
+    """The straight line between them."""
+    settings, task = settings_of(needed, Connectivity), subject.task
+    found = metrics.line_barrier(
+        subject.network(needed),
+        (subject.state(needed), subject.state(needed, 1)),
+        subject.data.train,
+        subject.data.test,
+        task,
+        points=settings.points,
+        batch_size=settings.batch_size,
+        seed=needed.seed("curve statistics"),
+    )
+    return BarrierMeasurement(
+        unit=task.connectivity_unit,
+        quantity=task.connectivity_by,
+        points=_point_values(found.points),
+        barrier=found.height,
+        t=found.t,
+    )
+
+
+def similarity(subject: Subject, needed: Needed) -> SimilarityMeasurement:
+    """CKA and disagreement of a pair."""
+    one, other = (_outputs(subject, needed, which) for which in (0, 1))
+    return SimilarityMeasurement(**dataclasses.asdict(metrics.similarity(one, other)))
+
+
+def _outputs(subject: Subject, needed: Needed, which: int) -> metrics.Prepared:
+    settings = settings_of(needed, Similarity)
+    ids = [run.run_id for run in needed.runs]
+    apart = ids if settings.draw == "pair" else []
+    key = (ids[which], needed.snapshot, settings, *apart)
+    if key not in subject.features:
+        how = Perturbation(
+            kind=settings.perturbation,
+            **fields_of(Perturbation, settings, without=("kind",)),
+        )
+        seed = needed.seed("similarity", *apart)
+        perturbed = subject.task.perturb(subject.data.train, how, seed=seed)
+        subject.features[key] = metrics.prepared_features(
+            subject.network(needed, which), perturbed, subject.task, layer=settings.layer
+        )
+    return subject.features[key]
+
+
+def distance(subject: Subject, needed: Needed) -> DistanceMeasurement:
+    """L2 distance of a pair, over trainable parameters."""
+    one, other = subject.state(needed), subject.state(needed, 1)
+    parameters = subject.network(needed).named_parameters()
+    names = [name for name, parameter in parameters if parameter.requires_grad]
+    return DistanceMeasurement(**dataclasses.asdict(metrics.l2_distance(one, other, names)))
+
+
+def _point_values(points: list[metrics.CurvePoint]) -> list[CurvePointValues]:
+    return [
+        CurvePointValues(t=p.t, train=values_of(p.train), test=values_of(p.test)) for p in points
+    ]
