@@ -20,7 +20,7 @@ from landscape_catalog.metrics import (
 )
 from landscape_catalog.models import build
 from landscape_catalog.tasks import Classification, Samples
-from tests.metrics.test_bezier import ONES, Quadratic, scalar
+from tests.metrics.test_curve_fit import ONES, Quadratic, scalar
 
 
 def bowl(controls: list[float], **asked: int) -> tuple[list[float], list[float]]:
