@@ -170,11 +170,11 @@ def main() -> None:
         f"{(one / 0.01) ** 2:.0f} for 1%"
     )
     ways: dict[str, tuple[Callable[[int], Estimate], int]] = {
-        "PyHessian": (lambda seed: theirs(network, data, seed), 5),
+        "PyHessian": (lambda seed: theirs(network, data, seed), 4),
         "ours, 2.5%": (lambda seed: ours(network, data, 0.025, seed), 20),
-        "ours, 2%": (lambda seed: ours(network, data, 0.02, seed), 8),
-        "ours, 1%": (lambda seed: ours(network, data, 0.01, seed), 8),
-        "curvlinops": (lambda seed: curvlinops(network, data, 40, seed), 5),
+        "ours, 2%": (lambda seed: ours(network, data, 0.02, seed), 4),
+        "ours, 1%": (lambda seed: ours(network, data, 0.01, seed), 4),
+        "curvlinops": (lambda seed: curvlinops(network, data, 40, seed), 3),
     }
     found: dict[str, list[Estimate]] = {name: [] for name in ways}
     times: dict[str, list[float]] = {name: [] for name in ways}

@@ -172,3 +172,40 @@ def test_own_code_that_changes_renames_its_runs(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "small:network: " in done.stderr
     assert "has no attribute 'Nothing'" in done.stderr
+
+
+def test_everything_that_can_be_asked_of_the_metrics(fresh_copy: tuple[Path, Path]) -> None:
+    folder, store = fresh_copy
+    text = (folder / "params.yaml").read_text()
+    hessian = "batch_size: 32, mode: train, density: true, density_probes: 2, density_steps: 4"
+    for old, new in (
+        ("    samples: 64\n    max_iterations: 4\n", f"    {{samples: 64, max_iterations: 4, {hessian}, layers: true}}\n"),
+        ("    epochs: 2\n    batch_size: 64\n", "    {epochs: 2, batch_size: 64, repeats: 2, refine: 1}\n"),
+        ("    samples: 64\nclassify", "    {samples: 64, draw: pair}\nclassify"),
+    ):  # fmt: skip
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    (folder / "params.yaml").write_text(text)
+    for stage in STAGES:
+        run(folder, store, "landscape", stage)
+    tables = read_tables(folder / "data" / "catalog")
+    converged = tables["runs"].filter(pl.col("status") == "converged").height
+    assert converged >= 2, "nothing has converged: the test means nothing"
+    hessians = tables["hessians"]
+    whole, layers = (hessians.filter((pl.col("layer") == "") == flag) for flag in (True, False))
+    assert whole.height == converged
+    assert layers.height > 10 * converged
+    assert tables["densities"].height == 201 * converged
+    points = tables["curve_points"].filter(pl.col("probe") == "primary")
+    counts = points.group_by("run_id", "other_run_id", "fit").len()
+    assert set(counts["fit"]) == {0, 1}
+    assert set(counts["len"]) <= {5, 6}
+    assert 6 in set(counts["len"])
+    pairs = tables["pairs"].filter(pl.col("fits").is_not_null())
+    assert set(pairs["fits"]) == {2}
+    assert pairs["mode_connectivity_error"].is_not_null().all()
+    estimates = tables["estimates"]
+    mc = estimates.filter(pl.col("metric") == "mode_connectivity")
+    assert set(mc["error_kind"]) == {"standard error"}
+    traces = estimates.filter((pl.col("metric") == "trace") & (pl.col("status") != "missing"))
+    assert traces["reason"].is_not_null().to_list() == (traces["status"] == "not converged").to_list()  # fmt: skip
