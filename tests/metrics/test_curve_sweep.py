@@ -181,6 +181,26 @@ class Scaled(Classification):
         return 2 * super().outputs(network, samples, dtype)
 
 
+class Counting(nn.Module):
+    """Another activation for few samples than for many."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.norm = nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4)
+        self.linear = nn.Linear(144, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.norm(self.conv(x))
+        y = torch.tanh(y) if len(x) < 5 else torch.relu(y)
+        return self.linear(torch.flatten(y, 1))
+
+
+def test_a_branch_on_the_number_of_samples_is_seen() -> None:
+    torch.manual_seed(0)
+    fast, plain = both([Counting().double() for _ in range(2)], images())
+    np.testing.assert_array_equal(fast, plain)
+
+
 def test_a_network_is_left_as_it_was() -> None:
     network, data = make("resnet18", 0)
     before = {name: value.clone() for name, value in network.state_dict().items()}

@@ -26,7 +26,12 @@ from landscape_catalog.metrics.programs.folding import (
     up_to_the_last_norm,
 )
 from landscape_catalog.metrics.programs.operations import Program
-from landscape_catalog.metrics.programs.program import fits_blocks, inputs_of, program_of
+from landscape_catalog.metrics.programs.program import (
+    FEWEST,
+    fits_blocks,
+    inputs_of,
+    program_of,
+)
 from landscape_catalog.metrics.programs.runs import run_blocked, run_together
 from landscape_catalog.tasks import Samples, Task, epoch_batches
 
@@ -99,8 +104,8 @@ def _honest(found: Evaluation) -> Evaluation:
 
 def _fast_way(network: nn.Module, data: Samples, task: Task, batch_size: int) -> _Way | None:
     first = next(network.parameters())
-    training = program_of(network.train(), data, task)
-    evaluating = program_of(network.eval(), data, task)
+    training = _settled(network.train(), data, task, batch_size)
+    evaluating = _settled(network.eval(), data, task, batch_size)
     if training is None and not any("running_mean" in name for name, _ in network.named_buffers()):
         training = evaluating  # dropout matters to nothing without batch norm
     if training is None or evaluating is None:
@@ -110,6 +115,15 @@ def _fast_way(network: nn.Module, data: Samples, task: Task, batch_size: int) ->
         together = LARGEST_GROUP
     blocked = fits_blocks(evaluating, first.dtype, first.device)
     return _Way(up_to_the_last_norm(training), evaluating, task, first.dtype, together, blocked)
+
+
+def _settled(network: nn.Module, data: Samples, task: Task, batch_size: int) -> Program | None:
+    """The program, if it is the same for two samples and for a batch: no branch on their number."""
+    few = program_of(network, data[:FEWEST], task)
+    if few is None:
+        return None
+    many = program_of(network, data[:batch_size], task)
+    return few if many is not None and many.operations == few.operations else None
 
 
 @dataclass

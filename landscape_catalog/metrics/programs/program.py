@@ -1,8 +1,7 @@
 """What a network computes, as a list of the operations that we know how to run in another way.
 
 A curve is evaluated at many t, and a network runs faster folded, or beside others, than as its
-author wrote it. That needs to know what it computes. So its forward pass is watched once on two
-samples: if all that it does is in the short list below (convolutions, batch norm, linear layers,
+author wrote it. That needs to know what it computes. So its forward pass is watched: if all that it does is in the short list below (convolutions, batch norm, linear layers,
 pooling, sums of branches, activations), the list of operations is its program; if anything else
 happens to a tensor that depends on the input, it has none and is called as it is.
 """
@@ -20,7 +19,7 @@ from landscape_catalog.metrics.programs.operations import NotKnownError, Operati
 from landscape_catalog.metrics.programs.readers import READERS, SILENT
 from landscape_catalog.tasks import Samples, Task
 
-WATCHED_SAMPLES = 2
+FEWEST = 2  # samples: batch statistics of one are none
 BLOCK = 8  # channels that oneDNN keeps side by side with AVX2
 
 
@@ -32,21 +31,21 @@ def program_of(network: nn.Module, samples: Samples, task: Task) -> Program | No
 
     Args:
         network: watched; its batch-norm statistics may move in train mode, so give a copy.
-        samples: of which the first two are looked at; fewer give None.
+        samples: that it is watched on; fewer than two give None.
         task: how the network is called.
     """
-    if len(samples) < WATCHED_SAMPLES or not _plain(network):
+    if len(samples) < FEWEST or not _plain(network):
         return None
     watch = _Watch(network)
     dtype = next(network.parameters()).dtype
     try:
         with torch.no_grad():
-            outputs = task.outputs(watch.call, samples[:WATCHED_SAMPLES], dtype)
-    except Exception:  # what is not known, or whatever a user's code does with two samples
+            outputs = task.outputs(watch.call, samples, dtype)
+    except Exception:  # what is not known, or whatever a user's code does with so few samples
         return None
     if watch.output is None or outputs is not watch.output:
         return None
-    return watch.program()
+    return watch.program(len(samples))
 
 
 def inputs_of(samples: Samples, task: Task, dtype: torch.dtype) -> Tensor:
@@ -105,11 +104,11 @@ class _Watch(TorchFunctionMode):
         self.output = output
         return output
 
-    def program(self) -> Program:
-        """The operations, if the last one is the output."""
+    def program(self, samples: int) -> Program:
+        """The operations up to the output."""
         assert self.output is not None
         last = self.numbers[id(self.output)]
-        largest = max(value.numel() for value in self.alive) // WATCHED_SAMPLES
+        largest = max(value.numel() for value in self.alive) // samples
         return Program(tuple(self.operations[:last]), largest)
 
     def __torch_function__(
