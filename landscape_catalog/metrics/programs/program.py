@@ -1,9 +1,10 @@
 """What a network computes, as a list of the operations that we know how to run in another way.
 
 A curve is evaluated at many t, and a network runs faster folded, or beside others, than as its
-author wrote it. That needs to know what it computes. So its forward pass is watched: if all that it does is in the short list below (convolutions, batch norm, linear layers,
-pooling, sums of branches, activations), the list of operations is its program; if anything else
-happens to a tensor that depends on the input, it has none and is called as it is.
+author wrote it. That needs to know what it computes. So its forward pass is watched: if all that it
+does is in the short list of `readers.py` (convolutions, batch norm, linear layers, pooling, sums of
+branches, activations), the list of operations is its program; if anything else happens to a tensor
+that depends on the input, it has none and is called as it is.
 """
 
 from __future__ import annotations
