@@ -17,15 +17,18 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import time
-from collections.abc import Callable
+import sys
 from dataclasses import dataclass
 from itertools import combinations
+from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from benchmarks.machine import describe, seconds
 from landscape_catalog import metrics
 from landscape_catalog.models import build
 from landscape_catalog.tasks import Classification, Perturbation, Samples
@@ -106,20 +109,13 @@ def gram_cka(x: Tensor, y: Tensor) -> float:
     return float((one * other).sum() / (one.norm() * other.norm()))
 
 
-def seconds(work: Callable[[], float]) -> tuple[float, float]:
-    """How long a call takes, and what it gives."""
-    start = time.perf_counter()
-    value = work()
-    return time.perf_counter() - start, value
-
-
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="small networks only")
     quick = parser.parse_args().quick
     torch.set_num_threads(1)
-    print(f"torch {torch.__version__}, {torch.get_num_threads()} thread\n")
+    print(describe() + "\n")
     print("| five networks | pair loop, s | ours, s | ratio (range) | CKA theirs | ours |")
     print("|---|---|---|---|---|---|")
     for setting in SETTINGS[1:] if quick else SETTINGS:
@@ -127,10 +123,10 @@ def main() -> None:
         ours(*made)  # first calls choose kernels
         theirs_s, ours_s = [], []
         for _ in range(3):
-            their_time, their_value = seconds(lambda made=made: pair_loop(*made))  # type: ignore[misc]
-            our_time, our_value = seconds(lambda made=made: ours(*made))  # type: ignore[misc]
-            theirs_s.append(their_time)
-            ours_s.append(our_time)
+            values: list[float] = []
+            theirs_s.append(seconds(lambda made=made: values.append(pair_loop(*made))))  # noqa: B023
+            ours_s.append(seconds(lambda made=made: values.append(ours(*made))))  # noqa: B023
+            their_value, our_value = values
         ratios = [a / b for a, b in zip(theirs_s, ours_s)]
         print(
             f"| {setting.name} | {statistics.median(theirs_s):.2f} "
