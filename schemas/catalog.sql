@@ -149,6 +149,7 @@ CREATE TABLE core.estimates (
     error_kind VARCHAR,  -- `exact`, `standard error`, `bound` or `unknown`
     n BIGINT,  -- what it was computed from
     n_unit VARCHAR,  -- unit of n: units of the loss, products, probes, samples, fits
+    method VARCHAR,  -- the estimator
     status VARCHAR,  -- `ok`, `not converged` or `missing`
     reason VARCHAR  -- why it is missing or has not converged
 );

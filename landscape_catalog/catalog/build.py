@@ -66,7 +66,7 @@ def build_tables(result: ExperimentResult) -> dict[str, pl.DataFrame]:
         "estimates": [
             row
             for cell, numbers in zip(result.cells, estimates)
-            for row in estimate_rows(cell, numbers)
+            for row in estimate_rows(cell, numbers, result)
         ],
         "phases": phase_rows(
             result, estimates, keys | {"classification_id": experiment["classification_id"]}

@@ -8,7 +8,7 @@ import statistics
 from collections.abc import Iterator
 from typing import Any
 
-from landscape_catalog.catalog.estimates import OF_RUNS, CellEstimates, Estimate
+from landscape_catalog.catalog.estimates import OF_RUNS, CellEstimates, Estimate, method_of
 from landscape_catalog.catalog.results import CellResult, ExperimentResult
 from landscape_catalog.catalog.tables import CELL_METRICS
 from landscape_catalog.phases import CellMeasures, classify, doubtful_flat
@@ -37,19 +37,6 @@ def cell_row(position: int, result: CellResult) -> Row:
     }
 
 
-METRIC_SOURCES = {
-    "top_eigenvalue": "hessian",
-    "trace": "hessian",
-    "mode_connectivity": "connectivity",
-    "connectivity_lowest": "connectivity",
-    "connectivity_highest": "connectivity",
-    "peak_error": "connectivity",
-    "curve_area": "connectivity",
-    "cka": "similarity",
-    "cka_debiased": "similarity",
-}
-
-
 def metric_rows(
     cell: CellResult, estimates: CellEstimates, result: ExperimentResult
 ) -> Iterator[Row]:
@@ -60,21 +47,30 @@ def metric_rows(
         known = [estimate for estimate in every if not math.isnan(estimate.value)]
         values = [estimate.value for estimate in known]
         spread = statistics.stdev(values) if _has_spread(values) else math.nan
-        errors = [estimate.error for estimate in known]
         status, reason = _status(cell, metric, every, known)
         yield {
             "metric": metric,
             "probe": probe,
-            "method": result.method(METRIC_SOURCES.get(metric, ""), probe),
+            "method": method_of(metric, probe, result),
             "mean": statistics.fmean(values) if values else None,
             "sd": spread,
             "n": len(values),
             "standard_error": spread / math.sqrt(len(values)) if values else None,
-            "measurement_error": math.hypot(*errors) / len(errors) if errors else None,
+            "measurement_error": _error_of_mean(known),
             "status": status,
             "reason": reason,
             "source": "measured",
         }
+
+
+def _error_of_mean(known: list[Estimate]) -> float | None:
+    """What the estimators' own errors leave: bounds add up, standard errors in quadrature."""
+    errors = [estimate.error for estimate in known]
+    if not errors:
+        return None
+    if any(estimate.kind == "bound" for estimate in known):
+        return statistics.fmean(errors)
+    return math.hypot(*errors) / len(errors)
 
 
 def _has_spread(values: list[float]) -> bool:

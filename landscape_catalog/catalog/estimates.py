@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from landscape_catalog.catalog.results import CellResult, PairResult, RunResult
+from landscape_catalog.catalog.results import CellResult, ExperimentResult, PairResult, RunResult
 from landscape_catalog.schemas.measure import PRIMARY
 from landscape_catalog.schemas.measured import (
     ConnectivityMeasurement,
@@ -20,7 +20,19 @@ from landscape_catalog.schemas.measured import (
 )
 
 Row = dict[str, Any]
-OF_RUNS = ("top_eigenvalue", "trace")
+_SOURCES = {
+    "top_eigenvalue": "hessian",
+    "trace": "hessian",
+    "mode_connectivity": "connectivity",
+    "connectivity_lowest": "connectivity",
+    "connectivity_highest": "connectivity",
+    "peak_error": "connectivity",
+    "curve_area": "connectivity",
+    "cka": "similarity",
+    "cka_debiased": "similarity",
+    "disagreement": "similarity",
+}
+OF_RUNS = {"top_eigenvalue": "products", "trace": "probes"}  # with the unit of n
 
 
 @dataclass(frozen=True)
@@ -94,28 +106,41 @@ def cell_estimates(cell: CellResult) -> CellEstimates:
             for estimate in [*_of_run(run), *norms.get(run.run.run_id, [])]
         ],
         of_pairs=[(pair, estimate) for pair in cell.pairs for estimate in _of_pair(pair)],
-        absent=[
-            (run, Estimate(metric, math.nan, math.nan, "unknown", 0, "products", False, reason))
-            for run in cell.runs
-            if run.nc_reason is not None
-            for reason in [f"training has not converged: {run.nc_reason}"]
-            for metric in OF_RUNS
-        ],
+        absent=[(run, estimate) for run in cell.runs for estimate in _of_nc(run)],
     )
 
 
-def estimate_rows(cell: CellResult, estimates: CellEstimates) -> Iterator[Row]:
+def _of_nc(run: RunResult) -> Iterator[Estimate]:
+    """Of a run that has not converged: its losses, and why there is no more."""
+    if run.nc_reason is None:
+        return
+    yield from _of_losses(run)
+    reason = f"training has not converged: {run.nc_reason}"
+    for metric, unit in OF_RUNS.items():
+        yield Estimate(metric, math.nan, math.nan, "unknown", 0, unit, False, reason)
+
+
+def method_of(metric: str, probe: str, result: ExperimentResult) -> str:
+    """How a metric is computed, in words."""
+    if metric == "line_barrier":
+        return "straight line"
+    return result.method(_SOURCES.get(metric, ""), probe)
+
+
+def estimate_rows(
+    cell: CellResult, estimates: CellEstimates, result: ExperimentResult
+) -> Iterator[Row]:
     """A row a number, for the table `estimates`."""
     for run, estimate in [*estimates.of_runs, *estimates.absent]:
-        yield _row(cell, estimate) | {"run_id": run.run.run_id, "other_run_id": ""}
+        yield _row(cell, estimate, result) | {"run_id": run.run.run_id, "other_run_id": ""}
     for pair, estimate in estimates.of_pairs:
-        yield _row(cell, estimate) | {
+        yield _row(cell, estimate, result) | {
             "run_id": pair.run.run_id,
             "other_run_id": pair.other.run_id,
         }
 
 
-def _row(cell: CellResult, estimate: Estimate) -> Row:
+def _row(cell: CellResult, estimate: Estimate, result: ExperimentResult) -> Row:
     return {
         "cell_id": cell.cell.cell_id,
         "metric": estimate.metric,
@@ -125,18 +150,27 @@ def _row(cell: CellResult, estimate: Estimate) -> Row:
         "error_kind": estimate.kind,
         "n": estimate.n,
         "n_unit": estimate.unit,
+        "method": method_of(estimate.metric, estimate.probe, result),
         "status": estimate.status,
         "reason": estimate.reason,
     }
 
 
 def _of_run(run: RunResult) -> Iterator[Estimate]:
-    for index, (snapshot, loss) in enumerate(run.losses.items()):
-        yield from _of_loss(loss, snapshot if index else PRIMARY)
+    yield from _of_losses(run)
     if run.hessian is not None:
         yield from _of_hessian(run.hessian)
+    if run.density is not None and run.density.reason:
+        yield Estimate(
+            "density", math.nan, math.nan, "unknown", 0, "probes", False, run.density.reason
+        )
     epochs = run.record.n_epochs
     yield Estimate("n_epochs", float(epochs), 0.0, "exact", epochs, "epochs")
+
+
+def _of_losses(run: RunResult) -> Iterator[Estimate]:
+    for index, (snapshot, loss) in enumerate(run.losses.items()):
+        yield from _of_loss(loss, snapshot if index else PRIMARY)
 
 
 def _of_loss(loss: LossMeasurement, probe: str) -> Iterator[Estimate]:
@@ -223,8 +257,9 @@ def _of_similarity(found: SimilarityMeasurement, probe: str) -> Iterator[Estimat
     for metric, (value, error) in numbers.items():
         if value is None or error is None:
             continue  # a record of the first version, or no classes
-        reason = found.reason if math.isnan(value) else None
-        yield Estimate(metric, value, error, kind, n, "samples", True, reason, probe)
+        reason = found.reason if math.isnan(value) or math.isnan(error) else None
+        known = "unknown" if math.isnan(error) else kind
+        yield Estimate(metric, value, error, known, n, "samples", True, reason, probe)
 
 
 def _binomial(share: float | None, n: int) -> float | None:

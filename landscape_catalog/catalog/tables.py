@@ -199,6 +199,7 @@ TABLES: dict[str, Table] = {
             ("error_kind", TEXT, "`exact`, `standard error`, `bound` or `unknown`"),
             ("n", WHOLE, "what it was computed from"),
             ("n_unit", TEXT, "unit of n: units of the loss, products, probes, samples, fits"),
+            ("method", TEXT, "the estimator"),
             ("status", TEXT, "`ok`, `not converged` or `missing`"),
             ("reason", TEXT, "why it is missing or has not converged"),
         ),

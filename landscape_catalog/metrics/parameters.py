@@ -38,16 +38,24 @@ def trainable_shapes(network: nn.Module) -> dict[str, torch.Size]:
 def require_one_landscape(
     network: nn.Module, ends: tuple[Mapping[str, Tensor], Mapping[str, Tensor]]
 ) -> None:
-    """Two networks lie on one landscape where the parameters that are not trained are the same.
+    """Two networks lie on one landscape where everything that is not trained is the same.
+
+    Batch-norm statistics are left out: they are recomputed.
 
     Raises:
-        ValueError: if they differ in one.
+        ValueError: if they differ in a parameter that is frozen, or in a buffer.
     """
-    for name, value in network.named_parameters():
+    statistics = {
+        f"{layer}.{name}" if layer else name
+        for layer, module in network.named_modules()
+        if isinstance(module, _BatchNorm)
+        for name, _ in module.named_buffers(recurse=False)
+    }
+    fixed = [name for name, value in network.named_parameters() if not value.requires_grad]
+    fixed += [name for name, _ in network.named_buffers() if name not in statistics]
+    for name in fixed:
         one, other = (end.get(name) for end in ends)
-        if value.requires_grad or one is None or other is None:
-            continue
-        if not torch.equal(one, other):
+        if one is not None and other is not None and not torch.equal(one, other):
             raise ValueError(
                 f"{name} is not trained and differs between two runs, so there is no landscape "
                 "that both are on: give it the same value for every seed"

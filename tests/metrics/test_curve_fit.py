@@ -19,6 +19,7 @@ from landscape_catalog.metrics import (
     curve_points,
     evaluate,
     fit_curve,
+    line_barrier,
     mode_connectivity,
     recompute_batchnorm,
 )
@@ -490,3 +491,37 @@ def test_mode_connectivity_refuses_and_admits() -> None:
     with pytest.raises(ValueError, match="at least 3 points"):
         mode_connectivity([0, 1], [1, 1])
     assert math.isnan(mode_connectivity([0, 0.5, 1], [1, math.nan, 1]).value)
+
+
+class Projected(nn.Module):
+    """Random features that are drawn anew for every seed and never trained."""
+
+    def __init__(self, *, buffer: bool) -> None:
+        super().__init__()
+        directions = torch.randn(16, 8)
+        if buffer:
+            self.register_buffer("directions", directions)
+        else:
+            self.directions = nn.Parameter(directions, requires_grad=False)
+        self.linear = nn.Linear(8, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.linear(torch.cos(x.flatten(1) @ self.directions))
+
+
+@pytest.mark.parametrize("buffer", [True, False])
+def test_what_is_not_trained_must_be_the_same(
+    buffer: bool, task: Classification, tiny_data: Samples
+) -> None:
+    torch.manual_seed(0)
+    one, other = (Projected(buffer=buffer) for _ in range(2))
+    recipe = CurveRecipe(epochs=1, batch_size=8)
+    ends = (one.state_dict(), other.state_dict())
+    with pytest.raises(ValueError, match="directions is not trained and differs"):
+        fit_curve(one, ends, tiny_data, task, recipe, seed=0)
+    how = {"points": 3, "batch_size": 8, "seed": 0}
+    with pytest.raises(ValueError, match="directions is not trained and differs"):
+        line_barrier(one, ends, tiny_data, tiny_data, task, **how)
+    same = other.state_dict() | {"directions": one.directions.detach()}
+    curve = fit_curve(one, (ends[0], same), tiny_data, task, recipe, seed=0)
+    assert set(curve.at(0.5)) == {"linear.weight", "linear.bias"}

@@ -201,6 +201,56 @@ def test_a_branch_on_the_number_of_samples_is_seen() -> None:
     np.testing.assert_array_equal(fast, plain)
 
 
+class Twice(nn.Module):
+    """Two convolutions whose batch norm is one and the same layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one, self.other = nn.Conv2d(1, 4, 3), nn.Conv2d(4, 4, 3)
+        self.norm, self.linear = nn.BatchNorm2d(4), nn.Linear(64, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = torch.relu(self.norm(self.one(x)))
+        y = torch.relu(self.norm(self.other(y)))
+        return self.linear(torch.flatten(y, 1))
+
+
+class Same(nn.Module):
+    """A padding that oneDNN's layout does not know."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one, self.other = nn.Conv2d(1, 8, 4, padding="same"), nn.Conv2d(8, 8, 4)
+        self.norm, self.linear = nn.BatchNorm2d(8), nn.Linear(200, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = torch.relu(self.norm(self.other(self.one(x))))
+        return self.linear(torch.flatten(y, 1))
+
+
+class ByWeight(Counting):
+    """What it does hangs on its weights."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        slope = float(self.norm.weight.detach()[0]) - 1
+        y = F.leaky_relu(self.norm(self.conv(x)), slope)
+        return self.linear(torch.flatten(y, 1))
+
+
+@pytest.mark.parametrize("kind", [Twice, Same, ByWeight])
+def test_what_no_watching_shows_is_noticed(kind: type[nn.Module]) -> None:
+    made = []
+    for seed in range(3):
+        torch.manual_seed(seed)
+        network = kind()
+        with torch.no_grad():
+            for parameter in network.parameters():
+                parameter.add_(torch.randn_like(parameter) / 2)
+        made.append(network)
+    fast, plain = both(made, images())
+    np.testing.assert_allclose(fast, plain, rtol=1e-4)
+
+
 def test_a_network_is_left_as_it_was() -> None:
     network, data = make("resnet18", 0)
     before = {name: value.clone() for name, value in network.state_dict().items()}

@@ -197,8 +197,10 @@ def test_what_has_not_converged_says_so() -> None:
     assert "after 5 steps" in str(found.top_reason)
     assert float((values - found.top_eigenvalue).abs().min()) <= found.top_residual
     assert not found.trace_converged
-    assert "5 probes" in str(found.trace_reason)
-    assert "0.0% was asked" in str(found.trace_reason)
+    assert found.trace_reason == "5 probes were allowed; 10 are needed to know their spread"
+    more = estimate(Diagonal(values), HessianRecipe(12, 1e-6, 1e-6), seed=SEED)
+    assert "12 probes leave" in str(more.trace_reason)
+    assert "0.0% was asked" in str(more.trace_reason)
 
 
 def test_nothing_curved() -> None:

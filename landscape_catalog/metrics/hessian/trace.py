@@ -100,8 +100,11 @@ def deflated_trace(
             needed = (spread / (tolerance * abs(value))) ** 2 if value else math.inf
             wanted = math.ceil(min(max(needed, count + 1), at_most))
     error = standard_error(spread, count)
-    if error <= tolerance * abs(value):
+    if count >= FIRST_PROBES and error <= tolerance * abs(value):
         return Trace(value, spread, count, True)
+    if count < FIRST_PROBES:
+        reason = f"{count} probes were allowed; {FIRST_PROBES} are needed to know their spread"
+        return Trace(value, spread, count, False, reason)
     reason = (
         f"{count} probes leave a standard error of {error:.2g}, "
         f"{error / abs(value) if value else math.inf:.1%} of the value; {tolerance:.1%} was asked"
