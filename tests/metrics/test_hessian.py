@@ -109,7 +109,7 @@ def check_against(
     half = half_width(found.trace_sd, found.trace_n)
     assert abs(found.trace - float(dense.trace())) <= 1.5 * half + 1e-9 * abs(top)
     assert found.products == found.top_products + found.trace_n
-    coarse = HessianRecipe(100, 1e-7, 0.1, mode)  # type: ignore[arg-type]
+    coarse = HessianRecipe(60, 1e-7, 0.3, mode)  # type: ignore[arg-type]
     for layer, block in layer_estimates(net, data, task, coarse, seed=SEED).items():
         rows = [
             torch.full((p.numel(),), n.rpartition(".")[0] == layer)
