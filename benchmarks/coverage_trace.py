@@ -37,13 +37,17 @@ class Diagonal:
 
     values: Tensor
     products: int = 0
-    dtype: torch.dtype = torch.float32
     device: torch.device = field(default_factory=lambda: torch.device("cpu"))
 
     @property
     def size(self) -> int:
         """Rows."""
         return len(self.values)
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """That of the eigenvalues."""
+        return self.values.dtype
 
     def __call__(self, vector: Tensor) -> Tensor:
         """Eigenvalues times vector."""

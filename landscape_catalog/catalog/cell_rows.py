@@ -83,11 +83,9 @@ def _status(
     """Whether a mean is there and its members have converged, and why not."""
     doubted = [estimate for estimate in every if estimate.status != "ok"]
     if doubted:
-        status = "not converged" if known else "missing"
-        if known and all(estimate.status == "missing" for estimate in doubted):
-            status = "ok"  # of those that are there
-        reasons = list(dict.fromkeys(str(estimate.reason) for estimate in doubted))
-        return status, f"{len(doubted)} of {len(every)}: {reasons[0]}"
+        there = {estimate.status for estimate in known}
+        status = "missing" if not there else max(there, key=("ok", "not converged").index)
+        return status, f"{len(doubted)} of {len(every)}: {doubted[0].reason}"
     if known:
         return "ok", None
     n = len(cell.converged)

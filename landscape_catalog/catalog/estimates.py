@@ -178,9 +178,8 @@ def _of_loss(loss: LossMeasurement, probe: str) -> Iterator[Estimate]:
     for side, values in (("train", loss.train), ("test", loss.test)):
         exact, n = side == "train", values.n
         kind = "exact" if exact else "standard error"
-        p = values.accuracy / 100
         # A task of one's own may have an error that is no share; then its spread is not known.
-        binomial = 0.0 if exact else 100 * math.sqrt(p * (1 - p) / n) if p == p else math.nan
+        binomial = 0.0 if exact else 100 * _binomial(values.accuracy / 100, n)
         loss_error = 0.0 if exact else values.loss_sd / math.sqrt(n)
         reason = None if math.isfinite(values.loss) else "the loss is not finite"
         yield Estimate(
@@ -189,7 +188,7 @@ def _of_loss(loss: LossMeasurement, probe: str) -> Iterator[Estimate]:
         shares = {"accuracy": values.accuracy, "error": values.error_value}
         for name, value in shares.items():
             missing = "units are not right or wrong" if math.isnan(value) else None
-            known = kind if binomial == binomial else "unknown"
+            known = "unknown" if math.isnan(binomial) else kind
             yield Estimate(
                 f"{side}_{name}", value, binomial, known, n, "units", True, missing, probe
             )
@@ -197,14 +196,13 @@ def _of_loss(loss: LossMeasurement, probe: str) -> Iterator[Estimate]:
 
 def _of_hessian(hessian: HessianMeasurement) -> Iterator[Estimate]:
     h = hessian
-    error = h.trace_sd / math.sqrt(h.trace_n) if h.trace_n else 0.0
     kind = "standard error" if h.trace_n else "exact"
     yield Estimate(
         "top_eigenvalue", h.top_eigenvalue, h.top_residual, "bound", h.top_products, "products",
         h.top_converged, h.top_reason or _unsaid(h.top_converged),
     )  # fmt: skip
     yield Estimate(
-        "trace", h.trace, error, kind, h.trace_n, "probes",
+        "trace", h.trace, h.trace_standard_error, kind, h.trace_n, "probes",
         h.trace_converged, h.trace_reason or _unsaid(h.trace_converged),
     )  # fmt: skip
 
@@ -217,7 +215,8 @@ def _unsaid(converged: bool) -> str | None:
 def _of_pair(pair: PairResult) -> Iterator[Estimate]:
     for probe, repeats in pair.curves.items():
         yield from _of_curves(repeats, probe)
-    for line in pair.barriers:
+    line = pair.barrier
+    if line is not None:
         reason = "the error along the line is not finite" if math.isnan(line.barrier) else None
         yield Estimate("line_barrier", line.barrier, 0.0, "exact", 1, "lines", True, reason)
     for probe, similarity in pair.similarities.items():
@@ -239,11 +238,15 @@ def _of_curves(curves: Sequence[ConnectivityMeasurement], probe: str) -> Iterato
         "curve_area": [curve.area for curve in curves],
     }
     for metric, values in columns.items():
-        error = statistics.stdev(values) / math.sqrt(n) if n > 1 else math.nan
+        error, value = error_of_mean(values), statistics.fmean(values)
         kind = "standard error" if n > 1 else "unknown"
-        value = statistics.fmean(values)
         reason = "the error along the curve is not finite" if math.isnan(value) else None
         yield Estimate(metric, value, error, kind, n, "fits", True, reason, probe)
+
+
+def error_of_mean(values: list[float]) -> float:
+    """Standard error of their mean; NaN for one."""
+    return statistics.stdev(values) / math.sqrt(len(values)) if len(values) > 1 else math.nan
 
 
 def _of_similarity(found: SimilarityMeasurement, probe: str) -> Iterator[Estimate]:
@@ -252,7 +255,10 @@ def _of_similarity(found: SimilarityMeasurement, probe: str) -> Iterator[Estimat
     numbers = {
         "cka": (found.cka, found.standard_error),
         "cka_debiased": (found.debiased, found.debiased_standard_error),
-        "disagreement": (found.disagreement, _binomial(found.disagreement, n)),
+        "disagreement": (
+            found.disagreement,
+            None if found.disagreement is None else _binomial(found.disagreement, n),
+        ),
     }
     for metric, (value, error) in numbers.items():
         if value is None or error is None:
@@ -262,9 +268,9 @@ def _of_similarity(found: SimilarityMeasurement, probe: str) -> Iterator[Estimat
         yield Estimate(metric, value, error, known, n, "samples", True, reason, probe)
 
 
-def _binomial(share: float | None, n: int) -> float | None:
+def _binomial(share: float, n: int) -> float:
     """Standard error of a share of n."""
-    return None if share is None else math.sqrt(share * (1 - share) / n)
+    return math.sqrt(share * (1 - share) / n)
 
 
 def _norms(pairs: Sequence[PairResult]) -> dict[str, list[Estimate]]:

@@ -48,8 +48,8 @@ class RunResult:
 class PairResult:
     """Two converged runs of a cell with what was measured between them, by name of the probe.
 
-    The primary probe is called `primary`. A curve may be fitted several times; there is at most one
-    straight line.
+    The primary probe is called `primary`. A curve may be fitted several times; the straight
+    line is there where the primary probe has a curve.
     """
 
     run: Run
@@ -57,7 +57,7 @@ class PairResult:
     similarities: dict[str, SimilarityMeasurement]
     distance: DistanceMeasurement
     curves: dict[str, list[ConnectivityMeasurement]]
-    barriers: list[BarrierMeasurement]
+    barrier: BarrierMeasurement | None
 
     @property
     def similarity(self) -> SimilarityMeasurement:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import statistics
 from collections.abc import Iterator
 from typing import Any
 
+from landscape_catalog.catalog.estimates import error_of_mean
 from landscape_catalog.catalog.results import CellResult, PairResult, RunResult
 from landscape_catalog.schemas.measured import CurvePointValues, LossMeasurement
 
@@ -100,25 +100,20 @@ def pair_row(cell: CellResult, pair: PairResult) -> Row:
         "norm": pair.distance.norm,
         "other_norm": pair.distance.other_norm,
     }
-    if pair.barriers:
-        row |= {"line_barrier": pair.barriers[0].barrier, "line_t": pair.barriers[0].t}
+    if pair.barrier is not None:
+        row |= {"line_barrier": pair.barrier.barrier, "line_t": pair.barrier.t}
     curves = pair.connectivity
     if curves:
         mcs = [curve.mode_connectivity for curve in curves]
         row |= {
             "mode_connectivity": statistics.fmean(mcs),
-            "mode_connectivity_error": _error(mcs),
+            "mode_connectivity_error": error_of_mean(mcs),
             "fits": len(mcs),
             "connectivity_unit": curves[0].unit,
         }
         keys = ("t", "lowest", "highest", "peak_error", "area")
         row |= {key: getattr(curves[0], key) for key in keys}
     return row
-
-
-def _error(values: list[float]) -> float:
-    """Standard error of their mean; NaN for one."""
-    return statistics.stdev(values) / math.sqrt(len(values)) if len(values) > 1 else math.nan
 
 
 def similarity_rows(cell: CellResult, pair: PairResult) -> list[Row]:
@@ -147,7 +142,8 @@ def point_rows(cell: CellResult, pair: PairResult) -> list[Row]:
         for name, curves in pair.curves.items()
         for fit, curve in enumerate(curves)
     ]
-    paths += [(LINE, fit, barrier.points) for fit, barrier in enumerate(pair.barriers)]
+    if pair.barrier is not None:
+        paths.append((LINE, 0, pair.barrier.points))
     return [
         _pair_key(cell, pair) | {"probe": probe, "fit": fit, "t": point.t, **_point(point)}
         for probe, fit, points in paths
@@ -175,7 +171,7 @@ def hessian_rows(result: RunResult) -> list[Row]:
         {
             "run_id": result.run.run_id,
             "layer": layer,
-            "trace_standard_error": h.trace_sd / math.sqrt(h.trace_n) if h.trace_n else 0.0,
+            "trace_standard_error": h.trace_standard_error,
             **h.model_dump(exclude={"metric"}),
         }
         for layer, h in {"": result.hessian, **layers}.items()

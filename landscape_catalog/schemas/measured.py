@@ -88,6 +88,11 @@ class HessianMeasurement(Values):
     trace_reason: str | None = None
     """Why the trace has not converged or is NaN."""
 
+    @property
+    def trace_standard_error(self) -> float:
+        """Of the trace over its probes; 0 where none was needed."""
+        return self.trace_sd / math.sqrt(self.trace_n) if self.trace_n else 0.0
+
 
 class DensityMeasurement(Values):
     """Density of the Hessian's eigenvalues, smoothed by a Gaussian."""

@@ -152,11 +152,14 @@ class _Gathering:
                     },
                     distance=self._measured(distance, DistanceMeasurement),
                     curves=self._by_probe(needed, "connectivity", ConnectivityMeasurement),
-                    barriers=[
-                        self._measured(item, BarrierMeasurement)
-                        for item in needed
-                        if item.metric == "barrier"
-                    ],
+                    barrier=next(
+                        (
+                            self._measured(item, BarrierMeasurement)
+                            for item in needed
+                            if item.metric == "barrier"
+                        ),
+                        None,
+                    ),
                 )
             )
         return pairs

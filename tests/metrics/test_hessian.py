@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
@@ -12,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from benchmarks.coverage_trace import Diagonal
 from landscape_catalog.metrics import (
     HessianRecipe,
     hessian_density,
@@ -26,27 +26,6 @@ from tests.metrics.hessians import Bowl, dense_hessian, network
 
 SEED = (1, 2)
 FINE = HessianRecipe(max_iterations=400, tolerance=1e-9, trace_tolerance=0.03)
-
-
-@dataclass
-class Diagonal:
-    """A matrix of known eigenvalues. Probes are uniform, so which basis it is in does not count."""
-
-    values: Tensor
-    products: int = 0
-    device: torch.device = field(default_factory=lambda: torch.device("cpu"))
-
-    @property
-    def size(self) -> int:
-        return len(self.values)
-
-    @property
-    def dtype(self) -> torch.dtype:
-        return self.values.dtype
-
-    def __call__(self, vector: Tensor) -> Tensor:
-        self.products += 1
-        return self.values * vector
 
 
 def attention() -> nn.Module:

@@ -96,8 +96,7 @@ def hessian_estimate(
 
     Source: Lanczos 1950; Meyer et al. 2021; Yang et al. 2021, section 2, for what is measured.
     """
-    operator = BatchHessian(network, data, task, mode=recipe.mode, batch_size=recipe.batch_size)
-    return estimate(operator, recipe, seed=seed)
+    return estimate(_operator(network, data, task, recipe), recipe, seed=seed)
 
 
 def layer_estimates(
@@ -109,20 +108,21 @@ def layer_estimates(
     eigenvalue is at least the largest of the blocks'.
     """
     return {
-        layer: estimate(
-            BatchHessian(
-                network,
-                data,
-                task,
-                mode=recipe.mode,
-                batch_size=recipe.batch_size,
-                names=names,
-            ),
-            recipe,
-            seed=seed,
-        )
+        layer: estimate(_operator(network, data, task, recipe, names), recipe, seed=seed)
         for layer, names in layer_names(network).items()
     }
+
+
+def _operator(
+    network: nn.Module,
+    data: Samples,
+    task: Task,
+    recipe: HessianRecipe,
+    names: list[str] | None = None,
+) -> BatchHessian:
+    return BatchHessian(
+        network, data, task, mode=recipe.mode, batch_size=recipe.batch_size, names=names
+    )
 
 
 def hessian_density(
@@ -149,7 +149,7 @@ def hessian_density(
     Raises:
         ValueError: as `hessian_estimate`.
     """
-    operator = BatchHessian(network, data, task, mode=recipe.mode, batch_size=recipe.batch_size)
+    operator = _operator(network, data, task, recipe)
     try:
         return spectral_density(operator, probes=probes, steps=steps, seed=seed)
     except NotFiniteError as error:
