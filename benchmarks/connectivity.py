@@ -1,7 +1,9 @@
 """Mode connectivity against a plain loop: `python benchmarks/connectivity.py [--quick]`.
 
-Ours runs in two single-threaded processes, as the product does; theirs in one process with two
-threads. Both are timed in one run, in turn, over the same pairs of networks; medians over repeats.
+Of all pairs of a cell's networks. Ours runs in two single-threaded processes, as the product does:
+small curves are fitted side by side, freed memory is kept, and each process evaluates an end once.
+Theirs is one process with two threads that takes one curve after the other. Both are timed in one
+run, in turn; medians over repeats.
 """
 
 from __future__ import annotations
@@ -12,10 +14,11 @@ import os
 import statistics
 import sys
 from dataclasses import dataclass, replace
-from functools import partial
-from itertools import pairwise
+from functools import lru_cache
+from itertools import combinations
 from multiprocessing.pool import Pool
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,14 +27,15 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.machine import describe, processor_seconds, seconds, table
+from benchmarks.machine import describe, seconds, table
 from benchmarks.plain_curves import PlainCurve
+from landscape_catalog.execution.memory import keep_freed_memory
 from landscape_catalog.metrics import (
     Curve,
     CurvePoint,
     CurveRecipe,
     curve_points,
-    fit_curve,
+    fit_curves,
     mode_connectivity,
 )
 from landscape_catalog.models import build
@@ -44,15 +48,20 @@ State = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class Setting:
-    """One row of the table: curves between ResNet18(width) on `images`."""
+    """One row of the table: curves between all pairs of so many ResNet18(width) on `images`."""
 
     images: str
     width: int
     batch_size: int
-    curves: int
+    networks: int
     epochs: int
     repeats: int
     threads: int  # of the loop
+
+    @property
+    def pairs(self) -> list[tuple[int, int]]:
+        """Of networks, by number."""
+        return list(combinations(range(self.networks), 2))
 
     @property
     def recipe(self) -> CurveRecipe:
@@ -60,6 +69,7 @@ class Setting:
         return CurveRecipe(epochs=self.epochs, batch_size=self.batch_size)
 
 
+@lru_cache
 def data_of(images: str) -> tuple[Samples, Samples, Classification]:
     """Training and test samples: digits of 8 x 8, or noisy patterns of 32 x 32 of ten classes."""
     if images == "8x8":
@@ -69,7 +79,7 @@ def data_of(images: str) -> tuple[Samples, Samples, Classification]:
         task, n = Classification((0.305,), (0.376,)), (1000, 360)
     else:
         draw = np.random.Generator(np.random.Philox(key=0))
-        n = (1536, 512)
+        n = (5000, 1000)
         targets = draw.integers(10, size=sum(n))
         patterns = draw.integers(256, size=(10, 3, 32, 32))
         noise = draw.integers(256, size=(sum(n), 3, 32, 32))
@@ -96,23 +106,41 @@ def trained(job: tuple[Setting, int, int]) -> State:
     return network.state_dict()
 
 
-def fitted(job: tuple[Setting, tuple[State, State], int]) -> Curve:
-    """Ours: one curve."""
+def start_worker() -> None:
+    """As the product's workers start."""
     torch.set_num_threads(1)
-    setting, ends, seed = job
+    keep_freed_memory()
+
+
+def fitted(job: tuple[Setting, list[tuple[State, State]], int]) -> list[Curve]:
+    """Ours: the curves of one job."""
+    setting, pairs, seed = job
     samples, _, task = data_of(setting.images)
-    return fit_curve(network_of(setting), ends, samples, task, setting.recipe, seed=seed)
+    return fit_curves(network_of(setting), pairs, samples, task, setting.recipe, seed=seed)
 
 
-def measured(job: tuple[Setting, Curve, int]) -> list[CurvePoint]:
-    """Ours: five points of one curve."""
-    torch.set_num_threads(1)
-    setting, curve, seed = job
+def measured(
+    job: tuple[Setting, list[tuple[Curve, tuple[int, int]]], int],
+) -> list[list[CurvePoint]]:
+    """Ours: five points of each curve between two networks of those numbers."""
+    setting, curves, seed = job
     samples, test, task = data_of(setting.images)
-    return curve_points(
-        network_of(setting), curve, samples, test, task,
-        points=5, batch_size=setting.batch_size, seed=seed,
-    )  # fmt: skip
+    found, ends = [], {}
+    for curve, pair in curves:
+        known = [replace(ends[end], t=t) for t, end in zip((0.0, 1.0), pair) if end in ends]
+        points = curve_points(
+            network_of(setting), curve, samples, test, task,
+            points=5, batch_size=setting.batch_size, seed=seed, known=known,
+        )  # fmt: skip
+        ends.update(zip(pair, (points[0], points[-1])))
+        found.append(points)
+    return found
+
+
+def dealt(things: list[Any], setting: Setting) -> list[list[Any]]:
+    """Into the jobs of two workers: of small networks two, else one for each curve."""
+    size = 1 if setting.images == "32x32" else -(-len(things) // 2)
+    return [things[i : i + size] for i in range(0, len(things), size)]
 
 
 def normalised(setting: Setting) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
@@ -121,13 +149,16 @@ def normalised(setting: Setting) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, T
     return (task.inputs(samples.inputs), samples.targets), (task.inputs(test.inputs), test.targets)
 
 
-def once(setting: Setting, pairs: list[tuple[State, State]], pool: Pool) -> list[float]:
+def once(setting: Setting, states: list[State], pool: Pool) -> list[float]:
     """Seconds of our fits and points, and of the loop's, over all pairs."""
     training, test = normalised(setting)
+    pairs = [(states[one], states[other]) for one, other in setting.pairs]
     curves: list[Curve] = []
-    fits = [(setting, pair, seed) for seed, pair in enumerate(pairs)]
-    our_fit = seconds(lambda: curves.extend(pool.map(fitted, fits, 1)))
-    points = [(setting, curve, seed) for seed, curve in enumerate(curves)]
+    fits = [(setting, several, 0) for several in dealt(pairs, setting)]
+    our_fit = seconds(lambda: [curves.extend(found) for found in pool.map(fitted, fits, 1)])
+    half = -(-len(pairs) // 2)
+    owned = list(zip(curves, setting.pairs))
+    points = [(setting, several, 0) for several in (owned[:half], owned[half:]) if several]
     our_points = seconds(lambda: pool.map(measured, points, 1))
     torch.set_num_threads(setting.threads)
     theirs = [
@@ -141,10 +172,9 @@ def once(setting: Setting, pairs: list[tuple[State, State]], pool: Pool) -> list
 
 def row(setting: Setting, pool: Pool) -> list[str]:
     """Time both ways in turn; seconds a curve and ratios."""
-    states = pool.map(trained, [(setting, seed, 2) for seed in range(setting.curves + 1)], 1)
-    pairs = list(pairwise(states))
-    times = zip(*(once(setting, pairs, pool) for _ in range(setting.repeats)))
-    each = [statistics.median(found) / len(pairs) for found in times]
+    states = pool.map(trained, [(setting, seed, 2) for seed in range(setting.networks)], 1)
+    times = zip(*(once(setting, states, pool) for _ in range(setting.repeats)))
+    each = [statistics.median(found) / len(setting.pairs) for found in times]
     fit, points, their_fit, their_points = each
     longer = PAPER_EPOCHS / setting.epochs
     ratios = [
@@ -154,47 +184,18 @@ def row(setting: Setting, pool: Pool) -> list[str]:
         (longer * their_fit + their_points) / (longer * fit + points),
     ]
     return [
-        setting.images, str(setting.width), str(setting.batch_size), str(setting.epochs),
-        *(f"{value:.2f}" for value in each), *(f"{ratio:.1f}x" for ratio in ratios),
+        setting.images, str(setting.width), str(setting.batch_size), str(len(setting.pairs)),
+        str(setting.epochs), *(f"{value:.2f}" for value in each),
+        *(f"{ratio:.1f}x" for ratio in ratios),
         f"{os.getloadavg()[0]:.1f}",
     ]  # fmt: skip
 
 
-def work_row(setting: Setting, pool: Pool) -> list[str]:
-    """Processor time of one thread of ours over the loop's: what a busy machine does not move."""
-    torch.set_num_threads(1)
-    states = pool.map(trained, [(setting, seed, 2) for seed in (0, 1)], 1)
-    pair = (states[0], states[1])
-    training, test = normalised(setting)
-    taken = []
-    for _ in range(setting.repeats + 1):
-        curves: list[Curve] = []
-        theirs = PlainCurve(network_of(setting), pair, setting.recipe, 0)
-        taken.append([
-            processor_seconds(partial(record, curves, (setting, pair, 0))),
-            processor_seconds(partial(measured, (setting, curves[0], 0))),
-            processor_seconds(partial(theirs.fit, *training)),
-            processor_seconds(partial(theirs.evaluate, training, test)),
-        ])  # fmt: skip
-    fit, points, their_fit, their_points = map(statistics.median, zip(*taken[1:]))
-    return [
-        setting.images, str(setting.width), str(setting.batch_size), str(setting.epochs),
-        *(f"{value:.2f}" for value in (fit, points, their_fit, their_points)),
-        f"{their_fit / fit:.2f}x", f"{their_points / points:.2f}x",
-        f"{(their_fit + their_points) / (fit + points):.2f}x",
-    ]  # fmt: skip
-
-
-def record(curves: list[Curve], job: tuple[Setting, tuple[State, State], int]) -> None:
-    """Fit one curve into a list."""
-    curves.append(fitted(job))
-
-
 def quality(pairs: int, epochs: int, pool: Pool) -> str:
     """Mode connectivity of the same pairs by both, beside the loop's own spread over seeds."""
-    setting = Setting("8x8", 2, 32, pairs, epochs, 1, 1)
-    states = pool.map(trained, [(setting, seed, 5) for seed in range(pairs + 1)], 1)
-    both = list(pairwise(states))
+    setting = Setting("8x8", 2, 32, 2, epochs, 1, 1)
+    states = pool.map(trained, [(setting, seed, 5) for seed in range(2 * pairs)], 1)
+    both = list(zip(states[::2], states[1::2]))
     ours = pool.map(mc_of_ours, [(setting, pair, seed) for seed, pair in enumerate(both)], 1)
     theirs = [
         pool.map(
@@ -214,8 +215,8 @@ def quality(pairs: int, epochs: int, pool: Pool) -> str:
 
 def mc_of_ours(job: tuple[Setting, tuple[State, State], int]) -> float:
     """One pair."""
-    setting, _, seed = job
-    points = measured((setting, fitted(job), seed))
+    setting, pair, seed = job
+    (points,) = measured((setting, [(fitted((setting, [pair], seed))[0], (0, 1))], seed))
     return mode_connectivity([p.t for p in points], [p.train.error for p in points]).value
 
 
@@ -238,31 +239,27 @@ def main() -> None:
         "--loop-threads", type=int, default=2,
         help="of the loop: where others use the cores too, two that wait for each other crawl",
     )  # fmt: skip
-    parser.add_argument(
-        "--work", action="store_true", help="processor time of one thread each, and nothing else"
-    )
     parser.add_argument("--no-quality", action="store_true", help="times alone")
     given = parser.parse_args()
-    small = Setting("8x8", 2, 32, 2, 1, 3, given.loop_threads)
-    large = Setting("32x32", 8, 128, 2, 1, 1, given.loop_threads)
-    settings = [small, replace(small, width=4), replace(small, batch_size=128), large]
+    small = Setting("8x8", 2, 32, 4, 1, 3, given.loop_threads)
+    large = Setting("32x32", 8, 128, 4, 1, 1, given.loop_threads)
+    settings = [
+        small, replace(small, width=4), replace(small, width=8), replace(small, batch_size=128),
+        large,
+    ]  # fmt: skip
     if not given.quick:
-        more = [replace(small, width=8), replace(small, width=2, batch_size=16)]
         settings = [
-            *(replace(s, curves=6, epochs=3, repeats=5) for s in (*settings[:-1], *more)),
-            replace(large, curves=4, epochs=2, repeats=3),
-            replace(large, width=4, curves=4, epochs=2, repeats=3),
+            *(replace(setting, networks=5, epochs=3, repeats=5) for setting in settings[:-1]),
+            replace(large, networks=4, epochs=2, repeats=3),
+            replace(large, width=4, networks=4, epochs=2, repeats=3),
         ]
     torch.set_num_threads(2)
     print(describe(), flush=True)
     head = [
-        "images", "k", "batch", "epochs", "our fit, s", "our points, s", "loop's fit, s",
+        "images", "k", "batch", "curves", "epochs", "our fit, s", "our points, s", "loop's fit, s",
         "loop's points, s", "fit", "points", "both", f"both, {PAPER_EPOCHS} epochs", "load",
     ]  # fmt: skip
-    with multiprocessing.get_context("spawn").Pool(2) as pool:
-        if given.work:
-            print(table(head[:-2], [work_row(setting, pool) for setting in settings]))
-            return
+    with multiprocessing.get_context("spawn").Pool(2, start_worker) as pool:
         rows = []
         for setting in settings:
             rows.append(row(setting, pool))

@@ -17,13 +17,6 @@ def seconds(work: Callable[[], object]) -> float:
     return time.perf_counter() - begun
 
 
-def processor_seconds(work: Callable[[], object]) -> float:
-    """Processor time of one call, in this process."""
-    begun = time.process_time()
-    work()
-    return time.process_time() - begun
-
-
 def median_seconds(work: Callable[[], object], repeats: int) -> float:
     """Median of so many timed calls after one that is not timed."""
     work()

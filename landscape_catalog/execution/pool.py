@@ -18,6 +18,7 @@ from pebble import ProcessPool
 from pebble.common.types import ProcessExpired
 
 from landscape_catalog.errors import StorageError
+from landscape_catalog.execution.memory import keep_freed_memory
 
 
 @dataclass(frozen=True)
@@ -137,9 +138,10 @@ def _timed(work: Callable[[Any], None], payload: Any) -> float:
 
 
 def _start_worker(parent: int) -> None:
-    """Leave Ctrl-C to the parent, use one thread, and die with the parent."""
+    """Leave Ctrl-C to the parent, use one thread, keep memory, and die with the parent."""
     import torch
 
+    keep_freed_memory()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     torch.set_num_threads(1)
     threading.Thread(target=_die_with, args=[parent], daemon=True).start()

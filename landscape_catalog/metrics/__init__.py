@@ -5,7 +5,7 @@ from landscape_catalog.metrics.cka import debiased_cka, linear_cka
 from landscape_catalog.metrics.curves.barrier import LineBarrier, barrier_height, line_barrier
 from landscape_catalog.metrics.curves.connectivity import ModeConnectivity, mode_connectivity
 from landscape_catalog.metrics.curves.curve import Curve, coefficients
-from landscape_catalog.metrics.curves.fit import CurveRecipe, fit_curve
+from landscape_catalog.metrics.curves.fit import CurveRecipe, fit_curve, fit_curves
 from landscape_catalog.metrics.curves.points import CurvePoint, curve_points, next_t
 from landscape_catalog.metrics.distance import Distance, l2_distance
 from landscape_catalog.metrics.evaluation import Evaluation, evaluate
@@ -39,6 +39,7 @@ __all__ = [
     "debiased_cka",
     "evaluate",
     "fit_curve",
+    "fit_curves",
     "hessian_density",
     "hessian_estimate",
     "l2_distance",

@@ -23,9 +23,9 @@ RECIPES: dict[str, int] = {
     "loss": 1,
     "hessian": 1,  # by PyHessian
     "hessian_native": 1,
-    "curve_fit": 1,
-    "curve_points": 2,  # 2: batch norm folded into convolutions, other roundings
-    "barrier": 1,
+    "curve_fit": 2,  # 2: small ones side by side, else channels last: other roundings
+    "curve_points": 3,  # 2: batch norm folded into convolutions; 3: channels last
+    "barrier": 2,  # as curve_points
     "similarity": 2,  # 2: the delete-one jackknife, the debiased form
     "distance": 1,
     "phases": 1,

@@ -23,6 +23,8 @@ from landscape_catalog.stages.workspace import (
 
 log = logging.getLogger(__name__)
 
+CURVES_A_JOB = 8  # what is fitted side by side at most
+
 
 def run_measure(root: Path) -> None:
     """Make the measurements that neither the project nor the store has.
@@ -60,20 +62,31 @@ def _make(
     """Make what is missing; says how many were made, and which jobs failed."""
     distinct = {item.measurement_id: item for item in needed}  # probes may differ in name alone
     missing = [item for key, item in distinct.items() if workspace.measurements.fetch(key) is None]
-    tasks = [_task(workspace, group, device) for group in _jobs(missing)]
+    tasks = [_task(workspace, group, device) for group in _jobs(missing, workers.count)]
     failures = work_through(workspace, title, measure_job, tasks, workers=workers)
     made = sum(workspace.measurements.fetch(item.measurement_id) is not None for item in missing)
     return made, failures
 
 
-def _jobs(needed: list[Needed]) -> list[tuple[Needed, ...]]:
-    """Group measurements into jobs: Hessians and curves alone, the cheap ones cell by cell."""
+def _jobs(needed: list[Needed], workers: int) -> list[tuple[Needed, ...]]:
+    """Group measurements into jobs.
+
+    Hessians and large curves alone, the cheap ones cell by cell. Small curves of one landscape are
+    fitted side by side, but not so many that a worker has nothing to do.
+    """
     groups: dict[tuple[str, str], list[Needed]] = defaultdict(list)
     for item in needed:
-        alone = item.metric in ("hessian", "density", "layers", "connectivity", "barrier")
-        key = item.measurement_id if alone else item.cell.cell_id
+        key = item.cell.cell_id
+        if item.metric in ("hessian", "density", "layers", "connectivity", "barrier"):
+            key = item.fitted_with or item.measurement_id
         groups[item.metric, key].append(item)
-    return [tuple(group) for group in groups.values()]
+    fits = sum(len(group) for (_, key), group in groups.items() if group[0].fitted_with == key)
+    most = min(max(fits // workers, 1), CURVES_A_JOB)
+    jobs: list[tuple[Needed, ...]] = []
+    for (_, key), group in groups.items():
+        size = most if group[0].fitted_with == key else len(group)
+        jobs += [tuple(group[i : i + size]) for i in range(0, len(group), size)]
+    return jobs
 
 
 def _task(workspace: Workspace, group: tuple[Needed, ...], device: str) -> Task:

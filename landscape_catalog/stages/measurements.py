@@ -10,7 +10,7 @@ from importlib.metadata import version
 from typing import Any, Literal
 
 from landscape_catalog.execution.timings import Work
-from landscape_catalog.schemas.fields import Section
+from landscape_catalog.schemas.fields import Section, is_own
 from landscape_catalog.schemas.grid import Cell, Run, chosen_pairs
 from landscape_catalog.schemas.identity import derive_seed, identify
 from landscape_catalog.schemas.measure import Connectivity, Hessian, Measure, Similarity
@@ -20,6 +20,7 @@ Metric = Literal[
     "loss", "hessian", "density", "layers", "connectivity", "barrier", "similarity", "distance"
 ]
 USUAL_ITERATIONS, LAYERS = 20, 10  # to guess how long it takes
+SMALL_FIT = 2**27  # multiply-adds of a step, up to which curves are fitted side by side
 
 _RECIPES: dict[Metric, tuple[str, ...]] = {
     "loss": ("task", "loss"),
@@ -95,6 +96,28 @@ class Needed:
         """
         parts = [part for part in apart if part != 0]
         return derive_seed(self.cell.landscape.data.data_id, purpose, self.repeat, *parts)
+
+    @cached_property
+    def fitted_with(self) -> str | None:
+        """The same for all curves that one job fits; None of what is made alone.
+
+        Curves of one landscape and probe have the same batches and t, by `seed`. Only where
+        arithmetic is little do they gain, and only of our own networks does anybody know.
+        """
+        model = self.cell.landscape.model.name
+        if self.metric != "connectivity" or is_own(model):
+            return None
+        if self.work.multiply_adds > SMALL_FIT:
+            return None
+        content = {
+            "landscape": self.cell.landscape.content,
+            "model_args": self.cell.model_args,
+            "task_args": self.cell.task_args,
+            "snapshot": self.snapshot,
+            "probe": self.probe,
+            "repeat": self.repeat,
+        }
+        return identify("fitted_with", content, ())
 
     @cached_property
     def work(self) -> Work:

@@ -13,6 +13,7 @@ from landscape_catalog.schemas.measured import (
     DistanceMeasurement,
     SimilarityMeasurement,
 )
+from landscape_catalog.stages.ends import keep_ends, known_ends
 from landscape_catalog.stages.measurements import Needed
 from landscape_catalog.stages.subject import Subject, fields_of, settings_of, values_of
 from landscape_catalog.tasks import Perturbation
@@ -21,15 +22,8 @@ from landscape_catalog.tasks import Perturbation
 def connectivity(subject: Subject, needed: Needed) -> ConnectivityMeasurement:
     """A curve between the two runs of a pair, and every point of it."""
     settings, task = settings_of(needed, Connectivity), subject.task
-    network = subject.network(needed)
-    curve = metrics.fit_curve(
-        network,
-        (subject.state(needed), subject.state(needed, 1)),
-        subject.data.train,
-        task,
-        metrics.CurveRecipe(**fields_of(metrics.CurveRecipe, settings)),
-        seed=needed.seed("curve fit"),
-    )
+    network, curve = subject.network(needed), _curve(subject, needed)
+    seed = needed.seed("curve statistics")
     points = metrics.curve_points(
         network,
         curve,
@@ -39,8 +33,10 @@ def connectivity(subject: Subject, needed: Needed) -> ConnectivityMeasurement:
         points=settings.points,
         refine=settings.refine,
         batch_size=settings.batch_size,
-        seed=needed.seed("curve statistics"),
+        seed=seed,
+        known=known_ends(needed, settings.batch_size, seed),
     )
+    keep_ends(needed, settings.batch_size, seed, points)
     by = task.connectivity_by
     found = metrics.mode_connectivity(
         [point.t for point in points], [getattr(point.train, by) for point in points]
@@ -57,9 +53,28 @@ def connectivity(subject: Subject, needed: Needed) -> ConnectivityMeasurement:
     )
 
 
+def _curve(subject: Subject, needed: Needed) -> metrics.Curve:
+    """Fitted together with the job's other curves, which are on the same landscape."""
+    if not subject.curves:
+        several = [item for item in subject.payload.needed if item.metric == "connectivity"]
+        settings = settings_of(needed, Connectivity)
+        curves = metrics.fit_curves(
+            subject.network(needed),
+            [(subject.state(item), subject.state(item, 1)) for item in several],
+            subject.data.train,
+            subject.task,
+            metrics.CurveRecipe(**fields_of(metrics.CurveRecipe, settings)),
+            seed=needed.seed("curve fit"),
+        )
+        ids = [item.measurement_id for item in several]
+        subject.curves.update(zip(ids, curves))
+    return subject.curves[needed.measurement_id]
+
+
 def barrier(subject: Subject, needed: Needed) -> BarrierMeasurement:
     """The straight line between them."""
     settings, task = settings_of(needed, Connectivity), subject.task
+    seed = needed.seed("curve statistics")
     found = metrics.line_barrier(
         subject.network(needed),
         (subject.state(needed), subject.state(needed, 1)),
@@ -68,8 +83,10 @@ def barrier(subject: Subject, needed: Needed) -> BarrierMeasurement:
         task,
         points=settings.points,
         batch_size=settings.batch_size,
-        seed=needed.seed("curve statistics"),
+        seed=seed,
+        known=known_ends(needed, settings.batch_size, seed),
     )
+    keep_ends(needed, settings.batch_size, seed, found.points)
     return BarrierMeasurement(
         unit=task.connectivity_unit,
         quantity=task.connectivity_by,

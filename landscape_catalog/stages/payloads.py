@@ -24,7 +24,7 @@ class TrainPayload:
 
 @dataclass(frozen=True)
 class MeasurePayload:
-    """What a worker needs: the measurements of one job, all of the same cell."""
+    """What a worker needs: the measurements of one job, all on the same data and network."""
 
     needed: tuple[Needed, ...]
     prepared: Path

@@ -18,7 +18,10 @@ Settings = TypeVar("Settings", bound=Section)
 
 
 class Subject:
-    """Networks and features of one job, all of one cell, each loaded or computed once."""
+    """Networks, features and curves of one job, each loaded or computed once.
+
+    All are of one cell, or of cells with the same data, network and task.
+    """
 
     def __init__(self, payload: MeasurePayload) -> None:
         self.payload = payload
@@ -26,6 +29,7 @@ class Subject:
         self.cell = payload.needed[0].cell
         self.task = self.data.task(self.cell, payload.custom)
         self.features: dict[tuple[Any, ...], metrics.Prepared] = {}
+        self.curves: dict[str, metrics.Curve] = {}
         self._states: dict[tuple[str, str], dict[str, Tensor]] = {}
 
     def state(self, needed: Needed, which: int = 0) -> dict[str, Tensor]:

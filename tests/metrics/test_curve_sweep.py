@@ -11,20 +11,23 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from landscape_catalog.metrics import CurveRecipe, Evaluation, curve_points, fit_curve
+from landscape_catalog.metrics import (
+    CurvePoint,
+    CurveRecipe,
+    Evaluation,
+    curve_points,
+    fit_curve,
+)
 from landscape_catalog.metrics.curves import sweep
+from landscape_catalog.metrics.curves.barrier import straight_line
 from landscape_catalog.metrics.curves.sweep import evaluate_all
+from landscape_catalog.metrics.programs import ways
 from landscape_catalog.metrics.programs.program import program_of
 from landscape_catalog.models import build
 from landscape_catalog.tasks import Classification, Samples, Task, Translation
+from tests.metrics.networks import KNOWN, images, make
 
 TASK = Classification((0.5,), (0.25,))
-
-
-def images(n: int = 30, size: int = 8, channels: int = 1) -> Samples:
-    draw = np.random.Generator(np.random.Philox(key=1))
-    pixels = draw.integers(0, 256, size=(n, channels, size, size), dtype=np.uint8)
-    return Samples(torch.from_numpy(pixels), torch.from_numpy(np.arange(n) % 3))
 
 
 def states_of(networks: list[nn.Module]) -> list[dict[str, Tensor]]:
@@ -55,76 +58,18 @@ def both(
     return fast, plain
 
 
-class Own(nn.Module):
-    """A user's network of known operations: pooling, groups, a bias, a branch of the input."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.one = nn.Conv2d(1, 4, 3, padding=1)
-        self.other = nn.Conv2d(1, 4, 1)
-        self.grouped = nn.Conv2d(4, 8, 3, groups=2, stride=2)
-        self.norms = nn.ModuleList([nn.BatchNorm2d(1), nn.BatchNorm2d(4), nn.BatchNorm1d(72)])
-        self.linear = nn.Linear(72, 3)
-
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.norms[0](x)  # of what all networks share, and after no convolution
-        one = self.one(x)
-        y = self.norms[1](one) + torch.tanh(self.other(x)) + one  # a value that is used twice
-        y = F.gelu(self.grouped(y))
-        return self.linear(F.dropout(self.norms[2](torch.flatten(y, 1)), training=False))
-
-
-class Strange(nn.Module):
-    """Channels joined and means over them: side by side, networks would mix."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.one, self.other = nn.Conv2d(1, 4, 3), nn.Conv2d(1, 4, 3)
-        self.norm = nn.BatchNorm2d(8)
-        self.scale = nn.Parameter(torch.ones(8, 1, 1))
-        self.linear = nn.Linear(8, 3)
-
-    def forward(self, x: Tensor) -> Tensor:
-        y = self.norm(torch.cat([self.one(x), self.other(x)], dim=1)) * self.scale
-        y = y - y.mean(dim=1, keepdim=True)
-        return self.linear(y.amax(dim=(2, 3)))
-
-
-def make(kind: str, seed: int) -> tuple[nn.Module, Samples]:
-    torch.manual_seed(seed)
-    if kind == "own":
-        return Own(), images()
-    if kind == "strange":
-        return Strange(), images()
-    if kind == "dropout":
-        layers = [nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Dropout(0.5), nn.Flatten()]
-        return nn.Sequential(*layers, nn.Linear(144, 3)), images()
-    if kind.startswith("vgg11"):
-        args = {"batch_norm": kind == "vgg11"}
-        data = images(20, 32)
-        return build(
-            "vgg11", width=2, input_shape=(1, 32, 32), n_outputs=3, seed=seed, args=args
-        ), data
-    width = 8 if kind == "wide" else 2
-    return build("resnet18", width=width, input_shape=(1, 8, 8), n_outputs=3, seed=seed), images()
-
-
-KNOWN = {
-    "resnet18": True, "wide": True, "vgg11": True, "vgg11 plain": True, "own": True,
-    "strange": False, "dropout": False,
-}  # fmt: skip
-
-
 @pytest.mark.parametrize("group", [1, 2, 8])
 @pytest.mark.parametrize("kind", KNOWN)
 def test_fast_is_plain_in_float64(kind: str, group: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Alone, in several groups of which the last is smaller, and in one; chunks that do not fit."""
-    monkeypatch.setattr(sweep, "LARGEST_GROUP", group)
-    monkeypatch.setattr(sweep, "SMALL_WORK", 2**30 if group > 1 else 0)
+    monkeypatch.setattr(ways, "LARGEST_GROUP", group)
+    monkeypatch.setattr(ways, "SMALL_WORK", 2**30 if group > 1 else 0)
     monkeypatch.setattr(sweep, "LARGE_VALUE", 2**14)
     made = [make(kind, seed) for seed in range(3)]
     networks, data = [network.double() for network, _ in made], made[0][1]
     assert (program_of(networks[0].train(), data, TASK) is not None) == KNOWN[kind]
+    states = states_of(networks)
+    assert (sweep._fast_way(networks[0], states, data, TASK, 10) is not None) == KNOWN[kind]
     fast, plain = both(networks, data)
     np.testing.assert_allclose(fast, plain, rtol=1e-10)
 
@@ -134,15 +79,19 @@ def test_fast_is_plain_in_float64(kind: str, group: int, monkeypatch: pytest.Mon
 def test_fast_is_plain_in_float32(
     kind: str, small_work: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Here with oneDNN's layout, where channels fill it."""
-    monkeypatch.setattr(sweep, "SMALL_WORK", small_work)
+    """Here with channels last, where they fill oneDNN's vectors."""
+    monkeypatch.setattr(ways, "SMALL_WORK", small_work)
     made = [make(kind, seed) for seed in range(2)]
+    network, data = made[0]
+    found = sweep._fast_way(network, states_of([network]), data, TASK, 10)
+    assert (found is not None) == KNOWN[kind]
+    assert found is None or found.way.channels_last == (kind == "wide" and not small_work)
     fast, plain = both([network for network, _ in made], made[0][1])
     np.testing.assert_allclose(fast, plain, rtol=2e-5)
 
 
 def test_a_point_does_not_depend_on_the_others() -> None:
-    networks = [make("resnet18", seed)[0].double() for seed in range(3)]
+    networks = [make("resnet18", seed)[0] for seed in range(3)]
     data = images()
     states = states_of(networks)
 
@@ -150,7 +99,27 @@ def test_a_point_does_not_depend_on_the_others() -> None:
         return numbers(evaluate_all(networks[0], some, (data,), TASK, batch_size=10, seed=2))
 
     together, alone = found(states), np.concatenate([found([state]) for state in states])
-    np.testing.assert_allclose(together, alone, rtol=1e-12)
+    np.testing.assert_array_equal(together, alone)
+
+
+@pytest.mark.parametrize("kind", ["resnet18", "strange"])
+def test_known_ends_are_not_measured_again(kind: str) -> None:
+    """They are the same to the bit on whichever curve."""
+    made = [make(kind, seed) for seed in range(3)]
+    data, states = made[0][1], [network.state_dict() for network, _ in made]
+
+    def points(one: int, other: int, known: list[CurvePoint]) -> list[CurvePoint]:
+        curve = straight_line(made[0][0], (states[one], states[other]))
+        return curve_points(
+            made[0][0], curve, data, data[:7], TASK, points=3, batch_size=10, seed=0, known=known
+        )
+
+    first, second = points(0, 1, []), points(1, 2, [])
+    assert (first[-1].train, first[-1].test) == (second[0].train, second[0].test)
+    assert points(1, 2, [dataclasses.replace(first[-1], t=0.0)]) == second
+    wrong = dataclasses.replace(first[0], t=0.0)
+    assert points(1, 2, [wrong])[0] == wrong
+    assert points(0, 1, first) == first
 
 
 def test_networks_without_a_program() -> None:
@@ -216,7 +185,7 @@ class Twice(nn.Module):
 
 
 class Same(nn.Module):
-    """A padding that oneDNN's layout does not know."""
+    """Padding that differs from side to side, and even kernels."""
 
     def __init__(self) -> None:
         super().__init__()

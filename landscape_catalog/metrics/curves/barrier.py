@@ -81,6 +81,7 @@ def line_barrier(
     points: int,
     batch_size: int,
     seed: int,
+    known: Sequence[CurvePoint] = (),
 ) -> LineBarrier:
     """The barrier on the straight line, batch-norm statistics recomputed at every t.
 
@@ -96,6 +97,7 @@ def line_barrier(
         points: how many t, both ends included.
         batch_size: of recomputing the statistics.
         seed: of the shuffle, the same at every t.
+        known: points that were measured before, as of `curve_points`.
 
     Raises:
         ValueError: as `curve_points`, and if the two networks differ in shape.
@@ -104,7 +106,7 @@ def line_barrier(
     """
     measured = curve_points(
         network, straight_line(network, ends), train_data, test_data, task,
-        points=points, batch_size=batch_size, seed=seed,
+        points=points, batch_size=batch_size, seed=seed, known=known,
     )  # fmt: skip
     errors = [getattr(point.train, task.connectivity_by) for point in measured]
     height, t = barrier_height([point.t for point in measured], errors)

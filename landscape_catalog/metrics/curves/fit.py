@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -13,15 +13,24 @@ from torch import Tensor, nn
 
 from landscape_catalog.metrics.batchnorm import clear_batch_errors
 from landscape_catalog.metrics.curves.curve import Curve, coefficients
+from landscape_catalog.metrics.curves.gradients import (
+    network_gradient,
+    one_by_one,
+    program_gradient,
+    same_gradients,
+    side_by_side,
+)
 from landscape_catalog.metrics.parameters import (
     flatten,
     random_weights,
     require_one_landscape,
     trainable_shapes,
-    unflatten,
 )
+from landscape_catalog.metrics.programs.operations import Program
+from landscape_catalog.metrics.programs.ways import Way, steady_program, way_of
 from landscape_catalog.tasks import Samples, Task, epoch_batches, seeded
 
+State = dict[str, Tensor]
 # The rate is constant over the first half, falls linearly to 1% at 90%, and stays there.
 FALL_BEGINS, FALL_ENDS, FINAL_SHARE = 0.5, 0.9, 0.01
 
@@ -59,7 +68,7 @@ def rate_factor(progress: float) -> float:
 
 def fit_curve(
     network: nn.Module,
-    ends: tuple[dict[str, Tensor], dict[str, Tensor]],
+    ends: tuple[State, State],
     data: Samples,
     task: Task,
     recipe: CurveRecipe,
@@ -88,39 +97,94 @@ def fit_curve(
     Source: Garipov et al. 2018; Yang et al. 2021, Eq. 12 and appendix A.2. The authors' code starts
     from random weights (`init="random"`).
     """
+    return fit_curves(network, [ends], data, task, recipe, seed=seed)[0]
+
+
+def fit_curves(
+    network: nn.Module,
+    pairs: Sequence[tuple[State, State]],
+    data: Samples,
+    task: Task,
+    recipe: CurveRecipe,
+    *,
+    seed: int,
+) -> list[Curve]:
+    """`fit_curve` of several pairs with the same t and batches, side by side if that is faster.
+
+    A curve is the same to the bit whatever others are fitted with it.
+
+    Args:
+        network: of the right architecture; untouched.
+        pairs: state dicts of the two networks of each.
+        data: training samples.
+        task: loss.
+        recipe: as of `fit_curve`.
+        seed: as of `fit_curve`.
+
+    Raises:
+        ValueError: as `fit_curve`.
+    """
     network = copy.deepcopy(network).train()
-    require_one_landscape(network, ends)
+    for ends in pairs:
+        require_one_landscape(network, ends)
+    starts = [_start(network, ends, recipe, seed).to(data.inputs.device) for ends in pairs]
+    way, program = _chosen_way(network, starts, data[: recipe.batch_size], task)
+    data = replace(data, inputs=way.laid(data.inputs))
+    curves: dict[int, Curve] = {}
+    for group in way.groups(len(pairs)):
+        chosen = [starts[i] for i in group]
+        curves |= zip(group, _fit(network, program, chosen, data, task, recipe, seed))
+    return [curves[i] for i in range(len(pairs))]
+
+
+def _chosen_way(
+    network: nn.Module, starts: list[Tensor], few: Samples, task: Task
+) -> tuple[Way, Program | None]:
+    """By the program and side by side where that pays and gives the network's own gradients."""
+    program = steady_program(copy.deepcopy(network), few, task, len(few))
+    if program is None:
+        return Way(1, channels_last=False), None
+    way = way_of(program, len(few), starts[0])
+    if way.together == 1:
+        return way, None
+    some = [start.mean(0) for start in (starts[0], starts[-1])]
+    if not same_gradients(copy.deepcopy(network), program, some, few, task):
+        return Way(1, channels_last=False), None
+    return way, program
+
+
+def _fit(
+    network: nn.Module,
+    program: Program | None,
+    starts: list[Tensor],
+    data: Samples,
+    task: Task,
+    recipe: CurveRecipe,
+    seed: int,
+) -> list[Curve]:
+    """Curves from these control points; several need a program."""
     shapes = trainable_shapes(network)
-    dtype = next(network.parameters()).dtype
-    controls = _start(network, ends, shapes, recipe, seed).to(data.inputs.device)
+    controls = torch.stack([side_by_side(points, shapes) for points in zip(*starts)])
     velocity, scratch = torch.zeros_like(controls[1:-1]), torch.empty_like(controls[0])
     gamma, slope = torch.empty_like(controls[0]), torch.zeros_like(controls[0])
-    _lay_upon(network, gamma, slope, shapes)
+    if program is None:
+        add_gradient = network_gradient(copy.deepcopy(network), task, gamma, slope)
+    else:
+        add_gradient = program_gradient(program, task, shapes, gamma, slope)
     generator = np.random.Generator(np.random.Philox(key=seed))
     with seeded(seed, data.inputs.device), clear_batch_errors(recipe.batch_size):
         for rows, progress in _batches(len(data), recipe, seed):
             rate = recipe.lr * rate_factor(progress)
             weights = coefficients(generator.uniform(), recipe.control_points)
             _combine_into(gamma, controls, weights, scratch)
-            batch = data[rows]
             slope.zero_()
-            task.loss(task.outputs(network, batch, dtype), batch).backward()
+            add_gradient(data[rows])
             slope += torch.mul(gamma, recipe.weight_decay, out=scratch)
             for j, weight in enumerate(weights[1:-1]):
                 velocity[j].mul_(recipe.momentum).add_(torch.mul(slope, weight, out=scratch))
                 controls[j + 1] -= torch.mul(velocity[j], rate, out=scratch)
-    return Curve(controls, shapes)
-
-
-def _lay_upon(
-    network: nn.Module, values: Tensor, slopes: Tensor, shapes: dict[str, torch.Size]
-) -> None:
-    """Make trainable parameters pieces of one vector, and their gradients pieces of another."""
-    pieces, slope_pieces = unflatten(values, shapes), unflatten(slopes, shapes)
-    for name, parameter in network.named_parameters():
-        if name in shapes:
-            parameter.data = pieces[name]
-            parameter.grad = slope_pieces[name]  # backward adds to it in place
+    apart = [one_by_one(points, shapes, len(starts)) for points in controls]
+    return [Curve(torch.stack(own), shapes) for own in zip(*apart)]
 
 
 def _combine_into(
@@ -132,14 +196,9 @@ def _combine_into(
         total += torch.mul(control, weight, out=scratch)
 
 
-def _start(
-    network: nn.Module,
-    ends: tuple[dict[str, Tensor], dict[str, Tensor]],
-    shapes: dict[str, torch.Size],
-    recipe: CurveRecipe,
-    seed: int,
-) -> Tensor:
+def _start(network: nn.Module, ends: tuple[State, State], recipe: CurveRecipe, seed: int) -> Tensor:
     """Control points before the fit: evenly on the straight line, or inner ones at random."""
+    shapes = trainable_shapes(network)
     for name in (set(ends[0]) ^ set(ends[1])) - set(shapes):
         raise ValueError(f"{name}: only one of the two networks has it")
     theta, theta_end = (flatten(end, shapes) for end in ends)

@@ -39,6 +39,7 @@ def curve_points(
     seed: int,
     refine: int = 0,
     fast: bool = True,
+    known: Sequence[CurvePoint] = (),
 ) -> list[CurvePoint]:
     """Loss and error at evenly spaced t, with batch-norm statistics recomputed at each.
 
@@ -57,6 +58,8 @@ def curve_points(
         seed: of the shuffle, the same at every t.
         refine: how many further t at most, each by `next_t` of what is there so far.
         fast: False evaluates the network as it is written, one t after the other.
+        known: points that were measured before with the same data, batch size and seed (an end
+            belongs to many curves); they are not measured again.
 
     Returns:
         By increasing t.
@@ -77,7 +80,11 @@ def curve_points(
         )  # fmt: skip
         return [CurvePoint(t, train, test) for t, (train, test) in zip(ts, found)]
 
-    measured = measure([float(t) for t in np.linspace(0, 1, points)])
+    there = {point.t: point for point in known}
+    ts = [float(t) for t in np.linspace(0, 1, points)]
+    new = measure([t for t in ts if t not in there])
+    there.update((point.t, point) for point in new)
+    measured = [there[t] for t in ts]
     for _ in range(refine):
         values = [getattr(point.train, task.connectivity_by) for point in measured]
         t = next_t([point.t for point in measured], values)

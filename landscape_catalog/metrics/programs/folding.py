@@ -20,6 +20,13 @@ class Statistics:
     means: dict[str, Tensor]
     variances: dict[str, Tensor]
 
+    def of(self, place: int) -> Statistics:
+        """Of one network alone, (1, channels)."""
+        return Statistics(
+            {layer: value[place][None] for layer, value in self.means.items()},
+            {layer: value[place][None] for layer, value in self.variances.items()},
+        )
+
 
 def fresh_statistics(program: Program, weights: Weights) -> Statistics:
     """Statistics of layers that have seen nothing: 0 and 1."""

@@ -21,7 +21,6 @@ from landscape_catalog.metrics.programs.readers import READERS, SILENT
 from landscape_catalog.tasks import Samples, Task
 
 FEWEST = 2  # samples: batch statistics of one are none
-BLOCK = 8  # channels that oneDNN keeps side by side with AVX2
 
 
 def program_of(network: nn.Module, samples: Samples, task: Task) -> Program | None:
@@ -65,14 +64,6 @@ def _plain(network: nn.Module) -> bool:
         if isinstance(module, _BatchNorm) and not (module.track_running_stats and module.affine):
             return False
     return True
-
-
-def fits_blocks(program: Program, dtype: torch.dtype, device: torch.device) -> bool:
-    """Whether oneDNN's layout, which pads channels to eight, holds its values without waste."""
-    if dtype != torch.float32 or device.type != "cpu" or not torch.backends.mkldnn.is_available():
-        return False
-    convs = [op for op in program.operations if op.kind == "conv"]
-    return bool(convs) and all(op.channels % BLOCK == 0 for op in convs)
 
 
 class _Watch(TorchFunctionMode):

@@ -1,10 +1,10 @@
-"""Programs run in two ways: several networks side by side, or one in the kernels' own layout.
+"""Programs of several networks run side by side.
 
-*Side by side*, T networks lie in the channel dimension, network after network: a convolution has T
-times its groups, batch norm T times its channels, and a linear layer is a batch of T products. One
-call serves T networks, which pays where calls cost more than arithmetic. *Blocked*, the values of
-one network stay in oneDNN's layout from convolution to convolution instead of being brought into it
-and back every time, which pays where arithmetic costs more.
+T networks lie in the channel dimension, network after network: a convolution has T times its
+groups, batch norm T times its channels, and a linear layer is a batch of T products. One call
+serves T networks, which pays where calls cost more than arithmetic. What a network gets does not
+depend on its neighbours nor, from two networks on, on how many there are: sums run over the same
+numbers in the same order, so that it is the same to the bit.
 """
 
 from __future__ import annotations
@@ -77,8 +77,8 @@ def _together(
         weight = weights[op.weight].transpose(1, 2)  # (T, in, out)
         rows = value[None] if alone else value.unflatten(1, (count, -1)).transpose(0, 1)
         out = rows @ weight
-        if op.bias:
-            out = out + weights[op.bias][:, None]
+        if op.bias:  # as a product, whose gradient sums over rows in one order for every T
+            out = out + rows.new_ones(1, rows.shape[1], 1) @ weights[op.bias][:, None]
         return out.transpose(0, 1).flatten(1)
     if op.kind == "norm":
         assert op.options is not None
@@ -96,7 +96,7 @@ def _repeated(value: Tensor, count: int) -> Tensor:
 
 
 def _without_weights(op: Operation, given: list[Tensor]) -> Tensor:
-    """An operation that treats every channel alike; dense or, sums and ReLUs, blocked."""
+    """An operation that treats every channel alike."""
     value = given[0]
     if op.kind == "add":
         return value + given[1]
@@ -109,72 +109,6 @@ def _without_weights(op: Operation, given: list[Tensor]) -> Tensor:
         return torch.relu(value)
     assert op.function is not None
     return op.function(value, *op.options["args"], **op.options["kwargs"])
-
-
-def run_blocked(
-    program: Program,
-    weights: Weights,
-    statistics: Statistics,
-    inputs: Tensor,
-    *,
-    momentum: float | None = None,
-) -> Tensor:
-    """The last value of one network, kept in oneDNN's layout from convolution to convolution.
-
-    Args:
-        program: in train mode if `momentum` is given.
-        weights: of one network, name -> shape.
-        statistics: in train mode moved towards the batch's, else used.
-        inputs: (samples, ...), float32 on the CPU.
-        momentum: weight of the batch in the statistics.
-    """
-    values: list[Tensor | None] = [inputs]
-    last = _last_uses(program)
-    for number, op in enumerate(program.operations, start=1):
-        given = [_value(values, source) for source in op.sources]
-        free = op.sources[0] > 0 and last[op.sources[0]] == number
-        values.append(_blocked(op, given, weights, statistics, momentum, free=free))
-        for source in op.sources:
-            if last[source] == number:
-                values[source] = None
-    output = values[-1]
-    assert output is not None
-    return _dense(output)
-
-
-def _blocked(
-    op: Operation, given: list[Tensor], weights: Weights, statistics: Statistics,
-    momentum: float | None, *, free: bool,
-) -> Tensor:  # fmt: skip
-    """`free`: nothing else wants the first value, so that it may be overwritten."""
-    value = given[0]
-    bias = weights[op.bias] if op.bias else None
-    if op.kind == "conv":
-        assert op.options is not None
-        value = value if value.is_mkldnn else value.to_mkldnn()
-        return F.conv2d(value, weights[op.weight], bias, **op.options)
-    if op.kind == "norm":
-        assert op.options is not None
-        mean, variance = statistics.means[op.layer], statistics.variances[op.layer]
-        training = momentum is not None
-        if value.ndim != 4:
-            value = _dense(value)
-        return F.batch_norm(
-            value, mean, variance, weights[op.weight], bias, training, momentum or 0.0,
-            op.options["eps"],
-        )  # fmt: skip
-    if op.kind == "linear":
-        return F.linear(_dense(value), weights[op.weight], bias)
-    in_place = free and value.is_mkldnn
-    if op.kind == "add" and given[0].is_mkldnn == given[1].is_mkldnn:
-        return value.add_(given[1]) if in_place else value + given[1]
-    if op.kind == "activation" and op.function in RELUS:
-        return torch.relu_(value) if in_place else torch.relu(value)
-    return _without_weights(op, [_dense(value) for value in given])
-
-
-def _dense(value: Tensor) -> Tensor:
-    return value.to_dense() if value.is_mkldnn else value
 
 
 def _value(values: list[Tensor | None], number: int) -> Tensor:

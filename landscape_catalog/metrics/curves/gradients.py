@@ -1,0 +1,128 @@
+"""The loss's gradient at weights that lie in one vector: of one network, or of several at a time.
+
+The weights of T networks lie side by side, parameter by parameter: first the T weights of the first
+layer, one network's after the other's, then the T biases, and so on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from landscape_catalog.metrics.parameters import flatten, trainable_shapes, unflatten
+from landscape_catalog.metrics.programs.folding import fresh_statistics
+from landscape_catalog.metrics.programs.operations import Program
+from landscape_catalog.metrics.programs.program import inputs_of
+from landscape_catalog.metrics.programs.runs import run_together
+from landscape_catalog.tasks import Samples, Task
+
+AddGradient = Callable[[Samples], None]
+# Of two gradients' difference, relative: one activation in ten million that falls on the other
+# side of a ReLU's kink moves the gradient of a small batch by some 0.5%.
+AGREEMENT = 0.05
+
+
+def side_by_side(vectors: Sequence[Tensor], shapes: Mapping[str, torch.Size]) -> Tensor:
+    """T vectors of weights, (n_parameters,) each, as one, (T * n_parameters,)."""
+    pieces = [unflatten(vector, shapes) for vector in vectors]
+    joined = {name: torch.stack([own[name] for own in pieces]) for name in shapes}
+    return flatten(joined, _stacked(shapes, len(vectors)))
+
+
+def one_by_one(vector: Tensor, shapes: Mapping[str, torch.Size], count: int) -> list[Tensor]:
+    """The inverse of `side_by_side`."""
+    pieces = unflatten(vector, _stacked(shapes, count))
+    return [flatten({n: pieces[n][t] for n in shapes}, shapes) for t in range(count)]
+
+
+def network_gradient(network: nn.Module, task: Task, values: Tensor, slopes: Tensor) -> AddGradient:
+    """What adds a batch's gradient at `values` to `slopes`, by the network as it is written.
+
+    Args:
+        network: becomes pieces of the two vectors; its mode stays.
+        task: loss.
+        values: weights, (n_parameters,).
+        slopes: gradients, (n_parameters,).
+    """
+    shapes = trainable_shapes(network)
+    pieces, slope_pieces = unflatten(values, shapes), unflatten(slopes, shapes)
+    for name, parameter in network.named_parameters():
+        if name in shapes:
+            parameter.data = pieces[name]
+            parameter.grad = slope_pieces[name]  # backward adds to it in place
+
+    def add(batch: Samples) -> None:
+        task.loss(task.outputs(network, batch, values.dtype), batch).backward()
+
+    return add
+
+
+def program_gradient(
+    program: Program,
+    task: Task,
+    shapes: Mapping[str, torch.Size],
+    values: Tensor,
+    slopes: Tensor,
+) -> AddGradient:
+    """What adds a batch's gradients at T networks' `values` to `slopes`, by their program.
+
+    Args:
+        program: of the network in train mode; all its parameters are trained.
+        task: loss.
+        shapes: of one network's parameters.
+        values: weights side by side, (T * n_parameters,).
+        slopes: gradients side by side, (T * n_parameters,).
+    """
+    count = len(values) // sum(shape.numel() for shape in shapes.values())
+    stacked = _stacked(shapes, count)
+    slope_pieces = unflatten(slopes, stacked)
+    weights = {n: piece.requires_grad_() for n, piece in unflatten(values, stacked).items()}
+    for name, weight in weights.items():
+        weight.grad = slope_pieces[name]
+    statistics = fresh_statistics(program, weights)  # nobody reads them
+
+    def add(batch: Samples) -> None:
+        inputs = inputs_of(batch, task, values.dtype)
+        outputs = run_together(program, weights, statistics, inputs, momentum=1.0)
+        every = outputs.unflatten(1, (count, -1)).unbind(1)
+        torch.stack([task.loss(own, batch) for own in every]).sum().backward()
+
+    return add
+
+
+def same_gradients(
+    network: nn.Module, program: Program, some: Sequence[Tensor], batch: Samples, task: Task
+) -> bool:
+    """Whether the program gives the gradients of the network on a batch.
+
+    A network may do what no watching shows: stop a gradient, or branch on its weights.
+
+    Args:
+        network: changed.
+        program: of the network.
+        some: weights at which to look.
+        batch: samples.
+        task: loss.
+    """
+    shapes = trainable_shapes(network)
+    values = side_by_side(some, shapes)
+    slopes = torch.zeros_like(values)
+    try:
+        program_gradient(program, task, shapes, values, slopes)(batch)
+    except Exception:  # whatever kernels refuse; the network itself raises what is a user's fault
+        return False
+    value, slope = torch.empty_like(some[0]), torch.empty_like(some[0])
+    add_gradient = network_gradient(network, task, value, slope)
+    for weights, found in zip(some, one_by_one(slopes, shapes, len(some))):
+        value.copy_(weights)
+        slope.zero_()
+        add_gradient(batch)
+        if slope.isfinite().all() and not (slope - found).norm() <= AGREEMENT * slope.norm():
+            return False
+    return True
+
+
+def _stacked(shapes: Mapping[str, torch.Size], count: int) -> dict[str, torch.Size]:
+    return {name: torch.Size((count, *shape)) for name, shape in shapes.items()}
