@@ -216,7 +216,7 @@ def test_a_ring_of_three_seeds_and_a_cell_that_has_not_converged(fresh_copy: Cop
     text = (folder / "params.yaml").read_text()
     text = text.replace("connectivity:\n", "connectivity:\n    pairs: ring\n")
     (folder / "params.yaml").write_text(text.replace("batch_size: [16, 32]", "batch_size: 16"))
-    edit(folder, width="2", seeds="3", lr="[0.05, 1000000.0]")
+    edit(folder, width="2", seeds="3", lr="[0.02, 1000000.0]")
     repro(folder, store)
     tables = read_tables(folder / "data" / "catalog")
     phases = dict(tables["cells"].join(tables["phases"], on="cell_id").select("lr", "phase").rows())
