@@ -128,7 +128,7 @@ def curve_rows(cell: CellResult, pair: PairResult) -> list[Row]:
     """Every curve between the runs of a pair."""
     return [
         _pair_key(cell, pair)
-        | {"probe": name, "fit": fit, "area": curve.area}
+        | {"probe": name, "fit": fit}
         | curve.model_dump(exclude={"metric", "points"})
         for name, curves in pair.curves.items()
         for fit, curve in enumerate(curves)

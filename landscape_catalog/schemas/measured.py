@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from typing import Annotated, Any, Literal, Union
 
@@ -158,13 +157,8 @@ class ConnectivityMeasurement(Values):
     """Most positive deviation."""
     peak_error: float
     """Largest training error (or loss) between the ends."""
-
-    @property
-    def area(self) -> float:
-        """Integral of the error (or loss) over t from 0 to 1, by the trapezoid rule."""
-        values = [(p.t, p.train.error_value, p.train.loss) for p in self.points]
-        heights = [(t, error if self.quantity == "error" else loss) for t, error, loss in values]
-        return sum((b - a) * (y + z) / 2 for (a, y), (b, z) in itertools.pairwise(heights))
+    area: float
+    """Integral of the training error (or loss) over t from 0 to 1, by the trapezoid rule."""
 
 
 class BarrierMeasurement(Values):

@@ -50,6 +50,7 @@ def connectivity(subject: Subject, needed: Needed) -> ConnectivityMeasurement:
         lowest=found.lowest,
         highest=found.highest,
         peak_error=found.peak_error,
+        area=found.area,
     )
 
 
