@@ -102,17 +102,16 @@ class Needed:
         """The same for all curves that one job fits; None of what is made alone.
 
         Curves of one landscape and probe have the same batches and t, by `seed`. Only where
-        arithmetic is little do they gain, and only of our own networks does anybody know.
+        arithmetic is little do they gain, which of a user's own code nobody knows.
         """
-        model = self.cell.landscape.model.name
-        if self.metric != "connectivity" or is_own(model):
+        landscape = self.cell.landscape
+        if self.metric != "connectivity" or self.work.multiply_adds > SMALL_FIT:
             return None
-        if self.work.multiply_adds > SMALL_FIT:
+        if is_own(landscape.model.name) or is_own(landscape.task.name):
             return None
         content = {
-            "landscape": self.cell.landscape.content,
+            "landscape": landscape.content,
             "model_args": self.cell.model_args,
-            "task_args": self.cell.task_args,
             "snapshot": self.snapshot,
             "probe": self.probe,
             "repeat": self.repeat,
