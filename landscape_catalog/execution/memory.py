@@ -7,7 +7,7 @@ import sys
 
 # Of glibc's malloc.h.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
-LARGEST = 2**31 - 1
+LARGEST, LARGEST_BEFORE_2_35 = 2**31 - 1, 2**25
 
 
 def keep_freed_memory() -> None:
@@ -23,6 +23,8 @@ def keep_freed_memory() -> None:
     if not sys.platform.startswith("linux"):
         return
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
+    if mallopt is None:
+        return
+    # To set one threshold stops malloc from adapting the other, so both or none.
+    if mallopt(M_MMAP_THRESHOLD, LARGEST) or mallopt(M_MMAP_THRESHOLD, LARGEST_BEFORE_2_35):
         mallopt(M_TRIM_THRESHOLD, LARGEST)
-        mallopt(M_MMAP_THRESHOLD, LARGEST)

@@ -35,7 +35,7 @@ def recompute_batchnorm(
     Weights between two networks have no statistics of their own, and those of an end are wrong for
     them, so each point of a curve needs its own (Izmailov et al. 2018; Garipov et al. 2018). One
     shuffle without replacement, incomplete batch dropped. A network without batch norm is left
-    as it is.
+    as it is, and so is a layer that its network keeps in eval mode.
 
     Args:
         network: gets new statistics; its mode is left as it was.
@@ -47,16 +47,17 @@ def recompute_batchnorm(
     Raises:
         ValueError: if the batch is larger than the data, or leaves batch norm one value a channel.
     """
-    layers = [module for module in network.modules() if isinstance(module, _BatchNorm)]
-    if not layers:
-        return
     dtype = next(network.parameters()).dtype
     was_training = network.training
+    network.train()
+    layers = [m for m in network.modules() if isinstance(m, _BatchNorm) and m.training]
+    if not layers:
+        network.train(was_training)
+        return
     momenta = [layer.momentum for layer in layers]
     for layer in layers:
         layer.reset_running_stats()
         layer.momentum = None  # None: cumulative mean
-    network.train()
     with seeded(seed, data.inputs.device), clear_batch_errors(batch_size):
         for rows in epoch_batches(len(data), batch_size, seed=seed, epoch=0):
             task.outputs(network, data[rows], dtype)

@@ -1,7 +1,7 @@
 """Ends of curves: a run is the end of many, and a worker evaluates it once.
 
-It remembers numbers, and no weights, for as long as it lives. An end is the same to the bit
-whichever curve it is evaluated with, so nothing depends on who has done which job.
+It remembers numbers, and no weights, for as long as it lives. An end of our own networks is the
+same to the bit whichever curve it is evaluated with, so nothing depends on who has done which job.
 """
 
 from __future__ import annotations
@@ -28,7 +28,12 @@ def known_ends(needed: Needed, batch_size: int, seed: int) -> list[CurvePoint]:
 
 
 def keep_ends(needed: Needed, batch_size: int, seed: int, points: Sequence[CurvePoint]) -> None:
-    """Remember the first and the last point of a curve."""
+    """Remember the first and the last point of a curve, of our own networks alone.
+
+    Others may round in another way with other neighbours.
+    """
+    if needed.own_code:
+        return
     _points.update(zip(_keys(needed, batch_size, seed), (points[0], points[-1])))
 
 

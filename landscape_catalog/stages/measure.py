@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import logging
+import math
 from collections import defaultdict
 from pathlib import Path
 
@@ -72,7 +73,8 @@ def _jobs(needed: list[Needed], workers: int) -> list[tuple[Needed, ...]]:
     """Group measurements into jobs.
 
     Hessians and large curves alone, the cheap ones cell by cell. Small curves of one landscape are
-    fitted side by side, but not so many that a worker has nothing to do.
+    fitted side by side, two at least (a lone one gains nothing), but not so many that a worker has
+    nothing to do.
     """
     groups: dict[tuple[str, str], list[Needed]] = defaultdict(list)
     for item in needed:
@@ -81,11 +83,11 @@ def _jobs(needed: list[Needed], workers: int) -> list[tuple[Needed, ...]]:
             key = item.fitted_with or item.measurement_id
         groups[item.metric, key].append(item)
     fits = sum(len(group) for (_, key), group in groups.items() if group[0].fitted_with == key)
-    most = min(max(fits // workers, 1), CURVES_A_JOB)
+    most = min(max(fits // workers, 2), CURVES_A_JOB)
     jobs: list[tuple[Needed, ...]] = []
     for (_, key), group in groups.items():
-        size = most if group[0].fitted_with == key else len(group)
-        jobs += [tuple(group[i : i + size]) for i in range(0, len(group), size)]
+        parts = math.ceil(len(group) / most) if group[0].fitted_with == key else 1
+        jobs += [tuple(group[i::parts]) for i in range(parts)]
     return jobs
 
 

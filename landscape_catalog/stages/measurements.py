@@ -97,6 +97,12 @@ class Needed:
         parts = [part for part in apart if part != 0]
         return derive_seed(self.cell.landscape.data.data_id, purpose, self.repeat, *parts)
 
+    @property
+    def own_code(self) -> bool:
+        """Whether network or task is a user's own."""
+        landscape = self.cell.landscape
+        return is_own(landscape.model.name) or is_own(landscape.task.name)
+
     @cached_property
     def fitted_with(self) -> str | None:
         """The same for all curves that one job fits; None of what is made alone.
@@ -104,13 +110,10 @@ class Needed:
         Curves of one landscape and probe have the same batches and t, by `seed`. Only where
         arithmetic is little do they gain, which of a user's own code nobody knows.
         """
-        landscape = self.cell.landscape
-        if self.metric != "connectivity" or self.work.multiply_adds > SMALL_FIT:
-            return None
-        if is_own(landscape.model.name) or is_own(landscape.task.name):
+        if self.metric != "connectivity" or self.work.multiply_adds > SMALL_FIT or self.own_code:
             return None
         content = {
-            "landscape": landscape.content,
+            "landscape": self.cell.landscape.content,
             "model_args": self.cell.model_args,
             "snapshot": self.snapshot,
             "probe": self.probe,

@@ -12,6 +12,11 @@ from landscape_catalog.stages.measurements import Metric, Needed
 from landscape_catalog.stages.payloads import MeasurePayload
 from landscape_catalog.stages.subject import Subject
 
+
+class MeasurementError(Exception):
+    """Some measurements of a job failed; says which, and why."""
+
+
 MAKERS: dict[Metric, Callable[[Subject, Needed], Measured]] = {
     "loss": measuring_runs.loss,
     "hessian": measuring_runs.hessian,
@@ -25,17 +30,37 @@ MAKERS: dict[Metric, Callable[[Subject, Needed], Measured]] = {
 
 
 def measure_and_keep(payload: MeasurePayload) -> None:
-    """Make the measurements of one job and keep them."""
+    """Make the measurements of one job and keep them, each as soon as it is made.
+
+    Raises:
+        MeasurementError: if some failed, after the others have been kept.
+    """
     make_deterministic()
-    subject = Subject(payload)
+    subject, failed = Subject(payload), []
     for needed in payload.needed:
-        record = MeasurementRecord(
-            measurement_id=needed.measurement_id,
-            run_ids=[run.run_id for run in needed.runs],
-            snapshot=needed.snapshot,
-            probe=needed.probe,
-            measured=MAKERS[needed.metric](subject, needed),
-            provenance=provenance(payload.device),
-        )
-        write_measurement(payload.shelf.path(needed.measurement_id), record)
-        payload.shelf.share(needed.measurement_id)
+        try:
+            measured = MAKERS[needed.metric](subject, needed)
+        except Exception as error:  # whatever a user's network or task does
+            failed.append((needed, error))
+            continue
+        _keep(payload, needed, measured)
+    if failed:
+        what = [
+            f"{needed.metric} of {' and '.join(run.run_id for run in needed.runs)}: "
+            f"{type(error).__name__}: {error}"
+            for needed, error in failed
+        ]
+        raise MeasurementError("; ".join(what)) from failed[0][1]
+
+
+def _keep(payload: MeasurePayload, needed: Needed, measured: Measured) -> None:
+    record = MeasurementRecord(
+        measurement_id=needed.measurement_id,
+        run_ids=[run.run_id for run in needed.runs],
+        snapshot=needed.snapshot,
+        probe=needed.probe,
+        measured=measured,
+        provenance=provenance(payload.device),
+    )
+    write_measurement(payload.shelf.path(needed.measurement_id), record)
+    payload.shelf.share(needed.measurement_id)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
+from contextlib import suppress
 
 from landscape_catalog import metrics
 from landscape_catalog.schemas.measure import Connectivity, Similarity
@@ -55,21 +57,31 @@ def connectivity(subject: Subject, needed: Needed) -> ConnectivityMeasurement:
 
 
 def _curve(subject: Subject, needed: Needed) -> metrics.Curve:
-    """Fitted together with the job's other curves, which are on the same landscape."""
-    if not subject.curves:
-        several = [item for item in subject.payload.needed if item.metric == "connectivity"]
-        settings = settings_of(needed, Connectivity)
-        curves = metrics.fit_curves(
-            subject.network(needed),
-            [(subject.state(item), subject.state(item, 1)) for item in several],
-            subject.data.train,
-            subject.task,
-            metrics.CurveRecipe(**fields_of(metrics.CurveRecipe, settings)),
-            seed=needed.seed("curve fit"),
-        )
-        ids = [item.measurement_id for item in several]
-        subject.curves.update(zip(ids, curves))
+    """Fitted together with the job's other curves, which are on the same landscape.
+
+    If one of them cannot be fitted, each is tried alone.
+    """
+    if not subject.curves and len(subject.payload.needed) > 1:
+        with suppress(ValueError):
+            _fit(subject, subject.payload.needed)
+    if needed.measurement_id not in subject.curves:
+        _fit(subject, [needed])
     return subject.curves[needed.measurement_id]
+
+
+def _fit(subject: Subject, several: Sequence[Needed]) -> None:
+    """Keep the curves of these pairs."""
+    first = several[0]
+    curves = metrics.fit_curves(
+        subject.network(first),
+        [(subject.state(item), subject.state(item, 1)) for item in several],
+        subject.data.train,
+        subject.task,
+        metrics.CurveRecipe(**fields_of(metrics.CurveRecipe, settings_of(first, Connectivity))),
+        seed=first.seed("curve fit"),
+        together=first.fitted_with is not None,
+    )
+    subject.curves.update(zip([item.measurement_id for item in several], curves))
 
 
 def barrier(subject: Subject, needed: Needed) -> BarrierMeasurement:

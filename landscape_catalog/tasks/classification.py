@@ -30,7 +30,7 @@ class Classification(Task):
     def inputs(self, images: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
         """Normalise pixels on 0-255, (samples, channels, h, w): (x / 255 - mean) / std."""
         if not self.mean:
-            return images.to(dtype)
+            return images.to(dtype, copy=True)  # a network may write over what it is given
         shape = (1, -1, 1, 1)
         mean = torch.tensor(self.mean, dtype=dtype, device=images.device).view(shape)
         std = torch.tensor(self.std, dtype=dtype, device=images.device).view(shape)

@@ -16,6 +16,7 @@ from landscape_catalog.metrics import (
     CurveRecipe,
     Evaluation,
     curve_points,
+    evaluate,
     fit_curve,
 )
 from landscape_catalog.metrics.curves import sweep
@@ -220,6 +221,89 @@ def test_what_no_watching_shows_is_noticed(kind: type[nn.Module]) -> None:
     np.testing.assert_allclose(fast, plain, rtol=1e-4)
 
 
+class Sometimes(Counting):
+    """Stochastic depth: a layer is passed over by chance."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        y = self.norm(self.conv(x))
+        y = torch.relu(y) if float(torch.rand(())) < 0.5 else torch.tanh(y)
+        return self.linear(torch.flatten(y, 1))
+
+
+class Shifted(Classification):
+    """Inputs on the scale of their batch."""
+
+    def inputs(self, images: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
+        return images.to(dtype) / images.to(dtype).mean()
+
+
+@pytest.mark.parametrize(("kind", "task"), [(Sometimes, TASK), (ByWeight, TASK)])
+def test_chance_and_weights_that_decide_leave_no_program(kind: type[nn.Module], task: Task) -> None:
+    network = kind()
+    before = torch.get_rng_state()
+    assert program_of(network, images(), task) is None
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_inputs_on_the_scale_of_their_batch_leave_no_program() -> None:
+    network = make("resnet18", 0)[0]
+    assert ways.steady_program(network, images(), TASK, 10) is not None
+    assert ways.steady_program(network, images(), Shifted(), 10) is None
+
+
+class Moving(Counting):
+    """A buffer that every call moves and no state dict holds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("calls", torch.zeros(()), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        self.calls += 1
+        return super().forward(x) * self.calls
+
+
+def test_a_plain_point_does_not_depend_on_the_others() -> None:
+    torch.manual_seed(0)
+    networks: list[nn.Module] = [Moving() for _ in range(3)]
+    data = images()
+    states = states_of(networks)
+
+    def found(some: list[dict[str, Tensor]]) -> np.ndarray:
+        return numbers(evaluate_all(networks[0], some, (data,), TASK, batch_size=10, seed=2))
+
+    alone = np.concatenate([found([state]) for state in states])
+    np.testing.assert_array_equal(found(states), alone)
+
+
+def test_batch_norm_that_its_network_keeps_in_eval_mode_keeps_its_statistics() -> None:
+    class Kept(Counting):
+        def train(self, mode: bool = True) -> Kept:
+            super().train(mode)
+            self.norm.eval()
+            return self
+
+    network, data = Kept(), images()
+    with torch.no_grad():
+        network.norm.running_mean.fill_(0.7)  # type: ignore[union-attr]
+    expected = evaluate(network, data, TASK)
+    ((found,),) = evaluate_all(
+        network, states_of([network]), (data,), TASK, batch_size=10, seed=0
+    )  # fmt: skip
+    assert found == expected
+
+
+def test_a_network_that_writes_over_its_inputs_does_not_change_the_data() -> None:
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.LeakyReLU(0.1, inplace=True), nn.Flatten(), nn.Linear(64, 3))
+    data = Samples(torch.randn(30, 1, 8, 8), torch.arange(30) % 3)
+    before = data.inputs.clone()
+    evaluate_all(network, states_of([network]), (data,), Classification(), batch_size=10, seed=0)
+    ends = (network.state_dict(), network.state_dict())
+    fit_curve(network, ends, data, Classification(), CurveRecipe(updates=2, batch_size=10), seed=0)
+    assert torch.equal(data.inputs, before)
+
+
 def test_a_network_is_left_as_it_was() -> None:
     network, data = make("resnet18", 0)
     before = {name: value.clone() for name, value in network.state_dict().items()}
@@ -257,7 +341,8 @@ def test_weights_that_are_no_numbers_give_nan(kind: str, fast: bool, bad: float)
         one, curve, data, data, TASK, points=3, batch_size=10, seed=0, refine=2, fast=fast
     )
     assert len(points) == 3
-    for point in points:
+    assert math.isfinite(points[0].train.loss), "the other end plays no part in this one"
+    for point in points[1:]:
         for found in (point.train, point.test):
             assert math.isnan(found.loss)
             assert math.isnan(found.error)

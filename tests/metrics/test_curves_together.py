@@ -37,8 +37,7 @@ def controls(curve: Curve) -> np.ndarray:
 
 def way_of(network: nn.Module, data: Samples) -> tuple[ways.Way, bool]:
     """How its curves are fitted: by which way, and whether by a program."""
-    trained = [p.detach().reshape(-1) for p in network.parameters() if p.requires_grad]
-    way, program = fit._chosen_way(network.train(), [torch.cat(trained)[None]], data[:10], TASK)
+    way, program = fit._chosen_way(network.train(), data[:10], TASK, together=True)
     return way, program is not None
 
 
@@ -107,6 +106,46 @@ class Stopped(nn.Module):
         return self.linear(torch.flatten(torch.relu(self.other(y)), 1))
 
 
+class Faint(nn.Module):
+    """A branch that hardly counts, whose first convolution gets no gradient."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.one, self.other = nn.Conv2d(1, 4, 3), nn.Conv2d(1, 4, 3)
+        self.linear = nn.Linear(144, 3)
+        with torch.no_grad():
+            self.other.weight.mul_(1e-3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        with torch.no_grad():
+            y = self.other(x)
+        return self.linear(torch.flatten(torch.relu(self.one(x) + y), 1))
+
+
+def test_a_faint_gradient_that_is_stopped_is_seen() -> None:
+    torch.manual_seed(0)
+    network = Faint()
+    assert not is_side_by_side([network], images())
+
+
+@pytest.mark.parametrize("width", [3, 5])
+def test_the_way_does_not_depend_on_the_weights(width: int) -> None:
+    """Not even where an activation lies on the kink of a ReLU."""
+    for seed in range(4):
+        network = build(
+            "resnet18", width=width, input_shape=(3, 8, 8), n_outputs=5, seed=seed
+        )  # fmt: skip
+        assert is_side_by_side([network], images(channels=3))
+
+
+def test_alone_is_plain_where_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    networks, data = [make("resnet18", seed)[0] for seed in range(2)], images()
+    pair = (networks[0].state_dict(), networks[1].state_dict())
+    (alone,) = fit_curves(networks[0], [pair], data, TASK, RECIPE, seed=3, together=False)
+    assert not np.array_equal(controls(alone), fitted(networks, data)[0])
+    np.testing.assert_allclose(controls(alone), fitted(networks, data)[0], atol=1e-3)
+
+
 def test_a_gradient_that_is_stopped_stays_stopped() -> None:
     torch.manual_seed(0)
     networks: list[nn.Module] = [Stopped() for _ in range(3)]
@@ -140,6 +179,16 @@ def test_wide_networks_are_fitted_with_channels_last(monkeypatch: pytest.MonkeyP
     (standing,) = fitted(networks, data, recipe)
     assert not np.array_equal(lying, standing)
     np.testing.assert_allclose(lying, standing, atol=1e-5)
+
+
+def test_an_end_is_an_end_whatever_lies_between() -> None:
+    """A fit that diverged does not reach its ends."""
+    inner = [math.nan, math.inf]
+    curve = Curve(torch.tensor([[1.0, 2.0], inner, [3.0, 4.0]]), {"w": torch.Size((2,))})
+    assert curve.at(0.0)["w"].tolist() == [1, 2]
+    assert curve.at(1.0)["w"].tolist() == [3, 4]
+    assert curve.at(0.5)["w"].isnan().tolist() == [True, False]
+    assert curve.at(0.5)["w"][1] == math.inf
 
 
 def test_weights_side_by_side_and_apart() -> None:

@@ -36,8 +36,12 @@ def coefficients(t: float, control_points: int = 3) -> tuple[float, ...]:
 
 
 def combine(controls: Tensor, weights: tuple[float, ...]) -> Tensor:
-    """sum_j weights_j controls_j, (n_parameters,)."""
-    total = weights[0] * controls[0]
-    for weight, control in zip(weights[1:], controls[1:]):
-        total = total + weight * control
+    """sum_j weights_j controls_j, (n_parameters,).
+
+    Of weight 0 a control point plays no part, not even one that is no number: an end is an end.
+    """
+    terms = [weight * control for weight, control in zip(weights, controls) if weight != 0]
+    total = terms[0]
+    for term in terms[1:]:
+        total = total + term
     return total

@@ -6,22 +6,28 @@ layer, one network's after the other's, then the T biases, and so on.
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 import torch
 from torch import Tensor, nn
 
-from landscape_catalog.metrics.parameters import flatten, trainable_shapes, unflatten
+from landscape_catalog.metrics.parameters import (
+    flatten,
+    random_weights,
+    trainable_shapes,
+    unflatten,
+)
 from landscape_catalog.metrics.programs.folding import fresh_statistics
 from landscape_catalog.metrics.programs.operations import Program
 from landscape_catalog.metrics.programs.program import inputs_of
 from landscape_catalog.metrics.programs.runs import run_together
+from landscape_catalog.metrics.programs.ways import Way
 from landscape_catalog.tasks import Samples, Task
 
 AddGradient = Callable[[Samples], None]
-# Of two gradients' difference, relative: one activation in ten million that falls on the other
-# side of a ReLU's kink moves the gradient of a small batch by some 0.5%.
-AGREEMENT = 0.05
+AGREEMENT, ROUNDING = 1e-6, 1e-12  # of gradients in float64, relative
 
 
 def side_by_side(vectors: Sequence[Tensor], shapes: Mapping[str, torch.Size]) -> Tensor:
@@ -92,35 +98,69 @@ def program_gradient(
     return add
 
 
-def same_gradients(
-    network: nn.Module, program: Program, some: Sequence[Tensor], batch: Samples, task: Task
-) -> bool:
-    """Whether the program gives the gradients of the network on a batch.
+def same_gradients(network: nn.Module, program: Program, batch: Samples, task: Task) -> bool:
+    """Whether the program gives the network's own gradient in each parameter on a batch.
 
-    A network may do what no watching shows: stop a gradient, or branch on its weights.
+    In float64, where roundings move no activation over a ReLU's kink, and at random weights, so
+    that the answer is the same for all networks of the architecture. A network may do what no
+    watching shows, such as stop a gradient.
 
     Args:
-        network: changed.
+        network: in train mode; untouched.
         program: of the network.
-        some: weights at which to look.
         batch: samples.
         task: loss.
     """
+    network = copy.deepcopy(network).double()
     shapes = trainable_shapes(network)
-    values = side_by_side(some, shapes)
-    slopes = torch.zeros_like(values)
+    device = next(network.parameters()).device
+    some = [
+        flatten(random_weights(network, seed=seed), shapes).to(device, torch.float64)
+        for seed in (0, 1)
+    ]
     try:
+        values = side_by_side(some, shapes)
+        slopes = torch.zeros_like(values)
         program_gradient(program, task, shapes, values, slopes)(batch)
+        value, slope = torch.empty_like(some[0]), torch.empty_like(some[0])
+        add_gradient = network_gradient(network, task, value, slope)
+        for weights, found in zip(some, one_by_one(slopes, shapes, len(some))):
+            value.copy_(weights)
+            slope.zero_()
+            add_gradient(batch)
+            if not _close(unflatten(found, shapes), unflatten(slope, shapes), float(slope.norm())):
+                return False
     except Exception:  # whatever kernels refuse; the network itself raises what is a user's fault
         return False
-    value, slope = torch.empty_like(some[0]), torch.empty_like(some[0])
-    add_gradient = network_gradient(network, task, value, slope)
-    for weights, found in zip(some, one_by_one(slopes, shapes, len(some))):
-        value.copy_(weights)
-        slope.zero_()
-        add_gradient(batch)
-        if slope.isfinite().all() and not (slope - found).norm() <= AGREEMENT * slope.norm():
-            return False
+    return True
+
+
+def _close(found: Mapping[str, Tensor], true: Mapping[str, Tensor], whole: float) -> bool:
+    """In each parameter; one that has no gradient but roundings is held to the whole's."""
+    return all(
+        bool((found[name] - true[name]).norm() <= AGREEMENT * true[name].norm() + ROUNDING * whole)
+        for name in true
+    )
+
+
+def bears_layout(network: nn.Module, way: Way, batch: Samples, task: Task) -> bool:
+    """Whether forward and backward run on images in the way's layout.
+
+    Args:
+        network: in train mode; untouched.
+        way: the layout.
+        batch: samples.
+        task: loss.
+    """
+    if not way.channels_last:
+        return True
+    try:
+        laid = replace(batch, inputs=way.laid(batch.inputs))
+        network = copy.deepcopy(network)
+        dtype = next(network.parameters()).dtype
+        task.loss(task.outputs(network, laid, dtype), laid).backward()
+    except Exception:  # a user's own backward pass may know one layout only
+        return False
     return True
 
 

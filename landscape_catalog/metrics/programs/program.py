@@ -38,12 +38,16 @@ def program_of(network: nn.Module, samples: Samples, task: Task) -> Program | No
         return None
     watch = _Watch(network)
     dtype = next(network.parameters()).dtype
+    before = torch.get_rng_state()
     try:
         with torch.no_grad():
             outputs = task.outputs(watch.call, samples, dtype)
     except Exception:  # what is not known, or whatever a user's code does with so few samples
         return None
-    if watch.output is None or outputs is not watch.output:
+    finally:
+        drew = not torch.equal(before, torch.get_rng_state())
+        torch.set_rng_state(before)
+    if drew or watch.output is None or outputs is not watch.output:
         return None
     return watch.program(len(samples))
 
@@ -107,10 +111,13 @@ class _Watch(TorchFunctionMode):
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
         kwargs = kwargs or {}
-        if not any(id(value) in self.numbers for value in _tensors((*args, *kwargs.values()))):
-            return func(*args, **kwargs)  # of buffers and constants alone
         if func in SILENT:
             return func(*args, **kwargs)
+        tensors = _tensors((*args, *kwargs.values()))
+        if not any(id(value) in self.numbers for value in tensors):
+            if any(id(value) in self.names for value in tensors):
+                raise NotKnownError  # what it does hangs on a weight's value
+            return func(*args, **kwargs)  # of buffers and constants alone
         operation = self._operation(func, args, kwargs)
         result = func(*args, **kwargs)
         if not isinstance(result, Tensor):

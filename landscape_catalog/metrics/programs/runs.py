@@ -3,8 +3,9 @@
 T networks lie in the channel dimension, network after network: a convolution has T times its
 groups, batch norm T times its channels, and a linear layer is a batch of T products. One call
 serves T networks, which pays where calls cost more than arithmetic. What a network gets does not
-depend on its neighbours nor, from two networks on, on how many there are: sums run over the same
-numbers in the same order, so that it is the same to the bit.
+depend on its neighbours' numbers. From two networks on it is also, of our own networks, the same
+to the bit however many there are; kernels for odd numbers of channels on one pixel or few may sum
+in another order.
 """
 
 from __future__ import annotations
@@ -75,7 +76,9 @@ def _together(
         return F.conv2d(value, weight, bias, **options)
     if op.kind == "linear":
         weight = weights[op.weight].transpose(1, 2)  # (T, in, out)
-        rows = value[None] if alone else value.unflatten(1, (count, -1)).transpose(0, 1)
+        rows = value[None]
+        if not alone:  # contiguous, so that its rows lie alike for every T
+            rows = value.unflatten(1, (count, -1)).transpose(0, 1).contiguous()
         out = rows @ weight
         if op.bias:  # as a product, whose gradient sums over rows in one order for every T
             out = out + rows.new_ones(1, rows.shape[1], 1) @ weights[op.bias][:, None]

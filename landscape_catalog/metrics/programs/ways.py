@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from landscape_catalog.metrics.programs.operations import Program
-from landscape_catalog.metrics.programs.program import FEWEST, program_of
+from landscape_catalog.metrics.programs.program import FEWEST, inputs_of, program_of
 from landscape_catalog.tasks import Samples, Task
 
 # Numbers in the largest value of a batch: below it, calls cost more than arithmetic
@@ -75,6 +75,8 @@ def steady_program(
 ) -> Program | None:
     """The program, if it is the same for two samples and for a batch: no branch on their number.
 
+    Nor does the network's input depend on which samples are asked for together.
+
     Args:
         network: watched in the mode that it is in; give a copy.
         data: samples.
@@ -84,5 +86,10 @@ def steady_program(
     few = program_of(network, data[:FEWEST], task)
     if few is None:
         return None
-    many = program_of(network, data[:batch_size], task)
-    return few if many is not None and many.operations == few.operations else None
+    batch = data[:batch_size]
+    many = program_of(network, batch, task)
+    if many is None or many.operations != few.operations:
+        return None
+    dtype, half = next(network.parameters()).dtype, len(batch) // 2
+    halves = [inputs_of(part, task, dtype) for part in (batch[:half], batch[half:])]
+    return few if torch.equal(torch.cat(halves), inputs_of(batch, task, dtype)) else None
