@@ -10,6 +10,7 @@ LandscapeError                 base; exit code 1
 ├── DamagedFileError           a file under data/ is not what was written
 ├── ContentMismatchError       a known data id came out with other content
 ├── StorageError               the disk is full or the folder cannot be written
+├── MeasurementError           some measurements of one job failed, the others are kept
 └── JobsFailedError            some runs or measurements failed, the rest is kept
 
 and `Interrupted`, which is no error.
@@ -83,6 +84,10 @@ class StorageError(LandscapeError):
 
 class Interrupted(BaseException):
     """Ctrl-C or a request to end; no `KeyboardInterrupt`, which the command line's library eats."""
+
+
+class MeasurementError(LandscapeError):
+    """Some measurements of one job failed, the others are kept; says which, and why."""
 
 
 class JobsFailedError(LandscapeError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from landscape_catalog.errors import MeasurementError, StorageError
 from landscape_catalog.execution.artifacts import write_measurement
 from landscape_catalog.execution.device import make_deterministic, provenance
 from landscape_catalog.schemas.measured import Measured, MeasurementRecord
@@ -11,11 +12,6 @@ from landscape_catalog.stages import measuring_pairs, measuring_runs
 from landscape_catalog.stages.measurements import Metric, Needed
 from landscape_catalog.stages.payloads import MeasurePayload
 from landscape_catalog.stages.subject import Subject
-
-
-class MeasurementError(Exception):
-    """Some measurements of a job failed; says which, and why."""
-
 
 MAKERS: dict[Metric, Callable[[Subject, Needed], Measured]] = {
     "loss": measuring_runs.loss,
@@ -34,12 +30,15 @@ def measure_and_keep(payload: MeasurePayload) -> None:
 
     Raises:
         MeasurementError: if some failed, after the others have been kept.
+        StorageError: at once, if a file cannot be read or written.
     """
     make_deterministic()
     subject, failed = Subject(payload), []
     for needed in payload.needed:
         try:
             measured = MAKERS[needed.metric](subject, needed)
+        except StorageError:
+            raise
         except Exception as error:  # whatever a user's network or task does
             failed.append((needed, error))
             continue

@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from landscape_catalog.errors import MeasurementError, StorageError
 from landscape_catalog.schemas.measured import DistanceMeasurement
 from landscape_catalog.stages import measuring
 from landscape_catalog.stages.measurements import Needed, pairs_needed
-from landscape_catalog.stages.measuring import MeasurementError, measure_and_keep
+from landscape_catalog.stages.measuring import measure_and_keep
 from tests.schemas.grids import experiment_of, grid_of
 
 CHANGES = {"train.seeds": 3, "measure.connectivity.pairs": "all"}
@@ -60,3 +61,20 @@ def test_one_that_fails_is_named_and_the_others_are_kept(
         measure_and_keep(payload)
     assert payload.shelf.shared == [needed[0].measurement_id, needed[2].measurement_id]
     assert all((tmp_path / f"{key}.json").exists() for key in payload.shelf.shared)
+
+
+def test_a_disk_that_fails_ends_the_job_as_what_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pool stops everything for it, since every other job would fail alike."""
+    every = pairs_needed(grid_of(CHANGES).cells[0].runs, experiment_of(CHANGES).measure)
+
+    def distance(subject: Any, item: Needed) -> DistanceMeasurement:
+        raise StorageError("no space left")
+
+    monkeypatch.setattr(measuring, "Subject", lambda payload: None)
+    monkeypatch.setitem(measuring.MAKERS, "distance", distance)
+    needed = tuple(item for item in every if item.metric == "distance")
+    payload: Any = Payload(needed, Shelf(tmp_path))
+    with pytest.raises(StorageError, match="no space left"):
+        measure_and_keep(payload)
