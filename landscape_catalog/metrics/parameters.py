@@ -63,7 +63,9 @@ def require_one_landscape(
 
 
 def random_weights(network: nn.Module, *, seed: int) -> dict[str, Tensor]:
-    """Weights as the authors' curves start from, by name; the network is left as it is.
+    """Weights as the authors' curves start from, by name, on the network's device.
+
+    The network is left as it is, and every device gets the same numbers.
 
     Convolutions and linear layers, weight and bias: uniform in +-1/sqrt(fan in). Batch norm: scales
     uniform in [0, 1], shifts zero. Other modules: as they initialise themselves.
@@ -83,4 +85,5 @@ def random_weights(network: nn.Module, *, seed: int) -> dict[str, Tensor]:
                 module.bias.zero_()
             elif callable(reset := getattr(module, "reset_parameters", None)):
                 reset()
-    return {name: value.detach() for name, value in drawn.named_parameters()}
+    own = dict(network.named_parameters())
+    return {name: value.detach().to(own[name].device) for name, value in drawn.named_parameters()}

@@ -24,7 +24,7 @@ from landscape_catalog.stages.workspace import (
 
 log = logging.getLogger(__name__)
 
-CURVES_A_JOB = 8  # what is fitted side by side at most
+CURVES_A_JOB = 8  # as many as `metrics` fits side by side, which only workers load
 
 
 def run_measure(root: Path) -> None:
@@ -77,17 +77,19 @@ def _jobs(needed: list[Needed], workers: int) -> list[tuple[Needed, ...]]:
     nothing to do.
     """
     groups: dict[tuple[str, str], list[Needed]] = defaultdict(list)
+    small_curves: dict[str, list[Needed]] = defaultdict(list)
     for item in needed:
-        key = item.cell.cell_id
-        if item.metric in ("hessian", "density", "layers", "connectivity", "barrier"):
-            key = item.fitted_with or item.measurement_id
+        if item.fitted_with is not None:
+            small_curves[item.fitted_with].append(item)
+            continue
+        alone = item.metric in ("hessian", "density", "layers", "connectivity", "barrier")
+        key = item.measurement_id if alone else item.cell.cell_id
         groups[item.metric, key].append(item)
-    fits = sum(len(group) for (_, key), group in groups.items() if group[0].fitted_with == key)
-    most = min(max(fits // workers, 2), CURVES_A_JOB)
-    jobs: list[tuple[Needed, ...]] = []
-    for (_, key), group in groups.items():
-        parts = math.ceil(len(group) / most) if group[0].fitted_with == key else 1
-        jobs += [tuple(group[i::parts]) for i in range(parts)]
+    jobs = [tuple(group) for group in groups.values()]
+    most = min(max(sum(map(len, small_curves.values())) // workers, 2), CURVES_A_JOB)
+    for curves in small_curves.values():
+        parts = math.ceil(len(curves) / most)
+        jobs += [tuple(curves[i::parts]) for i in range(parts)]
     return jobs
 
 

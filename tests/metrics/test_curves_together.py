@@ -80,7 +80,7 @@ def test_a_curve_does_not_depend_on_the_others(
     np.testing.assert_array_equal(fitted(networks[2:5], data, recipe), together[2:4])
 
 
-def test_a_curve_that_is_no_number_harms_no_other(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_curve_that_is_no_number_harms_no_other() -> None:
     made = [make("resnet18", seed) for seed in range(4)]
     networks, data = [network for network, _ in made], made[0][1]
     assert is_side_by_side(networks, data)
@@ -138,7 +138,7 @@ def test_the_way_does_not_depend_on_the_weights(width: int) -> None:
         assert is_side_by_side([network], images(channels=3))
 
 
-def test_alone_is_plain_where_it_is_asked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_alone_is_plain_where_it_is_asked_for() -> None:
     networks, data = [make("resnet18", seed)[0] for seed in range(2)], images()
     pair = (networks[0].state_dict(), networks[1].state_dict())
     (alone,) = fit_curves(networks[0], [pair], data, TASK, RECIPE, seed=3, together=False)

@@ -113,11 +113,7 @@ def same_gradients(network: nn.Module, program: Program, batch: Samples, task: T
     """
     network = copy.deepcopy(network).double()
     shapes = trainable_shapes(network)
-    device = next(network.parameters()).device
-    some = [
-        flatten(random_weights(network, seed=seed), shapes).to(device, torch.float64)
-        for seed in (0, 1)
-    ]
+    some = [flatten(random_weights(network, seed=seed), shapes) for seed in (0, 1)]
     try:
         values = side_by_side(some, shapes)
         slopes = torch.zeros_like(values)

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from landscape_catalog.metrics.batchnorm import clear_batch_errors, recompute_batchnorm
 from landscape_catalog.metrics.evaluation import Evaluation, evaluate, evaluation_of
-from landscape_catalog.metrics.parameters import random_weights, trainable_shapes
+from landscape_catalog.metrics.parameters import random_weights
 from landscape_catalog.metrics.programs.folding import (
     Statistics,
     folded,
@@ -68,16 +68,14 @@ def evaluate_all(
     network = copy.deepcopy(network)
     frozen = {n: p.detach() for n, p in network.named_parameters() if n not in states[0]}
     states = [frozen | state for state in states]
-    fast_way = _fast_way(network, states, datasets[0], task, batch_size) if fast else None
+    fast_way = _fast_way(network, datasets[0], task, batch_size) if fast else None
     if fast_way is None:
         return [_plainly(network, state, datasets, task, batch_size, seed) for state in states]
     fast_way.take_inputs(datasets)
     return fast_way.evaluations(states, batch_size, seed)
 
 
-def _agrees(
-    sweep: _Sweep, network: nn.Module, state: State, data: Samples, task: Task, batch_size: int
-) -> bool:
+def _agrees(sweep: _Sweep, network: nn.Module, data: Samples, task: Task, batch_size: int) -> bool:
     """Whether the fast way says of two batches what the network says, at random weights.
 
     At these the answer is the same for all networks of the architecture. What the fast way cannot
@@ -85,9 +83,8 @@ def _agrees(
     """
     batch_size = min(batch_size, CHECKED_SAMPLES)
     few = data[: CHECKED_BATCHES * batch_size]
-    trained = trainable_shapes(network)
-    drawn = [random_weights(network, seed=seed) for seed in (0, 1)]
-    chosen = [state | {name: own[name].to(state[name]) for name in trained} for own in drawn]
+    frozen = {n: p.detach() for n, p in network.named_parameters() if not p.requires_grad}
+    chosen = [random_weights(network, seed=seed) | frozen for seed in (0, 1)]
     try:
         sweep.take_inputs([few])
         fast = [found for (found,) in sweep.evaluations(chosen, batch_size, seed=0)]
@@ -118,9 +115,7 @@ def _honest(found: Evaluation) -> Evaluation:
     return found
 
 
-def _fast_way(
-    network: nn.Module, states: Sequence[State], data: Samples, task: Task, batch_size: int
-) -> _Sweep | None:
+def _fast_way(network: nn.Module, data: Samples, task: Task, batch_size: int) -> _Sweep | None:
     first = next(network.parameters())
     training = steady_program(network.train(), data, task, batch_size)
     evaluating = steady_program(network.eval(), data, task, batch_size)
@@ -130,7 +125,7 @@ def _fast_way(
         return None
     way = way_of(training, batch_size, first)
     sweep = _Sweep(up_to_the_last_norm(training), evaluating, task, first.dtype, way)
-    return sweep if _agrees(sweep, network, states[0], data, task, batch_size) else None
+    return sweep if _agrees(sweep, network, data, task, batch_size) else None
 
 
 @dataclass
@@ -166,7 +161,9 @@ class _Sweep:
             weights = {name: torch.stack([states[i][name] for i in group]) for name in states[0]}
             statistics = self._statistics(weights, batch_size, seed)
             program, weights = folded(self.evaluating, weights, statistics)
-            for i, place in dict(zip(group, range(len(group)))).items():
+            for place, i in enumerate(group):
+                if i in found:
+                    continue  # a lone network stands there twice
                 one = {name: value[place][None] for name, value in weights.items()}
                 found[i] = self._of_one(program, one, statistics.of(place))
         return [found[i] for i in range(len(states))]
