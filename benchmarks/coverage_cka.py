@@ -7,7 +7,7 @@ this n (the mean over the draws). Gaussian features: y = r x + sqrt(1 - r^2) e, 
 population is r^2 (equal or decaying variances, the same of both). Softmax outputs: of 10 classes,
 clustered; CKA of the population from a million samples. Four standard errors:
 
-- jackknife: leaves out one sample at a time, in closed form; what `metrics.similarity` gives;
+- jackknife: leaves out one sample at a time, in closed form; what `similarity` gives;
 - groups: leaves out a tenth at a time, the former one;
 - bootstrap: 200 draws of multinomial counts w. Drawn rows that repeat would meet themselves, which
   adds to HSIC what no two samples of a population have in common; so sums run over distinct rows
@@ -32,7 +32,8 @@ import torch
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from torch import Tensor
 
-from landscape_catalog import metrics
+from landscape_catalog.metrics.numerics.cka import debiased_cka, linear_cka
+from landscape_catalog.metrics.numerics.similarity import similarity
 
 REPLICATES, GROUPS = 200, 10
 COMPARED = 150  # draws, with n = 128, for which the other errors are computed too
@@ -81,14 +82,14 @@ def large_sample(draw: Draw) -> float:
     generator = np.random.Generator(np.random.Philox(key=99))
     parts = [draw(generator, 100_000) for _ in range(10)]
     x, y = (np.concatenate(side) for side in zip(*parts))
-    return metrics.linear_cka(torch.from_numpy(x), torch.from_numpy(y))
+    return linear_cka(torch.from_numpy(x), torch.from_numpy(y))
 
 
 def grouped(x: Tensor, y: Tensor) -> tuple[float, float]:
     """Delete-a-group jackknife errors of biased and debiased CKA."""
     group = torch.arange(len(x)) % GROUPS
     errors = []
-    for of in (metrics.linear_cka, metrics.debiased_cka):
+    for of in (linear_cka, debiased_cka):
         left = np.array([of(x[group != g], y[group != g]) for g in range(GROUPS)])
         errors.append(math.sqrt((GROUPS - 1) / GROUPS * ((left - left.mean()) ** 2).sum()))
     return errors[0], errors[1]
@@ -186,7 +187,7 @@ def measure(row: Row) -> None:
     for seed in range(row.draws):
         x, y = row.draw(generator, row.n)
         one, other = torch.from_numpy(x), torch.from_numpy(y)
-        found = metrics.similarity(one, other)
+        found = similarity(one, other)
         ours.append([getattr(found, name) for name in names])
         if with_others and seed < COMPARED:
             groups.append(grouped(one, other))

@@ -23,9 +23,8 @@ from torch import Tensor
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.machine import table
-from landscape_catalog.metrics import HessianRecipe
-from landscape_catalog.metrics.hessian import half_width
-from landscape_catalog.metrics.hessian.estimate import estimate
+from landscape_catalog.metrics.numerics.hessian.estimate import HessianRecipe, estimate
+from landscape_catalog.metrics.numerics.hessian.trace import half_width
 
 SIZE = 500
 FAMILIES = ("power law", "outliers", "equal outliers", "indefinite", "nearly flat", "low rank")

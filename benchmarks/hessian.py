@@ -30,10 +30,11 @@ from torch.nn import functional as F
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.machine import describe, seconds, table
-from landscape_catalog.metrics import HessianRecipe, hessian_estimate, pyhessian_estimate
-from landscape_catalog.metrics.hessian import BatchHessian
-from landscape_catalog.metrics.hessian.lanczos import krylov_space
-from landscape_catalog.models import resnet18
+from landscape_catalog.metrics.numerics.hessian.estimate import HessianRecipe, hessian_estimate
+from landscape_catalog.metrics.numerics.hessian.lanczos import krylov_space
+from landscape_catalog.metrics.numerics.hessian.products import BatchHessian
+from landscape_catalog.metrics.numerics.hessian.pyhessian import pyhessian_estimate
+from landscape_catalog.models.resnet import resnet18
 from landscape_catalog.tasks import Classification, Samples
 from landscape_catalog.training import Recipe, train
 

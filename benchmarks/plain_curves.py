@@ -14,9 +14,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
 
-from landscape_catalog.metrics import CurveRecipe, coefficients
-from landscape_catalog.metrics.curves.fit import rate_factor
-from landscape_catalog.metrics.parameters import random_weights
+from landscape_catalog.metrics.numerics.curves.bezier import coefficients
+from landscape_catalog.metrics.numerics.curves.fit import CurveRecipe, rate_factor
+from landscape_catalog.metrics.numerics.parameters import random_weights
 
 State = dict[str, Tensor]
 

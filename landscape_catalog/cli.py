@@ -37,7 +37,7 @@ class Format(enum.StrEnum):
 @app.command()
 def prepare() -> None:
     """Prepare the data of every landscape (data/prepared)."""
-    from landscape_catalog.stages.prepare import run_prepare
+    from landscape_catalog.pipeline.prepare.stage import run_prepare
 
     run_prepare(Path.cwd())
 
@@ -45,7 +45,7 @@ def prepare() -> None:
 @app.command()
 def train() -> None:
     """Train every run of the grid that is not there yet (data/runs)."""
-    from landscape_catalog.stages.train import run_train
+    from landscape_catalog.pipeline.train.stage import run_train
 
     run_train(Path.cwd())
 
@@ -53,7 +53,7 @@ def train() -> None:
 @app.command()
 def measure() -> None:
     """Measure every run and pair that is not measured yet (data/measurements)."""
-    from landscape_catalog.stages.measure import run_measure
+    from landscape_catalog.pipeline.measure.stage import run_measure
 
     run_measure(Path.cwd())
 
@@ -61,7 +61,7 @@ def measure() -> None:
 @app.command()
 def aggregate() -> None:
     """Classify every cell and write the catalog (data/catalog)."""
-    from landscape_catalog.stages.aggregate import run_aggregate
+    from landscape_catalog.pipeline.aggregate.stage import run_aggregate
 
     run_aggregate(Path.cwd())
 
@@ -69,7 +69,7 @@ def aggregate() -> None:
 @app.command()
 def report() -> None:
     """Write the phase report (reports/phases.html)."""
-    from landscape_catalog.stages.report import run_report
+    from landscape_catalog.pipeline.report.stage import run_report
 
     run_report(Path.cwd())
 
@@ -77,7 +77,7 @@ def report() -> None:
 @app.command()
 def plan() -> None:
     """Print the grid: axes, cells, runs, what is done, what is left, how long it will take."""
-    from landscape_catalog.stages.plan import describe_plan
+    from landscape_catalog.commands.plan import describe_plan
 
     typer.echo(describe_plan(Path.cwd()))
 
@@ -102,7 +102,7 @@ PresetName = Annotated[str, typer.Argument(help="As `landscape preset list` show
 @presets.command("list")
 def preset_list() -> None:
     """List every preset."""
-    from landscape_catalog.stages.presets import list_presets
+    from landscape_catalog.commands.presets import list_presets
 
     typer.echo(list_presets())
 
@@ -110,7 +110,7 @@ def preset_list() -> None:
 @presets.command("show")
 def preset_show(name: PresetName) -> None:
     """Say what a preset reproduces, what one should see, and how large it is."""
-    from landscape_catalog.stages.presets import show_preset
+    from landscape_catalog.commands.presets import show_preset
 
     typer.echo(show_preset(name, Path.cwd()))
 
@@ -123,7 +123,7 @@ def preset_use(
     ] = Scale.paper,
 ) -> None:
     """Write a preset to params.yaml."""
-    from landscape_catalog.stages.presets import use_preset
+    from landscape_catalog.commands.presets import use_preset
 
     typer.echo(use_preset(name, scale.value, Path.cwd()))
 
@@ -131,7 +131,7 @@ def preset_use(
 @presets.command("table")
 def preset_table() -> None:
     """Print docs/presets.md: every preset with its size."""
-    from landscape_catalog.stages.presets import presets_table
+    from landscape_catalog.commands.presets import presets_table
 
     typer.echo(presets_table(Path.cwd()), nl=False)
 
@@ -142,7 +142,7 @@ def sql(
     form: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.table,
 ) -> None:
     """Ask the catalog, read-only, e.g. "SELECT width, batch_size, phase FROM cells"."""
-    from landscape_catalog.stages.ask import answer
+    from landscape_catalog.commands.sql import answer
 
     typer.echo(answer(Path.cwd(), query, form.value), nl=False)
 
@@ -152,7 +152,7 @@ def schemas(
     folder: Annotated[Path, typer.Argument(help="Where to write them.")] = Path("schemas"),
 ) -> None:
     """Write the JSON Schemas and the catalog's SQL, generated from the code."""
-    from landscape_catalog.stages.schemas import write_schemas
+    from landscape_catalog.commands.schemas import write_schemas
 
     write_schemas(folder)
 

@@ -15,7 +15,7 @@ import sys
 import time
 from pathlib import Path
 
-from landscape_catalog.schemas.presets import PRESETS
+from landscape_catalog.presets import PRESETS
 
 ROOT = Path.cwd()
 BUILD, REPORTS = ROOT / "build" / "presets", ROOT / "reports" / "presets"

@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from landscape_catalog.catalog import read_tables
-from landscape_catalog.execution.artifacts import read_run, read_weights
+from landscape_catalog.store.artifacts import read_run, read_weights
 from tests.conftest import ROOT, TINY_PARAMS, make_project, run
 
 STAGES = ("prepare", "train", "measure", "aggregate", "report")

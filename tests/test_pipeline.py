@@ -13,14 +13,14 @@ import polars as pl
 import pytest
 
 from landscape_catalog.catalog import read_tables
-from landscape_catalog.execution.artifacts import (
+from landscape_catalog.store.artifacts import (
     read_measurement,
     read_prepared,
     read_run,
     read_weights,
 )
-from landscape_catalog.execution.files import file_sha256
-from landscape_catalog.schemas.measured import ConnectivityMeasurement, DistanceMeasurement
+from landscape_catalog.store.files import file_sha256
+from landscape_catalog.store.measured import ConnectivityMeasurement, DistanceMeasurement
 from tests.conftest import TINY_PARAMS, edit, make_project, run
 
 Copy = tuple[Path, Path]
@@ -304,7 +304,7 @@ def test_the_lock_makes_a_second_stage_wait(fresh_copy: Copy) -> None:
 
     folder, store = fresh_copy
     code = (
-        "import time; from pathlib import Path; from landscape_catalog.execution.lock import project_lock\n"
+        "import time; from pathlib import Path; from landscape_catalog.store.lock import project_lock\n"
         "with project_lock(Path('.landscape/lock')): print('held', flush=True); time.sleep(3)"
     )
     holder = subprocess.Popen(

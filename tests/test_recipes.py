@@ -10,11 +10,23 @@ import numpy as np
 import pytest
 import torch
 
-from landscape_catalog import metrics
 from landscape_catalog.datasets import prepare_images
 from landscape_catalog.datasets.digits import load_digits
-from landscape_catalog.models import build
-from landscape_catalog.schemas.identity import RECIPES
+from landscape_catalog.metrics.numerics.curves.barrier import line_barrier
+from landscape_catalog.metrics.numerics.curves.fit import CurveRecipe, fit_curve
+from landscape_catalog.metrics.numerics.curves.points import curve_points
+from landscape_catalog.metrics.numerics.distance import l2_distance
+from landscape_catalog.metrics.numerics.evaluation import evaluate
+from landscape_catalog.metrics.numerics.features import network_features
+from landscape_catalog.metrics.numerics.hessian.estimate import (
+    HessianRecipe,
+    hessian_density,
+    hessian_estimate,
+)
+from landscape_catalog.metrics.numerics.hessian.pyhessian import pyhessian_estimate
+from landscape_catalog.metrics.numerics.similarity import similarity
+from landscape_catalog.models.build import build
+from landscape_catalog.schema.identity import RECIPES
 from landscape_catalog.tasks import Classification, Perturbation, Samples
 from landscape_catalog.training import Recipe, train
 
@@ -72,21 +84,21 @@ def numbers() -> dict[str, object]:
         states.append(state)
         runs.append(run)
     fresh = build("resnet18", width=2, input_shape=(1, 8, 8), n_outputs=10, seed=0)
-    recipe = metrics.CurveRecipe(epochs=2, batch_size=16)
-    curve = metrics.fit_curve(networks[0], (states[0], states[1]), train_data, task, recipe, seed=5)
-    points = metrics.curve_points(
+    recipe = CurveRecipe(epochs=2, batch_size=16)
+    curve = fit_curve(networks[0], (states[0], states[1]), train_data, task, recipe, seed=5)
+    points = curve_points(
         networks[0], curve, train_data, train_data, task, points=3, batch_size=16, seed=6
     )
     mixed = task.perturb(train_data, Perturbation(samples=40), seed=7)
-    outputs = [metrics.network_features(network, mixed, task) for network in networks]
-    hessian = metrics.pyhessian_estimate(networks[0], train_data, task, max_iterations=3, seed=8)
-    native = metrics.hessian_estimate(
-        networks[0], train_data, task, metrics.HessianRecipe(max_iterations=12), seed=(8, 9)
+    outputs = [network_features(network, mixed, task) for network in networks]
+    hessian = pyhessian_estimate(networks[0], train_data, task, max_iterations=3, seed=8)
+    native = hessian_estimate(
+        networks[0], train_data, task, HessianRecipe(max_iterations=12), seed=(8, 9)
     )
-    density = metrics.hessian_density(
-        networks[0], train_data, task, metrics.HessianRecipe(), probes=2, steps=6, seed=8
+    density = hessian_density(
+        networks[0], train_data, task, HessianRecipe(), probes=2, steps=6, seed=8
     )
-    line = metrics.line_barrier(
+    line = line_barrier(
         networks[0],
         (states[0], states[1]),
         train_data,
@@ -102,7 +114,7 @@ def numbers() -> dict[str, object]:
         "model": sum(float(p.detach().double().abs().sum()) for p in fresh.parameters()),
         "task": float(mixed.inputs.double().mean()),
         "train": [epoch.train_loss for epoch in runs[0].history],
-        "loss": metrics.evaluate(networks[0], train_data, task).loss,
+        "loss": evaluate(networks[0], train_data, task).loss,
         "hessian": [hessian.top_eigenvalue, hessian.trace],
         "hessian_native": [
             native.top_eigenvalue,
@@ -114,10 +126,10 @@ def numbers() -> dict[str, object]:
         "curve_fit": float(curve.controls[1].abs().sum()),
         "curve_points": [point.train.loss for point in points],
         "similarity": [
-            getattr(metrics.similarity(*outputs), name)
+            getattr(similarity(*outputs), name)
             for name in ("cka", "standard_error", "debiased", "debiased_standard_error")
         ],
-        "distance": metrics.l2_distance(*states, names).l2,
+        "distance": l2_distance(*states, names).l2,
     }
 
 

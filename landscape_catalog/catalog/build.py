@@ -23,7 +23,7 @@ from landscape_catalog.catalog.run_rows import (
     snapshot_rows,
 )
 from landscape_catalog.catalog.tables import TABLES
-from landscape_catalog.schemas.identity import identify
+from landscape_catalog.schema.identity import identify
 
 Row = dict[str, Any]
 DECIDING_SECTIONS = {

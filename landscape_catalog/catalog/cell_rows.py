@@ -11,8 +11,8 @@ from typing import Any
 from landscape_catalog.catalog.estimates import OF_RUNS, CellEstimates, Estimate, method_of
 from landscape_catalog.catalog.results import CellResult, ExperimentResult
 from landscape_catalog.catalog.tables import CELL_METRICS
+from landscape_catalog.experiment.measure import PRIMARY
 from landscape_catalog.phases import CellMeasures, classify, doubtful_flat
-from landscape_catalog.schemas.measure import PRIMARY
 
 Row = dict[str, Any]
 

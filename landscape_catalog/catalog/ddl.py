@@ -5,7 +5,7 @@ from __future__ import annotations
 import polars as pl
 
 from landscape_catalog.catalog.tables import CELL_METRICS, TABLES
-from landscape_catalog.schemas.measure import PRIMARY
+from landscape_catalog.experiment.measure import PRIMARY
 
 _SQL_TYPES = {pl.String: "VARCHAR", pl.Int64: "BIGINT", pl.Float64: "DOUBLE", pl.Boolean: "BOOLEAN"}
 

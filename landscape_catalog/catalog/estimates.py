@@ -11,8 +11,8 @@ from functools import cached_property
 from typing import Any
 
 from landscape_catalog.catalog.results import CellResult, ExperimentResult, PairResult, RunResult
-from landscape_catalog.schemas.measure import PRIMARY
-from landscape_catalog.schemas.measured import (
+from landscape_catalog.experiment.measure import PRIMARY
+from landscape_catalog.store.measured import (
     ConnectivityMeasurement,
     HessianMeasurement,
     LossMeasurement,

@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from landscape_catalog.schemas.experiment import Experiment
-from landscape_catalog.schemas.grid import Cell, Grid, Run
-from landscape_catalog.schemas.measure import PRIMARY
-from landscape_catalog.schemas.measured import (
+from landscape_catalog.experiment.experiment import Experiment
+from landscape_catalog.experiment.grid import Cell, Grid, Run
+from landscape_catalog.experiment.measure import PRIMARY
+from landscape_catalog.store.measured import (
     BarrierMeasurement,
     ConnectivityMeasurement,
     DensityMeasurement,
@@ -19,7 +19,7 @@ from landscape_catalog.schemas.measured import (
     LossMeasurement,
     SimilarityMeasurement,
 )
-from landscape_catalog.schemas.records import DataRecord, RunRecord
+from landscape_catalog.store.records import DataRecord, RunRecord
 
 
 @dataclass(frozen=True)

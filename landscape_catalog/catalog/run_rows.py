@@ -8,7 +8,7 @@ from typing import Any
 
 from landscape_catalog.catalog.estimates import error_of_mean
 from landscape_catalog.catalog.results import CellResult, PairResult, RunResult
-from landscape_catalog.schemas.measured import CurvePointValues, LossMeasurement
+from landscape_catalog.store.measured import CurvePointValues, LossMeasurement
 
 Row = dict[str, Any]
 LINE = "line"  # in the place of a probe's name

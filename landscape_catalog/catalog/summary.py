@@ -6,8 +6,8 @@ from typing import Any
 
 import polars as pl
 
+from landscape_catalog.experiment.measure import PRIMARY
 from landscape_catalog.phases import PHASES
-from landscape_catalog.schemas.measure import PRIMARY
 
 MEDIANS = (
     "train_loss",

@@ -1,6 +1,6 @@
 """Datasets: what an experiment can name, and how it becomes training and test data."""
 
-from landscape_catalog.datasets.own import declared_version, own_pool
+from landscape_catalog.datasets.custom import custom_pool, declared_version
 from landscape_catalog.datasets.pool import ImagePool, PointPool, TextPool
 from landscape_catalog.datasets.prepare import prepare_images, prepare_points, prepare_text
 from landscape_catalog.datasets.prepared import ARRAY_NAMES, PreparedData, frequency_loss
@@ -13,10 +13,10 @@ __all__ = [
     "PreparedData",
     "Source",
     "TextPool",
+    "custom_pool",
     "declared_version",
     "facts_of",
     "frequency_loss",
-    "own_pool",
     "prepare_images",
     "prepare_points",
     "prepare_text",

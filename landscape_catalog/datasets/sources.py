@@ -15,8 +15,8 @@ from landscape_catalog.datasets.official import OFFICIAL, load_official
 from landscape_catalog.datasets.parameter import parameter
 from landscape_catalog.datasets.pool import ImagePool, PointPool, TextPool
 from landscape_catalog.errors import Problem, SpecError
-from landscape_catalog.schemas.ingredients import DataFacts
-from landscape_catalog.schemas.landscape import Dataset
+from landscape_catalog.experiment.components import DataFacts
+from landscape_catalog.experiment.landscape import Dataset
 
 Pool = ImagePool | TextPool | PointPool
 

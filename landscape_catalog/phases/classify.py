@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from landscape_catalog.schemas.experiment import Classify
+from landscape_catalog.experiment.experiment import Classify
 
 Phase = Literal["I", "II", "III", "IV-A", "IV-B", "NC", "unclassified"]
 PHASES: tuple[Phase, ...] = ("I", "II", "III", "IV-A", "IV-B", "NC", "unclassified")

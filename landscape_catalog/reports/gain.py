@@ -8,10 +8,10 @@ from typing import Any
 import altair as alt
 
 from landscape_catalog.reports.axes import label
+from landscape_catalog.reports.cell_marks import titled
+from landscape_catalog.reports.cells import ReportData, rounded
 from landscape_catalog.reports.colours import VARIANT_COLOURS
-from landscape_catalog.reports.frame import ReportData, rounded
 from landscape_catalog.reports.layout import scale_of, ticks_of
-from landscape_catalog.reports.marks import titled
 
 Row = dict[str, Any]
 WIDTH, HEIGHT = 400, 240

@@ -11,7 +11,7 @@ from typing import Any
 import altair as alt
 
 from landscape_catalog.reports.axes import Axis, label
-from landscape_catalog.reports.frame import ReportData, Row
+from landscape_catalog.reports.cells import ReportData, Row
 
 Point = tuple[float, float]
 PAGE_WIDTH = 1150

@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 
-from landscape_catalog.reports.frame import ReportData, rounded
+from landscape_catalog.reports.cells import ReportData, rounded
 from landscape_catalog.reports.measures import Tables, connectivity_unit
 
 Row = dict[str, Any]

@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 
 from landscape_catalog.catalog import CELL_METRICS
-from landscape_catalog.schemas.measure import PRIMARY
+from landscape_catalog.experiment.measure import PRIMARY
 
 Tables = dict[str, pl.DataFrame]
 PROBED = {"connectivity": "mode_connectivity", "similarity": "cka"}

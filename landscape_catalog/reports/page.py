@@ -7,8 +7,9 @@ from importlib import resources
 
 import polars as pl
 
-from landscape_catalog.reports.drawings import drawings
+from landscape_catalog.experiment.experiment import Report
 from landscape_catalog.reports.embed import scripts
+from landscape_catalog.reports.figures import drawings
 from landscape_catalog.reports.markup import counted, text
 from landscape_catalog.reports.measures import Tables
 from landscape_catalog.reports.records import cells_section, provenance_section
@@ -20,7 +21,6 @@ from landscape_catalog.reports.sections import (
     slices_section,
     training_section,
 )
-from landscape_catalog.schemas.experiment import Report
 
 
 def build_page(tables: dict[str, pl.DataFrame], settings: Report) -> str:

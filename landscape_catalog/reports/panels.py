@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from landscape_catalog.reports.frame import LOGARITHMIC, ReportData
+from landscape_catalog.reports.cells import LOGARITHMIC, ReportData
 
 
 @dataclass(frozen=True)

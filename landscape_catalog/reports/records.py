@@ -6,7 +6,7 @@ import json
 
 import polars as pl
 
-from landscape_catalog.reports.frame import ReportData
+from landscape_catalog.reports.cells import ReportData
 from landscape_catalog.reports.markup import counted, folded, hint, section, table, text
 from landscape_catalog.reports.measures import Tables
 

@@ -6,7 +6,7 @@ import json
 
 from landscape_catalog.phases import PHASES
 from landscape_catalog.reports.colours import DARK_PHASES, PHASE_COLOURS
-from landscape_catalog.reports.drawings import Drawings, curves_id
+from landscape_catalog.reports.figures import Drawings, curves_id
 from landscape_catalog.reports.lines import Curves
 from landscape_catalog.reports.markup import folded, hint, section, slot, table, text
 from landscape_catalog.reports.measures import Tables

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 import altair as alt
 
 from landscape_catalog.reports.axes import Axis
+from landscape_catalog.reports.cell_marks import CELLS, faceted, titled
+from landscape_catalog.reports.cells import ReportData, Row
 from landscape_catalog.reports.colours import sequence
-from landscape_catalog.reports.frame import ReportData, Row
 from landscape_catalog.reports.layout import PAGE_WIDTH, scale_of, ticks_of
-from landscape_catalog.reports.marks import CELLS, faceted, titled
 
 WIDTH, HEIGHT, NARROWEST = 400, 220, 170
 MARGIN, LONGEST_BAR = 1.1, 5

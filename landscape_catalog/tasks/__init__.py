@@ -1,13 +1,20 @@
-"""What networks are asked to do: a batch, its loss, error, features and perturbation."""
+"""What networks are trained to do: a batch, its loss, error, features and perturbation."""
 
-from landscape_catalog.tasks.augmentation import augmented
-from landscape_catalog.tasks.batches import epoch_batches
-from landscape_catalog.tasks.classification import Classification
-from landscape_catalog.tasks.perturbations import perturbed_inputs
-from landscape_catalog.tasks.randomness import seeded
-from landscape_catalog.tasks.samples import Samples
-from landscape_catalog.tasks.task import Perturbation, Task
-from landscape_catalog.tasks.translation import Translation
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from landscape_catalog._lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from landscape_catalog.tasks.augmentation import augmented
+    from landscape_catalog.tasks.batches import epoch_batches
+    from landscape_catalog.tasks.classification import Classification
+    from landscape_catalog.tasks.perturbations import perturbed_inputs
+    from landscape_catalog.tasks.randomness import seeded
+    from landscape_catalog.tasks.samples import Samples
+    from landscape_catalog.tasks.task import Perturbation, Task
+    from landscape_catalog.tasks.translation import Translation
 
 __all__ = [
     "Classification",
@@ -20,3 +27,19 @@ __all__ = [
     "perturbed_inputs",
     "seeded",
 ]
+
+_ROOM = "landscape_catalog.tasks"
+__getattr__, __dir__ = lazy_exports(
+    __name__,
+    {
+        "Classification": f"{_ROOM}.classification",
+        "Perturbation": f"{_ROOM}.task",
+        "Samples": f"{_ROOM}.samples",
+        "Task": f"{_ROOM}.task",
+        "Translation": f"{_ROOM}.translation",
+        "augmented": f"{_ROOM}.augmentation",
+        "epoch_batches": f"{_ROOM}.batches",
+        "perturbed_inputs": f"{_ROOM}.perturbations",
+        "seeded": f"{_ROOM}.randomness",
+    },
+)

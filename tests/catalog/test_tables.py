@@ -13,8 +13,8 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from landscape_catalog.catalog import CELL_METRICS, TABLES, packed_tables, query, read_tables
+from landscape_catalog.commands.sql import answer
 from landscape_catalog.errors import DamagedFileError, MissingArtifactError, QueryError
-from landscape_catalog.stages.ask import answer
 
 Finished = tuple[Path, Path]
 

@@ -12,8 +12,8 @@ import pytest
 from landscape_catalog.datasets import ImagePool, PointPool, Source, TextPool, facts_of, source_of
 from landscape_catalog.datasets.iwslt import MD5
 from landscape_catalog.errors import DataError, SpecError
-from landscape_catalog.schemas.ingredients import DataFacts
-from landscape_catalog.schemas.landscape import DATASETS, OFFICIAL_IMAGES, TEXTS, Dataset
+from landscape_catalog.experiment.components import DataFacts
+from landscape_catalog.experiment.landscape import DATASETS, OFFICIAL_IMAGES, TEXTS, Dataset
 from tests.datasets.files import checksum_of
 
 

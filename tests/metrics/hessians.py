@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from landscape_catalog.metrics.parameters import flatten, unflatten
+from landscape_catalog.metrics.numerics.parameters import flatten, unflatten
 from landscape_catalog.tasks import Perturbation, Samples, Task
 
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from landscape_catalog.models import build
+from landscape_catalog.models.build import build
 from landscape_catalog.tasks import Samples
 
 

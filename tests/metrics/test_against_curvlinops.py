@@ -6,8 +6,9 @@ import pytest
 import torch
 from torch import nn
 
-from landscape_catalog.metrics import HessianRecipe, hessian_estimate
-from landscape_catalog.metrics.hessian import BatchHessian, half_width
+from landscape_catalog.metrics.numerics.hessian.estimate import HessianRecipe, hessian_estimate
+from landscape_catalog.metrics.numerics.hessian.products import BatchHessian
+from landscape_catalog.metrics.numerics.hessian.trace import half_width
 from landscape_catalog.tasks import Classification, Samples
 from tests.metrics.hessians import network
 

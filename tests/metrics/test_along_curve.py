@@ -10,15 +10,11 @@ import torch
 from scipy.integrate import trapezoid
 from torch import nn
 
-from landscape_catalog.metrics import (
-    Curve,
-    barrier_height,
-    curve_points,
-    line_barrier,
-    mode_connectivity,
-    next_t,
-)
-from landscape_catalog.models import build
+from landscape_catalog.metrics.numerics.curves.barrier import barrier_height, line_barrier
+from landscape_catalog.metrics.numerics.curves.bezier import Curve
+from landscape_catalog.metrics.numerics.curves.connectivity import mode_connectivity
+from landscape_catalog.metrics.numerics.curves.points import curve_points, next_t
+from landscape_catalog.models.build import build
 from landscape_catalog.tasks import Classification, Samples
 from tests.metrics.test_curve_fit import ONES, Quadratic, scalar
 

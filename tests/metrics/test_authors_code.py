@@ -14,20 +14,17 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from landscape_catalog.metrics import (
-    Curve,
-    HessianRecipe,
-    curve_points,
-    evaluate,
-    hessian_estimate,
-    l2_distance,
-    linear_cka,
-    mode_connectivity,
-    pyhessian_estimate,
-)
-from landscape_catalog.metrics.hessian import BatchHessian
-from landscape_catalog.metrics.parameters import flatten
-from landscape_catalog.models import resnet18
+from landscape_catalog.metrics.numerics.cka import linear_cka
+from landscape_catalog.metrics.numerics.curves.bezier import Curve
+from landscape_catalog.metrics.numerics.curves.connectivity import mode_connectivity
+from landscape_catalog.metrics.numerics.curves.points import curve_points
+from landscape_catalog.metrics.numerics.distance import l2_distance
+from landscape_catalog.metrics.numerics.evaluation import evaluate
+from landscape_catalog.metrics.numerics.hessian.estimate import HessianRecipe, hessian_estimate
+from landscape_catalog.metrics.numerics.hessian.products import BatchHessian
+from landscape_catalog.metrics.numerics.hessian.pyhessian import pyhessian_estimate
+from landscape_catalog.metrics.numerics.parameters import flatten
+from landscape_catalog.models.resnet import resnet18
 from landscape_catalog.tasks import Classification, Samples
 from tests.conftest import SHARED
 

@@ -10,8 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from landscape_catalog.metrics import debiased_cka, linear_cka, prepare, similarity
-from landscape_catalog.metrics.cka import cka_estimates
+from landscape_catalog.metrics.numerics.cka import cka_estimates, debiased_cka, linear_cka
+from landscape_catalog.metrics.numerics.hsic import prepare
+from landscape_catalog.metrics.numerics.similarity import similarity
 from tests.metrics.test_hsic import alike, dense_biased, dense_debiased, normal
 
 CONSTANT = "the outputs of a network are constant"

@@ -12,20 +12,16 @@ import torch
 from scipy.stats import binom
 from torch import Tensor, nn
 
-from landscape_catalog.metrics import (
-    Curve,
-    CurveRecipe,
-    coefficients,
-    curve_points,
-    evaluate,
-    fit_curve,
-    line_barrier,
-    mode_connectivity,
-    recompute_batchnorm,
-)
-from landscape_catalog.metrics.curves import fit
-from landscape_catalog.metrics.parameters import flatten, random_weights
-from landscape_catalog.models import build
+from landscape_catalog.metrics.numerics.batchnorm import recompute_batchnorm
+from landscape_catalog.metrics.numerics.curves import fit
+from landscape_catalog.metrics.numerics.curves.barrier import line_barrier
+from landscape_catalog.metrics.numerics.curves.bezier import Curve, coefficients
+from landscape_catalog.metrics.numerics.curves.connectivity import mode_connectivity
+from landscape_catalog.metrics.numerics.curves.fit import CurveRecipe, fit_curve
+from landscape_catalog.metrics.numerics.curves.points import curve_points
+from landscape_catalog.metrics.numerics.evaluation import evaluate
+from landscape_catalog.metrics.numerics.parameters import flatten, random_weights
+from landscape_catalog.models.build import build
 from landscape_catalog.tasks import (
     Classification,
     Perturbation,

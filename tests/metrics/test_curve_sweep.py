@@ -11,20 +11,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from landscape_catalog.metrics import (
-    CurvePoint,
-    CurveRecipe,
-    Evaluation,
-    curve_points,
-    evaluate,
-    fit_curve,
-)
-from landscape_catalog.metrics.curves import sweep
-from landscape_catalog.metrics.curves.barrier import straight_line
-from landscape_catalog.metrics.curves.sweep import evaluate_all
-from landscape_catalog.metrics.programs import ways
-from landscape_catalog.metrics.programs.program import program_of
-from landscape_catalog.models import build
+from landscape_catalog.metrics.numerics.curves import sweep
+from landscape_catalog.metrics.numerics.curves.barrier import straight_line
+from landscape_catalog.metrics.numerics.curves.fit import CurveRecipe, fit_curve
+from landscape_catalog.metrics.numerics.curves.points import CurvePoint, curve_points
+from landscape_catalog.metrics.numerics.curves.sweep import evaluate_all
+from landscape_catalog.metrics.numerics.evaluation import Evaluation, evaluate
+from landscape_catalog.metrics.numerics.traced import ways
+from landscape_catalog.metrics.numerics.traced.trace import trace_network
+from landscape_catalog.models.build import build
 from landscape_catalog.tasks import Classification, Samples, Task, Translation
 from tests.metrics.networks import KNOWN, images, make
 
@@ -68,8 +63,8 @@ def test_fast_is_plain_in_float64(kind: str, group: int, monkeypatch: pytest.Mon
     monkeypatch.setattr(sweep, "LARGE_VALUE", 2**14)
     made = [make(kind, seed) for seed in range(3)]
     networks, data = [network.double() for network, _ in made], made[0][1]
-    assert (program_of(networks[0].train(), data, TASK) is not None) == KNOWN[kind]
-    assert (sweep._fast_way(networks[0], data, TASK, 10) is not None) == KNOWN[kind]
+    assert (trace_network(networks[0].train(), data, TASK) is not None) == KNOWN[kind]
+    assert (sweep._fast_path(networks[0], data, TASK, 10) is not None) == KNOWN[kind]
     fast, plain = both(networks, data)
     np.testing.assert_allclose(fast, plain, rtol=1e-10)
 
@@ -83,9 +78,9 @@ def test_fast_is_plain_in_float32(
     monkeypatch.setattr(ways, "SMALL_WORK", small_work)
     made = [make(kind, seed) for seed in range(2)]
     network, data = made[0]
-    found = sweep._fast_way(network, data, TASK, 10)
+    found = sweep._fast_path(network, data, TASK, 10)
     assert (found is not None) == KNOWN[kind]
-    assert found is None or found.way.channels_last == (kind == "wide" and not small_work)
+    assert found is None or found.strategy.channels_last == (kind == "wide" and not small_work)
     fast, plain = both([network for network, _ in made], made[0][1])
     np.testing.assert_allclose(fast, plain, rtol=2e-5)
 
@@ -126,14 +121,14 @@ def test_networks_without_a_program() -> None:
     data = images()
     hooked = make("resnet18", 0)[0]
     hooked.register_forward_hook(lambda module, inputs, output: output * 2)
-    assert program_of(hooked, data, TASK) is None
+    assert trace_network(hooked, data, TASK) is None
     frozen = make("resnet18", 0)[0].train()
     frozen.bn1.eval()  # type: ignore[union-attr, operator]
-    assert program_of(frozen, data, TASK) is None
+    assert trace_network(frozen, data, TASK) is None
     branching = nn.Sequential(Branch(), make("resnet18", 0)[0])
-    assert program_of(branching, data, TASK) is None
+    assert trace_network(branching, data, TASK) is None
     scaled = Scaled((0.5,), (0.25,))
-    assert program_of(make("resnet18", 0)[0], data, scaled) is None
+    assert trace_network(make("resnet18", 0)[0], data, scaled) is None
     fast, plain = both([make("resnet18", s)[0].double() for s in (0, 1)], data, scaled)
     np.testing.assert_array_equal(fast, plain)
 
@@ -240,14 +235,14 @@ class Shifted(Classification):
 def test_chance_and_weights_that_decide_leave_no_program(kind: type[nn.Module]) -> None:
     network = kind()
     before = torch.get_rng_state()
-    assert program_of(network, images(), TASK) is None
+    assert trace_network(network, images(), TASK) is None
     assert torch.equal(before, torch.get_rng_state())
 
 
 def test_inputs_on_the_scale_of_their_batch_leave_no_program() -> None:
     network = make("resnet18", 0)[0]
-    assert ways.steady_program(network, images(), TASK, 10) is not None
-    assert ways.steady_program(network, images(), Shifted(), 10) is None
+    assert ways.stable_graph(network, images(), TASK, 10) is not None
+    assert ways.stable_graph(network, images(), Shifted(), 10) is None
 
 
 class Moving(Counting):
@@ -321,7 +316,7 @@ def test_translation_is_evaluated_plainly() -> None:
         build("transformer", width=4, input_shape=(), n_outputs=10, args=args, seed=s)
         for s in (0, 1)
     ]
-    assert program_of(networks[0], sentences, Translation()) is None
+    assert trace_network(networks[0], sentences, Translation()) is None
     fast, plain = both(networks, sentences, Translation())
     np.testing.assert_array_equal(fast, plain)
 

@@ -10,11 +10,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from landscape_catalog.metrics import Curve, CurveRecipe, fit_curve, fit_curves
-from landscape_catalog.metrics.curves import fit
-from landscape_catalog.metrics.curves.gradients import one_by_one, side_by_side
-from landscape_catalog.metrics.programs import ways
-from landscape_catalog.models import build
+from landscape_catalog.metrics.numerics.curves import fit
+from landscape_catalog.metrics.numerics.curves.bezier import Curve
+from landscape_catalog.metrics.numerics.curves.fit import CurveRecipe, fit_curve, fit_curves
+from landscape_catalog.metrics.numerics.curves.gradients import one_by_one, side_by_side
+from landscape_catalog.metrics.numerics.traced import ways
+from landscape_catalog.models.build import build
 from landscape_catalog.tasks import Classification, Samples
 from tests.metrics.networks import KNOWN, images, make
 
@@ -35,15 +36,15 @@ def controls(curve: Curve) -> np.ndarray:
     return curve.controls.numpy()
 
 
-def way_of(network: nn.Module, data: Samples) -> tuple[ways.Way, bool]:
+def batching_strategy(network: nn.Module, data: Samples) -> tuple[ways.BatchingStrategy, bool]:
     """How its curves are fitted: by which way, and whether by a program."""
-    way, program = fit._chosen_way(network.train(), data[:10], TASK, together=True)
-    return way, program is not None
+    strategy, graph = fit._chosen_strategy(network.train(), data[:10], TASK, together=True)
+    return strategy, graph is not None
 
 
 def is_side_by_side(networks: list[nn.Module], data: Samples) -> bool:
-    way, by_program = way_of(networks[0], data)
-    return by_program and way.together > 1
+    strategy, by_program = batching_strategy(networks[0], data)
+    return by_program and strategy.together > 1
 
 
 @pytest.mark.parametrize("kind", KNOWN)
@@ -160,7 +161,7 @@ def test_networks_with_frozen_parameters_are_fitted_as_they_are() -> None:
     networks = [make("resnet18", 0)[0] for _ in range(2)]
     for network in networks:
         network.conv1.weight.requires_grad_(False)  # type: ignore[union-attr, operator]
-    assert not way_of(networks[0], images())[1]
+    assert not batching_strategy(networks[0], images())[1]
     assert len(fitted(networks, images())) == 1
 
 
@@ -172,10 +173,10 @@ def test_wide_networks_are_fitted_with_channels_last(monkeypatch: pytest.MonkeyP
         build("resnet18", width=8, input_shape=(3, 8, 8), n_outputs=3, seed=seed) for seed in (0, 1)
     ]
     monkeypatch.setattr(ways, "SMALL_WORK", 0)
-    assert way_of(networks[0], data)[0].channels_last
+    assert batching_strategy(networks[0], data)[0].channels_last
     (lying,) = fitted(networks, data, recipe)
     monkeypatch.setattr(ways, "CHANNELS", 5)
-    assert not way_of(networks[0], data)[0].channels_last
+    assert not batching_strategy(networks[0], data)[0].channels_last
     (standing,) = fitted(networks, data, recipe)
     assert not np.array_equal(lying, standing)
     np.testing.assert_allclose(lying, standing, atol=1e-5)

@@ -9,7 +9,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from landscape_catalog.metrics import Distance, l2_distance
+from landscape_catalog.metrics.numerics.distance import Distance, l2_distance
 
 
 def test_distance() -> None:

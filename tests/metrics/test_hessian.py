@@ -12,15 +12,17 @@ from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from benchmarks.coverage_trace import Diagonal
-from landscape_catalog.metrics import (
+from landscape_catalog.metrics.numerics.hessian.density import spectral_density
+from landscape_catalog.metrics.numerics.hessian.estimate import (
     HessianRecipe,
+    estimate,
     hessian_density,
     hessian_estimate,
     layer_estimates,
 )
-from landscape_catalog.metrics.hessian import BatchHessian, half_width, spectral_density
-from landscape_catalog.metrics.hessian.estimate import estimate
-from landscape_catalog.models import build
+from landscape_catalog.metrics.numerics.hessian.products import BatchHessian
+from landscape_catalog.metrics.numerics.hessian.trace import half_width
+from landscape_catalog.models.build import build
 from landscape_catalog.tasks import Classification, Samples, Task, Translation
 from tests.metrics.hessians import Bowl, dense_hessian, network
 

@@ -11,8 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from landscape_catalog.metrics import prepare
-from landscape_catalog.metrics.hsic import Centred, Hsic, hsic
+from landscape_catalog.metrics.numerics.hsic import Centred, Hsic, hsic, prepare
 
 SHAPES = [(8, 2, 3), (20, 19, 20), (20, 20, 20), (20, 20, 21), (20, 90, 3), (20, 50, 90)]
 

@@ -11,9 +11,10 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from landscape_catalog.metrics import HessianEstimate, pyhessian_estimate
-from landscape_catalog.metrics.parameters import flatten, unflatten
-from landscape_catalog.models import build
+from landscape_catalog.metrics.numerics.hessian.estimate import HessianEstimate
+from landscape_catalog.metrics.numerics.hessian.pyhessian import pyhessian_estimate
+from landscape_catalog.metrics.numerics.parameters import flatten, unflatten
+from landscape_catalog.models.build import build
 from landscape_catalog.tasks import Classification, Samples, Translation
 from landscape_catalog.training import Recipe, train
 from tests.metrics.hessians import Bowl, dense_hessian, network

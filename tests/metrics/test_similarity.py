@@ -9,14 +9,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from landscape_catalog.metrics import (
-    evaluate,
-    network_features,
-    prepare,
-    prepared_features,
-    similarity,
-)
-from landscape_catalog.models import build
+from landscape_catalog.metrics.numerics.evaluation import evaluate
+from landscape_catalog.metrics.numerics.features import network_features, prepared_features
+from landscape_catalog.metrics.numerics.hsic import prepare
+from landscape_catalog.metrics.numerics.similarity import similarity
+from landscape_catalog.models.build import build
 from landscape_catalog.tasks import Classification, Perturbation, Samples, Task
 
 
@@ -67,10 +64,10 @@ def test_large_inputs_come_in_batches_that_the_cache_holds(
     together = network_features(network, tiny_data, task)
     sizes: list[int] = []
     network.register_forward_hook(lambda _, given, __: sizes.append(len(given[0])))
-    monkeypatch.setattr("landscape_catalog.metrics.features.CACHED_INPUTS", 16 * 10 + 5)
+    monkeypatch.setattr("landscape_catalog.metrics.numerics.features.CACHED_INPUTS", 16 * 10 + 5)
     torch.testing.assert_close(network_features(network, tiny_data, task), together)
     assert sizes == [10, 10, 4]
-    monkeypatch.setattr("landscape_catalog.metrics.features.CACHED_INPUTS", 1)
+    monkeypatch.setattr("landscape_catalog.metrics.numerics.features.CACHED_INPUTS", 1)
     torch.testing.assert_close(network_features(network, tiny_data, task), together)
 
 

@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from landscape_catalog.models import BUILDERS, ModelError, build, resnet18
+from landscape_catalog.models.build import BUILDERS, ModelError, build
+from landscape_catalog.models.resnet import resnet18
 
 SHAPES: dict[str, tuple[int, ...]] = {"resnet18": (1, 8, 8), "vgg11": (1, 32, 32)}
 

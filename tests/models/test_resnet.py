@@ -6,7 +6,8 @@ import pytest
 import torch
 from torch import nn
 
-from landscape_catalog.models import build, resnet18
+from landscape_catalog.models.build import build
+from landscape_catalog.models.resnet import resnet18
 
 
 @pytest.mark.parametrize(("width", "count"), [(2, 11_420), (64, 11_173_962)])

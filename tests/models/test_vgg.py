@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from landscape_catalog.models import vgg11
+from landscape_catalog.models.vgg import vgg11
 
 
 def images(*shape: int) -> torch.Tensor:

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from landscape_catalog.experiment.experiment import Classify
 from landscape_catalog.phases import (
     PHASES,
     CellMeasures,
@@ -15,7 +16,6 @@ from landscape_catalog.phases import (
     doubtful_flat,
     not_converged_reason,
 )
-from landscape_catalog.schemas.experiment import Classify
 
 RULE = Classify.model_validate(
     {

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from landscape_catalog.catalog import read_tables
+from landscape_catalog.experiment.experiment import Report
 from landscape_catalog.reports import build_page
-from landscape_catalog.schemas.experiment import Report
 from tests.reports.grids import Catalog
 
 GRID = {"load.width": [1, 2, 8], "temperature.batch_size": [16, 32]}

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from landscape_catalog.reports.frame import report_data
+from landscape_catalog.reports.cells import report_data
 from landscape_catalog.reports.gain import best_over_temperatures, gain_chart
 from landscape_catalog.reports.slices import slice_chart, slices
 from tests.reports.grids import Catalog

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from landscape_catalog.metrics import network_features
-from landscape_catalog.models import transformer
+from landscape_catalog.metrics.numerics.features import network_features
+from landscape_catalog.models.transformer import transformer
 from landscape_catalog.tasks import Perturbation, Samples, Translation
 
 PADDING, BEGIN, END, UNKNOWN = 0, 1, 2, 3

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from landscape_catalog.models import build
+from landscape_catalog.models.build import build
 from landscape_catalog.tasks import Classification, Samples, Translation, epoch_batches
 from landscape_catalog.training import EpochRecord, Recipe, StoppingRule, TrainedRun, train
 from landscape_catalog.training.snapshots import Snapshots

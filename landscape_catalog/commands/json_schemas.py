@@ -1,0 +1,21 @@
+"""The JSON Schemas of everything that is read or stored, for editors and other languages."""
+
+from __future__ import annotations
+
+import json
+
+from landscape_catalog.experiment.experiment import Experiment
+from landscape_catalog.store.measured import RECORDS
+
+JSON_SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def json_schemas() -> dict[str, str]:
+    """File name and text of every JSON Schema."""
+    schemas = {"experiment": Experiment.model_json_schema()}
+    schemas |= {name: adapter.json_schema() for name, adapter in RECORDS.items()}
+    return {
+        f"{name}.schema.json": json.dumps({"$schema": JSON_SCHEMA_DIALECT, **schema}, indent=2)
+        + "\n"
+        for name, schema in schemas.items()
+    }

@@ -1,0 +1,98 @@
+"""What an experiment will do, before it does it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from landscape_catalog.errors import DamagedFileError
+from landscape_catalog.experiment.grid import Run
+from landscape_catalog.pipeline.shared.finished import nc_reason
+from landscape_catalog.pipeline.shared.measurements import (
+    Needed,
+    hessians_needed,
+    losses_needed,
+    pairs_needed,
+    primary_loss,
+)
+from landscape_catalog.pipeline.shared.workspace import Workspace, open_workspace
+from landscape_catalog.pipeline.train.stage import train_work
+from landscape_catalog.runner.device import chosen_device, chosen_workers
+from landscape_catalog.runner.progress import spoken_time
+from landscape_catalog.runner.timings import Work, estimate, read_timings
+from landscape_catalog.store.artifacts import read_data_record
+
+
+def describe_plan(root: Path) -> str:
+    """The grid in words: axes, cells, runs, pairs, what is done, what is left, how long it takes.
+
+    A run counts as converged until its loss says otherwise. Nothing is changed on disk.
+    """
+    workspace = open_workspace(root)
+    grid, measure = workspace.grid, workspace.experiment.measure
+    runs_left = [run for run in grid.runs if not workspace.runs.has(run.run_id)]
+    needed = _everything(workspace)
+    left = [item for item in needed if not workspace.measurements.has(item.measurement_id)]
+    seeds = sorted({cell.train.seeds for cell in grid.cells})
+    pairs = sum(n * (n - 1) // 2 for n in (len(cell.runs) for cell in grid.cells))
+    curves = sum(item.metric == "connectivity" for item in needed)
+    datasets = {cell.landscape.data.dataset.name: None for cell in grid.cells}
+    networks = {cell.landscape.model.name: None for cell in grid.cells}
+    lines = [
+        f"dataset       {', '.join(datasets)}, "
+        f"{len(grid.data)} training sets on {len(grid.landscapes)} landscapes",
+        f"model         {', '.join(networks)}",
+    ]
+    if len(grid.variants) > 1:
+        lines.append(f"variants      {', '.join(grid.variants)}")
+    lines += [f"axis          {a.path}: {', '.join(map(str, a.values))}" for a in grid.axes]
+    lines += [f"probe         connectivity: {p.name}" for p in measure.connectivity_probes[1:]]
+    lines += [f"probe         similarity: {p.name}" for p in measure.similarity_probes[1:]]
+    lines += [
+        f"cells         {len(grid.cells)}",
+        f"runs          {len(grid.runs)} ({' or '.join(map(str, seeds))} seeds a cell): "
+        f"{len(grid.runs) - len(runs_left)} done, {len(runs_left)} to train",
+        f"pairs         {pairs}; {curves} curves",
+        f"measurements  {len(needed)}: {len(needed) - len(left)} done, {len(left)} to make",
+        f"time          {_time(workspace, [train_work(run) for run in runs_left], left)}",
+    ]
+    return "\n".join(lines)
+
+
+def _everything(workspace: Workspace) -> list[Needed]:
+    """Every measurement, without those that runs known not to have converged will not get."""
+    measure = workspace.experiment.measure
+    needed = losses_needed(workspace.grid.runs, measure)
+    for cell in workspace.grid.cells:
+        runs = [run for run in cell.runs if not _known_nc(workspace, run)]
+        needed += hessians_needed(runs, measure) + pairs_needed(runs, measure)
+    return needed
+
+
+def _known_nc(workspace: Workspace, run: Run) -> bool:
+    record = workspace.runs.peek(run.run_id)
+    needed = primary_loss(run, workspace.experiment.measure)
+    loss = workspace.measurements.peek(needed.measurement_id)
+    if record is None or loss is None:
+        return False
+    try:
+        data = read_data_record(workspace.project.prepared / run.cell.landscape.data.data_id)
+    except (FileNotFoundError, DamagedFileError):
+        return False
+    return nc_reason(record, loss.measured, data) is not None
+
+
+def _time(workspace: Workspace, training: list[Work], left: list[Needed]) -> str:
+    work = training + [item.work for item in left]
+    if not work:
+        return "nothing to do"
+    execution = workspace.experiment.execution
+    device, workers = chosen_device(execution), chosen_workers(execution)
+    found = estimate(work, read_timings(workspace.project.timings), device=device)
+    time = f"about {spoken_time(found.seconds / workers)} with {workers} workers on {device}"
+    if found.timed:
+        return f"{time}, by the speed measured here"
+    total = sum(job.steps * job.multiply_adds for job in work)
+    return (
+        f"{time}: a guess from {total:.1e} multiply-adds, easily wrong by a factor of ten; "
+        "not every kind of job has been timed here"
+    )

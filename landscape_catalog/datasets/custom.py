@@ -1,0 +1,179 @@
+"""A user's own dataset function: what it returns, held against what it may return."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from landscape_catalog.datasets.checksums import file_checksum, joined_checksum
+from landscape_catalog.datasets.classes import classes_of_test, training_classes
+from landscape_catalog.datasets.pool import ImagePool, PointPool, check_images
+from landscape_catalog.errors import CodeError, DataError
+
+REQUIRED, OPTIONAL = ("inputs", "targets"), ("test_inputs", "test_targets", "n_classes")
+NUMBERS, WHOLE = "biuf", "iu"  # kinds of NumPy types
+
+
+def declared_version(name: str, function: Callable[..., Any], root: Path) -> str:
+    """What a dataset function's data are: the checksum of its `files`, its `version`, or both.
+
+    The code of a function enters ids by itself; what it reads does not, so it must say.
+
+    Args:
+        name: of the function, for messages.
+        function: has an attribute `files` (paths from the project's root) or `version` (text).
+        root: the project's root.
+
+    Raises:
+        CodeError: if it declares neither, or a file is not there.
+    """
+    files, version = getattr(function, "files", None), getattr(function, "version", None)
+    if files is None and version is None:
+        called = name.rpartition(":")[2]
+        raise CodeError(
+            f"{name}: declare what it reads: `{called}.files = ('data/mine.npz',)`, or, "
+            f"if it makes its data itself, `{called}.version = '1'`"
+        )
+    if files is None:
+        return f"version {version}"
+    declared = [files] if isinstance(files, (str, Path)) else files
+    if not isinstance(declared, Iterable) or isinstance(declared, bytes):
+        raise CodeError(f"{name}: its `files` are {files!r}; give a path or a tuple of paths")
+    content = joined_checksum([_declared_file(name, root, path) for path in declared])
+    return content if version is None else f"version {version}, files {content}"
+
+
+def _declared_file(name: str, root: Path, path: Any) -> str:
+    if not isinstance(path, (str, Path)):
+        raise CodeError(f"{name}: its `files` hold {path!r}; give paths")
+    try:
+        return file_checksum([root / path])
+    except DataError as error:
+        raise CodeError(f"{name}: it declares the file {path}, but {error}") from error
+
+
+def custom_pool(name: str, function: Callable[..., Any], args: Mapping[str, Any]) -> Any:
+    """Call a dataset function and check what it returns.
+
+    It returns a mapping with `inputs` and `targets` of the same length, and may return
+    `test_inputs`, `test_targets` and `n_classes`. Inputs of uint8 with shape (n, channels, h, w)
+    and whole-number targets are images; anything else is taken as float32 arrays.
+
+    Raises:
+        CodeError: if it fails or returns something else.
+        DataError: if images are not what they should be.
+    """
+    try:
+        found = function(**args)
+    except (Exception, SystemExit) as error:  # whatever a user's function does
+        raise CodeError(f"{name} failed: {type(error).__name__}: {error}") from error
+    if not isinstance(found, Mapping) or not set(REQUIRED) <= set(found):
+        keys = sorted(map(str, found)) if isinstance(found, Mapping) else None
+        given = type(found).__name__ if keys is None else f"keys {keys}"
+        raise CodeError(
+            f"{name} returned {given}; it must return a mapping with `inputs` and `targets`"
+        )
+    unknown = sorted(map(str, set(found) - set(REQUIRED) - set(OPTIONAL)))
+    if unknown:
+        known = ", ".join(REQUIRED + OPTIONAL)
+        raise CodeError(f"{name} returned {', '.join(unknown)}; known are {known}")
+    arrays = {key: _array(name, key, found[key]) for key in found if key != "n_classes"}
+    for side in ("", "test_"):
+        _require_equal_lengths(name, arrays, side)
+    for key in ("inputs", "targets"):
+        _require_equal_shapes(name, arrays, key)
+    n_classes = found.get("n_classes")
+    whole = isinstance(n_classes, (int, np.integer)) and not isinstance(n_classes, bool)
+    if not (n_classes is None or (whole and n_classes >= 2)):
+        raise CodeError(
+            f"{name} returned `n_classes` {n_classes!r}; it must be a whole number of at least 2"
+        )
+    return _pool(name, arrays, n_classes)
+
+
+def _array(name: str, key: str, value: Any) -> np.ndarray:
+    try:
+        array = np.asarray(value)
+    except Exception as error:  # whatever an object does, such as a tensor with a gradient
+        raise CodeError(f"{name} returned {key} that are no array: {error}") from error
+    if array.dtype.kind not in NUMBERS:
+        raise CodeError(f"{name} returned {key} of type {array.dtype}; give real numbers")
+    return array
+
+
+def _require_equal_lengths(name: str, arrays: dict[str, np.ndarray], side: str) -> None:
+    there = [key for key in (f"{side}inputs", f"{side}targets") if key in arrays]
+    if len(there) == 1:
+        raise CodeError(f"{name} returned `{there[0]}` without its partner")
+    lengths = [len(arrays[key]) if arrays[key].ndim else 0 for key in there]
+    if there and (lengths[0] != lengths[1] or lengths[0] == 0):
+        raise CodeError(
+            f"{name} returned {lengths[0]} {there[0]} and {lengths[1]} {there[1]}; "
+            "there must be as many, and at least one"
+        )
+    for key in there:
+        if arrays[key].size == 0:
+            raise CodeError(f"{name} returned {key} of shape {arrays[key].shape}; no side may be 0")
+
+
+def _require_equal_shapes(name: str, arrays: dict[str, np.ndarray], key: str) -> None:
+    test = arrays.get(f"test_{key}")
+    if test is not None and test.shape[1:] != arrays[key].shape[1:]:
+        raise CodeError(
+            f"{name} returned {key} of shape {arrays[key].shape} and test_{key} of shape "
+            f"{test.shape}; one sample must have the same shape in both"
+        )
+
+
+def _pool(name: str, arrays: dict[str, np.ndarray], n_classes: int | None) -> Any:
+    inputs, test_inputs = arrays["inputs"], arrays.get("test_inputs")
+    if arrays["targets"].ndim != 1 or arrays["targets"].dtype.kind not in WHOLE:
+        if n_classes is not None:
+            kind, shape = arrays["targets"].dtype, arrays["targets"].shape
+            raise CodeError(
+                f"{name} returned `n_classes` and targets of type {kind} and shape {shape}; "
+                "classes are one whole number a sample"
+            )
+        floats = {key: _floats(name, key, value) for key, value in arrays.items()}
+        test = (floats.get("test_inputs"), floats.get("test_targets"))
+        return PointPool(floats["inputs"], floats["targets"], None, *test)
+    targets, test_targets, n_classes = _classes(name, arrays, n_classes)
+    if inputs.dtype == np.uint8 and inputs.ndim == 4:
+        pool = ImagePool(inputs, targets, n_classes, test_inputs, test_targets)
+        check_images(pool, name)
+        return pool
+    if test_inputs is not None:
+        test_inputs = _floats(name, "test_inputs", test_inputs)
+    inputs = _floats(name, "inputs", inputs)
+    return PointPool(inputs, targets, n_classes, test_inputs, test_targets)
+
+
+def _classes(
+    name: str, arrays: dict[str, np.ndarray], n_classes: int | None
+) -> tuple[np.ndarray, np.ndarray | None, int]:
+    """Targets and test targets as int64, and how many classes they are of."""
+    test_targets = arrays.get("test_targets")
+    if test_targets is not None and test_targets.dtype.kind not in WHOLE:
+        raise CodeError(
+            f"{name} returned test_targets of type {test_targets.dtype}; "
+            "give whole numbers, as the targets are"
+        )
+    try:
+        targets, n_classes = training_classes(arrays["targets"], f"{name}: targets", n_classes)
+        if test_targets is not None:
+            test_targets = classes_of_test(test_targets, targets, f"{name}: test_targets")
+    except DataError as error:
+        raise CodeError(f"{error}. Targets that are no classes are floats") from error
+    return targets, test_targets, n_classes
+
+
+def _floats(name: str, key: str, values: np.ndarray) -> np.ndarray:
+    """As float32; what is too large for it is not finite."""
+    with np.errstate(over="ignore"):
+        floats = values.astype(np.float32)
+    if not np.isfinite(floats).all():
+        raise CodeError(f"{name} returned {key} that are not finite as float32")
+    return floats

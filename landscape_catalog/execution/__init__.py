@@ -1,1 +1,0 @@
-"""How work gets done: whole files, the run store, parallel jobs, progress, timings."""

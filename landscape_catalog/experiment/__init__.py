@@ -1,0 +1,1 @@
+"""What `params.yaml` says: sections, reading, checks, axes, the grid, and identities."""

@@ -1,0 +1,236 @@
+"""Values that are each in order and do not go together: found before any work."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from landscape_catalog.errors import Problem
+from landscape_catalog.experiment.components import Components, DataFacts
+from landscape_catalog.experiment.experiment import Experiment
+from landscape_catalog.experiment.grid import Cell
+from landscape_catalog.experiment.measure import Hessian, Measure
+from landscape_catalog.models.registry import NETWORKS, network_problems
+from landscape_catalog.schema.fields import is_custom
+
+SMALLEST_VOCABULARY = 260  # byte-level pairs: 256 bytes, and padding, begin, end, unknown
+PERTURBATIONS = {
+    "images": ("mixup", "pixel_noise"),
+    "points": ("mixup", "pixel_noise"),
+    "text": ("token_noise",),
+}
+
+
+def listed(value: Any) -> list[Any]:
+    """The values of an axis, or the one value."""
+    return list(value) if isinstance(value, tuple) else [value]
+
+
+def experiment_problems(experiment: Experiment, components: Components) -> list[Problem]:
+    """What can be said before the axes are combined."""
+    problems = _extra_problems(experiment, components)
+    if problems:
+        return problems
+    found: dict[Problem, None] = {}
+    for facts in _every_facts(experiment, components):
+        found |= dict.fromkeys(
+            _test_problems(experiment, facts)
+            or _kind_problems(experiment, facts) + _sample_problems(experiment, facts)
+        )
+    return list(found)
+
+
+def _every_facts(experiment: Experiment, components: Components) -> Iterator[DataFacts]:
+    """The facts of the data at every combination of what the dataset takes of `load.extra`."""
+    taken = components.dataset.taken(experiment.load.extra)
+    for values in itertools.product(*map(listed, taken.values())):
+        yield components.facts(dict(zip(taken, values)))
+
+
+def _shown(value: Any) -> str:
+    """A value as YAML writes it, more or less: a list is no tuple."""
+    return repr(list(value) if isinstance(value, tuple) else value)
+
+
+def _named(names: Iterable[str], otherwise: str) -> str:
+    """Names in their order, or what is said where there are none."""
+    return ", ".join(sorted(names)) or f"nothing: {otherwise}"
+
+
+def _extra_problems(experiment: Experiment, components: Components) -> list[Problem]:
+    """Every parameter of one's own must be taken by some function, and a constant by its own."""
+    dataset, model, task = components.dataset, components.model, components.task
+    takers = {
+        "load": ("dataset, network and task", dataset.accepts | model.accepts | task.accepts),
+        "temperature": ("network and task", model.accepts | task.accepts),
+    }
+    problems = [
+        Problem(
+            f"{section}.extra.{name}",
+            "a parameter that nothing takes",
+            _named(known, f"{who} take no parameters"),
+        )
+        for section, (who, known) in takers.items()
+        for name in getattr(experiment, section).extra
+        if name not in known
+    ]
+    temperature = experiment.temperature.extra
+    problems += [
+        Problem(
+            f"temperature.extra.{name}",
+            _shown(temperature[name]),
+            f"nothing, where load.extra.{name} is there too: the network and task take one value",
+        )
+        for name in experiment.load.extra
+        if name in temperature and name in model.accepts | task.accepts
+    ]
+    for section, part in (("dataset", dataset), ("model", model)):
+        if not is_custom(part.name):
+            continue  # constants of built-in networks are checked with their values
+        problems += [
+            Problem(
+                f"{section}.args.{name}",
+                "an unknown parameter",
+                _named(part.accepts, f"{part.name} takes no parameters"),
+            )
+            for name in getattr(experiment, section).args
+            if name not in part.accepts
+        ]
+    if experiment.dataset.args and not is_custom(dataset.name):
+        allowed = f"{{}}: {dataset.name} takes no parameters"
+        problems.append(Problem("dataset.args", repr(experiment.dataset.args), allowed))
+    return problems
+
+
+def _test_problems(experiment: Experiment, facts: DataFacts) -> list[Problem]:
+    """Test samples that are not there, or that cannot be held out with each class on both sides."""
+    wanted = experiment.dataset.test_samples
+    classes = max(facts.n_outputs, 1) if facts.kind == "images" else 1
+    high = facts.n_test or facts.n_train - classes
+    single = None if facts.n_test else facts.single_class
+    fits = bool(facts.n_test) if wanted == "all" else classes <= wanted <= high
+    if fits and single is None:
+        return []
+    allowed = f"between {classes} and {high}"
+    if single is not None:
+        allowed = f"nothing: class {single} has one sample, and the test set needs another one"
+    elif facts.n_test:
+        allowed = f"`all` or {allowed}" if classes <= high else "`all`"
+    elif classes > high:
+        of = f" of {classes} classes" if classes > 1 else ""
+        allowed = f"nothing: {facts.n_train} samples{of} are too few to hold some out"
+    elif wanted == "all":
+        allowed += f": {experiment.dataset.name} has no test split of its own"
+    elif facts.kind == "images":
+        allowed += ": one sample of each class on either side"
+    return [Problem("dataset.test_samples", repr(wanted), allowed)]
+
+
+def _kind_problems(experiment: Experiment, facts: DataFacts) -> list[Problem]:
+    """Parameters that have no meaning on this kind of data."""
+    load, name, kind = experiment.load, experiment.dataset.name, facts.kind
+    meaningless = {
+        "load.label_noise": (load.label_noise, kind == "text" or not facts.n_outputs, "classes"),
+        "load.pixel_noise": (load.pixel_noise, kind != "images", "images"),
+    }
+    problems = [
+        Problem(path, _shown(value), f"0 on {name}: it has a meaning for {what} only")
+        for path, (value, unfit, what) in meaningless.items()
+        if unfit and listed(value) != [0]
+    ]
+    if kind != "images" and experiment.dataset.resize is not None:
+        given = _shown(experiment.dataset.resize)
+        problems.append(Problem("dataset.resize", given, f"null on {name}, which is not images"))
+    if kind == "text" and experiment.dataset.vocabulary < SMALLEST_VOCABULARY:
+        allowed = f"at least {SMALLEST_VOCABULARY}: every byte, and 4 special tokens"
+        given = repr(experiment.dataset.vocabulary)
+        problems.append(Problem("dataset.vocabulary", given, allowed))
+    if kind != "images" and experiment.train.augment:
+        problems.append(Problem("train.augment", "true", f"false on {name}, which is not images"))
+    if is_custom(experiment.model.name):
+        return problems
+    if NETWORKS[experiment.model.name].kind != kind:
+        fitting = [known for known, network in NETWORKS.items() if network.kind == kind]
+        words = f"{', '.join(fitting)}, or your own" if fitting else "your own"
+        allowed = f"on {name}: {words} as `package.module:function`"
+        problems.append(Problem("model.name", repr(experiment.model.name), allowed))
+    return problems
+
+
+def _sample_problems(experiment: Experiment, facts: DataFacts) -> list[Problem]:
+    samples, n_available = listed(experiment.load.samples), facts.n_available(experiment.dataset)
+    problems = [
+        Problem("load.samples", repr(n), f"at most {n_available}, the training samples there are")
+        for n in samples
+        if n != "all" and n > n_available
+    ]
+    if "all" in samples and not facts.counted:
+        allowed = "a number: how many pairs there are is known once the long ones are left out"
+        problems.append(Problem("load.samples", "'all'", allowed))
+    if samples.count("all") and n_available in samples:
+        allowed = f"`all` or {n_available}: they are the same"
+        problems.append(Problem("load.samples", repr(samples), allowed))
+    return problems + _perturbation_problems(experiment.measure, facts)
+
+
+def _perturbation_problems(measure: Measure, facts: DataFacts) -> list[Problem]:
+    allowed = PERTURBATIONS[facts.kind]
+    return [
+        Problem(
+            "measure.similarity.perturbation",
+            repr(probe.perturbation),
+            f"{' or '.join(allowed)} on {facts.kind}",
+        )
+        for probe in measure.similarity_probes
+        if probe.perturbation not in allowed
+    ]
+
+
+def _hessian_problems(hessian: Hessian) -> list[Problem]:
+    """What PyHessian cannot do."""
+    if hessian.backend == "native":
+        part = hessian.batch_size or hessian.samples
+        if hessian.mode == "train" and 1 in (part, hessian.samples % part):
+            allowed = "eval: batch statistics need more than one sample in every part of the batch"
+            return [Problem("measure.hessian.mode", "'train'", allowed)]
+        return []
+    fixed = {"mode": "eval", "batch_size": None, "density": False, "layers": False}
+    return [
+        Problem(
+            f"measure.hessian.{name}",
+            json.dumps(getattr(hessian, name)),
+            f"{json.dumps(value)} with backend pyhessian; the native one has it",
+        )
+        for name, value in fixed.items()
+        if getattr(hessian, name) != value
+    ]
+
+
+def landscape_problems(experiment: Experiment, cells: Sequence[Cell]) -> list[Problem]:
+    """Counts that exceed the data of the smallest landscape, and networks that do not fit."""
+    smallest = min(cell.landscape.data.samples for cell in cells)
+    measure = experiment.measure
+    counts = [("temperature.batch_size", b) for b in listed(experiment.temperature.batch_size)]
+    counts.append(("measure.hessian.samples", measure.hessian.samples))
+    counts += [
+        ("measure.connectivity.batch_size", probe.batch_size)
+        for probe in measure.connectivity_probes
+    ]
+    problems = [
+        Problem(path, repr(count), f"at most {smallest}, the samples of the smallest landscape")
+        for path, count in counts
+        if count > smallest
+    ]
+    problems += _hessian_problems(measure.hessian)
+    if not is_custom(experiment.model.name):
+        for cell in cells:
+            shape = cell.landscape.data.facts.input_shape(experiment.dataset)
+            problems += network_problems(
+                experiment.model.name,
+                width=cell.landscape.width,
+                input_shape=shape,
+                args=cell.model_args,
+            )
+    return problems

@@ -1,0 +1,137 @@
+"""From an experiment to its grid: every variant, every combination of its axes."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from landscape_catalog.errors import Problem, SpecError
+from landscape_catalog.experiment.checks import experiment_problems, landscape_problems
+from landscape_catalog.experiment.components import Components
+from landscape_catalog.experiment.experiment import Experiment
+from landscape_catalog.experiment.grid import (
+    Cell,
+    DataSpec,
+    Grid,
+    GridAxis,
+    Landscape,
+    Point,
+    dotted,
+)
+from landscape_catalog.experiment.variants import BASE
+from landscape_catalog.models.registry import args_apart
+
+
+def expand(
+    variants: Mapping[str, Experiment], components_of: Callable[[Experiment], Components]
+) -> Grid:
+    """Lay out the grid of an experiment.
+
+    Args:
+        variants: the experiment of each variant, `base` first.
+        components_of: dataset, network and task of an experiment, with the facts of its data.
+
+    Raises:
+        SpecError: where values do not go together: more samples than there are, a batch larger
+            than the samples of some landscape, a network that cannot take the data, noise that the
+            data cannot have, an axis value repeated once resolved, variants that share cells.
+    """
+    cells: list[Cell] = []
+    problems: list[Problem] = []
+    of_base: list[Problem] = []
+    for name, experiment in variants.items():
+        components = components_of(experiment)
+        try:
+            found = experiment_problems(experiment, components)
+        except SpecError as error:
+            found = error.problems
+        if not found:
+            added = list(_cells(name, experiment, components))
+            found = landscape_problems(experiment, added)
+            cells += added
+        if name == BASE:
+            of_base = found
+        else:  # what is wrong with the base is said once
+            found = [
+                Problem(f"variants.{name}.{problem.path}", problem.given, problem.allowed)
+                for problem in found
+                if problem not in of_base
+            ]
+        problems += found
+    problems += _shared(cells)
+    if problems:
+        raise SpecError(list(dict.fromkeys(problems)))
+    return Grid(_axes(variants), tuple(variants), tuple(cells))
+
+
+def _cells(name: str, experiment: Experiment, components: Components) -> Iterator[Cell]:
+    for load in _points(experiment.load.model_dump()):
+        landscape = _landscape(experiment, components, load)
+        resolved = {**load, "samples": landscape.data.samples}
+        for temperature in _points(experiment.temperature.model_dump()):
+            yield Cell(landscape, resolved, temperature, experiment.train, name)
+
+
+def _points(section: Point) -> list[Point]:
+    """Every combination of a section's axes, in the order in which the section lists them."""
+    flat: dict[Any, Any] = {name: value for name, value in section.items() if name != "extra"}
+    flat |= {("extra", name): value for name, value in section["extra"].items()}
+    choices = [value if isinstance(value, (list, tuple)) else [value] for value in flat.values()]
+    points = []
+    for combination in itertools.product(*choices):
+        point = dict(zip(flat, combination))
+        extra = {key[1]: point.pop(key) for key in list(point) if isinstance(key, tuple)}
+        points.append({**point, "extra": extra})
+    return points
+
+
+def _landscape(experiment: Experiment, components: Components, load: Point) -> Landscape:
+    dataset, extra = experiment.dataset, load["extra"]
+    taken = components.dataset.taken(extra)
+    facts = components.facts(taken)
+    n_available = facts.n_available(dataset)
+    data = DataSpec(
+        dataset=dataset,
+        part=components.dataset,
+        facts=facts,
+        samples=n_available if load["samples"] == "all" else load["samples"],
+        label_noise=load["label_noise"],
+        pixel_noise=load["pixel_noise"],
+        extra=taken,
+    )
+    args = {**experiment.model.args, **components.model.taken(extra)}
+    return Landscape(
+        data=data,
+        model=components.model,
+        width=load["width"],
+        model_args=args if components.model.code else args_apart(components.model.name, args),
+        task=components.task,
+        task_args=components.task.taken(extra),
+    )
+
+
+def _axes(variants: Mapping[str, Experiment]) -> tuple[GridAxis, ...]:
+    """Every parameter that is a list in some variant, with its values in order of appearance."""
+    found: dict[str, dict[Any, None]] = {}
+    for experiment in variants.values():
+        for section in ("load", "temperature"):
+            named = dotted(section, getattr(experiment, section).model_dump())
+            for path, values in named.items():
+                if isinstance(values, (tuple, list)):
+                    found.setdefault(path, {}).update(dict.fromkeys(values))
+    return tuple(GridAxis(path, tuple(values)) for path, values in found.items())
+
+
+def _shared(cells: list[Cell]) -> list[Problem]:
+    """Variants must differ in every cell: a cell is in the catalog once."""
+    first: dict[str, str] = {}
+    problems = {}
+    for cell in cells:
+        other = first.setdefault(cell.cell_id, cell.variant)
+        if other != cell.variant:
+            given = f"cells that `{other}` has too"
+            problems[cell.variant] = Problem(
+                f"variants.{cell.variant}", given, "an overlay that changes how every run is made"
+            )
+    return list(problems.values())

@@ -1,0 +1,112 @@
+"""What an experiment is: the sections of `params.yaml` as frozen models.
+
+Defaults are the values of Yang et al. 2021 unless a field says otherwise.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from landscape_catalog.experiment.landscape import Dataset, Load, Model
+from landscape_catalog.experiment.measure import Measure
+from landscape_catalog.experiment.training import Temperature, Train
+from landscape_catalog.schema.fields import (
+    Fraction,
+    Name,
+    NonNegativeFloat,
+    PositiveFloat,
+    PositiveInt,
+    Section,
+    Text,
+)
+
+
+class ConnectivityRule(Section):
+    """When a cell is poorly connected."""
+
+    tolerance: NonNegativeFloat = 1.0
+    """Poorly connected below minus this mode connectivity; above plus this, not at a minimum.
+    In the unit of mode connectivity (percentage points of training error)."""
+
+
+class HessianRule(Section):
+    """When a cell is sharp."""
+
+    metric: Literal["top_eigenvalue", "trace"] = "top_eigenvalue"
+    """Which metric is held against the threshold."""
+    threshold: PositiveFloat = 76.0
+    """Sharp above this value of the metric itself (not its logarithm)."""
+
+
+class CkaRule(Section):
+    """When the runs of a connected, flat cell are alike."""
+
+    threshold: Fraction = 0.5
+    """Phase IV-B at or above this CKA, IV-A below."""
+
+
+class Classify(Section):
+    """Thresholds of the phases. Changing one trains and measures nothing."""
+
+    connectivity: ConnectivityRule = ConnectivityRule()
+    """Threshold on mode connectivity."""
+    hessian: HessianRule = HessianRule()
+    """Threshold on the Hessian."""
+    cka: CkaRule = CkaRule()
+    """Threshold on CKA."""
+    train_loss: PositiveFloat | None = 0.05
+    """Sharp too if the training loss exceeds this: a hot run is not at the bottom of a minimum
+    however small its Hessian. `null` leaves the Hessian and connectivity alone to say so."""
+
+
+Scale = Literal["auto", "log", "linear", "even"]
+
+
+class Report(Section):
+    """How the report is drawn."""
+
+    title: Text = "Phases of training"
+    """Title of the page."""
+    x: str | None = None
+    """The parameter under `load` that runs along x, e.g. `load.width`; `null`: the first axis."""
+    y: str | None = None
+    """The parameter under `temperature` that runs along y; `null`: the first axis."""
+    x_scale: Scale = "auto"
+    """How x is drawn: `log`, `linear`, `even` (equal cells), or `auto`, as fits the parameter."""
+    y_scale: Scale = "auto"
+    """How y is drawn, in the same words."""
+
+
+class Execution(Section):
+    """Where and how work is done. Changes no result."""
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """`auto` takes a GPU when there is one."""
+    workers: PositiveInt | Literal["auto"] = "auto"
+    """Runs at a time, one thread each; `auto`: one for every core, two on a GPU."""
+
+
+class Experiment(Section):
+    """A whole experiment: everything in `params.yaml`."""
+
+    dataset: Dataset
+    """Images and labels."""
+    model: Model
+    """Network."""
+    load: Load
+    """Load-like parameters; lists are axes."""
+    temperature: Temperature
+    """Temperature-like parameters; lists are axes."""
+    train: Train
+    """Training of each run."""
+    measure: Measure
+    """Metrics."""
+    classify: Classify
+    """Thresholds of the phases."""
+    report: Report
+    """Drawing of the report."""
+    execution: Execution = Execution()
+    """Device and workers."""
+    variants: dict[Name, dict[str, Any]]
+    """Named overlays of dotted paths. Each is one more copy of the grid, and a facet: the grid as
+    it stands here is called `base`."""

@@ -1,0 +1,241 @@
+"""The grid of an experiment: axes, landscapes, cells, runs and pairs, each with its id."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+from landscape_catalog.experiment.components import Component, DataFacts
+from landscape_catalog.experiment.landscape import Dataset
+from landscape_catalog.experiment.training import Train
+from landscape_catalog.models.registry import args_apart
+from landscape_catalog.schema.identity import identify
+
+Point = dict[str, Any]
+
+
+def dotted(section: str, parameters: Point) -> Point:
+    """The parameters of a section by their dotted paths, those under `extra` last.
+
+    >>> dotted("load", {"width": 8, "extra": {"depth": 2}})
+    {'load.width': 8, 'load.extra.depth': 2}
+    """
+    found = {f"{section}.{name}": value for name, value in parameters.items() if name != "extra"}
+    return found | {f"{section}.extra.{name}": v for name, v in parameters["extra"].items()}
+
+
+@dataclass(frozen=True)
+class GridAxis:
+    """A parameter that takes several values: its dotted path and the values as they are listed."""
+
+    path: str
+    values: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class DataSpec:
+    """The data of a landscape with every value resolved (`samples` is a number).
+
+    `extra` holds the parameters of `load.extra` that the dataset function takes.
+    """
+
+    dataset: Dataset
+    part: Component
+    facts: DataFacts
+    samples: int
+    label_noise: float
+    pixel_noise: float
+    extra: Point
+
+    @cached_property
+    def content(self) -> dict[str, Any]:
+        """What the data id hashes: every value as it is in effect."""
+        content = {
+            "dataset": self._dataset_content(),
+            "source_checksum": self.facts.checksum,
+            "samples": self.samples,
+            "label_noise": self.label_noise,
+            "pixel_noise": self.pixel_noise,
+            **self.part.own,
+        }
+        if self.label_noise > 0 and self.dataset.label_noise_mode != "different":
+            content["label_noise_mode"] = self.dataset.label_noise_mode
+        return content | ({"extra": self.extra} if self.extra else {})
+
+    def _dataset_content(self) -> dict[str, Any]:
+        """The section with its sizes resolved, without constants that `extra` sets anew."""
+        content, facts = self.dataset.content(), self.facts
+        if facts.kind == "images":
+            if facts.n_test and self.dataset.test_samples == facts.n_test:
+                content["test_samples"] = "all"
+            shape = facts.input_shape(self.dataset)
+            height, width = shape[1:]
+            content["resize"] = height if height == width else [height, width]
+            if shape == facts.shape:
+                del content["resize"]
+        args = {k: v for k, v in content.pop("args", {}).items() if k not in self.extra}
+        return content | ({"args": args} if args else {})
+
+    @cached_property
+    def data_id(self) -> str:
+        """Known before the data are prepared."""
+        return identify("data", self.content, ("data",))
+
+
+@dataclass(frozen=True)
+class Landscape:
+    """Prepared data, a network and a task: what fixes the loss."""
+
+    data: DataSpec
+    model: Component
+    width: int
+    model_args: Point
+    task: Component
+    task_args: Point
+
+    @cached_property
+    def model_content(self) -> dict[str, Any]:
+        """What ids hash of the network."""
+        content = {"name": self.model.name, "width": self.width, **self.model.own}
+        return content | ({"args": self.model_args} if self.model_args else {})
+
+    @cached_property
+    def content(self) -> dict[str, Any]:
+        """What the landscape id hashes."""
+        content: dict[str, Any] = {"data": self.data.data_id, "model": self.model_content}
+        if self.task.code:
+            task = {"name": self.task.name, "args": self.task_args, **self.task.own}
+            content["task"] = task
+        return content
+
+    @cached_property
+    def landscape_id(self) -> str:
+        """Hash of data, model and task."""
+        return identify("landscape", self.content, ("model", "task"))
+
+
+@dataclass(frozen=True)
+class Run:
+    """One network to train: a cell and a seed."""
+
+    cell: Cell
+    seed: int
+
+    @cached_property
+    def content(self) -> dict[str, Any]:
+        """What the run id hashes."""
+        return {**self.cell.content, "seed": self.seed}
+
+    @cached_property
+    def run_id(self) -> str:
+        """Hash of data, model, training, temperature and seed."""
+        return identify("run", self.content, ("model", "task", "train"))
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One point of the grid. `load` and `temperature` hold every parameter of their section."""
+
+    landscape: Landscape
+    load: Point
+    temperature: Point
+    train: Train
+    variant: str
+
+    @cached_property
+    def content(self) -> dict[str, Any]:
+        """What the cell id hashes: a run without its seed. The learning rate is that in effect."""
+        temperature = {**self.temperature, "lr": self.lr, "extra": self._extra_content()}
+        if not temperature["extra"]:
+            del temperature["extra"]
+        return {
+            **self.landscape.content,
+            "train": self.train.content(),
+            "temperature": temperature,
+        }
+
+    def _extra_content(self) -> Point:
+        """`temperature.extra`, of a built-in network without what it has by default."""
+        extra, model = self.temperature["extra"], self.landscape.model
+        if model.code:
+            return extra
+        taken = model.taken(extra)
+        apart = args_apart(model.name, taken)
+        inert = {n for n in taken if n not in apart and n not in self.landscape.model_args}
+        return {n: apart.get(n, value) for n, value in extra.items() if n not in inert}
+
+    @cached_property
+    def cell_id(self) -> str:
+        """Hash of data, model, training and temperature."""
+        return identify("cell", self.content, ("model", "task", "train"))
+
+    @property
+    def lr(self) -> float:
+        """The learning rate in effect, scaled with the batch where `linear_scaling` says so."""
+        return self.train.rate(self.temperature["lr"], self.temperature["batch_size"])
+
+    @property
+    def model_args(self) -> Point:
+        """Parameters of the network: constants, and those under `load` and `temperature`."""
+        return self.landscape.model_args | self.landscape.model.taken(self.temperature["extra"])
+
+    @property
+    def task_args(self) -> Point:
+        """Parameters of a user's own task."""
+        return self.landscape.task_args | self.landscape.task.taken(self.temperature["extra"])
+
+    @cached_property
+    def runs(self) -> tuple[Run, ...]:
+        """One run for each seed, in order of seeds."""
+        return tuple(Run(self, seed) for seed in range(self.train.seeds))
+
+    @cached_property
+    def values(self) -> Point:
+        """Every load and temperature parameter by its dotted path."""
+        return dotted("load", self.load) | dotted("temperature", self.temperature)
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Every cell of an experiment, variant by variant, in the order in which axes are listed."""
+
+    axes: tuple[GridAxis, ...]
+    variants: tuple[str, ...]
+    cells: tuple[Cell, ...]
+
+    @cached_property
+    def landscapes(self) -> tuple[Landscape, ...]:
+        """The distinct landscapes, in order of first appearance."""
+        found = {cell.landscape.landscape_id: cell.landscape for cell in self.cells}
+        return tuple(found.values())
+
+    @cached_property
+    def data(self) -> tuple[DataSpec, ...]:
+        """The distinct prepared data, in order of first appearance."""
+        found = {cell.landscape.data.data_id: cell.landscape.data for cell in self.cells}
+        return tuple(found.values())
+
+    @cached_property
+    def runs(self) -> tuple[Run, ...]:
+        """Every run, cell by cell."""
+        return tuple(run for cell in self.cells for run in cell.runs)
+
+
+def chosen_pairs(
+    run_ids: list[str], which: Literal["first", "ring", "all"]
+) -> list[tuple[str, str]]:
+    """Pairs among the runs of a cell: the first two, a ring, or every pair.
+
+    A pair names its runs in the order of seeds, so that it is the same pair whichever way chosen.
+
+    >>> chosen_pairs(["a", "b", "c", "d"], "ring")
+    [('a', 'b'), ('b', 'c'), ('c', 'd'), ('a', 'd')]
+    """
+    every = list(itertools.combinations(run_ids, 2))
+    if which == "all" or len(run_ids) < 3:
+        return every
+    return (
+        every[:1] if which == "first" else [*itertools.pairwise(run_ids), (run_ids[0], run_ids[-1])]
+    )

@@ -1,0 +1,138 @@
+"""Reading an experiment from YAML, and saying what is wrong with it in the reader's words."""
+
+from __future__ import annotations
+
+import difflib
+import io
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
+from landscape_catalog.errors import Problem, SpecError
+from landscape_catalog.experiment.experiment import Experiment
+from landscape_catalog.schema.fields import AXIS_TAG, SCALAR_TAG
+
+_YAML_KINDS = {"tuple_type": "a list", "dict_type": "a mapping"}  # what YAML calls them
+
+
+def read_experiment(path: Path) -> Experiment:
+    """Read and check `params.yaml` (YAML 1.2, the dialect that DVC reads).
+
+    Raises:
+        SpecError: if the file is missing, unreadable, not YAML, or not an experiment.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise SpecError(
+            [Problem("(file)", "nothing", "a file of that name here")], path.name
+        ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SpecError(
+            [Problem("(file)", str(error), "a readable UTF-8 file")], path.name
+        ) from None
+    return parse_experiment(text, source=path.name)
+
+
+def parse_experiment(text: str, *, source: str = "params.yaml") -> Experiment:
+    """Check the text of an experiment; see `read_experiment`."""
+    try:
+        data = YAML(typ="safe", pure=True).load(io.StringIO(text))
+    except (YAMLError, ValueError, OverflowError) as error:
+        where = " ".join(str(error).split())
+        raise SpecError([Problem("(file)", where, "YAML")], source) from None
+    if not isinstance(data, dict):
+        given = "nothing" if data is None else type(data).__name__
+        raise SpecError([Problem("(file)", given, "a mapping of sections")], source)
+    try:
+        return Experiment.model_validate(data)
+    except ValidationError as error:
+        raise SpecError(explain(error), source) from None
+
+
+def explain(error: ValidationError) -> list[Problem]:
+    """One `Problem` for each thing that Pydantic found: path, value given, what is allowed."""
+    problems = []
+    for detail in error.errors():
+        location = [part for part in detail["loc"] if part not in (SCALAR_TAG, AXIS_TAG)]
+        names = [str(part) for part in location]
+        path = ".".join(name for name in names if not (name.isdigit() or _is_union_member(name)))
+        if detail["type"] == "extra_forbidden":
+            problems.append(_unknown_key(location))
+        elif detail["type"] == "invalid_key":
+            problems.append(Problem(repr(location[-1]), "a key that is no text", "keys as text"))
+        elif detail["type"] == "model_type":
+            problems.append(Problem(path, _shown(detail["input"]), "a mapping of parameters"))
+        elif detail["type"] == "missing":
+            problems.append(Problem(path, "nothing", "a value; this one is required"))
+        elif location[-1] == "[key]":
+            problems.append(Problem(path, repr(location[-2]), "a name: letters, digits and `_`"))
+        elif detail["type"] == "too_short":
+            problems += _empty(path, detail["input"])
+        else:
+            problems.append(Problem(path, _shown(detail["input"]), _allowed(detail)))
+    return _merged(problems)
+
+
+def _is_union_member(name: str) -> bool:
+    """Whether a part of Pydantic's location is not a key but names a member of a union."""
+    return name in {"int", "float", "str", "bool", "none", "[key]"} or name.startswith(
+        ("literal[", "constrained-", "tuple[", "function-after[")
+    )
+
+
+def _empty(path: str, given: Any) -> list[Problem]:
+    """A list or text that is empty; nothing where the entries of a list were wrong already."""
+    what = "text" if isinstance(given, str) else "a list"
+    return [] if given else [Problem(path, _shown(given), f"{what} that is not empty")]
+
+
+def _shown(value: Any) -> str:
+    return "null" if value is None else repr(value)
+
+
+def _allowed(detail: Any) -> str:
+    """Pydantic's message, shortened to what is allowed."""
+    if detail["type"] in _YAML_KINDS:
+        return _YAML_KINDS[detail["type"]]
+    message = str(detail["msg"]).removeprefix("Input should be ").removeprefix("a valid ")
+    return message[:1].lower() + message[1:]
+
+
+def _merged(problems: list[Problem]) -> list[Problem]:
+    """Join what the members of a union each say of the same value."""
+    joined: dict[tuple[str, str], list[str]] = {}
+    for problem in problems:
+        allowed = joined.setdefault((problem.path, problem.given), [])
+        if problem.allowed not in allowed:
+            allowed.append(problem.allowed)
+    return [Problem(path, given, " or ".join(allowed)) for (path, given), allowed in joined.items()]
+
+
+def _unknown_key(location: list[Any]) -> Problem:
+    *parents, key = [str(part) for part in location if not isinstance(part, int)]
+    known = _known_keys(parents)
+    path = ".".join([*parents, key])
+    near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+    meant = f"; did you mean `{near[0]}`?" if near else ""
+    return Problem(path, "an unknown key", f"{', '.join(known)}{meant}")
+
+
+def _known_keys(parents: list[str]) -> list[str]:
+    model: type[BaseModel] = Experiment
+    for parent in parents:
+        inner = _section_in(model.model_fields[parent].annotation)
+        if inner is None:
+            return []
+        model = inner
+    return list(model.model_fields)
+
+
+def _section_in(annotation: Any) -> type[BaseModel] | None:
+    """The section that a field is, alone or in a list."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    return next(filter(None, map(_section_in, get_args(annotation))), None)

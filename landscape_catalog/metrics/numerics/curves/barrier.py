@@ -1,0 +1,117 @@
+"""The barrier on the straight line between two networks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from landscape_catalog.metrics.numerics.curves.bezier import Curve
+from landscape_catalog.metrics.numerics.curves.points import CurvePoint, curve_points
+from landscape_catalog.metrics.numerics.parameters import (
+    flatten,
+    require_one_landscape,
+    trainable_shapes,
+)
+from landscape_catalog.tasks import Samples, Task
+
+
+@dataclass(frozen=True)
+class LineBarrier:
+    """How far the straight line rises above the line between its ends' errors.
+
+    Attributes:
+        height: the barrier, at least 0, in the unit of what mode connectivity is of.
+        t: where it is reached; 0 where there is none.
+        points: what was measured, by increasing t.
+    """
+
+    height: float
+    t: float
+    points: list[CurvePoint]
+
+
+def barrier_height(ts: Sequence[float], errors: Sequence[float]) -> tuple[float, float]:
+    """max_t [L(t) - ((1 - t) L(0) + t L(1))] and its t; the earliest wins a tie.
+
+    It is 0 at both ends, so never negative. NaN if any error is NaN.
+
+    Args:
+        ts: increasing, from 0 to 1.
+        errors: the error at each t.
+
+    Raises:
+        ValueError: if the two differ in length or there are fewer than two points.
+
+    Source: Frankle et al. 2020; Entezari et al. 2022.
+
+    >>> barrier_height([0, 0.5, 1], [2.0, 12.0, 4.0])
+    (9.0, 0.5)
+    """
+    if len(ts) != len(errors) or len(ts) < 2:
+        raise ValueError(f"need one error for each of at least 2 points, got {len(errors)}")
+    if any(math.isnan(error) for error in errors):
+        return math.nan, math.nan
+    rises = [
+        error - ((1 - t) * errors[0] + t * errors[-1]) for t, error in zip(ts[1:-1], errors[1:-1])
+    ]
+    best = max(range(len(rises)), key=rises.__getitem__, default=None)
+    if best is None or rises[best] <= 0:
+        return 0.0, 0.0
+    return float(rises[best]), float(ts[best + 1])
+
+
+def straight_line(network: nn.Module, ends: tuple[dict[str, Tensor], dict[str, Tensor]]) -> Curve:
+    """(1 - t) theta + t theta', a curve of two control points.
+
+    Raises:
+        ValueError: if an end has a tensor of another shape than the network.
+    """
+    require_one_landscape(network, ends)
+    shapes = trainable_shapes(network)
+    return Curve(torch.stack([flatten(end, shapes) for end in ends]), shapes)
+
+
+def line_barrier(
+    network: nn.Module,
+    ends: tuple[dict[str, Tensor], dict[str, Tensor]],
+    train_data: Samples,
+    test_data: Samples,
+    task: Task,
+    *,
+    points: int,
+    batch_size: int,
+    seed: int,
+    known: Sequence[CurvePoint] = (),
+) -> LineBarrier:
+    """The barrier on the straight line, batch-norm statistics recomputed at every t.
+
+    max_t [L((1 - t) theta + t theta') - ((1 - t) L(theta) + t L(theta'))] over evenly spaced t, L
+    the task's training error (or loss: its `connectivity_by`).
+
+    Args:
+        network: of the right architecture; untouched.
+        ends: state dicts of the two networks.
+        train_data: training samples.
+        test_data: test samples.
+        task: loss and error.
+        points: how many t, both ends included.
+        batch_size: of recomputing the statistics.
+        seed: of the shuffle, the same at every t.
+        known: points that were measured before, as of `curve_points`.
+
+    Raises:
+        ValueError: as `curve_points`, and if the two networks differ in shape.
+
+    Source: Frankle et al. 2020; Entezari et al. 2022. Statistics recomputed: Jordan et al. 2023.
+    """
+    measured = curve_points(
+        network, straight_line(network, ends), train_data, test_data, task,
+        points=points, batch_size=batch_size, seed=seed, known=known,
+    )  # fmt: skip
+    errors = [getattr(point.train, task.connectivity_by) for point in measured]
+    height, t = barrier_height([point.t for point in measured], errors)
+    return LineBarrier(height, t, measured)

@@ -1,0 +1,150 @@
+"""How a call of a torch function is read as an operation."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from landscape_catalog.metrics.numerics.traced.operations import NotKnownError, Operation
+
+ACTIVATIONS: tuple[Callable[..., Tensor], ...] = (
+    F.relu, torch.relu, F.gelu, F.silu, F.elu, F.softplus, F.relu6, F.hardtanh, F.leaky_relu,
+    torch.tanh, torch.sigmoid, Tensor.relu, Tensor.tanh, Tensor.sigmoid,
+)  # fmt: skip
+
+
+class Watching(Protocol):
+    """What a reader asks: which value or parameter a tensor is."""
+
+    network: nn.Module
+    layers: dict[int, str]
+    operations: list[Operation]
+
+    def number(self, value: Any) -> int:
+        """The number of a tensor that depends on the input."""
+
+    def name(self, value: Any) -> str:
+        """The name of a parameter; "" for None."""
+
+
+# Functions that look at a tensor's sizes and kind, and do nothing to it.
+SILENT: set[Any] = {
+    Tensor.dim, Tensor.size, Tensor.ndimension, Tensor.numel, Tensor.is_floating_point,
+    Tensor.shape.__get__, Tensor.ndim.__get__, Tensor.dtype.__get__,  # type: ignore[attr-defined]
+    Tensor.device.__get__, Tensor.is_cuda.__get__,  # type: ignore[attr-defined]
+}  # fmt: skip
+
+
+def _conv(
+    watch: Watching, inputs: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0,
+    dilation: Any = 1, groups: int = 1,
+) -> Operation:  # fmt: skip
+    if inputs.ndim != 4:
+        raise NotKnownError
+    options = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
+    return Operation(
+        "conv", (watch.number(inputs),), watch.name(weight), watch.name(bias), options,
+        channels=len(weight),
+    )  # fmt: skip
+
+
+def _norm(
+    watch: Watching, inputs: Any, running_mean: Any, running_var: Any, weight: Any = None,
+    bias: Any = None, training: bool = False, momentum: float = 0.1, eps: float = 1e-5,
+) -> Operation:  # fmt: skip
+    layer = watch.layers.get(id(running_mean))
+    if layer is None or watch.network.get_submodule(layer).running_var is not running_var:
+        raise NotKnownError
+    if training != watch.network.training:
+        raise NotKnownError
+    return Operation(
+        "norm", (watch.number(inputs),), watch.name(weight), watch.name(bias), {"eps": eps},
+        layer=layer,
+    )  # fmt: skip
+
+
+def _linear(watch: Watching, inputs: Any, weight: Any, bias: Any = None) -> Operation:
+    if inputs.ndim != 2:
+        raise NotKnownError
+    return Operation("linear", (watch.number(inputs),), watch.name(weight), watch.name(bias))
+
+
+def _add(watch: Watching, one: Any, other: Any) -> Operation:
+    numbers = (watch.number(one), watch.number(other))
+    if one.shape != other.shape:
+        raise NotKnownError
+    return Operation("add", numbers)
+
+
+def _mean(watch: Watching, inputs: Any, dim: Any = None, keepdim: bool = False) -> Operation:
+    if inputs.ndim != 4 or dim is None or isinstance(dim, int):
+        raise NotKnownError
+    if sorted(axis % 4 for axis in dim) != [2, 3]:
+        raise NotKnownError
+    return Operation("mean", (watch.number(inputs),), options={"keepdim": keepdim})
+
+
+def _flatten(watch: Watching, inputs: Any, start_dim: int = 0, end_dim: int = -1) -> Operation:
+    if inputs.ndim < 2 or start_dim != 1 or end_dim not in (-1, inputs.ndim - 1):
+        raise NotKnownError
+    return Operation("flatten", (watch.number(inputs),))
+
+
+def _pooling(function: Callable[..., Tensor]) -> Callable[..., Operation]:
+    def read(watch: Watching, inputs: Any, *args: Any, **kwargs: Any) -> Operation:
+        if inputs.ndim != 4 or kwargs.get("return_indices"):
+            raise NotKnownError
+        options = {"args": args, "kwargs": kwargs}
+        return Operation("pool", (watch.number(inputs),), options=options, function=function)
+
+    return read
+
+
+def _activation(function: Callable[..., Tensor]) -> Callable[..., Operation]:
+    def read(
+        watch: Watching, inputs: Any, *args: Any, inplace: bool = False, **kwargs: Any
+    ) -> Operation:
+        if inplace and any(operation.kind == "flatten" for operation in watch.operations):
+            raise NotKnownError  # another value may share its memory
+        options = {"args": args, "kwargs": kwargs}
+        return Operation("activation", (watch.number(inputs),), options=options, function=function)
+
+    return read
+
+
+def _dropout(
+    watch: Watching, inputs: Any, p: float = 0.5, training: bool = True, inplace: bool = False
+) -> Operation:
+    if training:
+        raise NotKnownError
+    return Operation(
+        "activation", (watch.number(inputs),), options={"args": (), "kwargs": {}}, function=_same
+    )
+
+
+def _same(inputs: Tensor) -> Tensor:
+    return inputs
+
+
+READERS: dict[Any, Callable[..., Operation]] = {
+    F.conv2d: _conv,
+    F.batch_norm: _norm,
+    F.linear: _linear,
+    F.dropout: _dropout,
+    Tensor.add: _add,
+    torch.add: _add,
+    Tensor.__add__: _add,
+    Tensor.mean: _mean,
+    torch.mean: _mean,
+    Tensor.flatten: _flatten,
+    torch.flatten: _flatten,
+    **{
+        function: _pooling(function)
+        for function in (F.max_pool2d, F.avg_pool2d, F.adaptive_avg_pool2d)
+    },
+    **{function: _activation(function) for function in ACTIVATIONS},
+}

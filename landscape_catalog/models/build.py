@@ -1,0 +1,105 @@
+"""The networks that an experiment can name, and how a user's own are called."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import nn
+from torch.nn.parameter import is_lazy
+
+from landscape_catalog.models.resnet import resnet18
+from landscape_catalog.models.transformer import transformer
+from landscape_catalog.models.vgg import vgg11
+
+Builder = Callable[..., nn.Module]  # (width, input_shape, n_outputs, **args)
+
+
+class ModelError(ValueError):
+    """A user's own function fails, or returns something that is no network to train."""
+
+
+def _resnet18(width: int, input_shape: tuple[int, ...], n_outputs: int) -> nn.Module:
+    return resnet18(width=width, in_channels=input_shape[0], num_classes=n_outputs)
+
+
+def _vgg11(width: int, input_shape: tuple[int, ...], n_outputs: int, **args: Any) -> nn.Module:
+    return vgg11(width=width, in_channels=input_shape[0], num_classes=n_outputs, **args)
+
+
+def _transformer(
+    width: int, input_shape: tuple[int, ...], n_outputs: int, **args: Any
+) -> nn.Module:
+    return transformer(width=width, vocabulary=n_outputs, **args)
+
+
+BUILDERS: dict[str, Builder] = {
+    "resnet18": _resnet18,
+    "vgg11": _vgg11,
+    "transformer": _transformer,
+}
+
+
+def build(
+    name: str | Builder,
+    *,
+    width: int,
+    input_shape: tuple[int, ...],
+    n_outputs: int,
+    args: Mapping[str, Any] | None = None,
+    seed: int = 0,
+) -> nn.Module:
+    """Build a network, initialised from `seed` on the CPU; the global random state stays as it was.
+
+    Args:
+        name: a key of `BUILDERS`, or a user's own function, called as
+            `function(width, input_shape, n_outputs, **args)`.
+        width: of the network, in its own unit.
+        input_shape: of one input: (channels, height, width) of images, () of text.
+        n_outputs: classes, or the size of the vocabulary.
+        args: further constants, by the names of the function's parameters.
+        seed: of the initial weights.
+
+    Raises:
+        KeyError: for an unknown name.
+        ValueError: from a built-in network for sizes that it cannot have.
+        ModelError: if a user's function raises, or returns no network with parameters to train.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        if isinstance(name, str):
+            return BUILDERS[name](width, input_shape, n_outputs, **(args or {}))
+        return _custom(name, (width, input_shape, n_outputs), args or {})
+
+
+def _custom(
+    function: Builder, given: tuple[int, tuple[int, ...], int], args: Mapping[str, Any]
+) -> nn.Module:
+    """What a user's function returns, checked."""
+    called = getattr(function, "__qualname__", repr(function))
+    try:
+        network: Any = function(*given, **args)
+    except (Exception, SystemExit) as error:  # whatever a user's code does
+        raise ModelError(f"{called} failed: {type(error).__name__}: {error}") from error
+    wrong = _wrong_with(network)
+    if wrong:
+        raise ModelError(
+            f"{called} must return a torch.nn.Module with trainable parameters; it returned {wrong}"
+        )
+    checked: nn.Module = network
+    return checked
+
+
+def _wrong_with(network: Any) -> str:
+    """What was returned, in words, if it cannot be trained; else nothing."""
+    if isinstance(network, type):
+        return f"the class {network.__name__}, not an instance of it"
+    if not isinstance(network, nn.Module):
+        return "None" if network is None else f"an object of type {type(network).__name__}"
+    parameters = list(network.parameters())
+    if any(is_lazy(parameter) for parameter in parameters):
+        return f"a {type(network).__name__} with lazy parameters, whose sizes are still unknown"
+    if not any(parameter.requires_grad and parameter.numel() for parameter in parameters):
+        return f"a {type(network).__name__} without any"
+    return ""

@@ -1,0 +1,1 @@
+"""The five stages of the pipeline: each reads, calls pure code, and writes."""

@@ -1,0 +1,1 @@
+"""Stage 3: every metric of every run and pair."""

@@ -1,0 +1,1 @@
+"""Stage 1: the prepared data of every landscape."""

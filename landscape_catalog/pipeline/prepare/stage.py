@@ -1,0 +1,191 @@
+"""Stage 1: the data of every landscape, one folder a data id."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from pathlib import Path
+
+from landscape_catalog.datasets import (
+    ARRAY_NAMES,
+    PointPool,
+    PreparedData,
+    TextPool,
+    prepare_images,
+    prepare_points,
+    prepare_text,
+)
+from landscape_catalog.datasets.sources import Pool
+from landscape_catalog.errors import (
+    ContentMismatchError,
+    DamagedFileError,
+    DataError,
+    StorageError,
+)
+from landscape_catalog.experiment.grid import DataSpec
+from landscape_catalog.paths import store_root
+from landscape_catalog.pipeline.shared.components import find_source
+from landscape_catalog.pipeline.shared.workspace import Workspace, open_workspace
+from landscape_catalog.schema.fields import is_custom
+from landscape_catalog.schema.identity import canonical_json
+from landscape_catalog.store.artifacts import (
+    pack,
+    read_data_record,
+    read_sealed,
+    sealed,
+    write_prepared,
+)
+from landscape_catalog.store.files import prune, remove, write_file
+from landscape_catalog.store.lock import project_lock
+from landscape_catalog.store.records import DataRecord
+
+log = logging.getLogger(__name__)
+
+
+def run_prepare(root: Path) -> None:
+    """Prepare what the grid needs, verify what is there, remove what it does not need.
+
+    What is not needed goes last: an experiment that is refused on trial removes nothing.
+
+    Raises:
+        ContentMismatchError: if data come out with other content than their id stands for.
+    """
+    workspace = open_workspace(root)
+    with project_lock(workspace.project.lock):
+        folder = workspace.project.prepared
+        missing = [spec for spec in workspace.grid.data if not _is_sound(folder / spec.data_id)]
+        for specs in _by_source(missing):
+            first = specs[0]
+            pool = find_source(first.dataset, first.extra, workspace.project).load()
+            for spec in specs:
+                _prepare_one(workspace, pool, spec)
+        if _needs_validation(workspace):
+            from landscape_catalog.pipeline.prepare.validate import validate_networks  # loads torch
+
+            validate_networks(workspace)
+        removed = prune(folder, {spec.data_id for spec in workspace.grid.data})
+        log.info(
+            "prepare: %d data sets, %d already there, %d prepared, %d removed",
+            len(workspace.grid.data),
+            len(workspace.grid.data) - len(missing),
+            len(missing),
+            removed,
+        )
+
+
+def _needs_validation(workspace: Workspace) -> bool:
+    """Whether there is something that only running a network can show."""
+    names = {cell.landscape.model.name for cell in workspace.grid.cells}
+    names |= {cell.landscape.task.name for cell in workspace.grid.cells}
+    layers = [probe.layer for probe in workspace.experiment.measure.similarity_probes]
+    return any(map(is_custom, names)) or any(layers)
+
+
+def _by_source(specs: list[DataSpec]) -> list[list[DataSpec]]:
+    """Specs that are made of the same pool, so that it is read once."""
+    groups: dict[str, list[DataSpec]] = {}
+    for spec in specs:
+        key = canonical_json([spec.dataset.content(), spec.facts.checksum, spec.extra])
+        groups.setdefault(key, []).append(spec)
+    return list(groups.values())
+
+
+def _is_sound(folder: Path) -> bool:
+    try:
+        read_data_record(folder)
+    except FileNotFoundError:
+        return False
+    except DamagedFileError as error:
+        log.warning("%s. It is rebuilt.", error)
+        remove(folder)
+        return False
+    return True
+
+
+def _prepare_one(workspace: Workspace, pool: Pool, spec: DataSpec) -> None:
+    try:
+        data = prepared_data(pool, spec)
+    except ValueError as error:
+        raise DataError(f"{spec.dataset.name}: {error}") from error
+    arrays = pack(data.arrays)
+    record = _record(spec, data, arrays)
+    _hold_against_known(record, spec.dataset.name)
+    write_prepared(workspace.project.prepared / spec.data_id, record, arrays)
+
+
+def prepared_data(pool: Pool, spec: DataSpec) -> PreparedData:
+    """The training and test data of a landscape, by the kind of its pool."""
+    dataset = spec.dataset
+    if isinstance(pool, TextPool):
+        return prepare_text(
+            pool,
+            test_samples=dataset.test_samples,
+            samples=spec.samples,
+            vocabulary=dataset.vocabulary,
+            seed=dataset.seed,
+        )
+    if isinstance(pool, PointPool):
+        return prepare_points(
+            pool,
+            test_samples=dataset.test_samples,
+            samples=spec.samples,
+            label_noise=spec.label_noise,
+            label_noise_mode=dataset.label_noise_mode,
+            seed=dataset.seed,
+        )
+    height, width = spec.facts.input_shape(dataset)[1:]
+    return prepare_images(
+        pool,
+        test_samples=dataset.test_samples,
+        samples=spec.samples,
+        label_noise=spec.label_noise,
+        pixel_noise=spec.pixel_noise,
+        label_noise_mode=dataset.label_noise_mode,
+        size=(height, width),
+        seed=dataset.seed,
+    )
+
+
+def _record(spec: DataSpec, data: PreparedData, arrays: bytes) -> DataRecord:
+    there, (inputs_name, targets) = data.arrays, ARRAY_NAMES[data.kind]
+    inputs = there[f"train_{inputs_name}"]
+    true = there.get(f"true_{targets}")
+    changed = 0 if true is None else int((there[f"train_{targets}"] != true).sum())
+    return DataRecord(
+        data_id=spec.data_id,
+        spec=spec.content,
+        content_hash=data.content_hash(),
+        file_sha256=hashlib.sha256(arrays).hexdigest(),
+        n_train=len(inputs),
+        n_test=len(there[f"test_{targets}"]),
+        kind=data.kind,
+        n_classes=data.n_outputs,
+        channels=inputs.shape[1] if data.kind == "images" else 0,
+        n_changed_labels=changed,
+        frequency_loss=data.frequency_loss,
+    )
+
+
+def _hold_against_known(record: DataRecord, name: str) -> None:
+    """Compare with the content that this machine's store knows under the same id."""
+    known_path = store_root() / "data" / f"{record.data_id}.json"
+    try:
+        known = read_sealed(known_path, DataRecord)
+    except (FileNotFoundError, DamagedFileError):
+        try:
+            write_file(known_path, sealed(record))
+        except StorageError as error:
+            log.warning("content of data %s not noted in the store: %s", record.data_id, error)
+        return
+    if known.content_hash != record.content_hash:
+        reason = "A library that draws or reads the data has changed"
+        if is_custom(name):
+            reason = (
+                f"{name} returned other data than before, though neither its code nor what it "
+                f"declares has changed: seed what it draws, and declare every file that it reads"
+            )
+        raise ContentMismatchError(
+            f"data {record.data_id} came out with content {record.content_hash[:12]}, but "
+            f"{known_path} knows it as {known.content_hash[:12]}. {reason}; results must not be "
+            f"mixed. Remove that file to accept it"
+        )

@@ -1,0 +1,187 @@
+"""A trial of what only running can show: a user's own network and task, and names of layers.
+
+Loads torch, so it is done only where an experiment names such things.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from landscape_catalog.errors import CodeError, Problem, SpecError
+from landscape_catalog.experiment.grid import Cell
+from landscape_catalog.experiment.measure import Similarity
+from landscape_catalog.metrics.numerics.features import network_features
+from landscape_catalog.pipeline.shared.loading import LoadedData, load_data
+from landscape_catalog.pipeline.shared.workspace import Workspace
+from landscape_catalog.schema.fields import is_custom
+from landscape_catalog.schema.identity import canonical_json
+from landscape_catalog.tasks import Perturbation, Samples, Task
+
+TRIAL_SAMPLES = 3
+NAMED_PARAMETERS = 5  # in a message
+
+
+def validate_networks(workspace: Workspace) -> None:
+    """Run each kind of network once on three prepared samples.
+
+    Raises:
+        CodeError: if a user's own network or task fails or gives something of the wrong shape.
+        SpecError: if a layer that a similarity probe names is not there, or cannot be compared.
+    """
+    probes = workspace.experiment.measure.similarity_probes
+    layers = {probe.layer for probe in probes if probe.layer}
+    tried = set()
+    for cell in workspace.grid.cells:
+        landscape = cell.landscape
+        own = is_custom(landscape.model.name) or is_custom(landscape.task.name)
+        key = _kind(cell)
+        if not (layers or own) or key in tried:
+            continue
+        tried.add(key)
+        folder = workspace.project.prepared / landscape.data.data_id
+        data = load_data(folder, "cpu")
+        network = data.network(cell, workspace.project.custom)
+        task = data.task(cell, workspace.project.custom)
+        name = landscape.task.name if is_custom(landscape.task.name) else landscape.model.name
+        _require_layers(network, layers)
+        if own:
+            _try(cell, network, task, data, name)
+        for probe in probes:
+            _try_features(network, task, data, name, probe)
+
+
+def _kind(cell: Cell) -> str:
+    """What networks have in common that one trial will do for: noise and rates change no shape."""
+    landscape, data = cell.landscape, cell.landscape.data
+    sizes = [data.dataset.name, data.facts.input_shape(data.dataset), data.facts.n_outputs]
+    what = [landscape.model_content, cell.model_args, landscape.task.name, cell.task_args]
+    return canonical_json([*sizes, *what])
+
+
+def _try(cell: Cell, network: nn.Module, task: Task, data: LoadedData, name: str) -> None:
+    """One loss, its derivatives and errors, each of the shape that it must have."""
+    samples = data.train[:TRIAL_SAMPLES]
+    model, custom_task = cell.landscape.model.name, cell.landscape.task.name
+    both = " on ".join(filter(is_custom, (custom_task, model))) or model
+    dtype = next(network.parameters()).dtype
+    if is_custom(custom_task):
+        _require_words(custom_task, task)
+    outputs = _called(both, "", task.outputs, network, samples, dtype)
+    if not isinstance(outputs, Tensor):
+        raise CodeError(f"{both} returned {type(outputs).__name__}, not a tensor")
+    if not is_custom(custom_task):
+        _require_logits(model, outputs, samples, data)
+    loss = _called(name, "its loss ", task.loss, outputs, samples)
+    if not isinstance(loss, Tensor) or loss.ndim != 0:
+        shape = tuple(loss.shape) if isinstance(loss, Tensor) else type(loss).__name__
+        raise CodeError(f"{name}: its loss is {shape}, not one number")
+    if not loss.requires_grad:
+        raise CodeError(f"{name}: its loss does not depend on the network's parameters")
+    losses = _called(name, "its losses ", task.losses, outputs, samples)
+    errors = _called(name, "its errors ", task.errors, outputs, samples)
+    for what, value in (("losses", losses), ("errors", errors)):
+        if not isinstance(value, Tensor) or value.ndim != 1:
+            raise CodeError(f"{name}: its {what} are not one number a sample")
+    _require_two_derivatives(name, network, loss)
+
+
+def _require_words(name: str, task: Task) -> None:
+    """What a task says of itself, which only measuring would read."""
+    wrong = {
+        "connectivity_by": ("error or loss", task.connectivity_by in ("error", "loss")),
+        "error_unit": ("text", isinstance(task.error_unit, str)),
+        "loss_unit": ("text", isinstance(task.loss_unit, str)),
+        "error_scale": ("a number", isinstance(task.error_scale, int | float)),
+        "evaluation_batch": (
+            "a whole number of at least 1",
+            isinstance(task.evaluation_batch, int) and task.evaluation_batch >= 1,
+        ),
+    }
+    for attribute, (allowed, right) in wrong.items():
+        if not right:
+            given = getattr(task, attribute)
+            raise CodeError(f"{name}: its {attribute} is {given!r}; it must be {allowed}")
+
+
+def _require_two_derivatives(name: str, network: nn.Module, loss: Tensor) -> None:
+    """The gradient reaches every parameter, and can be differentiated again for the Hessian."""
+    trained = {key: value for key, value in network.named_parameters() if value.requires_grad}
+    take = partial(torch.autograd.grad, inputs=list(trained.values()))
+    gradient = _called(
+        name, "its gradient ", partial(take, create_graph=True, allow_unused=True), loss
+    )
+    unused = [key for key, part in zip(trained, gradient) if part is None]
+    if unused:
+        more = f" and {len(unused) - NAMED_PARAMETERS} more" if unused[NAMED_PARAMETERS:] else ""
+        raise CodeError(
+            f"{name}: its loss does not depend on {', '.join(unused[:NAMED_PARAMETERS])}{more}; "
+            "leave out what has no effect, or set requires_grad to False"
+        )
+    _called(
+        name,
+        "its second derivative, which the Hessian needs, ",
+        partial(take, grad_outputs=[part.detach() for part in gradient]),
+        gradient,
+    )
+
+
+def _try_features(
+    network: nn.Module, task: Task, data: LoadedData, name: str, probe: Similarity
+) -> None:
+    """What CKA compares: perturbed samples, and a row of numbers for each."""
+    how = Perturbation(kind=probe.perturbation, samples=TRIAL_SAMPLES)
+    what = f"its perturbation by {how.kind} "
+    perturbed = _called(name, what, partial(task.perturb, seed=0), data.train, how)
+    if not isinstance(perturbed, Samples):
+        raise CodeError(f"{name}: {what}is {type(perturbed).__name__}, not Samples")
+    if len(perturbed) != how.samples:
+        raise CodeError(
+            f"{name}: {what}gave {len(perturbed)} samples where {how.samples} were asked for"
+        )
+    take = partial(network_features, layer=probe.layer)
+    if probe.layer is None:
+        features = _called(name, "its features ", take, network, perturbed, task)
+    else:
+        try:
+            features = take(network, perturbed, task)
+        except (Exception, SystemExit) as error:  # whatever a layer of a user's network gives
+            allowed = f"null, or a layer that can be compared: {error}"
+            problem = Problem("measure.similarity.layer", repr(probe.layer), allowed)
+            raise SpecError([problem]) from error
+    if features.ndim != 2 or len(features) != len(perturbed):
+        shape = tuple(features.shape)
+        raise CodeError(
+            f"{name}: its features of {len(perturbed)} samples have shape {shape}; "
+            "there must be a row for each"
+        )
+
+
+def _require_logits(model: str, outputs: Tensor, samples: Samples, data: LoadedData) -> None:
+    wanted: tuple[int, ...] = (len(samples), data.record.n_classes)
+    if data.record.kind != "text" and tuple(outputs.shape) != wanted:
+        raise CodeError(
+            f"{model} gave an output of shape {tuple(outputs.shape)} for {len(samples)} samples; "
+            f"it must be {wanted}: a number for each class"
+        )
+
+
+def _called(name: str, what: str, function: Any, *args: Any) -> Any:
+    try:
+        return function(*args)
+    except (Exception, SystemExit) as error:  # whatever a user's code does
+        raise CodeError(f"{name}: {what}failed: {type(error).__name__}: {error}") from error
+
+
+def _require_layers(network: nn.Module, layers: set[str]) -> None:
+    known = [name for name, _ in network.named_modules() if name]
+    problems = [
+        Problem("measure.similarity.layer", repr(layer), "null, " + ", ".join(known))
+        for layer in sorted(layers)
+        if layer not in known
+    ]
+    if problems:
+        raise SpecError(problems)

@@ -1,0 +1,1 @@
+"""What several stages use: the workspace, components, prepared data, finished results."""

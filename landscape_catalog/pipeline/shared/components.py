@@ -1,0 +1,106 @@
+"""The dataset, network and task that an experiment names, found and described."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import partial
+from typing import Any
+
+from landscape_catalog.datasets import Source, custom_pool, declared_version, facts_of, source_of
+from landscape_catalog.errors import StorageError
+from landscape_catalog.experiment.components import Component, Components, DataFacts
+from landscape_catalog.experiment.experiment import Experiment
+from landscape_catalog.experiment.landscape import Dataset
+from landscape_catalog.models.registry import NETWORKS
+from landscape_catalog.paths import Project
+from landscape_catalog.pipeline.shared.custom_code import code_checksum, import_custom, parameters
+from landscape_catalog.schema.fields import is_custom
+from landscape_catalog.schema.identity import canonical_json, checksum
+from landscape_catalog.store.files import write_file
+
+FACTS = 2  # raised when reading refuses or notes more, so that what is noted is read again
+GIVEN_TO_NETWORKS = ("width", "input_shape", "n_outputs")
+
+
+def find_components(experiment: Experiment, project: Project) -> Components:
+    """Describe what an experiment is made of; imports a user's own code where it names some.
+
+    Raises:
+        CodeError: if a user's own function cannot be had.
+    """
+    dataset, model = experiment.dataset, experiment.model
+    networks = NETWORKS.get(model.name)
+    built_in = frozenset(networks.args) if networks else frozenset()
+    return Components(
+        dataset=_component(dataset.name, project, frozenset(), given=()),
+        model=_component(model.name, project, built_in, given=GIVEN_TO_NETWORKS),
+        task=_component(dataset.task, project, frozenset(), given=()),
+        facts=_once(partial(_facts, dataset, project)),
+    )
+
+
+def _once(facts: Callable[[dict[str, Any]], DataFacts]) -> Callable[[dict[str, Any]], DataFacts]:
+    """Facts by the parameters that they are of; files are not hashed again for every landscape."""
+    known: dict[str, DataFacts] = {}
+
+    def remembered(extra: dict[str, Any]) -> DataFacts:
+        key = canonical_json(extra)
+        if key not in known:
+            known[key] = facts(extra)
+        return known[key]
+
+    return remembered
+
+
+def _component(
+    name: str, project: Project, built_in: frozenset[str], *, given: tuple[str, ...]
+) -> Component:
+    if not is_custom(name):
+        return Component(name, built_in)
+    function = import_custom(name, project.custom)
+    accepts = parameters(function, given=given)
+    return Component(name, accepts, code_checksum(name, project.custom))
+
+
+def find_source(dataset: Dataset, extra: dict[str, Any], project: Project) -> Source:
+    """Where the data of a landscape come from.
+
+    Args:
+        dataset: its section.
+        extra: the parameters of `load.extra` that a user's own function takes.
+        project: the project.
+
+    Raises:
+        CodeError: if a user's own function cannot be had, or does not say what it reads.
+        DataError: if a file is not there.
+        SpecError: if a path is missing.
+    """
+    if not is_custom(dataset.name):
+        return source_of(dataset, project.root)
+    function: Callable[..., Any] = import_custom(dataset.name, project.custom)
+    version = declared_version(dataset.name, function, project.root)
+    args = {**dataset.args, **extra}
+    return Source(checksum(version), partial(custom_pool, dataset.name, function, args))
+
+
+def _facts(dataset: Dataset, project: Project, extra: dict[str, Any]) -> DataFacts:
+    """The facts of a dataset; what has to be read for them is read once, and noted."""
+    source = find_source(dataset, extra, project)
+    if source.known is not None:
+        return source.known
+    code = code_checksum(dataset.name, project.custom) if is_custom(dataset.name) else None
+    what = [dataset.content(), list(dataset.languages), extra, source.checksum, code]
+    key = checksum([FACTS, *what])
+    path = project.facts / f"{key[:16]}.json"
+    try:
+        noted = json.loads(path.read_text())
+        return DataFacts(**{**noted, "shape": tuple(noted["shape"])})
+    except (OSError, ValueError, TypeError, KeyError):
+        pass
+    facts = facts_of(source.load(), source.checksum, vocabulary=dataset.vocabulary)
+    with contextlib.suppress(StorageError):  # it is read again next time
+        write_file(path, json.dumps(asdict(facts)).encode())
+    return facts

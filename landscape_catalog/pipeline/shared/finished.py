@@ -1,0 +1,101 @@
+"""What earlier stages have finished: runs, measurements, and which runs have converged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TypeVar
+
+from landscape_catalog.errors import DamagedFileError, MissingArtifactError
+from landscape_catalog.experiment.grid import Run
+from landscape_catalog.phases import not_converged_reason
+from landscape_catalog.pipeline.shared.measurements import (
+    Needed,
+    hessians_needed,
+    pairs_needed,
+    primary_loss,
+)
+from landscape_catalog.pipeline.shared.workspace import Workspace, check_content
+from landscape_catalog.store.measured import LossMeasurement
+from landscape_catalog.store.records import DataRecord, RunRecord
+
+Values = TypeVar("Values")
+
+
+def trained_runs(workspace: Workspace) -> dict[str, RunRecord]:
+    """The verified record of every run of the grid.
+
+    Raises:
+        MissingArtifactError: if one is not there.
+        ContentMismatchError: if one was trained on other data.
+    """
+    data = workspace.data_records()
+    records: dict[str, RunRecord] = {}
+    missing = []
+    for run in workspace.grid.runs:
+        record = workspace.runs.fetch(run.run_id)
+        if record is None:
+            missing.append(run.run_id)
+            continue
+        check_content(run.run_id, record.data_content_hash, data[run.cell.landscape.data.data_id])
+        records[run.run_id] = record
+    if missing:
+        some = ", ".join(missing[:3]) + (" ..." if len(missing) > 3 else "")
+        raise MissingArtifactError(
+            f"{len(missing)} of {len(workspace.grid.runs)} runs are not there ({some}): "
+            f"run `landscape train` first"
+        )
+    return records
+
+
+def converged_runs(workspace: Workspace, records: dict[str, RunRecord]) -> list[list[Run]]:
+    """The runs of each cell that have converged, among those whose loss is measured."""
+    data, found = workspace.data_records(), []
+    for cell in workspace.grid.cells:
+        runs = []
+        for run in cell.runs:
+            needed = primary_loss(run, workspace.experiment.measure)
+            if not workspace.measurements.has(needed.measurement_id):
+                continue
+            loss = measured(workspace, needed, LossMeasurement)
+            record = records[run.run_id]
+            if nc_reason(record, loss, data[cell.landscape.data.data_id]) is None:
+                runs.append(run)
+        found.append(runs)
+    return found
+
+
+def nc_reason(record: RunRecord, loss: LossMeasurement, data: DataRecord) -> str | None:
+    """Why a run has not converged, or None if it has."""
+    return not_converged_reason(
+        stop_reason=record.stop_reason,
+        train_loss=loss.train.loss,
+        frequency_loss=data.frequency_loss,
+    )
+
+
+def measured(workspace: Workspace, needed: Needed, kind: type[Values]) -> Values:
+    """The verified numbers of a measurement.
+
+    Raises:
+        MissingArtifactError: if it has not been made.
+        DamagedFileError: if the record under its id holds another metric.
+    """
+    record = workspace.measurements.fetch(needed.measurement_id)
+    if record is None:
+        raise MissingArtifactError(
+            f"measurement {needed.measurement_id} ({needed.metric}) is not there: "
+            f"run `landscape measure` first"
+        )
+    if not isinstance(record.measured, kind):
+        raise DamagedFileError(f"measurement {needed.measurement_id} is not of {needed.metric}")
+    return record.measured
+
+
+def needed_of(converged: Iterable[list[Run]], workspace: Workspace) -> list[Needed]:
+    """What is measured beyond the losses, cell by cell."""
+    measure = workspace.experiment.measure
+    return [
+        needed
+        for runs in converged
+        for needed in hessians_needed(runs, measure) + pairs_needed(runs, measure)
+    ]

@@ -1,0 +1,124 @@
+"""Prepared data and trained networks as tensors on a device, for the workers of a stage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from landscape_catalog.datasets import ARRAY_NAMES, PreparedData
+from landscape_catalog.errors import CodeError
+from landscape_catalog.experiment.grid import Cell
+from landscape_catalog.models import build as models
+from landscape_catalog.pipeline.shared.custom_code import import_custom
+from landscape_catalog.schema.fields import is_custom
+from landscape_catalog.store.artifacts import read_prepared, read_weights
+from landscape_catalog.store.records import DataRecord
+from landscape_catalog.tasks import Classification, Samples, Task, Translation
+
+
+@dataclass(frozen=True)
+class LoadedData:
+    """Prepared data on a device, with their record and the shape of one input."""
+
+    record: DataRecord
+    default_task: Task
+    train: Samples
+    test: Samples
+    input_shape: tuple[int, ...]
+
+    def task(self, cell: Cell, custom: Path) -> Task:
+        """What the cell's batches and losses are: by the kind of data, or a user's own.
+
+        Raises:
+            CodeError: if a user's own function fails or returns no `Task`.
+        """
+        name = cell.landscape.task.name
+        return custom_task(name, cell.task_args, custom) if is_custom(name) else self.default_task
+
+    def network(self, cell: Cell, custom: Path, *, seed: int = 0) -> nn.Module:
+        """A fresh network for these data, on the CPU."""
+        return build_network(
+            cell, self.input_shape, self.record.n_classes, custom=custom, seed=seed
+        )
+
+
+def build_network(
+    cell: Cell, input_shape: tuple[int, ...], n_outputs: int, *, custom: Path, seed: int = 0
+) -> nn.Module:
+    """The cell's network, initialised from `seed`.
+
+    Raises:
+        CodeError: if a user's own function fails or returns no network.
+    """
+    name = cell.landscape.model.name
+    try:
+        return models.build(
+            import_custom(name, custom) if is_custom(name) else name,
+            width=cell.landscape.width,
+            input_shape=input_shape,
+            n_outputs=n_outputs,
+            args=cell.model_args,
+            seed=seed,
+        )
+    except models.ModelError as error:
+        raise CodeError(f"{name}: {error}") from error
+
+
+def custom_task(name: str, args: dict[str, Any], custom: Path) -> Task:
+    """A user's own task.
+
+    Raises:
+        CodeError: if the function fails or returns no `Task`.
+    """
+    try:
+        task = import_custom(name, custom)(**args)
+    except CodeError:
+        raise
+    except (Exception, SystemExit) as error:  # whatever a user's function does
+        raise CodeError(f"{name} failed: {type(error).__name__}: {error}") from error
+    if not isinstance(task, Task):
+        raise CodeError(
+            f"{name} returned {type(task).__name__}; it must return a landscape_catalog.tasks.Task"
+        )
+    return task
+
+
+@lru_cache(maxsize=4)
+def load_data(folder: Path, device: str) -> LoadedData:
+    """Read and verify prepared data, and bring them to the device; kept for the next job."""
+    record, data = read_prepared(folder)
+    inputs, targets = ARRAY_NAMES[data.kind]
+    train, test = (
+        Samples(
+            _tensor(data.arrays[f"{side}_{inputs}"], device),
+            _tensor(data.arrays[f"{side}_{targets}"], device),
+        )
+        for side in ("train", "test")
+    )
+    shape = () if data.kind == "text" else tuple(train.inputs.shape[1:])
+    return LoadedData(record, _default_task(data), train, test, shape)
+
+
+def _tensor(array: np.ndarray, device: str) -> Tensor:
+    return torch.from_numpy(array).to(device)
+
+
+def _default_task(data: PreparedData) -> Task:
+    if data.kind == "text":
+        return Translation()
+    if data.kind == "points":
+        return Classification()
+    mean, std = data.arrays["mean"], data.arrays["std"]
+    return Classification(tuple(map(float, mean)), tuple(map(float, std)))
+
+
+def load_state(folder: Path, device: str, snapshot: str) -> dict[str, Tensor]:
+    """The weights of a run on the device."""
+    weights = read_weights(folder, snapshot)
+    return {name: torch.from_numpy(value).to(device) for name, value in weights.items()}

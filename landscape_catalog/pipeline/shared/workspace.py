@@ -1,0 +1,187 @@
+"""What every stage opens first: the experiment, its grid, and where finished things are."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from landscape_catalog.errors import (
+    ContentMismatchError,
+    Interrupted,
+    JobsFailedError,
+    MissingArtifactError,
+    Problem,
+    SpecError,
+)
+from landscape_catalog.experiment.expand import expand
+from landscape_catalog.experiment.experiment import Experiment
+from landscape_catalog.experiment.grid import Grid, dotted
+from landscape_catalog.experiment.reading import read_experiment
+from landscape_catalog.experiment.variants import resolve_variants
+from landscape_catalog.paths import Project, store_root
+from landscape_catalog.pipeline.shared.components import find_components
+from landscape_catalog.runner.device import chosen_device
+from landscape_catalog.runner.processes import Failure, Job, Workers
+from landscape_catalog.runner.progress import StageProgress
+from landscape_catalog.runner.timings import Work, log_timing
+from landscape_catalog.store.artifacts import read_data_record
+from landscape_catalog.store.cache import ArtifactCache, measurement_cache, run_cache
+from landscape_catalog.store.files import remove, write_file
+from landscape_catalog.store.records import DataRecord
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """An experiment in its folder."""
+
+    project: Project
+    experiment: Experiment
+    grid: Grid
+    runs: ArtifactCache
+    measurements: ArtifactCache
+
+    def data_records(self) -> dict[str, DataRecord]:
+        """The verified record of each prepared data id.
+
+        Raises:
+            MissingArtifactError: if `prepare` has not run.
+            DamagedFileError: if a file is damaged.
+        """
+        records = {}
+        for spec in self.grid.data:
+            folder = self.project.prepared / spec.data_id
+            try:
+                records[spec.data_id] = read_data_record(folder)
+            except FileNotFoundError:
+                raise MissingArtifactError(
+                    f"{self.project.shown(folder)} is not there: run `landscape prepare` first"
+                ) from None
+        return records
+
+
+def open_workspace(root: Path) -> Workspace:
+    """Read and check `params.yaml` and lay out its grid.
+
+    Raises:
+        SpecError: if it does not describe an experiment, or the grid does not fit the data.
+    """
+    project = Project(root)
+    experiment = read_experiment(project.params)
+    grid = lay_out(experiment, project)
+    chosen_device(experiment.execution)
+    store = store_root()
+    return Workspace(
+        project,
+        experiment,
+        grid,
+        run_cache(project.runs, store),
+        measurement_cache(project.measurements, store),
+    )
+
+
+def lay_out(experiment: Experiment, project: Project) -> Grid:
+    """The grid of an experiment.
+
+    Raises:
+        UserError: if the experiment cannot be done as it stands.
+    """
+    variants = resolve_variants(experiment)
+    _check_drawn_axes(experiment)
+    return expand(variants, lambda variant: find_components(variant, project))
+
+
+def _check_drawn_axes(experiment: Experiment) -> None:
+    """`report.x` and `report.y` name parameters of their sections."""
+    problems = []
+    for name, section in (("x", "load"), ("y", "temperature")):
+        chosen = getattr(experiment.report, name)
+        known = list(dotted(section, getattr(experiment, section).model_dump()))
+        if chosen is not None and chosen not in known:
+            problems.append(Problem(f"report.{name}", repr(chosen), "null, " + ", ".join(known)))
+    if problems:
+        raise SpecError(problems)
+
+
+def check_content(run_id: str, trained_on: str, data: DataRecord) -> None:
+    """A run must have been trained on the very data that are prepared here.
+
+    Raises:
+        ContentMismatchError: if not.
+    """
+    if trained_on != data.content_hash:
+        raise ContentMismatchError(
+            f"run {run_id} was trained on other content of data {data.data_id}: "
+            f"{trained_on[:12]} there, {data.content_hash[:12]} here. A library that draws or "
+            f"reads the data has changed; remove the run from data/ and the store to train it"
+        )
+
+
+@dataclass(frozen=True)
+class Task:
+    """A job of a stage with its size."""
+
+    name: str
+    payload: Any
+    work: Work
+
+
+def work_through(
+    workspace: Workspace,
+    title: str,
+    function: Callable[[Any], Any],
+    tasks: Sequence[Task],
+    *,
+    workers: Workers,
+) -> list[Failure]:
+    """Do every task in parallel, with progress and timings; says which failed.
+
+    Raises:
+        Interrupted: on Ctrl-C, after saying what is saved.
+    """
+    if not tasks:
+        return []
+    works = {task.name: task.work for task in tasks}
+    jobs = [Job(task.name, task.payload, task.work.cost) for task in tasks]
+    total = sum(job.cost for job in jobs)
+    with StageProgress(title, jobs=len(jobs), cost=total) as progress:
+
+        def on_done(job: Job, seconds: float | None) -> None:
+            if seconds is not None:
+                log_timing(workspace.project.timings, works[job.name], seconds)
+            progress.step(job.name, job.cost)
+
+        try:
+            return workers.run(function, jobs, on_done=on_done)
+        except Interrupted:
+            log.warning(
+                "interrupted: %d of %d jobs of `%s` are saved; run the same command again to go on",
+                progress.done,
+                len(jobs),
+                title,
+            )
+            raise
+
+
+def raise_failures(workspace: Workspace, title: str, failures: list[Failure]) -> None:
+    """End a stage with a table of its failures, if it had any; tracebacks go to a file.
+
+    Raises:
+        JobsFailedError: if some jobs failed.
+    """
+    if not failures:
+        remove(workspace.project.failures)
+        return
+    entries = [vars(failure) for failure in failures]
+    write_file(workspace.project.failures, json.dumps(entries, indent=1).encode())
+    width = max(len(failure.name) for failure in failures)
+    table = "\n".join(f"  {failure.name:<{width}}  {failure.reason}" for failure in failures)
+    raise JobsFailedError(
+        f"{title}: {len(failures)} jobs failed, the others are kept. "
+        f"Tracebacks: {workspace.project.shown(workspace.project.failures)}\n{table}"
+    )

@@ -1,0 +1,1 @@
+"""Stage 2: every run of the grid."""

@@ -1,0 +1,102 @@
+"""Stage 2: every run of the grid, trained once."""
+
+from __future__ import annotations
+
+import logging
+from functools import partial
+from pathlib import Path
+
+from landscape_catalog.experiment.grid import Run
+from landscape_catalog.pipeline.shared.costs import work_of
+from landscape_catalog.pipeline.shared.payloads import TrainPayload
+from landscape_catalog.pipeline.shared.workspace import (
+    Task,
+    Workspace,
+    check_content,
+    open_workspace,
+    raise_failures,
+    work_through,
+)
+from landscape_catalog.runner.device import chosen_device, chosen_workers
+from landscape_catalog.runner.processes import Workers
+from landscape_catalog.runner.timings import Work
+from landscape_catalog.store.artifacts import FIRST_SNAPSHOT
+from landscape_catalog.store.lock import project_lock
+from landscape_catalog.store.records import RunRecord
+
+log = logging.getLogger(__name__)
+
+
+def run_train(root: Path) -> None:
+    """Train the runs that neither the project nor the store has; remove what the grid lacks.
+
+    Raises:
+        MissingArtifactError: if the data have not been prepared.
+        ContentMismatchError: if a run was trained on other data under the same id.
+        JobsFailedError: if some runs failed; the others are kept.
+    """
+    workspace = open_workspace(root)
+    device = chosen_device(workspace.experiment.execution)
+    with project_lock(workspace.project.lock):
+        data = workspace.data_records()
+        removed = workspace.runs.prune({run.run_id for run in workspace.grid.runs})
+        missing = []
+        for run in workspace.grid.runs:
+            record = workspace.runs.fetch(run.run_id, partial(_has_snapshots, workspace))
+            if record is None:
+                missing.append(run)
+            else:
+                check_content(run.run_id, record.data_content_hash, data[_data_id(run)])
+        log.info(
+            "train: %d runs in the grid, %d already there, %d to train, %d removed",
+            len(workspace.grid.runs),
+            len(workspace.grid.runs) - len(missing),
+            len(missing),
+            removed,
+        )
+        tasks = [train_task(workspace, run, device) for run in missing]
+        with Workers(chosen_workers(workspace.experiment.execution)) as workers:
+            failures = work_through(workspace, "train", train_one, tasks, workers=workers)
+        raise_failures(workspace, "train", failures)
+        log.info("train: %d runs trained", len(missing))
+
+
+def train_task(workspace: Workspace, run: Run, device: str) -> Task:
+    """The job of one run, with its size."""
+    prepared = workspace.project.prepared / _data_id(run)
+    payload = TrainPayload(
+        run,
+        prepared,
+        workspace.runs,
+        device,
+        workspace.project.custom,
+        workspace.experiment.measure.snapshots,
+    )
+    return Task(run.run_id, payload, train_work(run))
+
+
+def train_work(run: Run) -> Work:
+    """The size of training a run, if it takes every epoch."""
+    cell = run.cell
+    batch_size, train = cell.temperature["batch_size"], cell.train
+    steps = train.epochs * (cell.landscape.data.samples // batch_size)
+    if train.stopping == "updates":
+        steps = train.updates
+    return work_of(cell, "train", batch_size=batch_size, steps=steps)
+
+
+def _has_snapshots(workspace: Workspace, record: RunRecord) -> bool:
+    """Whether a run holds every snapshot that is to be measured."""
+    wanted = set(workspace.experiment.measure.snapshots)
+    return wanted <= {FIRST_SNAPSHOT, *record.other_snapshots}
+
+
+def _data_id(run: Run) -> str:
+    return run.cell.landscape.data.data_id
+
+
+def train_one(payload: TrainPayload) -> None:
+    """Train one run. Runs in a worker, which alone needs torch."""
+    from landscape_catalog.pipeline.train.worker import train_and_keep
+
+    train_and_keep(payload)

@@ -1,0 +1,10 @@
+"""Presets: every figure of Yang et al. 2021 that is an experiment, by one command."""
+
+from landscape_catalog.presets.ablations import ABLATIONS
+from landscape_catalog.presets.appendix import APPENDIX
+from landscape_catalog.presets.main_text import MAIN_TEXT
+from landscape_catalog.presets.preset import SCALES, Preset, Scale
+
+PRESETS: dict[str, Preset] = {preset.name: preset for preset in (*MAIN_TEXT, *ABLATIONS, *APPENDIX)}
+
+__all__ = ["PRESETS", "SCALES", "Preset", "Scale"]

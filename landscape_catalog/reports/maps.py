@@ -1,0 +1,138 @@
+"""Maps of the grid as Altair specifications: phases, and one metric each."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import altair as alt
+
+from landscape_catalog.reports.cell_marks import (
+    CELLS,
+    NOT_CONVERGED,
+    SMALLEST_FONT,
+    faceted,
+    known_values,
+    not_converged,
+    phase_colour,
+    rectangles,
+    texts,
+    titled,
+    tooltips,
+)
+from landscape_catalog.reports.cells import ReportData
+from landscape_catalog.reports.colours import (
+    DARK_PHASES,
+    DOUBTED,
+    INK,
+    MISSING_COLOUR,
+    PAPER,
+    readable_on,
+)
+from landscape_catalog.reports.layout import GAP, LEGEND_WIDTH, LINE_HEIGHT, Layout, laid_out
+from landscape_catalog.reports.panels import Panel
+
+PHASE_CELL, PANEL_CELL = 74, 46  # pixels of a cell
+DENSE_PHASE_CELL, DENSE_PANEL_CELL = 34, 18
+MOST_LARGE_CELLS = 64
+ROOM_FOR_NUMBERS = 32
+HUGE = 100_000
+FADED = 0.35  # opacity of a cell whose number is in doubt
+STRETCH = 1.6
+PHASE_NAME = "datum.phase == 'unclassified' ? '?' : datum.phase"
+
+
+def phase_diagram(data: ReportData) -> alt.TopLevelMixin:
+    """The phase of every cell, coloured, and named in the cell where there is room."""
+    layout = _layout(data, PHASE_CELL, DENSE_PHASE_CELL)
+    white = alt.FieldOneOfPredicate(field="phase", oneOf=DARK_PHASES)
+    colour = alt.condition(white, alt.value(PAPER), alt.value(INK))
+    font = layout.font(4, 17)
+    if font >= SMALLEST_FONT:
+        names = texts(data, layout, font).transform_calculate(name=PHASE_NAME).encode(text="name:N")
+    else:
+        names = not_converged(data, layout, 9)
+    marks = rectangles(data, layout, 2).encode(color=phase_colour())
+    layers = [marks, names.encode(color=colour)]
+    return _finished(layers, data, layout, "", [])
+
+
+def metric_panel(data: ReportData, panel: Panel) -> alt.TopLevelMixin:
+    """One metric over the grid; grey where it is missing, NC where training did not converge.
+
+    A cell is faded and its number grey where an estimator has not converged.
+    """
+    layout = _layout(data, PANEL_CELL, DENSE_PANEL_CELL)
+    is_known = f"isValid(datum['{panel.field}'])"
+    missing = rectangles(data, layout, 1, color=MISSING_COLOUR)
+    layers = [missing.transform_filter(f"!{is_known}")]
+    if known_values(data, panel.field):
+        colour = alt.Color(f"{panel.field}:Q", scale=_scale(data, panel), legend=_legend(layout))
+        faded = alt.condition(f"datum['{panel.column} doubt']", alt.value(FADED), alt.value(1))
+        measured = rectangles(data, layout, 1).encode(color=colour, opacity=faded)
+        layers.append(measured.transform_filter(is_known))
+    layers += _panel_texts(data, panel, layout)
+    doubted = any(row.get(f"{panel.column} doubt") for row in data.cells)
+    faint = "faded: an estimator has not converged" if doubted else ""
+    words = [part for part in (panel.method, "; ".join(filter(None, (panel.hint, faint)))) if part]
+    return _finished(layers, data, layout, panel.title, words)
+
+
+def _panel_texts(data: ReportData, panel: Panel, layout: Layout) -> list[alt.Chart]:
+    """NC where a cell has not converged; elsewhere the number, where there is room for it."""
+    field, colour = f"datum['{panel.field}']", alt.ExprRef(f"'{INK}'")
+    if known_values(data, panel.field):
+        on_colour = readable_on(f"scale('color', {field})")
+        colour = alt.ExprRef(f"isValid({field}) ? ({on_colour}) : '{INK}'")
+    marks = [not_converged(data, layout, 11, fill=colour)]
+    has_room = layout.x_cell >= ROOM_FOR_NUMBERS and layout.y_cell >= LINE_HEIGHT
+    if has_room and known_values(data, panel.column):
+        is_there = f"isValid(datum['{panel.column}']) && !({NOT_CONVERGED})"
+        doubt = f"datum['{panel.column} doubt']"
+        colour = alt.ExprRef(f"{doubt} ? '{DOUBTED}' : {colour.to_dict()['expr']}")
+        numbers = texts(data, layout, 11, fill=colour, fontWeight="normal")
+        numbers = numbers.transform_calculate(number=_written(panel)).encode(text="number:N")
+        marks.append(numbers.transform_filter(is_there))
+    return marks
+
+
+def _written(panel: Panel) -> str:
+    """A cell's number as text: a huge one by its power of ten."""
+    value = f"datum['{panel.column}']"
+    return f"format({value}, abs({value}) < {HUGE} ? '{panel.number}' : '.0e')"
+
+
+def _scale(data: ReportData, panel: Panel) -> alt.Scale:
+    """Colours over everything that shares them; around zero where they diverge."""
+    values = [value for field in panel.fields for value in known_values(data, field)]
+    low, high = min(values), max(values)
+    if panel.symmetric:
+        reach = max(abs(low), abs(high)) or 1.0
+        low, high = -reach, reach
+    elif math.isclose(low, high):
+        low, high = low - 0.5, high + 0.5
+    scheme: Any = panel.scheme
+    return alt.Scale(scheme=scheme, domain=[low, high], reverse=panel.reverse)
+
+
+def _legend(layout: Layout) -> alt.Legend:
+    length = min(120, layout.height)
+    ticks = 5 if length > 100 else 3
+    return alt.Legend(title=None, gradientLength=length, gradientThickness=10, tickCount=ticks)
+
+
+def _layout(data: ReportData, large: float, dense: float) -> Layout:
+    is_small = len(data.x.values) * len(data.y.values) <= MOST_LARGE_CELLS
+    return laid_out(data, large, STRETCH) if is_small else laid_out(data, dense)
+
+
+def _finished(
+    layers: Sequence[alt.Chart], data: ReportData, layout: Layout, title: str, words: list[str]
+) -> Any:
+    layered = alt.layer(*layers, data=CELLS).encode(tooltip=tooltips(data))
+    sized = layered.properties(width=layout.width, height=layout.height)
+    columns = min(layout.columns, len(data.facets))
+    width = columns * (layout.width + GAP) + LEGEND_WIDTH
+    whole = titled(faceted(sized, data, layout.columns, layout.width), title, words, width)
+    return whole.configure_axis(titleFontWeight="normal", domain=False).configure_view(stroke=None)

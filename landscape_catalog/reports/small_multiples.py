@@ -1,0 +1,119 @@
+"""Small charts of lines, one a cell, laid out as the phase diagram: training and curves."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import altair as alt
+
+from landscape_catalog.reports.cell_marks import phase_colour
+from landscape_catalog.reports.cells import ReportData
+from landscape_catalog.reports.layout import LETTER_WIDTH, PAGE_WIDTH, longest
+from landscape_catalog.reports.lines import Curves
+
+LARGEST, SMALLEST = (112, 62), (34, 26)
+SPACING = 8
+ROOM_FOR_THREE_LABELS = 60
+
+
+def training_curves(name: str, lines: Sequence[dict[str, Any]], data: ReportData) -> Any:
+    """Training loss by epoch, one small chart a cell.
+
+    Args:
+        name: the lines' name in the page.
+        lines: the lines.
+        data: the cells that they are of.
+    """
+    chart = (
+        alt.Chart(alt.NamedData(name))
+        .transform_flatten(["epoch", "train_loss"])
+        .transform_calculate(train_loss="datum.train_loss > 0 ? datum.train_loss : null")
+        .mark_line(strokeWidth=1.2)
+        .encode(
+            x=alt.X("epoch:Q", title=None, axis=_small_axis(tickCount=2)),
+            y=alt.Y(
+                "train_loss:Q",
+                title=None,
+                scale=alt.Scale(type="log"),
+                axis=_small_axis(**_powers(lines)),
+            ),
+            detail="seed:N",
+            color=phase_colour(),
+            tooltip=["seed:N", "epoch:Q", alt.Tooltip("train_loss:Q", format=".4g")],
+        )
+    )
+    return _laid_out(chart, data)
+
+
+def connectivity_curves(name: str, curves: Curves, data: ReportData) -> Any:
+    """Training error (or loss) along each fitted curve, one small chart a cell (Figure 12).
+
+    Args:
+        name: the curves' name in the page.
+        curves: what the curves are of.
+        data: the cells that they are of.
+    """
+    words = f"{curves.quantity}, {curves.unit}"
+    ends = [0, 0.5, 1] if _width(data) >= ROOM_FOR_THREE_LABELS else [0, 1]
+    chart = (
+        alt.Chart(alt.NamedData(name))
+        .transform_flatten(["t", "train", "test"])
+        .mark_line(point=alt.OverlayMarkDef(size=12), strokeWidth=1.2)
+        .encode(
+            x=alt.X("t:Q", title=None, axis=_small_axis(values=ends, format="~g")),
+            y=alt.Y("train:Q", title=None, axis=_small_axis(tickCount=3)),
+            detail="pair:N",
+            color=phase_colour(),
+            tooltip=[
+                alt.Tooltip("pair:N", title="seeds"),
+                alt.Tooltip("t:Q"),
+                alt.Tooltip("train:Q", format=".4~g", title=f"training {words}"),
+                alt.Tooltip("test:Q", format=".4~g", title=f"test {words}"),
+            ],
+        )
+    )
+    return _laid_out(chart, data)
+
+
+def _small_axis(**more: Any) -> alt.Axis:
+    return alt.Axis(grid=False, labelFontSize=9, tickSize=3, labelFlush=True, **more)
+
+
+def _powers(lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Ticks at powers of ten, at most three of them; where there is none, some numbers."""
+    values = [value for line in lines for value in line["train_loss"] if value and value > 0]
+    low, high = math.log10(min(values, default=1)), math.log10(max(values, default=1))
+    powers = list(range(math.ceil(low), math.floor(high) + 1))
+    if len(powers) < 2:
+        return {"tickCount": 2, "format": ".1~r"}
+    step = -(-len(powers) // 3)
+    return {"values": [float(f"1e{power}") for power in powers[::step]], "format": ".0e"}
+
+
+def _width(data: ReportData) -> int:
+    """Of one small chart, so that a row of them fits the page."""
+    room = PAGE_WIDTH - 80 - LETTER_WIDTH * longest(data.y.labels)
+    fitting = room / len(data.x.labels) - SPACING
+    return round(min(max(fitting, SMALLEST[0]), LARGEST[0]))
+
+
+def _laid_out(chart: alt.Chart, data: ReportData) -> Any:
+    width = _width(data)
+    height = max(round(width * LARGEST[1] / LARGEST[0]), SMALLEST[1])
+    row_header = alt.Header(
+        labelFontSize=11, labelPadding=6, titleFontSize=11, labelAngle=0, labelAlign="right"
+    )
+    header = alt.Header(labelFontSize=11, labelPadding=4, titleFontSize=11, titlePadding=2)
+    return (
+        chart.properties(width=width, height=height)
+        .facet(
+            column=alt.Column("x:N", sort=data.x.labels, title=data.x.title, header=header),
+            row=alt.Row("y:N", sort=data.y.labels, title=data.y.title, header=row_header),
+            spacing=SPACING,
+            bounds="flush",
+        )
+        .configure_header(titleFontWeight="normal")
+        .configure_view(stroke="#ddd")
+    )

@@ -1,0 +1,1 @@
+"""Where jobs run: executors, devices, progress and timings."""

@@ -1,0 +1,68 @@
+"""Where work is done, and what to say of it."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from pathlib import Path
+
+from landscape_catalog.errors import Problem, SpecError
+from landscape_catalog.experiment.experiment import Execution
+from landscape_catalog.store.records import Provenance
+
+WORKERS_ON_A_GPU = 2
+# Files by which a Linux system shows that it has a driver for NVIDIA, AMD or Windows' GPUs.
+GPU_DRIVERS = ("/proc/driver/nvidia", "/dev/kfd", "/dev/dxg")
+
+
+def chosen_device(execution: Execution) -> str:
+    """`cuda` or `cpu`.
+
+    Raises:
+        SpecError: if a GPU is asked for and there is none.
+    """
+    if execution.device == "cpu":
+        return "cpu"
+    available = _has_gpu()
+    if execution.device == "cuda" and not available:
+        given, allowed = "'cuda'", "`auto` or `cpu` here: torch finds no GPU"
+        raise SpecError([Problem("execution.device", given, allowed)])
+    return "cuda" if available else "cpu"
+
+
+def _has_gpu() -> bool:
+    """Whether torch can use a GPU; does not load torch where the system shows no driver."""
+    if sys.platform == "linux" and not any(Path(driver).exists() for driver in GPU_DRIVERS):
+        return False
+    import torch
+
+    return torch.cuda.is_available()
+
+
+def chosen_workers(execution: Execution) -> int:
+    """How many jobs run at a time."""
+    if execution.workers != "auto":
+        return execution.workers
+    if chosen_device(execution) == "cuda":
+        return WORKERS_ON_A_GPU
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def provenance(device: str) -> Provenance:
+    """Versions and kinds of machine that numbers were computed with."""
+    import torch
+
+    name = torch.cuda.get_device_name() if device == "cuda" else "cpu"
+    cpu = f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}"
+    return Provenance(torch=torch.__version__, device=name, cpu=cpu)
+
+
+def make_deterministic() -> None:
+    """Ask torch for the same bits every time; on CUDA as far as its kernels allow."""
+    import torch
+
+    torch.backends.cudnn.benchmark = False
+    torch.backends.cudnn.deterministic = True
+    torch.backends.cudnn.allow_tf32 = False
+    torch.backends.cuda.matmul.allow_tf32 = False

@@ -1,0 +1,186 @@
+"""The kinds of values that an experiment is made of: bounded numbers, axes, and marks for ids."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal, TypeVar, Union
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    Strict,
+    Tag,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
+from pydantic_core import PydanticCustomError
+
+PositiveInt = Annotated[int, Field(gt=0)]
+BatchSize = Annotated[int, Field(gt=1)]
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+
+
+def _without_sign_of_zero(value: float) -> float:
+    """-0.0 becomes 0.0, so that one value has one id."""
+    return value + 0.0
+
+
+Unsigned = AfterValidator(_without_sign_of_zero)
+NonNegativeFloat = Annotated[float, Field(ge=0, allow_inf_nan=False), Unsigned]
+Fraction = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False), Unsigned]
+ProperFraction = Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False), Unsigned]
+PixelValue = Annotated[float, Field(ge=0, le=255, allow_inf_nan=False), Unsigned]
+SampleCount = Union[PositiveInt, Literal["all"]]
+
+Scalar = TypeVar("Scalar")
+
+
+def _require_utf8(text: str) -> str:
+    """Refuse text that no file can hold (lone surrogates)."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise PydanticCustomError("not_utf8", "text that UTF-8 can encode") from None
+    return text
+
+
+Text = Annotated[str, AfterValidator(_require_utf8)]
+FilePath = Annotated[Text, Field(pattern=r"^[^\x00]+$")]
+FileEnding = Annotated[Text, Field(pattern=r"^[^\x00/\\]+$")]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+
+_DOTTED = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*"
+_CUSTOM = re.compile(f"{_DOTTED}:{_DOTTED}")
+
+
+def is_custom(name: str) -> bool:
+    """Whether a name is a user's own `package.module:function`."""
+    return _CUSTOM.fullmatch(name) is not None
+
+
+def known_or_custom(*known: str) -> AfterValidator:
+    """A name among `known`, or a user's own `package.module:function`."""
+
+    def check(name: str) -> str:
+        if name not in known and not is_custom(name):
+            raise PydanticCustomError(
+                "unknown_name",
+                "{known}, or your own as `package.module:function`",
+                {"known": ", ".join(known)},
+            )
+        return name
+
+    return AfterValidator(check)
+
+
+def allowed(words: str) -> WrapValidator:
+    """One message for a value that may be of several kinds, in the place of one for each kind."""
+
+    def check(value: Any, validated: ValidatorFunctionWrapHandler) -> Any:
+        try:
+            return validated(value)
+        except ValidationError:
+            raise PydanticCustomError("not_allowed", "{words}", {"words": words}) from None
+
+    return WrapValidator(check)
+
+
+# A constant or an axis value of a user's own parameter. Whole numbers stay whole.
+Constant = Annotated[
+    Union[bool, int, Annotated[float, Field(allow_inf_nan=False), Unsigned], Text],
+    allowed("true, false, a finite number or text"),
+]
+
+SCALAR_TAG, AXIS_TAG = "one value", "axis"
+
+
+def _require_axis(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Refuse an axis that is empty or names a value twice."""
+    if not values:
+        raise PydanticCustomError("empty_axis", "one value, or a list with at least one")
+    repeated = sorted({value for value in values if values.count(value) > 1}, key=str)
+    if repeated:
+        named = ", ".join(str(value) for value in repeated)
+        raise PydanticCustomError(
+            "repeated_axis_value", "each value once (repeated: {named})", {"named": named}
+        )
+    return values
+
+
+def _kind(value: Any) -> str:
+    return AXIS_TAG if isinstance(value, (list, tuple)) else SCALAR_TAG
+
+
+# A scalar fixes a parameter; a list makes it an axis of the grid.
+Axis = Annotated[
+    Union[
+        Annotated[Scalar, Tag(SCALAR_TAG)],
+        Annotated[tuple[Scalar, ...], Strict(False), AfterValidator(_require_axis), Tag(AXIS_TAG)],
+    ],
+    Discriminator(_kind),
+]
+# One value, or a list of them that is no axis (probes): the same shape without its meaning.
+OneOrMore = Annotated[
+    Union[
+        Annotated[Scalar, Tag(SCALAR_TAG)],
+        Annotated[tuple[Scalar, ...], Strict(False), Field(min_length=1), Tag(AXIS_TAG)],
+    ],
+    Discriminator(_kind),
+]
+
+
+@dataclass(frozen=True)
+class Later:
+    """Marks a field that came after the first version: no part of an id at its legacy value."""
+
+    legacy: Any
+
+
+@dataclass(frozen=True)
+class When:
+    """Marks a field that has an effect only at some values of another: else no part of an id."""
+
+    field: str
+    values: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Outside:
+    """Marks a field that is no part of any id (or enters resolved, in another way)."""
+
+
+class Section(BaseModel):
+    """Base of every part of an experiment: frozen, strict, and closed to unknown keys."""
+
+    model_config = ConfigDict(
+        frozen=True,
+        extra="forbid",
+        strict=True,
+        use_attribute_docstrings=True,
+        validate_default=True,
+    )
+
+    def content(self) -> dict[str, Any]:
+        """What ids hash of this section: the fields that have an effect.
+
+        Fields of the first version are always there; one that came later is left out at the value
+        under which older results were made; one that is inert is left out.
+        """
+        dumped = self.model_dump(mode="json")
+        for name, field in type(self).model_fields.items():
+            for mark in field.metadata:
+                inert = (
+                    isinstance(mark, Outside)
+                    or (isinstance(mark, Later) and dumped[name] == mark.legacy)
+                    or (isinstance(mark, When) and getattr(self, mark.field) not in mark.values)
+                )
+                if inert:
+                    del dumped[name]
+                    break
+        return dumped

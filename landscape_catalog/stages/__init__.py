@@ -1,1 +1,0 @@
-"""The five stages of the pipeline, and the plan: they read, call pure code, and write."""

@@ -1,0 +1,161 @@
+"""Records, runs and prepared data on disk: sealed when written, verified when read."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+import safetensors
+import safetensors.numpy
+from pydantic import ValidationError
+
+from landscape_catalog.datasets import PreparedData
+from landscape_catalog.errors import DamagedFileError
+from landscape_catalog.paths import ARRAYS_FILE, RECORD_FILE, WEIGHTS_FILE
+from landscape_catalog.schema.identity import checksum
+from landscape_catalog.schema.records import Record
+from landscape_catalog.store.files import file_sha256, write_file, write_folder
+from landscape_catalog.store.measured import MeasurementRecord
+from landscape_catalog.store.records import DataRecord, RunRecord
+
+RecordType = TypeVar("RecordType", bound=Record)
+_SEAL = "checksum"
+_HISTORY = "history/"
+FIRST_SNAPSHOT = "best_train_loss"  # the only one of the first version
+
+
+def _weight(snapshot: str) -> str:
+    """Prefix of a snapshot's weights."""
+    return "weight/" if snapshot == FIRST_SNAPSHOT else f"weight@{snapshot}/"
+
+
+def sealed(record: Record) -> bytes:
+    """A record as JSON text with the checksum of its own content."""
+    content = json.loads(record.model_dump_json())
+    return (json.dumps({**content, _SEAL: checksum(content)}, indent=1) + "\n").encode()
+
+
+def read_sealed(path: Path, kind: type[RecordType]) -> RecordType:
+    """Read a record and hold it against its checksum.
+
+    Raises:
+        FileNotFoundError: if it is not there.
+        DamagedFileError: if it does not hold what was written.
+    """
+    content = path.read_bytes()
+    try:
+        data: dict[str, Any] = json.loads(content)
+        seal = data.pop(_SEAL)
+        record = kind.model_validate(data)
+    except (ValueError, KeyError, AttributeError, TypeError, ValidationError) as error:
+        raise DamagedFileError(f"{path} is damaged: not a readable record") from error
+    if checksum(data) != seal:
+        raise DamagedFileError(f"{path} is damaged: its content does not match its checksum")
+    return record
+
+
+def _verified(path: Path, sha256: str) -> Path:
+    if not path.is_file() or file_sha256(path) != sha256:
+        raise DamagedFileError(f"{path} is damaged: its bytes are not those that were written")
+    return path
+
+
+def pack(arrays: dict[str, np.ndarray]) -> bytes:
+    """Arrays as the bytes of a safetensors file, sorted by name."""
+    ordered = {name: np.ascontiguousarray(arrays[name]) for name in sorted(arrays)}
+    return safetensors.numpy.save(ordered)
+
+
+def write_run(folder: Path, record: RunRecord, weights: bytes) -> None:
+    """Write a run's folder as a whole; `weights` is what `pack_run` made."""
+    write_folder(folder, {WEIGHTS_FILE: weights, RECORD_FILE: sealed(record)})
+
+
+def pack_run(snapshots: dict[str, dict[str, np.ndarray]], history: dict[str, np.ndarray]) -> bytes:
+    """The weights of each snapshot, and the history, as the bytes of `weights.safetensors`."""
+    arrays = {_HISTORY + name: value for name, value in history.items()}
+    for snapshot, state in snapshots.items():
+        arrays |= {_weight(snapshot) + name: value for name, value in state.items()}
+    return pack(arrays)
+
+
+def _read_folder(folder: Path, kind: type[RecordType]) -> RecordType:
+    if not folder.is_dir():
+        raise FileNotFoundError(folder)
+    if not (folder / RECORD_FILE).is_file():
+        raise DamagedFileError(f"{folder} is damaged: it has no {RECORD_FILE}")
+    return read_sealed(folder / RECORD_FILE, kind)
+
+
+def _check_id(folder: Path, found: str) -> None:
+    if found != folder.name:
+        raise DamagedFileError(f"{folder} is damaged: it holds {found}")
+
+
+def read_run(folder: Path) -> RunRecord:
+    """Read and verify a run: its record and the bytes of its weights.
+
+    Raises:
+        FileNotFoundError: if it is not there.
+        DamagedFileError: if a file does not hold what was written.
+    """
+    record = _read_folder(folder, RunRecord)
+    _check_id(folder, record.run_id)
+    _verified(folder / WEIGHTS_FILE, record.weights_sha256)
+    return record
+
+
+def read_weights(folder: Path, snapshot: str = FIRST_SNAPSHOT) -> dict[str, np.ndarray]:
+    """The state dict of a run, by the network's own names."""
+    return _read_group(folder, _weight(snapshot))
+
+
+def read_history(folder: Path) -> dict[str, np.ndarray]:
+    """What a run recorded each epoch, (epochs,) each."""
+    return _read_group(folder, _HISTORY)
+
+
+def _read_group(folder: Path, prefix: str) -> dict[str, np.ndarray]:
+    with safetensors.safe_open(folder / WEIGHTS_FILE, framework="numpy") as stream:
+        names = [name for name in stream.keys() if name.startswith(prefix)]  # noqa: SIM118
+        return {name.removeprefix(prefix): stream.get_tensor(name) for name in names}
+
+
+def write_prepared(folder: Path, record: DataRecord, arrays: bytes) -> None:
+    """Write prepared data as a whole folder."""
+    write_folder(folder, {ARRAYS_FILE: arrays, RECORD_FILE: sealed(record)})
+
+
+def read_data_record(folder: Path) -> DataRecord:
+    """Read and verify prepared data: the record and the bytes of the arrays.
+
+    Raises:
+        FileNotFoundError: if it is not there.
+        DamagedFileError: if a file does not hold what was written.
+    """
+    record = _read_folder(folder, DataRecord)
+    _check_id(folder, record.data_id)
+    _verified(folder / ARRAYS_FILE, record.file_sha256)
+    return record
+
+
+def read_prepared(folder: Path) -> tuple[DataRecord, PreparedData]:
+    """Verified prepared data with their record; raises as `read_data_record`."""
+    record = read_data_record(folder)
+    arrays = safetensors.numpy.load_file(folder / ARRAYS_FILE)
+    return record, PreparedData(record.kind, arrays, record.n_classes, record.frequency_loss)
+
+
+def write_measurement(path: Path, record: MeasurementRecord) -> None:
+    """Write one measurement."""
+    write_file(path, sealed(record))
+
+
+def read_measurement(path: Path) -> MeasurementRecord:
+    """Read and verify one measurement; raises as `read_sealed`."""
+    record = read_sealed(path, MeasurementRecord)
+    if record.measurement_id != path.stem:
+        raise DamagedFileError(f"{path} is damaged: it holds measurement {record.measurement_id}")
+    return record

@@ -1,0 +1,438 @@
+"""Every kind of bad parameter gets one message: path, value given, what is allowed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from landscape_catalog.errors import CodeError, SpecError
+from landscape_catalog.pipeline.shared.workspace import open_workspace
+from tests.experiment.conftest import Own
+
+GOOD = """\
+dataset: {name: digits}
+model: {name: resnet18}
+load: {width: [2, 4]}
+temperature: {batch_size: [16, 32]}
+train: {}
+measure: {}
+classify: {}
+report: {}
+variants: {}
+"""
+
+LARGE = "dataset: {name: digits, resize: 32}"
+
+
+def text(
+    name: str = "transformer",
+    model: str = "",
+    dataset: str = "vocabulary: 300",
+    load: str = "",
+    train: str = "",
+    similarity: str = "{perturbation: token_noise}",
+) -> str:
+    """Good parameters of a translation, and what is put into its sections."""
+    if "width" not in load:
+        load = f"width: 8, {load}"
+    return (
+        f"dataset: {{name: number_words, {dataset}}}\n"
+        f"model: {{name: {name}, args: {{{model}}}}}\n"
+        f"load: {{{load}}}\n"
+        f"train: {{{train}}}\n"
+        f"measure: {{similarity: {similarity}}}"
+    )
+
+
+# Modules of one's own: what they define, or what happens when they are imported.
+OWN = {
+    "good": """\
+        import numpy as np
+
+        def network(width, input_shape, n_outputs, depth=2, *, rate=0.1):
+            raise NotImplementedError
+
+        def bare(width, input_shape, n_outputs):
+            raise NotImplementedError
+
+        def data(count=400):
+            return {"inputs": np.ones((count, 2)), "targets": np.arange(count) % 2}
+
+        data.version = "1"
+        value = 3
+        """,
+    "broken": "1 / 0",
+    "unparsed": "def network(:",
+    "wanting": "import not_installed_anywhere",
+    "leaving": "raise SystemExit(0)",
+    "pleading": "raise ModuleNotFoundError('first install it')",
+}
+
+# What is changed, the path in the message, what was given, what is allowed.
+BAD = {
+    "unknown section": ("lod: {width: 2}", "lod", "unknown key", "did you mean `load`"),
+    "unknown key": ("load: {widht: 2, width: 4}", "load.widht", "unknown", "did you mean `width`"),
+    "unknown nested key": (
+        "measure: {hessian: {sample: 3}}", "measure.hessian.sample", "unknown", "`samples`"),
+    "wrong type": ("load: {width: wide}", "load.width", "'wide'", "integer"),
+    "wrong type in an axis": ("load: {width: [2, wide]}", "load.width", "'wide'", "integer"),
+    "a number in quotes": ("temperature: {lr: '0.1'}", "temperature.lr", "'0.1'", "number"),
+    "a fraction for a count": ("load: {width: 2.5}", "load.width", "2.5", "integer"),
+    "a truth value for a count": ("load: {width: true}", "load.width", "True", "integer"),
+    "out of range": ("load: {width: 2, label_noise: 1.5}", "load.label_noise", "1.5", "less than or equal to 1"),
+    "negative": ("temperature: {weight_decay: -1}", "temperature.weight_decay", "-1", "greater than or equal to 0"),
+    "zero": ("train: {epochs: 0}", "train.epochs", "0", "greater than 0"),
+    "NaN": ("temperature: {lr: .nan}", "temperature.lr", "nan", "finite"),
+    "infinite": ("temperature: {lr: .inf}", "temperature.lr", "inf", "finite"),
+    "empty axis": ("load: {width: []}", "load.width", "[]", "at least one"),
+    "repeated axis value": ("load: {width: [2, 4, 2]}", "load.width", "[2, 4, 2]", "repeated: 2"),
+    "all of a text that is not counted": (
+        "dataset: {name: iwslt_de_en, test_samples: all}\nmodel: {name: transformer}\nload: {width: 8}\n"
+        "measure: {similarity: {perturbation: token_noise}}", "load.samples", "'all'", "a number"),
+    "the same samples twice": ("load: {width: 2, samples: [all, 1437]}", "load.samples", "all", "same"),
+    "samples neither number nor all": ("load: {width: 2, samples: some}", "load.samples", "'some'", "'all'"),
+    "more samples than there are": ("load: {width: 2, samples: 5000}", "load.samples", "5000", "at most 1437"),
+    "batch larger than a landscape": (
+        "load: {width: 2, samples: [300, 20]}\nmeasure: {hessian: {samples: 9}, connectivity: {batch_size: 9}}",
+        "temperature.batch_size", "32", "at most 20"),
+    "Hessian batch too large": ("load: {width: 2, samples: 150}", "measure.hessian.samples", "200", "at most 150"),
+    "test set too large": ("dataset: {name: digits, test_samples: 1790}", "dataset.test_samples", "1790", "between 10"),
+    "unknown dataset": ("dataset: {name: cifar11}", "dataset.name", "'cifar11'", "digits"),
+    "unknown model": ("model: {name: resnet19}", "model.name", "'resnet19'", "resnet18"),
+    "unknown choice": (
+        "measure: {connectivity: {pairs: some}}", "measure.connectivity.pairs", "'some'", "'first', 'ring' or 'all'"),
+    "a list where none may be": ("train: {epochs: [1, 2]}", "train.epochs", "[1, 2]", "integer"),
+    "missing section": ("model:", "model", "null", ""),
+    "a seed too large": ("dataset: {name: digits, seed: 4294967296}", "dataset.seed", "4294967296", "less than"),
+    "text that no file can hold": ('report: {title: "\\ud800"}', "report.title", "ud800", "UTF-8"),
+    "a section that is none": ("train: 5", "train", "5", "a mapping"),
+    "a device that is not here": ("execution: {device: cuda}", "execution.device", "'cuda'", "finds no GPU"),
+    "a batch of one": ("temperature: {batch_size: [1, 2]}", "temperature.batch_size", "1", "greater than 1"),
+    "missing key": ("load: {}", "load.width", "nothing", "required"),
+    "a threshold that is none": ("classify: {train_loss: low}", "classify.train_loss", "'low'", "number"),
+    "an axis to draw that is none": ("report: {x: width}", "report.x", "'width'", "load.width"),
+    "workers": ("execution: {workers: many}", "execution.workers", "'many'", "'auto'"),
+    # The network and its constants.
+    "constants of a network without any": (
+        "model: {name: resnet18, args: {depth: 3}}", "model.args.depth", "unknown parameter", "nothing: resnet18"),
+    "a constant of another type": (
+        f"{LARGE}\nmodel: {{name: vgg11, args: {{batch_norm: 1}}}}", "model.args.batch_norm", "1", "true or false"),
+    "an unknown constant": (
+        f"{LARGE}\nmodel: {{name: vgg11, args: {{norm: true}}}}", "model.args.norm", "unknown parameter", "batch_norm"),
+    "no layers": (text(model="n_layers: 0"), "model.args.n_layers", "0", "a whole number of at least 1"),
+    "too much dropout": (text(model="dropout: 1.0"), "model.args.dropout", "1.0", "at least 0 and below 1"),
+    "an unknown constant of the transformer": (
+        text(model="heads: 4"), "model.args.heads", "unknown parameter", "n_layers, n_heads, feed_forward, dropout"),
+    "a constant that is a list": (
+        f"{LARGE}\nmodel: {{name: vgg11, args: {{batch_norm: [true, false]}}}}",
+        "model.args.batch_norm", "[True, False]", "true, false, a finite number or text"),
+    "a constant that is null": (
+        "model: {name: vgg11, args: {batch_norm: null}}", "model.args.batch_norm", "null", "true, false, a finite number or text"),
+    "a constant that is infinite": (
+        "model: {name: vgg11, args: {x: .inf}}", "model.args.x", "inf", "true, false, a finite number or text"),
+    "constants that are no mapping": ("model: {name: vgg11, args: 5}", "model.args", "5", "a mapping"),
+    "the name of a constant": (
+        "model: {name: vgg11, args: {batch-norm: true}}", "model.args.batch-norm", "'batch-norm'", "letters, digits and `_`"),
+    "a constant without a name": ("model: {name: vgg11, args: {1: true}}", "model.args", "1", "letters, digits and `_`"),
+    "heads that do not divide the width": (
+        text(load="width: [8, 12]"), "load.width", "12", "multiples of 8"),
+    "own heads that do not divide the width": (
+        text(load="width: [8, 12]", model="n_heads: 3"), "load.width", "8", "multiples of 3"),
+    "vgg11 on small images": (
+        "model: {name: vgg11}", "dataset.resize", "images of 8 x 8", "at least 32 x 32 for vgg11"),
+    "vgg11 on narrow images": (
+        "dataset: {name: digits, resize: [32, 16]}\nmodel: {name: vgg11}", "dataset.resize", "images of 32 x 16", "at least 32 x 32"),
+    "a network for text on images": (
+        "model: {name: transformer}\nload: {width: 8}", "model.name", "'transformer'", "on digits: resnet18, vgg11, or your own"),
+    "a network for images on text": (
+        text(name="resnet18"), "model.name", "'resnet18'", "on number_words: transformer, or your own"),
+    "an unknown network of one's own": (
+        "model: {name: good.network}", "model.name", "'good.network'", "or your own as `package.module:function`"),
+    "a name without a function": ("model: {name: 'good:'}", "model.name", "'good:'", "`package.module:function`"),
+    "a name without a module": ("model: {name: ':network'}", "model.name", "':network'", "`package.module:function`"),
+    "a name with an empty part": ("model: {name: 'good..a:b'}", "model.name", "'good..a:b'", "`package.module:function`"),
+    "a name that ends in a dot": ("model: {name: 'good.:b.'}", "model.name", "'good.:b.'", "`package.module:function`"),
+    "two functions": ("model: {name: 'good:a:b'}", "model.name", "'good:a:b'", "`package.module:function`"),
+    "a file for a module": (
+        "model: {name: 'custom/good.py:network'}", "model.name", "'custom/good.py:network'", "`package.module:function`"),
+    "a network that is a number": ("model: {name: 5}", "model.name", "5", "string"),
+    "an unknown task": ("dataset: {name: digits, task: classify}", "dataset.task", "'classify'", "auto, or your own"),
+    # What has no meaning on the data.
+    "label noise on text": (
+        text(load="label_noise: [0.0, 0.1]"), "load.label_noise", "[0.0, 0.1]", "0 on number_words: it has a meaning for classes only"),
+    "pixel noise on text": (
+        text(load="pixel_noise: 3"), "load.pixel_noise", "3.0", "0 on number_words: it has a meaning for images only"),
+    "mixup of text": (
+        text(similarity="{}"), "measure.similarity.perturbation", "'mixup'", "token_noise on text"),
+    "pixel noise of text for CKA": (
+        text(similarity="[{perturbation: token_noise}, {name: b, perturbation: pixel_noise}]"),
+        "measure.similarity.perturbation", "'pixel_noise'", "token_noise on text"),
+    "token noise of images": (
+        "measure: {similarity: {perturbation: token_noise}}", "measure.similarity.perturbation", "'token_noise'", "mixup or pixel_noise on images"),
+    "augmented text": (text(train="augment: true"), "train.augment", "true", "false on number_words"),
+    "resized text": (text(dataset="resize: [8, 8]"), "dataset.resize", "[8, 8]", "null on number_words"),
+    "a vocabulary below the bytes": (
+        text(dataset="vocabulary: 259"), "dataset.vocabulary", "259", "at least 260"),
+    # Counts.
+    "the test split of a dataset without one": (
+        "dataset: {name: digits, test_samples: all}", "dataset.test_samples", "'all'", "digits has no test split of its own"),
+    "a test set without every class": (
+        "dataset: {name: digits, test_samples: 9}", "dataset.test_samples", "9", "between 10 and 1787"),
+    "a test set larger than the split": (
+        "dataset: {name: cifar10, test_samples: 10001}", "dataset.test_samples", "10001", "`all` or between 10 and 10000"),
+    "test samples neither number nor all": (
+        "dataset: {name: cifar10, test_samples: some}", "dataset.test_samples", "'some'", "'all'"),
+    "more than CIFAR-10 has": (
+        "dataset: {name: cifar10}\nload: {width: 2, samples: [all, 50001]}", "load.samples", "50001", "at most 50000"),
+    "CIFAR-10 twice": (
+        "dataset: {name: cifar10}\nload: {width: 2, samples: [all, 50000]}", "load.samples", "['all', 50000]", "they are the same"),
+    "no samples": ("load: {width: 2, samples: 0}", "load.samples", "0", "greater than 0 or 'all'"),
+    "a curve's batch larger than a landscape": (
+        "load: {width: 2, samples: [all, 250]}\nmeasure: {connectivity: [{batch_size: 64}, {name: b, batch_size: 300}]}",
+        "measure.connectivity.batch_size", "300", "at most 250, the samples of the smallest landscape"),
+    # Parameters of one's own.
+    "a load that nothing takes": (
+        "load: {width: 2, extra: {depth: [1, 2]}}", "load.extra.depth", "that nothing takes", "nothing: dataset, network and task take no parameters"),
+    "a load that a network of one's own lacks": (
+        "model: {name: 'good:network'}\nload: {width: 2, extra: {dept: [1, 2]}}", "load.extra.dept", "that nothing takes", "depth, rate"),
+    "a temperature that nothing takes": (
+        "dataset: {name: 'good:data', test_samples: 100}\ntemperature: {batch_size: 16, extra: {count: 3}}",
+        "temperature.extra.count", "that nothing takes", "nothing: network and task take no parameters"),
+    "a parameter that is always given": (
+        "model: {name: 'good:network', args: {width: 3}}", "model.args.width", "unknown parameter", "depth, rate"),
+    "a constant that one's own network lacks": (
+        "model: {name: 'good:network', args: {dept: 3}}", "model.args.dept", "unknown parameter", "depth, rate"),
+    "a constant of a network without any of one's own": (
+        "model: {name: 'good:bare', args: {depth: 3}}", "model.args.depth", "unknown parameter", "nothing: good:bare takes no parameters"),
+    "a constant that one's own dataset lacks": (
+        "dataset: {name: 'good:data', test_samples: 100, args: {cout: 3}}", "dataset.args.cout", "unknown parameter", "count"),
+    "a constant of a built-in dataset": (
+        "dataset: {name: digits, args: {count: 3}}", "dataset.args", "{'count': 3}", "digits takes no parameters"),
+    "more than own data have at some load": (
+        "dataset: {name: 'good:data', test_samples: 100}\nload: {width: 2, samples: 250, extra: {count: [400, 300]}}\n"
+        "model: {name: 'good:network'}\nmeasure: {hessian: {samples: 50}}", "load.samples", "250", "at most 200"),
+    "an axis of lists": (
+        "load: {width: 2, extra: {depth: [[1]]}}", "load.extra.depth", "[1]", "true, false, a finite number or text"),
+    "one parameter under load and under temperature": (
+        "model: {name: 'good:network'}\nload: {width: 2, extra: {depth: [1, 2]}}\ntemperature: {batch_size: 16, extra: {depth: [1, 3]}}",
+        "temperature.extra.depth", "[1, 3]", "nothing, where load.extra.depth is there too"),
+    "layers by PyHessian": ("measure: {hessian: {backend: pyhessian, layers: true}}", "measure.hessian.layers", "true", "false with backend pyhessian"),
+    "parts by PyHessian": ("measure: {hessian: {backend: pyhessian, batch_size: 10}}", "measure.hessian.batch_size", "10", "null with backend pyhessian"),
+    "a part of one sample": ("measure: {hessian: {mode: train, samples: 21, batch_size: 20}}", "measure.hessian.mode", "'train'", "eval"),
+    "an axis of one's own without values": ("load: {width: 2, extra: {depth: []}}", "load.extra.depth", "[]", "at least one"),
+    "an axis of one's own that repeats": (
+        "load: {width: 2, extra: {depth: [1, 2, 1]}}", "load.extra.depth", "[1, 2, 1]", "repeated: 1"),
+    "the name of a parameter": ("load: {width: 2, extra: {a-b: 1}}", "load.extra.a-b", "'a-b'", "letters, digits and `_`"),
+    # Files.
+    "arrays without a file": ("dataset: {name: arrays}", "dataset.path", "null", "a path: arrays are files of yours"),
+    "pairs without files": ("dataset: {name: text_pairs}", "dataset.path", "null", "a path: text_pairs are files of yours"),
+    "one language": ("dataset: {name: text_pairs, path: x, languages: [de]}", "dataset.languages", "['de']", "two file endings"),
+    "three languages": (
+        "dataset: {name: text_pairs, path: x, languages: [de, en, fr]}", "dataset.languages", "['de', 'en', 'fr']", "two file endings"),
+    "a path of nothing": ("dataset: {name: arrays, path: ''}", "dataset.path", "''", "a path, or null"),
+    "a path with a zero byte": (
+        'dataset: {name: arrays, path: x.npz, test_path: "a\\0b"}', "dataset.test_path", "'a\\x00b'", "a path, or null"),
+    "a folder with a zero byte": ('dataset: {name: mnist, root: "a\\0b"}', "dataset.root", "'a\\x00b'", "a path"),
+    "a language that is a folder": (
+        "dataset: {name: text_pairs, path: x, languages: [a/b, en]}", "dataset.languages", "['a/b', 'en']", "two file endings"),
+    "a language of nothing": (
+        "dataset: {name: text_pairs, path: x, languages: ['', en]}", "dataset.languages", "['', 'en']", "two file endings"),
+    # Sizes of images.
+    "three sizes": ("dataset: {name: digits, resize: [8, 8, 8]}", "dataset.resize", "[8, 8, 8]", "[height, width], or null"),
+    "one size in a list": ("dataset: {name: digits, resize: [8]}", "dataset.resize", "[8]", "[height, width], or null"),
+    "a size of nothing": ("dataset: {name: digits, resize: [0, 8]}", "dataset.resize", "[0, 8]", "[height, width], or null"),
+    "half a pixel": ("dataset: {name: digits, resize: 8.5}", "dataset.resize", "8.5", "a whole number above 0"),
+    "a size in words": ("dataset: {name: digits, resize: big}", "dataset.resize", "'big'", "a whole number above 0"),
+    # Training.
+    "a milestone after the end": (
+        "train: {schedule: step, milestones: [0.5, 1.5]}", "train.milestones", "1.5", "less than or equal to 1"),
+    "a milestone before the start": (
+        "train: {schedule: step, milestones: [-0.5]}", "train.milestones", "-0.5", "greater than or equal to 0"),
+    "no milestones": ("train: {schedule: step, milestones: []}", "train.milestones", "[]", "a list that is not empty"),
+    "one milestone without a list": ("train: {milestones: 0.5}", "train.milestones", "0.5", "a list"),
+    "an unknown schedule": ("train: {schedule: cosine}", "train.schedule", "'cosine'", "'constant', 'step' or 'inverse_sqrt'"),
+    "an unknown optimiser": ("train: {optimizer: adamw}", "train.optimizer", "'adamw'", "'sgd' or 'adam'"),
+    "an unknown end": ("train: {stopping: never}", "train.stopping", "'never'", "'rule', 'epochs' or 'updates'"),
+    "no decay of moments": ("train: {beta1: 1.0}", "train.beta1", "1.0", "less than 1"),
+    "gradients clipped to nothing": ("train: {clip_norm: 0}", "train.clip_norm", "0", "greater than 0"),
+    "a warm-up backwards": ("train: {warmup: -1}", "train.warmup", "-1", "greater than or equal to 0"),
+    # Probes and snapshots.
+    "probes of one name": (
+        "measure: {similarity: [{}, {name: b}, {name: b}]}", "measure.similarity", "'b'", "a `name` each (repeated: b)"),
+    "a second probe named primary": (
+        "measure: {connectivity: [{name: a}, {}]}", "measure.connectivity", "[{'name': 'a'}, {}]", "only the first may be left at `primary`"),
+    "a probe without a name": ("measure: {connectivity: {name: ''}}", "measure.connectivity.name", "''", "text that is not empty"),
+    "no probes": ("measure: {connectivity: []}", "measure.connectivity", "[]", "a list that is not empty"),
+    "a probe that is a number": ("measure: {connectivity: [{}, 5]}", "measure.connectivity", "5", "a mapping of parameters"),
+    "an unknown key of a probe": (
+        "measure: {connectivity: {lrr: 1}}", "measure.connectivity.lrr", "unknown key", "did you mean `lr`"),
+    "an unknown key of a probe in a list": (
+        "measure: {similarity: [{}, {name: b, alhpa: 1.0}]}", "measure.similarity.alhpa", "unknown key", "did you mean `alpha`"),
+    "a wrong value of a probe in a list": (
+        "measure: {similarity: [{}, {name: b, alpha: 0}]}", "measure.similarity.alpha", "0", "greater than 0"),
+    "a curve of two points": (
+        "measure: {connectivity: {control_points: 2}}", "measure.connectivity.control_points", "2", "greater than or equal to 3"),
+    "a layer without a name": ("measure: {similarity: {layer: ''}}", "measure.similarity.layer", "''", "text that is not empty"),
+    "no snapshots": ("measure: {snapshots: []}", "measure.snapshots", "[]", "a list that is not empty"),
+    "a snapshot twice": ("measure: {snapshots: [last, last]}", "measure.snapshots", "['last', 'last']", "each snapshot once"),
+    "an unknown snapshot": ("measure: {snapshots: [lst]}", "measure.snapshots", "'lst'", "'best_train_loss', 'early_stopped', 'last' or 'best_test'"),
+    "a snapshot without a list": ("measure: {snapshots: last}", "measure.snapshots", "'last'", "a list"),
+    # Drawing.
+    "x of the other section": ("report: {x: temperature.lr}", "report.x", "'temperature.lr'", "null, load.width, load.samples"),
+    "y of the other section": ("report: {y: load.width}", "report.y", "'load.width'", "null, temperature.batch_size"),
+    "x of one's own that is none": (
+        "model: {name: 'good:network'}\nload: {width: 2, extra: {depth: [1, 2]}}\nreport: {x: load.extra.dept}",
+        "report.x", "'load.extra.dept'", "load.pixel_noise, load.extra.depth"),
+    "y of one's own that is none": ("report: {y: temperature.extra.rate}", "report.y", "'temperature.extra.rate'", "null, temperature.batch_size"),
+    "an unknown scale": ("report: {x_scale: logarithm}", "report.x_scale", "'logarithm'", "'auto', 'log', 'linear' or 'even'"),
+    "variants that are a list": ("variants: [decay]", "variants", "['decay']", "a mapping"),
+    "a variant that is a number": ("variants: {decay: 5}", "variants.decay", "5", "a mapping"),
+}  # fmt: skip
+
+
+def changed(change: str) -> str:
+    """The good parameters with whole sections replaced."""
+    sections = {line.split(":")[0]: line for line in GOOD.splitlines()}
+    sections |= {line.split(":")[0]: line for line in change.splitlines()}
+    return "\n".join(sections.values()) + "\n"
+
+
+@pytest.fixture
+def project(custom_code: Own) -> Path:
+    """A folder with one's own code and no `params.yaml` yet."""
+    for module, code in OWN.items():
+        custom_code.write(module, textwrap.dedent(code))
+    return custom_code.project.root
+
+
+def test_the_good_parameters_are_good(project: Path) -> None:
+    for change, cells in (("", 4), (LARGE, 4), (text(), 2), ("model: {name: 'good:network'}", 4)):
+        (project / "params.yaml").write_text(changed(change))
+        assert len(open_workspace(project).grid.cells) == cells
+
+
+@pytest.mark.parametrize("kind", BAD)
+def test_one_clear_message(kind: str, project: Path) -> None:
+    change, path, given, allowed = BAD[kind]
+    (project / "params.yaml").write_text(changed(change))
+    with pytest.raises(SpecError) as caught:
+        open_workspace(project)
+    assert caught.value.exit_code == 2
+    (problem,) = caught.value.problems
+    assert problem.path == path
+    assert given in problem.given
+    assert allowed in problem.allowed
+    line = f"{problem.path}: got {problem.given}; allowed: {problem.allowed}"
+    assert str(caught.value) == f"params.yaml:\n  {line}"
+
+
+# What is changed, the message.
+BAD_CODE = {
+    "a module that is not there": (
+        "model: {name: 'nowhere:network'}",
+        "nowhere:network: there is no module `nowhere`, neither in custom/ nor installed"),
+    "a module within that is not there": (
+        "model: {name: 'good.inner:network'}",
+        "good.inner:network: there is no module `good.inner`, neither in custom/ nor installed"),
+    "a function that is not there": (
+        "model: {name: 'good:netwrk'}", "good:netwrk: `good` has no function `netwrk`"),
+    "no function but a number": (
+        "model: {name: 'good:value'}", "good:value: `good` has no function `value`"),
+    "an error": (
+        "model: {name: 'broken:network'}",
+        "broken:network: importing it failed: ZeroDivisionError: division by zero"),
+    "an error of syntax": (
+        "model: {name: 'unparsed:network'}",
+        "unparsed:network: importing it failed: SyntaxError: "),
+    "a module that it imports": (
+        "model: {name: 'wanting:network'}",
+        "wanting:network: there is no module `not_installed_anywhere`, neither in custom/ nor installed"),
+    "a module that ends the program": (
+        "model: {name: 'leaving:network'}", "leaving:network: importing it failed: SystemExit: 0"),
+    "a module that asks for another": (
+        "model: {name: 'pleading:network'}",
+        "pleading:network: importing it failed: ModuleNotFoundError: first install it"),
+    "a dataset": (
+        "dataset: {name: 'nowhere:data'}",
+        "nowhere:data: there is no module `nowhere`, neither in custom/ nor installed"),
+    "a task": (
+        "dataset: {name: digits, task: 'good:task'}", "good:task: `good` has no function `task`"),
+    "code without a source": (
+        "model: {name: 'math:sin'}", "math:sin: the source of `math` cannot be read"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", BAD_CODE)
+def test_code_that_cannot_be_had(kind: str, project: Path) -> None:
+    change, message = BAD_CODE[kind]
+    (project / "params.yaml").write_text(changed(change))
+    with pytest.raises(CodeError) as caught:
+        open_workspace(project)
+    assert caught.value.exit_code == 2
+    assert str(caught.value).startswith(message)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (None, "a file of that name"),
+        ("load: [1, 2", "YAML"),
+        ("", "a mapping of sections"),
+        ("- 1\n- 2\n", "a mapping of sections"),
+        ("load: {width: 1}\nload: {width: 2}\n", "duplicate key"),
+        ("load: {width: 2020-13-45}", "month must be"),
+        ("load: {width: !!int abc}", "invalid literal"),
+        ("1: 2", "keys as text"),
+    ],
+)
+def test_unreadable_parameters(text: str | None, words: str, tmp_path: Path) -> None:
+    if text is not None:
+        (tmp_path / "params.yaml").write_text(text)
+    with pytest.raises(SpecError, match=words):
+        open_workspace(tmp_path)
+
+
+def test_bytes_that_are_no_text(tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_bytes(b"load: \xff\xfe")
+    with pytest.raises(SpecError, match="UTF-8"):
+        open_workspace(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            "load: {widht: 2, width: [4, -1]}",
+            [
+                "load.widht: got an unknown key",
+                "load.width: got -1; allowed: greater than 0",
+            ],
+        ),
+        (
+            text(load="width: 12, label_noise: 0.1"),
+            [
+                "load.label_noise: got 0.1; allowed: 0 on number_words",
+            ],
+        ),
+        (
+            "model: {name: 'broken:network'}",
+            ["landscape: broken:network: importing it failed: ZeroDivisionError"],
+        ),
+    ],
+)
+def test_the_command_says_it_and_ends_with_2(change: str, words: list[str], project: Path) -> None:
+    (project / "params.yaml").write_text(changed(change))
+    done = subprocess.run(
+        [sys.executable, "-m", "landscape_catalog", "prepare"],
+        cwd=project, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 2
+    for words_of_one in words:
+        assert words_of_one in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (project / "data").exists()

@@ -1,0 +1,200 @@
+"""From a catalog to rows: primary probes, facets, parameters of one's own, what judges."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from landscape_catalog.catalog import read_tables
+from landscape_catalog.experiment.experiment import Report
+from landscape_catalog.reports.cells import report_data
+from landscape_catalog.reports.layout import apart, laid_out
+from landscape_catalog.reports.lines import curves, everywhere, training_lines
+from tests.reports.grids import Catalog
+
+GRID = {"load.width": [1, 2], "temperature.batch_size": [16, 32]}
+WAYS = {
+    "connectivity": ("primary", "small.rate[0]"),
+    "similarity": ("primary", "alpha 0.5"),
+    "snapshots": ("last", "best_test"),
+}
+
+
+def test_the_papers_orientation(finished: tuple[Path, Path]) -> None:
+    """Width rises to the right, batch size falls upwards (the first row is the hottest)."""
+    data = report_data(read_tables(finished[0] / "data" / "catalog"))
+    assert (data.x.path, data.x.labels) == ("load.width", ["1", "2"])
+    assert (data.y.path, data.y.labels) == ("temperature.batch_size", ["16", "32"])
+    assert data.facets == [""]
+
+
+def test_primary_probes_are_not_mixed_with_others() -> None:
+    alone = report_data(Catalog(GRID).tables()).cells
+    among = report_data(Catalog(GRID, **WAYS).tables()).cells
+    for metric in ("mode_connectivity", "cka", "test_accuracy", "train_loss"):
+        assert [cell[metric] for cell in among] == [cell[metric] for cell in alone]
+    assert [cell["cka_probe_1"] for cell in among] == pytest.approx(
+        [cell["cka"] + 0.1 for cell in alone], rel=1e-5
+    )
+    assert [cell["test_accuracy_best_test"] for cell in among] == pytest.approx(
+        [cell["test_accuracy"] + 0.5 for cell in alone], rel=1e-5
+    )
+
+
+def test_variants_and_axes_that_are_not_drawn_are_facets() -> None:
+    axes = {**GRID, "load.label_noise": [0.1, 0.0]}
+    data = report_data(Catalog(axes, variants=("base", "decay")).tables())
+    assert data.facets == [
+        "base, label noise 0", "base, label noise 0.1", "decay, label noise 0", "decay, label noise 0.1",
+    ]  # fmt: skip
+    assert data.loads == ["label noise 0", "label noise 0.1"]
+    assert data.row_length == 2
+    assert {cell["facet"] for cell in data.cells} == set(data.facets)
+
+
+def test_the_drawn_axes_are_chosen() -> None:
+    axes = {**GRID, "load.samples": [100, 1000]}
+    data = report_data(Catalog(axes).tables(), Report(x="load.samples", x_scale="even"))
+    assert (data.x.path, data.x.scale, data.x.labels) == ("load.samples", "even", ["100", "1000"])
+    assert data.facets == ["width 1", "width 2"]
+    assert data.x.cell(1000) == (0.5, 1.5, 1.0, 1.0)
+
+
+def test_parameters_of_ones_own_are_axes_or_facets() -> None:
+    axes = {
+        "load.extra.reaction_rate": [1.0, 10.0],
+        "temperature.extra.activation": ["relu", "tanh"],
+        "load.extra.skip_layers": [False, True],
+    }
+    data = report_data(Catalog(axes, kind="points", unit="residual").tables())
+    assert (data.x.title, data.x.labels) == ("reaction rate", ["1", "10"])
+    assert (data.y.title, data.y.labels) == ("activation", ["tanh", "relu"])
+    assert data.facets == ["skip layers false", "skip layers true"]
+    turned = report_data(
+        Catalog(axes).tables(), Report(x="load.extra.skip_layers", y="temperature.batch_size")
+    )
+    assert turned.x.labels == ["false", "true"]
+    assert turned.facets[0] == "reaction rate 1, activation relu"
+
+
+def test_a_parameter_that_only_a_variant_has() -> None:
+    tables = Catalog({**GRID, "load.extra.depth": [2]}, variants=("base", "own")).tables()
+    bare = pl.when(pl.col("variant") == "base").then(pl.lit("{}")).otherwise(pl.col("extra"))
+    data = report_data({**tables, "cells": tables["cells"].with_columns(extra=bare)})
+    assert data.facets == ["base, depth none", "own, depth 2"]
+
+
+@pytest.mark.parametrize(("kind", "judge"), [("images", "test_accuracy"), ("text", "test_loss"), ("points", "test_loss"), ("images, text", "test_loss")])  # fmt: skip
+def test_what_judges(kind: str, judge: str) -> None:
+    unit = "%" if kind == "images" else "nats"
+    assert report_data(Catalog(GRID, kind=kind, unit=unit).tables()).judge.metric == judge
+
+
+def test_units_follow_connectivity() -> None:
+    own = report_data(Catalog(GRID, kind="points", unit="squared residual").tables())
+    assert own.units["mode_connectivity"] == own.units["test_loss"] == "squared residual"
+    assert own.judge.unit == "squared residual"
+    images = report_data(Catalog(GRID).tables())
+    assert (images.units["mode_connectivity"], images.units["train_loss"]) == ("%", "nats")
+    bare = report_data(Catalog(GRID, kind="text", unit=None, seeds=1).tables())
+    assert bare.units["mode_connectivity"] == "nats"
+
+
+def test_probes_say_in_what_they_differ() -> None:
+    ways = report_data(Catalog(GRID, **WAYS).tables()).ways("cka")
+    assert [(way.probe, way.way) for way in ways] == [
+        ("primary", "the primary one"), ("alpha 0.5", "the alpha 0.5 one"),
+    ]  # fmt: skip
+    assert [way.method for way in ways] == [
+        "linear CKA, mixup, alpha 2.0", "linear CKA, mixup, alpha 3.0",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("kind", "unit", "quantity", "end"),
+    [("images", "%", "error", 3.0), ("text", "nats", "loss", 0.03)],
+)
+def test_curves_are_of_what_connectivity_is_of(
+    kind: str, unit: str, quantity: str, end: float
+) -> None:
+    tables = Catalog(GRID, kind=kind, unit=unit, **WAYS).tables()
+    primary, other = curves(tables, report_data(tables))
+    assert (primary.quantity, primary.unit) == (quantity, unit)
+    assert (primary.probe, other.probe) == ("primary", "small.rate[0]")
+    assert len(primary.lines) == len(other.lines) == 4
+    assert primary.lines[0]["train"][0] == end
+    assert primary.lines[0]["t"] == [0.0, 0.25, 0.5, 0.75, 1.0]
+
+
+def test_long_training_is_thinned() -> None:
+    tables = Catalog(GRID, epochs=500).tables()
+    lines = training_lines(tables, report_data(tables))
+    assert len(lines) == 12
+    assert all(len(line["epoch"]) == len(line["train_loss"]) == 60 for line in lines)
+    assert all((line["epoch"][0], line["epoch"][-1]) == (1, 500) for line in lines)
+
+
+def test_every_place_has_a_small_chart() -> None:
+    """One that is left out would move the others to wrong places."""
+    tables = Catalog(GRID, not_converged=lambda cell: cell["width"] == 2).tables()
+    data = report_data(tables)
+    (primary,) = curves(tables, data)
+    places = [(line["x"], line["y"]) for line in everywhere(primary.of(""), data)]
+    assert sorted(places) == [("1", "16"), ("1", "32"), ("2", "16"), ("2", "32")]
+
+
+@pytest.mark.parametrize(
+    ("amounts", "widths", "columns"), [(10, 3, 10), (10, 14, 10), (3, 2, 3), (40, 14, 10)]
+)
+def test_facets_stand_in_rows(amounts: int, widths: int, columns: int) -> None:
+    samples = [100 * (i + 1) for i in range(amounts)]
+    axes = {"load.width": [2**i for i in range(widths)], "load.samples": samples, "temperature.batch_size": [16]}  # fmt: skip
+    layout = laid_out(report_data(Catalog(axes, seeds=1, epochs=1).tables()), 18)
+    assert layout.columns == columns
+
+
+def test_variants_by_amounts_stand_below_each_other() -> None:
+    axes = {"load.width": [1, 2, 4, 8], "load.samples": [100 * i for i in range(1, 9)]}
+    data = report_data(Catalog(axes, variants=("base", "decay"), seeds=1, epochs=1).tables())
+    assert len(data.facets) == 16
+    assert laid_out(data, 46).columns == 8
+
+
+def test_tiny_cells_that_have_not_converged_are_named_here_and_there() -> None:
+    axes = {"load.width": list(range(1, 41)), "temperature.batch_size": list(range(2, 82))}
+    catalog = Catalog(axes, seeds=1, epochs=1, not_converged=lambda cell: cell["width"] > 20)
+    data = report_data(catalog.tables(), Report(x_scale="even", y_scale="even"))
+    layout = laid_out(data, 4)
+    rows = [row for row in data.cells if row["phase"] == "NC"]
+    chosen = apart(data, layout, rows, 6)
+    assert 0 < len(chosen) < len(rows)
+    places = {row["i"]: (row["xm"] * 4, row["ym"] * layout.height / 80) for row in rows}
+    for i, j in itertools.pairwise(chosen):
+        (a, b), (c, d) = places[i], places[j]
+        assert abs(a - c) >= 8.6 or abs(b - d) >= 7.1
+
+
+def test_no_number_is_no_number() -> None:
+    tables = Catalog(GRID, seeds=1).tables()
+    infinite = pl.when(pl.col("metric") == "trace").then(float("inf")).otherwise(pl.col("mean"))
+    changed = {**tables, "cell_metrics": tables["cell_metrics"].with_columns(mean=infinite)}
+    row = report_data(changed).cells[0]
+    assert (row["trace"], row["ln trace"]) == (None, None)
+    assert (row["cka"], row["cka text"], row["phase"]) == (
+        None,
+        "missing: no run has converged",
+        "unclassified",
+    )
+    json.dumps(row, allow_nan=False)
+
+
+def test_zero_has_no_logarithm() -> None:
+    tables: dict[str, Any] = Catalog(GRID).tables()
+    zero = pl.when(pl.col("metric") == "train_loss").then(0.0).otherwise(pl.col("mean"))
+    row = report_data({**tables, "cell_metrics": tables["cell_metrics"].with_columns(mean=zero)}).cells[0]  # fmt: skip
+    assert (row["train_loss"], row["ln train_loss"]) == (0.0, None)

@@ -1,0 +1,221 @@
+"""Maps of the grid as specifications: colours, tooltips, marks, comparable panels."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import polars as pl
+import pytest
+
+from landscape_catalog.catalog import CELL_METRICS
+from landscape_catalog.reports import colours, maps
+from landscape_catalog.reports.cells import ReportData, report_data
+from landscape_catalog.reports.panels import Panel, panels
+from tests.reports.grids import Catalog
+
+GRID = {"load.width": [1, 2, 8], "temperature.batch_size": [16, 32]}
+WAYS = {
+    "connectivity": ("primary", "small rate", "large rate"),
+    "similarity": ("primary", "alpha 0.5"),
+    "snapshots": ("last", "best_test"),
+}
+
+
+@pytest.fixture
+def data() -> ReportData:
+    return report_data(Catalog(GRID).tables())
+
+
+def panel(data: ReportData, key: str) -> Panel:
+    return next(one for one in panels(data) if one.key == key)
+
+
+def layers(data: ReportData, key: str) -> list[dict[str, Any]]:
+    spec = maps.metric_panel(data, panel(data, key)).to_dict()
+    return spec.get("spec", spec)["layer"]
+
+
+def colour_scale(data: ReportData, key: str) -> dict[str, Any]:
+    return layers(data, key)[1]["encoding"]["color"]["scale"]
+
+
+def test_the_seven_panels_of_figure_2(data: ReportData) -> None:
+    assert [one.key for one in panels(data)] == [
+        "test_accuracy", "train_loss", "top_eigenvalue", "trace", "mode_connectivity", "cka", "l2_distance",
+    ]  # fmt: skip
+    for one in panels(data):
+        tooltip = maps.metric_panel(data, one).to_dict()["encoding"]["tooltip"]
+        assert {metric.replace("_", " ") for metric in CELL_METRICS} <= {
+            entry["title"].split(",")[0] for entry in tooltip
+        }
+
+
+def test_cells_are_rectangles_with_their_edges(data: ReportData) -> None:
+    encoding = layers(data, "trace")[1]["encoding"]
+    assert [encoding[side]["field"] for side in ("x", "x2", "y", "y2")] == ["x0", "x1", "y0", "y1"]
+    assert encoding["x"]["scale"]["type"] == encoding["y"]["scale"]["type"] == "log"
+    assert encoding["x"]["scale"]["domain"] == pytest.approx([2**-0.5, 16])
+    assert (encoding["x"]["scale"]["reverse"], encoding["y"]["scale"]["reverse"]) == (False, True)
+    assert encoding["x"]["axis"]["values"] == [1, 2, 8]
+    cell = next(row for row in data.cells if (row["x"], row["y"]) == ("2", "16"))
+    assert (cell["x0"], cell["x1"], cell["xm"]) == pytest.approx((2**0.5, 4, 2**1.25))
+
+
+def test_connectivity_diverges_around_zero(data: ReportData) -> None:
+    scale = colour_scale(data, "mode_connectivity")
+    low, high = scale["domain"]
+    assert low == -high < 0
+    assert scale["scheme"] == "redblue"
+    assert scale["reverse"]
+
+
+def test_every_phase_has_a_colour(data: ReportData) -> None:
+    scale = maps.phase_diagram(data).to_dict()["layer"][0]["encoding"]["color"]["scale"]
+    assert scale["domain"] == ["I", "II", "III", "IV-A", "IV-B", "NC", "unclassified"]
+    assert len(set(scale["range"])) == 7
+
+
+def luminance(colour: str) -> float:
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: str, other: str) -> float:
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+def test_phases_can_be_read() -> None:
+    for phase, colour in colours.PHASE_COLOURS.items():
+        text = colours.PAPER if phase in colours.DARK_PHASES else colours.INK
+        assert contrast(colour, text) >= 4, phase
+    assert contrast(colours.MISSING_COLOUR, colours.INK) > 10
+
+
+def test_text_on_a_colour_has_the_better_contrast() -> None:
+    for grey in range(256):
+        colour = f"#{grey:02x}{grey:02x}{grey:02x}"
+        chosen = colours.PAPER if luminance(colour) < colours.DARK else colours.INK
+        assert contrast(colour, chosen) >= 4
+
+
+def test_cells_that_have_not_converged_are_named_in_every_panel() -> None:
+    catalog = Catalog(GRID, **WAYS, not_converged=lambda cell: cell["width"] == 8)
+    data = report_data(catalog.tables())
+    for one in panels(data):
+        grey, _, names, *_ = layers(data, one.key)
+        assert names["encoding"]["text"] == {"value": "NC"}
+        assert names["transform"] == [{"filter": "datum.phase == 'NC'"}]
+        assert grey["mark"]["color"] == colours.MISSING_COLOUR
+    diagram = maps.phase_diagram(data).to_dict()["layer"]
+    assert diagram[1]["encoding"]["text"]["field"] == "name"
+    assert {row["phase"] for row in data.cells if row["x"] == "8"} == {"NC"}
+
+
+def test_numbers_are_written_where_there_is_room(data: ReportData) -> None:
+    numbers = layers(data, "cka")[-1]
+    assert numbers["encoding"]["text"]["field"] == "number"
+    assert numbers["transform"][0]["calculate"].startswith("format(datum['cka'], ")
+    large = {"load.width": list(range(1, 15)), "temperature.batch_size": list(range(2, 16))}
+    dense = report_data(Catalog(large, seeds=2, epochs=1).tables())
+    assert layers(dense, "cka")[-1]["encoding"]["text"] == {"value": "NC"}
+
+
+@pytest.mark.parametrize("axes", [{}, GRID])
+def test_without_any_number_everything_is_grey(axes: dict[str, Any]) -> None:
+    data = report_data(Catalog(axes, not_converged=lambda cell: True).tables())
+    for one in panels(data):
+        grey, names = layers(data, one.key)
+        assert (grey["mark"]["type"], names["encoding"]["text"]) == ("rect", {"value": "NC"})
+
+
+def test_one_value_has_a_colour_too() -> None:
+    data = report_data(Catalog({}).tables())
+    low, high = colour_scale(data, "test_accuracy")["domain"]
+    assert low < data.cells[0]["test_accuracy"] < high
+
+
+@pytest.mark.parametrize(
+    ("metric", "keys"),
+    [
+        ("mode_connectivity", ["mode_connectivity", "mode_connectivity_probe_1", "mode_connectivity_probe_2"]),
+        ("cka", ["cka", "cka_probe_1"]),
+        ("test_accuracy", ["test_accuracy", "test_accuracy_best_test"]),
+    ],
+)  # fmt: skip
+def test_other_probes_and_snapshots_have_panels_in_the_same_colours(
+    metric: str, keys: list[str]
+) -> None:
+    data = report_data(Catalog(GRID, **WAYS).tables())
+    assert [one.key for one in panels(data) if one.key.startswith(metric)] == keys
+    scales = [colour_scale(data, key) for key in keys]
+    assert all(scale == scales[0] for scale in scales)
+    low, high = scales[0]["domain"]
+    assert all(low <= row[key] <= high for key in keys for row in data.cells)
+    titles = [panel(data, key).title for key in keys]
+    assert len(set(titles)) == len(keys)
+
+
+def test_a_probe_is_titled_with_its_name_and_method() -> None:
+    data = report_data(Catalog(GRID, **WAYS).tables())
+    title = maps.metric_panel(data, panel(data, "cka_probe_1")).to_dict()["title"]
+    assert title["text"] == "CKA similarity: the alpha 0.5 one"
+    assert title["subtitle"][0].startswith("linear CKA, mixup")
+    snapshot = panel(data, "test_accuracy_best_test")
+    assert snapshot.title == "Test accuracy, %: best on the test data"
+
+
+def test_test_loss_stands_in_the_place_of_accuracy() -> None:
+    text = Catalog(GRID, kind="text", unit="nats", snapshots=("last", "best_test"))
+    data = report_data(text.tables())
+    first, second = panels(data)[:2]
+    assert (first.key, second.key) == ("test_loss", "test_loss_best_test")
+    assert first.field == "ln test_loss"
+    assert colour_scale(data, "test_loss")["reverse"]  # low is bright, and better
+    assert first.hint == "brighter is lower, and better"
+    assert "test_accuracy" not in {one.key for one in panels(data)}
+    assert panel(data, "mode_connectivity").title == "Mode connectivity mc, nats"
+
+
+def test_facets_stand_in_order_under_one_title() -> None:
+    axes = {**GRID, "load.label_noise": [0.0, 0.2]}
+    data = report_data(Catalog(axes, variants=("base", "decay")).tables())
+    for chart in (maps.phase_diagram(data), maps.metric_panel(data, panel(data, "cka"))):
+        spec = chart.to_dict()
+        assert spec["facet"]["sort"] == data.facets
+        assert spec["columns"] == 4
+    assert spec["title"]["text"] == "CKA similarity"
+    heading = spec["facet"]["header"]["labelExpr"]
+    assert heading.startswith('[["base", "label noise 0"], ["base", "label noise 0.2"]')
+
+
+def test_charts_share_the_cells(data: ReportData) -> None:
+    for one in panels(data):
+        written = json.dumps(maps.metric_panel(data, one).to_dict())
+        assert '"data": {"name": "cells"}' in written
+        assert '"values": [{' not in written
+
+
+def test_a_metric_that_nothing_measured_is_not_in_tooltips() -> None:
+    tables = Catalog(GRID).tables()
+    gone = pl.when(pl.col("metric") == "norm").then(None).otherwise(pl.col("mean"))
+    data = report_data({**tables, "cell_metrics": tables["cell_metrics"].with_columns(mean=gone)})
+    titles = [entry["title"] for entry in maps.phase_diagram(data).to_dict()["encoding"]["tooltip"]]
+    assert "norm" not in titles
+    assert "cka" in titles
+
+
+def test_a_number_that_has_not_converged_is_faded_and_said_to_be() -> None:
+    data = report_data(Catalog(GRID, doubted=("trace",)).tables())
+    assert all(row["trace doubt"] for row in data.cells)
+    assert "cka doubt" not in data.cells[0]
+    assert data.cells[0]["trace text"].endswith("; 1 of 2: after 5 steps")
+    by_key = {panel.key: panel for panel in panels(data)}
+    drawn, sure = (
+        json.dumps(maps.metric_panel(data, by_key[key]).to_dict()) for key in ("trace", "cka")
+    )
+    assert "faded: an" in drawn  # the line is broken to fit
+    assert "datum['trace doubt']" in drawn
+    assert "faded" not in sure
