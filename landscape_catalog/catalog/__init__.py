@@ -12,10 +12,9 @@ from landscape_catalog.catalog.results import (
     RunResult,
 )
 from landscape_catalog.catalog.summary import plot_data, summary_metrics
-from landscape_catalog.catalog.tables import CELL_METRICS, TABLES
+from landscape_catalog.catalog.tables import TABLES
 
 __all__ = [
-    "CELL_METRICS",
     "TABLES",
     "CellResult",
     "ExperimentResult",

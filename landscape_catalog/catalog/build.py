@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
-from typing import Any
 
 import polars as pl
 
@@ -12,20 +10,19 @@ from landscape_catalog.catalog.cell_rows import cell_row, metric_rows, phase_row
 from landscape_catalog.catalog.estimates import cell_estimates, estimate_rows
 from landscape_catalog.catalog.results import ExperimentResult
 from landscape_catalog.catalog.run_rows import (
-    curve_rows,
-    density_rows,
     epoch_rows,
-    hessian_rows,
+    pair_key,
     pair_row,
-    point_rows,
+    run_key,
     run_row,
-    similarity_rows,
     snapshot_rows,
+    table_rows,
 )
-from landscape_catalog.catalog.tables import TABLES
-from landscape_catalog.schema.identity import identify
+from landscape_catalog.catalog.tables import METRIC_TABLES, TABLES, frame_of
+from landscape_catalog.metrics.metric import PRIMARY
+from landscape_catalog.schema.identity import identify, recipes
+from landscape_catalog.schema.tables import Row
 
-Row = dict[str, Any]
 DECIDING_SECTIONS = {
     "dataset", "model", "load", "temperature", "train", "measure", "variants",
 }  # fmt: skip
@@ -39,11 +36,9 @@ def build_tables(result: ExperimentResult) -> dict[str, pl.DataFrame]:
     experiment = _experiment_row(result)
     keys = {"experiment_id": experiment["experiment_id"]}
     runs = [run for cell in result.cells for run in cell.runs]
-    estimates = [cell_estimates(cell) for cell in result.cells]
-
-    def of_pairs(rows: Callable[..., list[Row]]) -> list[Row]:
-        return [row for cell in result.cells for pair in cell.pairs for row in rows(cell, pair)]
-
+    pairs = [(cell, pair) for cell in result.cells for pair in cell.pairs]
+    estimates = [cell_estimates(cell, result) for cell in result.cells]
+    primary = result.experiment.measure.snapshots[0]
     rows: dict[str, list[Row]] = {
         "experiments": [experiment],
         "probes": [keys | {"position": i, **vars(p)} for i, p in enumerate(result.probes)],
@@ -55,49 +50,71 @@ def build_tables(result: ExperimentResult) -> dict[str, pl.DataFrame]:
             for row in metric_rows(cell, numbers, result)
         ],
         "runs": [run_row(run) for run in runs],
-        "snapshots": [row for run in runs for row in snapshot_rows(run)],
+        "snapshots": [row for run in runs for row in snapshot_rows(run, primary)],
         "epochs": [row for run in runs for row in epoch_rows(run)],
-        "hessians": [row for run in runs for row in hessian_rows(run)],
-        "densities": [row for run in runs for row in density_rows(run)],
-        "pairs": of_pairs(lambda cell, pair: [pair_row(cell, pair)]),
-        "similarities": of_pairs(similarity_rows),
-        "curves": of_pairs(curve_rows),
-        "curve_points": of_pairs(point_rows),
+        "pairs": [pair_row(cell, pair) for cell, pair in pairs],
         "estimates": [
             row
             for cell, numbers in zip(result.cells, estimates)
-            for row in estimate_rows(cell, numbers, result)
+            for row in estimate_rows(cell, numbers)
         ],
         "phases": phase_rows(
             result, estimates, keys | {"classification_id": experiment["classification_id"]}
         ),
     }
-    return {name: table.frame(rows[name]) for name, table in TABLES.items()}
+    measured = [table_rows(run.measured, run_key(run)) for run in runs]
+    measured += [table_rows(pair.measured, pair_key(cell, pair)) for cell, pair in pairs]
+    for name in METRIC_TABLES:
+        rows[name] = [row for tables in measured for row in tables[name]]
+    return {name: frame_of(table, rows[name]) for name, table in TABLES.items()}
 
 
 def _experiment_row(result: ExperimentResult) -> Row:
     experiment, grid = result.experiment, result.grid
-    spec = experiment.model_dump(mode="json", include=DECIDING_SECTIONS)
-    rule = experiment.classify.model_dump(mode="json")
+    stored = experiment.stored()
+    spec = {name: value for name, value in stored.items() if name in DECIDING_SECTIONS}
+    rule = stored["classify"]
     members = sorted([run.run_id for run in grid.runs] + result.measurement_ids)
-    experiment_id = identify("experiment", members, ())
+    experiment_id = identify("experiment", members, {})
     classified = {"experiment": experiment_id, "classify": rule}
     kinds = {record.kind for record in result.data.values()}
-    units = [c.unit for cell in result.cells for pair in cell.pairs for c in pair.connectivity]
     return {
         "experiment_id": experiment_id,
-        "classification_id": identify("classification", classified, ("phases",)),
+        "classification_id": identify("classification", classified, recipes("phases")),
         "dataset": ", ".join(dict.fromkeys(c.landscape.data.dataset.name for c in grid.cells)),
         "model": ", ".join(dict.fromkeys(c.landscape.model.name for c in grid.cells)),
         "kind": ", ".join(sorted(kinds)),
-        "connectivity_unit": units[0] if units else None,
+        "connectivity_unit": _connectivity_unit(result),
         "n_cells": len(grid.cells),
         "n_runs": len(grid.runs),
         "axes": json.dumps([{"path": axis.path, "values": axis.values} for axis in grid.axes]),
         "variants": json.dumps(grid.variants),
         "spec": json.dumps(spec),
         "classify": json.dumps(rule),
+        "judge": _judge(result),
     }
+
+
+def _connectivity_unit(result: ExperimentResult) -> str | None:
+    """Of the first curve by the primary probe, if there is one."""
+    for cell in result.cells:
+        for pair in cell.pairs:
+            for found in pair.measured["connectivity"]:
+                if found.probe == PRIMARY:
+                    unit: str = found.results[0].unit
+                    return unit
+    return None
+
+
+def _judge(result: ExperimentResult) -> str:
+    """The metric of the test data that the task of the first run is judged by.
+
+    Records of the first version do not say: then the accuracy of images, the loss of other data.
+    """
+    first = result.cells[0].runs[0]
+    data = result.data[first.run.cell.landscape.data.data_id]
+    usual = "accuracy" if data.kind == "images" else "loss"
+    return f"test_{first.loss.judged_by or usual}"
 
 
 def _landscape_rows(result: ExperimentResult) -> list[Row]:

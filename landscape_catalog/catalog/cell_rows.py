@@ -8,10 +8,11 @@ import statistics
 from collections.abc import Iterator
 from typing import Any
 
-from landscape_catalog.catalog.estimates import OF_RUNS, CellEstimates, Estimate, method_of
+from landscape_catalog.catalog.estimates import CellEstimates, Number, method_of
 from landscape_catalog.catalog.results import CellResult, ExperimentResult
-from landscape_catalog.catalog.tables import CELL_METRICS
-from landscape_catalog.experiment.measure import PRIMARY
+from landscape_catalog.metrics.estimate import Estimate
+from landscape_catalog.metrics.metric import PRIMARY
+from landscape_catalog.metrics.registry import METRIC_OF, METRICS, QUANTITIES
 from landscape_catalog.phases import CellMeasures, classify, doubtful_flat
 
 Row = dict[str, Any]
@@ -41,9 +42,10 @@ def metric_rows(
     cell: CellResult, estimates: CellEstimates, result: ExperimentResult
 ) -> Iterator[Row]:
     """Mean, spread, error and count of every metric of a cell, by every probe and snapshot."""
-    found: dict[tuple[str, str], list[Estimate]] = {(m, PRIMARY): [] for m in CELL_METRICS}
+    found: dict[tuple[str, str], list[Number]] = {(name, PRIMARY): [] for name in QUANTITIES}
     found |= estimates.by_metric
-    for (metric, probe), every in found.items():
+    for (metric, probe), numbers in found.items():
+        every = [number.estimate for number in numbers]
         known = [estimate for estimate in every if not math.isnan(estimate.value)]
         values = [estimate.value for estimate in known]
         spread = statistics.stdev(values) if _has_spread(values) else math.nan
@@ -51,7 +53,7 @@ def metric_rows(
         yield {
             "metric": metric,
             "probe": probe,
-            "method": method_of(metric, probe, result),
+            "method": numbers[0].method if numbers else method_of(metric, probe, result),
             "mean": statistics.fmean(values) if values else None,
             "sd": spread,
             "n": len(values),
@@ -60,7 +62,14 @@ def metric_rows(
             "status": status,
             "reason": reason,
             "source": "measured",
+            "unit": _unit(metric, every),
         }
+
+
+def _unit(metric: str, every: list[Estimate]) -> str | None:
+    """That of the numbers, else the metric's own."""
+    own = QUANTITIES[metric].unit if metric in QUANTITIES else ""
+    return next((estimate.unit for estimate in every if estimate.unit), own) or None
 
 
 def _error_of_mean(known: list[Estimate]) -> float | None:
@@ -91,7 +100,7 @@ def _status(
     n = len(cell.converged)
     if n == 0:
         return "missing", "no run has converged"
-    if n == 1 and metric not in OF_RUNS:
+    if n == 1 and metric in METRIC_OF and METRICS[METRIC_OF[metric]].scope == "pair":
         return "missing", "only one run has converged, and a pair needs two"
     return "missing", "it was not measured"
 

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import polars as pl
+from landscape_catalog.catalog.tables import TABLES
+from landscape_catalog.metrics.metric import PRIMARY
+from landscape_catalog.metrics.registry import QUANTITIES
 
-from landscape_catalog.catalog.tables import CELL_METRICS, TABLES
-from landscape_catalog.experiment.measure import PRIMARY
-
-_SQL_TYPES = {pl.String: "VARCHAR", pl.Int64: "BIGINT", pl.Float64: "DOUBLE", pl.Boolean: "BOOLEAN"}
+_SQL_TYPES = {"text": "VARCHAR", "integer": "BIGINT", "real": "DOUBLE", "boolean": "BOOLEAN"}
 
 
 def _create_table(name: str) -> str:
     table = TABLES[name]
     lines = [
-        f"    {column} {_SQL_TYPES[type(kind)]}{',' if i + 1 < len(table.columns) else ''}"
-        f"  -- {meaning}"
+        f"    {column} {_SQL_TYPES[kind]}{',' if i + 1 < len(table.columns) else ''}  -- {meaning}"
         for i, (column, kind, meaning) in enumerate(table.columns)
     ]
     return f"-- A row: {table.row}.\nCREATE TABLE core.{name} (\n" + "\n".join(lines) + "\n);\n"
@@ -22,7 +20,7 @@ def _create_table(name: str) -> str:
 
 def _create_cells_view() -> str:
     columns = []
-    for metric in CELL_METRICS:
+    for metric in QUANTITIES:
         chosen = f"FILTER (WHERE metric = '{metric}' AND probe = '{PRIMARY}')"
         columns += [
             f"        any_value(mean) {chosen} AS {metric}",

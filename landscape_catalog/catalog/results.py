@@ -2,72 +2,48 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from landscape_catalog.experiment.experiment import Experiment
 from landscape_catalog.experiment.grid import Cell, Grid, Run
-from landscape_catalog.experiment.measure import PRIMARY
-from landscape_catalog.store.measured import (
-    BarrierMeasurement,
-    ConnectivityMeasurement,
-    DensityMeasurement,
-    DistanceMeasurement,
-    HessianMeasurement,
-    LayersMeasurement,
-    LossMeasurement,
-    SimilarityMeasurement,
-)
+from landscape_catalog.metrics.loss.spec import Loss
+from landscape_catalog.metrics.metric import PRIMARY, Found
 from landscape_catalog.store.records import DataRecord, RunRecord
+
+Measured = Mapping[str, list[Found]]  # what each metric's probes found, by name of the metric
 
 
 @dataclass(frozen=True)
 class RunResult:
-    """A run with everything measured on it; `hessian` is None for a run that has not converged.
-
-    `losses` has every snapshot that is measured, the primary one first.
-    """
+    """A run with everything measured on it: its losses alone if it has not converged."""
 
     run: Run
     record: RunRecord
     history: dict[str, np.ndarray]
-    losses: dict[str, LossMeasurement]
+    measured: Measured
     nc_reason: str | None
-    hessian: HessianMeasurement | None
-    density: DensityMeasurement | None = None
-    layers: LayersMeasurement | None = None
 
     @property
-    def loss(self) -> LossMeasurement:
+    def losses(self) -> dict[str, Loss]:
+        """Loss and error by snapshot, or `primary`, which comes first."""
+        return {found.probe: found.results[0] for found in self.measured["loss"]}
+
+    @property
+    def loss(self) -> Loss:
         """Loss and error of the primary snapshot."""
-        return next(iter(self.losses.values()))
+        return self.losses[PRIMARY]
 
 
 @dataclass(frozen=True)
 class PairResult:
-    """Two converged runs of a cell with what was measured between them, by name of the probe.
-
-    The primary probe is called `primary`. A curve may be fitted several times; the straight
-    line is there where the primary probe has a curve.
-    """
+    """Two converged runs of a cell with what was measured between them."""
 
     run: Run
     other: Run
-    similarities: dict[str, SimilarityMeasurement]
-    distance: DistanceMeasurement
-    curves: dict[str, list[ConnectivityMeasurement]]
-    barrier: BarrierMeasurement | None
-
-    @property
-    def similarity(self) -> SimilarityMeasurement:
-        """By the primary probe."""
-        return self.similarities[PRIMARY]
-
-    @property
-    def connectivity(self) -> list[ConnectivityMeasurement]:
-        """By the primary probe, fit by fit; empty where the pair has no such curve."""
-        return self.curves.get(PRIMARY, [])
+    measured: Measured
 
 
 @dataclass(frozen=True)
@@ -97,16 +73,22 @@ class ProbeResult:
 
 @dataclass(frozen=True)
 class ExperimentResult:
-    """Everything that an experiment has made."""
+    """Everything that an experiment has made.
+
+    Attributes:
+        experiment: what was asked for.
+        grid: its cells.
+        data: the records of the prepared data, by id.
+        cells: their results, in the order of the grid.
+        probes: every way to measure.
+        methods: how each metric is computed, by metric and probe.
+        measurement_ids: those that the experiment's id hashes.
+    """
 
     experiment: Experiment
     grid: Grid
     data: dict[str, DataRecord]
     cells: list[CellResult]
     probes: list[ProbeResult]
+    methods: Mapping[tuple[str, str], str]
     measurement_ids: list[str] = field(repr=False)
-
-    def method(self, metric: str, probe: str = PRIMARY) -> str:
-        """How a metric is computed, `direct` where there is no choice."""
-        found = [p.method for p in self.probes if (p.metric, p.name) == (metric, probe)]
-        return found[0] if found else "direct"

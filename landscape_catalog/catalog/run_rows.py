@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Iterator
-from typing import Any
 
-from landscape_catalog.catalog.estimates import error_of_mean
-from landscape_catalog.catalog.results import CellResult, PairResult, RunResult
-from landscape_catalog.store.measured import CurvePointValues, LossMeasurement
-
-Row = dict[str, Any]
-LINE = "line"  # in the place of a probe's name
+from landscape_catalog.catalog.results import CellResult, Measured, PairResult, RunResult
+from landscape_catalog.catalog.tables import METRIC_TABLES
+from landscape_catalog.metrics.loss.spec import Loss
+from landscape_catalog.metrics.metric import PRIMARY
+from landscape_catalog.metrics.registry import METRICS
+from landscape_catalog.schema.tables import Row
 
 
 def run_row(result: RunResult) -> Row:
@@ -31,24 +29,21 @@ def run_row(result: RunResult) -> Row:
     }
 
 
-def snapshot_rows(result: RunResult) -> list[Row]:
-    """Every snapshot of a run that is measured."""
+def snapshot_rows(result: RunResult, primary: str) -> list[Row]:
+    """Every snapshot of a run that is measured; `primary` names the first."""
     record = result.record
     epochs: dict[str, int] = {"best_train_loss": record.best_epoch}
     epochs.update({str(name): epoch for name, epoch in record.other_snapshots.items()})
-    return [
-        {
-            "run_id": record.run_id,
-            "snapshot": snapshot,
-            "is_primary": i == 0,
-            "epoch": epochs[snapshot],
-            **_losses(loss),
-        }
-        for i, (snapshot, loss) in enumerate(result.losses.items())
-    ]
+    rows = []
+    for probe, loss in result.losses.items():
+        is_primary = probe == PRIMARY
+        snapshot = primary if is_primary else probe
+        row = {"snapshot": snapshot, "is_primary": is_primary, "epoch": epochs[snapshot]}
+        rows.append(run_key(result) | row | _losses(loss))
+    return rows
 
 
-def _losses(loss: LossMeasurement) -> Row:
+def _losses(loss: Loss) -> Row:
     row: Row = {}
     for side, values in (("train", loss.train), ("test", loss.test)):
         row |= {
@@ -75,7 +70,13 @@ def epoch_rows(result: RunResult) -> Iterator[Row]:
         }
 
 
-def _pair_key(cell: CellResult, pair: PairResult) -> Row:
+def run_key(result: RunResult) -> Row:
+    """The columns that say which run a row is about."""
+    return {"run_id": result.run.run_id}
+
+
+def pair_key(cell: CellResult, pair: PairResult) -> Row:
+    """The columns that say which pair a row is about."""
     return {
         "cell_id": cell.cell.cell_id,
         "run_id": pair.run.run_id,
@@ -85,106 +86,18 @@ def _pair_key(cell: CellResult, pair: PairResult) -> Row:
 
 def pair_row(cell: CellResult, pair: PairResult) -> Row:
     """A pair with what the primary probes measured between its runs."""
-    row = _pair_key(cell, pair) | {
-        "seed": pair.run.seed,
-        "other_seed": pair.other.seed,
-        "cka": pair.similarity.cka,
-        "cka_standard_error": pair.similarity.standard_error,
-        "cka_debiased": pair.similarity.debiased,
-        "cka_debiased_standard_error": pair.similarity.debiased_standard_error,
-        "cka_n": pair.similarity.n,
-        "cka_reason": pair.similarity.reason,
-        "disagreement": pair.similarity.disagreement,
-        "l2_distance": pair.distance.l2,
-        "relative_distance": pair.distance.relative,
-        "norm": pair.distance.norm,
-        "other_norm": pair.distance.other_norm,
-    }
-    if pair.barrier is not None:
-        row |= {"line_barrier": pair.barrier.barrier, "line_t": pair.barrier.t}
-    curves = pair.connectivity
-    if curves:
-        mcs = [curve.mode_connectivity for curve in curves]
-        row |= {
-            "mode_connectivity": statistics.fmean(mcs),
-            "mode_connectivity_error": error_of_mean(mcs),
-            "fits": len(mcs),
-            "connectivity_unit": curves[0].unit,
-        }
-        keys = ("t", "lowest", "highest", "peak_error", "area")
-        row |= {key: getattr(curves[0], key) for key in keys}
+    row = pair_key(cell, pair) | {"seed": pair.run.seed, "other_seed": pair.other.seed}
+    for name, ways in pair.measured.items():
+        for found in ways:
+            if found.probe == PRIMARY:
+                row |= METRICS[name].pair_row(found.results)
     return row
 
 
-def similarity_rows(cell: CellResult, pair: PairResult) -> list[Row]:
-    """What every probe of similarity measured between the runs of a pair."""
-    return [
-        _pair_key(cell, pair) | {"probe": name, **found.model_dump(exclude={"metric"})}
-        for name, found in pair.similarities.items()
-    ]
-
-
-def curve_rows(cell: CellResult, pair: PairResult) -> list[Row]:
-    """Every curve between the runs of a pair."""
-    return [
-        _pair_key(cell, pair)
-        | {"probe": name, "fit": fit}
-        | curve.model_dump(exclude={"metric", "points"})
-        for name, curves in pair.curves.items()
-        for fit, curve in enumerate(curves)
-    ]
-
-
-def point_rows(cell: CellResult, pair: PairResult) -> list[Row]:
-    """Every point of every curve, and of the straight line, between the runs of a pair."""
-    paths: list[tuple[str, int, list[CurvePointValues]]] = [
-        (name, fit, curve.points)
-        for name, curves in pair.curves.items()
-        for fit, curve in enumerate(curves)
-    ]
-    if pair.barrier is not None:
-        paths.append((LINE, 0, pair.barrier.points))
-    return [
-        _pair_key(cell, pair) | {"probe": probe, "fit": fit, "t": point.t, **_point(point)}
-        for probe, fit, points in paths
-        for point in points
-    ]
-
-
-def _point(point: CurvePointValues) -> Row:
-    row: Row = {}
-    for side, values in (("train", point.train), ("test", point.test)):
-        row |= {
-            f"{side}_error": values.error_value,
-            f"{side}_loss": values.loss,
-            f"n_{side}": values.n,
-        }
-    return row
-
-
-def hessian_rows(result: RunResult) -> list[Row]:
-    """The whole Hessian of a run, and each layer's block where they are measured."""
-    if result.hessian is None:
-        return []
-    layers = {} if result.layers is None else result.layers.layers
-    return [
-        {
-            "run_id": result.run.run_id,
-            "layer": layer,
-            "trace_standard_error": h.trace_standard_error,
-            **h.model_dump(exclude={"metric"}),
-        }
-        for layer, h in {"": result.hessian, **layers}.items()
-    ]
-
-
-def density_rows(result: RunResult) -> list[Row]:
-    """The density of a run's Hessian eigenvalues, where it is measured."""
-    if result.density is None:
-        return []
-    found = result.density
-    columns = zip(found.eigenvalues, found.density, found.standard_error)
-    return [
-        {"run_id": result.run.run_id, "eigenvalue": x, "density": y, "standard_error": error}
-        for x, y, error in columns
-    ]
+def table_rows(measured: Measured, key: Row) -> dict[str, list[Row]]:
+    """Rows of every metric's own tables, about one run or pair."""
+    rows: dict[str, list[Row]] = {name: [] for name in METRIC_TABLES}
+    for name, found in measured.items():
+        for table, own in METRICS[name].rows(found).items():
+            rows[table] += [key | row for row in own]
+    return rows

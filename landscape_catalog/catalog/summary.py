@@ -6,7 +6,8 @@ from typing import Any
 
 import polars as pl
 
-from landscape_catalog.experiment.measure import PRIMARY
+from landscape_catalog.metrics.metric import PRIMARY
+from landscape_catalog.metrics.registry import QUANTITIES
 from landscape_catalog.phases import PHASES
 
 MEDIANS = (
@@ -22,16 +23,15 @@ MEDIANS = (
 def summary_metrics(tables: dict[str, pl.DataFrame]) -> dict[str, Any]:
     """A small tree for `dvc metrics diff` and `dvc exp show`.
 
-    Cells per phase, the best test accuracy (test loss, of other
-    data than images) with the phase and place of its cell, and the median
-    over cells of every metric.
+    Cells per phase, the best test accuracy (or whatever the task is judged by) with the phase and
+    place of its cell, and the median over cells of every metric.
     """
     phases = tables["phases"]
     means = _means(tables)
     cells = tables["cells"].join(phases, on="cell_id").join(means, on="cell_id")
-    by_accuracy = tables["experiments"]["kind"][0] == "images"
-    judge = "test_accuracy" if by_accuracy else "test_loss"
-    best = cells.sort(judge, "position", descending=[by_accuracy, False], nulls_last=True).row(
+    judge = tables["experiments"]["judge"][0]
+    falling = QUANTITIES[judge].better == "higher"
+    best = cells.sort(judge, "position", descending=[falling, False], nulls_last=True).row(
         0, named=True
     )
     return {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from landscape_catalog.experiment.experiment import Experiment
-from landscape_catalog.store.measured import RECORDS
+from landscape_catalog.store.measurements import RECORDS
 
 JSON_SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
 

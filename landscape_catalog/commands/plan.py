@@ -6,13 +6,14 @@ from pathlib import Path
 
 from landscape_catalog.errors import DamagedFileError
 from landscape_catalog.experiment.grid import Run
+from landscape_catalog.metrics.metric import PRIMARY
 from landscape_catalog.pipeline.shared.finished import nc_reason
 from landscape_catalog.pipeline.shared.measurements import (
-    Needed,
-    hessians_needed,
-    losses_needed,
-    pairs_needed,
+    MeasurementSpec,
+    losses_of,
+    measurements_of,
     primary_loss,
+    probes_of,
 )
 from landscape_catalog.pipeline.shared.workspace import Workspace, open_workspace
 from landscape_catalog.pipeline.train.stage import train_work
@@ -30,11 +31,11 @@ def describe_plan(root: Path) -> str:
     workspace = open_workspace(root)
     grid, measure = workspace.grid, workspace.experiment.measure
     runs_left = [run for run in grid.runs if not workspace.runs.has(run.run_id)]
-    needed = _everything(workspace)
-    left = [item for item in needed if not workspace.measurements.has(item.measurement_id)]
+    specs = _everything(workspace)
+    left = [spec for spec in specs if not workspace.measurements.has(spec.measurement_id)]
     seeds = sorted({cell.train.seeds for cell in grid.cells})
     pairs = sum(n * (n - 1) // 2 for n in (len(cell.runs) for cell in grid.cells))
-    curves = sum(item.metric == "connectivity" for item in needed)
+    curves = sum(spec.metric == "connectivity" for spec in specs)
     datasets = {cell.landscape.data.dataset.name: None for cell in grid.cells}
     networks = {cell.landscape.model.name: None for cell in grid.cells}
     lines = [
@@ -45,33 +46,36 @@ def describe_plan(root: Path) -> str:
     if len(grid.variants) > 1:
         lines.append(f"variants      {', '.join(grid.variants)}")
     lines += [f"axis          {a.path}: {', '.join(map(str, a.values))}" for a in grid.axes]
-    lines += [f"probe         connectivity: {p.name}" for p in measure.connectivity_probes[1:]]
-    lines += [f"probe         similarity: {p.name}" for p in measure.similarity_probes[1:]]
+    lines += [
+        f"probe         {metric.section}: {name}"
+        for metric, _, name in probes_of(measure)
+        if name != PRIMARY
+    ]
     lines += [
         f"cells         {len(grid.cells)}",
         f"runs          {len(grid.runs)} ({' or '.join(map(str, seeds))} seeds a cell): "
         f"{len(grid.runs) - len(runs_left)} done, {len(runs_left)} to train",
         f"pairs         {pairs}; {curves} curves",
-        f"measurements  {len(needed)}: {len(needed) - len(left)} done, {len(left)} to make",
+        f"measurements  {len(specs)}: {len(specs) - len(left)} done, {len(left)} to make",
         f"time          {_time(workspace, [train_work(run) for run in runs_left], left)}",
     ]
     return "\n".join(lines)
 
 
-def _everything(workspace: Workspace) -> list[Needed]:
+def _everything(workspace: Workspace) -> list[MeasurementSpec]:
     """Every measurement, without those that runs known not to have converged will not get."""
     measure = workspace.experiment.measure
-    needed = losses_needed(workspace.grid.runs, measure)
+    specs = losses_of(workspace.grid.runs, measure)
     for cell in workspace.grid.cells:
         runs = [run for run in cell.runs if not _known_nc(workspace, run)]
-        needed += hessians_needed(runs, measure) + pairs_needed(runs, measure)
-    return needed
+        specs += measurements_of(runs, measure, workspace.metric_codes)
+    return specs
 
 
 def _known_nc(workspace: Workspace, run: Run) -> bool:
     record = workspace.runs.peek(run.run_id)
-    needed = primary_loss(run, workspace.experiment.measure)
-    loss = workspace.measurements.peek(needed.measurement_id)
+    spec = primary_loss(run, workspace.experiment.measure)
+    loss = workspace.measurements.peek(spec.measurement_id)
     if record is None or loss is None:
         return False
     try:
@@ -81,8 +85,8 @@ def _known_nc(workspace: Workspace, run: Run) -> bool:
     return nc_reason(record, loss.measured, data) is not None
 
 
-def _time(workspace: Workspace, training: list[Work], left: list[Needed]) -> str:
-    work = training + [item.work for item in left]
+def _time(workspace: Workspace, training: list[Work], left: list[MeasurementSpec]) -> str:
+    work = training + [spec.work for spec in left]
     if not work:
         return "nothing to do"
     execution = workspace.experiment.execution

@@ -11,7 +11,8 @@ from landscape_catalog.errors import Problem
 from landscape_catalog.experiment.components import Components, DataFacts
 from landscape_catalog.experiment.experiment import Experiment
 from landscape_catalog.experiment.grid import Cell
-from landscape_catalog.experiment.measure import Hessian, Measure
+from landscape_catalog.experiment.measure import MeasureBase
+from landscape_catalog.metrics.hessian.spec import HessianSettings
 from landscape_catalog.models.registry import NETWORKS, network_problems
 from landscape_catalog.schema.fields import is_custom
 
@@ -175,7 +176,7 @@ def _sample_problems(experiment: Experiment, facts: DataFacts) -> list[Problem]:
     return problems + _perturbation_problems(experiment.measure, facts)
 
 
-def _perturbation_problems(measure: Measure, facts: DataFacts) -> list[Problem]:
+def _perturbation_problems(measure: MeasureBase, facts: DataFacts) -> list[Problem]:
     allowed = PERTURBATIONS[facts.kind]
     return [
         Problem(
@@ -183,12 +184,12 @@ def _perturbation_problems(measure: Measure, facts: DataFacts) -> list[Problem]:
             repr(probe.perturbation),
             f"{' or '.join(allowed)} on {facts.kind}",
         )
-        for probe in measure.similarity_probes
+        for probe in measure.probes("similarity")
         if probe.perturbation not in allowed
     ]
 
 
-def _hessian_problems(hessian: Hessian) -> list[Problem]:
+def _hessian_problems(hessian: HessianSettings) -> list[Problem]:
     """What PyHessian cannot do."""
     if hessian.backend == "native":
         part = hessian.batch_size or hessian.samples
@@ -216,7 +217,7 @@ def landscape_problems(experiment: Experiment, cells: Sequence[Cell]) -> list[Pr
     counts.append(("measure.hessian.samples", measure.hessian.samples))
     counts += [
         ("measure.connectivity.batch_size", probe.batch_size)
-        for probe in measure.connectivity_probes
+        for probe in measure.probes("connectivity")
     ]
     problems = [
         Problem(path, repr(count), f"at most {smallest}, the samples of the smallest landscape")

@@ -5,11 +5,16 @@ Defaults are the values of Yang et al. 2021 unless a field says otherwise.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, Strict
+from pydantic_core import PydanticCustomError
 
 from landscape_catalog.experiment.landscape import Dataset, Load, Model
 from landscape_catalog.experiment.measure import Measure
 from landscape_catalog.experiment.training import Temperature, Train
+from landscape_catalog.metrics.registry import QUANTITIES
 from landscape_catalog.schema.fields import (
     Fraction,
     Name,
@@ -60,6 +65,19 @@ class Classify(Section):
 
 
 Scale = Literal["auto", "log", "linear", "even"]
+CUSTOM_QUANTITY = re.compile(r"custom\.[A-Za-z_]\w*\.[A-Za-z_]\w*")
+
+
+def _known_quantities(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Refuse names that no metric gives."""
+    for name in names:
+        if name not in QUANTITIES and CUSTOM_QUANTITY.fullmatch(name) is None:
+            raise PydanticCustomError(
+                "unknown_quantity",
+                "{known}, or custom.<name>.<value>",
+                {"known": ", ".join(QUANTITIES)},
+            )
+    return names
 
 
 class Report(Section):
@@ -75,6 +93,14 @@ class Report(Section):
     """How x is drawn: `log`, `linear`, `even` (equal cells), or `auto`, as fits the parameter."""
     y_scale: Scale = "auto"
     """How y is drawn, in the same words."""
+    panels: (
+        Annotated[
+            tuple[Text, ...], Strict(False), Field(min_length=1), AfterValidator(_known_quantities)
+        ]
+        | None
+    ) = None
+    """Which metrics are drawn over the grid, by their names in the catalog, e.g. `cka_debiased` or
+    `custom.sharpness.increase`; `null`: those of the paper's Figure 2."""
 
 
 class Execution(Section):

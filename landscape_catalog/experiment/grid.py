@@ -11,7 +11,7 @@ from landscape_catalog.experiment.components import Component, DataFacts
 from landscape_catalog.experiment.landscape import Dataset
 from landscape_catalog.experiment.training import Train
 from landscape_catalog.models.registry import args_apart
-from landscape_catalog.schema.identity import identify
+from landscape_catalog.schema.identity import identify, recipes
 
 Point = dict[str, Any]
 
@@ -81,7 +81,7 @@ class DataSpec:
     @cached_property
     def data_id(self) -> str:
         """Known before the data are prepared."""
-        return identify("data", self.content, ("data",))
+        return identify("data", self.content, recipes("data"))
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ class Landscape:
     @cached_property
     def landscape_id(self) -> str:
         """Hash of data, model and task."""
-        return identify("landscape", self.content, ("model", "task"))
+        return identify("landscape", self.content, recipes("model", "task"))
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ class Run:
     @cached_property
     def run_id(self) -> str:
         """Hash of data, model, training, temperature and seed."""
-        return identify("run", self.content, ("model", "task", "train"))
+        return identify("run", self.content, recipes("model", "task", "train"))
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ class Cell:
     @cached_property
     def cell_id(self) -> str:
         """Hash of data, model, training and temperature."""
-        return identify("cell", self.content, ("model", "task", "train"))
+        return identify("cell", self.content, recipes("model", "task", "train"))
 
     @property
     def lr(self) -> float:

@@ -77,7 +77,8 @@ def tooltips(data: ReportData) -> list[alt.Tooltip]:
     for measure in data.measures:
         if known_values(data, measure.column):
             unit = data.units[measure.metric]
-            words = [measure.metric.replace("_", " "), *filter(None, [unit, measure.way])]
+            name = measure.metric.replace("_", " ")
+            words = [name, *filter(None, [unit, measure.way])]
             heads.append((f"{measure.column} text", ", ".join(words)))
     return [alt.Tooltip(f"{field}:N", title=title) for field, title in heads]
 

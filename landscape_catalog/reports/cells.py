@@ -13,8 +13,6 @@ from landscape_catalog.reports.axes import Axis, label, make_axis, ordered, para
 from landscape_catalog.reports.measures import Judge, Measure, Tables, judge, measures, metric_units
 
 Row = dict[str, Any]
-WITH_SPREAD = ("test_accuracy", "test_loss", "trace", "mode_connectivity", "cka")
-LOGARITHMIC = ("top_eigenvalue", "trace", "train_loss", "test_loss")
 NOT_CONVERGED = "not converged"  # of an estimator; a run that has not is NC
 DEFAULT_X, DEFAULT_Y = "load.width", "temperature.batch_size"
 
@@ -221,11 +219,11 @@ def _measured(
         known = numbers.get((cell_id, measure.metric, measure.probe), missing)
         mean, column = rounded(known["mean"]), measure.column
         row[column] = mean
-        if measure.metric in WITH_SPREAD:
+        if measure.quantity.slice is not None:
             row[f"{column} sd"] = rounded(known["sd"])
         row[f"{column} text"] = spoken(known)
         if (measure.metric, measure.probe) in doubted:
             row[f"{column} doubt"] = known["status"] == NOT_CONVERGED
-        if measure.metric in LOGARITHMIC:
+        if measure.quantity.logarithmic:
             row[f"ln {column}"] = rounded(math.log(mean)) if mean and mean > 0 else None
     return row

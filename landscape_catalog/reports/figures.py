@@ -56,7 +56,7 @@ def drawings(tables: Tables, settings: Report) -> Drawings:
     loads = data.loads if len(data.variants) > 1 else []
     drawn = Drawings(
         data=data,
-        panels=panels(data),
+        panels=panels(data, settings.panels),
         slices=slices(data),
         gains=[best_over_temperatures(data, load, tolerance) for load in loads],
         curves=curves(tables, data),

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from landscape_catalog.reports.cells import ReportData, rounded
-from landscape_catalog.reports.measures import Tables, connectivity_unit
+from landscape_catalog.reports.measures import Tables
 
 Row = dict[str, Any]
 MOST_POINTS_A_LINE, FEWEST_POINTS_A_LINE = 60, 8
@@ -98,7 +98,7 @@ def curves(tables: Tables, data: ReportData) -> list[Curves]:
 
 def _curves(tables: Tables, data: ReportData, probe: str, way: str, method: str) -> Curves:
     found = tables["curves"].filter(pl.col("probe") == probe).select("quantity", "unit").unique()
-    unit = connectivity_unit(tables)
+    unit = data.units["mode_connectivity"]
     usual = ("error" if unit == "%" else "loss", unit)
     quantity, unit = found.row(0) if found.height == 1 else usual
     return Curves(probe, way, method, quantity, unit, _curve_lines(tables, data, probe, quantity))

@@ -9,15 +9,11 @@ from typing import Any
 
 import polars as pl
 
-from landscape_catalog.catalog import CELL_METRICS
-from landscape_catalog.experiment.measure import PRIMARY
+from landscape_catalog.metrics.metric import PRIMARY, Quantity
+from landscape_catalog.metrics.registry import METRIC_OF, QUANTITIES
 
 Tables = dict[str, pl.DataFrame]
-PROBED = {"connectivity": "mode_connectivity", "similarity": "cka"}
-CONNECTIVITY = (
-    "mode_connectivity", "connectivity_lowest", "connectivity_highest", "peak_error", "curve_area",
-    "line_barrier",
-)  # fmt: skip
+Row = dict[str, Any]
 SNAPSHOT_WORDS = {
     "best_train_loss": "best training loss",
     "early_stopped": "early stopped by the rule",
@@ -30,8 +26,12 @@ SNAPSHOT_WORDS = {
 class Measure:
     """One metric by one probe or of one snapshot: a column of the cells' rows.
 
-    `way` tells it from the others of its metric (empty where there are none), `method` says how
-    it is measured.
+    Attributes:
+        metric: its name in the catalog.
+        probe: the probe, or a snapshot other than the primary.
+        column: its name in the rows that charts draw.
+        way: what tells it from the others of its metric; empty where there are none.
+        method: how it is measured, where there are several ways.
     """
 
     metric: str
@@ -40,10 +40,15 @@ class Measure:
     way: str = ""
     method: str = ""
 
+    @property
+    def quantity(self) -> Quantity:
+        """How it is drawn; a custom metric's number plainly."""
+        return QUANTITIES.get(self.metric, Quantity(self.metric))
+
 
 @dataclass(frozen=True)
 class Judge:
-    """What says how good a cell is: test accuracy of images, test loss of anything else."""
+    """What says how good a cell is: accuracy, error or loss on the test data, as the task has it."""
 
     metric: str
     title: str
@@ -59,61 +64,56 @@ class Judge:
         return value - base if self.higher_is_better else base - value
 
 
-def connectivity_unit(tables: Tables) -> str:
-    """The unit of mode connectivity; where no pair has a curve, that of its kind of data."""
-    experiment = tables["experiments"].row(0, named=True)
-    usual = "%" if experiment["kind"] == "images" else "nats"
-    return experiment["connectivity_unit"] or usual
-
-
 def metric_units(tables: Tables) -> dict[str, str]:
-    """The unit of every metric: losses of a user's own task are in the unit of connectivity."""
-    unit = connectivity_unit(tables)
-    units = dict(CELL_METRICS) | dict.fromkeys(CONNECTIVITY, unit)
-    if unit == "%":
-        return units | dict.fromkeys(("train_error", "test_error"), unit)
-    return units | dict.fromkeys(("train_loss", "test_loss"), unit)
+    """The unit of every metric, as its numbers have it; several where variants differ in it."""
+    units = dict.fromkeys(QUANTITIES, "")
+    found = tables["cell_metrics"].select("metric", "unit").unique(maintain_order=True)
+    named: dict[str, list[str]] = {}
+    for metric, unit in found.iter_rows():
+        named.setdefault(metric, []).extend([unit] if unit else [])
+    return units | {metric: " or ".join(every) for metric, every in named.items()}
 
 
 def judge(tables: Tables) -> Judge:
-    """Test accuracy where the data are images, else test loss."""
-    if tables["experiments"]["kind"][0] == "images":
-        return Judge("test_accuracy", "Test accuracy", "%", True)
-    return Judge("test_loss", "Test loss", metric_units(tables)["test_loss"], False)
+    """What the experiment's task is judged by."""
+    metric = tables["experiments"]["judge"][0]
+    title = metric.replace("_", " ").capitalize()
+    higher = QUANTITIES[metric].better == "higher"
+    return Judge(metric, title, metric_units(tables)[metric], higher)
 
 
 def measures(tables: Tables) -> list[Measure]:
     """Every metric, the primary way first, then by other probes and of other snapshots."""
     probes = tables["probes"].sort("position").rows(named=True)
-    ways = {metric: _ways(probes, source, metric) for source, metric in PROBED.items()}
     judged, snapshots = judge(tables).metric, _snapshots(tables)
     found = []
-    for metric in CELL_METRICS:
-        if metric in ways:
-            found += ways[metric]
-        elif metric == judged:
-            found += list(_of_snapshots(metric, snapshots))
+    for name, quantity in QUANTITIES.items():
+        ways = [probe for probe in probes if probe["metric"] == METRIC_OF.get(name)]
+        if quantity.panel is not None and len(ways) > 1:
+            found += _of_probes(name, ways)
+        elif name == judged:
+            found += list(_of_snapshots(name, snapshots))
         else:
-            found.append(Measure(metric, PRIMARY, metric))
-    return found
+            found.append(Measure(name, PRIMARY, name))
+    custom = tables["cell_metrics"].filter(~pl.col("metric").is_in(list(QUANTITIES)))
+    names = custom["metric"].unique().sort().to_list()
+    return found + [Measure(name, PRIMARY, name.replace(".", "_")) for name in names]
 
 
-def _ways(probes: list[dict[str, Any]], source: str, metric: str) -> list[Measure]:
-    chosen = [probe for probe in probes if probe["metric"] == source]
-    found = [
+def _of_probes(metric: str, probes: list[Row]) -> list[Measure]:
+    return [
         Measure(
             metric,
             probe["name"],
             metric if probe["name"] == PRIMARY else f"{metric}_probe_{i}",
-            probe["title"] if len(chosen) > 1 else "",
-            f"{probe['method']}{_what_differs(probe, chosen)}",
+            probe["title"],
+            f"{probe['method']}{_what_differs(probe, probes)}",
         )
-        for i, probe in enumerate(chosen)
+        for i, probe in enumerate(probes)
     ]
-    return found or [Measure(metric, PRIMARY, metric)]
 
 
-def _what_differs(probe: dict[str, Any], probes: list[dict[str, Any]]) -> str:
+def _what_differs(probe: Row, probes: list[Row]) -> str:
     """The parameters in which the probes of a metric differ, with this one's values."""
     every = [json.loads(other["parameters"]) for other in probes]
     own = json.loads(probe["parameters"])

@@ -1,11 +1,18 @@
-"""Which metrics are drawn over the grid, and in which colours: the panels of Figure 2."""
+"""Which metrics are drawn over the grid, and in which colours."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from landscape_catalog.reports.cells import LOGARITHMIC, ReportData
+from landscape_catalog.errors import Problem, SpecError
+from landscape_catalog.metrics import metric as metrics
+from landscape_catalog.metrics.metric import Quantity
+from landscape_catalog.metrics.registry import QUANTITIES
+from landscape_catalog.reports.cells import ReportData
+from landscape_catalog.reports.measures import Measure
+
+PLAIN = metrics.Panel(0, "{name}, {unit}", "brighter is higher")
 
 
 @dataclass(frozen=True)
@@ -39,69 +46,74 @@ class Panel:
     reverse: bool = False
 
 
-def panels(data: ReportData) -> list[Panel]:
-    """The seven panels of Figure 2, each followed by its other probes or snapshots.
+def panels(data: ReportData, chosen: tuple[str, ...] | None = None) -> list[Panel]:
+    """The panels of Figure 2, or the chosen ones, each followed by its other probes or snapshots.
 
-    Test loss stands in the place of accuracy where the data are not images.
+    Args:
+        data: the cells.
+        chosen: names of metrics; None: what the task is judged by, then the rest of Figure 2.
+
+    Raises:
+        SpecError: if a chosen metric is not in the catalog.
     """
-    return [panel for first in _primary_panels(data) for panel in _with_ways(data, first)]
+    names = list(chosen) if chosen is not None else _of_figure_2(data)
+    known = [measure.metric for measure in data.measures]
+    problems = [
+        Problem("report.panels", repr(name), ", ".join(dict.fromkeys(known)))
+        for name in names
+        if name not in known
+    ]
+    if problems:
+        raise SpecError(problems)
+    return [panel for name in names for panel in _of_metric(data, name)]
 
 
-def _primary_panels(data: ReportData) -> list[Panel]:
-    units = data.units
-    mc = f"Mode connectivity mc, {units['mode_connectivity']}" + (
-        " of training error" if units["mode_connectivity"] == "%" else ""
+def _of_figure_2(data: ReportData) -> list[str]:
+    placed = [q for q in QUANTITIES.values() if q.panel is not None and q.panel.place]
+    ordered = sorted(placed, key=lambda q: q.panel.place if q.panel is not None else 0)
+    return [data.judge.metric, *(q.name for q in ordered)]
+
+
+def unit_words(quantity: Quantity, unit: str) -> str:
+    """A unit, with what it is a share of where it is a percentage."""
+    return f"{unit} of {quantity.share_of}" if unit == "%" and quantity.share_of else unit
+
+
+def _of_metric(data: ReportData, name: str) -> Iterator[Panel]:
+    """A panel for each probe or snapshot, in the same colours, so that they can be compared."""
+    ways = data.ways(name)
+    fields = tuple(_field(way) for way in ways)
+    quantity = ways[0].quantity
+    drawn = quantity.panel or PLAIN
+    unit = unit_words(quantity, data.units.get(name, ""))
+    words = name.removeprefix("custom.").replace("_", " ").replace(".", ": ")
+    title = drawn.title.format(name=words, unit=unit).removesuffix(", ")
+    first = Panel(
+        ways[0].column,
+        title,
+        drawn.hint,
+        "",
+        ways[0].column,
+        fields[0],
+        fields,
+        drawn.scheme,
+        drawn.number,
+        drawn.symmetric,
+        drawn.reverse,
     )
-    return [
-        _judging_panel(data),
-        _panel("train_loss", f"Training loss, ln {units['train_loss']}", "darker is lower",
-               "inferno", ".2~g"),
-        _panel("top_eigenvalue", "Hessian top eigenvalue, ln λ", "darker is sharper",
-               "yelloworangebrown", ".3~r"),
-        _panel("trace", "Hessian trace, ln", "darker is sharper", "yelloworangebrown", ".3~r"),
-        replace(
-            _panel("mode_connectivity", mc, "blue: a barrier, red: a dip, white: neither",
-                   "redblue", "+.2~f"),
-            symmetric=True, reverse=True,
-        ),
-        _panel("cka", "CKA similarity", "brighter is more alike", "viridis", ".2f"),
-        _panel("l2_distance", "L2 distance", "brighter is farther apart", "viridis", ".1f"),
-    ]  # fmt: skip
-
-
-def _judging_panel(data: ReportData) -> Panel:
-    judge = data.judge
-    if judge.higher_is_better:
-        title = f"{judge.title}, {judge.unit}"
-        return _panel(judge.metric, title, "brighter is better", "viridis", ".1f")
-    title = f"{judge.title}, ln {judge.unit}"
-    panel = _panel(judge.metric, title, "brighter is lower, and better", "viridis", ".3~g")
-    return replace(panel, reverse=True)
-
-
-def _panel(metric: str, title: str, hint: str, scheme: str, number: str) -> Panel:
-    field = _field(metric, metric)
-    return Panel(metric, title, hint, "", metric, field, (field,), scheme, number)
-
-
-def _with_ways(data: ReportData, first: Panel) -> Iterator[Panel]:
-    """A panel a probe (a snapshot), in the same colours, so that they can be compared."""
-    ways = data.ways(first.key)
     if len(ways) < 2:
         yield first
         return
-    fields = tuple(_field(way.metric, way.column) for way in ways)
-    for way in ways:
+    for way, field in zip(ways, fields):
         yield replace(
             first,
             key=way.column,
-            title=f"{first.title}: {way.way}",
+            title=f"{title}: {way.way}",
             method=way.method,
             column=way.column,
-            field=_field(way.metric, way.column),
-            fields=fields,
+            field=field,
         )
 
 
-def _field(metric: str, column: str) -> str:
-    return f"ln {column}" if metric in LOGARITHMIC else column
+def _field(measure: Measure) -> str:
+    return f"ln {measure.column}" if measure.quantity.logarithmic else measure.column

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import altair as alt
 
+from landscape_catalog.metrics.registry import QUANTITIES
 from landscape_catalog.reports.axes import Axis
 from landscape_catalog.reports.cell_marks import CELLS, faceted, titled
 from landscape_catalog.reports.cells import ReportData, Row
@@ -35,19 +36,14 @@ def slices(data: ReportData) -> list[Slice]:
     """What is drawn: nothing where an axis has one value, and no metric without numbers."""
     if min(len(data.x.values), len(data.y.values)) < 2:
         return []
-    judge, unit = data.judge, data.units["mode_connectivity"]
-    every = [
-        Slice(
-            judge.metric,
-            f"{judge.title}, {judge.unit}",
-            "higher is better" if judge.higher_is_better else "lower is better",
-        ),
-        Slice("trace", "Hessian trace", "higher is sharper; logarithmic axis", logarithmic=True),
-        Slice(
-            "mode_connectivity", f"Mode connectivity mc, {unit}", "below 0: a barrier, above: a dip"
-        ),
-        Slice("cka", "CKA similarity", "higher is more alike"),
-    ]
+    judging = [q.name for q in QUANTITIES.values() if q.better is not None]
+    names = [data.judge.metric, *(name for name in QUANTITIES if name not in judging)]
+    every = []
+    for name in names:
+        drawn = QUANTITIES[name].slice
+        if drawn is not None:
+            title = drawn.title.format(unit=data.units[name])
+            every.append(Slice(name, title, drawn.hint, drawn.logarithmic))
     return [one for one in every if _rows(data, one)]
 
 

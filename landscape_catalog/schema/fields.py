@@ -71,8 +71,8 @@ def known_or_custom(*known: str) -> AfterValidator:
         if name not in known and not is_custom(name):
             raise PydanticCustomError(
                 "unknown_name",
-                "{known}, or your own as `package.module:function`",
-                {"known": ", ".join(known)},
+                "{known}your own as `package.module:function`",
+                {"known": f"{', '.join(known)}, or " if known else ""},
             )
         return name
 
@@ -143,6 +143,17 @@ class Later:
 
 
 @dataclass(frozen=True)
+class Added:
+    """Marks a field that came after specs were stored in catalogs.
+
+    At its legacy value it is part of no id, like `Later`, and stored specs leave it out, so that
+    the tables of an experiment that does not use it keep their bytes.
+    """
+
+    legacy: Any
+
+
+@dataclass(frozen=True)
 class When:
     """Marks a field that has an effect only at some values of another: else no part of an id."""
 
@@ -172,9 +183,9 @@ class Section(BaseModel):
         Fields of the first version are always there; one that came later is left out at the value
         under which older results were made; one that is inert is left out.
         """
-        dumped = self.model_dump(mode="json")
-        for name, field in type(self).model_fields.items():
-            for mark in field.metadata:
+        dumped = self.model_dump(mode="json", exclude=self.unused())
+        for name in list(dumped):
+            for mark in type(self).model_fields[name].metadata:
                 inert = (
                     isinstance(mark, Outside)
                     or (isinstance(mark, Later) and dumped[name] == mark.legacy)
@@ -184,3 +195,23 @@ class Section(BaseModel):
                     del dumped[name]
                     break
         return dumped
+
+    def unused(self) -> set[str]:
+        """The fields that were `Added` and stand at their legacy value."""
+        return {
+            name
+            for name, field in type(self).model_fields.items()
+            for mark in field.metadata
+            if isinstance(mark, Added) and getattr(self, name) == mark.legacy
+        }
+
+    def stored(self) -> dict[str, Any]:
+        """The section as catalogs store it: without its unused fields and those of its parts."""
+        found = self.model_dump(mode="json", exclude=self.unused())
+        for name in found:
+            value = getattr(self, name)
+            if isinstance(value, Section):
+                found[name] = value.stored()
+            elif isinstance(value, tuple) and value and isinstance(value[0], Section):
+                found[name] = [part.stored() for part in value]
+        return found

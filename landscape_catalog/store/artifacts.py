@@ -17,7 +17,7 @@ from landscape_catalog.paths import ARRAYS_FILE, RECORD_FILE, WEIGHTS_FILE
 from landscape_catalog.schema.identity import checksum
 from landscape_catalog.schema.records import Record
 from landscape_catalog.store.files import file_sha256, write_file, write_folder
-from landscape_catalog.store.measured import MeasurementRecord
+from landscape_catalog.store.measurements import MeasurementRecord
 from landscape_catalog.store.records import DataRecord, RunRecord
 
 RecordType = TypeVar("RecordType", bound=Record)

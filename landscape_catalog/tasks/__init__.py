@@ -12,12 +12,13 @@ if TYPE_CHECKING:
     from landscape_catalog.tasks.classification import Classification
     from landscape_catalog.tasks.perturbations import perturbed_inputs
     from landscape_catalog.tasks.randomness import seeded
-    from landscape_catalog.tasks.samples import Samples
+    from landscape_catalog.tasks.samples import Data, Samples
     from landscape_catalog.tasks.task import Perturbation, Task
     from landscape_catalog.tasks.translation import Translation
 
 __all__ = [
     "Classification",
+    "Data",
     "Perturbation",
     "Samples",
     "Task",
@@ -33,6 +34,7 @@ __getattr__, __dir__ = lazy_exports(
     __name__,
     {
         "Classification": f"{_ROOM}.classification",
+        "Data": f"{_ROOM}.samples",
         "Perturbation": f"{_ROOM}.task",
         "Samples": f"{_ROOM}.samples",
         "Task": f"{_ROOM}.task",

@@ -35,3 +35,11 @@ class Samples:
     def __getitem__(self, rows: Tensor | slice) -> Samples:
         positions = None if self.positions is None else self.positions[rows]
         return Samples(self.inputs[rows], self.targets[rows], positions)
+
+
+@dataclass(frozen=True)
+class Data:
+    """The training and the test samples of a landscape."""
+
+    train: Samples
+    test: Samples

@@ -62,6 +62,14 @@ class Task(ABC):
         """Unit of mode connectivity."""
         return self.error_unit if self.connectivity_by == "error" else self.loss_unit
 
+    @property
+    def judged_by(self) -> Literal["accuracy", "error", "loss"]:
+        """What of the test data says how good a network is.
+
+        The accuracy of a task whose error says which class is right, else the loss.
+        """
+        return "accuracy" if self.has_classes and self.connectivity_by == "error" else "loss"
+
     @abstractmethod
     def outputs(self, network: Network, samples: Samples, dtype: torch.dtype) -> Tensor:
         """What the network says of the samples: `network` called on them in its own way."""

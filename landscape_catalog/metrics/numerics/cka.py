@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import torch  # noqa: F401 (used in the doctests)
 from torch import Tensor
 
+from landscape_catalog.metrics.estimate import Estimate
 from landscape_catalog.metrics.numerics.hsic import Hsic, Prepared, hsic, prepare
 
 CANCELLED = 1e-10  # a sum this small beside the terms that it is of is rounding
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """A value and its standard error over samples; `reason` says why either is NaN."""
-
-    value: float
-    standard_error: float
-    reason: str | None = None
 
 
 def linear_cka(features: Tensor, others: Tensor) -> float:
@@ -106,7 +97,7 @@ def cka_estimates(one: Prepared, other: Prepared) -> tuple[Estimate, Estimate]:
         raise ValueError(f"{one.n} samples on one side, {other.n} on the other")
     if one.centred is None or other.centred is None or one.own is None or other.own is None:
         reasons = [side.reason for side in sorted((one, other), key=lambda side: side.finite)]
-        nothing = Estimate(math.nan, math.nan, next(filter(None, reasons)))
+        nothing = Estimate(math.nan, reason=next(filter(None, reasons)))
         return nothing, nothing
     cross = one.own if one is other else hsic(one.centred, other.centred)
     return _biased(cross, one.own, other.own), _debiased(cross, one.own, other.own)
@@ -117,28 +108,28 @@ def _biased(cross: Hsic, own: Hsic, other: Hsic) -> Estimate:
     for each in (own, other):
         if bool((each.biased_without <= CANCELLED * each.biased).any()):
             reason = "no standard error: the outputs of a network are constant but for one sample"
-            return Estimate(value, math.nan, reason)
+            return Estimate(value, reason=reason)
     without = cross.biased_without / (own.biased_without * other.biased_without).sqrt()
-    return Estimate(value, _jackknife(without))
+    return Estimate(value, _jackknife(without), "standard error", len(without), "samples")
 
 
 def _debiased(cross: Hsic, own: Hsic, other: Hsic) -> Estimate:
     n = len(cross.biased_without)
     if n < 4:
-        return Estimate(math.nan, math.nan, f"debiased CKA needs 4 samples, there are {n}")
+        return Estimate(math.nan, reason=f"debiased CKA needs 4 samples, there are {n}")
     if any(each.debiased <= CANCELLED * each.biased for each in (own, other)):
         reason = "no debiased CKA: the outputs of a network are constant but for one sample"
-        return Estimate(math.nan, math.nan, reason)
+        return Estimate(math.nan, reason=reason)
     value = cross.debiased / math.sqrt(own.debiased * other.debiased)
     if n < 5:
         reason = f"the error of debiased CKA needs 5 samples, there are {n}"
-        return Estimate(value, math.nan, reason)
+        return Estimate(value, reason=reason)
     for each in (own, other):
         if bool((each.debiased_without <= CANCELLED * each.biased).any()):
             reason = "no error of debiased CKA: the outputs of a network differ in two samples only"
-            return Estimate(value, math.nan, reason)
+            return Estimate(value, reason=reason)
     without = cross.debiased_without / (own.debiased_without * other.debiased_without).sqrt()
-    return Estimate(value, _jackknife(without))
+    return Estimate(value, _jackknife(without), "standard error", len(without), "samples")
 
 
 def _jackknife(without: Tensor) -> float:

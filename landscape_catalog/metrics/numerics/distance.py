@@ -4,39 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 
 import torch  # noqa: F401 (used in the doctest)
 from torch import Tensor
 
-
-@dataclass(frozen=True)
-class Distance:
-    """L2 distance of two networks and the norm of each, over `n` trainable parameters.
-
-    `reason` says why the distance is NaN.
-    """
-
-    l2: float
-    norm: float
-    other_norm: float
-    n: int
-    reason: str | None = None
-
-    @property
-    def relative(self) -> float:
-        """The distance as a share of the mean norm, ||a - b|| / ((||a|| + ||b||) / 2), from 0 to 2.
-
-        0 for equal networks, sqrt(2) for orthogonal ones of one norm, 2 for opposite ones; NaN
-        where both norms are zero or the distance is NaN.
-        """
-        mean = (self.norm + self.other_norm) / 2
-        return self.l2 / mean if mean != 0 else math.nan
+from landscape_catalog.metrics.distance.spec import WeightDistance
 
 
 def l2_distance(
     state: Mapping[str, Tensor], other: Mapping[str, Tensor], names: Collection[str]
-) -> Distance:
+) -> WeightDistance:
     """||theta - theta'||_2 over the parameters called `names`, summed in float64.
 
     Args:
@@ -67,5 +44,5 @@ def l2_distance(
         count += one.numel()
     if not all(map(math.isfinite, (difference, norm, other_norm))):
         reason = "weights, or their squares, are not finite"
-        return Distance(math.nan, norm**0.5, other_norm**0.5, count, reason)
-    return Distance(difference**0.5, norm**0.5, other_norm**0.5, count)
+        return WeightDistance(math.nan, norm**0.5, other_norm**0.5, count, reason)
+    return WeightDistance(difference**0.5, norm**0.5, other_norm**0.5, count)

@@ -3,26 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from landscape_catalog.metrics.evaluation import Evaluation
 from landscape_catalog.tasks import Samples, Task
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """Loss and error over `n` units (samples, or tokens): means, spread of the loss, and counts.
-
-    `error` is in the task's unit; `n_wrong` is None where units are not right or wrong.
-    """
-
-    loss: float
-    loss_sd: float
-    n_wrong: int | None
-    n: int
-    error: float
 
 
 @torch.no_grad()
@@ -53,4 +39,6 @@ def evaluation_of(losses: list[Tensor], errors: list[Tensor], task: Task) -> Eva
     spread = float(every.std()) if len(every) > 1 else math.nan
     n_wrong = int(wrong.sum()) if wrong.dtype == torch.bool else None
     error = task.error_scale * float(wrong.to(torch.float64).sum()) / len(wrong)
+    if n_wrong is not None and error == 100 * n_wrong / len(wrong):
+        return Evaluation(float(every.mean()), spread, n_wrong, len(every))
     return Evaluation(float(every.mean()), spread, n_wrong, len(every), error)

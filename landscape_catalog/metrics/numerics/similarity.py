@@ -3,39 +3,15 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 from torch import Tensor
 
 from landscape_catalog.metrics.numerics.cka import cka_estimates
 from landscape_catalog.metrics.numerics.hsic import Prepared, prepare
+from landscape_catalog.metrics.similarity.spec import OutputSimilarity
 
 
-@dataclass(frozen=True)
-class Similarity:
-    """CKA over `n` samples in both forms, each with its standard error over samples.
-
-    Attributes:
-        cka: biased linear CKA, between 0 and 1.
-        standard_error: of `cka`, at this n.
-        n: samples.
-        reason: why a number is NaN, the first one's reason if there are several.
-        debiased: CKA from unbiased HSIC, at most 1.
-        debiased_standard_error: of `debiased`.
-        disagreement: share of the samples that the two networks put into different classes; None
-            where there are no classes.
-    """
-
-    cka: float
-    standard_error: float
-    n: int
-    reason: str | None = None
-    debiased: float | None = None
-    debiased_standard_error: float | None = None
-    disagreement: float | None = None
-
-
-def similarity(one: Prepared | Tensor, other: Prepared | Tensor) -> Similarity:
+def similarity(one: Prepared | Tensor, other: Prepared | Tensor) -> OutputSimilarity:
     """Biased and debiased CKA with their errors, and the disagreement, of two networks.
 
     disagreement = (1/n) #{i: argmax F_i != argmax F'_i}; NaN where outputs are not finite.
@@ -55,13 +31,13 @@ def similarity(one: Prepared | Tensor, other: Prepared | Tensor) -> Similarity:
     """
     one, other = (side if isinstance(side, Prepared) else prepare(side) for side in (one, other))
     biased, debiased = cka_estimates(one, other)
-    return Similarity(
+    return OutputSimilarity(
         cka=biased.value,
-        standard_error=biased.standard_error,
+        standard_error=biased.error,
         n=one.n,
         reason=biased.reason or debiased.reason,
         debiased=debiased.value,
-        debiased_standard_error=debiased.standard_error,
+        debiased_standard_error=debiased.error,
         disagreement=_disagreement(one, other),
     )
 

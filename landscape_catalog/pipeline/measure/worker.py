@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from typing import Any
 
 from landscape_catalog.errors import MeasurementError, StorageError
-from landscape_catalog.pipeline.measure import pairs, runs
-from landscape_catalog.pipeline.measure.context import Subject
-from landscape_catalog.pipeline.shared.measurements import Metric, Needed
+from landscape_catalog.pipeline.measure.context import JobContext
+from landscape_catalog.pipeline.shared.measurements import MeasurementSpec
 from landscape_catalog.pipeline.shared.payloads import MeasurePayload
 from landscape_catalog.runner.device import make_deterministic, provenance
+from landscape_catalog.runner.worker_cache import WorkerCache
 from landscape_catalog.store.artifacts import write_measurement
-from landscape_catalog.store.measured import Measured, MeasurementRecord
-
-MAKERS: dict[Metric, Callable[[Subject, Needed], Measured]] = {
-    "loss": runs.loss,
-    "hessian": runs.hessian,
-    "density": runs.density,
-    "layers": runs.layers,
-    "connectivity": pairs.connectivity,
-    "barrier": pairs.barrier,
-    "similarity": pairs.similarity,
-    "distance": pairs.distance,
-}
+from landscape_catalog.store.measurements import MeasurementRecord
 
 
-def measure_and_keep(payload: MeasurePayload) -> None:
+def measure_and_keep(payload: MeasurePayload, cache: WorkerCache) -> None:
     """Make the measurements of one job and keep them, each as soon as it is made.
 
     Raises:
@@ -33,33 +22,33 @@ def measure_and_keep(payload: MeasurePayload) -> None:
         StorageError: at once, if a file cannot be read or written.
     """
     make_deterministic()
-    subject, failed = Subject(payload), []
-    for needed in payload.needed:
+    job, failed = JobContext(payload, cache), []
+    for spec in payload.specs:
         try:
-            measured = MAKERS[needed.metric](subject, needed)
+            measured = spec.declaration.compute(job.measurement(spec))
         except StorageError:
             raise
         except Exception as error:  # whatever a user's network or task does
-            failed.append((needed, error))
+            failed.append((spec, error))
             continue
-        _keep(payload, needed, measured)
+        _keep(payload, spec, measured)
     if failed:
         what = [
-            f"{needed.metric} of {' and '.join(run.run_id for run in needed.runs)}: "
+            f"{spec.metric} of {' and '.join(run.run_id for run in spec.runs)}: "
             f"{type(error).__name__}: {error}"
-            for needed, error in failed
+            for spec, error in failed
         ]
         raise MeasurementError("; ".join(what)) from failed[0][1]
 
 
-def _keep(payload: MeasurePayload, needed: Needed, measured: Measured) -> None:
+def _keep(payload: MeasurePayload, spec: MeasurementSpec, measured: Any) -> None:
     record = MeasurementRecord(
-        measurement_id=needed.measurement_id,
-        run_ids=[run.run_id for run in needed.runs],
-        snapshot=needed.snapshot,
-        probe=needed.probe,
+        measurement_id=spec.measurement_id,
+        run_ids=[run.run_id for run in spec.runs],
+        snapshot=spec.snapshot,
+        probe=spec.content,
         measured=measured,
         provenance=provenance(payload.device),
     )
-    write_measurement(payload.cache.path(needed.measurement_id), record)
-    payload.cache.share(needed.measurement_id)
+    write_measurement(payload.measurements.path(spec.measurement_id), record)
+    payload.measurements.share(spec.measurement_id)

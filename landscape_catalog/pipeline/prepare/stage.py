@@ -77,7 +77,7 @@ def _needs_validation(workspace: Workspace) -> bool:
     """Whether there is something that only running a network can show."""
     names = {cell.landscape.model.name for cell in workspace.grid.cells}
     names |= {cell.landscape.task.name for cell in workspace.grid.cells}
-    layers = [probe.layer for probe in workspace.experiment.measure.similarity_probes]
+    layers = [probe.layer for probe in workspace.experiment.measure.probes("similarity")]
     return any(map(is_custom, names)) or any(layers)
 
 

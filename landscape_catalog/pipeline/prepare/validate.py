@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from landscape_catalog.errors import CodeError, Problem, SpecError
 from landscape_catalog.experiment.grid import Cell
-from landscape_catalog.experiment.measure import Similarity
 from landscape_catalog.metrics.numerics.features import network_features
+from landscape_catalog.metrics.similarity.spec import SimilaritySettings
 from landscape_catalog.pipeline.shared.loading import LoadedData, load_data
 from landscape_catalog.pipeline.shared.workspace import Workspace
 from landscape_catalog.schema.fields import is_custom
@@ -32,7 +32,7 @@ def validate_networks(workspace: Workspace) -> None:
         CodeError: if a user's own network or task fails or gives something of the wrong shape.
         SpecError: if a layer that a similarity probe names is not there, or cannot be compared.
     """
-    probes = workspace.experiment.measure.similarity_probes
+    probes = workspace.experiment.measure.probes("similarity")
     layers = {probe.layer for probe in probes if probe.layer}
     tried = set()
     for cell in workspace.grid.cells:
@@ -130,7 +130,7 @@ def _require_two_derivatives(name: str, network: nn.Module, loss: Tensor) -> Non
 
 
 def _try_features(
-    network: nn.Module, task: Task, data: LoadedData, name: str, probe: Similarity
+    network: nn.Module, task: Task, data: LoadedData, name: str, probe: SimilaritySettings
 ) -> None:
     """What CKA compares: perturbed samples, and a row of numbers for each."""
     how = Perturbation(kind=probe.perturbation, samples=TRIAL_SAMPLES)

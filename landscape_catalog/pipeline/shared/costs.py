@@ -7,24 +7,20 @@ from landscape_catalog.models.registry import multiply_adds
 from landscape_catalog.runner.timings import Work
 from landscape_catalog.schema.fields import is_custom
 
-# Multiply-adds of a step in units of one forward pass: a backward pass costs two more, a
-# Hessian-vector product some four, recomputing statistics and evaluating one each.
-FORWARD_PASSES = {
-    "train": 3,
-    "connectivity": 3,
-    "hessian": 4,
-    "density": 4,
-    "layers": 4,
-    "barrier": 2,
-    "loss": 1,
-    "similarity": 1,
-}
 # Tokens of a sentence, where nobody has counted them yet.
 USUAL_TOKENS = 25
 
 
-def work_of(cell: Cell, kind: str, *, batch_size: int, steps: int) -> Work:
-    """The size of a job on a cell's networks; a user's own network counts as overhead alone."""
+def work_of(cell: Cell, kind: str, *, batch_size: int, steps: int, forward_passes: int) -> Work:
+    """The size of a job on a cell's networks; a user's own network counts as overhead alone.
+
+    Args:
+        cell: whose network and data.
+        kind: of job.
+        batch_size: samples a step.
+        steps: how many.
+        forward_passes: what a step costs, in forward passes: a backward pass costs two more.
+    """
     model = cell.landscape.model.name
     a_sample = 0
     if not is_custom(model):
@@ -37,5 +33,5 @@ def work_of(cell: Cell, kind: str, *, batch_size: int, steps: int) -> Work:
             args=cell.model_args,
             lengths=(USUAL_TOKENS, USUAL_TOKENS),
         )
-    multiply_adds_a_step = FORWARD_PASSES.get(kind, 0) * a_sample * batch_size
+    multiply_adds_a_step = forward_passes * a_sample * batch_size
     return Work(kind, model, cell.landscape.width, batch_size, steps, multiply_adds_a_step)

@@ -3,22 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TypeVar
+from typing import Any
 
 from landscape_catalog.errors import DamagedFileError, MissingArtifactError
 from landscape_catalog.experiment.grid import Run
+from landscape_catalog.metrics.loss.spec import Loss
 from landscape_catalog.phases import not_converged_reason
 from landscape_catalog.pipeline.shared.measurements import (
-    Needed,
-    hessians_needed,
-    pairs_needed,
+    MeasurementSpec,
+    measurements_of,
     primary_loss,
 )
 from landscape_catalog.pipeline.shared.workspace import Workspace, check_content
-from landscape_catalog.store.measured import LossMeasurement
 from landscape_catalog.store.records import DataRecord, RunRecord
-
-Values = TypeVar("Values")
 
 
 def trained_runs(workspace: Workspace) -> dict[str, RunRecord]:
@@ -53,10 +50,10 @@ def converged_runs(workspace: Workspace, records: dict[str, RunRecord]) -> list[
     for cell in workspace.grid.cells:
         runs = []
         for run in cell.runs:
-            needed = primary_loss(run, workspace.experiment.measure)
-            if not workspace.measurements.has(needed.measurement_id):
+            spec = primary_loss(run, workspace.experiment.measure)
+            if not workspace.measurements.has(spec.measurement_id):
                 continue
-            loss = measured(workspace, needed, LossMeasurement)
+            loss = measured(workspace, spec)
             record = records[run.run_id]
             if nc_reason(record, loss, data[cell.landscape.data.data_id]) is None:
                 runs.append(run)
@@ -64,7 +61,7 @@ def converged_runs(workspace: Workspace, records: dict[str, RunRecord]) -> list[
     return found
 
 
-def nc_reason(record: RunRecord, loss: LossMeasurement, data: DataRecord) -> str | None:
+def nc_reason(record: RunRecord, loss: Loss, data: DataRecord) -> str | None:
     """Why a run has not converged, or None if it has."""
     return not_converged_reason(
         stop_reason=record.stop_reason,
@@ -73,29 +70,27 @@ def nc_reason(record: RunRecord, loss: LossMeasurement, data: DataRecord) -> str
     )
 
 
-def measured(workspace: Workspace, needed: Needed, kind: type[Values]) -> Values:
+def measured(workspace: Workspace, spec: MeasurementSpec) -> Any:
     """The verified numbers of a measurement.
 
     Raises:
         MissingArtifactError: if it has not been made.
         DamagedFileError: if the record under its id holds another metric.
     """
-    record = workspace.measurements.fetch(needed.measurement_id)
+    record = workspace.measurements.fetch(spec.measurement_id)
     if record is None:
         raise MissingArtifactError(
-            f"measurement {needed.measurement_id} ({needed.metric}) is not there: "
+            f"measurement {spec.measurement_id} ({spec.metric}) is not there: "
             f"run `landscape measure` first"
         )
-    if not isinstance(record.measured, kind):
-        raise DamagedFileError(f"measurement {needed.measurement_id} is not of {needed.metric}")
+    if not isinstance(record.measured, spec.declaration.result):
+        raise DamagedFileError(f"measurement {spec.measurement_id} is not of {spec.metric}")
     return record.measured
 
 
-def needed_of(converged: Iterable[list[Run]], workspace: Workspace) -> list[Needed]:
+def further_measurements(
+    workspace: Workspace, converged: Iterable[list[Run]]
+) -> list[MeasurementSpec]:
     """What is measured beyond the losses, cell by cell."""
-    measure = workspace.experiment.measure
-    return [
-        needed
-        for runs in converged
-        for needed in hessians_needed(runs, measure) + pairs_needed(runs, measure)
-    ]
+    measure, codes = workspace.experiment.measure, workspace.metric_codes
+    return [spec for runs in converged for spec in measurements_of(runs, measure, codes)]

@@ -3,85 +3,75 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from importlib.metadata import version
-from typing import Any, Literal
+from typing import Any
 
 from landscape_catalog.experiment.grid import Cell, Run, chosen_pairs
-from landscape_catalog.experiment.measure import Connectivity, Hessian, Measure, Similarity
+from landscape_catalog.experiment.measure import MeasureBase
+from landscape_catalog.metrics.metric import Metric
+from landscape_catalog.metrics.registry import METRICS
 from landscape_catalog.pipeline.shared.costs import work_of
 from landscape_catalog.runner.timings import Work
 from landscape_catalog.schema.fields import Section, is_custom
-from landscape_catalog.schema.identity import derive_seed, identify
+from landscape_catalog.schema.identity import derive_seed, identify, recipes
 
-Metric = Literal[
-    "loss", "hessian", "density", "layers", "connectivity", "barrier", "similarity", "distance"
-]
-USUAL_ITERATIONS, LAYERS = 20, 10  # to guess how long it takes
-SMALL_FIT = 2**27  # multiply-adds of a step, up to which curves are fitted side by side
-
-_RECIPES: dict[Metric, tuple[str, ...]] = {
-    "loss": ("task", "loss"),
-    "hessian": ("task", "hessian_native"),
-    "density": ("task", "hessian_native"),
-    "layers": ("task", "hessian_native"),
-    "connectivity": ("task", "curve_fit", "curve_points"),
-    "barrier": ("task", "barrier"),
-    "similarity": ("task", "similarity"),
-    "distance": ("distance",),
-}
+Codes = Mapping[str, str]  # SHA-256 of the source of each custom metric's function
+LOSS = "loss"  # the metric that decides about convergence, so that it comes first
 
 
 @dataclass(frozen=True)
-class Needed:
+class MeasurementSpec:
     """A measurement of one run or of a pair, and how it is to be made.
 
     Attributes:
-        metric: which.
+        metric: its name.
         runs: one run, or two of a cell in order of seeds.
         snapshot: which weights.
         settings: the section that says how; None where there is nothing to say.
+        probe: what the catalog calls it.
         repeat: which of several, each with seeds of its own.
+        code: SHA-256 of the source of a custom metric's function.
     """
 
-    metric: Metric
+    metric: str
     runs: tuple[Run, ...]
     snapshot: str
-    settings: Section | None = None
+    settings: Section | None
+    probe: str
     repeat: int = 0
+    code: str | None = None
+
+    @property
+    def declaration(self) -> Metric:
+        """What the metric is."""
+        return METRICS[self.metric]
 
     @cached_property
-    def probe(self) -> dict[str, Any]:
+    def content(self) -> dict[str, Any]:
         """How it is measured, as the id hashes it."""
-        if isinstance(self.settings, Connectivity) and self.metric == "barrier":
-            return self.settings.line_content()
-        content = {} if self.settings is None else self.settings.content()
-        if isinstance(self.settings, Hessian):
-            content["backend"] = backend(self.settings)
-            if self.metric == "density":
-                content["probes"] = self.settings.density_probes
-                content["steps"] = self.settings.density_steps
-        return content
+        content = self.declaration.content(self.settings)
+        return content if self.code is None else content | {"code": self.code}
 
     @cached_property
     def measurement_id(self) -> str:
-        """Hash of the runs in order, the snapshot, the probe, the repeat and the recipe."""
+        """Hash of the runs in order, the snapshot, the probe, the repeat and the recipes."""
+        metric = self.declaration
         content = {
             "metric": self.metric,
             "runs": [run.run_id for run in self.runs],
             "snapshot": self.snapshot,
-            "probe": self.probe,
+            "probe": self.content,
             "repeat": self.repeat,
         }
-        return identify("measurement", content, self._recipes)
+        own = {name: metric.recipes[name] for name in metric.recipe_names(self.settings)}
+        return identify("measurement", content, recipes(*metric.shared_recipes) | own)
 
     @property
-    def _recipes(self) -> tuple[str, ...]:
-        if isinstance(self.settings, Hessian) and self.settings.backend == "pyhessian":
-            return ("task", "hessian")
-        return _RECIPES[self.metric]
+    def method(self) -> str:
+        """How it is computed, in words."""
+        return self.declaration.method(self.settings)
 
     @property
     def cell(self) -> Cell:
@@ -89,129 +79,139 @@ class Needed:
         return self.runs[0].cell
 
     def seed(self, purpose: str, *apart: str | int) -> int:
-        """Of one purpose, the same for every run and pair on the same data.
+        """A seed of one purpose, the same for every run and pair on the same data.
 
-        `apart` is what sets it apart from others of that purpose; zeros are as if they were not
-        there.
+        `apart` tells it from others of that purpose; zeros are as if they were not there.
         """
         parts = [part for part in apart if part != 0]
         return derive_seed(self.cell.landscape.data.data_id, purpose, self.repeat, *parts)
 
     @property
-    def custom_code(self) -> bool:
+    def is_custom(self) -> bool:
         """Whether network or task is a user's own."""
         landscape = self.cell.landscape
         return is_custom(landscape.model.name) or is_custom(landscape.task.name)
 
     @cached_property
-    def fitted_with(self) -> str | None:
-        """The same for all curves that one job fits; None of what is made alone.
+    def group_id(self) -> str | None:
+        """The same for all measurements that may be computed side by side; None: on its own.
 
-        Curves of one landscape and probe have the same batches and t, by `seed`. Only where
-        arithmetic is little do they gain, which of a user's own code nobody knows.
+        Those of one landscape and probe have the same batches, by `seed`. Nothing is known of the
+        arithmetic of a user's own code.
         """
-        if self.metric != "connectivity" or self.work.multiply_adds > SMALL_FIT or self.custom_code:
+        landscape, data = self.cell.landscape, self.cell.landscape.data
+        if self.is_custom:
+            return None
+        network = {
+            "name": landscape.model.name,
+            "width": landscape.width,
+            "input_shape": data.facts.input_shape(data.dataset),
+            "n_outputs": data.facts.n_outputs,
+            "args": self.cell.model_args,
+        }
+        if not self.declaration.fits_in_group(self.settings, network):
             return None
         content = {
-            "landscape": self.cell.landscape.content,
+            "metric": self.metric,
+            "landscape": landscape.content,
             "model_args": self.cell.model_args,
             "snapshot": self.snapshot,
-            "probe": self.probe,
+            "probe": self.content,
             "repeat": self.repeat,
         }
-        return identify("fitted_with", content, ())
+        return identify("group", content, {})
 
     @cached_property
     def work(self) -> Work:
         """The size of the job."""
-        samples = self.cell.landscape.data.samples
-        batch, steps, settings = samples, 1, self.settings
-        if isinstance(settings, Hessian):
-            batch, steps = settings.samples, hessian_products(self.metric, settings)
-        elif isinstance(settings, Connectivity):
-            batch, an_epoch = settings.batch_size, samples // settings.batch_size
-            fit = settings.updates or settings.epochs * an_epoch
-            steps = (fit if self.metric == "connectivity" else 0) + settings.points * an_epoch
-        elif isinstance(settings, Similarity):
-            batch = settings.samples
-        return work_of(self.cell, self.metric, batch_size=batch, steps=steps)
-
-
-def losses_needed(runs: Collection[Run], measure: Measure) -> list[Needed]:
-    """Loss and error of every run and snapshot; those of the primary one tell convergence."""
-    return [Needed("loss", (run,), snapshot) for run in runs for snapshot in measure.snapshots]
-
-
-def primary_loss(run: Run, measure: Measure) -> Needed:
-    """Loss and error of a run's primary snapshot."""
-    return Needed("loss", (run,), measure.snapshots[0])
-
-
-def hessians_needed(runs: Collection[Run], measure: Measure) -> list[Needed]:
-    """The Hessian of every converged run; its density and its layers where they are asked for."""
-    asked: dict[Metric, bool] = {
-        "hessian": True,
-        "density": measure.hessian.density,
-        "layers": measure.hessian.layers,
-    }
-    return [
-        Needed(metric, (run,), measure.snapshots[0], measure.hessian)
-        for run in runs
-        for metric, wanted in asked.items()
-        if wanted
-    ]
-
-
-def hessian_products(metric: Metric, settings: Hessian) -> int:
-    """Hessian-vector products that a measurement takes, about: the usual, never the limit."""
-    if metric == "density":
-        return settings.density_probes * settings.density_steps
-    usual = 2 * min(settings.max_iterations, USUAL_ITERATIONS)
-    return LAYERS * usual if metric == "layers" else usual
-
-
-def pairs_needed(runs: Collection[Run], measure: Measure) -> list[Needed]:
-    """Curves and lines of the chosen pairs, CKA and distance of all, of a cell's converged runs.
-
-    Every probe of connectivity and of similarity measures the same runs.
-    """
-    by_id, snapshot = {run.run_id: run for run in runs}, measure.snapshots[0]
-    needed = [
-        Needed("connectivity", (by_id[a], by_id[b]), snapshot, probe, repeat)
-        for probe in measure.connectivity_probes
-        for a, b in chosen_pairs(list(by_id), probe.pairs)
-        for repeat in range(probe.repeats)
-    ]
-    first = measure.connectivity_probes[0]
-    needed += [
-        Needed("barrier", (by_id[a], by_id[b]), snapshot, first)
-        for a, b in chosen_pairs(list(by_id), first.pairs)
-    ]
-    for pair in itertools.combinations(by_id.values(), 2):
-        needed += [Needed("similarity", pair, snapshot, p) for p in measure.similarity_probes]
-        needed.append(Needed("distance", pair, snapshot))
-    return needed
-
-
-def method(probe: Section) -> str:
-    """How a probe is computed, for the catalog's `method` column."""
-    if isinstance(probe, Hessian):
-        return backend(probe)
-    if isinstance(probe, Connectivity):
-        kind = {3: "quadratic", 4: "cubic"}.get(
-            probe.control_points, f"{probe.control_points}-point"
+        cost = self.declaration.cost(self.settings, self.cell.landscape.data.samples)
+        return work_of(
+            self.cell,
+            self.metric,
+            batch_size=cost.batch_size,
+            steps=cost.steps,
+            forward_passes=cost.forward_passes,
         )
-        start = "" if probe.init == "linear" else ", random start"
-        return f"{kind} Bezier curve{start}"
-    if isinstance(probe, Similarity):
-        where = f" of {probe.layer}" if probe.layer else ""
-        drawn = ", drawn for each pair" if probe.draw == "pair" else ""
-        return f"biased linear CKA{where}, {probe.perturbation.replace('_', ' ')}{drawn}"
-    return "direct"
 
 
-def backend(hessian: Hessian) -> str:
-    """What computes the Hessian; of PyHessian, its version."""
-    if hessian.backend == "native":
-        return "Lanczos and deflated probes"
-    return f"pyhessian {version('pyhessian')}"
+def losses_of(runs: Iterable[Run], measure: MeasureBase) -> list[MeasurementSpec]:
+    """Loss and error of every run and snapshot; those of the primary one decide convergence."""
+    return [spec for run in runs for spec in _of_runs(METRICS[LOSS], [run], measure, {})]
+
+
+def primary_loss(run: Run, measure: MeasureBase) -> MeasurementSpec:
+    """Loss and error of a run's primary snapshot."""
+    return losses_of([run], measure)[0]
+
+
+def measurements_of(
+    converged: Sequence[Run], measure: MeasureBase, codes: Codes
+) -> list[MeasurementSpec]:
+    """Everything that is measured on a cell's converged runs and their pairs, besides losses.
+
+    Args:
+        converged: runs of one cell, in order of seeds.
+        measure: the metrics.
+        codes: checksum of the source of each function that `measure.custom` names.
+    """
+    found: list[MeasurementSpec] = []
+    for metric in METRICS.values():
+        if metric.only_converged:
+            found += _of_runs(metric, converged, measure, codes)
+            found += _of_pairs(metric, converged, measure, codes)
+    return found
+
+
+def _ways(
+    metric: Metric, measure: MeasureBase, scope: str, codes: Codes
+) -> Iterator[tuple[Any, str, str | None]]:
+    """Settings, probe and code of every way to measure runs (or pairs)."""
+    sections = measure.probes(metric.section)
+    for settings in metric.ways(sections):
+        if metric.scope_of(settings) == scope:
+            place = sections.index(settings) if settings is not None else 0
+            function = getattr(settings, "function", None)
+            yield settings, metric.probe_name(settings, place), codes.get(function or "")
+
+
+def _of_runs(
+    metric: Metric, runs: Sequence[Run], measure: MeasureBase, codes: Codes
+) -> Iterator[MeasurementSpec]:
+    snapshots = measure.snapshots if metric.every_snapshot else measure.snapshots[:1]
+    for run in runs:
+        for settings, probe, code in _ways(metric, measure, "run", codes):
+            for i, snapshot in enumerate(snapshots):
+                for repeat in range(metric.repeats(settings)):
+                    name = snapshot if i else probe
+                    yield MeasurementSpec(
+                        metric.name, (run,), snapshot, settings, name, repeat, code
+                    )
+
+
+def _of_pairs(
+    metric: Metric, runs: Sequence[Run], measure: MeasureBase, codes: Codes
+) -> Iterator[MeasurementSpec]:
+    by_id, snapshot = {run.run_id: run for run in runs}, measure.snapshots[0]
+    for settings, probe, code in _ways(metric, measure, "pair", codes):
+        for one, other in chosen_pairs(list(by_id), metric.pairs(settings)):
+            for repeat in range(metric.repeats(settings)):
+                pair = (by_id[one], by_id[other])
+                yield MeasurementSpec(metric.name, pair, snapshot, settings, probe, repeat, code)
+
+
+def probes_of(measure: MeasureBase) -> Iterator[tuple[Metric, Any, str]]:
+    """Every metric with settings of its own, each way to measure it, and the catalog's name."""
+    for metric in METRICS.values():
+        if metric.owns_section:
+            for place, settings in enumerate(measure.probes(metric.section)):
+                yield metric, settings, metric.probe_name(settings, place)
+
+
+def distinct(specs: Iterable[MeasurementSpec]) -> list[MeasurementSpec]:
+    """Each measurement once: probes may differ in their names alone."""
+    return list({spec.measurement_id: spec for spec in specs}.values())
+
+
+def pairs_of(cell: Cell) -> int:
+    """How many pairs a cell's runs make."""
+    return len(list(itertools.combinations(cell.runs, 2)))

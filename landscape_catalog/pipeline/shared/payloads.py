@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from landscape_catalog.experiment.grid import Run
-from landscape_catalog.pipeline.shared.measurements import Needed
+from landscape_catalog.pipeline.shared.measurements import MeasurementSpec
 from landscape_catalog.store.cache import ArtifactCache
 
 
@@ -26,9 +26,9 @@ class TrainPayload:
 class MeasurePayload:
     """What a worker needs: the measurements of one job, all on the same data and network."""
 
-    needed: tuple[Needed, ...]
+    specs: tuple[MeasurementSpec, ...]
     prepared: Path
     runs: ArtifactCache
-    cache: ArtifactCache
+    measurements: ArtifactCache
     device: str
     custom: Path

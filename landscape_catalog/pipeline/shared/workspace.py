@@ -23,7 +23,7 @@ from landscape_catalog.experiment.grid import Grid, dotted
 from landscape_catalog.experiment.reading import read_experiment
 from landscape_catalog.experiment.variants import resolve_variants
 from landscape_catalog.paths import Project, store_root
-from landscape_catalog.pipeline.shared.components import find_components
+from landscape_catalog.pipeline.shared.components import find_components, metric_codes
 from landscape_catalog.runner.device import chosen_device
 from landscape_catalog.runner.processes import Failure, Job, Workers
 from landscape_catalog.runner.progress import StageProgress
@@ -45,6 +45,7 @@ class Workspace:
     grid: Grid
     runs: ArtifactCache
     measurements: ArtifactCache
+    metric_codes: dict[str, str]
 
     def data_records(self) -> dict[str, DataRecord]:
         """The verified record of each prepared data id.
@@ -82,6 +83,7 @@ def open_workspace(root: Path) -> Workspace:
         grid,
         run_cache(project.runs, store),
         measurement_cache(project.measurements, store),
+        metric_codes(experiment, project),
     )
 
 

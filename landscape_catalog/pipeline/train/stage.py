@@ -82,7 +82,7 @@ def train_work(run: Run) -> Work:
     steps = train.epochs * (cell.landscape.data.samples // batch_size)
     if train.stopping == "updates":
         steps = train.updates
-    return work_of(cell, "train", batch_size=batch_size, steps=steps)
+    return work_of(cell, "train", batch_size=batch_size, steps=steps, forward_passes=3)
 
 
 def _has_snapshots(workspace: Workspace, record: RunRecord) -> bool:

@@ -91,7 +91,7 @@ def _train(payload: TrainPayload, snapshots: set[str]) -> tuple[TrainedRun, int]
     network = data.network(cell, custom, seed=seed).to(payload.device)
 
     def test_error(network: nn.Module) -> float:
-        return float(getattr(evaluate(network, data.test, task), task.connectivity_by))
+        return evaluate(network, data.test, task).quantity(task.connectivity_by)
 
     trained = train(
         network,

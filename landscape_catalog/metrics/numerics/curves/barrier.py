@@ -4,34 +4,20 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from landscape_catalog.metrics.barrier.spec import LineBarrier
+from landscape_catalog.metrics.connectivity.spec import CurvePoint
 from landscape_catalog.metrics.numerics.curves.bezier import Curve
-from landscape_catalog.metrics.numerics.curves.points import CurvePoint, curve_points
+from landscape_catalog.metrics.numerics.curves.points import curve_points
 from landscape_catalog.metrics.numerics.parameters import (
     flatten,
     require_one_landscape,
     trainable_shapes,
 )
 from landscape_catalog.tasks import Samples, Task
-
-
-@dataclass(frozen=True)
-class LineBarrier:
-    """How far the straight line rises above the line between its ends' errors.
-
-    Attributes:
-        height: the barrier, at least 0, in the unit of what mode connectivity is of.
-        t: where it is reached; 0 where there is none.
-        points: what was measured, by increasing t.
-    """
-
-    height: float
-    t: float
-    points: list[CurvePoint]
 
 
 def barrier_height(ts: Sequence[float], errors: Sequence[float]) -> tuple[float, float]:
@@ -112,6 +98,6 @@ def line_barrier(
         network, straight_line(network, ends), train_data, test_data, task,
         points=points, batch_size=batch_size, seed=seed, known=known,
     )  # fmt: skip
-    errors = [getattr(point.train, task.connectivity_by) for point in measured]
+    errors = [point.train.quantity(task.connectivity_by) for point in measured]
     height, t = barrier_height([point.t for point in measured], errors)
     return LineBarrier(height, t, measured)

@@ -4,29 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
-
-@dataclass(frozen=True)
-class ModeConnectivity:
-    """How a curve deviates from the mean of its ends; all in the unit of the error.
-
-    Attributes:
-        value: mc of Eq. 4: the deviation of largest magnitude strictly between the ends.
-        t: where it is reached.
-        lowest: the most negative deviation there, minus the worst barrier's height (0 if none).
-        highest: the most positive one, how far the curve dips below its ends (0 if none).
-        peak_error: the largest error there.
-        area: the integral of the error over t from end to end, by the trapezoid rule: the mean
-            error along the curve.
-    """
-
-    value: float
-    t: float
-    lowest: float
-    highest: float
-    peak_error: float
-    area: float
+from landscape_catalog.metrics.connectivity.spec import ModeConnectivity
 
 
 def mode_connectivity(ts: Sequence[float], errors: Sequence[float]) -> ModeConnectivity:
@@ -46,7 +25,7 @@ def mode_connectivity(ts: Sequence[float], errors: Sequence[float]) -> ModeConne
 
     Source: Yang et al. 2021, Eq. 4. Negative: a barrier; positive: the ends are not at a minimum.
 
-    >>> mode_connectivity([0, 0.5, 1], [2.0, 12.0, 4.0]).value
+    >>> mode_connectivity([0, 0.5, 1], [2.0, 12.0, 4.0]).mode_connectivity
     -9.0
     """
     if len(ts) != len(errors) or len(ts) < 3:
@@ -57,7 +36,7 @@ def mode_connectivity(ts: Sequence[float], errors: Sequence[float]) -> ModeConne
     inner = range(1, len(ts) - 1)
     at = max(inner, key=lambda i: abs(deviations[i]))
     return ModeConnectivity(
-        value=deviations[at],
+        mode_connectivity=deviations[at],
         t=float(ts[at]),
         lowest=min(*(deviations[i] for i in inner), 0.0),
         highest=max(*(deviations[i] for i in inner), 0.0),

@@ -4,27 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from torch import nn
 
+from landscape_catalog.metrics.connectivity.spec import CurvePoint
 from landscape_catalog.metrics.numerics.curves.bezier import Curve
 from landscape_catalog.metrics.numerics.curves.connectivity import deviations_of
 from landscape_catalog.metrics.numerics.curves.sweep import evaluate_all
-from landscape_catalog.metrics.numerics.evaluation import Evaluation
 from landscape_catalog.tasks import Samples, Task
 
 NARROWEST = 2.0**-10  # intervals of t that are not halved further
-
-
-@dataclass(frozen=True)
-class CurvePoint:
-    """Loss and error of the network at one point of a curve."""
-
-    t: float
-    train: Evaluation
-    test: Evaluation
 
 
 def curve_points(
@@ -86,7 +76,7 @@ def curve_points(
     there.update((point.t, point) for point in new)
     measured = [there[t] for t in ts]
     for _ in range(refine):
-        values = [getattr(point.train, task.connectivity_by) for point in measured]
+        values = [point.train.quantity(task.connectivity_by) for point in measured]
         t = next_t([point.t for point in measured], values)
         if t is None:
             break

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
+from landscape_catalog.metrics.density.spec import SpectralDensity
 from landscape_catalog.metrics.numerics.hessian.lanczos import krylov_space
 from landscape_catalog.metrics.numerics.hessian.products import Operator
 
@@ -14,30 +14,7 @@ GRID = 201
 WIDTH = 0.01  # of the Gaussians, as a share of the range
 
 
-@dataclass(frozen=True)
-class Density:
-    """The density of eigenvalues, smoothed, with its standard error over probes.
-
-    Attributes:
-        eigenvalues: (grid,), evenly spaced over the range.
-        density: (grid,), share of the eigenvalues a unit; it integrates to 1.
-        standard_error: (grid,), of `density` over probes.
-        width: standard deviation of the Gaussian that each eigenvalue is spread by.
-        probes: random starts.
-        steps: Lanczos steps of each.
-        reason: why it is empty.
-    """
-
-    eigenvalues: list[float]
-    density: list[float]
-    standard_error: list[float]
-    width: float
-    probes: int
-    steps: int
-    reason: str | None = None
-
-
-def spectral_density(operator: Operator, *, probes: int, steps: int, seed: int) -> Density:
+def spectral_density(operator: Operator, *, probes: int, steps: int, seed: int) -> SpectralDensity:
     """Stochastic Lanczos quadrature: phi(x) = (1/n) sum_i N(x; lambda_i, width^2), estimated.
 
     From each random start v, Lanczos gives nodes theta_j and weights s_1j^2, the quadrature of
@@ -78,4 +55,4 @@ def spectral_density(operator: Operator, *, probes: int, steps: int, seed: int) 
     )
     error = each.std(axis=0, ddof=1) / math.sqrt(probes)
     mean = each.mean(axis=0)
-    return Density(grid.tolist(), mean.tolist(), error.tolist(), width, probes, steps)
+    return SpectralDensity(grid.tolist(), mean.tolist(), error.tolist(), width, probes, steps)

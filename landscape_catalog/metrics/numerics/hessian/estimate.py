@@ -7,7 +7,9 @@ from dataclasses import dataclass
 
 from torch import nn
 
-from landscape_catalog.metrics.numerics.hessian.density import Density, spectral_density
+from landscape_catalog.metrics.density.spec import SpectralDensity
+from landscape_catalog.metrics.hessian.spec import HessianEstimate
+from landscape_catalog.metrics.numerics.hessian.density import spectral_density
 from landscape_catalog.metrics.numerics.hessian.lanczos import (
     NotFiniteError,
     krylov_space,
@@ -23,38 +25,6 @@ from landscape_catalog.metrics.numerics.hessian.trace import deflated_trace
 from landscape_catalog.tasks import Samples, Task
 
 DEFLATION = 20  # directions that the trace knows exactly; the top eigenvalue needs some ten
-
-
-@dataclass(frozen=True)
-class HessianEstimate:
-    """Top eigenvalue and trace of one Hessian, and how far to trust them.
-
-    Attributes:
-        top_eigenvalue: the eigenvalue of largest magnitude.
-        top_residual: ||H v - lambda v|| for the unit vector v; an eigenvalue of H lies within
-            this distance of `top_eigenvalue`.
-        top_products: Hessian-vector products that it took.
-        top_converged: whether it met its tolerance within its limit.
-        trace: the sum of all eigenvalues.
-        trace_sd: spread of the estimates of single probes (NaN for one probe).
-        trace_n: number of probes; the standard error is trace_sd / sqrt(trace_n).
-        trace_converged: whether it met its tolerance within its limit.
-        products: Hessian-vector products in all.
-        top_reason: in words, why the eigenvalue has not converged or is NaN.
-        trace_reason: the same of the trace.
-    """
-
-    top_eigenvalue: float
-    top_residual: float
-    top_products: int
-    top_converged: bool
-    trace: float
-    trace_sd: float
-    trace_n: int
-    trace_converged: bool
-    products: int
-    top_reason: str | None = None
-    trace_reason: str | None = None
 
 
 @dataclass(frozen=True)
@@ -134,7 +104,7 @@ def hessian_density(
     probes: int,
     steps: int,
     seed: int,
-) -> Density:
+) -> SpectralDensity:
     """`spectral_density` of a batch's Hessian; empty, with the reason, where it is not finite.
 
     Args:
@@ -153,7 +123,7 @@ def hessian_density(
     try:
         return spectral_density(operator, probes=probes, steps=steps, seed=seed)
     except NotFiniteError as error:
-        return Density([], [], [], math.nan, probes, steps, str(error))
+        return SpectralDensity([], [], [], math.nan, probes, steps, str(error))
 
 
 def estimate(

@@ -11,7 +11,7 @@ import torch
 from pyhessian import hessian as PyHessian
 from torch import Tensor, nn
 
-from landscape_catalog.metrics.numerics.hessian.estimate import HessianEstimate
+from landscape_catalog.metrics.hessian.spec import HessianEstimate
 from landscape_catalog.tasks import Samples, Task
 
 

@@ -1,0 +1,1 @@
+"""The barrier on the straight line."""

@@ -1,0 +1,1 @@
+"""Mode connectivity along Bezier curves."""

@@ -1,0 +1,110 @@
+"""A curve fitted between the two runs of a pair, and the error at points of it."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from contextlib import suppress
+
+from landscape_catalog.metrics.connectivity.spec import (
+    ConnectivitySettings,
+    CurvePoint,
+    ModeConnectivity,
+)
+from landscape_catalog.metrics.context import Context
+from landscape_catalog.metrics.numerics.curves.bezier import Curve
+from landscape_catalog.metrics.numerics.curves.connectivity import mode_connectivity
+from landscape_catalog.metrics.numerics.curves.fit import CurveRecipe, fit_curves
+from landscape_catalog.metrics.numerics.curves.points import curve_points
+
+
+def compute(context: Context) -> ModeConnectivity:
+    """Fit the curve, evaluate it with batch-norm statistics recomputed at each point."""
+    settings: ConnectivitySettings = context.settings
+    task = context.task
+    seed = context.seed("curve statistics")
+    points = curve_points(
+        context.network(),
+        _fitted_curve(context),
+        context.train,
+        context.test,
+        task,
+        points=settings.points,
+        refine=settings.refine,
+        batch_size=settings.batch_size,
+        seed=seed,
+        known=known_endpoints(context, settings.batch_size, seed),
+    )
+    keep_endpoints(context, settings.batch_size, seed, points)
+    by = task.connectivity_by
+    found = mode_connectivity(
+        [point.t for point in points], [point.train.quantity(by) for point in points]
+    )
+    return dataclasses.replace(found, unit=task.connectivity_unit, quantity=by, points=points)
+
+
+def _fitted_curve(context: Context) -> Curve:
+    """The pair's curve, fitted side by side with the others of its group.
+
+    If one of them cannot be fitted, each is tried on its own.
+    """
+
+    def fit_group() -> dict[str, Curve]:
+        with suppress(ValueError):
+            return _fit(context.group)
+        return {}
+
+    if len(context.group) > 1:
+        curves = context.remember(("curves",), fit_group)
+        if context.id in curves:
+            return curves[context.id]
+    return _fit([context])[context.id]
+
+
+def _fit(group: Sequence[Context]) -> dict[str, Curve]:
+    """The curves of some pairs of one landscape, by measurement id."""
+    first = group[0]
+    settings = first.settings
+    names = [field.name for field in dataclasses.fields(CurveRecipe)]
+    curves = fit_curves(
+        first.network(),
+        [(context.state(0), context.state(1)) for context in group],
+        first.train,
+        first.task,
+        CurveRecipe(**{name: getattr(settings, name) for name in names}),
+        seed=first.seed("curve fit"),
+        together=first.is_grouped,
+    )
+    return dict(zip([context.id for context in group], curves))
+
+
+def known_endpoints(context: Context, batch_size: int, seed: int) -> list[CurvePoint]:
+    """The endpoints of a pair's curve that have been evaluated for another curve.
+
+    A run is an endpoint of many curves. For built-in networks an endpoint is the same to the bit
+    whichever curve it is evaluated with; others may round differently and are never reused.
+
+    Args:
+        context: of the pair.
+        batch_size: of recomputing batch-norm statistics.
+        seed: of their shuffle.
+    """
+    if context.is_custom:
+        return []
+    keys = [(*key, batch_size, seed) for key in _endpoint_keys(context)]
+    found = [(t, context.recall_endpoint(key)) for t, key in zip((0.0, 1.0), keys)]
+    return [dataclasses.replace(point, t=t) for t, point in found if point is not None]
+
+
+def keep_endpoints(
+    context: Context, batch_size: int, seed: int, points: Sequence[CurvePoint]
+) -> None:
+    """Keep the first and the last point of a curve for other curves of the same runs."""
+    if context.is_custom:
+        return
+    for key, point in zip(_endpoint_keys(context), (points[0], points[-1])):
+        context.store_endpoint((*key, batch_size, seed), point)
+
+
+def _endpoint_keys(context: Context) -> list[tuple[str, ...]]:
+    return [(run_id, context.snapshot) for run_id in context.run_ids]

@@ -1,0 +1,295 @@
+"""Mode connectivity: a Bezier curve of low loss between two runs, and the error along it."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import ConfigDict, Field
+
+from landscape_catalog.metrics.connectivity.grouping import fits_in_group
+from landscape_catalog.metrics.estimate import Estimate, error_of_mean
+from landscape_catalog.metrics.evaluation import Evaluation
+from landscape_catalog.metrics.metric import (
+    PRIMARY,
+    Cost,
+    Found,
+    Metric,
+    Named,
+    PairChoice,
+    Panel,
+    Quantity,
+    Slice,
+)
+from landscape_catalog.schema.fields import (
+    BatchSize,
+    Fraction,
+    Later,
+    NonNegativeFloat,
+    Outside,
+    PositiveFloat,
+    PositiveInt,
+    Section,
+    Text,
+)
+from landscape_catalog.schema.records import VALUES
+from landscape_catalog.schema.tables import INTEGER, PAIR_KEY, REAL, TEXT, Row, Table
+
+TRAINING_COST = 3  # forward passes of a step: one forward, a backward pass of twice its cost
+
+
+class ConnectivitySettings(Section):
+    """A Bezier curve between two runs of a cell."""
+
+    name: Annotated[Text, Field(min_length=1), Outside()] = PRIMARY
+    """Name of the probe; each needs its own where there are several. The first one classifies."""
+    pairs: Annotated[PairChoice, Outside()] = "first"
+    """Which pairs get a curve: the first two converged seeds, a ring of all, or every pair."""
+    control_points: Annotated[int, Field(ge=3, le=10), Later(3)] = 3
+    """Control points of the curve, its endpoints included: 3 is a quadratic, 4 a cubic."""
+    init: Literal["linear", "random"] = "linear"
+    """Where the inner control points start: on the straight line between the endpoints, or at
+    random weights (the authors' code)."""
+    epochs: PositiveInt = 50
+    """Epochs for which the curve is fitted."""
+    updates: Annotated[PositiveInt | None, Later(None)] = None
+    """Updates for which the curve is fitted, instead of epochs: they stay equal when the data
+    shrink (the authors' 50 / share epochs). `null`: by epochs."""
+    lr: PositiveFloat = 0.01
+    """Learning rate of the fit: constant to half, then linearly down to 1% at 90%."""
+    batch_size: BatchSize = 128
+    """Batch size of the fit, and of recomputing batch-norm statistics."""
+    momentum: Fraction = 0.9
+    """Momentum of the fit."""
+    weight_decay: NonNegativeFloat = 5e-4
+    """Weight of 1/2 ||gamma(t)||^2 in the fit's objective (the authors' code)."""
+    points: int = Field(default=5, ge=3)
+    """Evenly spaced points of the curve, endpoints included, at which the error is measured."""
+    refine: Annotated[int, Field(ge=0), Later(0)] = 0
+    """Further points, one at a time, next to the largest deviation, on the side of the nearer
+    endpoint."""
+    repeats: Annotated[PositiveInt, Outside()] = 1
+    """How often the curve is fitted, each time with other seeds: mc is the mean, and from two fits
+    on it has an error."""
+
+    def content(self) -> dict[str, Any]:
+        """As of every section; epochs are inert where updates are given."""
+        content = super().content()
+        return {k: v for k, v in content.items() if k != "epochs" or self.updates is None}
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """Loss and error of the network at one point of a curve."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = VALUES
+
+    t: float
+    """Position between 0 and 1."""
+    train: Evaluation
+    """On the training data."""
+    test: Evaluation
+    """On the test data."""
+
+    def row(self) -> Row:
+        """Its columns in the table `curve_points`."""
+        row: Row = {"t": self.t}
+        for side, values in (("train", self.train), ("test", self.test)):
+            row |= {
+                f"{side}_error": values.error_value,
+                f"{side}_loss": values.loss,
+                f"n_{side}": values.n,
+            }
+        return row
+
+
+@dataclass(frozen=True)
+class ModeConnectivity:
+    """How the error along a curve deviates from the mean of its endpoints; in the error's unit."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = VALUES
+
+    mode_connectivity: float
+    """mc of Eq. 4: the deviation of largest magnitude strictly between the endpoints."""
+    t: float
+    """Where it is reached."""
+    lowest: float
+    """Most negative deviation: minus the height of the worst barrier, 0 if there is none."""
+    highest: float
+    """Most positive deviation: how far the curve dips below its endpoints, 0 if it does not."""
+    peak_error: float
+    """Largest training error (or loss) strictly between the endpoints."""
+    area: float
+    """Integral of the training error (or loss) over t from 0 to 1, by the trapezoid rule."""
+    unit: str = ""
+    """Unit of mode connectivity."""
+    quantity: Literal["error", "loss"] = "error"
+    """Whether it is of the training error or of the training loss."""
+    points: list[CurvePoint] = field(default_factory=list)
+    """By increasing t."""
+    metric: Literal["connectivity"] = field(default="connectivity", kw_only=True)
+    """Which metric."""
+
+
+# Quantity of the catalog -> field of the result.
+_FIELDS = {
+    "mode_connectivity": "mode_connectivity",
+    "connectivity_lowest": "lowest",
+    "connectivity_highest": "highest",
+    "peak_error": "peak_error",
+    "curve_area": "area",
+}
+
+
+class ConnectivityMetric(Metric):
+    """Mode connectivity of a pair along a fitted Bezier curve (Yang et al. 2021, Eq. 4)."""
+
+    name = "connectivity"
+    scope = "pair"
+    result = ModeConnectivity
+    # curve_fit 2: small curves are fitted side by side, large ones channels last: other roundings.
+    # curve_points 2: batch norm folded into convolutions; 3: channels last.
+    recipes: ClassVar = {"curve_fit": 2, "curve_points": 3}
+    section = "connectivity"
+    owns_section = True
+    settings = ConnectivitySettings
+    many = True
+    describes = "Mode connectivity; a list measures the same runs in several ways."
+    alone = True
+    quantities = (
+        Quantity(
+            "mode_connectivity",
+            share_of="training error",
+            panel=Panel(
+                5,
+                "Mode connectivity mc, {unit}",
+                "blue: a barrier, red: a dip, white: neither",
+                "redblue",
+                "+.2~f",
+                symmetric=True,
+                reverse=True,
+            ),
+            slice=Slice("Mode connectivity mc, {unit}", "below 0: a barrier, above: a dip"),
+        ),
+        Quantity("connectivity_lowest"),
+        Quantity("connectivity_highest"),
+        Quantity("peak_error"),
+        Quantity("curve_area"),
+    )
+    tables: ClassVar = {
+        "curves": Table(
+            "a curve between two converged runs, by one probe",
+            (
+                *PAIR_KEY,
+                ("probe", TEXT, "name of the probe"),
+                ("fit", INTEGER, "which fit, from 0"),
+                ("unit", TEXT, "unit of mode connectivity"),
+                ("quantity", TEXT, "whether it is of the training `error` or `loss`"),
+                ("mode_connectivity", REAL, "mc of Eq. 4"),
+                ("t", REAL, "where the deviation is largest"),
+                ("lowest", REAL, "most negative deviation"),
+                ("highest", REAL, "most positive deviation"),
+                ("peak_error", REAL, "largest training error (or loss) between the endpoints"),
+                ("area", REAL, "integral of the training error (or loss) over t"),
+            ),
+            ("cell_id", "run_id", "other_run_id", "probe", "fit"),
+        ),
+        "curve_points": Table(
+            "one point of a curve, or of the straight line, between two runs",
+            (
+                *PAIR_KEY,
+                ("probe", TEXT, "name of the probe; `line` for the straight line"),
+                ("fit", INTEGER, "which fit, from 0"),
+                ("t", REAL, "position between 0 and 1"),
+                ("train_error", REAL, "in the unit of the task's error"),
+                ("train_loss", REAL, "in the unit of the task's loss"),
+                ("n_train", INTEGER, "training samples (tokens of text)"),
+                ("test_error", REAL, "in the unit of the task's error"),
+                ("test_loss", REAL, "in the unit of the task's loss"),
+                ("n_test", INTEGER, "test samples (tokens of text)"),
+            ),
+            ("cell_id", "run_id", "other_run_id", "probe", "fit", "t"),
+        ),
+    }
+    pair_columns = (
+        ("mode_connectivity", REAL, "mc of Eq. 4, mean over fits; null without a curve"),
+        ("mode_connectivity_error", REAL, "standard error over fits; null below two"),
+        ("fits", INTEGER, "curves that were fitted, by `repeats`"),
+        ("connectivity_unit", TEXT, "unit of mc"),
+        ("t", REAL, "where the deviation is largest, of the first fit"),
+        ("lowest", REAL, "its most negative deviation"),
+        ("highest", REAL, "its most positive deviation"),
+        ("peak_error", REAL, "its largest training error (or loss) between the endpoints"),
+        ("area", REAL, "integral of its training error (or loss) over t"),
+    )
+
+    def pairs(self, settings: ConnectivitySettings) -> PairChoice:
+        """As the probe says."""
+        return settings.pairs
+
+    def repeats(self, settings: ConnectivitySettings) -> int:
+        """As the probe says."""
+        return settings.repeats
+
+    def method(self, settings: ConnectivitySettings) -> str:
+        """The kind of curve, and where its fit starts."""
+        points = settings.control_points
+        kind = {3: "quadratic", 4: "cubic"}.get(points, f"{points}-point")
+        start = "" if settings.init == "linear" else ", random start"
+        return f"{kind} Bezier curve{start}"
+
+    def cost(self, settings: ConnectivitySettings, samples: int) -> Cost:
+        """The steps of the fit, and an epoch for each point."""
+        epoch = samples // settings.batch_size
+        fit = settings.updates or settings.epochs * epoch
+        return Cost(settings.batch_size, fit + settings.points * epoch, TRAINING_COST)
+
+    def fits_in_group(self, settings: ConnectivitySettings, network: Mapping[str, Any]) -> bool:
+        """Small curves are fitted side by side; a frozen rule of recipe `curve_fit` 2."""
+        return fits_in_group(
+            network["name"],
+            width=network["width"],
+            input_shape=network["input_shape"],
+            n_outputs=network["n_outputs"],
+            args=network["args"],
+            batch_size=settings.batch_size,
+        )
+
+    def estimates(self, results: Sequence[ModeConnectivity]) -> Iterator[Named]:
+        """Means over repeated fits; the error of a single fit is not known."""
+        n = len(results)
+        for name, attribute in _FIELDS.items():
+            values = [getattr(result, attribute) for result in results]
+            value = statistics.fmean(values)
+            reason = "the error along the curve is not finite" if math.isnan(value) else None
+            kind: Literal["standard error", "unknown"] = "standard error" if n > 1 else "unknown"
+            unit = results[0].unit
+            yield name, Estimate(value, error_of_mean(values), kind, n, "fits", unit, reason=reason)
+
+    def rows(self, found: Sequence[Found]) -> dict[str, list[Row]]:
+        """Every curve, and every point of it."""
+        columns = [name for name, _, _ in self.tables["curves"].columns[5:]]
+        curves: list[Row] = []
+        points: list[Row] = []
+        for way in found:
+            for fit, result in enumerate(way.results):
+                key = {"probe": way.probe, "fit": fit}
+                curves.append(key | {name: getattr(result, name) for name in columns})
+                points += [key | point.row() for point in result.points]
+        return {"curves": curves, "curve_points": points}
+
+    def pair_row(self, results: Sequence[ModeConnectivity]) -> Row:
+        """Mean over fits, and the extremes of the first."""
+        values = [result.mode_connectivity for result in results]
+        first = results[0]
+        row: Row = {
+            "mode_connectivity": statistics.fmean(values),
+            "mode_connectivity_error": error_of_mean(values),
+            "fits": len(values),
+            "connectivity_unit": first.unit,
+        }
+        keys = ("t", "lowest", "highest", "peak_error", "area")
+        return row | {key: getattr(first, key) for key in keys}

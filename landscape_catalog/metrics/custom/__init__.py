@@ -1,0 +1,1 @@
+"""A metric of your own."""

@@ -1,0 +1,102 @@
+"""A metric of the user's own: a function of networks, data, task and seed that returns numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import AfterValidator, ConfigDict, Strict
+
+from landscape_catalog.metrics.estimate import Estimate
+from landscape_catalog.metrics.metric import (
+    PRIMARY,
+    Metric,
+    Named,
+    Scope,
+    require_distinct_names,
+)
+from landscape_catalog.schema.fields import (
+    Added,
+    Constant,
+    Later,
+    Name,
+    Outside,
+    Section,
+    Text,
+    known_or_custom,
+)
+from landscape_catalog.schema.records import VALUES
+
+
+class CustomSettings(Section):
+    """A metric of your own."""
+
+    name: Annotated[Name, Outside()]
+    """Its name: numbers stand in the catalog as `custom.<name>.<value>`."""
+    scope: Scope
+    """What it is about: each converged `run`, or each `pair` of converged runs of a cell."""
+    function: Annotated[Text, known_or_custom()]
+    """The function, as `module:function` under `custom/` or in an installed package. Its source is
+    part of the measurement's id."""
+    args: Annotated[dict[Name, Constant], Later({})] = {}
+    """Constants for the function, by the names of its parameters."""
+
+
+@dataclass(frozen=True)
+class CustomValues:
+    """The numbers that a metric of the user's own returned."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = VALUES
+
+    values: dict[str, Estimate]
+    """By name, each with unit, error and status."""
+    metric: Literal["custom"] = field(default="custom", kw_only=True)
+    """Which metric."""
+
+
+class CustomMetric(Metric):
+    """What a function of the user's own gives for a run, or for a pair of runs.
+
+    It is called as `function(network, data, task, seed=..., **args)`, for a pair as
+    `function(network, other, data, task, seed=..., **args)`, and returns a mapping from names to
+    numbers or `Estimate`s.
+    """
+
+    name = "custom"
+    scope = "run"
+    result = CustomValues
+    recipes: ClassVar = {"custom": 1}
+    section = "custom"
+    owns_section = True
+    settings = CustomSettings
+    describes = "Metrics of your own, each a function of networks, data, task and seed."
+    alone = True
+    identifies = False
+
+    def field(self) -> tuple[Any, Any]:
+        """A list, empty unless the user names some."""
+        kind = Annotated[
+            tuple[CustomSettings, ...], Strict(False), AfterValidator(require_distinct_names)
+        ]
+        return Annotated[kind, Added(())], ()
+
+    def scope_of(self, settings: CustomSettings) -> Scope:
+        """As the settings say."""
+        return settings.scope
+
+    def probe_name(self, settings: CustomSettings, place: int) -> str:
+        """Its own name."""
+        return settings.name
+
+    def catalog_name(self, probe: str, name: str) -> tuple[str, str]:
+        """`custom.<name>.<value>`."""
+        return f"custom.{probe}.{name}", PRIMARY
+
+    def method(self, settings: CustomSettings) -> str:
+        """The function."""
+        return settings.function
+
+    def estimates(self, results: Sequence[CustomValues]) -> Iterator[Named]:
+        """As they were returned."""
+        yield from results[0].values.items()

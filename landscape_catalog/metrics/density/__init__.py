@@ -1,0 +1,1 @@
+"""Spectral density of the Hessian."""

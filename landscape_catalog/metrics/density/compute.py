@@ -1,0 +1,25 @@
+"""The spectral density of a run's Hessian on the batch that all runs share."""
+
+from __future__ import annotations
+
+import dataclasses
+
+from landscape_catalog.metrics.context import Context
+from landscape_catalog.metrics.density.spec import SpectralDensity
+from landscape_catalog.metrics.hessian.compute import hessian_batch, hessian_recipe
+from landscape_catalog.metrics.numerics.hessian.estimate import hessian_density
+
+
+def compute(context: Context) -> SpectralDensity:
+    """Stochastic Lanczos quadrature, smoothed."""
+    settings = context.settings
+    found = hessian_density(
+        context.network(),
+        hessian_batch(context),
+        context.task,
+        hessian_recipe(settings),
+        probes=settings.density_probes,
+        steps=settings.density_steps,
+        seed=context.seed("hessian density", settings.seed),
+    )
+    return dataclasses.replace(found, samples=settings.samples)

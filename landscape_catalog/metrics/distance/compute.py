@@ -1,0 +1,14 @@
+"""L2 distance of the weights of the two runs of a pair."""
+
+from __future__ import annotations
+
+from landscape_catalog.metrics.context import Context
+from landscape_catalog.metrics.distance.spec import WeightDistance
+from landscape_catalog.metrics.numerics.distance import l2_distance
+
+
+def compute(context: Context) -> WeightDistance:
+    """Over the parameters that are trained."""
+    parameters = context.network().named_parameters()
+    names = [name for name, parameter in parameters if parameter.requires_grad]
+    return l2_distance(context.state(0), context.state(1), names)

@@ -1,0 +1,62 @@
+"""One number with its error: what it was computed from, and whether the estimator converged."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar, Literal
+
+from pydantic import ConfigDict
+
+from landscape_catalog.schema.records import VALUES
+
+ErrorKind = Literal["exact", "standard error", "bound", "unknown"]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """One number.
+
+    >>> Estimate(1.5, 0.1, "standard error", n=20, n_unit="samples").status
+    'ok'
+    >>> Estimate(math.nan, reason="the outputs are constant").status
+    'missing'
+    """
+
+    __pydantic_config__: ClassVar[ConfigDict] = VALUES
+
+    value: float
+    """The number; NaN where it is missing."""
+    error: float = math.nan
+    """In the unit of the value; NaN where it is not known."""
+    kind: ErrorKind = "unknown"
+    """Of the error: `exact`, `standard error`, `bound`, or `unknown`."""
+    n: int = 0
+    """What the number was computed from: how many."""
+    n_unit: str = ""
+    """What n counts: samples, probes, fits."""
+    unit: str = ""
+    """Of the value; empty where it has none."""
+    converged: bool = True
+    """Whether the estimator met its tolerance."""
+    reason: str | None = None
+    """Why the number is missing or has not converged."""
+
+    @property
+    def status(self) -> str:
+        """`ok`, `not converged`, or `missing`."""
+        if math.isnan(self.value):
+            return "missing"
+        return "ok" if self.converged else "not converged"
+
+
+def binomial_error(share: float, n: int) -> float:
+    """Standard error of a share of n independent units, sqrt(p (1 - p) / n)."""
+    return math.sqrt(share * (1 - share) / n)
+
+
+def error_of_mean(values: Sequence[float]) -> float:
+    """Standard error of the mean of some values; NaN for a single one."""
+    return statistics.stdev(values) / math.sqrt(len(values)) if len(values) > 1 else math.nan

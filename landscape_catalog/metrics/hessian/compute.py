@@ -1,0 +1,59 @@
+"""Top eigenvalue and trace of a run's Hessian, by the backend that the settings name."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import torch
+
+from landscape_catalog.metrics.context import Context
+from landscape_catalog.metrics.hessian.spec import HessianEstimate, HessianSettings
+from landscape_catalog.metrics.numerics.hessian.estimate import HessianRecipe, hessian_estimate
+from landscape_catalog.metrics.numerics.hessian.pyhessian import pyhessian_estimate
+from landscape_catalog.tasks import Samples
+
+
+def compute(context: Context) -> HessianEstimate:
+    """Lanczos and deflated probes, or PyHessian, on the batch that all runs share."""
+    settings: HessianSettings = context.settings
+    network, batch = context.network(), hessian_batch(context)
+    if settings.backend == "pyhessian":
+        found = pyhessian_estimate(
+            network,
+            batch,
+            context.task,
+            max_iterations=settings.max_iterations,
+            tolerance=settings.tolerance,
+            seed=context.seed("hessian probes", settings.seed),
+        )
+    else:
+        found = hessian_estimate(
+            network, batch, context.task, hessian_recipe(settings), seed=hessian_seeds(context)
+        )
+    return described(found, context)
+
+
+def hessian_batch(context: Context) -> Samples:
+    """The batch: the first samples of a shuffle that depends on the data and the seed alone."""
+    settings: HessianSettings = context.settings
+    key = context.seed("hessian batch", settings.seed)
+    rows = np.random.Generator(np.random.Philox(key=key)).permutation(len(context.train))
+    return context.train[torch.from_numpy(rows[: settings.samples])]
+
+
+def hessian_recipe(settings: HessianSettings) -> HessianRecipe:
+    """Tolerances and limits."""
+    names = [field.name for field in dataclasses.fields(HessianRecipe)]
+    return HessianRecipe(**{name: getattr(settings, name) for name in names})
+
+
+def hessian_seeds(context: Context) -> tuple[int, int]:
+    """Of the start vector and of the probes."""
+    seed = context.settings.seed
+    return context.seed("hessian start", seed), context.seed("hessian probes", seed)
+
+
+def described(found: HessianEstimate, context: Context) -> HessianEstimate:
+    """An estimate with the method and the size of the batch, as it is stored."""
+    return dataclasses.replace(found, method=context.method, samples=context.settings.samples)

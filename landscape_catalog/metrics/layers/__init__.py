@@ -1,0 +1,1 @@
+"""Top eigenvalue and trace of each layer."""

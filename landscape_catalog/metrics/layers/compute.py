@@ -1,0 +1,25 @@
+"""Top eigenvalue and trace of each layer's block of a run's Hessian."""
+
+from __future__ import annotations
+
+from landscape_catalog.metrics.context import Context
+from landscape_catalog.metrics.hessian.compute import (
+    described,
+    hessian_batch,
+    hessian_recipe,
+    hessian_seeds,
+)
+from landscape_catalog.metrics.layers.spec import LayerHessians
+from landscape_catalog.metrics.numerics.hessian.estimate import layer_estimates
+
+
+def compute(context: Context) -> LayerHessians:
+    """The same batch, tolerances and seeds as for the whole Hessian."""
+    found = layer_estimates(
+        context.network(),
+        hessian_batch(context),
+        context.task,
+        hessian_recipe(context.settings),
+        seed=hessian_seeds(context),
+    )
+    return LayerHessians({name: described(layer, context) for name, layer in found.items()})

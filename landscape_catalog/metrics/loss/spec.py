@@ -1,0 +1,111 @@
+"""Loss and error of a run on its training and test data."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+from pydantic import ConfigDict
+
+from landscape_catalog.metrics.estimate import Estimate, binomial_error
+from landscape_catalog.metrics.evaluation import Evaluation
+from landscape_catalog.metrics.metric import Metric, Named, Panel, Quantity, Slice
+from landscape_catalog.schema.records import VALUES
+
+NATS, PERCENT = "nats", "%"
+Judge = Literal["accuracy", "error", "loss"]
+
+
+@dataclass(frozen=True)
+class Loss:
+    """Loss and error on training and test data."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = VALUES
+
+    train: Evaluation
+    """On the training data, noisy labels and all."""
+    test: Evaluation
+    """On the clean test data."""
+    loss_unit: str | None = None
+    """Unit of the loss; null in records of the first version: nats."""
+    error_unit: str | None = None
+    """Unit of the error; null in records of the first version: %."""
+    judged_by: Judge | None = None
+    """What of the test data says how good a run of this task is; null in records of the first
+    version: accuracy of images, loss of anything else."""
+    metric: Literal["loss"] = field(default="loss", kw_only=True)
+    """Which metric."""
+
+
+def _judging(title: str, better: Literal["higher", "lower"], *, logarithmic: bool) -> Quantity:
+    """The quantity of the test data that cells are judged by, where the task says so."""
+    name = title.lower().replace(" ", "_")
+    scale = f"{title}, {'ln ' if logarithmic else ''}{{unit}}"
+    lower = better == "lower"
+    hint = "brighter is lower, and better" if lower else "brighter is better"
+    number = ".3~g" if logarithmic else ".1f"
+    return Quantity(
+        name,
+        n_unit="units",
+        logarithmic=logarithmic,
+        better=better,
+        panel=Panel(0, scale, hint, number=number, reverse=lower),
+        slice=Slice(f"{title}, {{unit}}", f"{better} is better"),
+    )
+
+
+class LossMetric(Metric):
+    """Mean loss and error over all training data and all test data, in eval mode.
+
+    The training data are the landscape's own, so their numbers are exact; the test data are a
+    sample, so theirs have a standard error.
+    """
+
+    name = "loss"
+    scope = "run"
+    result = Loss
+    recipes: ClassVar = {"loss": 1}
+    every_snapshot = True
+    only_converged = False
+    quantities = (
+        Quantity(
+            "train_loss",
+            n_unit="units",
+            logarithmic=True,
+            panel=Panel(2, "Training loss, ln {unit}", "darker is lower", "inferno", ".2~g"),
+        ),
+        Quantity("train_accuracy", PERCENT, "units"),
+        Quantity("train_error", n_unit="units"),
+        _judging("Test loss", "lower", logarithmic=True),
+        _judging("Test accuracy", "higher", logarithmic=False),
+        _judging("Test error", "lower", logarithmic=False),
+    )
+
+    def estimates(self, results: Sequence[Loss]) -> Iterator[Named]:
+        """Loss, accuracy and error of either side."""
+        loss = results[0]
+        yield from _estimates("train", loss.train, loss, exact=True)
+        yield from _estimates("test", loss.test, loss, exact=False)
+
+
+def _estimates(side: str, values: Evaluation, loss: Loss, *, exact: bool) -> Iterator[Named]:
+    n, loss_unit, error_unit = values.n, loss.loss_unit or NATS, loss.error_unit or PERCENT
+    kind: Literal["exact", "standard error"] = "exact" if exact else "standard error"
+    # The error of a user's own task may be no share; then its spread is not known.
+    share_error = 0.0 if exact else 100 * binomial_error(values.accuracy / 100, n)
+    loss_error = 0.0 if exact else values.loss_sd / math.sqrt(n)
+    reason = None if math.isfinite(values.loss) else "the loss is not finite"
+    yield (
+        f"{side}_loss",
+        Estimate(values.loss, loss_error, kind, n, "units", loss_unit, reason=reason),
+    )
+    shares = {"accuracy": (values.accuracy, PERCENT), "error": (values.error_value, error_unit)}
+    for name, (value, unit) in shares.items():
+        missing = "units are not right or wrong" if math.isnan(value) else None
+        known = "unknown" if math.isnan(share_error) else kind
+        yield (
+            f"{side}_{name}",
+            Estimate(value, share_error, known, n, "units", unit, reason=missing),
+        )

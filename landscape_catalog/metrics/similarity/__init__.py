@@ -1,0 +1,1 @@
+"""CKA similarity of outputs."""

@@ -1,0 +1,123 @@
+"""The records of an experiment, gathered cell by cell for the catalog."""
+
+from __future__ import annotations
+
+import itertools
+from collections import defaultdict
+from collections.abc import Iterable
+
+from landscape_catalog.catalog import (
+    CellResult,
+    ExperimentResult,
+    PairResult,
+    ProbeResult,
+    RunResult,
+)
+from landscape_catalog.catalog.results import Measured
+from landscape_catalog.experiment.grid import Cell, Run
+from landscape_catalog.experiment.measure import MeasureBase
+from landscape_catalog.metrics.loss.spec import Loss
+from landscape_catalog.metrics.metric import Found
+from landscape_catalog.metrics.registry import METRICS
+from landscape_catalog.pipeline.shared.finished import measured, nc_reason, trained_runs
+from landscape_catalog.pipeline.shared.measurements import (
+    MeasurementSpec,
+    losses_of,
+    measurements_of,
+    probes_of,
+)
+from landscape_catalog.pipeline.shared.workspace import Workspace
+from landscape_catalog.store.artifacts import read_history
+
+
+def gather(workspace: Workspace) -> ExperimentResult:
+    """Everything that an experiment has made.
+
+    Raises:
+        MissingArtifactError: if a run or a measurement is missing.
+    """
+    return _Gathering(workspace).result()
+
+
+class _Gathering:
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self.measure: MeasureBase = workspace.experiment.measure
+        self.records = trained_runs(workspace)
+        self.data = workspace.data_records()
+        self.ids: list[str] = []
+
+    def result(self) -> ExperimentResult:
+        workspace = self.workspace
+        cells = [self._cell(cell) for cell in workspace.grid.cells]
+        return ExperimentResult(
+            workspace.experiment,
+            workspace.grid,
+            self.data,
+            cells,
+            _probes(self.measure),
+            _methods(self.measure),
+            self.ids,
+        )
+
+    def _cell(self, cell: Cell) -> CellResult:
+        losses = {run.run_id: self._measured(losses_of([run], self.measure)) for run in cell.runs}
+        reasons = {run.run_id: self._nc_reason(run, losses[run.run_id]) for run in cell.runs}
+        converged = [run for run in cell.runs if reasons[run.run_id] is None]
+        further: dict[tuple[str, ...], list[MeasurementSpec]] = defaultdict(list)
+        for spec in measurements_of(converged, self.measure, self.workspace.metric_codes):
+            further[tuple(run.run_id for run in spec.runs)].append(spec)
+        runs = [
+            RunResult(
+                run=run,
+                record=self.records[run.run_id],
+                history=read_history(self.workspace.runs.path(run.run_id)),
+                measured={**losses[run.run_id], **self._measured(further[run.run_id,])},
+                nc_reason=reasons[run.run_id],
+            )
+            for run in cell.runs
+        ]
+        pairs = [
+            PairResult(run, other, self._measured(further[run.run_id, other.run_id]))
+            for run, other in itertools.combinations(converged, 2)  # in order of seeds
+        ]
+        return CellResult(cell, runs, pairs)
+
+    def _nc_reason(self, run: Run, measured: Measured) -> str | None:
+        loss: Loss = measured["loss"][0].results[0]
+        return nc_reason(self.records[run.run_id], loss, self.data[run.cell.landscape.data.data_id])
+
+    def _measured(self, specs: Iterable[MeasurementSpec]) -> dict[str, list[Found]]:
+        """What was found about one run or pair, probe by probe and repeat by repeat."""
+        found: dict[str, dict[str, Found]] = defaultdict(dict)
+        for spec in specs:
+            if METRICS[spec.metric].identifies:
+                self.ids.append(spec.measurement_id)
+            way = found[spec.metric].setdefault(spec.probe, Found(spec.probe))
+            way.results.append(measured(self.workspace, spec))
+        return {metric: list(ways.values()) for metric, ways in found.items()}
+
+
+def _probes(measure: MeasureBase) -> list[ProbeResult]:
+    """Every way in which something is measured."""
+    return [
+        ProbeResult(
+            metric.name,
+            name,
+            getattr(settings, "name", name),
+            metric.method(settings),
+            settings.model_dump_json(exclude=settings.unused()),
+        )
+        for metric, settings, name in probes_of(measure)
+    ]
+
+
+def _methods(measure: MeasureBase) -> dict[tuple[str, str], str]:
+    """How each metric is computed by each of its probes."""
+    found = {}
+    for metric in METRICS.values():
+        sections = measure.probes(metric.section)
+        for settings in metric.ways(sections):
+            place = sections.index(settings) if settings is not None else 0
+            found[metric.name, metric.probe_name(settings, place)] = metric.method(settings)
+    return found

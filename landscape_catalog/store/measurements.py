@@ -1,0 +1,41 @@
+"""The record of one measurement; its numbers are those of one of the metrics."""
+
+from __future__ import annotations
+
+import functools
+import operator
+from typing import Annotated, Any
+
+from pydantic import Field, TypeAdapter
+
+from landscape_catalog.experiment.training import Snapshot
+from landscape_catalog.metrics.registry import METRICS
+from landscape_catalog.schema.records import Record
+from landscape_catalog.store.records import DataRecord, Provenance, RunRecord
+
+# The dataclass of every metric, told apart by its field `metric`.
+_RESULTS: Any = functools.reduce(operator.or_, [metric.result for metric in METRICS.values()])
+
+
+class MeasurementRecord(Record):
+    """One measurement of one run or one pair."""
+
+    measurement_id: str
+    """Id of the measurement."""
+    run_ids: list[str]
+    """The run, or the two runs of a pair in order."""
+    snapshot: Snapshot = "best_train_loss"
+    """Which weights of the runs."""
+    probe: dict[str, Any]
+    """How it was measured: the parameters that the id hashes."""
+    measured: Annotated[_RESULTS, Field(discriminator="metric")]
+    """The numbers."""
+    provenance: Provenance
+    """With what it was measured."""
+
+
+RECORDS: dict[str, TypeAdapter[Any]] = {
+    "data_record": TypeAdapter(DataRecord),
+    "run_record": TypeAdapter(RunRecord),
+    "measurement_record": TypeAdapter(MeasurementRecord),
+}
