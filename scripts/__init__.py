@@ -1,0 +1,1 @@
+"""Scripts for maintainers, run from the project's root."""

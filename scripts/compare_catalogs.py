@@ -1,0 +1,110 @@
+"""Whether a catalog still holds every table of an older one, byte for byte.
+
+    python scripts/compare_catalogs.py OLD NEW [--other-polars]
+
+OLD and NEW are two `data/catalog` folders. Tables and columns that only NEW has are ignored. What
+is left of each table is written as Parquet and must equal OLD's file: the same rows and columns, in
+the same order, with the same types and bits.
+"""
+
+from __future__ import annotations
+
+import argparse
+import io
+import sys
+from pathlib import Path
+
+import polars as pl
+
+# Columns that have another name today: table -> name in the older catalog -> name today.
+RENAMED: dict[str, dict[str, str]] = {}
+
+
+def differences(old: Path, new: Path, *, same_polars: bool = True) -> list[str]:
+    """What of an older catalog's tables a newer one does not hold, in words; empty if all of it.
+
+    Args:
+        old: folder of the older tables.
+        new: folder of the newer tables.
+        same_polars: whether both were written by the Polars that runs now; if not, the older tables
+            are written again before the bytes are compared.
+
+    Raises:
+        FileNotFoundError: if the older folder holds no tables.
+    """
+    tables = sorted(old.glob("*.parquet"))
+    if not tables:
+        raise FileNotFoundError(f"there are no tables in {old}")
+    found = []
+    for path in tables:
+        if not (new / path.name).is_file():
+            found.append(f"{path.stem}: the table is missing")
+            continue
+        content = path.read_bytes()
+        wanted, today = pl.read_parquet(content), pl.read_parquet((new / path.name).read_bytes())
+        problem, kept = _old_columns(wanted, today, RENAMED.get(path.stem, {}))
+        if problem is None:
+            expected = content if same_polars else written(wanted)
+            problem = None if written(kept) == expected else _first_difference(wanted, kept)
+        if problem is not None:
+            found.append(f"{path.stem}: {problem}")
+    return found
+
+
+def written(frame: pl.DataFrame) -> bytes:
+    """A table as the catalog writes it."""
+    buffer = io.BytesIO()
+    frame.write_parquet(buffer, compression="zstd", statistics=True)
+    return buffer.getvalue()
+
+
+def _old_columns(
+    old: pl.DataFrame, new: pl.DataFrame, renamed: dict[str, str]
+) -> tuple[str | None, pl.DataFrame]:
+    """The older columns in the order of the newer table, under their older names."""
+    today = {name: name if name in new.columns else renamed.get(name, name) for name in old.columns}
+    missing = [name for name in old.columns if today[name] not in new.columns]
+    if missing:
+        return f"missing columns {', '.join(missing)}", new
+    former = {now: name for name, now in today.items()}
+    kept = new.select([name for name in new.columns if name in former]).rename(former)
+    if kept.columns != old.columns:
+        return f"the columns are in another order: {', '.join(kept.columns)}", kept
+    return None, kept
+
+
+def _first_difference(old: pl.DataFrame, new: pl.DataFrame) -> str:
+    if old.schema != new.schema:
+        changed = [name for name in old.columns if old.schema[name] != new.schema[name]]
+        return ", ".join(f"{n} is {new.schema[n]}, was {old.schema[n]}" for n in changed)
+    if old.height != new.height:
+        return f"{new.height} rows, were {old.height}"
+    for name in old.columns:
+        for row, (was, now) in enumerate(zip(old[name].to_list(), new[name].to_list())):
+            if repr(was) != repr(now):
+                return f"row {row}, {name}: {now!r}, was {was!r}"
+    return "equal values, but other bytes"
+
+
+def main() -> None:
+    """Compare two folders; exit code 1 if something differs."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("old", type=Path)
+    parser.add_argument("new", type=Path)
+    parser.add_argument(
+        "--other-polars",
+        action="store_true",
+        help="OLD was written by another version of Polars: write its tables again first",
+    )
+    arguments = parser.parse_args()
+    found = differences(arguments.old, arguments.new, same_polars=not arguments.other_polars)
+    for line in found:
+        print(line)
+    if not found:
+        n_tables = len(list(arguments.old.glob("*.parquet")))
+        print(f"all {n_tables} tables are equal to the byte, added columns left out")
+    sys.exit(1 if found else 0)
+
+
+if __name__ == "__main__":
+    main()

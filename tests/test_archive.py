@@ -1,0 +1,261 @@
+"""Results from before the refactoring, read by today's code: `tests/archive/README.md`."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import sys
+import tarfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from landscape_catalog.paths import RECORD_FILE, STORE_VARIABLE, Project
+from landscape_catalog.pipeline.aggregate.stage import run_aggregate
+from landscape_catalog.pipeline.measure.stage import run_measure
+from landscape_catalog.pipeline.prepare.stage import run_prepare
+from landscape_catalog.pipeline.train.stage import run_train
+from landscape_catalog.runner.processes import Workers
+from landscape_catalog.schema.records import Record
+from landscape_catalog.store.artifacts import (
+    FIRST_SNAPSHOT,
+    read_history,
+    read_measurement,
+    read_prepared,
+    read_run,
+    read_weights,
+    sealed,
+)
+from scripts import compare_catalogs
+from scripts.compare_catalogs import differences
+
+# torch itself still scripts functions when the first forward-mode derivative is taken.
+pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit.script:FutureWarning")
+
+ROOT = Path(__file__).resolve().parent.parent
+ARCHIVES = ROOT / "tests" / "archive"
+POLARS = "2.1.0"  # wrote the archived tables
+# Data, runs and measurements of each archive.
+SIZES = {
+    "default": (1, 32, 128),
+    "every_metric": (2, 24, 196),
+    "convection": (2, 8, 32),
+    "text": (1, 4, 14),
+}
+WITH_WEIGHTS = [name for name in SIZES if name != "default"]
+CUSTOM_MODULE = "convection"
+
+Unpack = Callable[[str], Project]
+
+
+@pytest.fixture
+def unpack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Unpack]:
+    """Lay out an archive as a project folder with the repository's `custom/` and an empty store."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    sys.modules.pop(CUSTOM_MODULE, None)
+    monkeypatch.setenv(STORE_VARIABLE, str(tmp_path / "store"))
+
+    def extract(name: str) -> Project:
+        root = tmp_path / name
+        with tarfile.open(ARCHIVES / f"{name}.tar.xz") as tar:
+            tar.extractall(root, filter="data")
+        ignored = shutil.ignore_patterns("__pycache__")
+        shutil.copytree(ROOT / "custom", root / "custom", ignore=ignored)
+        return Project(root)
+
+    yield extract
+    sys.modules.pop(CUSTOM_MODULE, None)
+
+
+def store() -> Path:
+    return Path(os.environ[STORE_VARIABLE])
+
+
+def fill_store(project: Project) -> None:
+    """The store as the archived project left it."""
+    shutil.copytree(project.runs, store() / "runs")
+    shutil.copytree(project.measurements, store() / "measurements")
+    (store() / "data").mkdir()
+    for folder in project.prepared.iterdir():
+        shutil.copy(folder / RECORD_FILE, store() / "data" / f"{folder.name}.json")
+
+
+def forbid_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fail as soon as a stage hands a job to whatever runs jobs."""
+
+    def refuse(self: object, work: object, jobs: Any, **options: object) -> list[Any]:
+        assert not jobs, f"jobs were started: {[job.name for job in jobs]}"
+        return []
+
+    monkeypatch.setattr(Workers, "run", refuse)
+
+
+def compute(project: Project) -> None:
+    """The stages that compute; none of them may have anything to do."""
+    run_prepare(project.root)
+    run_train(project.root)
+    run_measure(project.root)
+    assert not project.timings.exists(), "a job ran, and its time was noted"
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+
+
+def stamps(folder: Path) -> dict[str, tuple[int, int]]:
+    """Inode and time of change of every file: other ones if a file is written again."""
+    files = {path.relative_to(folder).as_posix(): path.stat() for path in folder.rglob("*")}
+    return {name: (stat.st_ino, stat.st_mtime_ns) for name, stat in files.items()}
+
+
+def holds(new: Any, old: Any) -> bool:
+    """Whether a JSON value keeps every entry of an older one."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        return all(key in new and holds(new[key], value) for key, value in old.items())
+    if isinstance(old, list) and isinstance(new, list):
+        return len(new) == len(old) and all(map(holds, new, old))
+    return bool(new == old) and type(new) is type(old)
+
+
+def assert_complete(record: Record, path: Path) -> None:
+    """A record keeps everything that its file says, except for the seal, which covers new fields."""
+    old = json.loads(path.read_text())
+    del old["checksum"]
+    assert holds(json.loads(sealed(record)), old), f"{path} loses something when it is read"
+
+
+def test_the_archives_are_the_ones_that_were_made() -> None:
+    lines = (ARCHIVES / "SHA256SUMS").read_text().splitlines()
+    sums = {name: digest for digest, name in map(str.split, lines)}
+    found = {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in ARCHIVES.glob("*.tar.xz")}
+    assert found == sums
+    assert sorted(found) == sorted(f"{name}.tar.xz" for name in SIZES)
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_every_old_record_is_read(name: str, unpack: Unpack) -> None:
+    project = unpack(name)
+    data, runs = sorted(project.prepared.iterdir()), sorted(project.runs.iterdir())
+    measurements = sorted(project.measurements.iterdir())
+    assert (len(data), len(runs), len(measurements)) == SIZES[name]
+    for folder in data:
+        prepared_record, prepared = read_prepared(folder)
+        assert_complete(prepared_record, folder / RECORD_FILE)
+        assert prepared.content_hash() == prepared_record.content_hash
+    for folder in runs:
+        run = read_run(folder)
+        assert_complete(run, folder / RECORD_FILE)
+        assert {values.shape for values in read_history(folder).values()} == {(run.n_epochs,)}
+        if name in WITH_WEIGHTS:
+            snapshots = [FIRST_SNAPSHOT, *run.other_snapshots]
+            names = {tuple(read_weights(folder, snapshot)) for snapshot in snapshots}
+            assert len(names) == 1, "each snapshot holds the same arrays"
+            assert names != {()}
+    for path in measurements:
+        assert_complete(read_measurement(path), path)
+
+
+@pytest.mark.parametrize("name", WITH_WEIGHTS)
+def test_nothing_that_is_there_is_computed_again(
+    name: str, unpack: Unpack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From `data/` alone: no file is written again, removed or added, and the store is filled."""
+    project = unpack(name)
+    forbid_jobs(monkeypatch)
+    data = project.root / "data"
+    before, bytes_before = stamps(data), contents(data)
+    compute(project)
+    assert contents(data) == bytes_before
+    assert stamps(data) == before
+    for folder in (project.runs, project.measurements):
+        assert contents(store() / folder.name) == contents(folder)
+
+
+@pytest.mark.parametrize("name", WITH_WEIGHTS)
+def test_runs_and_measurements_come_back_from_the_store(
+    name: str, unpack: Unpack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = unpack(name)
+    fill_store(project)
+    forbid_jobs(monkeypatch)
+    data = project.root / "data"
+    before, shared = contents(data), stamps(store())
+    shutil.rmtree(project.runs)
+    shutil.rmtree(project.measurements)
+    compute(project)
+    assert contents(data) == before
+    assert stamps(store()) == shared
+
+
+@pytest.mark.parametrize("name", ["every_metric", "text"])
+def test_data_are_prepared_as_before(name: str, unpack: Unpack) -> None:
+    """Not `convection`: NumPy's sine may round in another way on another processor."""
+    project = unpack(name)
+    fill_store(project)
+    before = contents(project.prepared)
+    shutil.rmtree(project.prepared)
+    run_prepare(project.root)
+    assert contents(project.prepared) == before
+
+
+@pytest.mark.parametrize("name", SIZES)
+def test_the_tables_are_those_of_before(name: str, unpack: Unpack, tmp_path: Path) -> None:
+    """Equal to the byte once added columns are dropped.
+
+    Where another version of Polars is installed, which may lay out a file in another way, the
+    archived tables are written again before their bytes are compared.
+    """
+    project = unpack(name)
+    reports, old = project.root / "reports", tmp_path / "old"
+    (old / "reports").mkdir(parents=True)
+    shutil.move(project.catalog, old / "catalog")
+    for path in (project.metrics, project.plots):
+        shutil.move(path, old / "reports" / path.name)
+    run_aggregate(project.root)
+    same_polars = pl.__version__ == POLARS
+    assert differences(old / "catalog", project.catalog, same_polars=same_polars) == []
+    assert contents(reports) == contents(old / "reports")
+
+
+def test_a_comparison_notices_every_change(
+    unpack: Unpack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project, new = unpack("text"), tmp_path / "new"
+    shutil.copytree(project.catalog, new)
+    path = new / "epochs.parquet"
+    frame = pl.read_parquet(path)
+    one_bit_off = pl.col("train_loss").cast(pl.Float64) * (1 + 2**-52)
+
+    def found(changed: pl.DataFrame) -> list[str]:
+        path.write_bytes(compare_catalogs.written(changed))
+        answer = differences(project.catalog, new, same_polars=pl.__version__ == POLARS)
+        assert answer == differences(project.catalog, new, same_polars=False)
+        return answer
+
+    assert found(frame) == []
+    assert found(frame.with_columns(added=1).select("added", *frame.columns)) == []
+    assert found(frame.reverse()) != []
+    assert found(frame.head(-1)) == [f"epochs: {frame.height - 1} rows, were {frame.height}"]
+    assert found(frame.drop("epoch")) == ["epochs: missing columns epoch"]
+    assert found(frame.with_columns(pl.col("epoch").cast(pl.Int32))) == [
+        "epochs: epoch is Int32, was Int64"
+    ]
+    (off,) = found(frame.with_columns(one_bit_off))
+    assert off.startswith("epochs: row 0, train_loss: ")
+    (order,) = found(frame.select(frame.columns[::-1]))
+    assert order.startswith("epochs: the columns are in another order: ")
+    renamed = frame.rename({"epoch": "number"})
+    assert found(renamed) == ["epochs: missing columns epoch"]
+    monkeypatch.setitem(compare_catalogs.RENAMED, "epochs", {"epoch": "number"})
+    assert found(renamed) == []
+    assert found(frame) == [], "an older name is still read"
+    path.unlink()
+    assert differences(project.catalog, new) == ["epochs: the table is missing"]
+    with pytest.raises(FileNotFoundError):
+        differences(tmp_path / "nowhere", new)
