@@ -17,7 +17,7 @@ from pathlib import Path
 import polars as pl
 
 # Columns that have another name today: table -> name in the older catalog -> name today.
-RENAMED: dict[str, dict[str, str]] = {}
+RENAMED: dict[str, dict[str, str]] = {"densities": {"eigenvalue": "grid_value"}}
 
 
 def differences(old: Path, new: Path, *, same_polars: bool = True) -> list[str]:
