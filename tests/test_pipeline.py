@@ -13,6 +13,8 @@ import polars as pl
 import pytest
 
 from landscape_catalog.catalog import read_tables
+from landscape_catalog.metrics.connectivity.spec import ModeConnectivity
+from landscape_catalog.metrics.distance.spec import WeightDistance
 from landscape_catalog.store.artifacts import (
     read_measurement,
     read_prepared,
@@ -20,7 +22,6 @@ from landscape_catalog.store.artifacts import (
     read_weights,
 )
 from landscape_catalog.store.files import file_sha256
-from landscape_catalog.store.measured import ConnectivityMeasurement, DistanceMeasurement
 from tests.conftest import TINY_PARAMS, edit, make_project, run
 
 Copy = tuple[Path, Path]
@@ -266,14 +267,14 @@ def test_what_is_stored_is_what_was_measured(finished: Copy) -> None:
     """A curve's ends and the distance follow from the stored networks themselves."""
     folder, _ = finished
     records = [read_measurement(path) for path in (folder / "data" / "measurements").iterdir()]
-    distances = [r for r in records if isinstance(r.measured, DistanceMeasurement)]
+    distances = [r for r in records if isinstance(r.measured, WeightDistance)]
     assert distances
     for record in distances:
         one, other = (read_weights(folder / "data" / "runs" / run_id) for run_id in record.run_ids)
         names = [name for name in one if "running" not in name and "tracked" not in name]
         total = sum(float(((one[n].astype(float) - other[n]) ** 2).sum()) for n in names)
         assert record.measured.l2 == pytest.approx(total**0.5, rel=1e-6)  # type: ignore[union-attr]
-    curves = [r for r in records if isinstance(r.measured, ConnectivityMeasurement)]
+    curves = [r for r in records if isinstance(r.measured, ModeConnectivity)]
     assert all(len(r.measured.points) == 5 for r in curves)  # type: ignore[union-attr]
     for item in (folder / "data" / "runs").iterdir():
         record = read_run(item)

@@ -15,6 +15,7 @@ from landscape_catalog.metrics.layers.spec import LayersMetric
 from landscape_catalog.metrics.loss.spec import LossMetric
 from landscape_catalog.metrics.metric import Metric, Quantity
 from landscape_catalog.metrics.similarity.spec import SimilarityMetric
+from landscape_catalog.schema.identity import RECIPES
 
 METRICS: dict[str, Metric] = {
     metric.name: metric
@@ -43,3 +44,10 @@ QUANTITIES: dict[str, Quantity] = {
 METRIC_OF: dict[str, str] = {
     quantity.name: metric.name for metric in METRICS.values() for quantity in metric.quantities
 }
+
+
+def every_recipe() -> dict[str, int]:
+    """The number of every component's recipe: those of data and training, and of each metric."""
+    return RECIPES | {
+        name: number for metric in METRICS.values() for name, number in metric.recipes.items()
+    }

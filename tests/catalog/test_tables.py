@@ -12,9 +12,11 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from landscape_catalog.catalog import CELL_METRICS, TABLES, packed_tables, query, read_tables
+from landscape_catalog.catalog import TABLES, packed_tables, query, read_tables
+from landscape_catalog.catalog.tables import TYPES, frame_of
 from landscape_catalog.commands.sql import answer
 from landscape_catalog.errors import DamagedFileError, MissingArtifactError, QueryError
+from landscape_catalog.metrics.registry import QUANTITIES
 
 Finished = tuple[Path, Path]
 
@@ -32,7 +34,9 @@ def ask(folder: Path, sql: str) -> pl.DataFrame:
 
 def test_tables_have_their_schemas_and_order(catalog: Path) -> None:
     for name, frame in read_tables(catalog / "catalog").items():
-        assert dict(frame.schema) == TABLES[name].schema
+        assert dict(frame.schema) == {
+            column: TYPES[kind] for column, kind, _ in TABLES[name].columns
+        }
         assert_frame_equal(frame, frame.sort(TABLES[name].order))
         assert all(meaning for _, _, meaning in TABLES[name].columns)
 
@@ -42,7 +46,7 @@ def test_counts(catalog: Path) -> None:
     assert heights["cells"] == heights["phases"] == 4
     assert heights["runs"] == 8
     assert heights["landscapes"] == 2
-    assert heights["cell_metrics"] == 4 * len(CELL_METRICS)
+    assert heights["cell_metrics"] == 4 * len(QUANTITIES)
 
 
 def test_parquet_and_duckdb_say_the_same(catalog: Path) -> None:
@@ -64,7 +68,7 @@ def test_the_wide_view(catalog: Path) -> None:
             assert row["test_accuracy_sd"] == pytest.approx(statistics.stdev(members))
         assert row["phase"] in {"I", "II", "III", "IV-A", "IV-B", "NC", "unclassified"}
         assert row["reason"]
-    for metric in CELL_METRICS:
+    for metric in QUANTITIES:
         assert {metric, f"{metric}_sd", f"{metric}_n"} <= set(wide.columns)
 
 
@@ -161,8 +165,10 @@ def test_no_catalog_yet(tmp_path: Path) -> None:
 
 
 def test_nan_becomes_null() -> None:
-    row = dict.fromkeys(TABLES["epochs"].schema) | {"epoch": 1, "train_loss": math.nan}
-    assert TABLES["epochs"].frame([row])["train_loss"].to_list() == [None]
+    table = TABLES["epochs"]
+    row = dict.fromkeys(name for name, _, _ in table.columns)
+    row |= {"epoch": 1, "train_loss": math.nan}
+    assert frame_of(table, [row])["train_loss"].to_list() == [None]
 
 
 def test_the_numbers_for_dvc(finished: Finished) -> None:

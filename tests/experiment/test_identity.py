@@ -6,6 +6,7 @@ import hashlib
 import itertools
 import json
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -13,22 +14,35 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from landscape_catalog.experiment.experiment import Experiment
-from landscape_catalog.experiment.grid import Cell, chosen_pairs
+from landscape_catalog.experiment.grid import Cell, Run, chosen_pairs
 from landscape_catalog.experiment.landscape import Dataset, Load, Model
-from landscape_catalog.experiment.measure import Connectivity, Hessian, Measure, Similarity
+from landscape_catalog.experiment.measure import MeasureBase
 from landscape_catalog.experiment.training import Temperature, Train
+from landscape_catalog.metrics.connectivity.spec import ConnectivityMetric, ConnectivitySettings
+from landscape_catalog.metrics.hessian.spec import HessianSettings
+from landscape_catalog.metrics.similarity.spec import SimilaritySettings
 from landscape_catalog.paths import Project
 from landscape_catalog.pipeline.shared.custom_code import code_checksum
 from landscape_catalog.pipeline.shared.measurements import (
-    hessians_needed,
-    losses_needed,
-    pairs_needed,
+    MeasurementSpec,
+    losses_of,
+    measurements_of,
 )
 from landscape_catalog.pipeline.shared.workspace import lay_out
 from landscape_catalog.schema.fields import Section
-from landscape_catalog.schema.identity import RECIPES, canonical_json, derive_seed, identify
+from landscape_catalog.schema.identity import canonical_json, derive_seed, identify
 from tests.experiment.conftest import Own
 from tests.experiment.grids import BASE, CUSTOM_CODE, TEXT, experiment_of, grid, grid_of
+
+
+def of_runs(runs: Sequence[Run], measure: MeasureBase) -> list[MeasurementSpec]:
+    """What is measured of each run, besides its losses."""
+    return [spec for spec in measurements_of(runs, measure, {}) if len(spec.runs) == 1]
+
+
+def of_pairs(runs: Sequence[Run], measure: MeasureBase) -> list[MeasurementSpec]:
+    """What is measured of each pair."""
+    return [spec for spec in measurements_of(runs, measure, {}) if len(spec.runs) == 2]
 
 
 def test_golden_ids() -> None:
@@ -39,11 +53,11 @@ def test_golden_ids() -> None:
     assert first.landscape.landscape_id == "5f9ac81009496231"
     assert first.cell_id == "502cee8040d76387"
     assert [run.run_id for run in first.runs] == ["f08326d11bbf778f", "3a5cda2001985052"]
-    assert losses_needed(first.runs, measure)[0].measurement_id == "399da1cf7b672a68"
-    assert hessians_needed(first.runs, measure)[0].measurement_id == "69c9beda32e53cc9"
+    assert losses_of(first.runs, measure)[0].measurement_id == "399da1cf7b672a68"
+    assert of_runs(first.runs, measure)[0].measurement_id == "69c9beda32e53cc9"
     theirs = experiment_of({"measure.hessian.backend": "pyhessian"}).measure
-    assert hessians_needed(first.runs, theirs)[0].measurement_id == "ebd155dc7c758a06"
-    ids = {item.metric: item.measurement_id for item in pairs_needed(first.runs, measure)}
+    assert of_runs(first.runs, theirs)[0].measurement_id == "ebd155dc7c758a06"
+    ids = {item.metric: item.measurement_id for item in of_pairs(first.runs, measure)}
     assert ids == {
         "connectivity": "59f66a3b610e5873",
         "barrier": "07ccaf5521bb6b04",
@@ -54,14 +68,14 @@ def test_golden_ids() -> None:
 
 def test_a_recipe_renames_only_what_it_makes(monkeypatch: pytest.MonkeyPatch) -> None:
     before, measure = grid().cells[0], Experiment.model_validate(BASE).measure
-    curve, hessian = pairs_needed(before.runs, measure)[0], hessians_needed(before.runs, measure)[0]
+    curve, hessian = of_pairs(before.runs, measure)[0], of_runs(before.runs, measure)[0]
     old = (before.runs[0].run_id, curve.measurement_id, hessian.measurement_id)
-    monkeypatch.setitem(RECIPES, "curve_fit", 99)
+    monkeypatch.setitem(ConnectivityMetric.recipes, "curve_fit", 99)
     after = grid().cells[0]
     new = (
         after.runs[0].run_id,
-        pairs_needed(after.runs, measure)[0].measurement_id,
-        hessians_needed(after.runs, measure)[0].measurement_id,
+        of_pairs(after.runs, measure)[0].measurement_id,
+        of_runs(after.runs, measure)[0].measurement_id,
     )
     assert old[0] == new[0]
     assert old[1] != new[1]
@@ -142,7 +156,7 @@ def test_seeds_differ_by_purpose() -> None:
     seeds = {derive_seed("data", purpose, 0) for purpose in ("curve", "hessian", "similarity")}
     assert len(seeds) == 3
     assert all(0 <= seed < 2**63 for seed in seeds)
-    assert identify("a", 1, ()) != identify("b", 1, ())
+    assert identify("a", 1, {}) != identify("b", 1, {})
 
 
 def test_pairs() -> None:
@@ -154,12 +168,12 @@ def test_pairs() -> None:
     assert chosen_pairs(["a"], "first") == []
 
 
-def ids(cell: Cell, measure: Measure) -> dict[str, Any]:
+def ids(cell: Cell, measure: MeasureBase) -> dict[str, Any]:
     """Every id of a cell, its runs and their measurements, by kind."""
     items = [
-        *losses_needed(cell.runs, measure)[:1],
-        *hessians_needed(cell.runs, measure)[:1],
-        *pairs_needed(cell.runs[:2], measure),
+        *losses_of(cell.runs, measure)[:1],
+        *of_runs(cell.runs, measure)[:1],
+        *of_pairs(cell.runs[:2], measure),
     ]
     found: dict[str, Any] = {
         "data": cell.landscape.data.data_id,
@@ -459,9 +473,9 @@ def test_what_a_change_renames(context: dict[str, Any], change: dict[str, Any], 
         (Load, "load"),
         (Temperature, "temperature"),
         (Train, "train"),
-        (Hessian, "measure.hessian"),
-        (Connectivity, "measure.connectivity"),
-        (Similarity, "measure.similarity"),
+        (HessianSettings, "measure.hessian"),
+        (ConnectivitySettings, "measure.connectivity"),
+        (SimilaritySettings, "measure.similarity"),
     ],
 )
 def test_every_field_has_a_case(section: type[Section], path: str) -> None:
@@ -515,7 +529,7 @@ def test_probes_have_ids_of_their_own() -> None:
     for order in itertools.permutations(ways):
         measure = experiment_of({"measure.connectivity": list(order)}).measure
         runs = grid().cells[0].runs
-        needed = [n for n in pairs_needed(runs, measure) if n.metric == "connectivity"]
+        needed = [n for n in of_pairs(runs, measure) if n.metric == "connectivity"]
         found.append({n.settings.lr: n.measurement_id for n in needed})  # type: ignore[union-attr]
     assert all(one == found[0] for one in found)
     assert len(set(found[0].values())) == 3

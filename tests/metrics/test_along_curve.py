@@ -60,8 +60,10 @@ def test_refining_keeps_what_was_there_and_finds_the_peak() -> None:
     level = (losses[0] + losses[-1]) / 2
     largest = np.abs(level - fine).max()
     refined = mode_connectivity(ts, losses)
-    assert abs(refined.value) == pytest.approx(largest, rel=0.01)
-    assert abs(refined.value) > abs(mode_connectivity(plain_ts, plain).value)
+    assert abs(refined.mode_connectivity) == pytest.approx(largest, rel=0.01)
+    assert abs(refined.mode_connectivity) > abs(
+        mode_connectivity(plain_ts, plain).mode_connectivity
+    )
     assert bowl(controls, points=5, refine=8) == (ts, losses)  # the same again
     fewer = bowl(controls, points=5, refine=3)
     assert set(fewer[0]) <= set(ts)
@@ -124,7 +126,7 @@ def test_the_barrier_between_two_wells_in_closed_form() -> None:
         ends[0], (ends[0].state_dict(), ends[1].state_dict()), ONES, ONES, TwoWells(),
         points=5, batch_size=5, seed=0,
     )  # fmt: skip
-    assert (found.height, found.t) == (1, 0.5)
+    assert (found.barrier, found.t) == (1, 0.5)
     for point in found.points:
         assert point.train.loss == pytest.approx(((2 * point.t - 1) ** 2 - 1) ** 2, abs=1e-14)
 
@@ -139,7 +141,7 @@ def test_a_convex_loss_has_no_barrier(task: Classification, tiny_data: Samples) 
     )  # fmt: skip
     losses = [point.train.loss for point in found.points]
     assert barrier_height([point.t for point in found.points], losses) == (0, 0)
-    assert found.height >= 0
+    assert found.barrier >= 0
 
 
 def test_a_line_between_networks_of_different_shapes(

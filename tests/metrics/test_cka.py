@@ -93,7 +93,7 @@ def test_the_error_is_the_jackknife(n: int, d: int) -> None:
         left = torch.tensor([of(x[rows != i], y[rows != i]) for i in range(n)], dtype=torch.float64)
         expected = math.sqrt((n - 1) / n * float((left - left.mean()).square().sum()))
         assert estimate.value == of(x, y)
-        assert estimate.standard_error == pytest.approx(expected, rel=1e-8)
+        assert estimate.error == pytest.approx(expected, rel=1e-8)
 
 
 @pytest.mark.parametrize(("n", "d", "population"), [(64, 5, 0.0), (64, 5, 0.3), (40, 80, 0.5)])

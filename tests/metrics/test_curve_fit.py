@@ -486,7 +486,7 @@ def test_mode_connectivity(
 def test_mode_connectivity_refuses_and_admits() -> None:
     with pytest.raises(ValueError, match="at least 3 points"):
         mode_connectivity([0, 1], [1, 1])
-    assert math.isnan(mode_connectivity([0, 0.5, 1], [1, math.nan, 1]).value)
+    assert math.isnan(mode_connectivity([0, 0.5, 1], [1, math.nan, 1]).mode_connectivity)
 
 
 class Projected(nn.Module):

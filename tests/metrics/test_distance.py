@@ -9,7 +9,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from landscape_catalog.metrics.numerics.distance import Distance, l2_distance
+from landscape_catalog.metrics.distance.spec import WeightDistance
+from landscape_catalog.metrics.numerics.distance import l2_distance
 
 
 def test_distance() -> None:
@@ -51,7 +52,7 @@ def test_two_networks_of_zeros_have_no_share() -> None:
     found = l2_distance({"w": torch.zeros(3)}, {"w": torch.zeros(3)}, ["w"])
     assert (found.l2, found.reason) == (0, None)
     assert math.isnan(found.relative)
-    assert math.isnan(Distance(0.0, 0.0, 0.0, 0).relative)
+    assert math.isnan(WeightDistance(0.0, 0.0, 0.0, 0).relative)
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf])

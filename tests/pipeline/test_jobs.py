@@ -2,42 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from landscape_catalog.metrics.numerics.curves.points import CurvePoint
-from landscape_catalog.metrics.numerics.evaluation import Evaluation
+from landscape_catalog.metrics.connectivity.compute import keep_endpoints, known_endpoints
+from landscape_catalog.metrics.connectivity.spec import CurvePoint
+from landscape_catalog.metrics.evaluation import Evaluation
 from landscape_catalog.metrics.numerics.traced.batching import LARGEST_GROUP
-from landscape_catalog.pipeline.measure import endpoint_cache
-from landscape_catalog.pipeline.measure.endpoint_cache import keep_ends, known_ends
-from landscape_catalog.pipeline.measure.stage import CURVES_A_JOB, _jobs
-from landscape_catalog.pipeline.shared.measurements import Needed, hessians_needed, pairs_needed
+from landscape_catalog.pipeline.measure.context import JobContext, MeasurementContext
+from landscape_catalog.pipeline.measure.jobs import LARGEST_GROUP as JOB_GROUP
+from landscape_catalog.pipeline.measure.jobs import measurement_jobs
+from landscape_catalog.pipeline.shared.measurements import MeasurementSpec, measurements_of
+from landscape_catalog.runner.worker_cache import WorkerCache
 from tests.experiment.grids import CUSTOM_CODE, TEXT, experiment_of, grid_of
 
 ALL_PAIRS = {"train.seeds": 3, "measure.connectivity.pairs": "all"}
 LARGE = {"dataset.name": "cifar10", "load.width": 8, "load.samples": 5000}
 
 
-def needed(changes: dict[str, Any]) -> list[Needed]:
+def needed(changes: dict[str, Any]) -> list[MeasurementSpec]:
     """All but losses, cell by cell."""
     measure = experiment_of(changes).measure
-    found: list[Needed] = []
+    found: list[MeasurementSpec] = []
     for cell in grid_of(changes).cells:
-        found += hessians_needed(cell.runs, measure) + pairs_needed(cell.runs, measure)
+        found += measurements_of(cell.runs, measure, {})
     return found
 
 
-def curve_jobs(changes: dict[str, Any], workers: int) -> list[tuple[Needed, ...]]:
-    return [job for job in _jobs(needed(changes), workers) if job[0].metric == "connectivity"]
+def curve_jobs(changes: dict[str, Any], workers: int) -> list[tuple[MeasurementSpec, ...]]:
+    return [
+        job for job in measurement_jobs(needed(changes), workers) if job[0].metric == "connectivity"
+    ]
 
 
 @pytest.mark.parametrize("workers", [1, 2, 3, 7, 100])
 @pytest.mark.parametrize("changes", [ALL_PAIRS, LARGE, CUSTOM_CODE, TEXT], ids=str)
 def test_every_measurement_is_in_one_job(changes: dict[str, Any], workers: int) -> None:
     every = needed(changes)
-    jobs = _jobs(every, workers)
+    jobs = measurement_jobs(every, workers)
     assert sorted(item.measurement_id for job in jobs for item in job) == sorted(
         item.measurement_id for item in every
     )
@@ -56,7 +59,7 @@ def test_small_curves_of_a_landscape_share_jobs(workers: int, sizes: list[int]) 
 
 def test_no_job_has_more_curves_than_are_fitted_at_a_time() -> None:
     jobs = curve_jobs({**ALL_PAIRS, "train.seeds": 5}, 1)
-    assert max(map(len, jobs)) <= CURVES_A_JOB == LARGEST_GROUP
+    assert max(map(len, jobs)) <= JOB_GROUP == LARGEST_GROUP
     assert [len(job) for job in jobs] == [7, 7, 6] * 2
 
 
@@ -65,35 +68,40 @@ def test_large_curves_and_those_of_a_network_of_ones_own_are_alone(changes: Any)
     assert all(len(job) == 1 for job in curve_jobs({**ALL_PAIRS, **changes}, 1))
 
 
-@pytest.fixture
-def _forgotten() -> Iterator[None]:
-    endpoint_cache._points.clear()
-    yield
-    endpoint_cache._points.clear()
+class Job:
+    """What the measurements of a job share, without data and networks."""
+
+    def __init__(self, cache: WorkerCache) -> None:
+        self.cache = cache
 
 
-@pytest.mark.usefixtures("_forgotten")
-def test_ends_of_own_code_are_not_remembered() -> None:
+def context(spec: MeasurementSpec, cache: WorkerCache) -> MeasurementContext:
+    return MeasurementContext(cast(JobContext, Job(cache)), spec)
+
+
+def point(t: float, loss: float) -> CurvePoint:
+    return CurvePoint(t, Evaluation(loss, 0.0, 0, 10), Evaluation(loss, 0.0, 0, 5))
+
+
+def test_endpoints_of_custom_code_are_not_reused() -> None:
     changes = {**ALL_PAIRS, **CUSTOM_CODE}
     pair = next(item for item in needed(changes) if item.metric == "connectivity")
-    point = CurvePoint(0.0, Evaluation(1.0, 0.0, 0, 10, 0.0), Evaluation(1.0, 0.0, 0, 5, 0.0))
-    keep_ends(pair, 32, 7, [point, point])
-    assert known_ends(pair, 32, 7) == []
+    of_pair = context(pair, WorkerCache())
+    keep_endpoints(of_pair, 32, 7, [point(0.0, 1.0), point(1.0, 1.0)])
+    assert known_endpoints(of_pair, 32, 7) == []
 
 
-@pytest.mark.usefixtures("_forgotten")
-def test_ends_are_remembered_by_run() -> None:
+def test_an_endpoint_is_evaluated_once_for_all_curves_of_its_run() -> None:
+    cache = WorkerCache()
     curves = [item for item in needed(ALL_PAIRS) if item.metric == "connectivity"]
-    first, second, third = curves[:3]
-    points = [
-        CurvePoint(t, Evaluation(loss, 0.0, 0, 10, 0.0), Evaluation(loss, 0.0, 0, 5, 0.0))
-        for t, loss in ((0.0, 1.0), (0.5, 2.0), (1.0, 3.0))
-    ]
-    assert known_ends(first, 32, 7) == []
-    keep_ends(first, 32, 7, points)
-    assert known_ends(first, 32, 7) == [points[0], points[2]]
-    (shared,) = known_ends(second, 32, 7)  # seeds 0 and 2
+    first, second, third = (context(curve, cache) for curve in curves[:3])
+    points = [point(0.0, 1.0), point(0.5, 2.0), point(1.0, 3.0)]
+    assert known_endpoints(first, 32, 7) == []
+    keep_endpoints(first, 32, 7, points)
+    assert known_endpoints(first, 32, 7) == [points[0], points[2]]
+    (shared,) = known_endpoints(second, 32, 7)  # seeds 0 and 2
     assert shared == points[0]
-    (other,) = known_ends(third, 32, 7)  # seeds 1 and 2
+    (other,) = known_endpoints(third, 32, 7)  # seeds 1 and 2
     assert (other.t, other.train.loss) == (0.0, 3.0)
-    assert known_ends(first, 16, 7) == known_ends(first, 32, 8) == []
+    assert known_endpoints(first, 16, 7) == known_endpoints(first, 32, 8) == []
+    assert known_endpoints(context(curves[0], WorkerCache()), 32, 7) == []

@@ -9,17 +9,20 @@ from typing import Any
 import pytest
 
 from landscape_catalog.errors import MeasurementError, StorageError
-from landscape_catalog.pipeline.measure import worker as measuring
+from landscape_catalog.metrics.distance import compute as distance
+from landscape_catalog.metrics.distance.spec import WeightDistance
+from landscape_catalog.pipeline.measure import worker
+from landscape_catalog.pipeline.measure.context import MeasurementContext
 from landscape_catalog.pipeline.measure.worker import measure_and_keep
-from landscape_catalog.pipeline.shared.measurements import Needed, pairs_needed
-from landscape_catalog.store.measured import DistanceMeasurement
+from landscape_catalog.pipeline.shared.measurements import MeasurementSpec, measurements_of
+from landscape_catalog.runner.worker_cache import WorkerCache
 from tests.experiment.grids import experiment_of, grid_of
 
 CHANGES = {"train.seeds": 3, "measure.connectivity.pairs": "all"}
 
 
 @dataclass
-class ArtifactCache:
+class Measurements:
     """Where records go."""
 
     folder: Path
@@ -36,45 +39,58 @@ class ArtifactCache:
 class Payload:
     """What a job gets, without data and networks."""
 
-    needed: tuple[Needed, ...]
-    cache: ArtifactCache
+    specs: tuple[MeasurementSpec, ...]
+    measurements: Measurements
     device: str = "cpu"
 
 
+class Job:
+    """The context of a job without data and networks."""
+
+    def __init__(self, payload: Payload, cache: WorkerCache) -> None:
+        self.payload = payload
+
+    def measurement(self, spec: MeasurementSpec) -> MeasurementContext:
+        return MeasurementContext(self, spec)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def distances(monkeypatch: pytest.MonkeyPatch) -> tuple[MeasurementSpec, ...]:
+    """Three distances of a cell, in a job without data and networks."""
+    monkeypatch.setattr(worker, "JobContext", Job)
+    every = measurements_of(grid_of(CHANGES).cells[0].runs, experiment_of(CHANGES).measure, {})
+    return tuple(spec for spec in every if spec.metric == "distance")
+
+
 def test_one_that_fails_is_named_and_the_others_are_kept(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, distances: tuple[MeasurementSpec, ...]
 ) -> None:
-    every = pairs_needed(grid_of(CHANGES).cells[0].runs, experiment_of(CHANGES).measure)
-    needed = tuple(item for item in every if item.metric == "distance")
-    bad = needed[1]
+    bad = distances[1]
 
-    def distance(subject: Any, item: Needed) -> DistanceMeasurement:
-        if item is bad:
+    def compute(context: MeasurementContext) -> WeightDistance:
+        if context.id == bad.measurement_id:
             raise ValueError("too far")
-        return DistanceMeasurement(l2=1.0, norm=1.0, other_norm=1.0, n=3)
+        return WeightDistance(l2=1.0, norm=1.0, other_norm=1.0, n=3)
 
-    monkeypatch.setattr(measuring, "Subject", lambda payload: None)
-    monkeypatch.setitem(measuring.MAKERS, "distance", distance)
-    payload: Any = Payload(needed, ArtifactCache(tmp_path))
+    monkeypatch.setattr(distance, "compute", compute)
+    payload: Any = Payload(distances, Measurements(tmp_path))
     ids = " and ".join(run.run_id for run in bad.runs)
     with pytest.raises(MeasurementError, match=f"^distance of {ids}: ValueError: too far$"):
-        measure_and_keep(payload)
-    assert payload.cache.shared == [needed[0].measurement_id, needed[2].measurement_id]
-    assert all((tmp_path / f"{key}.json").exists() for key in payload.cache.shared)
+        measure_and_keep(payload, WorkerCache())
+    kept = payload.measurements.shared
+    assert kept == [distances[0].measurement_id, distances[2].measurement_id]
+    assert all((tmp_path / f"{key}.json").exists() for key in kept)
 
 
 def test_a_disk_that_fails_ends_the_job_as_what_it_is(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, distances: tuple[MeasurementSpec, ...]
 ) -> None:
-    """The pool stops everything for it, since every other job would fail alike."""
-    every = pairs_needed(grid_of(CHANGES).cells[0].runs, experiment_of(CHANGES).measure)
+    """The stage stops everything for it, since every other job would fail alike."""
 
-    def distance(subject: Any, item: Needed) -> DistanceMeasurement:
+    def compute(context: MeasurementContext) -> WeightDistance:
         raise StorageError("no space left")
 
-    monkeypatch.setattr(measuring, "Subject", lambda payload: None)
-    monkeypatch.setitem(measuring.MAKERS, "distance", distance)
-    needed = tuple(item for item in every if item.metric == "distance")
-    payload: Any = Payload(needed, ArtifactCache(tmp_path))
+    monkeypatch.setattr(distance, "compute", compute)
+    payload: Any = Payload(distances, Measurements(tmp_path))
     with pytest.raises(StorageError, match="no space left"):
-        measure_and_keep(payload)
+        measure_and_keep(payload, WorkerCache())

@@ -26,7 +26,7 @@ from landscape_catalog.experiment.experiment import Experiment
 from landscape_catalog.experiment.grid import Cell, Grid
 from landscape_catalog.experiment.reading import parse_experiment, read_experiment
 from landscape_catalog.paths import Project
-from landscape_catalog.pipeline.shared.measurements import pairs_needed
+from landscape_catalog.pipeline.shared.measurements import measurements_of
 from landscape_catalog.pipeline.shared.workspace import lay_out, open_workspace
 from landscape_catalog.presets import PRESETS, Scale
 from tests.conftest import ROOT
@@ -250,7 +250,7 @@ def test_the_primary_probe_of_an_ablation_is_that_of_figure_2() -> None:
     """So that its numbers are there already."""
 
     def made(figure: int, metric: str) -> set[str]:
-        needed = pairs_needed(grid(figure).cells[0].runs[:2], experiment(figure).measure)
+        needed = measurements_of(grid(figure).cells[0].runs[:2], experiment(figure).measure, {})
         return {item.measurement_id for item in needed if item.metric == metric}
 
     assert made(2, "similarity") < made(9, "similarity")

@@ -11,7 +11,9 @@ from typing import Any
 
 import polars as pl
 
-from landscape_catalog.catalog import CELL_METRICS, TABLES
+from landscape_catalog.catalog import TABLES
+from landscape_catalog.catalog.tables import frame_of
+from landscape_catalog.metrics.registry import QUANTITIES
 
 Row = dict[str, Any]
 LOAD = {"width": 8, "samples": 1000, "label_noise": 0.0, "pixel_noise": 0.0}
@@ -28,6 +30,8 @@ class Catalog:
     variants: tuple[str, ...] = ("base",)
     kind: str = "images"
     unit: str | None = "%"
+    judge: str = "test_accuracy"
+    loss_unit: str = "nats"
     seeds: int = 3
     epochs: int = 20
     connectivity: tuple[str, ...] = ("primary",)
@@ -50,7 +54,7 @@ class Catalog:
             rows["cell_metrics"] += list(self._metrics(cell, values))
             rows["phases"].append({"cell_id": cell["cell_id"], **phase(cell, values)})
             self._add_runs(rows, cell, values)
-        return {name: table.frame(rows[name]) for name, table in TABLES.items()}
+        return {name: frame_of(table, rows[name]) for name, table in TABLES.items()}
 
     def _experiment(self, cells: list[Row]) -> Row:
         train = {"seeds": self.seeds, "epochs": self.epochs, "stopping": "rule"}
@@ -67,7 +71,7 @@ class Catalog:
             "n_cells": len(cells), "n_runs": len(cells) * self.seeds,
             "axes": json.dumps([{"path": path, "values": v} for path, v in self.axes.items()]),
             "variants": json.dumps(self.variants), "spec": json.dumps(spec),
-            "classify": json.dumps(rule),
+            "classify": json.dumps(rule), "judge": self.judge,
         }  # fmt: skip
 
     def _probes(self) -> Iterator[Row]:
@@ -114,7 +118,7 @@ class Catalog:
         }  # fmt: skip
 
     def _metrics(self, cell: Row, values: dict[str, float]) -> Iterator[Row]:
-        wanted = [(metric, "primary", 0.0) for metric in CELL_METRICS]
+        wanted = [(metric, "primary", 0.0) for metric in QUANTITIES]
         wanted += [(m, name, 1.0) for name in self.connectivity[1:] for m in CURVE]
         wanted += [("cka", name, 0.1) for name in self.similarity[1:]]
         wanted += [(m, name, 0.5) for name in self.snapshots[1:] for m in LOSSES]
@@ -129,8 +133,16 @@ class Catalog:
             yield {
                 "cell_id": cell["cell_id"], "metric": metric, "probe": probe, "mean": mean,
                 "sd": sd, "n": max(counted, 0), "method": "direct", "measurement_error": 0.01,
+                "unit": self._unit(metric),
                 **self._status(metric, mean),
             }  # fmt: skip
+
+    def _unit(self, metric: str) -> str | None:
+        if metric in (*CURVE, "curve_area", "line_barrier"):
+            return self.unit
+        if metric in LOSSES:
+            return self.loss_unit if metric.endswith("loss") else "%"
+        return QUANTITIES[metric].unit or None
 
     def _status(self, metric: str, mean: float | None) -> Row:
         """What is missing, and which estimates have not converged: those of `doubted`."""

@@ -8,7 +8,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from landscape_catalog.catalog import CELL_METRICS
+from landscape_catalog.metrics.registry import QUANTITIES
 from landscape_catalog.reports import colours, maps
 from landscape_catalog.reports.cells import ReportData, report_data
 from landscape_catalog.reports.panels import Panel, panels
@@ -46,7 +46,7 @@ def test_the_seven_panels_of_figure_2(data: ReportData) -> None:
     ]  # fmt: skip
     for one in panels(data):
         tooltip = maps.metric_panel(data, one).to_dict()["encoding"]["tooltip"]
-        assert {metric.replace("_", " ") for metric in CELL_METRICS} <= {
+        assert {metric.replace("_", " ") for metric in QUANTITIES} <= {
             entry["title"].split(",")[0] for entry in tooltip
         }
 

@@ -14,9 +14,8 @@ from hypothesis import strategies as st
 
 from landscape_catalog.errors import StorageError
 from landscape_catalog.pipeline.shared.measurements import (
-    hessians_needed,
-    losses_needed,
-    pairs_needed,
+    losses_of,
+    measurements_of,
 )
 from landscape_catalog.pipeline.train.stage import train_work
 from landscape_catalog.runner.timings import (
@@ -215,8 +214,9 @@ def test_the_size_of_measurements() -> None:
         "measure.similarity": {"samples": 300},
     }
     measure, runs = experiment_of(changes).measure, grid_of(changes).cells[0].runs
-    needed = [*losses_needed(runs[:1], measure), *hessians_needed(runs[:1], measure)]
-    needed += pairs_needed(runs, measure)
+    further = measurements_of(runs, measure, {})
+    needed = losses_of(runs[:1], measure)
+    needed += [item for item in further if len(item.runs) == 2 or item.runs == runs[:1]]
     an_epoch = 1000 // 64
     assert [item.work for item in needed] == [
         Work("loss", "resnet18", 1, 1000, 1, 1000 * FORWARD),

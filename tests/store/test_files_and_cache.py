@@ -13,8 +13,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import TypeAdapter
 
 from landscape_catalog.errors import DamagedFileError, StorageError
+from landscape_catalog.metrics.evaluation import Evaluation
 from landscape_catalog.store.artifacts import (
     pack_run,
     read_history,
@@ -26,7 +28,6 @@ from landscape_catalog.store.artifacts import (
 )
 from landscape_catalog.store.cache import ArtifactCache, run_cache
 from landscape_catalog.store.files import file_sha256, prune, write_file, write_folder
-from landscape_catalog.store.measured import LossValues
 from landscape_catalog.store.records import Provenance, Record, RunRecord
 
 PROVENANCE = Provenance(torch="2", device="cpu", cpu="x")
@@ -171,8 +172,9 @@ def test_any_float_survives_a_record(values: list[float]) -> None:
 
 
 def test_losses_may_be_infinite() -> None:
-    values = LossValues(loss=float("inf"), loss_sd=float("nan"), n_wrong=1, n=2)
-    assert LossValues.model_validate_json(values.model_dump_json()).loss == float("inf")
+    adapter = TypeAdapter(Evaluation)
+    values = Evaluation(loss=float("inf"), loss_sd=float("nan"), n_wrong=1, n=2)
+    assert adapter.validate_json(adapter.dump_json(values)).loss == float("inf")
 
 
 def test_an_empty_shelf(tmp_path: Path) -> None:
