@@ -9,7 +9,7 @@ import pytest
 
 from landscape_catalog.metrics.numerics.curves.points import CurvePoint
 from landscape_catalog.metrics.numerics.evaluation import Evaluation
-from landscape_catalog.metrics.numerics.traced.batching import LARGEST_GROUP
+from landscape_catalog.metrics.numerics.traced.batching import LARGEST_STACK
 from landscape_catalog.pipeline.measure import endpoint_cache
 from landscape_catalog.pipeline.measure.endpoint_cache import keep_ends, known_ends
 from landscape_catalog.pipeline.measure.stage import CURVES_A_JOB, _jobs
@@ -56,7 +56,7 @@ def test_small_curves_of_a_landscape_share_jobs(workers: int, sizes: list[int]) 
 
 def test_no_job_has_more_curves_than_are_fitted_at_a_time() -> None:
     jobs = curve_jobs({**ALL_PAIRS, "train.seeds": 5}, 1)
-    assert max(map(len, jobs)) <= CURVES_A_JOB == LARGEST_GROUP
+    assert max(map(len, jobs)) <= CURVES_A_JOB == LARGEST_STACK
     assert [len(job) for job in jobs] == [7, 7, 6] * 2
 
 
