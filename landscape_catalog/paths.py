@@ -97,6 +97,11 @@ class Project:
         return self.internal / "facts"
 
     @property
+    def multiply_adds(self) -> Path:
+        """Arithmetic of a forward pass of networks and tasks that are a user's own."""
+        return self.internal / "multiply_adds.json"
+
+    @property
     def custom(self) -> Path:
         """A user's own datasets, networks and tasks."""
         return self.root / "custom"

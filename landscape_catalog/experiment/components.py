@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from landscape_catalog.experiment.landscape import Dataset
@@ -57,11 +57,14 @@ class Component:
         name: built in, or `package.module:function`.
         accepts: names of the parameters that an experiment may hand to it.
         code: SHA-256 of the source of a user's own; None if built in.
+        multiply_adds: of a network, what a forward pass has been counted to take, by a key of its
+            shapes. An estimate's ingredient, never part of an id.
     """
 
     name: str
     accepts: frozenset[str] = frozenset()
     code: str | None = None
+    multiply_adds: Mapping[str, int] = field(default_factory=dict, compare=False, repr=False)
 
     def taken(self, values: dict[str, Any]) -> dict[str, Any]:
         """Those of the values that this function has a parameter for."""

@@ -48,7 +48,7 @@ class Measure:
 
 @dataclass(frozen=True)
 class Judge:
-    """What says how good a cell is: accuracy, error or loss on the test data, as the task has it."""
+    """How good a cell is: by accuracy, error or loss on the test data, as the task says."""
 
     metric: str
     title: str

@@ -1,4 +1,4 @@
-"""Networks of a user's own kind, and images for them."""
+"""Networks that can and cannot be traced, and images for them."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def images(n: int = 30, size: int = 8, channels: int = 1) -> Samples:
     return Samples(torch.from_numpy(pixels), torch.from_numpy(np.arange(n) % 3))
 
 
-class Own(nn.Module):
-    """A user's network of known operations: pooling, groups, a bias, a branch of the input."""
+class Traceable(nn.Module):
+    """A custom network of supported operations: groups, biases, a branch on the input."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -29,15 +29,15 @@ class Own(nn.Module):
         self.linear = nn.Linear(72, 3)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.norms[0](x)  # of what all networks share, and after no convolution
+        x = self.norms[0](x)  # of the shared input, and after no convolution
         one = self.one(x)
         y = self.norms[1](one) + torch.tanh(self.other(x)) + one  # a value that is used twice
         y = F.gelu(self.grouped(y))
         return self.linear(F.dropout(self.norms[2](torch.flatten(y, 1)), training=False))
 
 
-class Strange(nn.Module):
-    """Channels joined and means over them: side by side, networks would mix."""
+class Untraceable(nn.Module):
+    """Concatenation and a mean over channels, which would mix stacked networks."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -54,10 +54,10 @@ class Strange(nn.Module):
 
 def make(kind: str, seed: int) -> tuple[nn.Module, Samples]:
     torch.manual_seed(seed)
-    if kind == "own":
-        return Own(), images()
-    if kind == "strange":
-        return Strange(), images()
+    if kind == "traceable":
+        return Traceable(), images()
+    if kind == "untraceable":
+        return Untraceable(), images()
     if kind == "dropout":
         layers = [nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4), nn.ReLU(), nn.Dropout(0.5), nn.Flatten()]
         return nn.Sequential(*layers, nn.Linear(144, 3)), images()
@@ -71,8 +71,8 @@ def make(kind: str, seed: int) -> tuple[nn.Module, Samples]:
     return build("resnet18", width=width, input_shape=(1, 8, 8), n_outputs=3, seed=seed), images()
 
 
-# Whether a network of that kind has a program in train mode.
-KNOWN = {
-    "resnet18": True, "wide": True, "vgg11": True, "vgg11 plain": True, "own": True,
-    "strange": False, "dropout": False,
+# Whether a network of that kind can be traced in train mode.
+TRACEABLE = {
+    "resnet18": True, "wide": True, "vgg11": True, "vgg11 plain": True, "traceable": True,
+    "untraceable": False, "dropout": False,
 }  # fmt: skip

@@ -64,7 +64,7 @@ def test_refining_keeps_what_was_there_and_finds_the_peak() -> None:
     assert abs(refined.mode_connectivity) > abs(
         mode_connectivity(plain_ts, plain).mode_connectivity
     )
-    assert bowl(controls, points=5, refine=8) == (ts, losses)  # the same again
+    assert bowl(controls, points=5, refine=8) == (ts, losses)  # reproducible
     fewer = bowl(controls, points=5, refine=3)
     assert set(fewer[0]) <= set(ts)
 

@@ -1,4 +1,4 @@
-"""Curves between networks: ends, start, gradient, length, batch-norm statistics."""
+"""Fitting curves: ends, initial control points, gradient, length, batch-norm statistics."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def linears(n: int = 2, dtype: torch.dtype = torch.float64) -> list[nn.Module]:
 def test_the_ends_are_exact(
     task: Classification, tiny_data: Samples, control_points: int, dtype: torch.dtype, init: str
 ) -> None:
-    """To the bit, for every order (three thirds of a number need not be the number)."""
+    """To the bit, for every order: 3 * (x / 3) need not be x in floating point."""
     one, other = linears(dtype=dtype)
     ends = (one.state_dict(), other.state_dict())
     recipe = CurveRecipe(epochs=1, batch_size=8, control_points=control_points, init=init)  # type: ignore[arg-type]
@@ -103,10 +103,10 @@ def test_the_ends_are_exact(
 
 
 @pytest.mark.parametrize("control_points", [3, 4, 5])
-def test_a_linear_start_lies_evenly_on_the_straight_line(
+def test_a_linear_start_is_the_straight_line(
     task: Classification, tiny_data: Samples, control_points: int
 ) -> None:
-    """So the start is the straight line itself: gamma(t) = (1 - t) theta + t theta'."""
+    """Evenly spaced control points give gamma(t) = (1 - t) theta + t theta'."""
     one, other = linears()
     recipe = CurveRecipe(epochs=1, batch_size=8, lr=1e-300, control_points=control_points)
     curve = fit_curve(one, (one.state_dict(), other.state_dict()), tiny_data, task, recipe, seed=0)
@@ -128,11 +128,11 @@ def random_start(network: nn.Module, data: Samples, task: Task, *, seed: int) ->
 
 
 def test_a_random_start(task: Classification, tiny_data: Samples) -> None:
-    """Uniform in +-1/sqrt(fan in); batch-norm scales in [0, 1], shifts zero; each point its own."""
+    """Uniform in +-1/sqrt(fan in); batch-norm scales in [0, 1], shifts 0; each point differs."""
     network = build("resnet18", width=4, input_shape=(1, 4, 4), n_outputs=3)
     with torch.no_grad():
         for value in network.parameters():
-            value += 5  # so that nothing is right because it was so before
+            value += 5  # so that initial values cannot pass for drawn ones
     before = copy.deepcopy(network.state_dict())
     controls = random_start(network, tiny_data, task, seed=3)
     sizes = [value.numel() for _, value in network.named_parameters()]
@@ -165,7 +165,7 @@ def test_a_random_start(task: Classification, tiny_data: Samples) -> None:
 
 
 def test_random_weights_of_a_transformer() -> None:
-    """What is neither convolution, linear nor batch norm starts as it starts itself."""
+    """Modules other than convolution, linear and batch norm keep their own initialisation."""
     network = build(
         "transformer", width=8, input_shape=(), n_outputs=500, args={"n_layers": 1}, seed=0
     )
@@ -182,7 +182,9 @@ def test_random_weights_of_a_transformer() -> None:
     assert all(torch.equal(found[name], again[name]) for name in found)
 
 
-def test_without_a_step_phi_is_the_middle(task: Classification, tiny_data: Samples) -> None:
+def test_a_negligible_rate_leaves_the_middle_point_in_place(
+    task: Classification, tiny_data: Samples
+) -> None:
     one, other = pair()
     recipe = CurveRecipe(epochs=1, batch_size=8, lr=1e-300)
     ends = (one.state_dict(), other.state_dict())
@@ -191,10 +193,10 @@ def test_without_a_step_phi_is_the_middle(task: Classification, tiny_data: Sampl
 
 
 @pytest.mark.parametrize("control_points", [3, 4, 5])
-def test_one_step_goes_down_the_gradient_in_each_control_point(
+def test_one_step_descends_the_gradient_in_each_control_point(
     task: Classification, tiny_data: Samples, control_points: int
 ) -> None:
-    """Against central differences of L(gamma(t)) + wd/2 ||gamma(t)||^2, at the t drawn."""
+    """Against central differences of L(gamma(t)) + wd/2 ||gamma(t)||^2 at the t drawn."""
     one, other = linears()
     lr, wd, k = 0.1, 0.3, control_points - 1
     recipe = CurveRecipe(
@@ -225,7 +227,7 @@ def test_one_step_goes_down_the_gradient_in_each_control_point(
 
 
 class Quadratic(Task):
-    """1/2 (w - 3)^2 of the one weight, whatever the samples; counts how often it is asked."""
+    """1/2 (w - 3)^2 of a single weight, whatever the samples; counts its evaluations."""
 
     connectivity_by = "loss"
 
@@ -320,7 +322,7 @@ def test_the_best_curve_in_closed_form() -> None:
 
 
 @pytest.mark.parametrize("updates", [1, 3, 7])
-def test_a_fit_by_updates_takes_exactly_so_many(updates: int) -> None:
+def test_a_fit_by_updates_takes_exactly_that_many(updates: int) -> None:
     task = Quadratic()
     one, other = scalar(1), scalar(-2)
     recipe = CurveRecipe(updates=updates, batch_size=3, epochs=50)  # three batches an epoch
@@ -328,7 +330,7 @@ def test_a_fit_by_updates_takes_exactly_so_many(updates: int) -> None:
     assert task.asked == updates
 
 
-def test_updates_are_epochs_but_for_the_rate_inside_an_epoch(
+def test_updates_equal_epochs_except_for_the_rate_within_an_epoch(
     monkeypatch: pytest.MonkeyPatch, task: Classification, tiny_data: Samples
 ) -> None:
     one, other = linears()
@@ -338,7 +340,7 @@ def test_updates_are_epochs_but_for_the_rate_inside_an_epoch(
         recipe = CurveRecipe(batch_size=size, lr=0.1, **length)  # type: ignore[arg-type]
         return fit_curve(one, ends, tiny_data, task, recipe, seed=2).controls
 
-    # One batch an epoch: the rate falls alike.
+    # With one batch per epoch, the learning rate decays in the same way.
     assert torch.equal(controls(24, epochs=10), controls(24, updates=10))
     assert not torch.equal(controls(8, epochs=6), controls(8, updates=18))
     monkeypatch.setattr(fit, "rate_factor", lambda progress: 1.0)
@@ -359,7 +361,7 @@ def translators(dropout: float = 0.0) -> list[nn.Module]:
     ]
 
 
-def test_a_curve_of_translation_is_of_the_loss() -> None:
+def test_a_translation_curve_is_evaluated_by_its_loss() -> None:
     one, other = translators()
     task = Translation()
     ends = (one.state_dict(), other.state_dict())
@@ -378,10 +380,10 @@ def test_a_curve_of_translation_is_of_the_loss() -> None:
     straight, curved = losses(1, 1e-300), losses(90, 0.05)
     assert sum(curved[1:-1]) < sum(straight[1:-1]) - 1
     found = mode_connectivity([0, 0.25, 0.5, 0.75, 1], curved)
-    assert found.value > 0.3  # nats: neither end is trained, so the curve dips far below them
+    assert found.value > 0.3  # nats: neither end is trained, so the curve dips far below both
 
 
-def test_a_curve_of_a_network_with_dropout_is_of_its_seed() -> None:
+def test_dropout_in_a_fit_follows_the_seed() -> None:
     one, other = translators(dropout=0.5)
     ends = (one.state_dict(), other.state_dict())
     found = []
@@ -433,7 +435,9 @@ def test_statistics_are_the_cumulative_mean_over_batches(
     assert not network.training
 
 
-def test_statistics_with_dropout_are_of_the_seed(task: Classification, tiny_data: Samples) -> None:
+def test_dropout_in_recomputed_statistics_follows_the_seed(
+    task: Classification, tiny_data: Samples
+) -> None:
     layer = nn.BatchNorm2d(1)
     network = nn.Sequential(nn.Dropout(0.5), layer, nn.Flatten(), nn.Linear(16, 3))
     found = []
@@ -444,17 +448,19 @@ def test_statistics_with_dropout_are_of_the_seed(task: Classification, tiny_data
     assert torch.equal(*found)
 
 
-def test_a_network_without_batch_norm_is_left_alone(
+def test_a_network_without_batch_norm_is_unchanged(
     task: Classification, tiny_data: Samples
 ) -> None:
     network = linears(1)[0]
     before = copy.deepcopy(network.state_dict())
-    recompute_batchnorm(network, tiny_data, task, batch_size=1000, seed=0)  # too large to be used
+    recompute_batchnorm(
+        network, tiny_data, task, batch_size=1000, seed=0
+    )  # too large, but never used
     assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
     assert network.training
 
 
-def test_shapes_that_differ(task: Classification, tiny_data: Samples) -> None:
+def test_networks_of_different_shapes(task: Classification, tiny_data: Samples) -> None:
     one = pair()[0]
     wider = build("resnet18", width=3, input_shape=(1, 4, 4), n_outputs=3).double()
     with pytest.raises(ValueError, match=r"conv1.weight: expected shape \(2, 1, 3, 3\)"):
@@ -467,12 +473,12 @@ def test_shapes_that_differ(task: Classification, tiny_data: Samples) -> None:
     ("errors", "value", "t", "lowest", "highest"),
     [
         ([2, 3, 12, 3, 4], -9, 0.5, -9, 0),  # a barrier
-        ([10, 6, 2, 7, 10], 8, 0.5, 0, 8),  # a dip: the ends are not at a minimum
+        ([10, 6, 2, 7, 10], 8, 0.5, 0, 8),  # a dip: the ends are not minima
         ([0, 0, 0, 0, 0], 0, 0.25, 0, 0),  # well connected
         ([4, 9, 4, 1, 4], -5, 0.25, -5, 3),  # both
         ([0, 2, 0, 2, 0], -2, 0.25, -2, 0),  # a tie: the earlier
-        ([9, 5, 5, 5, 1], 0, 0.25, 0, 0),  # unequal ends alone are no barrier
-        ([1, 5, 5, 5, 9], 0, 0.25, 0, 0),  # whichever is named first
+        ([9, 5, 5, 5, 1], 0, 0.25, 0, 0),  # unequal ends are no barrier
+        ([1, 5, 5, 5, 9], 0, 0.25, 0, 0),  # in either order
     ],
 )
 def test_mode_connectivity(
@@ -483,14 +489,14 @@ def test_mode_connectivity(
     assert found.peak_error == max(errors[1:-1])
 
 
-def test_mode_connectivity_refuses_and_admits() -> None:
+def test_mode_connectivity_of_too_few_points_and_of_nan() -> None:
     with pytest.raises(ValueError, match="at least 3 points"):
         mode_connectivity([0, 1], [1, 1])
     assert math.isnan(mode_connectivity([0, 0.5, 1], [1, math.nan, 1]).mode_connectivity)
 
 
 class Projected(nn.Module):
-    """Random features that are drawn anew for every seed and never trained."""
+    """Random features that differ between seeds and are not trained."""
 
     def __init__(self, *, buffer: bool) -> None:
         super().__init__()
@@ -506,7 +512,7 @@ class Projected(nn.Module):
 
 
 @pytest.mark.parametrize("buffer", [True, False])
-def test_what_is_not_trained_must_be_the_same(
+def test_untrained_tensors_must_be_equal(
     buffer: bool, task: Classification, tiny_data: Samples
 ) -> None:
     torch.manual_seed(0)

@@ -1,4 +1,4 @@
-"""The fast ways of evaluating against the plain one, and which networks they are for."""
+"""Traced evaluation against the network itself, and which networks can be traced."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from landscape_catalog.metrics.numerics.curves.fit import CurveRecipe, fit_curve
 from landscape_catalog.metrics.numerics.curves.points import CurvePoint, curve_points
 from landscape_catalog.metrics.numerics.curves.sweep import evaluate_all
 from landscape_catalog.metrics.numerics.evaluation import Evaluation, evaluate
-from landscape_catalog.metrics.numerics.traced import ways
+from landscape_catalog.metrics.numerics.traced import batching
 from landscape_catalog.metrics.numerics.traced.trace import trace_network
 from landscape_catalog.models.build import build
 from landscape_catalog.tasks import Classification, Samples, Task, Translation
-from tests.metrics.networks import KNOWN, images, make
+from tests.metrics.networks import TRACEABLE, images, make
 
 TASK = Classification((0.5,), (0.25,))
 
@@ -40,7 +40,7 @@ def numbers(found: list[list[Evaluation]]) -> np.ndarray:
 def both(
     networks: list[nn.Module], data: Samples, task: Task = TASK, batch_size: int = 10
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Fast and plain, on all the data and on some."""
+    """Evaluations by the graph and by the network, on all samples and on some."""
     sets = (data, data[:7])
     fast, plain = (
         numbers(
@@ -54,38 +54,40 @@ def both(
     return fast, plain
 
 
-@pytest.mark.parametrize("group", [1, 2, 8])
-@pytest.mark.parametrize("kind", KNOWN)
-def test_fast_is_plain_in_float64(kind: str, group: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Alone, in several groups of which the last is smaller, and in one; chunks that do not fit."""
-    monkeypatch.setattr(ways, "LARGEST_GROUP", group)
-    monkeypatch.setattr(ways, "SMALL_WORK", 2**30 if group > 1 else 0)
-    monkeypatch.setattr(sweep, "LARGE_VALUE", 2**14)
+@pytest.mark.parametrize("stack_size", [1, 2, 8])
+@pytest.mark.parametrize("kind", TRACEABLE)
+def test_traced_evaluation_equals_the_network_in_float64(
+    kind: str, stack_size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One by one, in stacks of which the last is smaller, in one stack; with an incomplete batch."""
+    monkeypatch.setattr(batching, "LARGEST_STACK", stack_size)
+    monkeypatch.setattr(batching, "SMALL_VALUE", 2**30 if stack_size > 1 else 0)
+    monkeypatch.setattr(sweep, "CACHED_ELEMENTS", 2**14)
     made = [make(kind, seed) for seed in range(3)]
     networks, data = [network.double() for network, _ in made], made[0][1]
-    assert (trace_network(networks[0].train(), data, TASK) is not None) == KNOWN[kind]
-    assert (sweep._fast_path(networks[0], data, TASK, 10) is not None) == KNOWN[kind]
+    assert (trace_network(networks[0].train(), data, TASK) is not None) == TRACEABLE[kind]
+    assert (sweep._traced_evaluator(networks[0], data, TASK, 10) is not None) == TRACEABLE[kind]
     fast, plain = both(networks, data)
     np.testing.assert_allclose(fast, plain, rtol=1e-10)
 
 
-@pytest.mark.parametrize("small_work", [0, 2**30])
-@pytest.mark.parametrize("kind", KNOWN)
-def test_fast_is_plain_in_float32(
-    kind: str, small_work: int, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("small_value", [0, 2**30])
+@pytest.mark.parametrize("kind", TRACEABLE)
+def test_traced_evaluation_equals_the_network_in_float32(
+    kind: str, small_value: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Here with channels last, where they fill oneDNN's vectors."""
-    monkeypatch.setattr(ways, "SMALL_WORK", small_work)
+    """Channels last, where their numbers are multiples of eight."""
+    monkeypatch.setattr(batching, "SMALL_VALUE", small_value)
     made = [make(kind, seed) for seed in range(2)]
     network, data = made[0]
-    found = sweep._fast_path(network, data, TASK, 10)
-    assert (found is not None) == KNOWN[kind]
-    assert found is None or found.strategy.channels_last == (kind == "wide" and not small_work)
+    found = sweep._traced_evaluator(network, data, TASK, 10)
+    assert (found is not None) == TRACEABLE[kind]
+    assert found is None or found.strategy.channels_last == (kind == "wide" and not small_value)
     fast, plain = both([network for network, _ in made], made[0][1])
     np.testing.assert_allclose(fast, plain, rtol=2e-5)
 
 
-def test_a_point_does_not_depend_on_the_others() -> None:
+def test_a_point_does_not_depend_on_points_evaluated_with_it() -> None:
     networks = [make("resnet18", seed)[0] for seed in range(3)]
     data = images()
     states = states_of(networks)
@@ -97,9 +99,9 @@ def test_a_point_does_not_depend_on_the_others() -> None:
     np.testing.assert_array_equal(together, alone)
 
 
-@pytest.mark.parametrize("kind", ["resnet18", "strange"])
-def test_known_ends_are_not_measured_again(kind: str) -> None:
-    """They are the same to the bit on whichever curve."""
+@pytest.mark.parametrize("kind", ["resnet18", "untraceable"])
+def test_known_ends_are_not_evaluated_again(kind: str) -> None:
+    """An end is identical to the bit on every curve that it belongs to."""
     made = [make(kind, seed) for seed in range(3)]
     data, states = made[0][1], [network.state_dict() for network, _ in made]
 
@@ -117,7 +119,7 @@ def test_known_ends_are_not_measured_again(kind: str) -> None:
     assert points(0, 1, first) == first
 
 
-def test_networks_without_a_program() -> None:
+def test_networks_that_cannot_be_traced() -> None:
     data = images()
     hooked = make("resnet18", 0)[0]
     hooked.register_forward_hook(lambda module, inputs, output: output * 2)
@@ -139,14 +141,14 @@ class Branch(nn.Module):
 
 
 class Scaled(Classification):
-    """A task that does something to what the network says."""
+    """A task that changes the network's output."""
 
     def outputs(self, network, samples, dtype):  # type: ignore[no-untyped-def]
         return 2 * super().outputs(network, samples, dtype)
 
 
 class Counting(nn.Module):
-    """Another activation for few samples than for many."""
+    """A different activation for few samples than for many."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -159,14 +161,14 @@ class Counting(nn.Module):
         return self.linear(torch.flatten(y, 1))
 
 
-def test_a_branch_on_the_number_of_samples_is_seen() -> None:
+def test_a_branch_on_the_number_of_samples_is_detected() -> None:
     torch.manual_seed(0)
     fast, plain = both([Counting().double() for _ in range(2)], images())
     np.testing.assert_array_equal(fast, plain)
 
 
 class Twice(nn.Module):
-    """Two convolutions whose batch norm is one and the same layer."""
+    """Two convolutions followed by the same batch-norm layer."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -180,7 +182,7 @@ class Twice(nn.Module):
 
 
 class Same(nn.Module):
-    """Padding that differs from side to side, and even kernels."""
+    """Even kernels, and padding that differs between the two sides."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -193,7 +195,7 @@ class Same(nn.Module):
 
 
 class ByWeight(Counting):
-    """What it does hangs on its weights."""
+    """What it computes depends on a weight's value."""
 
     def forward(self, x: Tensor) -> Tensor:
         slope = float(self.norm.weight.detach()[0]) - 1
@@ -202,7 +204,7 @@ class ByWeight(Counting):
 
 
 @pytest.mark.parametrize("kind", [Twice, Same, ByWeight])
-def test_what_no_watching_shows_is_noticed(kind: type[nn.Module]) -> None:
+def test_what_a_trace_does_not_show_is_detected(kind: type[nn.Module]) -> None:
     made = []
     for seed in range(3):
         torch.manual_seed(seed)
@@ -216,7 +218,7 @@ def test_what_no_watching_shows_is_noticed(kind: type[nn.Module]) -> None:
 
 
 class Sometimes(Counting):
-    """Stochastic depth: a layer is passed over by chance."""
+    """A random choice of the activation."""
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.norm(self.conv(x))
@@ -225,28 +227,28 @@ class Sometimes(Counting):
 
 
 class Shifted(Classification):
-    """Inputs on the scale of their batch."""
+    """Inputs scaled by their batch's mean."""
 
     def inputs(self, images: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
         return images.to(dtype) / images.to(dtype).mean()
 
 
 @pytest.mark.parametrize("kind", [Sometimes, ByWeight])
-def test_chance_and_weights_that_decide_leave_no_program(kind: type[nn.Module]) -> None:
+def test_random_or_weight_dependent_behaviour_is_not_traced(kind: type[nn.Module]) -> None:
     network = kind()
     before = torch.get_rng_state()
     assert trace_network(network, images(), TASK) is None
     assert torch.equal(before, torch.get_rng_state())
 
 
-def test_inputs_on_the_scale_of_their_batch_leave_no_program() -> None:
+def test_inputs_that_depend_on_their_batch_leave_no_graph() -> None:
     network = make("resnet18", 0)[0]
-    assert ways.stable_graph(network, images(), TASK, 10) is not None
-    assert ways.stable_graph(network, images(), Shifted(), 10) is None
+    assert batching.stable_graph(network, images(), TASK, 10) is not None
+    assert batching.stable_graph(network, images(), Shifted(), 10) is None
 
 
 class Moving(Counting):
-    """A buffer that every call moves and no state dict holds."""
+    """A buffer that every call changes and that is not in the state dict."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -257,7 +259,7 @@ class Moving(Counting):
         return super().forward(x) * self.calls
 
 
-def test_a_plain_point_does_not_depend_on_the_others() -> None:
+def test_states_are_evaluated_independently_by_the_network_itself() -> None:
     torch.manual_seed(0)
     networks: list[nn.Module] = [Moving() for _ in range(3)]
     data = images()
@@ -270,7 +272,7 @@ def test_a_plain_point_does_not_depend_on_the_others() -> None:
     np.testing.assert_array_equal(found(states), alone)
 
 
-def test_batch_norm_that_its_network_keeps_in_eval_mode_keeps_its_statistics() -> None:
+def test_batch_norm_kept_in_eval_mode_keeps_its_statistics() -> None:
     class Kept(Counting):
         def train(self, mode: bool = True) -> Kept:
             super().train(mode)
@@ -287,7 +289,7 @@ def test_batch_norm_that_its_network_keeps_in_eval_mode_keeps_its_statistics() -
     assert found == expected
 
 
-def test_a_network_that_writes_over_its_inputs_does_not_change_the_data() -> None:
+def test_a_network_that_overwrites_its_inputs_does_not_change_the_data() -> None:
     torch.manual_seed(0)
     network = nn.Sequential(nn.LeakyReLU(0.1, inplace=True), nn.Flatten(), nn.Linear(64, 3))
     data = Samples(torch.randn(30, 1, 8, 8), torch.arange(30) % 3)
@@ -298,7 +300,7 @@ def test_a_network_that_writes_over_its_inputs_does_not_change_the_data() -> Non
     assert torch.equal(data.inputs, before)
 
 
-def test_a_network_is_left_as_it_was() -> None:
+def test_the_network_is_left_unchanged() -> None:
     network, data = make("resnet18", 0)
     before = {name: value.clone() for name, value in network.state_dict().items()}
     evaluate_all(network, states_of([network]), (data,), TASK, batch_size=10, seed=0)
@@ -306,7 +308,7 @@ def test_a_network_is_left_as_it_was() -> None:
     assert network.training
 
 
-def test_translation_is_evaluated_plainly() -> None:
+def test_translation_is_evaluated_by_the_network_itself() -> None:
     sentences = Samples(
         torch.tensor([[4, 5, 6, 2], [5, 2, 0, 0], [6, 6, 2, 0]]),
         torch.tensor([[1, 7, 8, 2], [1, 9, 2, 0], [1, 8, 8, 2]]),
@@ -322,10 +324,10 @@ def test_translation_is_evaluated_plainly() -> None:
 
 
 @pytest.mark.parametrize("fast", [True, False])
-@pytest.mark.parametrize("kind", ["resnet18", "strange", "vgg11 plain"])
+@pytest.mark.parametrize("kind", ["resnet18", "untraceable", "vgg11 plain"])
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
-def test_weights_that_are_no_numbers_give_nan(kind: str, fast: bool, bad: float) -> None:
-    """Not an error of 100%, and not one of 0%."""
+def test_nan_or_infinite_weights_give_nan(kind: str, fast: bool, bad: float) -> None:
+    """Neither an error of 100% nor one of 0%."""
     (one, data), (other, _) = make(kind, 0), make(kind, 1)
     with torch.no_grad():
         next(iter(other.parameters())).view(-1)[0] = bad
@@ -335,7 +337,7 @@ def test_weights_that_are_no_numbers_give_nan(kind: str, fast: bool, bad: float)
         one, curve, data, data, TASK, points=3, batch_size=10, seed=0, refine=2, fast=fast
     )
     assert len(points) == 3
-    assert math.isfinite(points[0].train.loss), "the other end plays no part in this one"
+    assert math.isfinite(points[0].train.loss), "an end does not depend on the other one"
     for point in points[1:]:
         for found in (point.train, point.test):
             assert math.isnan(found.loss)
@@ -344,7 +346,7 @@ def test_weights_that_are_no_numbers_give_nan(kind: str, fast: bool, bad: float)
 
 
 @pytest.mark.parametrize("fast", [True, False])
-def test_batches_that_batch_norm_cannot_use(fast: bool) -> None:
+def test_batch_sizes_that_batch_norm_cannot_use(fast: bool) -> None:
     network, data = make("resnet18", 0)  # its last stage has 1 x 1 features
     states = states_of([network])
 
@@ -362,7 +364,7 @@ def test_batches_that_batch_norm_cannot_use(fast: bool) -> None:
         fit_curve(network, ends, data, TASK, CurveRecipe(batch_size=31), seed=0)
 
 
-def test_a_network_with_a_layer_more() -> None:
+def test_networks_of_different_depth() -> None:
     one = nn.Sequential(nn.Flatten(), nn.Linear(64, 3))
     deeper = nn.Sequential(nn.Flatten(), nn.Linear(64, 3), nn.Linear(3, 3))
     ends = (one.state_dict(), deeper.state_dict())

@@ -1,4 +1,4 @@
-"""Curves that are fitted side by side against curves that are fitted alone, and plainly."""
+"""Curves fitted as a stack, against curves fitted one by one and by the network itself."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from torch import Tensor, nn
 from landscape_catalog.metrics.numerics.curves import fit
 from landscape_catalog.metrics.numerics.curves.bezier import Curve
 from landscape_catalog.metrics.numerics.curves.fit import CurveRecipe, fit_curve, fit_curves
-from landscape_catalog.metrics.numerics.curves.gradients import one_by_one, side_by_side
-from landscape_catalog.metrics.numerics.traced import ways
+from landscape_catalog.metrics.numerics.curves.gradients import stack_vectors, unstack_vector
+from landscape_catalog.metrics.numerics.traced import batching
 from landscape_catalog.models.build import build
 from landscape_catalog.tasks import Classification, Samples
-from tests.metrics.networks import KNOWN, images, make
+from tests.metrics.networks import TRACEABLE, images, make
 
 TASK = Classification((0.5,), (0.25,))
 RECIPE = CurveRecipe(epochs=2, batch_size=10, lr=0.05)
@@ -26,7 +26,7 @@ RECIPE = CurveRecipe(epochs=2, batch_size=10, lr=0.05)
 def fitted(
     networks: list[nn.Module], data: Samples, recipe: CurveRecipe = RECIPE
 ) -> list[np.ndarray]:
-    """Curves from each network to the next, together."""
+    """Curves from each network to the next, fitted in one call."""
     states = [network.state_dict() for network in networks]
     pairs = list(itertools.pairwise(states))
     return [controls(c) for c in fit_curves(networks[0], pairs, data, TASK, recipe, seed=3)]
@@ -36,40 +36,42 @@ def controls(curve: Curve) -> np.ndarray:
     return curve.controls.numpy()
 
 
-def batching_strategy(network: nn.Module, data: Samples) -> tuple[ways.BatchingStrategy, bool]:
-    """How its curves are fitted: by which way, and whether by a program."""
+def batching_strategy(network: nn.Module, data: Samples) -> tuple[batching.BatchingStrategy, bool]:
+    """How its curves are fitted, and whether by its traced graph."""
     strategy, graph = fit._chosen_strategy(network.train(), data[:10], TASK, together=True)
     return strategy, graph is not None
 
 
-def is_side_by_side(networks: list[nn.Module], data: Samples) -> bool:
-    strategy, by_program = batching_strategy(networks[0], data)
-    return by_program and strategy.together > 1
+def is_stacked(networks: list[nn.Module], data: Samples) -> bool:
+    strategy, is_traced = batching_strategy(networks[0], data)
+    return is_traced and strategy.stack_size > 1
 
 
-@pytest.mark.parametrize("kind", KNOWN)
-def test_together_is_plain_in_float64(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ways, "SMALL_WORK", 2**30)
-    monkeypatch.setattr(ways, "LARGEST_GROUP", 2)
+@pytest.mark.parametrize("kind", TRACEABLE)
+def test_stacked_fits_equal_the_network_in_float64(
+    kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batching, "SMALL_VALUE", 2**30)
+    monkeypatch.setattr(batching, "LARGEST_STACK", 2)
     made = [make(kind, seed) for seed in range(4)]
     networks, data = [network.double() for network, _ in made], made[0][1]
-    assert is_side_by_side(networks, data) == KNOWN[kind]
-    together = fitted(networks, data)
-    monkeypatch.setattr(ways, "SMALL_WORK", 0)
-    plain = fitted(networks, data)
-    assert not is_side_by_side(networks, data)
-    for one, other in zip(together, plain, strict=True):
+    assert is_stacked(networks, data) == TRACEABLE[kind]
+    stacked = fitted(networks, data)
+    monkeypatch.setattr(batching, "SMALL_VALUE", 0)
+    direct = fitted(networks, data)
+    assert not is_stacked(networks, data)
+    for one, other in zip(stacked, direct, strict=True):
         np.testing.assert_allclose(one, other, rtol=1e-7, atol=1e-9)
         assert np.abs(one[1] - (one[0] + one[2]) / 2).max() > 1e-3  # it has moved
 
 
 @pytest.mark.parametrize("control_points", [3, 4])
-@pytest.mark.parametrize("kind", ["resnet18", "own", "vgg11 plain"])
-def test_a_curve_does_not_depend_on_the_others(
+@pytest.mark.parametrize("kind", ["resnet18", "traceable", "vgg11 plain"])
+def test_a_curve_does_not_depend_on_curves_fitted_with_it(
     kind: str, control_points: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """To the bit, whatever stands beside it, and wherever it stands."""
-    monkeypatch.setattr(ways, "SMALL_WORK", 2**30)
+    """To the bit, whatever else is in its stack and at whichever position."""
+    monkeypatch.setattr(batching, "SMALL_VALUE", 2**30)
     recipe = CurveRecipe(control_points=control_points, init="random", epochs=3, batch_size=10)
     made = [make(kind, seed) for seed in range(6)]
     networks, data = [network for network, _ in made], made[0][1]
@@ -81,10 +83,10 @@ def test_a_curve_does_not_depend_on_the_others(
     np.testing.assert_array_equal(fitted(networks[2:5], data, recipe), together[2:4])
 
 
-def test_a_curve_that_is_no_number_harms_no_other() -> None:
+def test_a_nan_in_one_curve_does_not_spread_to_others() -> None:
     made = [make("resnet18", seed) for seed in range(4)]
     networks, data = [network for network, _ in made], made[0][1]
-    assert is_side_by_side(networks, data)
+    assert is_stacked(networks, data)
     before = fitted(networks, data)
     with torch.no_grad():
         next(networks[3].parameters()).view(-1)[0] = math.nan
@@ -94,7 +96,7 @@ def test_a_curve_that_is_no_number_harms_no_other() -> None:
 
 
 class Stopped(nn.Module):
-    """Its first convolution gets no gradient, which its operations do not show."""
+    """Its first convolution gets no gradient, which a traced forward pass does not show."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -108,7 +110,7 @@ class Stopped(nn.Module):
 
 
 class Faint(nn.Module):
-    """A branch that hardly counts, whose first convolution gets no gradient."""
+    """A branch of tiny weights, whose convolution gets no gradient."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -123,23 +125,23 @@ class Faint(nn.Module):
         return self.linear(torch.flatten(torch.relu(self.one(x) + y), 1))
 
 
-def test_a_faint_gradient_that_is_stopped_is_seen() -> None:
+def test_a_small_gradient_that_is_stopped_is_detected() -> None:
     torch.manual_seed(0)
     network = Faint()
-    assert not is_side_by_side([network], images())
+    assert not is_stacked([network], images())
 
 
 @pytest.mark.parametrize("width", [3, 5])
-def test_the_way_does_not_depend_on_the_weights(width: int) -> None:
+def test_the_strategy_does_not_depend_on_the_weights(width: int) -> None:
     """Not even where an activation lies on the kink of a ReLU."""
     for seed in range(4):
         network = build(
             "resnet18", width=width, input_shape=(3, 8, 8), n_outputs=5, seed=seed
         )  # fmt: skip
-        assert is_side_by_side([network], images(channels=3))
+        assert is_stacked([network], images(channels=3))
 
 
-def test_alone_is_plain_where_it_is_asked_for() -> None:
+def test_small_curves_are_fitted_one_by_one_on_request() -> None:
     networks, data = [make("resnet18", seed)[0] for seed in range(2)], images()
     pair = (networks[0].state_dict(), networks[1].state_dict())
     (alone,) = fit_curves(networks[0], [pair], data, TASK, RECIPE, seed=3, together=False)
@@ -150,14 +152,14 @@ def test_alone_is_plain_where_it_is_asked_for() -> None:
 def test_a_gradient_that_is_stopped_stays_stopped() -> None:
     torch.manual_seed(0)
     networks: list[nn.Module] = [Stopped() for _ in range(3)]
-    assert not is_side_by_side(networks, images())
+    assert not is_stacked(networks, images())
     for curve, network in zip(fitted(networks, images()), networks):
         first = network.state_dict()["one.weight"].numel()
         decayed = (curve[0] + curve[2])[:first] / 2 - curve[1][:first]
-        assert np.abs(decayed).max() < 1e-4  # weight decay alone has moved it
+        assert np.abs(decayed).max() < 1e-4  # only weight decay has moved it
 
 
-def test_networks_with_frozen_parameters_are_fitted_as_they_are() -> None:
+def test_networks_with_frozen_parameters_are_not_stacked() -> None:
     networks = [make("resnet18", 0)[0] for _ in range(2)]
     for network in networks:
         network.conv1.weight.requires_grad_(False)  # type: ignore[union-attr, operator]
@@ -166,24 +168,24 @@ def test_networks_with_frozen_parameters_are_fitted_as_they_are() -> None:
 
 
 def test_wide_networks_are_fitted_with_channels_last(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same fit up to roundings, which a few steps do not blow up."""
+    """The same fit up to rounding, over few enough steps that differences stay small."""
     recipe = CurveRecipe(updates=3, batch_size=10, lr=0.01)
     data = images(channels=3)
     networks = [
         build("resnet18", width=8, input_shape=(3, 8, 8), n_outputs=3, seed=seed) for seed in (0, 1)
     ]
-    monkeypatch.setattr(ways, "SMALL_WORK", 0)
+    monkeypatch.setattr(batching, "SMALL_VALUE", 0)
     assert batching_strategy(networks[0], data)[0].channels_last
-    (lying,) = fitted(networks, data, recipe)
-    monkeypatch.setattr(ways, "CHANNELS", 5)
+    (channels_last,) = fitted(networks, data, recipe)
+    monkeypatch.setattr(batching, "CHANNEL_MULTIPLE", 5)
     assert not batching_strategy(networks[0], data)[0].channels_last
-    (standing,) = fitted(networks, data, recipe)
-    assert not np.array_equal(lying, standing)
-    np.testing.assert_allclose(lying, standing, atol=1e-5)
+    (channels_first,) = fitted(networks, data, recipe)
+    assert not np.array_equal(channels_last, channels_first)
+    np.testing.assert_allclose(channels_last, channels_first, atol=1e-5)
 
 
-def test_an_end_is_an_end_whatever_lies_between() -> None:
-    """A fit that diverged does not reach its ends."""
+def test_a_diverged_control_point_does_not_affect_the_ends() -> None:
+    """Zero-weight control points are skipped, so a NaN there cannot propagate."""
     inner = [math.nan, math.inf]
     curve = Curve(torch.tensor([[1.0, 2.0], inner, [3.0, 4.0]]), {"w": torch.Size((2,))})
     assert curve.at(0.0)["w"].tolist() == [1, 2]
@@ -192,9 +194,12 @@ def test_an_end_is_an_end_whatever_lies_between() -> None:
     assert curve.at(0.5)["w"][1] == math.inf
 
 
-def test_weights_side_by_side_and_apart() -> None:
+def test_stacking_weight_vectors_and_back() -> None:
     shapes = {"weight": torch.Size((2, 2)), "bias": torch.Size((2,))}
     one, other = torch.arange(6.0), torch.arange(6.0) + 10
-    joined = side_by_side([one, other], shapes)
-    assert joined.tolist() == [0, 1, 2, 3, 10, 11, 12, 13, 4, 5, 14, 15]
-    assert [v.tolist() for v in one_by_one(joined, shapes, 2)] == [one.tolist(), other.tolist()]
+    stacked = stack_vectors([one, other], shapes)
+    assert stacked.tolist() == [0, 1, 2, 3, 10, 11, 12, 13, 4, 5, 14, 15]
+    assert [v.tolist() for v in unstack_vector(stacked, shapes, 2)] == [
+        one.tolist(),
+        other.tolist(),
+    ]

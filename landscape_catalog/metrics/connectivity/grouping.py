@@ -1,4 +1,10 @@
-"""Which curves are fitted side by side: a frozen rule that belongs to recipe `curve_fit` 2."""
+"""Which curves are fitted as a group, because their networks are small.
+
+Curves in a group are stacked, which rounds differently from fitting them one by one. So this rule
+decides numbers. It is frozen: it belongs to `curve_fit` recipe 2, and a change to it needs a new
+recipe number. It is independent of `pipeline.shared.costs`, whose constants serve time estimates
+and may be retuned at any time.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +13,9 @@ from typing import Any
 
 from landscape_catalog.models.registry import multiply_adds
 
-LARGEST_STEP = 2**27  # multiply-adds of a step up to which curves are fitted side by side
-PASSES = 3  # forward passes of a step
-TOKENS = (25, 25)  # of a source and a target sentence
+FORWARD_PASSES = 3  # of an SGD step: a forward pass, and a backward pass that costs two
+TOKENS = (25, 25)  # of a source and a target sentence, whatever the data's own lengths
+LARGEST_STEP = 2**27  # multiply-adds
 
 
 def fits_in_group(
@@ -21,9 +27,29 @@ def fits_in_group(
     args: Mapping[str, Any],
     batch_size: int,
 ) -> bool:
-    """Whether a step of the fit has so little arithmetic that curves gain by sharing it."""
-    sample = multiply_adds(
-        network, width=width, input_shape=input_shape, n_outputs=n_outputs, args=args,
+    """Whether curves between networks of this kind are fitted as a group.
+
+    They are if a step takes at most 2^27 multiply-adds, 3 * batch_size * those of a forward pass.
+    Of custom code the arithmetic is not known, so its curves are never grouped.
+
+    Args:
+        network: a built-in network; another raises KeyError.
+        width: of the network.
+        input_shape: of one input: (channels, height, width) for images, () for text.
+        n_outputs: classes, or the size of the vocabulary.
+        args: valid constants of `model.args`.
+        batch_size: of the fit.
+
+    >>> digits = {"input_shape": (1, 8, 8), "n_outputs": 10, "args": {}, "batch_size": 128}
+    >>> [fits_in_group("resnet18", width=width, **digits) for width in (4, 6, 8)]
+    [True, True, False]
+    """
+    forward = multiply_adds(
+        network,
+        width=width,
+        input_shape=input_shape,
+        n_outputs=n_outputs,
+        args=args,
         lengths=TOKENS,
-    )  # fmt: skip
-    return PASSES * sample * batch_size <= LARGEST_STEP
+    )
+    return FORWARD_PASSES * forward * batch_size <= LARGEST_STEP

@@ -1,10 +1,11 @@
-"""A trial of what only running can show: a user's own network and task, and names of layers.
+"""Checks that need a network to run: of custom networks and tasks, and of layers' names.
 
-Loads torch, so it is done only where an experiment names such things.
+They load torch, so they are made only where an experiment names such things.
 """
 
 from __future__ import annotations
 
+import logging
 from functools import partial
 from typing import Any
 
@@ -14,12 +15,15 @@ from torch import Tensor, nn
 from landscape_catalog.errors import CodeError, Problem, SpecError
 from landscape_catalog.experiment.grid import Cell
 from landscape_catalog.metrics.numerics.features import network_features
+from landscape_catalog.metrics.numerics.flops import count_multiply_adds
 from landscape_catalog.metrics.similarity.spec import SimilaritySettings
+from landscape_catalog.pipeline.shared.costs import network_key, note_multiply_adds
 from landscape_catalog.pipeline.shared.loading import LoadedData, load_data
 from landscape_catalog.pipeline.shared.workspace import Workspace
 from landscape_catalog.schema.fields import is_custom
-from landscape_catalog.schema.identity import canonical_json
 from landscape_catalog.tasks import Perturbation, Samples, Task
+
+log = logging.getLogger(__name__)
 
 TRIAL_SAMPLES = 3
 NAMED_PARAMETERS = 5  # in a message
@@ -28,17 +32,20 @@ NAMED_PARAMETERS = 5  # in a message
 def validate_networks(workspace: Workspace) -> None:
     """Run each kind of network once on three prepared samples.
 
+    The arithmetic of custom networks and tasks is counted and noted for time estimates.
+
     Raises:
         CodeError: if a user's own network or task fails or gives something of the wrong shape.
         SpecError: if a layer that a similarity probe names is not there, or cannot be compared.
     """
     probes = workspace.experiment.measure.probes("similarity")
     layers = {probe.layer for probe in probes if probe.layer}
-    tried = set()
+    tried: set[str] = set()
+    counts: dict[str, int] = {}
     for cell in workspace.grid.cells:
         landscape = cell.landscape
         own = is_custom(landscape.model.name) or is_custom(landscape.task.name)
-        key = _kind(cell)
+        key = network_key(cell)
         if not (layers or own) or key in tried:
             continue
         tried.add(key)
@@ -52,14 +59,14 @@ def validate_networks(workspace: Workspace) -> None:
             _try(cell, network, task, data, name)
         for probe in probes:
             _try_features(network, task, data, name, probe)
-
-
-def _kind(cell: Cell) -> str:
-    """What networks have in common that one trial will do for: noise and rates change no shape."""
-    landscape, data = cell.landscape, cell.landscape.data
-    sizes = [data.dataset.name, data.facts.input_shape(data.dataset), data.facts.n_outputs]
-    what = [landscape.model_content, cell.model_args, landscape.task.name, cell.task_args]
-    return canonical_json([*sizes, *what])
+        if own:
+            counted = count_multiply_adds(network, data.train, task)
+            if counted.count is None:
+                log.info("the arithmetic of %s is not known: %s", name, counted.reason)
+            else:
+                counts[key] = counted.count
+    if counts:
+        note_multiply_adds(workspace.project.multiply_adds, counts)
 
 
 def _try(cell: Cell, network: nn.Module, task: Task, data: LoadedData, name: str) -> None:

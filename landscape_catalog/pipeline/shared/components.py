@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
@@ -16,6 +16,7 @@ from landscape_catalog.experiment.experiment import Experiment
 from landscape_catalog.experiment.landscape import Dataset
 from landscape_catalog.models.registry import NETWORKS
 from landscape_catalog.paths import Project
+from landscape_catalog.pipeline.shared.costs import read_multiply_adds
 from landscape_catalog.pipeline.shared.custom_code import code_checksum, import_custom, parameters
 from landscape_catalog.schema.fields import is_custom
 from landscape_catalog.schema.identity import canonical_json, checksum
@@ -34,9 +35,12 @@ def find_components(experiment: Experiment, project: Project) -> Components:
     dataset, model = experiment.dataset, experiment.model
     networks = NETWORKS.get(model.name)
     built_in = frozenset(networks.args) if networks else frozenset()
+    network = _component(model.name, project, built_in, given=GIVEN_TO_NETWORKS)
+    if is_custom(model.name) or is_custom(dataset.task):
+        network = replace(network, multiply_adds=read_multiply_adds(project.multiply_adds))
     return Components(
         dataset=_component(dataset.name, project, frozenset(), given=()),
-        model=_component(model.name, project, built_in, given=GIVEN_TO_NETWORKS),
+        model=network,
         task=_component(dataset.task, project, frozenset(), given=()),
         facts=_once(partial(_facts, dataset, project)),
     )

@@ -1,1 +1,1 @@
-"""Curves between two networks: fitted, evaluated, and what they say of their ends."""
+"""Curves between two networks: fitting them, and evaluating networks along them."""

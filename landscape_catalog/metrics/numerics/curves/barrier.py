@@ -21,16 +21,16 @@ from landscape_catalog.tasks import Samples, Task
 
 
 def barrier_height(ts: Sequence[float], errors: Sequence[float]) -> tuple[float, float]:
-    """max_t [L(t) - ((1 - t) L(0) + t L(1))] and its t; the earliest wins a tie.
+    """max_t [L(t) - ((1 - t) L(0) + t L(1))], and the first t that attains it.
 
-    It is 0 at both ends, so never negative. NaN if any error is NaN.
+    The difference is 0 at both ends, so the barrier is never negative. NaN if any error is NaN.
 
     Args:
         ts: increasing, from 0 to 1.
         errors: the error at each t.
 
     Raises:
-        ValueError: if the two differ in length or there are fewer than two points.
+        ValueError: if the lengths differ or there are fewer than two points.
 
     Source: Frankle et al. 2020; Entezari et al. 2022.
 
@@ -51,10 +51,10 @@ def barrier_height(ts: Sequence[float], errors: Sequence[float]) -> tuple[float,
 
 
 def straight_line(network: nn.Module, ends: tuple[dict[str, Tensor], dict[str, Tensor]]) -> Curve:
-    """(1 - t) theta + t theta', a curve of two control points.
+    """(1 - t) theta + t theta', as a curve with two control points.
 
     Raises:
-        ValueError: if an end has a tensor of another shape than the network.
+        ValueError: if a tensor of an end does not have the network's shape.
     """
     require_one_landscape(network, ends)
     shapes = trainable_shapes(network)
@@ -73,10 +73,10 @@ def line_barrier(
     seed: int,
     known: Sequence[CurvePoint] = (),
 ) -> LineBarrier:
-    """The barrier on the straight line, batch-norm statistics recomputed at every t.
+    """The barrier on the straight line, with batch-norm statistics recomputed at every t.
 
-    max_t [L((1 - t) theta + t theta') - ((1 - t) L(theta) + t L(theta'))] over evenly spaced t, L
-    the task's training error (or loss: its `connectivity_by`).
+    max_t [L((1 - t) theta + t theta') - ((1 - t) L(theta) + t L(theta'))] over evenly spaced t,
+    where L is the training error or loss, according to the task's `connectivity_by`.
 
     Args:
         network: of the right architecture; untouched.
@@ -84,13 +84,13 @@ def line_barrier(
         train_data: training samples.
         test_data: test samples.
         task: loss and error.
-        points: how many t, both ends included.
-        batch_size: of recomputing the statistics.
+        points: number of t, including both ends.
+        batch_size: for recomputing the statistics.
         seed: of the shuffle, the same at every t.
-        known: points that were measured before, as of `curve_points`.
+        known: points evaluated before, as for `curve_points`.
 
     Raises:
-        ValueError: as `curve_points`, and if the two networks differ in shape.
+        ValueError: as for `curve_points`, and if the two networks differ in shape.
 
     Source: Frankle et al. 2020; Entezari et al. 2022. Statistics recomputed: Jordan et al. 2023.
     """

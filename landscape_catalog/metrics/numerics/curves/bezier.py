@@ -38,7 +38,7 @@ def coefficients(t: float, control_points: int = 3) -> tuple[float, ...]:
 def combine(controls: Tensor, weights: tuple[float, ...]) -> Tensor:
     """sum_j weights_j controls_j, (n_parameters,).
 
-    Of weight 0 a control point plays no part, not even one that is no number: an end is an end.
+    Zero-weight control points are skipped, so a NaN there cannot propagate to the curve's ends.
     """
     terms = [weight * control for weight, control in zip(weights, controls) if weight != 0]
     total = terms[0]

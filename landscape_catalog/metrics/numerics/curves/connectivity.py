@@ -1,4 +1,4 @@
-"""Mode connectivity: what the error along a curve says about its two ends."""
+"""Mode connectivity of two networks, from the error along a curve between them."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from landscape_catalog.metrics.connectivity.spec import ModeConnectivity
 
 
 def mode_connectivity(ts: Sequence[float], errors: Sequence[float]) -> ModeConnectivity:
-    """mc = 1/2 (L(theta) + L(theta')) - L(gamma(t*)), t* of the largest absolute deviation.
+    """mc = 1/2 (L(theta) + L(theta')) - L(gamma(t*)), where t* maximises the absolute deviation.
 
-    The ends are the curve's own first and last points, so that both sides of the difference see
-    the same recomputed batch-norm statistics. t* lies strictly between them: at the ends the
-    deviation is plus and minus half of the difference of the two errors, and which sign came first
-    would say only which run is named first. The earliest t wins a tie. NaN if any error is NaN.
+    The ends are the curve's own first and last points, so that both terms use the same recomputed
+    batch-norm statistics. t* lies strictly between them: at the ends the deviation is plus or minus
+    half the difference of the two errors, and its sign would depend on the order of the two runs.
+    Of several t*, the first is taken. NaN if any error is NaN.
 
     Args:
         ts: increasing, from 0 to 1, at least three.
         errors: the error at each t.
 
     Raises:
-        ValueError: if the two differ in length or there are fewer than three points.
+        ValueError: if the lengths differ or there are fewer than three points.
 
-    Source: Yang et al. 2021, Eq. 4. Negative: a barrier; positive: the ends are not at a minimum.
+    Source: Yang et al. 2021, Eq. 4. Negative: a barrier. Positive: the ends are not minima.
 
     >>> mode_connectivity([0, 0.5, 1], [2.0, 12.0, 4.0]).mode_connectivity
     -9.0
@@ -46,12 +46,12 @@ def mode_connectivity(ts: Sequence[float], errors: Sequence[float]) -> ModeConne
 
 
 def deviations_of(errors: Sequence[float]) -> list[float]:
-    """1/2 (L(theta) + L(theta')) - L(gamma(t)) at each point, the ends among them."""
-    level = (errors[0] + errors[-1]) / 2
-    return [level - error for error in errors]
+    """1/2 (L(theta) + L(theta')) - L(gamma(t)) at each point, including the ends."""
+    mean_of_ends = (errors[0] + errors[-1]) / 2
+    return [mean_of_ends - error for error in errors]
 
 
 def _area(ts: Sequence[float], errors: Sequence[float]) -> float:
     """sum_i (t_(i+1) - t_i) (L_i + L_(i+1)) / 2."""
-    pieces = zip(ts, ts[1:], errors, errors[1:])
-    return float(sum((t - s) * (one + other) / 2 for s, t, one, other in pieces))
+    intervals = zip(ts, ts[1:], errors, errors[1:])
+    return float(sum((t - s) * (left + right) / 2 for s, t, left, right in intervals))

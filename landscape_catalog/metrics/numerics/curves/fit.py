@@ -14,12 +14,12 @@ from torch import Tensor, nn
 from landscape_catalog.metrics.numerics.batchnorm import clear_batch_errors
 from landscape_catalog.metrics.numerics.curves.bezier import Curve, coefficients
 from landscape_catalog.metrics.numerics.curves.gradients import (
-    bears_layout,
+    gradients_agree,
     graph_gradient,
     network_gradient,
-    one_by_one,
-    same_gradients,
-    side_by_side,
+    stack_vectors,
+    supports_memory_format,
+    unstack_vector,
 )
 from landscape_catalog.metrics.numerics.parameters import (
     flatten,
@@ -36,19 +36,24 @@ from landscape_catalog.metrics.numerics.traced.operations import TracedGraph
 from landscape_catalog.tasks import Samples, Task, epoch_batches, seeded
 
 State = dict[str, Tensor]
-# The rate is constant over the first half, falls linearly to 1% at 90%, and stays there.
-FALL_BEGINS, FALL_ENDS, FINAL_SHARE = 0.5, 0.9, 0.01
+# The learning rate is constant over the first half of a fit, decays linearly to 1% at 90%, and
+# stays there.
+DECAY_BEGINS, DECAY_ENDS, FINAL_FACTOR = 0.5, 0.9, 0.01
 
 
 @dataclass(frozen=True)
 class CurveRecipe:
-    """How a curve is fitted (the paper's values; momentum and weight decay from its code).
+    """How a curve is fitted; the defaults are the paper's, or its code's (momentum, weight decay).
 
     Attributes:
-        control_points: its two ends among them; 3 is a quadratic, 4 a cubic.
-        init: inner control points start on the straight line, or at random weights.
-        epochs: of the fit, unless `updates` says how many updates it takes.
-        weight_decay: weight of 1/2 ||gamma(t)||^2.
+        control_points: including the two ends; 3 is a quadratic curve, 4 a cubic one.
+        init: inner control points start evenly spaced on the straight line, or at random weights.
+        epochs: length of the fit, unless `updates` is given.
+        updates: length of the fit in SGD updates.
+        lr: initial learning rate.
+        batch_size: samples in a batch.
+        momentum: of SGD.
+        weight_decay: coefficient of 1/2 ||gamma(t)||^2.
     """
 
     control_points: int = 3
@@ -62,13 +67,13 @@ class CurveRecipe:
 
 
 def rate_factor(progress: float) -> float:
-    """Share of the initial rate at a share of the fit.
+    """The factor on the initial learning rate when a fraction `progress` of the fit is done.
 
     >>> [round(rate_factor(epoch / 10), 3) for epoch in range(10)]
     [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.753, 0.505, 0.257, 0.01]
     """
-    fallen = min(max((progress - FALL_BEGINS) / (FALL_ENDS - FALL_BEGINS), 0.0), 1.0)
-    return 1 - (1 - FINAL_SHARE) * fallen
+    decayed = min(max((progress - DECAY_BEGINS) / (DECAY_ENDS - DECAY_BEGINS), 0.0), 1.0)
+    return 1 - (1 - FINAL_FACTOR) * decayed
 
 
 def fit_curve(
@@ -80,24 +85,26 @@ def fit_curve(
     *,
     seed: int,
 ) -> Curve:
-    """Find the inner control points that minimise the mean loss along the curve.
+    """Find the inner control points that minimise the mean loss along a Bezier curve.
 
-    gamma(t) = sum_j binom(k, j) (1-t)^(k-j) t^j theta_j, theta_0 and theta_k the two networks. SGD
-    with momentum on E_t[L(gamma(t)) + 1/2 wd ||gamma(t)||^2], t uniform in [0, 1], drawn anew every
-    step; the ends stay fixed. Batch norm is in train mode. The gradient in theta_j is its Bernstein
-    weight times that in gamma(t).
+    The curve is gamma(t) = sum_j binom(k, j) (1-t)^(k-j) t^j theta_j, where theta_0 and theta_k are
+    the two networks and stay fixed. SGD with momentum minimises E_t[L(gamma(t)) +
+    1/2 wd ||gamma(t)||^2], with t drawn uniformly from [0, 1] at every step and batch norm in train
+    mode. The gradient with respect to theta_j is its Bernstein weight times that with respect to
+    gamma(t).
 
     Args:
         network: of the right architecture; untouched.
         ends: state dicts of the two networks.
         data: training samples.
         task: loss.
-        recipe: control points, start, length, rate, batch size, momentum, weight decay.
+        recipe: hyperparameters of the fit.
         seed: of t, of the batch order, of a random start and of dropout.
 
     Raises:
         ValueError: if the two networks differ in a tensor's name or shape or in a frozen parameter,
-            if the batch is larger than the data, or if it leaves batch norm one value a channel.
+            if the batch is larger than the data, or if it leaves batch norm a single value per
+            channel.
 
     Source: Garipov et al. 2018; Yang et al. 2021, Eq. 12 and appendix A.2. The authors' code starts
     from random weights (`init="random"`).
@@ -115,50 +122,55 @@ def fit_curves(
     seed: int,
     together: bool = True,
 ) -> list[Curve]:
-    """`fit_curve` of several pairs with the same t and batches, side by side if that is faster.
+    """`fit_curve` for several pairs, with the same t and batches, stacked where that is faster.
 
-    A curve of ResNet18 or VGG11 is the same to the bit whatever others are fitted with it; of a
-    network with odd numbers of channels on few pixels it may round in another way.
+    A curve between networks of ResNet18 or VGG11 is identical to the bit whichever curves it is
+    fitted with. With odd numbers of channels on a few pixels, rounding may differ.
 
     Args:
         network: of the right architecture; untouched.
-        pairs: state dicts of the two networks of each.
+        pairs: for each curve, the state dicts of its two networks.
         data: training samples.
         task: loss.
-        recipe: as of `fit_curve`.
-        seed: as of `fit_curve`.
-        together: False: small ones alone too, which rounds in another way and is faster for one.
+        recipe: as for `fit_curve`.
+        seed: as for `fit_curve`.
+        together: False fits small curves one by one as well, which rounds differently and is
+            faster for a single curve.
 
     Raises:
-        ValueError: as `fit_curve`.
+        ValueError: as for `fit_curve`.
     """
     network = copy.deepcopy(network).train()
     for ends in pairs:
         require_one_landscape(network, ends)
     starts = [_start(network, ends, recipe, seed).to(data.inputs.device) for ends in pairs]
     strategy, graph = _chosen_strategy(network, data[: recipe.batch_size], task, together=together)
-    data = replace(data, inputs=strategy.laid(data.inputs))
+    data = replace(data, inputs=strategy.to_memory_format(data.inputs))
     curves: dict[int, Curve] = {}
-    for group in strategy.groups(len(pairs)):
-        chosen = [starts[i] for i in group]
-        curves |= zip(group, _fit(network, graph, chosen, data, task, recipe, seed))
+    for stack in strategy.stacks(len(pairs)):
+        stack_starts = [starts[i] for i in stack]
+        curves |= zip(stack, _fit(network, graph, stack_starts, data, task, recipe, seed))
     return [curves[i] for i in range(len(pairs))]
 
 
 def _chosen_strategy(
-    network: nn.Module, few: Samples, task: Task, *, together: bool
+    network: nn.Module, batch: Samples, task: Task, *, together: bool
 ) -> tuple[BatchingStrategy, TracedGraph | None]:
-    """By the program and side by side where that pays and gives the network's own gradients."""
-    plainly = BatchingStrategy(1, channels_last=False)
-    graph = stable_graph(copy.deepcopy(network), few, task, len(few))
+    """Stacked, by the traced graph, where that is faster and agrees with the network's gradients.
+
+    Otherwise one by one, by the network itself: the graph is None.
+    """
+    one_by_one = BatchingStrategy(1, channels_last=False)
+    graph = stable_graph(copy.deepcopy(network), batch, task, len(batch))
     if graph is None:
-        return plainly, None
-    strategy = batching_strategy(graph, len(few), next(network.parameters()))
-    if strategy.together == 1:
-        return (strategy if bears_layout(network, strategy, few, task) else plainly), None
-    if together and same_gradients(network, graph, few, task):
+        return one_by_one, None
+    strategy = batching_strategy(graph, len(batch), next(network.parameters()))
+    if strategy.stack_size == 1:
+        supported = supports_memory_format(network, strategy, batch, task)
+        return (strategy if supported else one_by_one), None
+    if together and gradients_agree(network, graph, batch, task):
         return strategy, graph
-    return plainly, None
+    return one_by_one, None
 
 
 def _fit(
@@ -170,49 +182,49 @@ def _fit(
     recipe: CurveRecipe,
     seed: int,
 ) -> list[Curve]:
-    """Curves from these control points; several need a program."""
+    """The curves fitted from these control points; several curves need a graph."""
     shapes = trainable_shapes(network)
-    controls = torch.stack([side_by_side(points, shapes) for points in zip(*starts)])
+    controls = torch.stack([stack_vectors(points, shapes) for points in zip(*starts)])
     velocity, scratch = torch.zeros_like(controls[1:-1]), torch.empty_like(controls[0])
-    gamma, slope = torch.empty_like(controls[0]), torch.zeros_like(controls[0])
+    gamma, gradient = torch.empty_like(controls[0]), torch.zeros_like(controls[0])
     if graph is None:
-        add_gradient = network_gradient(copy.deepcopy(network), task, gamma, slope)
+        add_gradient = network_gradient(copy.deepcopy(network), task, gamma, gradient)
     else:
-        add_gradient = graph_gradient(graph, task, shapes, gamma, slope)
+        add_gradient = graph_gradient(graph, task, shapes, gamma, gradient)
     generator = np.random.Generator(np.random.Philox(key=seed))
     with seeded(seed, data.inputs.device), clear_batch_errors(recipe.batch_size):
         for rows, progress in _batches(len(data), recipe, seed):
             rate = recipe.lr * rate_factor(progress)
             weights = coefficients(generator.uniform(), recipe.control_points)
             _combine_into(gamma, controls, weights, scratch)
-            slope.zero_()
+            gradient.zero_()
             add_gradient(data[rows])
-            slope += torch.mul(gamma, recipe.weight_decay, out=scratch)
+            gradient += torch.mul(gamma, recipe.weight_decay, out=scratch)
             for j, weight in enumerate(weights[1:-1]):
-                velocity[j].mul_(recipe.momentum).add_(torch.mul(slope, weight, out=scratch))
+                velocity[j].mul_(recipe.momentum).add_(torch.mul(gradient, weight, out=scratch))
                 controls[j + 1] -= torch.mul(velocity[j], rate, out=scratch)
-    apart = [one_by_one(points, shapes, len(starts)) for points in controls]
-    return [Curve(torch.stack(own), shapes) for own in zip(*apart)]
+    unstacked = [unstack_vector(points, shapes, len(starts)) for points in controls]
+    return [Curve(torch.stack(points), shapes) for points in zip(*unstacked)]
 
 
 def _combine_into(
     total: Tensor, controls: Tensor, weights: tuple[float, ...], scratch: Tensor
 ) -> None:
-    """`combine` without new memory, with the same roundings."""
+    """`combine` into existing memory, with the same rounding."""
     torch.mul(controls[0], weights[0], out=total)
     for weight, control in zip(weights[1:], controls[1:]):
         total += torch.mul(control, weight, out=scratch)
 
 
 def _start(network: nn.Module, ends: tuple[State, State], recipe: CurveRecipe, seed: int) -> Tensor:
-    """Control points before the fit: evenly on the straight line, or inner ones at random."""
+    """The initial control points: on the straight line, or the inner ones at random weights."""
     shapes = trainable_shapes(network)
     for name in (set(ends[0]) ^ set(ends[1])) - set(shapes):
         raise ValueError(f"{name}: only one of the two networks has it")
     theta, theta_end = (flatten(end, shapes) for end in ends)
     k = recipe.control_points - 1
     inner = [((k - j) * theta + j * theta_end) / k for j in range(1, k)]
-    controls = torch.stack([theta, *inner, theta_end])  # the ends to the bit
+    controls = torch.stack([theta, *inner, theta_end])  # the ends are exact
     if recipe.init == "random":
         for j in range(1, k):
             random = random_weights(network, seed=seed + j)
@@ -221,7 +233,7 @@ def _start(network: nn.Module, ends: tuple[State, State], recipe: CurveRecipe, s
 
 
 def _batches(n: int, recipe: CurveRecipe, seed: int) -> Iterator[tuple[Tensor, float]]:
-    """Rows of each step with the share of the fit that is done: by epochs, or by updates."""
+    """The rows of each step's batch, with the fraction of the fit that is done."""
     if recipe.updates is None:
         for epoch in range(recipe.epochs):
             for rows in epoch_batches(n, recipe.batch_size, seed=seed, epoch=epoch + 1):

@@ -1,7 +1,7 @@
-"""The loss's gradient at weights that lie in one vector: of one network, or of several at a time.
+"""Loss gradients at weights stored as one vector, for one network or for a stack of networks.
 
-The weights of T networks lie side by side, parameter by parameter: first the T weights of the first
-layer, one network's after the other's, then the T biases, and so on.
+The weights of T stacked networks are ordered parameter by parameter: first the T weights of the
+first layer, one network after the other, then its T biases, and so on.
 """
 
 from __future__ import annotations
@@ -20,47 +20,50 @@ from landscape_catalog.metrics.numerics.parameters import (
     unflatten,
 )
 from landscape_catalog.metrics.numerics.traced.batching import BatchingStrategy
-from landscape_catalog.metrics.numerics.traced.folding import fresh_statistics
+from landscape_catalog.metrics.numerics.traced.folding import initial_statistics
 from landscape_catalog.metrics.numerics.traced.operations import TracedGraph
 from landscape_catalog.metrics.numerics.traced.run import run_stacked
-from landscape_catalog.metrics.numerics.traced.trace import inputs_of
+from landscape_catalog.metrics.numerics.traced.trace import network_inputs
 from landscape_catalog.tasks import Samples, Task
 
 AddGradient = Callable[[Samples], None]
-AGREEMENT, ROUNDING = 1e-6, 1e-12  # of gradients in float64, relative
+# Largest difference of gradients in float64, relative to the parameter's and to the whole gradient.
+RELATIVE_TOLERANCE, ROUNDING_TOLERANCE = 1e-6, 1e-12
 
 
-def side_by_side(vectors: Sequence[Tensor], shapes: Mapping[str, torch.Size]) -> Tensor:
-    """T vectors of weights, (n_parameters,) each, as one, (T * n_parameters,)."""
-    pieces = [unflatten(vector, shapes) for vector in vectors]
-    joined = {name: torch.stack([own[name] for own in pieces]) for name in shapes}
-    return flatten(joined, _stacked(shapes, len(vectors)))
+def stack_vectors(vectors: Sequence[Tensor], shapes: Mapping[str, torch.Size]) -> Tensor:
+    """T weight vectors, (n_parameters,) each, as one vector of stacked networks."""
+    networks = [unflatten(vector, shapes) for vector in vectors]
+    stacked = {name: torch.stack([weights[name] for weights in networks]) for name in shapes}
+    return flatten(stacked, _stacked_shapes(shapes, len(vectors)))
 
 
-def one_by_one(vector: Tensor, shapes: Mapping[str, torch.Size], count: int) -> list[Tensor]:
-    """The inverse of `side_by_side`."""
-    pieces = unflatten(vector, _stacked(shapes, count))
-    return [flatten({n: pieces[n][t] for n in shapes}, shapes) for t in range(count)]
+def unstack_vector(vector: Tensor, shapes: Mapping[str, torch.Size], count: int) -> list[Tensor]:
+    """The inverse of `stack_vectors`."""
+    stacked = unflatten(vector, _stacked_shapes(shapes, count))
+    return [flatten({name: stacked[name][t] for name in shapes}, shapes) for t in range(count)]
 
 
-def network_gradient(network: nn.Module, task: Task, values: Tensor, slopes: Tensor) -> AddGradient:
-    """What adds a batch's gradient at `values` to `slopes`, by the network as it is written.
+def network_gradient(
+    network: nn.Module, task: Task, weights: Tensor, gradient: Tensor
+) -> AddGradient:
+    """A function that adds a batch's gradient at `weights` to `gradient`, by the network itself.
 
     Args:
-        network: becomes pieces of the two vectors; its mode stays.
+        network: its parameters become views of the two vectors; its mode stays.
         task: loss.
-        values: weights, (n_parameters,).
-        slopes: gradients, (n_parameters,).
+        weights: (n_parameters,).
+        gradient: (n_parameters,).
     """
     shapes = trainable_shapes(network)
-    pieces, slope_pieces = unflatten(values, shapes), unflatten(slopes, shapes)
+    values, gradients = unflatten(weights, shapes), unflatten(gradient, shapes)
     for name, parameter in network.named_parameters():
         if name in shapes:
-            parameter.data = pieces[name]
-            parameter.grad = slope_pieces[name]  # backward adds to it in place
+            parameter.data = values[name]
+            parameter.grad = gradients[name]  # backward adds to it in place
 
     def add(batch: Samples) -> None:
-        task.loss(task.outputs(network, batch, values.dtype), batch).backward()
+        task.loss(task.outputs(network, batch, weights.dtype), batch).backward()
 
     return add
 
@@ -69,98 +72,105 @@ def graph_gradient(
     graph: TracedGraph,
     task: Task,
     shapes: Mapping[str, torch.Size],
-    values: Tensor,
-    slopes: Tensor,
+    weights: Tensor,
+    gradient: Tensor,
 ) -> AddGradient:
-    """What adds a batch's gradients at T networks' `values` to `slopes`, by their program.
+    """A function that adds a batch's gradients at stacked `weights` to `gradient`, by the graph.
 
     Args:
-        program: of the network in train mode; all its parameters are trained.
+        graph: of the network in train mode; all its parameters are trained.
         task: loss.
         shapes: of one network's parameters.
-        values: weights side by side, (T * n_parameters,).
-        slopes: gradients side by side, (T * n_parameters,).
+        weights: of T stacked networks, (T * n_parameters,).
+        gradient: in the same order, (T * n_parameters,).
     """
-    count = len(values) // sum(shape.numel() for shape in shapes.values())
-    stacked = _stacked(shapes, count)
-    slope_pieces = unflatten(slopes, stacked)
-    weights = {n: piece.requires_grad_() for n, piece in unflatten(values, stacked).items()}
-    for name, weight in weights.items():
-        weight.grad = slope_pieces[name]
-    statistics = fresh_statistics(graph, weights)  # nobody reads them
+    count = len(weights) // sum(shape.numel() for shape in shapes.values())
+    stacked = _stacked_shapes(shapes, count)
+    gradients = unflatten(gradient, stacked)
+    values = {n: piece.requires_grad_() for n, piece in unflatten(weights, stacked).items()}
+    for name, value in values.items():
+        value.grad = gradients[name]
+    statistics = initial_statistics(graph, values)  # updated, but never read
 
     def add(batch: Samples) -> None:
-        inputs = inputs_of(batch, task, values.dtype)
-        outputs = run_stacked(graph, weights, statistics, inputs, momentum=1.0)
-        every = outputs.unflatten(1, (count, -1)).unbind(1)
-        torch.stack([task.loss(own, batch) for own in every]).sum().backward()
+        inputs = network_inputs(batch, task, weights.dtype)
+        outputs = run_stacked(graph, values, statistics, inputs, momentum=1.0)
+        by_network = outputs.unflatten(1, (count, -1)).unbind(1)
+        torch.stack([task.loss(output, batch) for output in by_network]).sum().backward()
 
     return add
 
 
-def same_gradients(network: nn.Module, graph: TracedGraph, batch: Samples, task: Task) -> bool:
-    """Whether the program gives the network's own gradient in each parameter on a batch.
+def gradients_agree(network: nn.Module, graph: TracedGraph, batch: Samples, task: Task) -> bool:
+    """Whether the graph gives the network's own gradient in each parameter on a batch.
 
-    In float64, where roundings move no activation over a ReLU's kink, and at random weights, so
-    that the answer is the same for all networks of the architecture. A network may do what no
-    watching shows, such as stop a gradient.
+    A traced forward pass does not show everything, such as a gradient that is stopped. The check is
+    in float64, where rounding moves no activation across the kink of a ReLU, and at random weights,
+    so that its result is the same for all networks of the architecture.
 
     Args:
         network: in train mode; untouched.
-        program: of the network.
+        graph: of the network.
         batch: samples.
         task: loss.
     """
     network = copy.deepcopy(network).double()
     shapes = trainable_shapes(network)
-    some = [flatten(random_weights(network, seed=seed), shapes) for seed in (0, 1)]
+    vectors = [flatten(random_weights(network, seed=seed), shapes) for seed in (0, 1)]
     try:
-        values = side_by_side(some, shapes)
-        slopes = torch.zeros_like(values)
-        graph_gradient(graph, task, shapes, values, slopes)(batch)
-        value, slope = torch.empty_like(some[0]), torch.empty_like(some[0])
-        add_gradient = network_gradient(network, task, value, slope)
-        for weights, found in zip(some, one_by_one(slopes, shapes, len(some))):
-            value.copy_(weights)
-            slope.zero_()
+        weights = stack_vectors(vectors, shapes)
+        stacked_gradient = torch.zeros_like(weights)
+        graph_gradient(graph, task, shapes, weights, stacked_gradient)(batch)
+        value, gradient = torch.empty_like(vectors[0]), torch.empty_like(vectors[0])
+        add_gradient = network_gradient(network, task, value, gradient)
+        found_gradients = unstack_vector(stacked_gradient, shapes, len(vectors))
+        for vector, found in zip(vectors, found_gradients):
+            value.copy_(vector)
+            gradient.zero_()
             add_gradient(batch)
-            if not _close(unflatten(found, shapes), unflatten(slope, shapes), float(slope.norm())):
+            expected, scale = unflatten(gradient, shapes), float(gradient.norm())
+            if not _close(unflatten(found, shapes), expected, scale):
                 return False
-    except Exception:  # whatever kernels refuse; the network itself raises what is a user's fault
+    except (
+        Exception
+    ):  # unsupported by a kernel; a user's mistake is raised by the network's own run
         return False
     return True
 
 
-def _close(found: Mapping[str, Tensor], true: Mapping[str, Tensor], whole: float) -> bool:
-    """In each parameter; one that has no gradient but roundings is held to the whole's."""
+def _close(found: Mapping[str, Tensor], expected: Mapping[str, Tensor], scale: float) -> bool:
+    """In each parameter, up to rounding errors of the whole gradient, whose norm is `scale`."""
     return all(
-        bool((found[name] - true[name]).norm() <= AGREEMENT * true[name].norm() + ROUNDING * whole)
-        for name in true
+        bool(
+            (found[name] - expected[name]).norm()
+            <= RELATIVE_TOLERANCE * expected[name].norm() + ROUNDING_TOLERANCE * scale
+        )
+        for name in expected
     )
 
 
-def bears_layout(
+def supports_memory_format(
     network: nn.Module, strategy: BatchingStrategy, batch: Samples, task: Task
 ) -> bool:
-    """Whether forward and backward run on images in the way's layout.
+    """Whether forward and backward pass run on images in the strategy's memory format.
 
     Args:
         network: in train mode; untouched.
-        way: the layout.
+        strategy: sets the memory format.
         batch: samples.
         task: loss.
     """
     if not strategy.channels_last:
         return True
     try:
-        laid = replace(batch, inputs=strategy.laid(batch.inputs))
+        batch = replace(batch, inputs=strategy.to_memory_format(batch.inputs))
         network = copy.deepcopy(network)
         dtype = next(network.parameters()).dtype
-        task.loss(task.outputs(network, laid, dtype), laid).backward()
-    except Exception:  # a user's own backward pass may know one layout only
+        task.loss(task.outputs(network, batch, dtype), batch).backward()
+    except Exception:  # a user's own backward pass may support one format only
         return False
     return True
 
 
-def _stacked(shapes: Mapping[str, torch.Size], count: int) -> dict[str, torch.Size]:
+def _stacked_shapes(shapes: Mapping[str, torch.Size], count: int) -> dict[str, torch.Size]:
     return {name: torch.Size((count, *shape)) for name, shape in shapes.items()}

@@ -14,7 +14,7 @@ from landscape_catalog.metrics.numerics.curves.connectivity import deviations_of
 from landscape_catalog.metrics.numerics.curves.sweep import evaluate_all
 from landscape_catalog.tasks import Samples, Task
 
-NARROWEST = 2.0**-10  # intervals of t that are not halved further
+NARROWEST_INTERVAL = 2.0**-10  # refinement never makes an interval of t narrower
 
 
 def curve_points(
@@ -34,8 +34,8 @@ def curve_points(
     """Loss and error at evenly spaced t, with batch-norm statistics recomputed at each.
 
     Statistics are the cumulative mean over train-mode batches of one shuffle of the training data.
-    Where the loss is NaN the error is NaN too. Points asked for together agree with points asked
-    for alone up to the rounding of floats.
+    Where the loss is NaN, so is the error. Points evaluated in one call agree with points evaluated
+    in separate calls up to rounding.
 
     Args:
         network: of the right architecture; untouched.
@@ -43,60 +43,59 @@ def curve_points(
         train_data: training samples.
         test_data: test samples.
         task: loss and error.
-        points: how many evenly spaced t, both ends included.
-        batch_size: of recomputing the statistics.
+        points: number of evenly spaced t, including both ends.
+        batch_size: for recomputing the statistics.
         seed: of the shuffle, the same at every t.
-        refine: how many further t at most, each by `next_t` of what is there so far.
-        fast: False evaluates the network as it is written, one t after the other.
-        known: points that were measured before with the same data, batch size and seed (an end
-            belongs to many curves); they are not measured again.
+        refine: at most so many further t, chosen one by one by `next_t`.
+        fast: False evaluates the network itself, one t after the other.
+        known: points evaluated before with the same data, batch size and seed, which are not
+            evaluated again: many curves share an end.
 
     Returns:
         By increasing t.
 
     Raises:
-        ValueError: for fewer than two points, or if a network with batch norm is given batches
-            larger than the data or with one value a channel.
+        ValueError: for fewer than two points, or if a network with batch norm gets batches that are
+            larger than the data or have a single value per channel.
 
     Source: Izmailov et al. 2018; Garipov et al. 2018.
     """
     if points < 2:
         raise ValueError(f"a curve has two ends, got points = {points}")
 
-    def measure(ts: Sequence[float]) -> list[CurvePoint]:
-        found = evaluate_all(
+    def evaluate_at(ts: Sequence[float]) -> list[CurvePoint]:
+        evaluations = evaluate_all(
             network, [curve.at(t) for t in ts], (train_data, test_data), task,
             batch_size=batch_size, seed=seed, fast=fast,
         )  # fmt: skip
-        return [CurvePoint(t, train, test) for t, (train, test) in zip(ts, found)]
+        return [CurvePoint(t, train, test) for t, (train, test) in zip(ts, evaluations)]
 
-    there = {point.t: point for point in known}
+    by_t = {point.t: point for point in known}
     ts = [float(t) for t in np.linspace(0, 1, points)]
-    new = measure([t for t in ts if t not in there])
-    there.update((point.t, point) for point in new)
-    measured = [there[t] for t in ts]
+    by_t.update((point.t, point) for point in evaluate_at([t for t in ts if t not in by_t]))
+    evaluated = [by_t[t] for t in ts]
     for _ in range(refine):
-        values = [point.train.quantity(task.connectivity_by) for point in measured]
-        t = next_t([point.t for point in measured], values)
+        errors = [point.train.quantity(task.connectivity_by) for point in evaluated]
+        t = next_t([point.t for point in evaluated], errors)
         if t is None:
             break
-        measured = sorted(measured + measure([t]), key=lambda point: point.t)
-    return measured
+        evaluated = sorted(evaluated + evaluate_at([t]), key=lambda point: point.t)
+    return evaluated
 
 
 def next_t(ts: Sequence[float], errors: Sequence[float]) -> float | None:
-    """Where to look next: beside the largest deviation from the mean of the ends.
+    """The t to evaluate next, beside the point that deviates most from the mean of the ends.
 
-    Of the two intervals beside that point the wider is halved; of equal ones, that towards the
-    nearer end, since a peak between an end and its neighbour is what even spacing misses most. With
-    the ends alone, the whole.
+    It halves the wider of the two intervals beside that point. If they are equal, it halves the one
+    towards the nearer end, since even spacing is most likely to miss a peak beside an end. If there
+    are only the two ends, it halves the whole range.
 
     Args:
         ts: increasing, at least two.
         errors: the error at each.
 
     Returns:
-        None if an error is NaN or the interval is narrower than 2^-9.
+        None if an error is NaN, or if the interval is narrower than 2^-9.
 
     >>> next_t([0, 0.25, 0.5, 0.75, 1], [2, 9, 3, 3, 2])
     0.125
@@ -112,6 +111,6 @@ def next_t(ts: Sequence[float], errors: Sequence[float]) -> float | None:
         before, after = ts[at] - ts[at - 1], ts[at + 1] - ts[at]
         earlier = before > after or (before == after and ts[at] <= (ts[0] + ts[-1]) / 2)
         left, right = (at - 1, at) if earlier else (at, at + 1)
-    if ts[right] - ts[left] < 2 * NARROWEST:
+    if ts[right] - ts[left] < 2 * NARROWEST_INTERVAL:
         return None
     return (ts[left] + ts[right]) / 2

@@ -1,9 +1,9 @@
-"""Many networks of one architecture evaluated faster than one after the other.
+"""Fast evaluation of many networks of one architecture.
 
-Where the network has a program (`program.py`), batch-norm statistics of all networks are recomputed
-side by side if the work is small, else one network at a time in the layout that kernels like best;
-then batch norm is folded into the convolutions and each network is evaluated in batches that the
-processor's caches like. Which way is taken follows from shapes and numbers' type alone.
+If the network can be traced, batch-norm statistics are recomputed for stacks of networks where
+values are small, and otherwise for one network at a time in the memory format that kernels prefer.
+Then batch norms are folded into convolutions, and each network is evaluated in batches that fit the
+processor's caches. The strategy follows from shapes, dtype and device, never from timings.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ from landscape_catalog.metrics.numerics.traced.batching import (
 )
 from landscape_catalog.metrics.numerics.traced.folding import (
     Statistics,
-    folded,
-    fresh_statistics,
-    up_to_the_last_norm,
+    fold_batchnorm,
+    initial_statistics,
+    through_last_norm,
 )
 from landscape_catalog.metrics.numerics.traced.operations import TracedGraph
 from landscape_catalog.metrics.numerics.traced.run import run_stacked
-from landscape_catalog.metrics.numerics.traced.trace import inputs_of
+from landscape_catalog.metrics.numerics.traced.trace import network_inputs
 from landscape_catalog.tasks import Samples, Task, epoch_batches
 
 State = dict[str, Tensor]
-LARGE_VALUE = 2**20  # numbers in the largest value of a batch: above it, values leave the caches
-CHECKED_BATCHES, CHECKED_SAMPLES = 2, 32  # so many samples in a batch at most
-AGREEMENT = 1e-4  # roundings of float32 leave 1e-6 or so
+CACHED_ELEMENTS = 2**20  # of a batch's largest value; larger ones do not fit the caches
+CHECKED_BATCHES, CHECKED_BATCH_SIZE = 2, 32
+TOLERANCE = 1e-4  # rounding in float32 causes differences of about 1e-6
 
 
 def evaluate_all(
@@ -51,97 +51,113 @@ def evaluate_all(
     seed: int,
     fast: bool = True,
 ) -> list[list[Evaluation]]:
-    """Evaluations of each state on each dataset, batch-norm statistics recomputed on the first.
+    """Evaluations of each state on each dataset, with recomputed batch-norm statistics.
 
-    What is NaN in loss is NaN in error too.
+    Where the loss is NaN, so is the error.
 
     Args:
         network: of the right architecture; untouched.
         states: trainable parameters by name.
-        datasets: the first is what statistics are recomputed over.
+        datasets: statistics are recomputed on the first.
         task: loss and error.
-        batch_size: of recomputing the statistics.
+        batch_size: for recomputing the statistics.
         seed: of the shuffle, and of dropout, the same for every state.
-        fast: False takes the plain way.
+        fast: False evaluates the network itself, one state after the other.
 
     Raises:
-        ValueError: if batch norm needs more samples than a batch has, or a batch than the data.
+        ValueError: if batches are larger than the data, or leave batch norm a single value per
+            channel.
     """
     if not states:
         return []
     network = copy.deepcopy(network)
     frozen = {n: p.detach() for n, p in network.named_parameters() if n not in states[0]}
     states = [frozen | state for state in states]
-    fast_path = _fast_path(network, datasets[0], task, batch_size) if fast else None
-    if fast_path is None:
-        return [_plainly(network, state, datasets, task, batch_size, seed) for state in states]
-    fast_path.take_inputs(datasets)
-    return fast_path.evaluations(states, batch_size, seed)
+    evaluator = _traced_evaluator(network, datasets[0], task, batch_size) if fast else None
+    if evaluator is None:
+        return [
+            _evaluate_network(network, state, datasets, task, batch_size, seed) for state in states
+        ]
+    evaluator.set_datasets(datasets)
+    return evaluator.evaluations(states, batch_size, seed)
 
 
-def _agrees(sweep: _Sweep, network: nn.Module, data: Samples, task: Task, batch_size: int) -> bool:
-    """Whether the fast way says of two batches what the network says, at random weights.
+def _agrees(
+    evaluator: _TracedEvaluator, network: nn.Module, data: Samples, task: Task, batch_size: int
+) -> bool:
+    """Whether the evaluator agrees with the network on two batches.
 
-    At these the answer is the same for all networks of the architecture. What the fast way cannot
-    run, it does not agree on. A network may do what no watching shows: use a layer twice.
+    A traced forward pass does not show everything, such as a batch-norm layer that is used twice.
+    The check is at random weights, so that its result is the same for all networks of the
+    architecture. An evaluator that fails does not agree.
     """
-    batch_size = min(batch_size, CHECKED_SAMPLES)
-    few = data[: CHECKED_BATCHES * batch_size]
+    batch_size = min(batch_size, CHECKED_BATCH_SIZE)
+    samples = data[: CHECKED_BATCHES * batch_size]
     frozen = {n: p.detach() for n, p in network.named_parameters() if not p.requires_grad}
-    chosen = [random_weights(network, seed=seed) | frozen for seed in (0, 1)]
+    states = [random_weights(network, seed=seed) | frozen for seed in (0, 1)]
     try:
-        sweep.take_inputs([few])
-        fast = [found for (found,) in sweep.evaluations(chosen, batch_size, seed=0)]
-    except Exception:  # whatever kernels refuse; the plain way raises what is the user's fault
+        evaluator.set_datasets([samples])
+        fast = [found for (found,) in evaluator.evaluations(states, batch_size, seed=0)]
+    except (
+        Exception
+    ):  # unsupported by a kernel; a user's mistake is raised by the network's own run
         return False
-    plain = [_plainly(network, state, [few], task, batch_size, seed=0)[0] for state in chosen]
+    direct = [
+        _evaluate_network(network, state, [samples], task, batch_size, seed=0)[0]
+        for state in states
+    ]
     return all(
-        math.isclose(one.loss, other.loss, rel_tol=AGREEMENT, abs_tol=AGREEMENT)
-        and math.isclose(one.loss_sd, other.loss_sd, rel_tol=AGREEMENT, abs_tol=AGREEMENT)
-        for one, other in zip(fast, plain)
+        math.isclose(one.loss, other.loss, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
+        and math.isclose(one.loss_sd, other.loss_sd, rel_tol=TOLERANCE, abs_tol=TOLERANCE)
+        for one, other in zip(fast, direct)
     )
 
 
-def _plainly(
+def _evaluate_network(
     network: nn.Module, state: State, datasets: Sequence[Samples], task: Task, batch_size: int,
     seed: int,
 ) -> list[Evaluation]:  # fmt: skip
     network = copy.deepcopy(network)
     network.load_state_dict(state, strict=False)
     recompute_batchnorm(network, datasets[0], task, batch_size=batch_size, seed=seed)
-    return [_honest(evaluate(network, data, task)) for data in datasets]
+    return [_without_error_if_nan(evaluate(network, data, task)) for data in datasets]
 
 
-def _honest(found: Evaluation) -> Evaluation:
-    """No error where the loss says that the outputs are no numbers."""
-    if math.isnan(found.loss):
-        return replace(found, error=math.nan, n_wrong=None)
-    return found
+def _without_error_if_nan(evaluation: Evaluation) -> Evaluation:
+    """The error is NaN where the loss is: a class that a NaN output predicts means nothing."""
+    if math.isnan(evaluation.loss):
+        return replace(evaluation, error=math.nan, n_wrong=None)
+    return evaluation
 
 
-def _fast_path(network: nn.Module, data: Samples, task: Task, batch_size: int) -> _Sweep | None:
-    first = next(network.parameters())
+def _traced_evaluator(
+    network: nn.Module, data: Samples, task: Task, batch_size: int
+) -> _TracedEvaluator | None:
+    """None if the network cannot be traced, or if its graph does not agree with it."""
+    parameter = next(network.parameters())
     training = stable_graph(network.train(), data, task, batch_size)
     evaluating = stable_graph(network.eval(), data, task, batch_size)
     if training is None and not any("running_mean" in name for name, _ in network.named_buffers()):
-        training = evaluating  # dropout matters to nothing without batch norm
+        training = evaluating  # there are no statistics that dropout could affect
     if training is None or evaluating is None:
         return None
-    strategy = batching_strategy(training, batch_size, first)
-    sweep = _Sweep(up_to_the_last_norm(training), evaluating, task, first.dtype, strategy)
-    return sweep if _agrees(sweep, network, data, task, batch_size) else None
+    strategy = batching_strategy(training, batch_size, parameter)
+    evaluator = _TracedEvaluator(
+        through_last_norm(training), evaluating, task, parameter.dtype, strategy
+    )
+    return evaluator if _agrees(evaluator, network, data, task, batch_size) else None
 
 
 @dataclass
-class _Sweep:
-    """Networks evaluated by their program.
+class _TracedEvaluator:
+    """Evaluates networks by their traced graph.
 
     Attributes:
-        training: what statistics depend on.
-        evaluating: in eval mode.
+        training: the graph in train mode, as far as batch-norm statistics depend on it.
+        evaluating: the graph in eval mode.
         task: loss and error.
         dtype: of the weights.
-        way: how many networks' statistics at once, and the layout.
+        strategy: how many networks' statistics are recomputed at once, and the memory format.
     """
 
     training: TracedGraph
@@ -150,33 +166,34 @@ class _Sweep:
     dtype: torch.dtype
     strategy: BatchingStrategy
 
-    def take_inputs(self, datasets: Sequence[Samples]) -> None:
-        """Normalise the samples once, for every network and pass."""
+    def set_datasets(self, datasets: Sequence[Samples]) -> None:
+        """Normalise the samples once, for all networks and passes."""
         self.datasets = datasets
         self.inputs = [
-            self.strategy.laid(inputs_of(data, self.task, self.dtype)) for data in datasets
+            self.strategy.to_memory_format(network_inputs(data, self.task, self.dtype))
+            for data in datasets
         ]
 
     @torch.no_grad()
     def evaluations(
         self, states: Sequence[State], batch_size: int, seed: int
     ) -> list[list[Evaluation]]:
-        """Of each network on each dataset."""
-        found: dict[int, list[Evaluation]] = {}
-        for group in self.strategy.groups(len(states)):
-            weights = {name: torch.stack([states[i][name] for i in group]) for name in states[0]}
+        """Evaluations of each network on each dataset."""
+        evaluations: dict[int, list[Evaluation]] = {}
+        for stack in self.strategy.stacks(len(states)):
+            weights = {name: torch.stack([states[i][name] for i in stack]) for name in states[0]}
             statistics = self._statistics(weights, batch_size, seed)
-            graph, weights = folded(self.evaluating, weights, statistics)
-            for place, i in enumerate(group):
-                if i in found:
-                    continue  # a lone network stands there twice
-                one = {name: value[place][None] for name, value in weights.items()}
-                found[i] = self._of_one(graph, one, statistics.of(place))
-        return [found[i] for i in range(len(states))]
+            graph, weights = fold_batchnorm(self.evaluating, weights, statistics)
+            for index, i in enumerate(stack):
+                if i in evaluations:
+                    continue  # a single network is stacked with itself
+                own_weights = {name: value[index][None] for name, value in weights.items()}
+                evaluations[i] = self._evaluate_one(graph, own_weights, statistics.select(index))
+        return [evaluations[i] for i in range(len(states))]
 
     def _statistics(self, weights: State, batch_size: int, seed: int) -> Statistics:
-        """Cumulative means over train-mode batches, as `recompute_batchnorm` has them."""
-        statistics = fresh_statistics(self.training, weights)
+        """Cumulative means over train-mode batches, as in `recompute_batchnorm`."""
+        statistics = initial_statistics(self.training, weights)
         if not self.training.operations:
             return statistics
         inputs = self.inputs[0]
@@ -186,11 +203,11 @@ class _Sweep:
                 run_stacked(self.training, weights, statistics, inputs[rows], momentum=1 / seen)
         return statistics
 
-    def _of_one(
+    def _evaluate_one(
         self, graph: TracedGraph, weights: State, statistics: Statistics
     ) -> list[Evaluation]:
-        size = max(1, min(LARGE_VALUE // graph.largest, self.task.evaluation_batch))
-        found = []
+        size = max(1, min(CACHED_ELEMENTS // graph.largest_value, self.task.evaluation_batch))
+        evaluations = []
         for data, inputs in zip(self.datasets, self.inputs):
             losses, errors = [], []
             for start in range(0, len(data), size):
@@ -198,5 +215,6 @@ class _Sweep:
                 outputs = run_stacked(graph, weights, statistics, inputs[rows])
                 losses.append(self.task.losses(outputs, data[rows]))
                 errors.append(self.task.errors(outputs, data[rows]))
-            found.append(_honest(evaluation_of(losses, errors, self.task)))
-        return found
+            evaluation = evaluation_of(losses, errors, self.task)
+            evaluations.append(_without_error_if_nan(evaluation))
+        return evaluations

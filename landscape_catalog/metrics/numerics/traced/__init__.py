@@ -1,1 +1,1 @@
-"""What a network computes, as operations that can be run in faster ways."""
+"""Networks traced to a list of operations, which can be folded, or evaluated several at once."""

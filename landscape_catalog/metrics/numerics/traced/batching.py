@@ -1,4 +1,4 @@
-"""How networks with a program are best run: side by side, or one at a time in a layout."""
+"""How many traced networks to run at once, and in which memory format."""
 
 from __future__ import annotations
 
@@ -8,88 +8,95 @@ import torch
 from torch import Tensor, nn
 
 from landscape_catalog.metrics.numerics.traced.operations import TracedGraph
-from landscape_catalog.metrics.numerics.traced.trace import FEWEST, inputs_of, trace_network
+from landscape_catalog.metrics.numerics.traced.trace import (
+    MIN_SAMPLES,
+    network_inputs,
+    trace_network,
+)
 from landscape_catalog.tasks import Samples, Task
 
-# Numbers in the largest value of a batch: below it, calls cost more than arithmetic
+# Elements of a batch's largest value up to which the overhead of a call outweighs its arithmetic
 # (`benchmarks/connectivity.py`).
-SMALL_WORK = 2**16
-FEWEST_TOGETHER, LARGEST_GROUP = 2, 8  # one network alone rounds in another way than several
-# With other numbers of channels, oneDNN 3.12's backward convolutions for AVX2 corrupt memory in the
-# channels-last layout (ResNet18 of k = 2 and 4, ONEDNN_MAX_CPU_ISA=AVX2).
-CHANNELS = 8
+SMALL_VALUE = 2**16
+# A stack of one network rounds differently from a stack of several.
+SMALLEST_STACK, LARGEST_STACK = 2, 8
+# In the channels-last format, oneDNN 3.12's backward convolutions for AVX2 corrupt memory unless
+# the number of channels is a multiple of this (ResNet18 of k = 2 and 4, ONEDNN_MAX_CPU_ISA=AVX2).
+CHANNEL_MULTIPLE = 8
 
 
 @dataclass(frozen=True)
 class BatchingStrategy:
-    """How many networks at once, and in which layout images lie.
+    """How many networks run at once, and the memory format of their images.
 
     Attributes:
-        together: networks side by side at most; 1: one after the other.
-        channels_last: channels of a pixel lie side by side, as oneDNN's kernels like them; images
-            of one channel lie both ways, and kernels choose.
+        stack_size: the largest number of networks in a stack; 1: one network at a time.
+        channels_last: whether images are stored channels last, which oneDNN's kernels prefer.
+            Images of one channel are stored alike in both formats.
     """
 
-    together: int
+    stack_size: int
     channels_last: bool
 
-    def laid(self, inputs: Tensor) -> Tensor:
-        """Images in the layout; anything else as it is."""
+    def to_memory_format(self, inputs: Tensor) -> Tensor:
+        """Images in the strategy's memory format; other inputs unchanged."""
         if self.channels_last and inputs.ndim == 4:
             return inputs.contiguous(memory_format=torch.channels_last)
         return inputs
 
-    def groups(self, count: int) -> list[list[int]]:
-        """Numbers 0 to count - 1 in groups that run at a time; a lone one twice, if with others.
+    def stacks(self, count: int) -> list[list[int]]:
+        """The indices 0 to count - 1 by stack. A single network left over is stacked with itself.
 
-        >>> BatchingStrategy(8, channels_last=False).groups(9)
+        >>> BatchingStrategy(8, channels_last=False).stacks(9)
         [[0, 1, 2, 3, 4, 5, 6, 7], [8, 8]]
-        >>> BatchingStrategy(1, channels_last=False).groups(2)
+        >>> BatchingStrategy(1, channels_last=False).stacks(2)
         [[0], [1]]
         """
-        every = list(range(count))
-        groups = [every[i : i + self.together] for i in range(0, count, self.together)]
-        if self.together >= FEWEST_TOGETHER and groups and len(groups[-1]) == 1:
-            groups[-1] *= FEWEST_TOGETHER
-        return groups
+        indices = list(range(count))
+        stacks = [indices[i : i + self.stack_size] for i in range(0, count, self.stack_size)]
+        if self.stack_size >= SMALLEST_STACK and stacks and len(stacks[-1]) == 1:
+            stacks[-1] *= SMALLEST_STACK
+        return stacks
 
 
 def batching_strategy(graph: TracedGraph, batch_size: int, weights: Tensor) -> BatchingStrategy:
-    """What follows from shapes, the kind of numbers and the device alone, never from a stopwatch.
+    """The strategy for a graph; it follows from shapes, dtype and device, never from timings.
 
     Args:
-        program: of the networks.
-        batch_size: samples at a time.
-        weights: any of a network's.
+        graph: of the networks.
+        batch_size: samples in a batch.
+        weights: any of a network's parameters, for dtype and device.
     """
-    if batch_size * graph.largest <= SMALL_WORK:
-        return BatchingStrategy(LARGEST_GROUP, channels_last=False)
+    if batch_size * graph.largest_value <= SMALL_VALUE:
+        return BatchingStrategy(LARGEST_STACK, channels_last=False)
     convs = [op for op in graph.operations if op.kind == "conv"]
-    filled = bool(convs) and all(op.channels % CHANNELS == 0 for op in convs)
-    fitting = weights.dtype == torch.float32 and weights.device.type == "cpu"
-    return BatchingStrategy(1, channels_last=filled and fitting)
+    aligned = bool(convs) and all(op.channels % CHANNEL_MULTIPLE == 0 for op in convs)
+    supported = weights.dtype == torch.float32 and weights.device.type == "cpu"
+    return BatchingStrategy(1, channels_last=aligned and supported)
 
 
 def stable_graph(
     network: nn.Module, data: Samples, task: Task, batch_size: int
 ) -> TracedGraph | None:
-    """The program, if it is the same for two samples and for a batch: no branch on their number.
+    """The graph, if the network computes each sample's output independently of the batch.
 
-    Nor does the network's input depend on which samples are asked for together.
+    The graph must be the same for two samples and for a batch, so that nothing branches on their
+    number, and a sample's input must not depend on the other samples in its batch. (Batch norm in
+    train mode is an operation of the graph, so it is no exception.)
 
     Args:
-        network: watched in the mode that it is in; give a copy.
+        network: traced in its present mode; pass a copy.
         data: samples.
         task: how the network is called.
-        batch_size: samples of a batch.
+        batch_size: samples in a batch.
     """
-    few = trace_network(network, data[:FEWEST], task)
-    if few is None:
+    graph = trace_network(network, data[:MIN_SAMPLES], task)
+    if graph is None:
         return None
     batch = data[:batch_size]
-    many = trace_network(network, batch, task)
-    if many is None or many.operations != few.operations:
+    graph_of_batch = trace_network(network, batch, task)
+    if graph_of_batch is None or graph_of_batch.operations != graph.operations:
         return None
     dtype, half = next(network.parameters()).dtype, len(batch) // 2
-    halves = [inputs_of(part, task, dtype) for part in (batch[:half], batch[half:])]
-    return few if torch.equal(torch.cat(halves), inputs_of(batch, task, dtype)) else None
+    halves = [network_inputs(part, task, dtype) for part in (batch[:half], batch[half:])]
+    return graph if torch.equal(torch.cat(halves), network_inputs(batch, task, dtype)) else None

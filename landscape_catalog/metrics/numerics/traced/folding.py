@@ -1,4 +1,4 @@
-"""Batch-norm statistics of several networks, and batch norm folded into convolutions."""
+"""Batch-norm statistics of stacked networks, and batch norms folded into convolutions."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from torch import Tensor
 
 from landscape_catalog.metrics.numerics.traced.operations import Operation, TracedGraph
 
-Weights = Mapping[str, Tensor]  # name -> (T, *shape)
+Weights = Mapping[str, Tensor]  # name -> (T, *shape), of T networks
 
 
 @dataclass(frozen=True)
 class Statistics:
-    """Running mean and variance of each batch-norm layer, (T, channels), by its name."""
+    """Running mean and variance of each batch-norm layer, (T, channels), by the layer's name."""
 
     means: dict[str, Tensor]
     variances: dict[str, Tensor]
 
-    def of(self, place: int) -> Statistics:
-        """Of one network alone, (1, channels)."""
+    def select(self, index: int) -> Statistics:
+        """The statistics of one network, (1, channels)."""
         return Statistics(
-            {layer: value[place][None] for layer, value in self.means.items()},
-            {layer: value[place][None] for layer, value in self.variances.items()},
+            {layer: value[index][None] for layer, value in self.means.items()},
+            {layer: value[index][None] for layer, value in self.variances.items()},
         )
 
 
-def fresh_statistics(graph: TracedGraph, weights: Weights) -> Statistics:
-    """Statistics of layers that have seen nothing: 0 and 1."""
+def initial_statistics(graph: TracedGraph, weights: Weights) -> Statistics:
+    """Statistics before the first batch: mean 0 and variance 1."""
     scales = {op.layer: weights[op.weight] for op in graph.operations if op.kind == "norm"}
     return Statistics(
         {layer: torch.zeros_like(scale) for layer, scale in scales.items()},
@@ -37,23 +37,24 @@ def fresh_statistics(graph: TracedGraph, weights: Weights) -> Statistics:
     )
 
 
-def up_to_the_last_norm(graph: TracedGraph) -> TracedGraph:
-    """The part that statistics depend on."""
+def through_last_norm(graph: TracedGraph) -> TracedGraph:
+    """The part of the graph that batch-norm statistics depend on."""
     norms = [n for n, op in enumerate(graph.operations, start=1) if op.kind == "norm"]
     return replace(graph, operations=graph.operations[: max(norms, default=0)])
 
 
-def folded(
+def fold_batchnorm(
     graph: TracedGraph, weights: Weights, statistics: Statistics
 ) -> tuple[TracedGraph, dict[str, Tensor]]:
-    """The program in eval mode without those batch norms that follow a convolution directly.
+    """An eval-mode graph and its weights, with batch norms folded into preceding convolutions.
 
-    norm(W x + b) = (s W) x + s (b - mean) + shift with s = scale / sqrt(variance + eps).
+    norm(W x + b) = (s W) x + s (b - mean) + shift with s = scale / sqrt(variance + eps). A batch
+    norm is folded if it directly follows a convolution whose output nothing else uses.
     """
     uses = [source for op in graph.operations for source in op.sources]
-    kept: list[Operation] = []
-    numbers = {0: 0}
-    new = dict(weights)
+    operations: list[Operation] = []
+    new_numbers = {0: 0}
+    new_weights = dict(weights)
     for number, op in enumerate(graph.operations, start=1):
         before = graph.operations[op.sources[0] - 1] if op.sources[0] else None
         if (
@@ -62,23 +63,23 @@ def folded(
             and before.kind == "conv"
             and uses.count(op.sources[0]) == 1
         ):
-            weight, bias = _fold(before, op, weights, statistics)
+            weight, bias = _folded_weights(before, op, weights, statistics)
             names = f"{op.layer}: weight", f"{op.layer}: bias"
-            new.update(zip(names, (weight, bias)))
-            at = numbers[op.sources[0]]
-            kept[at - 1] = replace(kept[at - 1], weight=names[0], bias=names[1])
-            numbers[number] = at
+            new_weights.update(zip(names, (weight, bias)))
+            conv = new_numbers[op.sources[0]]
+            operations[conv - 1] = replace(operations[conv - 1], weight=names[0], bias=names[1])
+            new_numbers[number] = conv
         else:
-            sources = tuple(numbers[source] for source in op.sources)
-            kept.append(replace(op, sources=sources))
-            numbers[number] = len(kept)
-    return replace(graph, operations=tuple(kept)), new
+            sources = tuple(new_numbers[source] for source in op.sources)
+            operations.append(replace(op, sources=sources))
+            new_numbers[number] = len(operations)
+    return replace(graph, operations=tuple(operations)), new_weights
 
 
-def _fold(
+def _folded_weights(
     conv: Operation, norm: Operation, weights: Weights, statistics: Statistics
 ) -> tuple[Tensor, Tensor]:
-    """Weight, (T, out, in, h, w), and bias, (T, out), of the two in one."""
+    """Weight, (T, out, in, h, w), and bias, (T, out), of a convolution with its batch norm."""
     assert norm.options is not None
     variance, mean = statistics.variances[norm.layer], statistics.means[norm.layer]
     scale = weights[norm.weight] / torch.sqrt(variance + norm.options["eps"])

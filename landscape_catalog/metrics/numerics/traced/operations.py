@@ -1,4 +1,4 @@
-"""The operations that a network's program may consist of."""
+"""The operations that a traced graph may consist of."""
 
 from __future__ import annotations
 
@@ -15,17 +15,20 @@ RELUS = (F.relu, torch.relu, Tensor.relu)
 
 @dataclass(frozen=True)
 class Operation:
-    """One operation: value `sources` -> the value with the operation's own number, from 1 on.
+    """One node of a traced graph.
+
+    Nodes are numbered from 1 in the order of execution, and number 0 is the network's input; a node
+    and the value that it computes share a number.
 
     Attributes:
-        kind: `conv`, `norm`, `linear`, `activation`, `add`, `pool`, `mean`, `flatten`.
-        sources: numbers of the values that go in; 0 is the network's input.
-        weight: name of the parameter; "" where there is none.
-        bias: name of the parameter; "" where there is none.
-        options: what else the function is called with, by name.
-        function: of `activation` and `pool`.
-        layer: name of the module, of `norm`.
-        channels: that come out, of `conv`.
+        kind: `conv`, `norm`, `linear`, `activation`, `add`, `pool`, `mean` or `flatten`.
+        sources: numbers of the values that the operation takes.
+        weight: name of the weight parameter; "" where there is none.
+        bias: name of the bias parameter; "" where there is none.
+        options: further arguments of the function, by name.
+        function: the function of an `activation` or a `pool`.
+        layer: name of the batch-norm module of a `norm`.
+        channels: output channels of a `conv`.
     """
 
     kind: str
@@ -40,16 +43,16 @@ class Operation:
 
 @dataclass(frozen=True)
 class TracedGraph:
-    """Operations in order, the last one's value being the network's output.
+    """A network as a list of operations; the last one's value is the network's output.
 
     Attributes:
-        operations: number 1 and on.
-        largest: numbers in the largest value, a sample.
+        operations: in the order of execution.
+        largest_value: elements of the largest intermediate value, per sample.
     """
 
     operations: tuple[Operation, ...]
-    largest: int
+    largest_value: int
 
 
-class NotKnownError(Exception):
-    """The network does something that is not in the list."""
+class UnsupportedOperationError(Exception):
+    """The network does something that a traced graph cannot express."""

@@ -1,4 +1,4 @@
-"""How a call of a torch function is read as an operation."""
+"""How the call of a torch function is translated into an operation of a traced graph."""
 
 from __future__ import annotations
 
@@ -9,7 +9,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from landscape_catalog.metrics.numerics.traced.operations import NotKnownError, Operation
+from landscape_catalog.metrics.numerics.traced.operations import (
+    Operation,
+    UnsupportedOperationError,
+)
 
 ACTIVATIONS: tuple[Callable[..., Tensor], ...] = (
     F.relu, torch.relu, F.gelu, F.silu, F.elu, F.softplus, F.relu6, F.hardtanh, F.leaky_relu,
@@ -17,8 +20,8 @@ ACTIVATIONS: tuple[Callable[..., Tensor], ...] = (
 )  # fmt: skip
 
 
-class Watching(Protocol):
-    """What a reader asks: which value or parameter a tensor is."""
+class Tracer(Protocol):
+    """What a reader needs to know: which value or parameter a tensor is."""
 
     network: nn.Module
     layers: dict[int, str]
@@ -31,8 +34,8 @@ class Watching(Protocol):
         """The name of a parameter; "" for None."""
 
 
-# Functions that look at a tensor's sizes and kind, and do nothing to it.
-SILENT: set[Any] = {
+# Functions that read a tensor's metadata and leave its values alone.
+METADATA_FUNCTIONS: set[Any] = {
     Tensor.dim, Tensor.size, Tensor.ndimension, Tensor.numel, Tensor.is_floating_point,
     Tensor.shape.__get__, Tensor.ndim.__get__, Tensor.dtype.__get__,  # type: ignore[attr-defined]
     Tensor.device.__get__, Tensor.is_cuda.__get__,  # type: ignore[attr-defined]
@@ -40,93 +43,92 @@ SILENT: set[Any] = {
 
 
 def _conv(
-    watch: Watching, inputs: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0,
+    tracer: Tracer, inputs: Any, weight: Any, bias: Any = None, stride: Any = 1, padding: Any = 0,
     dilation: Any = 1, groups: int = 1,
 ) -> Operation:  # fmt: skip
     if inputs.ndim != 4:
-        raise NotKnownError
+        raise UnsupportedOperationError
     options = {"stride": stride, "padding": padding, "dilation": dilation, "groups": groups}
     return Operation(
-        "conv", (watch.number(inputs),), watch.name(weight), watch.name(bias), options,
+        "conv", (tracer.number(inputs),), tracer.name(weight), tracer.name(bias), options,
         channels=len(weight),
     )  # fmt: skip
 
 
 def _norm(
-    watch: Watching, inputs: Any, running_mean: Any, running_var: Any, weight: Any = None,
+    tracer: Tracer, inputs: Any, running_mean: Any, running_var: Any, weight: Any = None,
     bias: Any = None, training: bool = False, momentum: float = 0.1, eps: float = 1e-5,
 ) -> Operation:  # fmt: skip
-    layer = watch.layers.get(id(running_mean))
-    if layer is None or watch.network.get_submodule(layer).running_var is not running_var:
-        raise NotKnownError
-    if training != watch.network.training:
-        raise NotKnownError
+    layer = tracer.layers.get(id(running_mean))
+    if layer is None or tracer.network.get_submodule(layer).running_var is not running_var:
+        raise UnsupportedOperationError
+    if training != tracer.network.training:
+        raise UnsupportedOperationError
     return Operation(
-        "norm", (watch.number(inputs),), watch.name(weight), watch.name(bias), {"eps": eps},
+        "norm", (tracer.number(inputs),), tracer.name(weight), tracer.name(bias), {"eps": eps},
         layer=layer,
     )  # fmt: skip
 
 
-def _linear(watch: Watching, inputs: Any, weight: Any, bias: Any = None) -> Operation:
+def _linear(tracer: Tracer, inputs: Any, weight: Any, bias: Any = None) -> Operation:
     if inputs.ndim != 2:
-        raise NotKnownError
-    return Operation("linear", (watch.number(inputs),), watch.name(weight), watch.name(bias))
+        raise UnsupportedOperationError
+    return Operation("linear", (tracer.number(inputs),), tracer.name(weight), tracer.name(bias))
 
 
-def _add(watch: Watching, one: Any, other: Any) -> Operation:
-    numbers = (watch.number(one), watch.number(other))
+def _add(tracer: Tracer, one: Any, other: Any) -> Operation:
+    numbers = (tracer.number(one), tracer.number(other))
     if one.shape != other.shape:
-        raise NotKnownError
+        raise UnsupportedOperationError
     return Operation("add", numbers)
 
 
-def _mean(watch: Watching, inputs: Any, dim: Any = None, keepdim: bool = False) -> Operation:
+def _mean(tracer: Tracer, inputs: Any, dim: Any = None, keepdim: bool = False) -> Operation:
     if inputs.ndim != 4 or dim is None or isinstance(dim, int):
-        raise NotKnownError
+        raise UnsupportedOperationError
     if sorted(axis % 4 for axis in dim) != [2, 3]:
-        raise NotKnownError
-    return Operation("mean", (watch.number(inputs),), options={"keepdim": keepdim})
+        raise UnsupportedOperationError
+    return Operation("mean", (tracer.number(inputs),), options={"keepdim": keepdim})
 
 
-def _flatten(watch: Watching, inputs: Any, start_dim: int = 0, end_dim: int = -1) -> Operation:
+def _flatten(tracer: Tracer, inputs: Any, start_dim: int = 0, end_dim: int = -1) -> Operation:
     if inputs.ndim < 2 or start_dim != 1 or end_dim not in (-1, inputs.ndim - 1):
-        raise NotKnownError
-    return Operation("flatten", (watch.number(inputs),))
+        raise UnsupportedOperationError
+    return Operation("flatten", (tracer.number(inputs),))
 
 
 def _pooling(function: Callable[..., Tensor]) -> Callable[..., Operation]:
-    def read(watch: Watching, inputs: Any, *args: Any, **kwargs: Any) -> Operation:
+    def read(tracer: Tracer, inputs: Any, *args: Any, **kwargs: Any) -> Operation:
         if inputs.ndim != 4 or kwargs.get("return_indices"):
-            raise NotKnownError
+            raise UnsupportedOperationError
         options = {"args": args, "kwargs": kwargs}
-        return Operation("pool", (watch.number(inputs),), options=options, function=function)
+        return Operation("pool", (tracer.number(inputs),), options=options, function=function)
 
     return read
 
 
 def _activation(function: Callable[..., Tensor]) -> Callable[..., Operation]:
     def read(
-        watch: Watching, inputs: Any, *args: Any, inplace: bool = False, **kwargs: Any
+        tracer: Tracer, inputs: Any, *args: Any, inplace: bool = False, **kwargs: Any
     ) -> Operation:
-        if inplace and any(operation.kind == "flatten" for operation in watch.operations):
-            raise NotKnownError  # another value may share its memory
+        if inplace and any(operation.kind == "flatten" for operation in tracer.operations):
+            raise UnsupportedOperationError  # a flattened value may share its memory
         options = {"args": args, "kwargs": kwargs}
-        return Operation("activation", (watch.number(inputs),), options=options, function=function)
+        return Operation("activation", (tracer.number(inputs),), options=options, function=function)
 
     return read
 
 
 def _dropout(
-    watch: Watching, inputs: Any, p: float = 0.5, training: bool = True, inplace: bool = False
+    tracer: Tracer, inputs: Any, p: float = 0.5, training: bool = True, inplace: bool = False
 ) -> Operation:
     if training:
-        raise NotKnownError
-    return Operation(
-        "activation", (watch.number(inputs),), options={"args": (), "kwargs": {}}, function=_same
-    )
+        raise UnsupportedOperationError
+    options: dict[str, Any] = {"args": (), "kwargs": {}}
+    return Operation("activation", (tracer.number(inputs),), options=options, function=_identity)
 
 
-def _same(inputs: Tensor) -> Tensor:
+def _identity(inputs: Tensor) -> Tensor:
     return inputs
 
 

@@ -1,0 +1,64 @@
+"""Arithmetic of a forward pass, counted rather than derived, so that it covers any network."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from landscape_catalog.tasks import Samples, Task
+
+FLOPS_PER_MULTIPLY_ADD = 2
+SAMPLES = 2  # more than one, for networks that normalise over a batch
+
+
+@dataclass(frozen=True)
+class MultiplyAdds:
+    """Multiply-adds of one forward pass of one sample.
+
+    Attributes:
+        count: None if the network could not be run.
+        reason: why it is None; "" if it is not.
+    """
+
+    count: int | None
+    reason: str = ""
+
+
+def count_multiply_adds(network: nn.Module, samples: Samples, task: Task) -> MultiplyAdds:
+    """Multiply-adds of `task.outputs` per sample, in convolutions and matrix products.
+
+    As in `models.registry.multiply_adds`, norms, activations, pooling, embeddings and additions are
+    left out. A task that runs the network several times or differentiates it in forward mode is
+    counted with all of that. Operations that torch's counter has no formula for count as 0, such as
+    the fused recurrent layers.
+
+    Shapes decide, so the network runs on meta tensors, which hold no values and take no time. If it
+    reads values (translation trims padding), it runs on the CPU. Random state is left as it was.
+
+    Args:
+        network: untouched; a copy is run in eval mode.
+        samples: at least one; two are used.
+        task: how the network is called.
+    """
+    few = samples[:SAMPLES]
+    reason = ""
+    for device in ("meta", "cpu"):
+        try:
+            return MultiplyAdds(_counted(network, few, task, device))
+        except (Exception, SystemExit) as error:  # whatever a user's code does on such tensors
+            reason = f"{type(error).__name__}: {error}"
+    return MultiplyAdds(None, reason)
+
+
+def _counted(network: nn.Module, samples: Samples, task: Task, device: str) -> int:
+    network = copy.deepcopy(network).to(device).eval()
+    dtype = next(network.parameters()).dtype
+    positions = None if samples.positions is None else samples.positions.to(device)
+    batch = Samples(samples.inputs.to(device), samples.targets.to(device), positions)
+    with torch.random.fork_rng(devices=[]), FlopCounterMode(display=False) as counter:
+        task.outputs(network, batch, dtype)
+    return round(counter.get_total_flops() / FLOPS_PER_MULTIPLY_ADD / len(batch))
