@@ -317,8 +317,8 @@ def test_the_best_curve_in_closed_form() -> None:
     found = mode_connectivity([p.t for p in points], [p.train.loss for p in points])
     level = ((1 - 3) ** 2 / 2 + (-2 - 3) ** 2 / 2) / 2
     inner = [level - p.train.loss for p in points[1:-1]]
-    assert found.value == max(inner, key=abs)
-    assert found.value > 0  # the curve dips towards 3, below both ends
+    assert found.mode_connectivity == max(inner, key=abs)
+    assert found.mode_connectivity > 0  # the curve dips towards 3, below both ends
 
 
 @pytest.mark.parametrize("updates", [1, 3, 7])
@@ -380,7 +380,9 @@ def test_a_translation_curve_is_evaluated_by_its_loss() -> None:
     straight, curved = losses(1, 1e-300), losses(90, 0.05)
     assert sum(curved[1:-1]) < sum(straight[1:-1]) - 1
     found = mode_connectivity([0, 0.25, 0.5, 0.75, 1], curved)
-    assert found.value > 0.3  # nats: neither end is trained, so the curve dips far below both
+    assert (
+        found.mode_connectivity > 0.3
+    )  # nats: neither end is trained, so the curve dips far below both
 
 
 def test_dropout_in_a_fit_follows_the_seed() -> None:
@@ -485,7 +487,12 @@ def test_mode_connectivity(
     errors: list[float], value: float, t: float, lowest: float, highest: float
 ) -> None:
     found = mode_connectivity([0, 0.25, 0.5, 0.75, 1], errors)
-    assert (found.value, found.t, found.lowest, found.highest) == (value, t, lowest, highest)
+    assert (found.mode_connectivity, found.t, found.lowest, found.highest) == (
+        value,
+        t,
+        lowest,
+        highest,
+    )
     assert found.peak_error == max(errors[1:-1])
 
 

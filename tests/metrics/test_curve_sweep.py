@@ -32,7 +32,7 @@ def states_of(networks: list[nn.Module]) -> list[dict[str, Tensor]]:
 
 def numbers(found: list[list[Evaluation]]) -> np.ndarray:
     return np.array([
-        [dataclasses.astuple(dataclasses.replace(e, n_wrong=e.n_wrong or 0)) for e in row]
+        [(e.loss, e.loss_sd, e.n_wrong or 0, e.n, e.error_value) for e in row]
         for row in found
     ])  # fmt: skip
 
