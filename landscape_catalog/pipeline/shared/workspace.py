@@ -24,6 +24,7 @@ from landscape_catalog.experiment.reading import read_experiment
 from landscape_catalog.experiment.variants import resolve_variants
 from landscape_catalog.paths import Project, store_root
 from landscape_catalog.pipeline.shared.components import find_components, metric_codes
+from landscape_catalog.pipeline.shared.recipes_file import check_recipes
 from landscape_catalog.runner.device import chosen_device
 from landscape_catalog.runner.processes import Failure, Job, Workers
 from landscape_catalog.runner.progress import StageProgress
@@ -70,9 +71,11 @@ def open_workspace(root: Path) -> Workspace:
     """Read and check `params.yaml` and lay out its grid.
 
     Raises:
+        RecipesError: if the root is a study of another version of the package.
         SpecError: if it does not describe an experiment, or the grid does not fit the data.
     """
     project = Project(root)
+    check_recipes(project.recipes)
     experiment = read_experiment(project.params)
     grid = lay_out(experiment, project)
     chosen_device(experiment.execution)
