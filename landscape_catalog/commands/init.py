@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -15,9 +16,9 @@ from landscape_catalog.commands.presets import find_preset, preset_text
 from landscape_catalog.commands.study_files import study_files
 from landscape_catalog.errors import LandscapeError, Problem, SpecError, UserError
 from landscape_catalog.paths import TEMPORARY_PREFIX
-from landscape_catalog.pipeline.shared.recipes_file import installed_recipes
 from landscape_catalog.presets import Scale
 from landscape_catalog.store.files import explained_storage
+from landscape_catalog.store.recipes_file import installed_recipes
 
 FIRST_COMMIT = "A study of loss landscapes"
 # Set where a command is started by a Git hook; they would point Git at the hook's repository.
@@ -54,7 +55,8 @@ def init_study(folder: Path, preset: str | None = None, scale: Scale | None = No
     lines = [f"{folder} is a study: a Git and DVC repository with its own params.yaml."]
     if uncommitted:
         lines.append(f"Nothing is committed yet, only staged: {uncommitted}.")
-    return "\n".join([*lines, f"Next: cd {folder}; landscape plan; dvc repro"])
+    enter = "" if folder.samefile(Path.cwd()) else f"cd {shlex.quote(str(folder))}; "
+    return "\n".join([*lines, f"Next: {enter}landscape plan; dvc repro"])
 
 
 def _check_folder(folder: Path) -> None:

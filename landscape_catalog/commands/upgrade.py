@@ -13,13 +13,13 @@ from landscape_catalog.commands.backups import keep_former
 from landscape_catalog.commands.study_files import experiment_schema, template
 from landscape_catalog.errors import RecipesError, UserError
 from landscape_catalog.paths import Project
-from landscape_catalog.pipeline.shared.recipes_file import (
+from landscape_catalog.store.files import write_file
+from landscape_catalog.store.lock import project_lock
+from landscape_catalog.store.recipes_file import (
     describe_change,
     installed_recipes,
     read_recipes,
 )
-from landscape_catalog.store.files import write_file
-from landscape_catalog.store.lock import project_lock
 
 
 def upgrade_study(root: Path) -> str:

@@ -24,7 +24,6 @@ from landscape_catalog.experiment.reading import read_experiment
 from landscape_catalog.experiment.variants import resolve_variants
 from landscape_catalog.paths import Project, store_root
 from landscape_catalog.pipeline.shared.components import find_components, metric_codes
-from landscape_catalog.pipeline.shared.recipes_file import check_recipes
 from landscape_catalog.runner.device import chosen_device
 from landscape_catalog.runner.processes import Failure, Job, Workers
 from landscape_catalog.runner.progress import StageProgress
@@ -32,6 +31,7 @@ from landscape_catalog.runner.timings import Work, log_timing
 from landscape_catalog.store.artifacts import read_data_record
 from landscape_catalog.store.cache import ArtifactCache, measurement_cache, run_cache
 from landscape_catalog.store.files import remove, write_file
+from landscape_catalog.store.recipes_file import check_recipes
 from landscape_catalog.store.records import DataRecord
 
 log = logging.getLogger(__name__)
