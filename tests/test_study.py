@@ -29,6 +29,7 @@ from landscape_catalog.pipeline.prepare.stage import run_prepare
 from landscape_catalog.pipeline.report.stage import run_report
 from landscape_catalog.pipeline.shared.workspace import open_workspace
 from landscape_catalog.pipeline.train.stage import run_train
+from landscape_catalog.schema.identity import RECIPES
 from landscape_catalog.store.recipes_file import installed_recipes
 from tests.conftest import ROOT
 
@@ -268,15 +269,27 @@ def test_another_version_stops_every_stage(opens: Callable[[Path], Any], study: 
 
 def test_another_recipe_stops_a_stage(study: Path) -> None:
     change_recipes(study, recipes={"curve_fit": 1, "former": 1})
-    del_one = json.loads((study / "recipes.json").read_text())
-    del del_one["recipes"]["distance"]
-    (study / "recipes.json").write_text(json.dumps(del_one))
+    content = json.loads((study / "recipes.json").read_text())
+    del content["recipes"]["distance"]
+    (study / "recipes.json").write_text(json.dumps(content))
     with pytest.raises(RecipesError) as error:
         open_workspace(study)
     curve_fit = installed_recipes().recipes["curve_fit"]
     assert f"recipe curve_fit 1 -> {curve_fit}" in str(error.value)
     assert "recipe distance is new, recipe former is gone" in str(error.value)
     assert "version" not in str(error.value).split(". ")[0]
+
+
+def test_a_raised_recipe_stops_stages_until_the_study_is_upgraded(
+    study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As when a new version of the package is installed."""
+    runs = open_workspace(study).grid.runs
+    monkeypatch.setitem(RECIPES, "distance", RECIPES["distance"] + 1)
+    with pytest.raises(RecipesError, match=f"recipe distance {RECIPES['distance'] - 1} -> "):
+        open_workspace(study)
+    upgrade_study(study)
+    assert open_workspace(study).grid.runs == runs, "a distance changes no run"
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"version": "1", "recipes": {"a": "x"}}', "<<<"])

@@ -91,6 +91,6 @@ def check_recipes(path: Path) -> None:
     if change:
         raise RecipesError(
             f"{path.name} and the installed {PACKAGE} differ: {change}. "
-            f"`landscape upgrade` moves this study to the installed version (`dvc repro` then "
-            f"computes what it computes otherwise); or install {PACKAGE} {written.version} again"
+            f"`landscape upgrade` moves this study to the installed version, and `dvc repro` then "
+            f"computes only what differs; or install {PACKAGE} {written.version} again"
         )
