@@ -19,6 +19,7 @@ from ruamel.yaml import YAML
 from landscape_catalog.commands.init import init_study
 from landscape_catalog.commands.plan import describe_plan
 from landscape_catalog.commands.presets import find_preset, preset_text
+from landscape_catalog.commands.schemas import contracts
 from landscape_catalog.commands.study_files import TEMPLATES, template
 from landscape_catalog.commands.upgrade import upgrade_study
 from landscape_catalog.errors import LandscapeError, RecipesError, SpecError, UserError
@@ -101,7 +102,7 @@ def test_its_editor_finds_the_schema(made: Path) -> None:
     named = re.fullmatch(r"# yaml-language-server: \$schema=(\S+)", first_line)
     assert named is not None
     schema = (made / named[1]).read_text()
-    assert schema == (ROOT / "schemas" / "experiment.schema.json").read_text()
+    assert schema == contracts()["experiment.schema.json"]
 
 
 def test_its_recipes_are_the_installed_ones(made: Path) -> None:
@@ -285,11 +286,12 @@ def test_a_raised_recipe_stops_stages_until_the_study_is_upgraded(
 ) -> None:
     """As when a new version of the package is installed."""
     runs = open_workspace(study).grid.runs
-    monkeypatch.setitem(RECIPES, "distance", RECIPES["distance"] + 1)
-    with pytest.raises(RecipesError, match=f"recipe distance {RECIPES['distance'] - 1} -> "):
+    former = RECIPES["phases"]
+    monkeypatch.setitem(RECIPES, "phases", former + 1)
+    with pytest.raises(RecipesError, match=f"recipe phases {former} -> {former + 1}"):
         open_workspace(study)
     upgrade_study(study)
-    assert open_workspace(study).grid.runs == runs, "a distance changes no run"
+    assert open_workspace(study).grid.runs == runs, "a rule of phases changes no run"
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"version": "1", "recipes": {"a": "x"}}', "<<<"])

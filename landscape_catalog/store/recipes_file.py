@@ -13,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from landscape_catalog.errors import RecipesError
-from landscape_catalog.schema.identity import RECIPES
+from landscape_catalog.metrics.registry import every_recipe
 
 PACKAGE = "landscape_catalog"
 
@@ -25,7 +25,7 @@ class Recipes:
     version: str
     """Version of landscape_catalog."""
     recipes: dict[str, int]
-    """Number of every recipe; see `landscape_catalog.schema.identity`."""
+    """Number of every recipe; see `landscape_catalog.metrics.registry.every_recipe`."""
 
     def text(self) -> str:
         """The file's text: JSON with sorted keys, one line for each recipe."""
@@ -34,7 +34,7 @@ class Recipes:
 
 def installed_recipes() -> Recipes:
     """The version and the recipes of the package that is installed."""
-    return Recipes(version(PACKAGE), dict(RECIPES))
+    return Recipes(version(PACKAGE), every_recipe())
 
 
 def read_recipes(path: Path) -> Recipes | None:
