@@ -21,8 +21,9 @@ lint: .venv/installed
 types: .venv/installed
 	$(RUN) mypy
 
-# Write what is generated from the code anew: schemas/ and docs/presets.md.
+# Regenerate what is derived: schemas/, docs/presets.md, and the default experiment of a study.
 schemas: .venv/installed
+	cp params.yaml landscape_catalog/commands/templates/params.yaml
 	$(RUN) landscape schemas schemas
 	$(RUN) landscape preset table > docs/presets.md
 

@@ -1,4 +1,4 @@
-"""The command line: `landscape <stage>`, `landscape plan`, `landscape sql`, `landscape schemas`."""
+"""The command line: one command for each stage, and those of the room `commands`."""
 
 from __future__ import annotations
 
@@ -82,18 +82,42 @@ def plan() -> None:
     typer.echo(describe_plan(Path.cwd()))
 
 
-presets = typer.Typer(
-    help="Experiments of the paper, by the name of their figure.", no_args_is_help=True
-)
-app.add_typer(presets, name="preset")
-
-
 class Scale(enum.StrEnum):
-    """How large an experiment of the paper is done."""
+    """The size at which an experiment of the paper is run."""
 
     paper = "paper"
     small = "small"
     smoke = "smoke"
+
+
+@app.command()
+def init(
+    folder: Annotated[Path, typer.Argument(help="A new folder, or an empty one.")],
+    preset: Annotated[
+        str | None, typer.Option(help="An experiment of the paper instead of the default one.")
+    ] = None,
+    scale: Annotated[
+        Scale | None, typer.Option(help="Of the preset; `paper` if not given.")
+    ] = None,
+) -> None:
+    """Make a study: a Git and DVC repository with an experiment of its own."""
+    from landscape_catalog.commands.init import init_study
+
+    typer.echo(init_study(folder, preset, scale.value if scale else None))
+
+
+@app.command()
+def upgrade() -> None:
+    """Move a study to the installed version, so that `dvc repro` computes what differs."""
+    from landscape_catalog.commands.upgrade import upgrade_study
+
+    typer.echo(upgrade_study(Path.cwd()))
+
+
+presets = typer.Typer(
+    help="Experiments of the paper, by the name of their figure.", no_args_is_help=True
+)
+app.add_typer(presets, name="preset")
 
 
 PresetName = Annotated[str, typer.Argument(help="As `landscape preset list` shows it.")]

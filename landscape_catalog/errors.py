@@ -3,6 +3,7 @@
 LandscapeError                 base; exit code 1
 ├── UserError                  the user can mend it before any work; exit code 2
 │   ├── SpecError              a problem in params.yaml, one line each
+│   ├── RecipesError           a study is of another version than the one installed
 │   ├── CodeError              a user's own function fails or returns something wrong
 │   ├── QueryError             a query that cannot be answered
 │   ├── MissingArtifactError   something an earlier stage makes is not there
@@ -52,6 +53,10 @@ class SpecError(UserError):
         self.problems = problems
         self.source = source
         super().__init__(f"{source}:\n" + "\n".join(f"  {problem}" for problem in problems))
+
+
+class RecipesError(UserError):
+    """A study's `recipes.json` names another version, or other recipes, than are installed."""
 
 
 class CodeError(UserError):

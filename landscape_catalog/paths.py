@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,11 +24,20 @@ class Project:
         """The experiment."""
         return self.root / "params.yaml"
 
-    def free_former_params(self) -> Path:
-        """Where the experiment goes that a preset takes the place of: a name that is free yet."""
-        numbers = itertools.chain([""], itertools.count(2))
-        paths = (self.root / f"params.yaml.bak{number}" for number in numbers)
-        return next(path for path in paths if not os.path.lexists(path))
+    @property
+    def recipes(self) -> Path:
+        """The version of the package that a study is computed by; only studies have it."""
+        return self.root / "recipes.json"
+
+    @property
+    def stages(self) -> Path:
+        """DVC's description of the stages."""
+        return self.root / "dvc.yaml"
+
+    @property
+    def experiment_schema(self) -> Path:
+        """The JSON Schema by which editors complete `params.yaml`."""
+        return self.root / "schemas" / "experiment.schema.json"
 
     @property
     def prepared(self) -> Path:

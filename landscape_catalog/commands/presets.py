@@ -7,6 +7,7 @@ import re
 import textwrap
 from pathlib import Path
 
+from landscape_catalog.commands.backups import keep_former
 from landscape_catalog.errors import Problem, SpecError
 from landscape_catalog.experiment.experiment import Experiment
 from landscape_catalog.paths import Project
@@ -93,8 +94,7 @@ def use_preset(name: str, scale: Scale, root: Path) -> str:
     if project.params.is_file():
         old = project.params.read_bytes()
         if not _is_preset_text(old):
-            former = project.free_former_params()
-            write_file(former, old)
+            former = keep_former(project.params)
             kept = f"; the former one is kept as {former.name}"
     write_file(project.params, text.encode())
     return f"params.yaml is now {name} at scale {scale}{kept}. `landscape plan` shows its size."

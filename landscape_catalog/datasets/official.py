@@ -73,7 +73,7 @@ def _torchvision() -> ModuleType:
     except (ImportError, RuntimeError) as error:
         raise DataError(
             f"torchvision cannot be imported ({error}): torch and torchvision must be a matching "
-            "pair. Install one, for instance the versions in constraints.txt"
+            "pair; https://pytorch.org/get-started/previous-versions lists which versions match"
         ) from error
 
 

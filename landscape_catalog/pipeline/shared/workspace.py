@@ -31,6 +31,7 @@ from landscape_catalog.runner.timings import Work, log_timing
 from landscape_catalog.store.artifacts import read_data_record
 from landscape_catalog.store.cache import ArtifactCache, measurement_cache, run_cache
 from landscape_catalog.store.files import remove, write_file
+from landscape_catalog.store.recipes_file import check_recipes
 from landscape_catalog.store.records import DataRecord
 
 log = logging.getLogger(__name__)
@@ -70,9 +71,11 @@ def open_workspace(root: Path) -> Workspace:
     """Read and check `params.yaml` and lay out its grid.
 
     Raises:
+        RecipesError: if the root is a study of another version of the package.
         SpecError: if it does not describe an experiment, or the grid does not fit the data.
     """
     project = Project(root)
+    check_recipes(project.recipes)
     experiment = read_experiment(project.params)
     grid = lay_out(experiment, project)
     chosen_device(experiment.execution)

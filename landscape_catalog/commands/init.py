@@ -1,0 +1,141 @@
+"""`landscape init`: a study, which is an experiment in a Git and DVC repository of its own."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from landscape_catalog.commands.presets import find_preset, preset_text
+from landscape_catalog.commands.study_files import study_files
+from landscape_catalog.errors import LandscapeError, Problem, SpecError, UserError
+from landscape_catalog.paths import TEMPORARY_PREFIX
+from landscape_catalog.presets import Scale
+from landscape_catalog.store.files import explained_storage
+from landscape_catalog.store.recipes_file import installed_recipes
+
+FIRST_COMMIT = "A study of loss landscapes"
+# Set where a command is started by a Git hook; they would point Git at the hook's repository.
+FOREIGN_REPOSITORY = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"}
+
+
+def init_study(folder: Path, preset: str | None = None, scale: Scale | None = None) -> str:
+    """Make a study in a new or an empty folder; says what to do next.
+
+    The study is built under a temporary name, so that a failure leaves nothing half-made.
+
+    Args:
+        folder: where to make it.
+        preset: an experiment of the paper; without one it is the default experiment.
+        scale: of the preset; `paper` if not given.
+
+    Raises:
+        SpecError: if the folder is not empty, there is no such preset, or a scale is given without
+            a preset.
+        UserError: if there is no Git.
+        LandscapeError: if Git or DVC fail.
+        StorageError: if the folder cannot be written.
+    """
+    files = study_files() | {"recipes.json": installed_recipes().text()}
+    if preset is not None:
+        files["params.yaml"] = preset_text(find_preset(preset), scale or "paper")
+    elif scale is not None:
+        raise _refusal("--scale", repr(str(scale)), "nothing, unless there is a --preset")
+    _check_folder(folder)
+    if shutil.which("git") is None:
+        raise UserError("landscape init: there is no `git` command; install Git first")
+    with explained_storage(folder), _built_whole(folder) as temporary:
+        uncommitted = _make_repository(temporary, files)
+    lines = [f"{folder} is a study: a Git and DVC repository with its own params.yaml."]
+    if uncommitted:
+        lines.append(f"Nothing is committed yet, only staged: {uncommitted}.")
+    enter = "" if folder.samefile(Path.cwd()) else f"cd {shlex.quote(str(folder))}; "
+    return "\n".join([*lines, f"Next: {enter}landscape plan; dvc repro"])
+
+
+def _check_folder(folder: Path) -> None:
+    given = None
+    if folder.is_dir():
+        given = "a folder that is not empty" if any(folder.iterdir()) else None
+    elif os.path.lexists(folder):
+        given = "a file"
+    if given:
+        raise _refusal(str(folder), given, "a new folder, or an empty one")
+
+
+def _refusal(path: str, given: str, allowed: str) -> SpecError:
+    return SpecError([Problem(path, given, allowed)], "landscape init")
+
+
+@contextmanager
+def _built_whole(folder: Path) -> Iterator[Path]:
+    """A temporary folder that becomes `folder` if the block succeeds, and is removed otherwise.
+
+    A folder that is there may be somebody's current directory or a mount point, which cannot be
+    replaced: what was built is moved into it.
+    """
+    here = folder.is_dir()
+    parent = folder if here else next(path for path in folder.absolute().parents if path.exists())
+    temporary = parent / f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}"
+    temporary.mkdir()
+    try:
+        yield temporary
+        if here:
+            _move_content(temporary, folder)
+        else:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            temporary.rename(folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _move_content(source: Path, target: Path) -> None:
+    """Move everything in a folder into another, or nothing."""
+    moved: list[Path] = []
+    try:
+        for item in sorted(source.iterdir()):
+            item.rename(target / item.name)
+            moved.append(target / item.name)
+    except BaseException:
+        for item in moved:
+            item.rename(source / item.name)
+        raise
+
+
+def _make_repository(root: Path, files: dict[str, str]) -> str:
+    """Make Git's and DVC's repository and write the files; says why there is no first commit."""
+    _run(root, "git", "init", "-q")
+    _run(root, sys.executable, "-m", "dvc", "init", "-q")
+    for name, text in files.items():
+        path = root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text.encode())
+    _run(root, "git", "add", "--all")
+    if any(_fails(root, "git", "var", f"GIT_{who}_IDENT") for who in ("AUTHOR", "COMMITTER")):
+        return "Git does not know your name (`git config --global user.name` and `user.email`)"
+    return _fails(root, "git", "commit", "-q", "-m", FIRST_COMMIT)
+
+
+def _run(root: Path, *words: str) -> None:
+    reason = _fails(root, *words)
+    if reason:
+        raise LandscapeError(f"landscape init: `{' '.join(words)}` failed: {reason}")
+
+
+def _fails(root: Path, *words: str) -> str:
+    """Run a command; empty if it succeeds, otherwise the last line that it printed."""
+    environment = {k: v for k, v in os.environ.items() if k not in FOREIGN_REPOSITORY}
+    environment["DVC_NO_ANALYTICS"] = "1"
+    done = subprocess.run(
+        words, cwd=root, env=environment, capture_output=True, text=True, errors="replace"
+    )
+    if done.returncode == 0:
+        return ""
+    printed = (done.stderr + done.stdout).strip().splitlines()
+    return printed[-1] if printed else f"exit code {done.returncode}"

@@ -1,0 +1,96 @@
+"""`recipes.json`: the version of the package, and the recipes, that a study is computed by.
+
+A study depends on an installed package and not on its source, so DVC cannot see when the code
+changes. This file stands for the code: it is committed, every stage depends on it, and a stage that
+finds another version installed stops instead of mixing results.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from landscape_catalog.errors import RecipesError
+from landscape_catalog.metrics.registry import every_recipe
+
+PACKAGE = "landscape_catalog"
+
+
+@dataclass(frozen=True)
+class Recipes:
+    """The content of `recipes.json`."""
+
+    version: str
+    """Version of landscape_catalog."""
+    recipes: dict[str, int]
+    """Number of every recipe; see `landscape_catalog.metrics.registry.every_recipe`."""
+
+    def text(self) -> str:
+        """The file's text: JSON with sorted keys, one line for each recipe."""
+        return json.dumps(asdict(self), indent=2, sort_keys=True) + "\n"
+
+
+def installed_recipes() -> Recipes:
+    """The version and the recipes of the package that is installed."""
+    return Recipes(version(PACKAGE), every_recipe())
+
+
+def read_recipes(path: Path) -> Recipes | None:
+    """The recipes that a study is computed by; None where there is no such file.
+
+    Raises:
+        RecipesError: if the file does not hold what `Recipes.text` writes.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        recipes = {str(name): int(number) for name, number in content["recipes"].items()}
+        return Recipes(str(content["version"]), recipes)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise RecipesError(
+            f"{path.name} cannot be read ({type(error).__name__}: {error}): "
+            f"`landscape upgrade` writes it for the installed version"
+        ) from error
+
+
+def describe_change(former: Recipes, new: Recipes) -> str:
+    """What differs between two versions, in one line; empty where nothing does.
+
+    >>> describe_change(Recipes("1.0", {"a": 1, "b": 1}), Recipes("1.1", {"a": 2, "c": 1}))
+    'version 1.0 -> 1.1, recipe a 1 -> 2, recipe b is gone, recipe c is new'
+    """
+    parts = []
+    if former.version != new.version:
+        parts.append(f"version {former.version} -> {new.version}")
+    for name in sorted(former.recipes.keys() | new.recipes.keys()):
+        old, current = former.recipes.get(name), new.recipes.get(name)
+        if old is None:
+            parts.append(f"recipe {name} is new")
+        elif current is None:
+            parts.append(f"recipe {name} is gone")
+        elif old != current:
+            parts.append(f"recipe {name} {old} -> {current}")
+    return ", ".join(parts)
+
+
+def check_recipes(path: Path) -> None:
+    """Refuse to compute with another version than the one that a study's `recipes.json` names.
+
+    A project without the file has the code among its dependencies and is not checked.
+
+    Raises:
+        RecipesError: if version or recipes differ, or the file cannot be read.
+    """
+    written = read_recipes(path)
+    if written is None:
+        return
+    change = describe_change(written, installed_recipes())
+    if change:
+        raise RecipesError(
+            f"{path.name} and the installed {PACKAGE} differ: {change}. "
+            f"`landscape upgrade` moves this study to the installed version, and `dvc repro` then "
+            f"computes only what differs; or install {PACKAGE} {written.version} again"
+        )
