@@ -9,24 +9,25 @@ CREATE TABLE core.experiments (
     dataset VARCHAR,  -- name of the dataset
     model VARCHAR,  -- name of the network
     kind VARCHAR,  -- kind of the data: `images`, `text` or `points`
-    connectivity_unit VARCHAR,  -- unit of mode connectivity
+    connectivity_unit VARCHAR,  -- unit of mode connectivity, of the first curve
     n_cells BIGINT,  -- cells of the grid
     n_runs BIGINT,  -- runs of the grid
     axes VARCHAR,  -- JSON: path and values of each axis, in order
     variants VARCHAR,  -- JSON: names of the variants, `base` first
     spec VARCHAR,  -- JSON: the sections that decide the results
-    classify VARCHAR  -- JSON: the thresholds
+    classify VARCHAR,  -- JSON: the thresholds
+    judge VARCHAR  -- the metric that says, for this task, which cell is best
 );
 
 -- A row: one way to measure a metric.
 CREATE TABLE core.probes (
     experiment_id VARCHAR,  -- the experiment
     position BIGINT,  -- in order
-    metric VARCHAR,  -- `hessian`, `connectivity` or `similarity`
+    metric VARCHAR,  -- `hessian`, `connectivity`, `similarity` or `custom`
     name VARCHAR,  -- name in `probe` columns; `primary` is the one that classifies
     title VARCHAR,  -- name that params.yaml gives it
     method VARCHAR,  -- how it is computed
-    parameters VARCHAR  -- JSON: what params.yaml says of it
+    parameters VARCHAR  -- JSON: its parameters in params.yaml
 );
 
 -- A row: a landscape: prepared data and a network.
@@ -54,16 +55,16 @@ CREATE TABLE core.cells (
     cell_id VARCHAR,  -- the cell
     landscape_id VARCHAR,  -- its landscape
     position BIGINT,  -- place in the grid, axes in the order of params.yaml
-    variant VARCHAR,  -- name of the variant; `base` is the grid as it stands
+    variant VARCHAR,  -- name of the variant; `base` is the grid as params.yaml states it
     width BIGINT,  -- load.width: width k of the network
     samples BIGINT,  -- load.samples: training samples
     label_noise DOUBLE,  -- load.label_noise: share of labels replaced
     pixel_noise DOUBLE,  -- load.pixel_noise: amplitude of pixel noise, 0-255
-    batch_size BIGINT,  -- temperature.batch_size: samples a step
+    batch_size BIGINT,  -- temperature.batch_size: samples per step
     lr DOUBLE,  -- temperature.lr: learning rate as it is written
     weight_decay DOUBLE,  -- temperature.weight_decay: the optimiser's value
     lr_in_effect DOUBLE,  -- learning rate, scaled with the batch if train says so
-    extra VARCHAR,  -- JSON: parameters of your own by dotted path
+    extra VARCHAR,  -- JSON: custom parameters by dotted path
     n_runs BIGINT,  -- runs
     n_converged BIGINT  -- runs that have converged; metrics are over these
 );
@@ -82,7 +83,8 @@ CREATE TABLE core.cell_metrics (
     measurement_error DOUBLE,  -- of the mean, by the estimators' own errors
     status VARCHAR,  -- `ok`, `not converged` (some estimator was not) or `missing`
     reason VARCHAR,  -- why, and of how many
-    source VARCHAR  -- `measured` here, or where it was published
+    source VARCHAR,  -- `measured` here, or where it was published
+    unit VARCHAR  -- unit of the mean; null where it has none
 );
 
 -- A row: a trained network.
@@ -95,13 +97,13 @@ CREATE TABLE core.runs (
     n_epochs BIGINT,  -- epochs trained
     stop_reason VARCHAR,  -- `calm` (stopping rule), `epochs` (all), `diverged`
     best_epoch BIGINT,  -- epoch of the weights with the best training loss
-    train_loss DOUBLE,  -- mean loss on the training data, eval mode; cross-entropy in nats
-    train_loss_sd DOUBLE,  -- its spread over samples (tokens of text)
+    train_loss DOUBLE,  -- mean loss on the training data in eval mode, in the task's unit
+    train_loss_sd DOUBLE,  -- its standard deviation over samples (tokens of text)
     train_accuracy DOUBLE,  -- %; null where samples are not right or wrong
     train_error DOUBLE,  -- in the task's unit: %
     n_train BIGINT,  -- training samples (tokens of text)
     test_loss DOUBLE,  -- mean loss on the test data
-    test_loss_sd DOUBLE,  -- its spread over samples
+    test_loss_sd DOUBLE,  -- its standard deviation over samples
     test_accuracy DOUBLE,  -- %
     test_error DOUBLE,  -- in the task's unit: %
     n_test BIGINT,  -- test samples (tokens of text)
@@ -116,13 +118,13 @@ CREATE TABLE core.snapshots (
     snapshot VARCHAR,  -- best_train_loss, early_stopped, last or best_test
     is_primary BOOLEAN,  -- whether every metric is of these weights
     epoch BIGINT,  -- their epoch, 0 for the initial ones
-    train_loss DOUBLE,  -- mean loss on the training data, eval mode; cross-entropy in nats
-    train_loss_sd DOUBLE,  -- its spread over samples (tokens of text)
+    train_loss DOUBLE,  -- mean loss on the training data in eval mode, in the task's unit
+    train_loss_sd DOUBLE,  -- its standard deviation over samples (tokens of text)
     train_accuracy DOUBLE,  -- %; null where samples are not right or wrong
     train_error DOUBLE,  -- in the task's unit: %
     n_train BIGINT,  -- training samples (tokens of text)
     test_loss DOUBLE,  -- mean loss on the test data
-    test_loss_sd DOUBLE,  -- its spread over samples
+    test_loss_sd DOUBLE,  -- its standard deviation over samples
     test_accuracy DOUBLE,  -- %
     test_error DOUBLE,  -- in the task's unit: %
     n_test BIGINT  -- test samples (tokens of text)
@@ -132,8 +134,8 @@ CREATE TABLE core.snapshots (
 CREATE TABLE core.epochs (
     run_id VARCHAR,  -- the run
     epoch BIGINT,  -- from 1
-    train_loss DOUBLE,  -- running mean in train mode, nats
-    train_error DOUBLE,  -- running mean in train mode, %
+    train_loss DOUBLE,  -- running mean in train mode, in the task's unit
+    train_error DOUBLE,  -- running mean in train mode, in the task's unit
     test_error DOUBLE  -- what `best_test` is chosen by: test error, or loss of text
 );
 
@@ -148,24 +150,17 @@ CREATE TABLE core.estimates (
     error DOUBLE,  -- in its unit; null where it is not known
     error_kind VARCHAR,  -- `exact`, `standard error`, `bound` or `unknown`
     n BIGINT,  -- what it was computed from
-    n_unit VARCHAR,  -- unit of n: units of the loss, products, probes, samples, fits
+    n_unit VARCHAR,  -- what n counts: units of the loss, products, probes, samples, fits
     method VARCHAR,  -- the estimator
     status VARCHAR,  -- `ok`, `not converged` or `missing`
-    reason VARCHAR  -- why it is missing or has not converged
-);
-
--- A row: the density of a Hessian's eigenvalues at one of them.
-CREATE TABLE core.densities (
-    run_id VARCHAR,  -- the run
-    eigenvalue DOUBLE,  -- where
-    density DOUBLE,  -- share of the eigenvalues a unit
-    standard_error DOUBLE  -- over random starts
+    reason VARCHAR,  -- why it is missing or has not converged
+    unit VARCHAR  -- unit of the number; null where it has none
 );
 
 -- A row: the Hessian of a converged run, or a layer's block of it.
 CREATE TABLE core.hessians (
     run_id VARCHAR,  -- the run
-    layer VARCHAR,  -- the layer's name in torch; empty for the whole
+    layer VARCHAR,  -- the layer's name in torch; empty for the whole Hessian
     method VARCHAR,  -- the estimator and its version
     samples BIGINT,  -- training samples of the batch
     top_eigenvalue DOUBLE,  -- eigenvalue of largest magnitude
@@ -175,11 +170,67 @@ CREATE TABLE core.hessians (
     top_reason VARCHAR,  -- why not, or why it is missing
     trace DOUBLE,  -- sum of the eigenvalues
     trace_standard_error DOUBLE,  -- its standard error over probes
-    trace_sd DOUBLE,  -- spread of the probes
+    trace_sd DOUBLE,  -- standard deviation of single probes
     trace_n BIGINT,  -- probes
     trace_converged BOOLEAN,  -- whether it met its tolerance
     trace_reason VARCHAR,  -- why not, or why it is missing
-    products BIGINT  -- Hessian-vector products in all; null where nobody counted
+    products BIGINT  -- Hessian-vector products in all; null where not counted
+);
+
+-- A row: the spectral density of a Hessian at one point of a grid.
+CREATE TABLE core.densities (
+    run_id VARCHAR,  -- the run
+    grid_value DOUBLE,  -- where: a value on the axis of eigenvalues
+    density DOUBLE,  -- share of the eigenvalues per unit
+    standard_error DOUBLE  -- over random start vectors
+);
+
+-- A row: a curve between two converged runs, by one probe.
+CREATE TABLE core.curves (
+    cell_id VARCHAR,  -- the cell
+    run_id VARCHAR,  -- one run
+    other_run_id VARCHAR,  -- the other
+    probe VARCHAR,  -- name of the probe
+    fit BIGINT,  -- which fit, from 0
+    unit VARCHAR,  -- unit of mode connectivity
+    quantity VARCHAR,  -- whether it is of the training `error` or `loss`
+    mode_connectivity DOUBLE,  -- mc of Eq. 4
+    t DOUBLE,  -- where the deviation is largest
+    lowest DOUBLE,  -- most negative deviation
+    highest DOUBLE,  -- most positive deviation
+    peak_error DOUBLE,  -- largest training error (or loss) between the endpoints
+    area DOUBLE  -- integral of the training error (or loss) over t
+);
+
+-- A row: one point of a curve, or of the straight line, between two runs.
+CREATE TABLE core.curve_points (
+    cell_id VARCHAR,  -- the cell
+    run_id VARCHAR,  -- one run
+    other_run_id VARCHAR,  -- the other
+    probe VARCHAR,  -- name of the probe; `line` for the straight line
+    fit BIGINT,  -- which fit, from 0
+    t DOUBLE,  -- position between 0 and 1
+    train_error DOUBLE,  -- in the unit of the task's error
+    train_loss DOUBLE,  -- in the unit of the task's loss
+    n_train BIGINT,  -- training samples (tokens of text)
+    test_error DOUBLE,  -- in the unit of the task's error
+    test_loss DOUBLE,  -- in the unit of the task's loss
+    n_test BIGINT  -- test samples (tokens of text)
+);
+
+-- A row: two converged runs of a cell, compared by one probe.
+CREATE TABLE core.similarities (
+    cell_id VARCHAR,  -- the cell
+    run_id VARCHAR,  -- one run
+    other_run_id VARCHAR,  -- the other
+    probe VARCHAR,  -- name of the probe
+    cka DOUBLE,  -- linear CKA
+    standard_error DOUBLE,  -- jackknife over samples
+    n BIGINT,  -- samples
+    reason VARCHAR,  -- why it is missing
+    debiased DOUBLE,  -- CKA from the unbiased estimator of HSIC
+    debiased_standard_error DOUBLE,  -- jackknife over samples
+    disagreement DOUBLE  -- share of the samples that are put into different classes
 );
 
 -- A row: two converged runs of a cell.
@@ -207,58 +258,10 @@ CREATE TABLE core.pairs (
     t DOUBLE,  -- where the deviation is largest, of the first fit
     lowest DOUBLE,  -- its most negative deviation
     highest DOUBLE,  -- its most positive deviation
-    peak_error DOUBLE,  -- its largest training error (or loss) between the ends
+    peak_error DOUBLE,  -- its largest training error (or loss) between the endpoints
     area DOUBLE,  -- integral of its training error (or loss) over t
-    line_barrier DOUBLE,  -- rise of the straight line above its ends' values
+    line_barrier DOUBLE,  -- rise of the straight line above its endpoints' values
     line_t DOUBLE  -- where it is highest
-);
-
--- A row: two converged runs of a cell, compared by one probe.
-CREATE TABLE core.similarities (
-    cell_id VARCHAR,  -- the cell
-    run_id VARCHAR,  -- one run
-    other_run_id VARCHAR,  -- the other
-    probe VARCHAR,  -- name of the probe
-    cka DOUBLE,  -- linear CKA
-    standard_error DOUBLE,  -- jackknife over samples
-    n BIGINT,  -- samples
-    reason VARCHAR,  -- why it is missing
-    debiased DOUBLE,  -- CKA from the unbiased estimator of HSIC
-    debiased_standard_error DOUBLE,  -- jackknife over samples
-    disagreement DOUBLE  -- share of the samples that are put into different classes
-);
-
--- A row: a curve between two converged runs, by one probe.
-CREATE TABLE core.curves (
-    cell_id VARCHAR,  -- the cell
-    run_id VARCHAR,  -- one run
-    other_run_id VARCHAR,  -- the other
-    probe VARCHAR,  -- name of the probe
-    fit BIGINT,  -- which fit, from 0
-    unit VARCHAR,  -- unit of mode connectivity
-    quantity VARCHAR,  -- whether it is of the training `error` or `loss`
-    mode_connectivity DOUBLE,  -- mc of Eq. 4
-    t DOUBLE,  -- where the deviation is largest
-    lowest DOUBLE,  -- most negative deviation
-    highest DOUBLE,  -- most positive deviation
-    peak_error DOUBLE,  -- largest training error (or loss) between the ends
-    area DOUBLE  -- integral of the training error (or loss) over t
-);
-
--- A row: one point of a curve, or of the straight line, between two runs.
-CREATE TABLE core.curve_points (
-    cell_id VARCHAR,  -- the cell
-    run_id VARCHAR,  -- one run
-    other_run_id VARCHAR,  -- the other
-    probe VARCHAR,  -- name of the probe; `line` for the straight line
-    fit BIGINT,  -- which fit, from 0
-    t DOUBLE,  -- position between 0 and 1
-    train_error DOUBLE,  -- %
-    train_loss DOUBLE,  -- nats
-    n_train BIGINT,  -- training samples
-    test_error DOUBLE,  -- %
-    test_loss DOUBLE,  -- nats
-    n_test BIGINT  -- test samples
 );
 
 -- A row: the phase of a cell under one set of thresholds.
@@ -288,17 +291,17 @@ CREATE VIEW epochs AS SELECT * FROM core.epochs;
 
 CREATE VIEW estimates AS SELECT * FROM core.estimates;
 
-CREATE VIEW densities AS SELECT * FROM core.densities;
-
 CREATE VIEW hessians AS SELECT * FROM core.hessians;
 
-CREATE VIEW pairs AS SELECT * FROM core.pairs;
-
-CREATE VIEW similarities AS SELECT * FROM core.similarities;
+CREATE VIEW densities AS SELECT * FROM core.densities;
 
 CREATE VIEW curves AS SELECT * FROM core.curves;
 
 CREATE VIEW curve_points AS SELECT * FROM core.curve_points;
+
+CREATE VIEW similarities AS SELECT * FROM core.similarities;
+
+CREATE VIEW pairs AS SELECT * FROM core.pairs;
 
 CREATE VIEW phases AS SELECT * FROM core.phases;
 

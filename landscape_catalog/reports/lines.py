@@ -98,8 +98,8 @@ def curves(tables: Tables, data: ReportData) -> list[Curves]:
 
 def _curves(tables: Tables, data: ReportData, probe: str, way: str, method: str) -> Curves:
     found = tables["curves"].filter(pl.col("probe") == probe).select("quantity", "unit").unique()
-    unit = data.units["mode_connectivity"]
-    usual = ("error" if unit == "%" else "loss", unit)
+    by = "error" if data.judge.metric == "test_accuracy" else "loss"
+    usual = (by, data.units[f"train_{by}"])
     quantity, unit = found.row(0) if found.height == 1 else usual
     return Curves(probe, way, method, quantity, unit, _curve_lines(tables, data, probe, quantity))
 

@@ -213,7 +213,7 @@ def test_evaluation_by_hand(task: Classification) -> None:
     assert found.loss == pytest.approx(sum(losses) / 3, rel=1e-6)
     assert found.loss_sd == pytest.approx(torch.tensor(losses).std().item(), rel=1e-6)
     assert (found.n_wrong, found.n) == (2, 3)
-    assert found.error == pytest.approx(200 / 3)
+    assert found.error_value == pytest.approx(200 / 3)
 
 
 def test_nan_outputs_are_errors(task: Classification, tiny_data: Samples) -> None:

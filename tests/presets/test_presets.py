@@ -205,7 +205,7 @@ def test_the_standard_setting() -> None:
     assert (cell.lr, cell.temperature["weight_decay"], cell.load["samples"]) == (0.05, 5e-4, 50_000)
     measure = experiment(2).measure
     assert measure.snapshots == ("early_stopped",)
-    curve, likeness = measure.connectivity_probes[0], measure.similarity_probes[0]
+    curve, likeness = measure.probes("connectivity")[0], measure.probes("similarity")[0]
     assert (curve.epochs, curve.lr, curve.batch_size, curve.init) == (50, 0.01, 128, "random")
     assert (likeness.samples, likeness.coefficient, likeness.alpha) == (768, "batch", 16.0)
     assert measure.hessian.samples == 200
@@ -230,12 +230,12 @@ def test_translation_is_trained_as_the_paper_says() -> None:
 
 
 def test_probes_of_the_ablations() -> None:
-    alphas = [probe.alpha for probe in experiment(9).measure.similarity_probes]
+    alphas = [probe.alpha for probe in experiment(9).measure.probes("similarity")]
     assert (alphas[0], sorted(alphas)) == (16.0, [0.5, 1, 4, 16, 32])
-    noises = experiment(10).measure.similarity_probes
+    noises = experiment(10).measure.probes("similarity")
     assert sorted(probe.noise for probe in noises) == [5, 10, 20, 40, 80]
     assert {probe.perturbation for probe in noises} == {"pixel_noise"}
-    ways = experiment(11).measure.connectivity_probes
+    ways = experiment(11).measure.probes("connectivity")
     assert {(way.lr, way.epochs, way.control_points) for way in ways} == {
         (0.003, 150, 3), (0.01, 50, 3), (0.03, 40, 3), (0.01, 50, 4),
     }  # fmt: skip

@@ -30,7 +30,7 @@ class Catalog:
     variants: tuple[str, ...] = ("base",)
     kind: str = "images"
     unit: str | None = "%"
-    judge: str = "test_accuracy"
+    judge: str | None = None  # None: accuracy of images, loss of other data
     loss_unit: str = "nats"
     seeds: int = 3
     epochs: int = 20
@@ -71,7 +71,7 @@ class Catalog:
             "n_cells": len(cells), "n_runs": len(cells) * self.seeds,
             "axes": json.dumps([{"path": path, "values": v} for path, v in self.axes.items()]),
             "variants": json.dumps(self.variants), "spec": json.dumps(spec),
-            "classify": json.dumps(rule), "judge": self.judge,
+            "classify": json.dumps(rule), "judge": self.judge or ("test_accuracy" if self.kind == "images" else "test_loss"),
         }  # fmt: skip
 
     def _probes(self) -> Iterator[Row]:

@@ -89,20 +89,25 @@ def test_a_parameter_that_only_a_variant_has() -> None:
     assert data.facets == ["base, depth none", "own, depth 2"]
 
 
-@pytest.mark.parametrize(("kind", "judge"), [("images", "test_accuracy"), ("text", "test_loss"), ("points", "test_loss"), ("images, text", "test_loss")])  # fmt: skip
-def test_what_judges(kind: str, judge: str) -> None:
-    unit = "%" if kind == "images" else "nats"
-    assert report_data(Catalog(GRID, kind=kind, unit=unit).tables()).judge.metric == judge
+@pytest.mark.parametrize("kind", ["images", "points", "text"])
+@pytest.mark.parametrize(
+    ("judge", "higher"), [("test_accuracy", True), ("test_loss", False), ("test_error", False)]
+)
+def test_the_task_says_what_judges_a_cell(kind: str, judge: str, higher: bool) -> None:
+    found = report_data(Catalog(GRID, kind=kind, judge=judge).tables()).judge
+    assert (found.metric, found.higher_is_better) == (judge, higher)
 
 
-def test_units_follow_connectivity() -> None:
-    own = report_data(Catalog(GRID, kind="points", unit="squared residual").tables())
-    assert own.units["mode_connectivity"] == own.units["test_loss"] == "squared residual"
-    assert own.judge.unit == "squared residual"
+def test_each_number_has_its_own_unit() -> None:
+    """The unit of a loss does not follow from that of connectivity, which may be of the error."""
+    own = report_data(
+        Catalog(GRID, kind="points", unit="mm", loss_unit="squared residual").tables()
+    )
+    assert own.units["mode_connectivity"] == own.units["line_barrier"] == "mm"
+    assert own.units["test_loss"] == own.judge.unit == "squared residual"
     images = report_data(Catalog(GRID).tables())
     assert (images.units["mode_connectivity"], images.units["train_loss"]) == ("%", "nats")
-    bare = report_data(Catalog(GRID, kind="text", unit=None, seeds=1).tables())
-    assert bare.units["mode_connectivity"] == "nats"
+    assert (images.units["n_epochs"], images.units["cka"]) == ("epochs", "")
 
 
 def test_probes_say_in_what_they_differ() -> None:
