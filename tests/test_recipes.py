@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from landscape_catalog.datasets import prepare_images
+from landscape_catalog.datasets import Preparation, prepare
 from landscape_catalog.datasets.digits import load_digits
 from landscape_catalog.metrics.numerics.curves.barrier import line_barrier
 from landscape_catalog.metrics.numerics.curves.fit import CurveRecipe, fit_curve
@@ -64,9 +64,8 @@ def test_recipes_are_those_that_the_numbers_were_pinned_for() -> None:
 @pytest.fixture(scope="module")
 def numbers() -> dict[str, object]:
     """A few float64 steps of everything, from the digits to CKA."""
-    data = prepare_images(
-        load_digits(), test_samples=360, samples=64, label_noise=0.1, pixel_noise=10, seed=0
-    )
+    how = Preparation(test_samples=360, samples=64, label_noise=0.1, pixel_noise=10, seed=0)
+    data = prepare(load_digits(), how)
     mean, std = (tuple(map(float, data.arrays[name])) for name in ("mean", "std"))
     task = Classification(mean, std)
     train_data = Samples(

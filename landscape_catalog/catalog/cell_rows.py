@@ -13,7 +13,7 @@ from landscape_catalog.catalog.results import CellResult, ExperimentResult
 from landscape_catalog.metrics.estimate import Estimate
 from landscape_catalog.metrics.metric import PRIMARY
 from landscape_catalog.metrics.registry import METRIC_OF, METRICS, QUANTITIES
-from landscape_catalog.phases import CellMeasures, classify, doubtful_flat
+from landscape_catalog.phases import CellNumbers, Rule, doubtful_flat
 
 Row = dict[str, Any]
 
@@ -108,13 +108,14 @@ def _status(
 def phase_rows(result: ExperimentResult, estimates: list[CellEstimates], keys: Row) -> list[Row]:
     """The phase of every cell, and why."""
     rule = result.experiment.classify
-    measures = [
-        _measures(cell, numbers, rule.hessian.metric)
+    verdicts = [
+        rule.classify(_numbers(cell, numbers, rule))
         for cell, numbers in zip(result.cells, estimates)
     ]
-    verdicts = [classify(cell, rule) for cell in measures]
     doubtful = doubtful_flat(
-        [verdict.phase for verdict in verdicts], [cell.train_loss for cell in measures]
+        rule,
+        [verdict.phase for verdict in verdicts],
+        [numbers.mean("train_loss") for numbers in estimates],
     )
     return [
         keys | {"cell_id": cell.cell.cell_id, **vars(verdict), "doubtful": doubt}
@@ -122,15 +123,10 @@ def phase_rows(result: ExperimentResult, estimates: list[CellEstimates], keys: R
     ]
 
 
-def _measures(result: CellResult, numbers: CellEstimates, hessian_metric: str) -> CellMeasures:
-    return CellMeasures(
+def _numbers(result: CellResult, numbers: CellEstimates, rule: Rule) -> CellNumbers:
+    return CellNumbers(
         n_runs=len(result.runs),
         n_converged=len(result.converged),
-        train_loss=numbers.mean("train_loss"),
-        hessian=numbers.mean(hessian_metric),
-        mode_connectivity=numbers.mean("mode_connectivity"),
-        pair_connectivity=numbers.values("mode_connectivity"),
-        pair_lowest=numbers.values("connectivity_lowest"),
-        pair_highest=numbers.values("connectivity_highest"),
-        cka=numbers.mean("cka"),
+        means={metric: numbers.mean(metric) for metric in rule.metrics},
+        pairs={metric: numbers.values(metric) for metric in rule.pair_metrics},
     )

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import polars as pl
 
 from landscape_catalog.metrics.metric import PRIMARY
 from landscape_catalog.metrics.registry import QUANTITIES
-from landscape_catalog.phases import PHASES
+from landscape_catalog.phases import rule_of
 
 MEDIANS = (
     "train_loss",
@@ -27,6 +28,7 @@ def summary_metrics(tables: dict[str, pl.DataFrame]) -> dict[str, Any]:
     place of its cell, and the median over cells of every metric.
     """
     phases = tables["phases"]
+    rule = rule_of(json.loads(tables["experiments"]["classify"][0]))
     means = _means(tables)
     cells = tables["cells"].join(phases, on="cell_id").join(means, on="cell_id")
     judge = tables["experiments"]["judge"][0]
@@ -35,7 +37,9 @@ def summary_metrics(tables: dict[str, pl.DataFrame]) -> dict[str, Any]:
         0, named=True
     )
     return {
-        "phases": {phase: phases.filter(pl.col("phase") == phase).height for phase in PHASES},
+        "phases": {
+            phase.name: phases.filter(pl.col("phase") == phase.name).height for phase in rule.phases
+        },
         "best": {
             name: _rounded(best[name])
             for name in (judge, "phase", "width", "batch_size", "samples")

@@ -1,24 +1,33 @@
 """Datasets: what an experiment can name, and how it becomes training and test data."""
 
 from landscape_catalog.datasets.custom import custom_pool, declared_version
-from landscape_catalog.datasets.pool import ImagePool, PointPool, TextPool
-from landscape_catalog.datasets.prepare import prepare_images, prepare_points, prepare_text
+from landscape_catalog.datasets.facts import DataFacts, Kind, facts_of
+from landscape_catalog.datasets.pool import ImagePool, PointPool, Pool, TextPool
+from landscape_catalog.datasets.preparation import Preparation
+from landscape_catalog.datasets.prepare import prepare
 from landscape_catalog.datasets.prepared import ARRAY_NAMES, PreparedData, frequency_loss
-from landscape_catalog.datasets.sources import Source, facts_of, source_of
+from landscape_catalog.datasets.registry import DATASETS, datasets_using, source_of
+from landscape_catalog.datasets.spec import DatasetSettings, DatasetSpec, Source
 
 __all__ = [
     "ARRAY_NAMES",
+    "DATASETS",
+    "DataFacts",
+    "DatasetSettings",
+    "DatasetSpec",
     "ImagePool",
+    "Kind",
     "PointPool",
+    "Pool",
+    "Preparation",
     "PreparedData",
     "Source",
     "TextPool",
     "custom_pool",
+    "datasets_using",
     "declared_version",
     "facts_of",
     "frequency_loss",
-    "prepare_images",
-    "prepare_points",
-    "prepare_text",
+    "prepare",
     "source_of",
 ]

@@ -5,14 +5,16 @@ from __future__ import annotations
 import zipfile
 import zlib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from landscape_catalog.datasets.classes import classes_of_test, training_classes
-from landscape_catalog.datasets.parameter import parameter
 from landscape_catalog.datasets.parquet import read_parquet
 from landscape_catalog.datasets.pool import ImagePool, check_images, require_channels_first
+from landscape_catalog.datasets.spec import DatasetSettings, DatasetSpec, Source
+from landscape_catalog.datasets.user_files import checksum_of_given, given_paths, parameter
 from landscape_catalog.errors import DataError
 
 Arrays = dict[str, np.ndarray]
@@ -136,3 +138,18 @@ def _read_safetensors(path: Path) -> Arrays:
             return {name: file.get_tensor(name) for name in present}
     except (OSError, SafetensorError) as error:
         raise DataError(f"{path} is damaged, or no safetensors file: {error}") from error
+
+
+def _source(settings: DatasetSettings, project: Path) -> Source:
+    path, test_path = given_paths(settings, project)
+    checksum = checksum_of_given(path, test_path, lambda file: [file])
+    return Source(checksum, partial(read_arrays, path, test_path))
+
+
+DATASET = DatasetSpec(
+    "arrays",
+    kind="images",
+    origin="labelled images in a file of yours",
+    source=_source,
+    uses=frozenset({"path", "test_path"}),
+)

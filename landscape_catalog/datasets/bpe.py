@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 PADDING, BEGIN, END, UNKNOWN = 0, 1, 2, 3
 N_SPECIAL = 4
 N_BYTES = 256
+SMALLEST_VOCABULARY = N_SPECIAL + N_BYTES
 LEAST_COUNT = 2  # a pair seen once is not worth a symbol
 
 
@@ -54,9 +55,9 @@ def learn_bpe(lines: Iterable[str], vocabulary: int) -> BytePairs:
     """
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 
-    if vocabulary < N_SPECIAL + N_BYTES:
+    if vocabulary < SMALLEST_VOCABULARY:
         raise ValueError(
-            f"a vocabulary of {vocabulary} is too small; at least {N_SPECIAL + N_BYTES} "
+            f"a vocabulary of {vocabulary} is too small; at least {SMALLEST_VOCABULARY} "
             f"are needed: {N_BYTES} bytes and {N_SPECIAL} special symbols"
         )
     tokenizer = Tokenizer(models.BPE())

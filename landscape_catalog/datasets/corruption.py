@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
-from typing import Literal
 
 import numpy as np
+
+from landscape_catalog.datasets.preparation import Preparation
 
 NOISE_ROWS = 4096  # images whose pixel noise is drawn at a time, to bound memory
 
@@ -52,65 +53,30 @@ def draw(n: int, n_classes: int, seed: int) -> Draws:
     )
 
 
-def labels_of_any_class(
-    labels: np.ndarray, rank: np.ndarray, any_label: np.ndarray, share: float
-) -> np.ndarray:
-    """Replace round(share * n) labels by one drawn from all classes, perhaps the true one.
-
-    As in the authors' file of noisy labels: one draw in `classes` changes nothing.
-    """
-    chosen = np.argsort(rank, kind="stable")[: n_changed(share, len(labels))]
-    changed = labels.copy()
-    changed[chosen] = any_label[chosen]
-    return changed
-
-
 def noisy_labels(
-    labels: np.ndarray, rank: np.ndarray, offset: np.ndarray, share: float, n_classes: int
+    labels: np.ndarray, draws: Draws, chosen: np.ndarray, n_classes: int, how: Preparation
 ) -> np.ndarray:
-    """Replace exactly round(share * n) labels by a different class, those of lowest rank.
+    """Labels of the chosen samples of a pool, with exactly round(label_noise * n) replaced.
 
-    The new class is (label + offset) mod classes, uniform over the other classes. Halves round up.
-
-    Args:
-        labels: (n,) true labels.
-        rank: (n,) of `Draws`.
-        offset: (n,) of `Draws`.
-        share: between 0 and 1.
-        n_classes: number of classes.
-
-    >>> noisy_labels(np.array([0, 1, 2]), np.array([.9, .1, .5]), np.array([1, 1, 1]), 1 / 3, 3)
-    array([0, 2, 2])
-    """
-    chosen = np.argsort(rank, kind="stable")[: n_changed(share, len(labels))]
-    changed = labels.copy()
-    changed[chosen] = (labels[chosen] + offset[chosen]) % n_classes
-    return changed
-
-
-def with_label_noise(
-    labels: np.ndarray,
-    draws: Draws,
-    chosen: np.ndarray,
-    *,
-    share: float,
-    n_classes: int,
-    mode: Literal["different", "any"],
-) -> np.ndarray:
-    """The labels of the chosen samples of a pool, a share of them replaced in one of two ways.
+    Those of lowest rank are replaced. In mode `different` the new class is
+    (label + offset) mod classes, uniform over the other classes; in mode `any` it is drawn from all
+    classes, so that one draw in `classes` changes nothing, as in the authors' file of noisy labels.
 
     Args:
         labels: (n,) true labels of the pool.
         draws: of the pool.
-        chosen: (samples,) their places in the pool.
-        share: between 0 and 1.
+        chosen: (samples,) indices into the pool.
         n_classes: number of classes.
-        mode: by a `different` class (`noisy_labels`) or by `any` (`labels_of_any_class`).
+        how: its label noise and mode.
     """
-    true, rank = labels[chosen], draws.rank[chosen]
-    if mode == "any":
-        return labels_of_any_class(true, rank, draws.any_label[chosen], share)
-    return noisy_labels(true, rank, draws.offset[chosen], share, n_classes)
+    noisy = labels[chosen]  # a copy
+    n_replaced = n_changed(how.label_noise, len(noisy))
+    replaced = np.argsort(draws.rank[chosen], kind="stable")[:n_replaced]
+    if how.label_noise_mode == "any":
+        noisy[replaced] = draws.any_label[chosen][replaced]
+    else:
+        noisy[replaced] = (noisy[replaced] + draws.offset[chosen][replaced]) % n_classes
+    return noisy
 
 
 def n_changed(share: float, n: int) -> int:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 
+from landscape_catalog.datasets.facts import DataFacts
 from landscape_catalog.datasets.pool import ImagePool
+from landscape_catalog.datasets.spec import DatasetSettings, DatasetSpec, Source
 from landscape_catalog.errors import ContentMismatchError
 
 N_IMAGES, SIZE, N_CLASSES, HIGHEST = 1797, 8, 10, 16
@@ -29,3 +33,11 @@ def load_digits() -> ImagePool:
             f"scikit-learn's digits have checksum {pool.checksum()[:12]}, expected {CHECKSUM[:12]}"
         )
     return pool
+
+
+def _source(settings: DatasetSettings, project: Path) -> Source:
+    facts = DataFacts("images", CHECKSUM, N_IMAGES, 0, N_CLASSES, (1, SIZE, SIZE))
+    return Source(CHECKSUM, load_digits, facts)
+
+
+DATASET = DatasetSpec("digits", kind="images", origin="embedded", source=_source)

@@ -12,11 +12,14 @@ from __future__ import annotations
 import io
 import tarfile
 import zlib
+from functools import partial
 from pathlib import Path
 from xml.etree import ElementTree
 
-from landscape_catalog.datasets.download import Download, check_md5, fetch, files_checksum, get
+from landscape_catalog.datasets.download import Download, check_md5, fetch, files_checksum
+from landscape_catalog.datasets.facts import DataFacts
 from landscape_catalog.datasets.pool import TextPool
+from landscape_catalog.datasets.spec import DatasetSettings, DatasetSpec, Source
 from landscape_catalog.datasets.text import lines_of, short_pairs
 from landscape_catalog.errors import DataError
 
@@ -59,7 +62,7 @@ def load_iwslt_de_en(folder: Path, max_words: int, md5: str = MD5) -> TextPool:
     """
     path = folder / ARCHIVE
     if not path.is_file():
-        fetch([Download(ARCHIVE, md5, (PAGE,))], folder, "IWSLT 2016", _get_direct)
+        fetch([Download(ARCHIVE, md5, (DIRECT,), pages=(PAGE,))], folder, "IWSLT 2016")
     check_md5(path, md5)
     sides = _read_members(path)
     train = [_sentences(sides[name], f"{path}: {name}") for name in TRAIN]
@@ -75,10 +78,6 @@ def load_iwslt_de_en(folder: Path, max_words: int, md5: str = MD5) -> TextPool:
         *short_pairs(sources, targets, max_words, "IWSLT 2016"),
         *short_pairs(test[0], test[1], max_words, "IWSLT 2016, tst2014"),
     )
-
-
-def _get_direct(_page: str, target: Path) -> None:
-    get(DIRECT, target)  # messages name the page, which a browser can open
 
 
 def _read_members(path: Path) -> dict[str, bytes]:
@@ -114,3 +113,18 @@ def _segments(content: bytes, where: str) -> list[str]:
     except ElementTree.ParseError as error:
         raise DataError(f"{where} is no XML: {error}") from error
     return [(segment.text or "").strip() for segment in root.iter("seg")]
+
+
+def _source(settings: DatasetSettings, project: Path) -> Source:
+    facts = DataFacts("text", CHECKSUM, N_TRAIN, N_TEST, settings.vocabulary, (), counted=False)
+    load = partial(load_iwslt_de_en, project / settings.root, settings.max_words)
+    return Source(CHECKSUM, load, facts)
+
+
+DATASET = DatasetSpec(
+    "iwslt_de_en",
+    kind="text",
+    origin="downloaded translation",
+    source=_source,
+    uses=frozenset({"root", "vocabulary", "max_words"}),
+)

@@ -7,7 +7,11 @@ number as one word and says "ein" where English says "one". Conventions: "einhun
 
 from __future__ import annotations
 
+from pathlib import Path
+
+from landscape_catalog.datasets.facts import DataFacts
 from landscape_catalog.datasets.pool import TextPool
+from landscape_catalog.datasets.spec import DatasetSettings, DatasetSpec, Source
 
 N_PAIRS = 10_000
 CHECKSUM = "acec8692aff5c27ec4d7c99cb9dee3c869520ada16755834d6e9d75976e7df1a"
@@ -91,3 +95,17 @@ def _english_rest(n: int) -> str:
     if not n:
         return ""
     return f" and {english(n)}" if n < 100 else f" {english(n)}"
+
+
+def _source(settings: DatasetSettings, project: Path) -> Source:
+    facts = DataFacts("text", CHECKSUM, N_PAIRS, 0, settings.vocabulary, ())
+    return Source(CHECKSUM, number_words, facts)
+
+
+DATASET = DatasetSpec(
+    "number_words",
+    kind="text",
+    origin="embedded translation",
+    source=_source,
+    uses=frozenset({"vocabulary"}),
+)

@@ -1,4 +1,4 @@
-"""A dataset as it comes: before anything is held out or spoilt."""
+"""A dataset as it is read: before test samples are held out and noise is added."""
 
 from __future__ import annotations
 
@@ -83,6 +83,8 @@ class PointPool:
                 digest.update(array.tobytes())
         return digest.hexdigest()
 
+
+Pool = ImagePool | TextPool | PointPool
 
 CHANNELS = (1, 3, 4)  # of grey, coloured and transparent images
 

@@ -1,4 +1,4 @@
-"""From a pool to the training and test data of one landscape: hold out, take some, spoil them."""
+"""From a pool to the training and test data of one landscape: split, subsample, add noise."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import numpy as np
 
 from landscape_catalog.datasets import corruption
 from landscape_catalog.datasets.bpe import PADDING, learn_bpe
-from landscape_catalog.datasets.pool import ImagePool, PointPool, TextPool
+from landscape_catalog.datasets.pool import ImagePool, PointPool, Pool, TextPool
+from landscape_catalog.datasets.preparation import Preparation
 from landscape_catalog.datasets.prepared import (
     PreparedData,
     frequency_loss,
@@ -21,44 +22,36 @@ from landscape_catalog.datasets.resize import resized
 SPLIT_STREAM = 5  # of the counter-based generator that chooses test samples
 
 
-def prepare_images(
-    pool: ImagePool,
-    *,
-    test_samples: int | Literal["all"],
-    samples: int,
-    label_noise: float = 0.0,
-    pixel_noise: float = 0.0,
-    label_noise_mode: Literal["different", "any"] = "different",
-    size: tuple[int, int] | None = None,
-    seed: int,
-) -> PreparedData:
-    """Hold out a stratified test set, take the first `samples` of a fixed shuffle, spoil them.
+def prepare(pool: Pool, how: Preparation) -> PreparedData:
+    """Split off a test set, take the first samples of a fixed shuffle, and add noise to them.
 
-    Args:
-        pool: the clean dataset; a test split of its own is used in the place of holding out.
-        test_samples: test images, the same for every load; `all` of a test split of its own.
-        samples: training samples.
-        label_noise: share of labels replaced.
-        pixel_noise: amplitude of uniform pixel noise, 0-255 scale.
-        label_noise_mode: by a `different` class, or by `any`.
-        size: (height, width) that images are resampled to, before noise.
-        seed: of the split and of all draws.
+    The dataset's own test split is used where it has one; else test samples are held out, images
+    stratified by class. Test samples are the same for every load and stay clean. The vocabulary of
+    a text is learned on every training pair, whatever `samples` is, so that it does not move along
+    a load axis.
 
     Raises:
-        ValueError: if more samples are asked for than are left.
+        ValueError: if more samples are asked for than are left, or a vocabulary is too small.
     """
-    images, labels, test_images, test_labels = _image_split(pool, test_samples, seed)
-    require_samples(samples, len(labels))
-    if size is not None:
-        images, test_images = resized(images, size), resized(test_images, size)
-    draws = corruption.draw(len(labels), pool.n_classes, seed)
-    chosen = draws.order[:samples]
-    noisy = corruption.with_label_noise(
-        labels, draws, chosen, share=label_noise, n_classes=pool.n_classes, mode=label_noise_mode
-    )
+    if isinstance(pool, TextPool):
+        return _prepare_text(pool, how)
+    if isinstance(pool, PointPool):
+        return _prepare_points(pool, how)
+    return _prepare_images(pool, how)
+
+
+def _prepare_images(pool: ImagePool, how: Preparation) -> PreparedData:
+    images, labels, test_images, test_labels = _image_split(pool, how.test_samples, how.seed)
+    require_samples(how.samples, len(labels))
+    if how.size is not None:
+        images, test_images = resized(images, how.size), resized(test_images, how.size)
+    draws = corruption.draw(len(labels), pool.n_classes, how.seed)
+    chosen = draws.order[: how.samples]
+    noisy = corruption.noisy_labels(labels, draws, chosen, pool.n_classes, how)
+    spoilt = corruption.noisy_pixels(images, amplitude=how.pixel_noise, seed=how.seed)
     mean, std = _pixel_moments(images)
     arrays = {
-        "train_images": corruption.noisy_pixels(images, amplitude=pixel_noise, seed=seed)[chosen],
+        "train_images": spoilt[chosen],
         "train_labels": noisy,
         "true_labels": labels[chosen],
         "test_images": test_images,
@@ -116,33 +109,11 @@ def _pixel_moments(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return np.array(means), np.array(deviations)
 
 
-def prepare_text(
-    pool: TextPool,
-    *,
-    test_samples: int | Literal["all"],
-    samples: int,
-    vocabulary: int,
-    seed: int,
-) -> PreparedData:
-    """Hold out test pairs, learn the vocabulary on the rest, take the first of a fixed shuffle.
-
-    The joint byte-pair vocabulary is learned on every training pair, whatever `samples` is, so that
-    it does not move along a load axis.
-
-    Args:
-        pool: aligned sentences; a test split of its own is used in the place of holding out.
-        test_samples: test pairs, the same for every load; `all` of a test split of its own.
-        samples: training pairs.
-        vocabulary: tokens, those for padding, begin, end and unknown among them.
-        seed: of the split and of the shuffle.
-
-    Raises:
-        ValueError: if more pairs are asked for than are left, or the vocabulary is too small.
-    """
-    train, test = _text_split(pool, test_samples, seed)
-    require_samples(samples, len(train))
-    pairs = learn_bpe((line for pair in train for line in pair), vocabulary)
-    chosen = [train[i] for i in corruption.draw_order(len(train), seed)[:samples]]
+def _prepare_text(pool: TextPool, how: Preparation) -> PreparedData:
+    train, test = _text_split(pool, how.test_samples, how.seed)
+    require_samples(how.samples, len(train))
+    pairs = learn_bpe((line for pair in train for line in pair), how.vocabulary)
+    chosen = [train[i] for i in corruption.draw_order(len(train), how.seed)[: how.samples]]
     arrays = {"tokenizer": np.frombuffer(pairs.to_json().encode(), np.uint8)}
     for name, part in (("train", chosen), ("test", test)):
         arrays[f"{name}_sources"] = pairs.encode([s for s, _ in part], begin=False, end=True)
@@ -166,38 +137,13 @@ def _text_split(
     return kept, [pairs[i] for i in order[:test_samples]]
 
 
-def prepare_points(
-    pool: PointPool,
-    *,
-    test_samples: int | Literal["all"],
-    samples: int,
-    label_noise: float = 0.0,
-    label_noise_mode: Literal["different", "any"] = "different",
-    seed: int,
-) -> PreparedData:
-    """Hold out test samples of a user's own arrays, take the first of a fixed shuffle.
-
-    Labels get noise as those of images do, where targets are classes.
-
-    Raises:
-        ValueError: if more samples are asked for than are left.
-    """
-    inputs, targets = pool.inputs, pool.targets
-    if pool.test_inputs is not None and pool.test_targets is not None:
-        test_inputs, test_targets = pool.test_inputs, pool.test_targets
-        if test_samples != "all":
-            drawn = _split_order(len(test_inputs), seed)[:test_samples]
-            test_inputs, test_targets = test_inputs[drawn], test_targets[drawn]
-    else:
-        test_samples = held_out_number(test_samples)
-        order = _split_order(len(inputs), seed)
-        held_out, kept = order[:test_samples], np.sort(order[test_samples:])
-        test_inputs, test_targets = inputs[held_out], targets[held_out]
-        inputs, targets = inputs[kept], targets[kept]
-    require_samples(samples, len(inputs))
+def _prepare_points(pool: PointPool, how: Preparation) -> PreparedData:
+    """A user's own arrays; labels get noise as those of images do, where targets are classes."""
+    inputs, targets, test_inputs, test_targets = _point_split(pool, how.test_samples, how.seed)
+    require_samples(how.samples, len(inputs))
     n_classes = pool.n_classes or 0
-    draws = corruption.draw(len(inputs), n_classes, seed)
-    chosen = draws.order[:samples]
+    draws = corruption.draw(len(inputs), n_classes, how.seed)
+    chosen = draws.order[: how.samples]
     arrays = {
         "train_inputs": inputs[chosen],
         "train_targets": targets[chosen],
@@ -206,9 +152,24 @@ def prepare_points(
     }
     loss = float("inf")
     if n_classes:
-        noisy = corruption.with_label_noise(
-            targets, draws, chosen, share=label_noise, n_classes=n_classes, mode=label_noise_mode
-        )
+        noisy = corruption.noisy_labels(targets, draws, chosen, n_classes, how)
         arrays |= {"train_targets": noisy, "true_targets": targets[chosen]}
         loss = frequency_loss(noisy)
     return PreparedData("points", arrays, n_classes, loss)
+
+
+def _point_split(
+    pool: PointPool, test_samples: int | Literal["all"], seed: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Training inputs and targets, test inputs and targets."""
+    inputs, targets = pool.inputs, pool.targets
+    if pool.test_inputs is not None and pool.test_targets is not None:
+        test_inputs, test_targets = pool.test_inputs, pool.test_targets
+        if test_samples != "all":
+            drawn = _split_order(len(test_inputs), seed)[:test_samples]
+            test_inputs, test_targets = test_inputs[drawn], test_targets[drawn]
+        return inputs, targets, test_inputs, test_targets
+    test_samples = held_out_number(test_samples)
+    order = _split_order(len(inputs), seed)
+    held_out, kept = order[:test_samples], np.sort(order[test_samples:])
+    return inputs[kept], targets[kept], inputs[held_out], targets[held_out]

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from landscape_catalog.experiment.components import Kind
+from landscape_catalog.datasets.facts import Kind
 
 # What a sample's input and target are called, with `train_` or `test_` before it.
 ARRAY_NAMES: dict[Kind, tuple[str, str]] = {

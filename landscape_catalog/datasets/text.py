@@ -1,57 +1,12 @@
-"""Sentence pairs from two text files, a sentence a line."""
+r"""Lines and sentence pairs of UTF-8 text."""
 
 from __future__ import annotations
 
 import logging
-from pathlib import Path
 
-from landscape_catalog.datasets.parameter import parameter
-from landscape_catalog.datasets.pool import TextPool
 from landscape_catalog.errors import DataError
 
 log = logging.getLogger(__name__)
-
-
-def read_text_pairs(
-    prefix: Path, test_prefix: Path | None, languages: tuple[str, str], max_words: int
-) -> TextPool:
-    r"""Read `<prefix>.<language>` of both languages, UTF-8, line i translating line i.
-
-    Lines end at \n or \r\n; the text is otherwise kept as it is. Pairs with a side of more than
-    `max_words` words (between white space) are left out, and their number is logged.
-
-    Args:
-        prefix: the training files without their language.
-        test_prefix: the same of the test files, or None.
-        languages: source and target, as the file names end.
-        max_words: of either side.
-
-    Raises:
-        DataError: naming the parameter, if a file is missing, not UTF-8 or empty, if its lines end
-            in \r alone, if the sides differ in length, if a line is empty, or if no pair is short
-            enough.
-    """
-    with parameter("dataset.path"):
-        sources, targets = _read_side_by_side(prefix, languages, max_words)
-    if test_prefix is None:
-        return TextPool(sources, targets)
-    with parameter("dataset.test_path"):
-        test = _read_side_by_side(test_prefix, languages, max_words)
-    return TextPool(sources, targets, *test)
-
-
-def language_file(prefix: Path, language: str) -> Path:
-    """The file of one side.
-
-    >>> language_file(Path("talks/train.tok"), "de").as_posix()
-    'talks/train.tok.de'
-
-    Raises:
-        DataError: if the prefix names no file, such as `/`.
-    """
-    if not prefix.name:
-        raise DataError(f"{prefix} names no files; give them without their language, as data/train")
-    return prefix.with_name(f"{prefix.name}.{language}")
 
 
 def lines_of(content: bytes, where: str) -> list[str]:
@@ -97,32 +52,3 @@ def short_pairs(
             where, len(sources) - len(kept), len(sources), max_words,
         )  # fmt: skip
     return [source for source, _ in kept], [target for _, target in kept]
-
-
-def _read_side_by_side(
-    prefix: Path, languages: tuple[str, str], max_words: int
-) -> tuple[list[str], list[str]]:
-    paths = [language_file(prefix, language) for language in languages]
-    sources, targets = (_read_lines(path) for path in paths)
-    if len(sources) != len(targets):
-        raise DataError(
-            f"{paths[0]} has {len(sources)} lines, {paths[1]} has {len(targets)}: "
-            "line i of one must translate line i of the other"
-        )
-    for number, pair in enumerate(zip(sources, targets), start=1):
-        empty = [str(path) for path, line in zip(paths, pair) if not line.strip()]
-        if empty:
-            raise DataError(f"line {number} is empty in {' and in '.join(empty)}")
-    return short_pairs(sources, targets, max_words, str(prefix))
-
-
-def _read_lines(path: Path) -> list[str]:
-    if not path.is_file():
-        raise DataError(f"{path} does not exist")
-    content = path.read_bytes()
-    if b"\r" in content and b"\n" not in content:
-        raise DataError(f"{path}: its lines end in CR alone; end them in LF, or in CR and LF")
-    lines = lines_of(content, str(path))
-    if not lines:
-        raise DataError(f"{path} is empty")
-    return lines

@@ -7,21 +7,17 @@ import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from landscape_catalog.datasets import DataFacts
+from landscape_catalog.datasets.bpe import N_SPECIAL, SMALLEST_VOCABULARY
 from landscape_catalog.errors import Problem
-from landscape_catalog.experiment.components import Components, DataFacts
+from landscape_catalog.experiment.components import Components
 from landscape_catalog.experiment.experiment import Experiment
 from landscape_catalog.experiment.grid import Cell
 from landscape_catalog.experiment.measure import MeasureBase
 from landscape_catalog.metrics.hessian.spec import HessianSettings
 from landscape_catalog.models.registry import NETWORKS, network_problems
 from landscape_catalog.schema.fields import is_custom
-
-SMALLEST_VOCABULARY = 260  # byte-level pairs: 256 bytes, and padding, begin, end, unknown
-PERTURBATIONS = {
-    "images": ("mixup", "pixel_noise"),
-    "points": ("mixup", "pixel_noise"),
-    "text": ("token_noise",),
-}
+from landscape_catalog.tasks.registry import AUTO, TASKS, default_task, tasks_for
 
 
 def listed(value: Any) -> list[Any]:
@@ -145,11 +141,15 @@ def _kind_problems(experiment: Experiment, facts: DataFacts) -> list[Problem]:
         given = _shown(experiment.dataset.resize)
         problems.append(Problem("dataset.resize", given, f"null on {name}, which is not images"))
     if kind == "text" and experiment.dataset.vocabulary < SMALLEST_VOCABULARY:
-        allowed = f"at least {SMALLEST_VOCABULARY}: every byte, and 4 special tokens"
+        allowed = f"at least {SMALLEST_VOCABULARY}: every byte, and {N_SPECIAL} special tokens"
         given = repr(experiment.dataset.vocabulary)
         problems.append(Problem("dataset.vocabulary", given, allowed))
     if kind != "images" and experiment.train.augment:
         problems.append(Problem("train.augment", "true", f"false on {name}, which is not images"))
+    task = experiment.dataset.task
+    if task in TASKS and kind not in TASKS[task].perturbations:
+        allowed = f"on {name}: {AUTO}, {', '.join(tasks_for(kind))}, or your own"
+        problems.append(Problem("dataset.task", repr(task), allowed))
     if is_custom(experiment.model.name):
         return problems
     if NETWORKS[experiment.model.name].kind != kind:
@@ -161,7 +161,10 @@ def _kind_problems(experiment: Experiment, facts: DataFacts) -> list[Problem]:
 
 
 def _sample_problems(experiment: Experiment, facts: DataFacts) -> list[Problem]:
-    samples, n_available = listed(experiment.load.samples), facts.n_available(experiment.dataset)
+    samples, n_available = (
+        listed(experiment.load.samples),
+        facts.n_available(experiment.dataset.test_samples),
+    )
     problems = [
         Problem("load.samples", repr(n), f"at most {n_available}, the training samples there are")
         for n in samples
@@ -173,11 +176,13 @@ def _sample_problems(experiment: Experiment, facts: DataFacts) -> list[Problem]:
     if samples.count("all") and n_available in samples:
         allowed = f"`all` or {n_available}: they are the same"
         problems.append(Problem("load.samples", repr(samples), allowed))
-    return problems + _perturbation_problems(experiment.measure, facts)
+    return problems + _perturbation_problems(experiment.measure, experiment.dataset.task, facts)
 
 
-def _perturbation_problems(measure: MeasureBase, facts: DataFacts) -> list[Problem]:
-    allowed = PERTURBATIONS[facts.kind]
+def _perturbation_problems(measure: MeasureBase, task: str, facts: DataFacts) -> list[Problem]:
+    """Perturbations that the task does not support; a user's own supports what the default does."""
+    known = TASKS[task if task in TASKS else default_task(facts.kind)]
+    allowed = known.perturbations.get(facts.kind, ())
     return [
         Problem(
             "measure.similarity.perturbation",
@@ -185,7 +190,7 @@ def _perturbation_problems(measure: MeasureBase, facts: DataFacts) -> list[Probl
             f"{' or '.join(allowed)} on {facts.kind}",
         )
         for probe in measure.probes("similarity")
-        if probe.perturbation not in allowed
+        if allowed and probe.perturbation not in allowed
     ]
 
 
@@ -227,11 +232,10 @@ def landscape_problems(experiment: Experiment, cells: Sequence[Cell]) -> list[Pr
     problems += _hessian_problems(measure.hessian)
     if not is_custom(experiment.model.name):
         for cell in cells:
-            shape = cell.landscape.data.facts.input_shape(experiment.dataset)
             problems += network_problems(
                 experiment.model.name,
                 width=cell.landscape.width,
-                input_shape=shape,
+                input_shape=cell.landscape.data.input_shape,
                 args=cell.model_args,
             )
     return problems

@@ -4,49 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
-from landscape_catalog.experiment.landscape import Dataset
-
-Kind = Literal["images", "text", "points"]
-
-
-@dataclass(frozen=True)
-class DataFacts:
-    """A dataset as it is known before it is prepared.
-
-    Attributes:
-        kind: `images`, `text` (pairs of sentences) or `points` (a user's own arrays).
-        checksum: of the raw data.
-        n_train: samples that training and held-out data are drawn from; the most there can be
-            where they are not `counted`.
-        n_test: samples of a test split of its own; 0: the test set is held out.
-        n_outputs: classes, or the size of the vocabulary; 0 where there are none.
-        shape: of one input as it is read, (channels, height, width) for images.
-        counted: whether n_train is exact: some sentence pairs are left out when they are read.
-        single_class: the first class of images that has one training sample only, or None.
-    """
-
-    kind: Kind
-    checksum: str
-    n_train: int
-    n_test: int
-    n_outputs: int
-    shape: tuple[int, ...]
-    counted: bool = True
-    single_class: int | None = None
-
-    def n_available(self, dataset: Dataset) -> int:
-        """Training samples there are once the test set is held out."""
-        held_out = 0 if self.n_test or dataset.test_samples == "all" else dataset.test_samples
-        return self.n_train - held_out
-
-    def input_shape(self, dataset: Dataset) -> tuple[int, ...]:
-        """Of one input as the network sees it."""
-        if self.kind != "images" or dataset.resize is None:
-            return self.shape
-        size = dataset.resize if isinstance(dataset.resize, tuple) else (dataset.resize,) * 2
-        return (self.shape[0], *size)
+from landscape_catalog.datasets import DataFacts, Kind
+from landscape_catalog.tasks.registry import AUTO, default_task
 
 
 @dataclass(frozen=True)
@@ -87,3 +48,7 @@ class Components:
     model: Component
     task: Component
     facts: Callable[[dict[str, Any]], DataFacts]
+
+    def task_for(self, kind: Kind) -> Component:
+        """The task of data of a kind, with `auto` resolved."""
+        return Component(default_task(kind)) if self.task.name == AUTO else self.task

@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from landscape_catalog.datasets import DataFacts
 from landscape_catalog.errors import Problem, SpecError
 from landscape_catalog.experiment.checks import experiment_problems, landscape_problems
 from landscape_catalog.experiment.components import Components
@@ -90,15 +91,20 @@ def _landscape(experiment: Experiment, components: Components, load: Point) -> L
     dataset, extra = experiment.dataset, load["extra"]
     taken = components.dataset.taken(extra)
     facts = components.facts(taken)
-    n_available = facts.n_available(dataset)
+    available = facts.n_available(dataset.test_samples)
     data = DataSpec(
         dataset=dataset,
         part=components.dataset,
         facts=facts,
-        samples=n_available if load["samples"] == "all" else load["samples"],
-        label_noise=load["label_noise"],
-        pixel_noise=load["pixel_noise"],
         extra=taken,
+        samples=available if load["samples"] == "all" else load["samples"],
+        test_samples=dataset.test_samples,
+        seed=dataset.seed,
+        label_noise=load["label_noise"],
+        label_noise_mode=dataset.label_noise_mode,
+        pixel_noise=load["pixel_noise"],
+        size=_pixels(facts, dataset.resize),
+        vocabulary=dataset.vocabulary,
     )
     args = {**experiment.model.args, **components.model.taken(extra)}
     return Landscape(
@@ -106,9 +112,17 @@ def _landscape(experiment: Experiment, components: Components, load: Point) -> L
         model=components.model,
         width=load["width"],
         model_args=args if components.model.code else args_apart(components.model.name, args),
-        task=components.task,
+        task=components.task_for(facts.kind),
         task_args=components.task.taken(extra),
     )
+
+
+def _pixels(facts: DataFacts, resize: int | tuple[int, int] | None) -> tuple[int, int] | None:
+    """Height and width that images are resampled to."""
+    if facts.kind != "images" or resize is None:
+        return None
+    height, width = facts.input_shape(resize)[1:]
+    return height, width
 
 
 def _axes(variants: Mapping[str, Experiment]) -> tuple[GridAxis, ...]:

@@ -15,54 +15,8 @@ from landscape_catalog.experiment.landscape import Dataset, Load, Model
 from landscape_catalog.experiment.measure import Measure
 from landscape_catalog.experiment.training import Temperature, Train
 from landscape_catalog.metrics.registry import QUANTITIES
-from landscape_catalog.schema.fields import (
-    Fraction,
-    Name,
-    NonNegativeFloat,
-    PositiveFloat,
-    PositiveInt,
-    Section,
-    Text,
-)
-
-
-class ConnectivityRule(Section):
-    """When a cell is poorly connected."""
-
-    tolerance: NonNegativeFloat = 1.0
-    """Poorly connected below minus this mode connectivity; above plus this, not at a minimum.
-    In the unit of mode connectivity (percentage points of training error)."""
-
-
-class HessianRule(Section):
-    """When a cell is sharp."""
-
-    metric: Literal["top_eigenvalue", "trace"] = "top_eigenvalue"
-    """Which metric is held against the threshold."""
-    threshold: PositiveFloat = 76.0
-    """Sharp above this value of the metric itself (not its logarithm)."""
-
-
-class CkaRule(Section):
-    """When the runs of a connected, flat cell are alike."""
-
-    threshold: Fraction = 0.5
-    """Phase IV-B at or above this CKA, IV-A below."""
-
-
-class Classify(Section):
-    """Thresholds of the phases. Changing one trains and measures nothing."""
-
-    connectivity: ConnectivityRule = ConnectivityRule()
-    """Threshold on mode connectivity."""
-    hessian: HessianRule = HessianRule()
-    """Threshold on the Hessian."""
-    cka: CkaRule = CkaRule()
-    """Threshold on CKA."""
-    train_loss: PositiveFloat | None = 0.05
-    """Sharp too if the training loss exceeds this: a hot run is not at the bottom of a minimum
-    however small its Hessian. `null` leaves the Hessian and connectivity alone to say so."""
-
+from landscape_catalog.phases.registry import Classify
+from landscape_catalog.schema.fields import Name, PositiveInt, Section, Text
 
 Scale = Literal["auto", "log", "linear", "even"]
 CUSTOM_QUANTITY = re.compile(r"custom\.[A-Za-z_]\w*\.[A-Za-z_]\w*")
@@ -128,7 +82,7 @@ class Experiment(Section):
     measure: Measure
     """Metrics."""
     classify: Classify
-    """Thresholds of the phases."""
+    """The rule that tells phases apart, and its thresholds."""
     report: Report
     """Drawing of the report."""
     execution: Execution = Execution()

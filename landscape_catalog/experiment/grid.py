@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
-from landscape_catalog.experiment.components import Component, DataFacts
+from landscape_catalog.datasets import DataFacts, Preparation
+from landscape_catalog.experiment.components import Component
 from landscape_catalog.experiment.landscape import Dataset
 from landscape_catalog.experiment.training import Train
 from landscape_catalog.models.registry import args_apart
 from landscape_catalog.schema.identity import identify, recipes
+from landscape_catalog.tasks.registry import default_task
 
 Point = dict[str, Any]
 
@@ -34,9 +36,9 @@ class GridAxis:
     values: tuple[Any, ...]
 
 
-@dataclass(frozen=True)
-class DataSpec:
-    """The data of a landscape with every value resolved (`samples` is a number).
+@dataclass(frozen=True, kw_only=True)
+class DataSpec(Preparation):
+    """The data of a landscape: a pool, and with every value resolved what is made of it.
 
     `extra` holds the parameters of `load.extra` that the dataset function takes.
     """
@@ -44,10 +46,12 @@ class DataSpec:
     dataset: Dataset
     part: Component
     facts: DataFacts
-    samples: int
-    label_noise: float
-    pixel_noise: float
     extra: Point
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Of one input as the network sees it."""
+        return self.facts.input_shape(self.dataset.resize)
 
     @cached_property
     def content(self) -> dict[str, Any]:
@@ -60,20 +64,19 @@ class DataSpec:
             "pixel_noise": self.pixel_noise,
             **self.part.own,
         }
-        if self.label_noise > 0 and self.dataset.label_noise_mode != "different":
-            content["label_noise_mode"] = self.dataset.label_noise_mode
+        if self.label_noise > 0 and self.label_noise_mode != "different":
+            content["label_noise_mode"] = self.label_noise_mode
         return content | ({"extra": self.extra} if self.extra else {})
 
     def _dataset_content(self) -> dict[str, Any]:
         """The section with its sizes resolved, without constants that `extra` sets anew."""
         content, facts = self.dataset.content(), self.facts
         if facts.kind == "images":
-            if facts.n_test and self.dataset.test_samples == facts.n_test:
+            if facts.n_test and self.test_samples == facts.n_test:
                 content["test_samples"] = "all"
-            shape = facts.input_shape(self.dataset)
-            height, width = shape[1:]
+            height, width = self.input_shape[1:]
             content["resize"] = height if height == width else [height, width]
-            if shape == facts.shape:
+            if self.input_shape == facts.shape:
                 del content["resize"]
         args = {k: v for k, v in content.pop("args", {}).items() if k not in self.extra}
         return content | ({"args": args} if args else {})
@@ -108,6 +111,8 @@ class Landscape:
         if self.task.code:
             task = {"name": self.task.name, "args": self.task_args, **self.task.own}
             content["task"] = task
+        elif self.task.name != default_task(self.data.facts.kind):
+            content["task"] = {"name": self.task.name}
         return content
 
     @cached_property

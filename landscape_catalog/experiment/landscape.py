@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Union
 
-from pydantic import Strict
+from pydantic import Field, Strict
 
+from landscape_catalog.datasets.registry import DATASETS, datasets_using
+from landscape_catalog.datasets.registry import described as described_datasets
+from landscape_catalog.models.registry import NETWORKS
+from landscape_catalog.models.registry import described as described_networks
 from landscape_catalog.schema.fields import (
     Axis,
     Constant,
@@ -25,22 +29,19 @@ from landscape_catalog.schema.fields import (
     allowed,
     known_or_custom,
 )
+from landscape_catalog.tasks.registry import AUTO, TASKS
 
-OFFICIAL_IMAGES = ("mnist", "fashion_mnist", "cifar10", "cifar100", "svhn")
-SENTENCES = ("text_pairs", "iwslt_de_en")
-TEXTS = ("text_pairs", "number_words", "iwslt_de_en")
-DATASETS = ("digits", *OFFICIAL_IMAGES, "arrays", *TEXTS)
-MODELS = ("resnet18", "vgg11", "transformer")
+YOUR_OWN = "your own `package.module:function`"
 
 
 class Dataset(Section):
     """The samples that a landscape is built on."""
 
-    name: Annotated[Text, known_or_custom(*DATASETS)]
-    """Which dataset: `digits` (embedded), `mnist`, `fashion_mnist`, `cifar10`, `cifar100`, `svhn`
-    (downloaded), `arrays` (a file of yours), `number_words` (embedded translation),
-    `iwslt_de_en` (downloaded), `text_pairs` (files of yours), or your own
-    `package.module:function`."""
+    name: Annotated[
+        Text,
+        known_or_custom(*DATASETS),
+        Field(description=f"Which dataset: {described_datasets()}, or {YOUR_OWN}."),
+    ]
     test_samples: SampleCount = 360
     """Test samples, drawn once, images stratified by class; they stay clean. Held out where the
     dataset has no test split of its own; `all` takes the whole of that split."""
@@ -70,23 +71,34 @@ class Dataset(Section):
         Outside(),
     ] = ("de", "en")
     """`text_pairs`: file endings of the source and of the target language."""
-    vocabulary: Annotated[PositiveInt, When("name", TEXTS)] = 8000
+    vocabulary: Annotated[PositiveInt, When("name", datasets_using("vocabulary"))] = 8000
     """Translation: size of the joint byte-pair vocabulary, learned on the training pairs."""
-    max_words: Annotated[PositiveInt, When("name", SENTENCES)] = 100
+    max_words: Annotated[PositiveInt, When("name", datasets_using("max_words"))] = 100
     """`text_pairs`, `iwslt_de_en`: pairs in which a side has more words than this are left out."""
     args: Annotated[dict[Name, Constant], Later({})] = {}
     """Constants for your own dataset function, by the names of its parameters."""
-    task: Annotated[Text, known_or_custom("auto"), Outside()] = "auto"
-    """What a batch and its loss are: `auto` takes classification or translation by the kind of the
-    data; or your own `package.module:function`, which returns a `Task`."""
+    task: Annotated[
+        Text,
+        known_or_custom(AUTO, *TASKS),
+        Outside(),
+        Field(
+            description="What a batch and its loss are: `auto` goes by the kind of data; else "
+            f"{', '.join(f'`{name}`' for name in TASKS)}, or {YOUR_OWN}, which returns a `Task`."
+        ),
+    ] = AUTO
 
 
 class Model(Section):
     """The network whose width `load.width` scales."""
 
-    name: Annotated[Text, known_or_custom(*MODELS)]
-    """Which network: `resnet18` (blocks of k, 2k, 4k, 8k channels), `vgg11`, `transformer`, or your
-    own `package.module:function`, called with the width and the data's shape."""
+    name: Annotated[
+        Text,
+        known_or_custom(*NETWORKS),
+        Field(
+            description=f"Which network: {described_networks()}, or {YOUR_OWN}, called with the "
+            "width, the shape of an input and the number of outputs."
+        ),
+    ]
     args: Annotated[dict[Name, Constant], Later({})] = {}
     """Constants for the network, e.g. `batch_norm: false` for vgg11."""
 

@@ -13,6 +13,7 @@ from ruamel.yaml.error import YAMLError
 
 from landscape_catalog.errors import Problem, SpecError
 from landscape_catalog.experiment.experiment import Experiment
+from landscape_catalog.phases.registry import RULES
 from landscape_catalog.schema.fields import AXIS_TAG, SCALAR_TAG
 
 _YAML_KINDS = {"tuple_type": "a list", "dict_type": "a mapping"}  # what YAML calls them
@@ -58,10 +59,13 @@ def explain(error: ValidationError) -> list[Problem]:
     problems = []
     for detail in error.errors():
         location = [part for part in detail["loc"] if part not in (SCALAR_TAG, AXIS_TAG)]
-        names = [str(part) for part in location]
+        names = [str(part) for part in location if not _is_rule(location, part)]
         path = ".".join(name for name in names if not (name.isdigit() or _is_union_member(name)))
         if detail["type"] == "extra_forbidden":
             problems.append(_unknown_key(location))
+        elif detail["type"] == "unknown_rule":
+            given = _shown(detail["input"].get("rule"))
+            problems.append(Problem(f"{path}.rule", given, str(detail["msg"])))
         elif detail["type"] == "invalid_key":
             problems.append(Problem(repr(location[-1]), "a key that is no text", "keys as text"))
         elif detail["type"] == "model_type":
@@ -75,6 +79,11 @@ def explain(error: ValidationError) -> list[Problem]:
         else:
             problems.append(Problem(path, _shown(detail["input"]), _allowed(detail)))
     return _merged(problems)
+
+
+def _is_rule(location: list[Any], part: Any) -> bool:
+    """Whether a part of Pydantic's location is no key but the rule of the `classify` section."""
+    return len(location) > 1 and location[0] == "classify" and part is location[1] and part in RULES
 
 
 def _is_union_member(name: str) -> bool:
@@ -115,7 +124,7 @@ def _merged(problems: list[Problem]) -> list[Problem]:
 def _unknown_key(location: list[Any]) -> Problem:
     *parents, key = [str(part) for part in location if not isinstance(part, int)]
     known = _known_keys(parents)
-    path = ".".join([*parents, key])
+    path = ".".join([name for name in parents if not _is_rule(location, name)] + [key])
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
     meant = f"; did you mean `{near[0]}`?" if near else ""
     return Problem(path, "an unknown key", f"{', '.join(known)}{meant}")
@@ -124,6 +133,9 @@ def _unknown_key(location: list[Any]) -> Problem:
 def _known_keys(parents: list[str]) -> list[str]:
     model: type[BaseModel] = Experiment
     for parent in parents:
+        if parent in RULES:
+            model = RULES[parent]
+            continue
         inner = _section_in(model.model_fields[parent].annotation)
         if inner is None:
             return []

@@ -1,44 +1,22 @@
-"""The networks that an experiment can name, and how a user's own are called."""
+"""Building the network that an experiment names, built in or a user's own."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from importlib import import_module
 from typing import Any
 
 import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
-from landscape_catalog.models.resnet import resnet18
-from landscape_catalog.models.transformer import transformer
-from landscape_catalog.models.vgg import vgg11
+from landscape_catalog.models.registry import NETWORKS, args_in_effect
 
 Builder = Callable[..., nn.Module]  # (width, input_shape, n_outputs, **args)
 
 
 class ModelError(ValueError):
     """A user's own function fails, or returns something that is no network to train."""
-
-
-def _resnet18(width: int, input_shape: tuple[int, ...], n_outputs: int) -> nn.Module:
-    return resnet18(width=width, in_channels=input_shape[0], num_classes=n_outputs)
-
-
-def _vgg11(width: int, input_shape: tuple[int, ...], n_outputs: int, **args: Any) -> nn.Module:
-    return vgg11(width=width, in_channels=input_shape[0], num_classes=n_outputs, **args)
-
-
-def _transformer(
-    width: int, input_shape: tuple[int, ...], n_outputs: int, **args: Any
-) -> nn.Module:
-    return transformer(width=width, vocabulary=n_outputs, **args)
-
-
-BUILDERS: dict[str, Builder] = {
-    "resnet18": _resnet18,
-    "vgg11": _vgg11,
-    "transformer": _transformer,
-}
 
 
 def build(
@@ -53,7 +31,7 @@ def build(
     """Build a network, initialised from `seed` on the CPU; the global random state stays as it was.
 
     Args:
-        name: a key of `BUILDERS`, or a user's own function, called as
+        name: a key of `NETWORKS`, or a user's own function, called as
             `function(width, input_shape, n_outputs, **args)`.
         width: of the network, in its own unit.
         input_shape: of one input: (channels, height, width) of images, () of text.
@@ -69,8 +47,21 @@ def build(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
         if isinstance(name, str):
-            return BUILDERS[name](width, input_shape, n_outputs, **(args or {}))
+            return _built_in(name, width, input_shape, n_outputs, args or {})
         return _custom(name, (width, input_shape, n_outputs), args or {})
+
+
+def _built_in(
+    name: str, width: int, input_shape: tuple[int, ...], n_outputs: int, args: Mapping[str, Any]
+) -> nn.Module:
+    """A built-in network with every constant in effect."""
+    spec = NETWORKS[name]
+    module, _, attribute = spec.where.partition(":")
+    function: Builder = getattr(import_module(module), attribute)
+    sizes = {"vocabulary": n_outputs}
+    if spec.kind == "images":
+        sizes = {"in_channels": input_shape[0], "num_classes": n_outputs}
+    return function(width=width, **sizes, **{**args, **args_in_effect(name, args)})
 
 
 def _custom(

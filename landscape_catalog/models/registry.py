@@ -1,84 +1,106 @@
-"""What is known of the built-in networks without torch: their constants, limits and arithmetic."""
+"""The built-in networks without torch: one entry each, whose network is one file in this room.
+
+An entry's constants, limits, defaults and arithmetic, and the words of its errors, stand here once.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
 from itertools import pairwise
-from typing import Any, Literal
+from typing import Any
 
 from landscape_catalog.errors import Problem
+from landscape_catalog.models.spec import NetworkSpec, Sizes, count, flag, probability
 
-Value = bool | int | float
+
+def _resnet18(sizes: Sizes) -> int:
+    """Four stages of two blocks of two 3 x 3 convolutions; 1 x 1 shortcuts where a stage halves."""
+    k = sizes.width
+    channels, height, width = sizes.input_shape
+    total = 9 * channels * k * height * width  # the stem
+    stages = (k, k, 2 * k, 4 * k, 8 * k)
+    for number, (before, after) in enumerate(pairwise(stages)):
+        if number > 0:  # stride 2 with padding rounds up
+            height, width = -(-height // 2), -(-width // 2)
+            total += before * after * height * width
+        total += 9 * (before + 3 * after) * after * height * width
+    return total + 8 * k * sizes.n_outputs
 
 
-@dataclass(frozen=True)
-class ArgSpec:
-    """A constant of a network that `model.args` may set.
+def _vgg11(sizes: Sizes) -> int:
+    """Eight 3 x 3 convolutions; a pool, which rounds down, behind each group but inside none."""
+    k = sizes.width
+    before, height, width = sizes.input_shape
+    total = 0
+    for group in ((k,), (2 * k,), (4 * k, 4 * k), (8 * k, 8 * k), (8 * k, 8 * k)):
+        for after in group:
+            total += 9 * before * after * height * width
+            before = after
+        height, width = height // 2, width // 2
+    return total + 8 * k * sizes.n_outputs
 
-    Attributes:
-        type: of its values; a whole number will do where `float` stands, a bool is no number.
-        allowed: the values it may have, in words.
-        default: the value where it is not set.
-        least: smallest value.
-        below: the values are less than this.
+
+def _transformer(sizes: Sizes) -> float:
+    """Projections d x d and d x fd for each token, and Q Kᵀ and its product with V for each pair.
+
+    The masked half of the decoder's attention is computed, so it is counted.
     """
-
-    type: type[Value]
-    allowed: str
-    default: Value
-    least: float = float("-inf")
-    below: float = float("inf")
-
-    def admits(self, value: Any) -> bool:
-        """Whether the constant may have this value; NaN and infinity never."""
-        if isinstance(value, bool) or self.type is bool:
-            return isinstance(value, bool) and self.type is bool
-        kinds = (int, float) if self.type is float else (int,)
-        return isinstance(value, kinds) and self.least <= value < self.below
+    d, (source, target) = sizes.width, sizes.lengths
+    token, pair = d * d, 2 * d
+    feed_forward = 2 * sizes.args["feed_forward"] * token
+    encoder = source * (4 * token + feed_forward) + source * source * pair
+    decoder = target * (4 * token + feed_forward) + target * target * pair
+    cross = 2 * (source + target) * token + source * target * pair
+    return sizes.args["n_layers"] * (encoder + decoder + cross) + target * d * sizes.n_outputs
 
 
-def _count(default: int) -> ArgSpec:
-    return ArgSpec(int, "a whole number of at least 1", default, least=1)
+def _undivided(width: int, args: Mapping[str, Any]) -> str | None:
+    heads = args["n_heads"]
+    if width % heads == 0:
+        return None
+    return f"multiples of {heads}, the number of heads (`model.args.n_heads`)"
 
 
-@dataclass(frozen=True)
-class Network:
-    """A built-in network.
-
-    Attributes:
-        kind: the data that it takes.
-        args: the constants that `model.args` may set, by name.
-        smallest_image: the least height and width of an image, in pixels.
-        why_smallest: the reason, in words.
-    """
-
-    kind: Literal["images", "text"]
-    args: Mapping[str, ArgSpec] = field(default_factory=dict)
-    smallest_image: int = 1
-    why_smallest: str = ""
-
-
-NETWORKS: dict[str, Network] = {
-    "resnet18": Network("images"),
-    "vgg11": Network(
-        "images",
-        {"batch_norm": ArgSpec(bool, "true or false", True)},
+_LISTED = (
+    NetworkSpec(
+        "resnet18",
+        kind="images",
+        where="landscape_catalog.models.resnet:resnet18",
+        multiply_adds=_resnet18,
+        words="blocks of k, 2k, 4k, 8k channels",
+    ),
+    NetworkSpec(
+        "vgg11",
+        kind="images",
+        where="landscape_catalog.models.vgg:vgg11",
+        multiply_adds=_vgg11,
+        args={"batch_norm": flag(True)},
         smallest_image=32,
         why_smallest="pools five times",
     ),
-    "transformer": Network(
-        "text",
-        {
-            "n_layers": _count(6),
-            "n_heads": _count(8),
-            "feed_forward": _count(4),
-            "dropout": ArgSpec(
-                float, "a number of at least 0 and below 1", 0.0, least=0.0, below=1.0
-            ),
+    NetworkSpec(
+        "transformer",
+        kind="text",
+        where="landscape_catalog.models.transformer:transformer",
+        multiply_adds=_transformer,
+        args={
+            "n_layers": count(6),
+            "n_heads": count(8),
+            "feed_forward": count(4),
+            "dropout": probability(0.0),
         },
+        wrong_width=_undivided,
     ),
-}
+)
+NETWORKS: dict[str, NetworkSpec] = {network.name: network for network in _LISTED}
+
+
+def described() -> str:
+    """Every network in a few words, for the documentation of `model.name`."""
+    return ", ".join(
+        f"`{name}`" + (f" ({network.words})" if network.words else "")
+        for name, network in NETWORKS.items()
+    )
 
 
 def args_in_effect(name: str, args: Mapping[str, Any]) -> dict[str, Any]:
@@ -125,10 +147,9 @@ def network_problems(
         path_of_width: where an experiment sets the width.
     """
     problems = _args_problems(name, args)
-    if name == "transformer" and not problems:
-        heads = args_in_effect(name, args)["n_heads"]
-        if width % heads:
-            allowed = f"multiples of {heads}, the number of heads (`model.args.n_heads`)"
+    if not problems:
+        allowed = NETWORKS[name].wrong_width(width, args_in_effect(name, args))
+        if allowed is not None:
             problems.append(Problem(path_of_width, repr(width), allowed))
     return problems + _image_problems(name, input_shape)
 
@@ -180,51 +201,5 @@ def multiply_adds(
     >>> multiply_adds("resnet18", width=64, input_shape=(3, 32, 32), n_outputs=10, args={})
     555422720
     """
-    if name == "transformer":
-        shape = args_in_effect(name, args)
-        return round(_transformer(width, n_outputs, *lengths, shape))
-    counts: dict[str, Callable[[int, tuple[int, ...], int], int]] = {
-        "resnet18": _resnet18,
-        "vgg11": _vgg11,
-    }
-    return counts[name](width, input_shape, n_outputs)
-
-
-def _resnet18(k: int, input_shape: tuple[int, ...], n_outputs: int) -> int:
-    """Four stages of two blocks of two 3 x 3 convolutions; 1 x 1 shortcuts where a stage halves."""
-    channels, height, width = input_shape
-    total = 9 * channels * k * height * width  # the stem
-    stages = (k, k, 2 * k, 4 * k, 8 * k)
-    for number, (before, after) in enumerate(pairwise(stages)):
-        if number > 0:  # stride 2 with padding rounds up
-            height, width = -(-height // 2), -(-width // 2)
-            total += before * after * height * width
-        total += 9 * (before + 3 * after) * after * height * width
-    return total + 8 * k * n_outputs
-
-
-def _vgg11(k: int, input_shape: tuple[int, ...], n_outputs: int) -> int:
-    """Eight 3 x 3 convolutions; a pool, which rounds down, behind each group but inside none."""
-    before, height, width = input_shape
-    total = 0
-    for group in ((k,), (2 * k,), (4 * k, 4 * k), (8 * k, 8 * k), (8 * k, 8 * k)):
-        for after in group:
-            total += 9 * before * after * height * width
-            before = after
-        height, width = height // 2, width // 2
-    return total + 8 * k * n_outputs
-
-
-def _transformer(
-    d: int, vocabulary: int, source: float, target: float, shape: dict[str, Any]
-) -> float:
-    """Projections d x d and d x fd for each token, and Q Kᵀ and its product with V for each pair.
-
-    The masked half of the decoder's attention is computed, so it is counted.
-    """
-    token, pair = d * d, 2 * d
-    feed_forward = 2 * shape["feed_forward"] * token
-    encoder = source * (4 * token + feed_forward) + source * source * pair
-    decoder = target * (4 * token + feed_forward) + target * target * pair
-    cross = 2 * (source + target) * token + source * target * pair
-    return shape["n_layers"] * (encoder + decoder + cross) + target * d * vocabulary
+    sizes = Sizes(width, input_shape, n_outputs, args_in_effect(name, args), lengths)
+    return round(NETWORKS[name].multiply_adds(sizes))

@@ -140,10 +140,10 @@ class Transformer(nn.Module):
         *,
         width: int,
         vocabulary: int,
-        n_layers: int = 6,
-        n_heads: int = 8,
-        feed_forward: int = 4,
-        dropout: float = 0.0,
+        n_layers: int,
+        n_heads: int,
+        feed_forward: int,
+        dropout: float,
     ) -> None:
         super().__init__()
         shape = (width, n_heads, feed_forward, dropout)
@@ -200,10 +200,10 @@ def transformer(
     *,
     width: int,
     vocabulary: int,
-    n_layers: int = 6,
-    n_heads: int = 8,
-    feed_forward: int = 4,
-    dropout: float = 0.0,
+    n_layers: int,
+    n_heads: int,
+    feed_forward: int,
+    dropout: float,
 ) -> Transformer:
     """Build a `Transformer`.
 
@@ -211,7 +211,8 @@ def transformer(
         ValueError: for a count below one (a vocabulary below two), a dropout outside [0, 1), or a
             width that the heads do not divide.
 
-    >>> sum(p.numel() for p in transformer(width=8, vocabulary=8_000).parameters())
+    >>> sizes = {"n_layers": 6, "n_heads": 8, "feed_forward": 4, "dropout": 0.0}
+    >>> sum(p.numel() for p in transformer(width=8, vocabulary=8_000, **sizes).parameters())
     76288
     """
     least = {"width": 1, "vocabulary": 2, "n_layers": 1, "n_heads": 1, "feed_forward": 1}

@@ -43,9 +43,7 @@ class VGG11(nn.Module):
     k = 64.
     """
 
-    def __init__(
-        self, *, width: int, in_channels: int, num_classes: int, batch_norm: bool = True
-    ) -> None:
+    def __init__(self, *, width: int, in_channels: int, num_classes: int, batch_norm: bool) -> None:
         super().__init__()
         layers: list[nn.Module] = []
         before = in_channels
@@ -84,12 +82,10 @@ def _block(before: int, after: int, *, batch_norm: bool) -> list[nn.Module]:
     return [convolution, nn.ReLU()]
 
 
-def vgg11(
-    *, width: int, in_channels: int = 3, num_classes: int = 10, batch_norm: bool = True
-) -> VGG11:
+def vgg11(*, width: int, in_channels: int = 3, num_classes: int = 10, batch_norm: bool) -> VGG11:
     """Build a `VGG11`; raises ValueError for a width, channel or class count below one.
 
-    >>> sum(p.numel() for p in vgg11(width=2).parameters())
+    >>> sum(p.numel() for p in vgg11(width=2, batch_norm=True).parameters())
     9482
     """
     require_positive(width=width, in_channels=in_channels, num_classes=num_classes)

@@ -1,21 +1,29 @@
 """Phases: which runs have converged, and which phase a cell is in."""
 
-from landscape_catalog.phases.classify import (
-    PHASES,
-    CellMeasures,
-    Phase,
-    Verdict,
-    classify,
-    doubtful_flat,
-)
 from landscape_catalog.phases.convergence import not_converged_reason
+from landscape_catalog.phases.doubt import doubtful_flat
+from landscape_catalog.phases.registry import RULES, Classify, rule_of
+from landscape_catalog.phases.rule import (
+    NOT_CONVERGED,
+    UNCLASSIFIED,
+    CellNumbers,
+    Phase,
+    Rule,
+    Verdict,
+)
+from landscape_catalog.phases.yang2021 import Yang2021
 
 __all__ = [
-    "PHASES",
-    "CellMeasures",
+    "NOT_CONVERGED",
+    "RULES",
+    "UNCLASSIFIED",
+    "CellNumbers",
+    "Classify",
     "Phase",
+    "Rule",
     "Verdict",
-    "classify",
+    "Yang2021",
     "doubtful_flat",
     "not_converged_reason",
+    "rule_of",
 ]

@@ -9,9 +9,10 @@ from typing import Any
 
 import altair as alt
 
+from landscape_catalog.phases import Rule
 from landscape_catalog.reports.axes import Axis
 from landscape_catalog.reports.cells import ReportData
-from landscape_catalog.reports.colours import PAPER, PHASE_COLOURS
+from landscape_catalog.reports.colours import PAPER
 from landscape_catalog.reports.layout import GAP, LETTER_WIDTH, Layout, apart, scale_of, ticks_of
 
 CELLS = alt.NamedData("cells")
@@ -25,9 +26,10 @@ def known_values(data: ReportData, field: str) -> list[float]:
     return [row[field] for row in data.cells if row[field] is not None]
 
 
-def phase_colour() -> alt.Color:
-    """The colour of a phase."""
-    scale = alt.Scale(domain=list(PHASE_COLOURS), range=list(PHASE_COLOURS.values()))
+def phase_colour(rule: Rule) -> alt.Color:
+    """The colours of a rule's phases."""
+    phases = rule.phases
+    scale = alt.Scale(domain=[p.name for p in phases], range=[p.colour for p in phases])
     return alt.Color("phase:N", scale=scale, legend=None)
 
 

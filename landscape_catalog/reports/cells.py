@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from landscape_catalog.experiment.experiment import Report
+from landscape_catalog.phases import Rule, rule_of
 from landscape_catalog.reports.axes import Axis, label, make_axis, ordered, parameter
 from landscape_catalog.reports.measures import Judge, Measure, Tables, judge, measures, metric_units
 
@@ -32,6 +33,7 @@ class ReportData:
         measures: every metric by every probe and snapshot.
         judge: what says how good a cell is.
         units: unit of each metric.
+        rule: by which the cells were classified.
     """
 
     x: Axis
@@ -44,6 +46,7 @@ class ReportData:
     measures: list[Measure]
     judge: Judge
     units: dict[str, str]
+    rule: Rule
 
     def ways(self, metric: str) -> list[Measure]:
         """A metric by every probe or of every snapshot, the primary first."""
@@ -118,6 +121,7 @@ def report_data(tables: Tables, settings: Report | None = None) -> ReportData:
         measures=found,
         judge=judge(tables),
         units=metric_units(tables),
+        rule=rule_of(json.loads(experiment["classify"])),
     )
 
 

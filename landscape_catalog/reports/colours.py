@@ -1,20 +1,9 @@
-"""Colours: of phases, of scales, and of text that must be read on them."""
+"""Colours: of scales, of variants, and of text that must be read on them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-# Colours that differ in lightness as well as in hue (after Okabe and Ito 2008).
-PHASE_COLOURS = {
-    "I": "#b5402b",
-    "II": "#e6a532",
-    "III": "#4a7fb5",
-    "IV-A": "#8fd0b0",
-    "IV-B": "#1b8a63",
-    "NC": "#6e6e6e",
-    "unclassified": "#d4d4d4",
-}
-DARK_PHASES = ["I", "III", "IV-B", "NC"]
 DOUBTED = "#8a8f96"  # a number whose estimator has not converged
 MISSING_COLOUR = "#ececec"
 INK, PAPER = "#1d1d1d", "#ffffff"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -51,14 +50,12 @@ def drawings(tables: Tables, settings: Report) -> Drawings:
         settings: axes and their scales.
     """
     data = report_data(tables, settings)
-    rule = json.loads(tables["experiments"]["classify"][0])
-    tolerance = rule["connectivity"]["tolerance"]
     loads = data.loads if len(data.variants) > 1 else []
     drawn = Drawings(
         data=data,
         panels=panels(data, settings.panels),
         slices=slices(data),
-        gains=[best_over_temperatures(data, load, tolerance) for load in loads],
+        gains=[best_over_temperatures(data, load) for load in loads],
         curves=curves(tables, data),
     )
     _draw_cells(drawn)

@@ -33,7 +33,7 @@ class Gain:
     connected_label: str
 
 
-def best_over_temperatures(data: ReportData, load: str, tolerance: float) -> Gain:
+def best_over_temperatures(data: ReportData, load: str) -> Gain:
     """The best test accuracy (lowest test loss) at each load, and what each variant gains.
 
     Cells that have not converged do not count.
@@ -41,7 +41,6 @@ def best_over_temperatures(data: ReportData, load: str, tolerance: float) -> Gai
     Args:
         data: the cells.
         load: which of the other loads, as in `data.loads`.
-        tolerance: a cell is well connected if mc >= -tolerance.
     """
     best = {
         (variant, value): cell
@@ -52,7 +51,7 @@ def best_over_temperatures(data: ReportData, load: str, tolerance: float) -> Gai
     base = data.variants[0]
     rows = [_row(data, cell, best.get((base, value))) for (_, value), cell in best.items()]
     along = [best.get((base, value)) for value in _falling_load(data)]
-    found = _turn([cell for cell in along if cell is not None], tolerance)
+    found = _turn([cell for cell in along if cell is not None], data.rule.poorly_connected_below)
     return Gain(rows, found["xp"] if found else None, found["x"] if found else "")
 
 
@@ -83,14 +82,16 @@ def _falling_load(data: ReportData) -> list[Any]:
     return list(data.x.values)[:: -1 if data.x.reverse else 1]
 
 
-def _turn(cells: list[Row], tolerance: float) -> Row | None:
-    """The first well connected cell after a poorly connected one."""
+def _turn(cells: list[Row], least: float | None) -> Row | None:
+    """The first well connected cell (mc >= least) after a poorly connected one."""
+    if least is None:
+        return None
     poor = False
     for cell in cells:
         mc = cell["mode_connectivity"]
         if mc is None:
             continue
-        if mc >= -tolerance:
+        if mc >= least:
             return cell if poor else None
         poor = True
     return None

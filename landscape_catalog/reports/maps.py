@@ -23,7 +23,6 @@ from landscape_catalog.reports.cell_marks import (
 )
 from landscape_catalog.reports.cells import ReportData
 from landscape_catalog.reports.colours import (
-    DARK_PHASES,
     DOUBTED,
     INK,
     MISSING_COLOUR,
@@ -46,14 +45,15 @@ PHASE_NAME = "datum.phase == 'unclassified' ? '?' : datum.phase"
 def phase_diagram(data: ReportData) -> alt.TopLevelMixin:
     """The phase of every cell, coloured, and named in the cell where there is room."""
     layout = _layout(data, PHASE_CELL, DENSE_PHASE_CELL)
-    white = alt.FieldOneOfPredicate(field="phase", oneOf=DARK_PHASES)
+    dark = [phase.name for phase in data.rule.phases if phase.dark]
+    white = alt.FieldOneOfPredicate(field="phase", oneOf=dark)
     colour = alt.condition(white, alt.value(PAPER), alt.value(INK))
     font = layout.font(4, 17)
     if font >= SMALLEST_FONT:
         names = texts(data, layout, font).transform_calculate(name=PHASE_NAME).encode(text="name:N")
     else:
         names = not_converged(data, layout, 9)
-    marks = rectangles(data, layout, 2).encode(color=phase_colour())
+    marks = rectangles(data, layout, 2).encode(color=phase_colour(data.rule))
     layers = [marks, names.encode(color=colour)]
     return _finished(layers, data, layout, "", [])
 

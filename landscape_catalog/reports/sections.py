@@ -2,69 +2,38 @@
 
 from __future__ import annotations
 
-import json
-
-from landscape_catalog.phases import PHASES
-from landscape_catalog.reports.colours import DARK_PHASES, PHASE_COLOURS
+from landscape_catalog.phases import Rule
 from landscape_catalog.reports.figures import Drawings, curves_id
 from landscape_catalog.reports.lines import Curves
 from landscape_catalog.reports.markup import folded, hint, section, slot, table, text
 from landscape_catalog.reports.measures import Tables
 
 MOST_OPEN_CHARTS = 400
-PHASE_MEANINGS = {
-    "I": "sharp, poorly connected",
-    "II": "sharp, but connected: training did not reach a minimum",
-    "III": "flat, poorly connected",
-    "IV-A": "flat, connected, runs unlike",
-    "IV-B": "flat, connected, runs alike: the best place to be",
-    "NC": "training has not converged",
-    "unclassified": "a number that is needed is missing (? in the diagram)",
-}
 
 
 def first_section(tables: Tables, drawn: Drawings) -> str:
     """The phase diagram; beside it, or below where it is wide, its legend and its thresholds."""
+    thresholds = table(drawn.data.rule.thresholds(drawn.data.units))
     return section(
         f"<div><h2>Phase diagram</h2>{slot('phases')}</div>",
-        f'<div class="beside"><div><h2>Phases</h2>{_legend(tables)}</div>',
-        f"<div><h2>Thresholds</h2>{_thresholds(tables, drawn)}</div></div>",
+        f'<div class="beside"><div><h2>Phases</h2>{_legend(tables, drawn.data.rule)}</div>',
+        f"<div><h2>Thresholds</h2>{thresholds}</div></div>",
         kind="beside",
     )
 
 
-def _legend(tables: Tables) -> str:
+def _legend(tables: Tables, rule: Rule) -> str:
     found = tables["phases"]["phase"].to_list()
     entries = []
-    for phase in PHASES:
-        count = found.count(phase)
-        if count or phase not in ("NC", "unclassified"):
-            dark = ' class="dark"' if phase in DARK_PHASES else ""
+    for phase in rule.phases:
+        count = found.count(phase.name)
+        if count or phase in rule.own_phases:
+            dark = ' class="dark"' if phase.dark else ""
             entries.append(
-                f'<dt{dark} style="background:{PHASE_COLOURS[phase]}">{phase}</dt>'
-                f'<dd class="count">{count}</dd><dd>{PHASE_MEANINGS[phase]}</dd>'
+                f'<dt{dark} style="background:{phase.colour}">{text(phase.name)}</dt>'
+                f'<dd class="count">{count}</dd><dd>{text(phase.meaning)}</dd>'
             )
     return f'<dl class="legend">{"".join(entries)}</dl>'
-
-
-def _thresholds(tables: Tables, drawn: Drawings) -> str:
-    rule = json.loads(tables["experiments"]["classify"][0])
-    tolerance, loss = rule["connectivity"]["tolerance"], rule["train_loss"]
-    metric = rule["hessian"]["metric"].replace("_", " ")
-    units = drawn.data.units
-    unit = units["mode_connectivity"] + (
-        " of training error" if units["mode_connectivity"] == "%" else ""
-    )
-    used = f"or training loss > {loss:g} {units['train_loss']}" if loss else ""
-    return table(
-        [
-            ("poorly connected", f"mode connectivity < −{tolerance:g} {unit}"),
-            ("sharp", f"Hessian {metric} > {rule['hessian']['threshold']:g}"),
-            ("", f"or mode connectivity > +{tolerance:g} {unit}"),
-            ("", used or "(training loss not used)"),
-            ("alike", f"CKA ≥ {rule['cka']['threshold']:g}"),
-        ]
-    )
 
 
 def panels_section(drawn: Drawings) -> str:

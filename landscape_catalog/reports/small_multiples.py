@@ -40,7 +40,7 @@ def training_curves(name: str, lines: Sequence[dict[str, Any]], data: ReportData
                 axis=_small_axis(**_powers(lines)),
             ),
             detail="seed:N",
-            color=phase_colour(),
+            color=phase_colour(data.rule),
             tooltip=["seed:N", "epoch:Q", alt.Tooltip("train_loss:Q", format=".4g")],
         )
     )
@@ -65,7 +65,7 @@ def connectivity_curves(name: str, curves: Curves, data: ReportData) -> Any:
             x=alt.X("t:Q", title=None, axis=_small_axis(values=ends, format="~g")),
             y=alt.Y("train:Q", title=None, axis=_small_axis(tickCount=3)),
             detail="pair:N",
-            color=phase_colour(),
+            color=phase_colour(data.rule),
             tooltip=[
                 alt.Tooltip("pair:N", title="seeds"),
                 alt.Tooltip("t:Q"),

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from landscape_catalog.experiment.components import Kind
+from landscape_catalog.datasets.facts import Kind
 from landscape_catalog.experiment.training import Snapshot
 from landscape_catalog.schema.records import Record, Values
 

@@ -16,21 +16,15 @@ from PIL import Image
 from landscape_catalog.datasets import (
     ImagePool,
     PointPool,
+    Preparation,
     PreparedData,
     TextPool,
     corruption,
     frequency_loss,
-    prepare_images,
-    prepare_points,
-    prepare_text,
+    prepare,
 )
 from landscape_catalog.datasets.bpe import BytePairs
-from landscape_catalog.datasets.corruption import (
-    draw,
-    labels_of_any_class,
-    noisy_labels,
-    noisy_pixels,
-)
+from landscape_catalog.datasets.corruption import draw, noisy_labels, noisy_pixels
 from landscape_catalog.datasets.digits import load_digits
 from landscape_catalog.datasets.number_words import number_words
 
@@ -47,7 +41,11 @@ CONTENTS = {
 
 def prepared(**changes: Any) -> PreparedData:
     chosen = {"test_samples": 360, "samples": 1437, "seed": 0}
-    return prepare_images(POOL, **{**chosen, **changes})
+    return prepare(POOL, Preparation(**{**chosen, **changes}))
+
+
+def of_labels(share: float, mode: Literal["different", "any"]) -> Preparation:
+    return Preparation(samples=1, test_samples=1, seed=0, label_noise=share, label_noise_mode=mode)
 
 
 def stated(share: float, n: int) -> int:
@@ -74,7 +72,7 @@ def test_exactly_the_stated_share_of_labels_changes(
 ) -> None:
     labels = np.arange(n) % classes
     draws = draw(n, classes, seed)
-    noisy = noisy_labels(labels, draws.rank, draws.offset, share, classes)
+    noisy = noisy_labels(labels, draws, np.arange(n), classes, of_labels(share, "different"))
     assert (noisy != labels).sum() == stated(share, n)
     assert ((noisy >= 0) & (noisy < classes)).all()
     assert np.array_equal(labels, np.arange(n) % classes), "the given labels were changed"
@@ -94,7 +92,8 @@ def test_any_label_replaces_exactly_the_stated_share(
     draws = draw(n, classes, seed)
     labels = np.full(n, -1)
     little, much = (
-        labels_of_any_class(labels, draws.rank, draws.any_label, share) for share in sorted(shares)
+        noisy_labels(labels, draws, np.arange(n), classes, of_labels(share, "any"))
+        for share in sorted(shares)
     )
     for noisy, share in ((little, min(shares)), (much, max(shares))):
         assert (noisy != -1).sum() == stated(share, n)
@@ -222,7 +221,7 @@ def test_moments_are_exact() -> None:
     images = generator.integers(0, 256, (50, 3, 5, 7), np.uint8)
     images[:, 2] = 255  # a mask that says nothing
     pool = ImagePool(images, np.arange(50) % 2, 2, images[:4], np.arange(4) % 2)
-    data = prepare_images(pool, test_samples="all", samples=50, seed=0)
+    data = prepare(pool, Preparation(test_samples="all", samples=50, seed=0))
     mean, std = data.arrays["mean"], data.arrays["std"]
     for channel in (0, 1):
         pixels = [Fraction(int(pixel), 255) for pixel in images[:, channel].ravel()]
@@ -267,8 +266,8 @@ def test_images_of_any_pool(data: st.DataObject) -> None:
         "label_noise_mode": data.draw(st.sampled_from(["different", "any"]), "mode"),
     }
     fixed = {"test_samples": test_samples, "seed": data.draw(st.integers(0, 9), "seed")}
-    clean = prepare_images(pool, samples=there, **fixed).arrays  # type: ignore[arg-type]
-    spoilt = prepare_images(pool, samples=samples, **fixed, **load).arrays  # type: ignore[arg-type]
+    clean = prepare(pool, Preparation(samples=there, **fixed)).arrays  # type: ignore[arg-type]
+    spoilt = prepare(pool, Preparation(samples=samples, **fixed, **load)).arrays  # type: ignore[arg-type]
 
     every = (
         pool.images if pool.test_images is None else np.concatenate([pool.images, pool.test_images])
@@ -305,7 +304,7 @@ def test_images_of_any_pool(data: st.DataObject) -> None:
 def test_any_number_of_an_own_test_split(test_samples: int) -> None:
     """Stratified where that is possible: not where fewer are left out than there are classes."""
     pool = marked_pool(60, 40, 4, (1, 2, 2))
-    data = prepare_images(pool, test_samples=test_samples, samples=10, seed=0).arrays
+    data = prepare(pool, Preparation(test_samples=test_samples, samples=10, seed=0)).arrays
     counts = np.bincount(data["test_labels"], minlength=4)
     assert len(set(data["test_images"][:, 0, 0, 0])) == test_samples
     assert (np.abs(counts - test_samples / 4) <= (1 if test_samples <= 36 else 3)).all()
@@ -361,9 +360,9 @@ def test_points_of_any_pool(data: st.DataObject) -> None:
     noise = data.draw(st.floats(0, 1), "label noise")
     mode = data.draw(st.sampled_from(["different", "any"]), "mode")
     fixed: dict[str, Any] = {"test_samples": test_samples, "seed": data.draw(st.integers(0, 9))}
-    clean = prepare_points(pool, samples=there, **fixed)
-    spoilt = prepare_points(
-        pool, samples=samples, label_noise=noise, label_noise_mode=mode, **fixed
+    clean = prepare(pool, Preparation(samples=there, **fixed))
+    spoilt = prepare(
+        pool, Preparation(samples=samples, label_noise=noise, label_noise_mode=mode, **fixed)
     )
     assert clean.kind == "points"
     assert clean.n_outputs == (classes or 0)
@@ -404,7 +403,7 @@ def test_points_of_an_own_test_split_are_drawn() -> None:
     inputs = np.arange(300, dtype=np.float32)[:, None]
     sorted_ = PointPool(inputs, np.arange(300) // 100, 3, inputs, np.arange(300) // 100)
     for seed in (0, 1):
-        data = prepare_points(sorted_, test_samples=60, samples=10, seed=seed).arrays
+        data = prepare(sorted_, Preparation(test_samples=60, samples=10, seed=seed)).arrays
         counts = np.bincount(data["test_targets"], minlength=3)
         assert (np.abs(counts - 20) < 15).all()
 
@@ -415,7 +414,7 @@ TRANSLATED = dict(zip(WORDS.sources, WORDS.targets))
 
 def words(**changes: Any) -> PreparedData:
     chosen = {"test_samples": 100, "samples": 500, "vocabulary": 320, "seed": 0}
-    return prepare_text(WORDS, **{**chosen, **changes})
+    return prepare(WORDS, Preparation(**{**chosen, **changes}))
 
 
 def sentences(data: PreparedData, side: str) -> list[tuple[str, str]]:
@@ -480,7 +479,7 @@ OWN = TextPool(
 
 @pytest.mark.parametrize("test_samples", [5, 39, 40, "all"])
 def test_text_with_a_test_split_of_its_own(test_samples: int | Literal["all"]) -> None:
-    data = prepare_text(OWN, test_samples=test_samples, samples=40, vocabulary=400, seed=0)
+    data = prepare(OWN, Preparation(test_samples=test_samples, samples=40, vocabulary=400, seed=0))
     assert OWN.test_sources is not None and OWN.test_targets is not None
     assert Counter(sentences(data, "train")) == Counter(zip(OWN.sources, OWN.targets))
     test = Counter(sentences(data, "test"))
@@ -489,13 +488,13 @@ def test_text_with_a_test_split_of_its_own(test_samples: int | Literal["all"]) -
     if test_samples == "all":
         assert sentences(data, "test") == list(zip(OWN.test_sources, OWN.test_targets))
     if test_samples == 5:
-        other = prepare_text(OWN, test_samples=5, samples=40, vocabulary=400, seed=1)
+        other = prepare(OWN, Preparation(test_samples=5, samples=40, vocabulary=400, seed=1))
         assert not np.array_equal(data.arrays["test_sources"], other.arrays["test_sources"])
 
 
 def test_the_vocabulary_is_learned_on_training_pairs() -> None:
     """A word that only test pairs have, often, is no token: it is spelled."""
-    data = prepare_text(OWN, test_samples="all", samples=1, vocabulary=1000, seed=0)
+    data = prepare(OWN, Preparation(test_samples="all", samples=1, vocabulary=1000, seed=0))
     pairs = BytePairs.from_json(data.arrays["tokenizer"].tobytes().decode())
     lengths = {
         word: int((pairs.encode([word], begin=False, end=False) > 0).sum())
@@ -538,8 +537,8 @@ def test_every_machine_prepares_the_same(name: str) -> None:
             samples=300, label_noise=0.15, pixel_noise=33.0, label_noise_mode="any", size=(20, 13),
             seed=3,
         ),
-        "number words": lambda: prepare_text(
-            number_words(2000), test_samples=500, samples=1000, vocabulary=500, seed=0
+        "number words": lambda: prepare(
+            number_words(2000), Preparation(test_samples=500, samples=1000, vocabulary=500, seed=0)
         ),
     }  # fmt: skip
     assert made[name]().content_hash() == CONTENTS[name]
@@ -551,18 +550,18 @@ def test_too_many_samples() -> None:
     with pytest.raises(ValueError, match="501 samples asked for, 500"):
         words(samples=501)
     with pytest.raises(ValueError, match="8 samples asked for, 7"):
-        prepare_points(points(10, 0, None), test_samples=3, samples=8, seed=0)
+        prepare(points(10, 0, None), Preparation(test_samples=3, samples=8, seed=0))
 
 
 def test_all_of_a_test_split_that_is_not_there() -> None:
     wanted = "`all` test samples, and the dataset has no test split"
-    for prepare in (
+    for unprepared in (
         lambda: prepared(test_samples="all"),
         lambda: words(test_samples="all"),
-        lambda: prepare_points(points(10, 0, 2), test_samples="all", samples=1, seed=0),
+        lambda: prepare(points(10, 0, 2), Preparation(test_samples="all", samples=1, seed=0)),
     ):
         with pytest.raises(ValueError, match=wanted):
-            prepare()
+            unprepared()
 
 
 def test_a_vocabulary_that_holds_no_bytes() -> None:

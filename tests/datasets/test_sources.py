@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import hashlib
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from landscape_catalog.datasets import ImagePool, PointPool, Source, TextPool, facts_of, source_of
+from landscape_catalog.datasets import (
+    DATASETS,
+    DataFacts,
+    ImagePool,
+    PointPool,
+    Source,
+    TextPool,
+    datasets_using,
+    facts_of,
+    source_of,
+)
 from landscape_catalog.datasets.iwslt import MD5
 from landscape_catalog.errors import DataError, SpecError
-from landscape_catalog.experiment.components import DataFacts
-from landscape_catalog.experiment.landscape import DATASETS, OFFICIAL_IMAGES, TEXTS, Dataset
+from landscape_catalog.experiment.landscape import Dataset
 from tests.datasets.files import checksum_of
 
 
@@ -36,7 +47,43 @@ KNOWN = {
 
 def test_every_name_has_a_source_or_needs_a_path() -> None:
     assert set(KNOWN) | {"arrays", "text_pairs"} == set(DATASETS)
-    assert set(OFFICIAL_IMAGES) | set(TEXTS) | {"digits", "arrays"} == set(DATASETS)
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_every_entry_is_complete(name: str, tmp_path: Path) -> None:
+    """It reads no parameter but its name and those that it says it uses."""
+    entry, read = DATASETS[name], set()
+
+    class Watched:
+        def __getattr__(self, parameter: str) -> Any:
+            read.add(parameter)
+            return getattr(Dataset(name=name, path="there"), parameter)
+
+    for ending in ("", ".de", ".en"):
+        (tmp_path / f"there{ending}").write_text("x")
+    assert len(entry.source(Watched(), tmp_path).checksum) == 64
+    assert read - {"name"} <= entry.uses
+    assert entry.name == name
+    assert entry.kind in ("images", "text", "points")
+    assert entry.origin
+    assert entry.uses <= set(Dataset.model_fields)
+    assert ("vocabulary" in entry.uses) == (entry.kind == "text")
+
+
+def test_parameters_that_some_datasets_use() -> None:
+    assert datasets_using("vocabulary") == ("text_pairs", "number_words", "iwslt_de_en")
+    assert datasets_using("path") == ("arrays", "text_pairs")
+    content = {name: set(Dataset(name=name, path="a").content()) for name in DATASETS}
+    for parameter in ("vocabulary", "max_words"):
+        hashed = tuple(name for name in DATASETS if parameter in content[name])
+        assert hashed == datasets_using(parameter)
+
+
+def test_the_registry_loads_no_torch() -> None:
+    rooms = ("datasets", "models", "tasks", "phases")
+    names = ", ".join(f"landscape_catalog.{room}.registry" for room in rooms)
+    code = f"import sys, {names}, landscape_catalog.experiment.expand; sys.exit(bool({{'torch', 'pooch', 'sklearn', 'tokenizers'}} & set(sys.modules)))"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
 @pytest.mark.parametrize("name", KNOWN)
@@ -169,11 +216,11 @@ def test_facts_name_a_class_of_one_sample() -> None:
 def test_facts_say_how_many_samples_are_left() -> None:
     held_out = DataFacts("images", "sum", 100, 0, 2, (1, 8, 8))
     own = DataFacts("images", "sum", 100, 30, 2, (1, 8, 8))
-    assert held_out.n_available(Dataset(name="digits", test_samples=40)) == 60
-    assert own.n_available(Dataset(name="digits", test_samples=20)) == 100
-    assert own.n_available(Dataset(name="digits", test_samples="all")) == 100
-    assert own.input_shape(Dataset(name="digits")) == (1, 8, 8)
-    assert own.input_shape(Dataset(name="digits", resize=32)) == (1, 32, 32)
-    assert own.input_shape(Dataset(name="digits", resize=[16, 9])) == (1, 16, 9)  # type: ignore[arg-type]
+    assert held_out.n_available(40) == 60
+    assert own.n_available(20) == 100
+    assert own.n_available("all") == 100
+    assert own.input_shape(None) == (1, 8, 8)
+    assert own.input_shape(32) == (1, 32, 32)
+    assert own.input_shape((16, 9)) == (1, 16, 9)
     words = DataFacts("text", "sum", 100, 0, 500, ())
-    assert words.input_shape(Dataset(name="number_words")) == ()
+    assert words.input_shape(32) == ()

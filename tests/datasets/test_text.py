@@ -7,17 +7,16 @@ import io
 import logging
 import re
 import tarfile
-import urllib.request
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from urllib.error import URLError
 
 import pytest
+import requests
 
 from landscape_catalog.datasets import iwslt
 from landscape_catalog.datasets.iwslt import load_iwslt_de_en
-from landscape_catalog.datasets.text import read_text_pairs
+from landscape_catalog.datasets.text_pairs import read_text_pairs
 from landscape_catalog.errors import DataError
 from tests.conftest import SHARED
 
@@ -187,9 +186,9 @@ def load(folder: Path, content: bytes, max_words: int = 6, md5: str | None = Non
 @pytest.fixture(autouse=True)
 def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: object, **__: object) -> None:
-        raise URLError("no network here")
+        raise requests.ConnectionError("no network here")
 
-    monkeypatch.setattr(urllib.request, "urlopen", refuse)
+    monkeypatch.setattr(requests, "get", refuse)
 
 
 def test_iwslt(tmp_path: Path) -> None:
@@ -247,18 +246,20 @@ def test_without_network_the_message_says_what_to_put_where(tmp_path: Path) -> N
     assert list(folder.iterdir()) == []
 
 
-def answering(content: bytes, asked: list[str]) -> Callable[..., io.BytesIO]:
-    def urlopen(request: urllib.request.Request, timeout: float) -> io.BytesIO:
-        asked.append(request.full_url)
-        return io.BytesIO(content)
+def answering(content: bytes, asked: list[str]) -> Callable[..., requests.Response]:
+    def get(url: str, **_: Any) -> requests.Response:
+        asked.append(url)
+        answer = requests.Response()
+        answer.status_code, answer.raw = 200, io.BytesIO(content)
+        return answer
 
-    return urlopen
+    return get
 
 
 def test_an_absent_archive_is_fetched_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[str] = []
     content = archive(members())
-    monkeypatch.setattr(urllib.request, "urlopen", answering(content, asked))
+    monkeypatch.setattr(requests, "get", answering(content, asked))
     md5 = hashlib.md5(content).hexdigest()
     first = load_iwslt_de_en(tmp_path / "data", 6, md5)
     assert first == load_iwslt_de_en(tmp_path / "data", 6, md5) == load(tmp_path, content)
@@ -269,8 +270,8 @@ def test_an_absent_archive_is_fetched_once(tmp_path: Path, monkeypatch: pytest.M
 def test_a_page_in_place_of_the_archive_is_not_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(urllib.request, "urlopen", answering(b"<html>Too many downloads", []))
-    with pytest.raises(DataError, match="gave a file of MD5"):
+    monkeypatch.setattr(requests, "get", answering(b"<html>Too many downloads", []))
+    with pytest.raises(DataError, match="does not match the known hash"):
         load_iwslt_de_en(tmp_path, 6)
     assert list(tmp_path.iterdir()) == []
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import copy
 from typing import Any
 
-from landscape_catalog.experiment.components import Component, Components, DataFacts
+from landscape_catalog.datasets import DATASETS, DataFacts
+from landscape_catalog.experiment.components import Component, Components
 from landscape_catalog.experiment.expand import expand
 from landscape_catalog.experiment.experiment import Experiment
 from landscape_catalog.experiment.grid import Grid
-from landscape_catalog.experiment.landscape import TEXTS
 from landscape_catalog.experiment.variants import resolve_variants
 from landscape_catalog.models.registry import NETWORKS
 
@@ -57,7 +57,7 @@ def components(experiment: Experiment) -> Components:
         return OWN.get(name, Component(name, known))
 
     def facts(extra: dict[str, Any]) -> DataFacts:
-        if dataset.name in TEXTS:
+        if dataset.name in DATASETS and DATASETS[dataset.name].kind == "text":
             return DataFacts("text", "c", 10_000, 0, dataset.vocabulary, ())
         if dataset.name == "mine:data":
             return DataFacts("points", "c", extra.get("count", 900), 0, 0, (2,))

@@ -160,7 +160,9 @@ BAD = {
     "a file for a module": (
         "model: {name: 'custom/good.py:network'}", "model.name", "'custom/good.py:network'", "`package.module:function`"),
     "a network that is a number": ("model: {name: 5}", "model.name", "5", "string"),
-    "an unknown task": ("dataset: {name: digits, task: classify}", "dataset.task", "'classify'", "auto, or your own"),
+    "an unknown task": ("dataset: {name: digits, task: classify}", "dataset.task", "'classify'", "auto, classification, translation, or your own"),
+    "a task that does not take the data": ("dataset: {name: digits, task: translation}", "dataset.task", "'translation'", "on digits: auto, classification, or your own"),
+    "an unknown rule": ("classify: {rule: paper}", "classify.rule", "'paper'", "'yang2021'"),
     # What has no meaning on the data.
     "label noise on text": (
         text(load="label_noise: [0.0, 0.1]"), "load.label_noise", "[0.0, 0.1]", "0 on number_words: it has a meaning for classes only"),

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
+from landscape_catalog.datasets import DataFacts
 from landscape_catalog.errors import Problem
 from landscape_catalog.experiment.checks import experiment_problems
-from landscape_catalog.experiment.components import DataFacts
 from tests.experiment.grids import BASE, CIFAR, DIGITS, OWN, POINTS, components, experiment_of
 
 

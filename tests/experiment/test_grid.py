@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from landscape_catalog.experiment.components import DataFacts
+from landscape_catalog.datasets import DataFacts
 from landscape_catalog.experiment.grid import chosen_pairs
 from landscape_catalog.experiment.landscape import Dataset
 from tests.experiment.grids import CIFAR, CUSTOM_CODE, DIGITS, TEXT, grid_of
@@ -86,7 +86,7 @@ def test_all_is_resolved_for_each_size_of_own_data() -> None:
 )
 def test_shapes(facts: DataFacts, resize: Any, shape: tuple[int, ...]) -> None:
     dataset = Dataset.model_validate({"name": "digits", "resize": resize})
-    assert facts.input_shape(dataset) == shape
+    assert facts.input_shape(dataset.resize) == shape
 
 
 def test_what_landscapes_and_data_are_shared() -> None:

@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import nn
 
-from landscape_catalog.models.build import BUILDERS, ModelError, build
+from landscape_catalog.models.build import ModelError, build
+from landscape_catalog.models.registry import NETWORKS
 from landscape_catalog.models.resnet import resnet18
 
 SHAPES: dict[str, tuple[int, ...]] = {"resnet18": (1, 8, 8), "vgg11": (1, 32, 32)}
@@ -28,7 +29,7 @@ def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
     return one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
 
 
-@pytest.mark.parametrize("name", [*BUILDERS, own])
+@pytest.mark.parametrize("name", [*NETWORKS, own])
 def test_initial_weights_follow_from_the_seed(name: Any) -> None:
     before = torch.random.get_rng_state()
     first = state(name, 3)

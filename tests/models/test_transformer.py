@@ -11,15 +11,21 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from landscape_catalog.models.registry import args_in_effect
 from landscape_catalog.models.transformer import PADDING, Attention, Transformer, transformer
 
 VOCABULARY = 12
 
 
+def made(*, width: int, vocabulary: int, **args: Any) -> Transformer:
+    """A transformer with the defaults of the registry."""
+    return transformer(width=width, vocabulary=vocabulary, **args_in_effect("transformer", args))
+
+
 def small(dropout: float = 0.0, **sizes: int) -> Transformer:
     torch.manual_seed(0)
     sizes = {"width": 16, "vocabulary": VOCABULARY, "n_layers": 2, "n_heads": 4} | sizes
-    return transformer(**sizes, dropout=dropout).double()
+    return made(**sizes, dropout=dropout).double()
 
 
 def sentences(n: int, length: int, *, seed: int, shortest: int | None = None) -> Tensor:
@@ -122,7 +128,7 @@ def test_the_same_function_as_torchs_own() -> None:
 def test_parameter_counts(
     width: int, vocabulary: int, n_layers: int, n_heads: int, feed_forward: int
 ) -> None:
-    network = transformer(
+    network = made(
         width=width,
         vocabulary=vocabulary,
         n_layers=n_layers,
@@ -139,13 +145,13 @@ def test_parameter_counts(
 
 @pytest.mark.parametrize(("width", "count"), [(8, 76_288), (64, 1_212_416)])
 def test_parameter_counts_at_the_papers_depth(width: int, count: int) -> None:
-    network = transformer(width=width, vocabulary=8_000)
+    network = made(width=width, vocabulary=8_000)
     assert sum(parameter.numel() for parameter in network.parameters()) == count
 
 
 def test_the_initial_weights() -> None:
     torch.manual_seed(0)
-    network: Any = transformer(width=128, vocabulary=500, n_layers=1)
+    network: Any = made(width=128, vocabulary=500, n_layers=1)
     assert network.embedding.weight.std().item() == pytest.approx(128**-0.5, rel=0.02)
     feed = network.encoder[0].feed_forward[0]
     bound = math.sqrt(6 / (128 + 512))
@@ -279,14 +285,14 @@ def test_any_width_with_one_head() -> None:
 )
 def test_bad_sizes(sizes: dict[str, int], message: str) -> None:
     with pytest.raises(ValueError, match=message):
-        transformer(**({"width": 8, "vocabulary": 10} | sizes))
+        made(**({"width": 8, "vocabulary": 10} | sizes))
 
 
 def test_copying_is_learned() -> None:
     """Fresh sentences at every step; the answer is the source itself."""
     begin = 1
     torch.manual_seed(0)
-    network = transformer(width=16, vocabulary=VOCABULARY, n_layers=1, n_heads=2)
+    network = made(width=16, vocabulary=VOCABULARY, n_layers=1, n_heads=2)
     optimizer = torch.optim.Adam(network.parameters(), lr=5e-3)
     generator = torch.Generator().manual_seed(1)
 

@@ -42,7 +42,7 @@ def test_the_same_function_as_torchvision(batch_norm: bool) -> None:
 
 
 def test_what_follows_the_features_is_an_average_and_one_linear_layer() -> None:
-    network = vgg11(width=2, num_classes=7).eval()
+    network = vgg11(width=2, num_classes=7, batch_norm=True).eval()
     batch = images(3, 3, 64, 96)
     features = network.features(batch)
     assert features.shape == (3, 16, 2, 3)
@@ -62,16 +62,16 @@ def test_any_channels_and_any_larger_image(
 @pytest.mark.parametrize("size", [(8, 8), (31, 32), (32, 31)])
 def test_small_images(size: tuple[int, int]) -> None:
     with pytest.raises(ValueError, match=f"at least 32 x 32, got {size[0]} x {size[1]}"):
-        vgg11(width=1)(torch.zeros(2, 3, *size))
+        vgg11(width=1, batch_norm=True)(torch.zeros(2, 3, *size))
 
 
 def test_bad_sizes() -> None:
     with pytest.raises(ValueError, match="width must be at least 1, got 0"):
-        vgg11(width=0)
+        vgg11(width=0, batch_norm=True)
     with pytest.raises(ValueError, match="in_channels must be at least 1, got 0"):
-        vgg11(width=1, in_channels=0)
+        vgg11(width=1, in_channels=0, batch_norm=True)
     with pytest.raises(ValueError, match="num_classes must be at least 1, got -1"):
-        vgg11(width=1, num_classes=-1)
+        vgg11(width=1, num_classes=-1, batch_norm=True)
 
 
 @pytest.mark.parametrize("batch_norm", [True, False])

@@ -9,6 +9,7 @@ import polars as pl
 import pytest
 
 from landscape_catalog.metrics.registry import QUANTITIES
+from landscape_catalog.phases import RULES
 from landscape_catalog.reports import colours, maps
 from landscape_catalog.reports.cells import ReportData, report_data
 from landscape_catalog.reports.panels import Panel, panels
@@ -88,9 +89,10 @@ def contrast(one: str, other: str) -> float:
 
 
 def test_phases_can_be_read() -> None:
-    for phase, colour in colours.PHASE_COLOURS.items():
-        text = colours.PAPER if phase in colours.DARK_PHASES else colours.INK
-        assert contrast(colour, text) >= 4, phase
+    for rule in RULES.values():
+        for phase in rule().phases:
+            text = colours.PAPER if phase.dark else colours.INK
+            assert contrast(phase.colour, text) >= 4, phase
     assert contrast(colours.MISSING_COLOUR, colours.INK) > 10
 
 

@@ -72,7 +72,7 @@ def test_gain_by_hand() -> None:
     tables = Catalog(GRID, variants=("base", "decay")).tables()
     tables = with_metric(tables, "test_accuracy", [float(value) for value in ACCURACIES])
     tables = with_metric(tables, "mode_connectivity", [float(value) for value in CONNECTIVITY])
-    found = best_over_temperatures(report_data(tables), "", tolerance=1.0)
+    found = best_over_temperatures(report_data(tables), "")
     rows = [(row["variant"], row["x"], row["y"], row["best"], row["gain"]) for row in found.rows]
     assert rows == [
         ("base", "1", "32", 51, 0), ("base", "2", "16", 60, 0), ("base", "8", "32", 71, 0),
@@ -86,14 +86,14 @@ def test_gain_by_hand() -> None:
 def test_no_turning_point(values: list[float | None]) -> None:
     tables = Catalog(GRID, variants=("base", "decay")).tables()
     tables = with_metric(tables, "mode_connectivity", values)
-    assert best_over_temperatures(report_data(tables), "", 1.0).connected_from is None
+    assert best_over_temperatures(report_data(tables), "").connected_from is None
 
 
 def test_lower_loss_is_a_gain() -> None:
     tables = Catalog(GRID, variants=("base", "decay"), kind="text", unit="nats").tables()
     tables = with_metric(tables, "test_loss", [3.0, 2.0, 2.0, 2.0, 2.0, 2.0] + [1.5] * 6)
     data = report_data(tables)
-    found = best_over_temperatures(data, "", 1.0)
+    found = best_over_temperatures(data, "")
     assert [row["gain"] for row in found.rows] == [0, 0, 0, 0.5, 0.5, 0.5]
     left, right = gain_chart(data, "gain-0", found).to_dict()["hconcat"]
     assert left["layer"][0]["encoding"]["y"]["scale"]["reverse"]  # better is up
@@ -107,7 +107,7 @@ def test_gain_compares_only_where_base_has_converged() -> None:
         variants=("base", "decay"),
         not_converged=lambda cell: cell["variant"] == "base" and cell["width"] == 8,
     )
-    found = best_over_temperatures(report_data(catalog.tables()), "", 1.0)
+    found = best_over_temperatures(report_data(catalog.tables()), "")
     gains = {(row["variant"], row["x"]): row["gain"] for row in found.rows}
     assert gains["decay", "8"] is None
     assert ("base", "8") not in gains
@@ -116,6 +116,6 @@ def test_gain_compares_only_where_base_has_converged() -> None:
 def test_gain_of_each_other_load() -> None:
     axes = {**GRID, "load.label_noise": [0.0, 0.1], "temperature.lr": [0.05, 0.1]}
     data = report_data(Catalog(axes, variants=("base", "decay")).tables())
-    found = best_over_temperatures(data, "label noise 0.1", 1.0)
+    found = best_over_temperatures(data, "label noise 0.1")
     assert len(found.rows) == 6
     assert all("label noise 0.1" in row["facet"] for row in found.rows)

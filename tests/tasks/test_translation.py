@@ -37,7 +37,8 @@ BATCH = Samples(rows(SOURCES), rows(TARGETS))
 @pytest.fixture(scope="module")
 def network() -> nn.Module:
     torch.manual_seed(0)
-    made = transformer(width=8, vocabulary=VOCABULARY, n_layers=2, n_heads=2, feed_forward=2)
+    sizes = {"n_layers": 2, "n_heads": 2, "feed_forward": 2}
+    made = transformer(width=8, vocabulary=VOCABULARY, dropout=0.0, **sizes)
     with torch.no_grad():  # larger weights, so that tokens matter to each other
         for parameter in made.parameters():
             parameter.mul_(2)

@@ -6,16 +6,7 @@ import hashlib
 import logging
 from pathlib import Path
 
-from landscape_catalog.datasets import (
-    ARRAY_NAMES,
-    PointPool,
-    PreparedData,
-    TextPool,
-    prepare_images,
-    prepare_points,
-    prepare_text,
-)
-from landscape_catalog.datasets.sources import Pool
+from landscape_catalog.datasets import ARRAY_NAMES, Pool, PreparedData, prepare
 from landscape_catalog.errors import (
     ContentMismatchError,
     DamagedFileError,
@@ -104,46 +95,13 @@ def _is_sound(folder: Path) -> bool:
 
 def _prepare_one(workspace: Workspace, pool: Pool, spec: DataSpec) -> None:
     try:
-        data = prepared_data(pool, spec)
+        data = prepare(pool, spec)
     except ValueError as error:
         raise DataError(f"{spec.dataset.name}: {error}") from error
     arrays = pack(data.arrays)
     record = _record(spec, data, arrays)
     _hold_against_known(record, spec.dataset.name)
     write_prepared(workspace.project.prepared / spec.data_id, record, arrays)
-
-
-def prepared_data(pool: Pool, spec: DataSpec) -> PreparedData:
-    """The training and test data of a landscape, by the kind of its pool."""
-    dataset = spec.dataset
-    if isinstance(pool, TextPool):
-        return prepare_text(
-            pool,
-            test_samples=dataset.test_samples,
-            samples=spec.samples,
-            vocabulary=dataset.vocabulary,
-            seed=dataset.seed,
-        )
-    if isinstance(pool, PointPool):
-        return prepare_points(
-            pool,
-            test_samples=dataset.test_samples,
-            samples=spec.samples,
-            label_noise=spec.label_noise,
-            label_noise_mode=dataset.label_noise_mode,
-            seed=dataset.seed,
-        )
-    height, width = spec.facts.input_shape(dataset)[1:]
-    return prepare_images(
-        pool,
-        test_samples=dataset.test_samples,
-        samples=spec.samples,
-        label_noise=spec.label_noise,
-        pixel_noise=spec.pixel_noise,
-        label_noise_mode=dataset.label_noise_mode,
-        size=(height, width),
-        seed=dataset.seed,
-    )
 
 
 def _record(spec: DataSpec, data: PreparedData, arrays: bytes) -> DataRecord:

@@ -9,9 +9,16 @@ from dataclasses import asdict, replace
 from functools import partial
 from typing import Any
 
-from landscape_catalog.datasets import Source, custom_pool, declared_version, facts_of, source_of
+from landscape_catalog.datasets import (
+    DataFacts,
+    Source,
+    custom_pool,
+    declared_version,
+    facts_of,
+    source_of,
+)
 from landscape_catalog.errors import StorageError
-from landscape_catalog.experiment.components import Component, Components, DataFacts
+from landscape_catalog.experiment.components import Component, Components
 from landscape_catalog.experiment.experiment import Experiment
 from landscape_catalog.experiment.landscape import Dataset
 from landscape_catalog.models.registry import NETWORKS

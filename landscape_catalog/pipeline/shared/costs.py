@@ -51,7 +51,7 @@ def forward_multiply_adds(cell: Cell) -> int:
     return multiply_adds(
         landscape.model.name,
         width=landscape.width,
-        input_shape=data.facts.input_shape(data.dataset),
+        input_shape=data.input_shape,
         n_outputs=data.facts.n_outputs,
         args=cell.model_args,
         lengths=(USUAL_TOKENS, USUAL_TOKENS),
@@ -61,7 +61,7 @@ def forward_multiply_adds(cell: Cell) -> int:
 def network_key(cell: Cell) -> str:
     """The same for cells whose forward passes have the same shapes, whatever noise or rates."""
     landscape, data = cell.landscape, cell.landscape.data
-    shapes = [data.dataset.name, data.facts.input_shape(data.dataset), data.facts.n_outputs]
+    shapes = [data.dataset.name, data.input_shape, data.facts.n_outputs]
     task = [landscape.task.name, cell.task_args, landscape.task.own]
     return checksum([*shapes, landscape.model_content, cell.model_args, *task])[:KEY_LENGTH]
 

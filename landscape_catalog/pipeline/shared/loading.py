@@ -19,27 +19,37 @@ from landscape_catalog.pipeline.shared.custom_code import import_custom
 from landscape_catalog.schema.fields import is_custom
 from landscape_catalog.store.artifacts import read_prepared, read_weights
 from landscape_catalog.store.records import DataRecord
-from landscape_catalog.tasks import Classification, Samples, Task, Translation
+from landscape_catalog.tasks import Samples, Task
+from landscape_catalog.tasks.registry import make_task
 
 
 @dataclass(frozen=True)
 class LoadedData:
-    """Prepared data on a device, with their record and the shape of one input."""
+    """Prepared data on a device.
+
+    Attributes:
+        record: what is known of them.
+        moments: mean and standard deviation of each channel of images; else None.
+        train, test: on the device.
+        input_shape: of one input.
+    """
 
     record: DataRecord
-    default_task: Task
+    moments: tuple[tuple[float, ...], tuple[float, ...]] | None
     train: Samples
     test: Samples
     input_shape: tuple[int, ...]
 
     def task(self, cell: Cell, custom: Path) -> Task:
-        """What the cell's batches and losses are: by the kind of data, or a user's own.
+        """What the cell's batches and losses are: a built-in task, or a user's own.
 
         Raises:
             CodeError: if a user's own function fails or returns no `Task`.
         """
         name = cell.landscape.task.name
-        return custom_task(name, cell.task_args, custom) if is_custom(name) else self.default_task
+        if is_custom(name):
+            return custom_task(name, cell.task_args, custom)
+        return make_task(name, self.moments)
 
     def network(self, cell: Cell, custom: Path, *, seed: int = 0) -> nn.Module:
         """A fresh network for these data, on the CPU."""
@@ -102,20 +112,18 @@ def load_data(folder: Path, device: str) -> LoadedData:
         for side in ("train", "test")
     )
     shape = () if data.kind == "text" else tuple(train.inputs.shape[1:])
-    return LoadedData(record, _default_task(data), train, test, shape)
+    return LoadedData(record, _moments(data), train, test, shape)
 
 
 def _tensor(array: np.ndarray, device: str) -> Tensor:
     return torch.from_numpy(array).to(device)
 
 
-def _default_task(data: PreparedData) -> Task:
-    if data.kind == "text":
-        return Translation()
-    if data.kind == "points":
-        return Classification()
+def _moments(data: PreparedData) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
+    if "mean" not in data.arrays:
+        return None
     mean, std = data.arrays["mean"], data.arrays["std"]
-    return Classification(tuple(map(float, mean)), tuple(map(float, std)))
+    return tuple(map(float, mean)), tuple(map(float, std))
 
 
 def load_state(folder: Path, device: str, snapshot: str) -> dict[str, Tensor]:

@@ -105,7 +105,7 @@ class MeasurementSpec:
         network = {
             "name": landscape.model.name,
             "width": landscape.width,
-            "input_shape": data.facts.input_shape(data.dataset),
+            "input_shape": data.input_shape,
             "n_outputs": data.facts.n_outputs,
             "args": self.cell.model_args,
         }

@@ -4,20 +4,17 @@ from __future__ import annotations
 
 import itertools
 import math
-from dataclasses import replace
 
 import pytest
 
-from landscape_catalog.experiment.experiment import Classify
 from landscape_catalog.phases import (
-    PHASES,
-    CellMeasures,
-    classify,
+    CellNumbers,
+    Yang2021,
     doubtful_flat,
     not_converged_reason,
 )
 
-RULE = Classify.model_validate(
+RULE = Yang2021.model_validate(
     {
         "connectivity": {"tolerance": 1.0},
         "hessian": {"threshold": 50.0},
@@ -25,10 +22,18 @@ RULE = Classify.model_validate(
         "train_loss": 0.05,
     }
 )
-FLAT = CellMeasures(
-    n_runs=2, n_converged=2, train_loss=0.01, hessian=5.0, mode_connectivity=0.0,
-    pair_connectivity=[0.0], pair_lowest=[0.0], pair_highest=[0.0], cka=0.8,
-)  # fmt: skip
+MEANS = {"train_loss": 0.01, "top_eigenvalue": 5.0, "mode_connectivity": 0.0, "cka": 0.8}
+
+
+def cell(
+    n_runs: int = 2,
+    n_converged: int = 2,
+    pairs: tuple[tuple[float, float, float], ...] = ((0.0, 0.0, 0.0),),
+    **means: float,
+) -> CellNumbers:
+    """A flat, well connected cell with other means; pairs are (mc, lowest, highest)."""
+    names = ("mode_connectivity", "connectivity_lowest", "connectivity_highest")
+    return CellNumbers(n_runs, n_converged, MEANS | means, dict(zip(names, zip(*pairs))))
 
 
 def expected(hessian: float, loss: float, mc: float, cka: float) -> str:
@@ -51,12 +56,12 @@ TABLE = list(
 
 @pytest.mark.parametrize(("hessian", "loss", "mc", "cka"), TABLE)
 def test_truth_table(hessian: float, loss: float, mc: float, cka: float) -> None:
-    cell = replace(FLAT, hessian=hessian, train_loss=loss, mode_connectivity=mc, cka=cka)
-    assert classify(cell, RULE).phase == expected(hessian, loss, mc, cka)
+    found = cell(top_eigenvalue=hessian, train_loss=loss, mode_connectivity=mc, cka=cka)
+    assert RULE.classify(found).phase == expected(hessian, loss, mc, cka)
 
 
 def test_all_five_phases_are_in_the_table() -> None:
-    assert {expected(*row) for row in TABLE} == set(PHASES[:5])
+    assert {expected(*row) for row in TABLE} == {phase.name for phase in RULE.own_phases}
 
 
 @pytest.mark.parametrize(
@@ -67,7 +72,7 @@ def test_all_five_phases_are_in_the_table() -> None:
             "I",
             ["mc -6.2 < -1", "training loss 0.2 > 0.05"],
         ),
-        ({"hessian": 80.0}, "II", ["top eigenvalue 80 > 50", "mc 0 >= -1"]),
+        ({"top_eigenvalue": 80.0}, "II", ["top eigenvalue 80 > 50", "mc 0 >= -1"]),
         ({"mode_connectivity": 3.0}, "II", ["mc 3 > +1", "not at a minimum"]),
         ({"mode_connectivity": -4.0}, "III", ["mc -4 < -1", "top eigenvalue 5 <= 50"]),
         ({"cka": 0.3}, "IV-A", ["CKA 0.3 < 0.5"]),
@@ -77,7 +82,7 @@ def test_all_five_phases_are_in_the_table() -> None:
 def test_the_reason_names_what_crossed_what(
     changes: dict[str, float], phase: str, words: list[str]
 ) -> None:
-    verdict = classify(replace(FLAT, **changes), RULE)  # type: ignore[arg-type]
+    verdict = RULE.classify(cell(**changes))
     assert verdict.phase == phase
     assert all(word in verdict.reason for word in words), verdict.reason
 
@@ -86,21 +91,25 @@ def test_the_reason_names_what_crossed_what(
     ("changes", "phase", "word"),
     [
         ({"mode_connectivity": math.nan}, "unclassified", "mode connectivity is missing"),
-        ({"hessian": math.nan}, "unclassified", "top eigenvalue missing"),
+        ({"top_eigenvalue": math.nan}, "unclassified", "top eigenvalue missing"),
         ({"cka": math.nan}, "unclassified", "CKA is missing"),
         ({"cka": math.nan, "mode_connectivity": -3.0}, "III", "poorly"),  # CKA is not needed
-        ({"hessian": math.nan, "train_loss": 1.0}, "II", "training loss"),  # sharp without it
+        (
+            {"top_eigenvalue": math.nan, "train_loss": 1.0},
+            "II",
+            "training loss",
+        ),  # sharp without it
     ],
 )
 def test_missing_numbers(changes: dict[str, float], phase: str, word: str) -> None:
-    verdict = classify(replace(FLAT, **changes), RULE)  # type: ignore[arg-type]
+    verdict = RULE.classify(cell(**changes))
     assert verdict.phase == phase
     assert word in verdict.reason
 
 
 def test_not_converged() -> None:
-    assert classify(replace(FLAT, n_runs=5, n_converged=2), RULE).phase == "NC"
-    half = classify(replace(FLAT, n_runs=4, n_converged=2), RULE)
+    assert RULE.classify(cell(n_runs=5, n_converged=2)).phase == "NC"
+    half = RULE.classify(cell(n_runs=4, n_converged=2))
     assert half.phase == "IV-B"
     assert "over the 2 of 4 runs that converged" in half.reason
 
@@ -127,37 +136,30 @@ def test_a_run_that_has_learned_something_has_converged() -> None:
 
 def test_without_the_training_loss() -> None:
     rule = RULE.model_copy(update={"train_loss": None})
-    hot = replace(FLAT, train_loss=0.8)
-    assert classify(hot, RULE).phase == "II"
-    assert classify(hot, rule).phase == "IV-B"
-    assert doubtful_flat(["IV-B", "IV-A", "IV-A", "I"], [0.8, 0.01, 0.02, 9.0]) == [
+    hot = cell(train_loss=0.8)
+    assert RULE.classify(hot).phase == "II"
+    assert rule.classify(hot).phase == "IV-B"
+    assert doubtful_flat(RULE, ["IV-B", "IV-A", "IV-A", "I"], [0.8, 0.01, 0.02, 9.0]) == [
         True,
         False,
         False,
         False,
     ]
-    assert doubtful_flat(["I"], [9.0]) == [False]
+    assert doubtful_flat(RULE, ["I"], [9.0]) == [False]
 
 
 def test_the_trace_may_classify() -> None:
     trace = RULE.model_validate(
         {**RULE.model_dump(), "hessian": {"metric": "trace", "threshold": 4.0}}
     )
-    assert "Hessian trace 5 > 4" in classify(FLAT, trace).reason
+    assert trace.metrics == ("train_loss", "trace", "mode_connectivity", "cka")
+    assert "Hessian trace 5 > 4" in trace.classify(cell(trace=5.0)).reason
 
 
 def test_ambiguous_connectivity() -> None:
-    both = replace(
-        FLAT,
-        mode_connectivity=-6.0,
-        pair_connectivity=[-6.0],
-        pair_lowest=[-6.0],
-        pair_highest=[5.0],
-    )
-    assert classify(both, RULE).ambiguous
-    assert "rises and dips" in classify(both, RULE).reason
-    disagree = replace(
-        FLAT, pair_connectivity=[-3.0, 3.0], pair_lowest=[-3.0, 0.0], pair_highest=[0.0, 3.0]
-    )
-    assert "pairs disagree" in classify(disagree, RULE).reason
-    assert not classify(FLAT, RULE).ambiguous
+    both = cell(mode_connectivity=-6.0, pairs=((-6.0, -6.0, 5.0),))
+    assert RULE.classify(both).ambiguous
+    assert "rises and dips" in RULE.classify(both).reason
+    disagree = RULE.classify(cell(pairs=((-3.0, -3.0, 0.0), (3.0, 0.0, 3.0))))
+    assert "pairs disagree" in disagree.reason
+    assert not RULE.classify(cell()).ambiguous

@@ -1,0 +1,55 @@
+"""A user's own files: the parameters that name them, their checksum, and messages about them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from landscape_catalog.datasets.checksums import file_checksum, joined_checksum
+from landscape_catalog.datasets.spec import DatasetSettings
+from landscape_catalog.errors import DataError, Problem, SpecError
+
+
+@contextmanager
+def parameter(path: str) -> Iterator[None]:
+    """Put a parameter's path before the message of a `DataError`.
+
+    >>> with parameter("dataset.path"):
+    ...     raise DataError("mine.npz does not exist")
+    Traceback (most recent call last):
+    landscape_catalog.errors.DataError: dataset.path: mine.npz does not exist
+    """
+    try:
+        yield
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
+
+
+def given_paths(settings: DatasetSettings, project: Path) -> tuple[Path, Path | None]:
+    """The paths of training and test data, of which the second may be left out.
+
+    Raises:
+        SpecError: if there is no path.
+    """
+    if settings.path is None:
+        allowed = f"a path: {settings.name} are files of yours"
+        raise SpecError([Problem("dataset.path", "null", allowed)])
+    test = None if settings.test_path is None else project / settings.test_path
+    return project / settings.path, test
+
+
+def checksum_of_given(
+    path: Path, test_path: Path | None, files: Callable[[Path], list[Path]]
+) -> str:
+    """The checksum of the files that the two paths stand for, in their order.
+
+    Raises:
+        DataError: if a file cannot be read, naming the parameter.
+    """
+    found: list[str] = []
+    for name, given in (("dataset.path", path), ("dataset.test_path", test_path)):
+        if given is not None:
+            with parameter(name):
+                found += [file_checksum([file]) for file in files(given)]
+    return joined_checksum(found)

@@ -1,0 +1,179 @@
+"""The phases of Yang et al. 2021: connectivity, sharpness, and similarity of trained networks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Annotated, ClassVar, Literal
+
+from landscape_catalog.phases.rule import UNCLASSIFIED, CellNumbers, Phase, Rule, Verdict
+from landscape_catalog.schema.fields import (
+    Added,
+    Fraction,
+    NonNegativeFloat,
+    PositiveFloat,
+    Section,
+)
+
+HESSIAN_NAMES = {"top_eigenvalue": "top eigenvalue", "trace": "Hessian trace"}
+
+# Colours that differ in lightness as well as in hue (after Okabe and Ito 2008).
+I = Phase("I", "sharp, poorly connected", "#b5402b", dark=True)  # noqa: E741 (the paper's name)
+II = Phase("II", "sharp, but connected: training did not reach a minimum", "#e6a532")
+III = Phase("III", "flat, poorly connected", "#4a7fb5", dark=True, flat=True)
+IV_A = Phase("IV-A", "flat, connected, runs unlike", "#8fd0b0", flat=True)
+IV_B = Phase(
+    "IV-B", "flat, connected, runs alike: the best place to be", "#1b8a63", dark=True, flat=True
+)
+
+
+class ConnectivityRule(Section):
+    """When a cell is poorly connected."""
+
+    tolerance: NonNegativeFloat = 1.0
+    """Poorly connected below minus this mode connectivity; above plus this, not at a minimum.
+    In the unit of mode connectivity (percentage points of training error)."""
+
+
+class HessianRule(Section):
+    """When a cell is sharp."""
+
+    metric: Literal["top_eigenvalue", "trace"] = "top_eigenvalue"
+    """Which metric is held against the threshold."""
+    threshold: PositiveFloat = 76.0
+    """Sharp above this value of the metric itself (not its logarithm)."""
+
+
+class CkaRule(Section):
+    """When the runs of a connected, flat cell are alike."""
+
+    threshold: Fraction = 0.5
+    """Phase IV-B at or above this CKA, IV-A below."""
+
+
+class Yang2021(Rule):
+    """Thresholds of the phases. Changing one trains and measures nothing.
+
+    Connected? Poorly if mc < -tolerance. At the bottom of a minimum? No (sharp) if the Hessian
+    metric exceeds its threshold, or mc > +tolerance, or the training loss exceeds its threshold
+    where there is one. I: sharp, poorly connected. II: sharp otherwise. III: flat, poorly
+    connected. IV: flat otherwise; IV-B if CKA is at or above its threshold, else IV-A.
+
+    Source: Yang et al. 2021, sections 3.1 and 5.
+    """
+
+    own_phases: ClassVar[tuple[Phase, ...]] = (I, II, III, IV_A, IV_B)
+
+    rule: Annotated[Literal["yang2021"], Added("yang2021")] = "yang2021"
+    """The rule that tells phases apart: `yang2021`, by connectivity, the Hessian, training loss and
+    CKA."""
+    connectivity: ConnectivityRule = ConnectivityRule()
+    """Threshold on mode connectivity."""
+    hessian: HessianRule = HessianRule()
+    """Threshold on the Hessian."""
+    cka: CkaRule = CkaRule()
+    """Threshold on CKA."""
+    train_loss: PositiveFloat | None = 0.05
+    """Sharp too if the training loss exceeds this: a hot run is not at the bottom of a minimum
+    however small its Hessian. `null` leaves the Hessian and connectivity alone to say so."""
+
+    @property
+    def metrics(self) -> tuple[str, ...]:
+        """Training loss, the chosen Hessian metric, mode connectivity and CKA."""
+        return ("train_loss", self.hessian.metric, "mode_connectivity", "cka")
+
+    @property
+    def pair_metrics(self) -> tuple[str, ...]:
+        """Each pair's mode connectivity, and its most negative and most positive deviation."""
+        return ("mode_connectivity", "connectivity_lowest", "connectivity_highest")
+
+    @property
+    def poorly_connected_below(self) -> float:
+        """Minus the tolerance."""
+        return -self.connectivity.tolerance
+
+    def thresholds(self, units: Mapping[str, str]) -> list[tuple[str, str]]:
+        """In the units of mode connectivity and training loss."""
+        tolerance, unit = self.connectivity.tolerance, units["mode_connectivity"]
+        if unit == "%":
+            unit += " of training error"
+        loss = "(training loss not used)"
+        if self.train_loss is not None:
+            loss = f"or training loss > {self.train_loss:g} {units['train_loss']}"
+        metric = self.hessian.metric.replace("_", " ")
+        return [
+            ("poorly connected", f"mode connectivity < −{tolerance:g} {unit}"),
+            ("sharp", f"Hessian {metric} > {self.hessian.threshold:g}"),
+            ("", f"or mode connectivity > +{tolerance:g} {unit}"),
+            ("", loss),
+            ("alike", f"CKA ≥ {self.cka.threshold:g}"),
+        ]
+
+    def decide(self, cell: CellNumbers) -> Verdict:
+        """One of the five phases; `unclassified` if a number that is needed is missing."""
+        phase, parts = self._phase(cell)
+        ambiguity = self._ambiguity(cell)
+        if ambiguity:
+            parts.append(ambiguity)
+        return Verdict(phase.name, "; ".join(parts), ambiguous=bool(ambiguity))
+
+    def _phase(self, cell: CellNumbers) -> tuple[Phase, list[str]]:
+        """The phase, and what speaks for it."""
+        tolerance = self.connectivity.tolerance
+        mc, cka = cell.mean("mode_connectivity"), cell.mean("cka")
+        if math.isnan(mc):
+            missing = "mode connectivity is missing (no pair of converged runs has one)"
+            return UNCLASSIFIED, [missing]
+        poorly = mc < -tolerance
+        if poorly:
+            connection = f"poorly connected: mc {mc:.3g} < -{tolerance:g}"
+        else:
+            connection = f"connected: mc {mc:.3g} >= -{tolerance:g}"
+        sharp, flat, lacking = self._sharpness(cell)
+        if not sharp and lacking:
+            return UNCLASSIFIED, [connection, f"{' and '.join(lacking)} missing"]
+        if sharp:
+            return (I if poorly else II), [connection, "sharp: " + ", ".join(sharp)]
+        parts = [connection, "flat: " + ", ".join(flat)]
+        if poorly:
+            return III, parts
+        if math.isnan(cka):
+            return UNCLASSIFIED, [*parts, "CKA is missing"]
+        if cka >= self.cka.threshold:
+            return IV_B, [*parts, f"alike: CKA {cka:.3g} >= {self.cka.threshold:g}"]
+        return IV_A, [*parts, f"unlike: CKA {cka:.3g} < {self.cka.threshold:g}"]
+
+    def _sharpness(self, cell: CellNumbers) -> tuple[list[str], list[str], list[str]]:
+        """Signs of sharpness, signs against it, and numbers that are missing."""
+        metric, tolerance = self.hessian.metric, self.connectivity.tolerance
+        tests = [(HESSIAN_NAMES[metric], cell.mean(metric), self.hessian.threshold)]
+        if self.train_loss is not None:
+            tests.append(("training loss", cell.mean("train_loss"), self.train_loss))
+        sharp, flat, missing = [], [], []
+        for name, value, threshold in tests:
+            if math.isnan(value):
+                missing.append(name)
+            elif value > threshold:
+                sharp.append(f"{name} {value:.3g} > {threshold:g}")
+            else:
+                flat.append(f"{name} {value:.3g} <= {threshold:g}")
+        mc = cell.mean("mode_connectivity")
+        if mc > tolerance:
+            sharp.append(f"mc {mc:.3g} > +{tolerance:g}: the ends are not at a minimum")
+        return sharp, flat, missing
+
+    def _ambiguity(self, cell: CellNumbers) -> str | None:
+        """Why the sign of mc may not be trusted, if so."""
+        tolerance = self.connectivity.tolerance
+        both_ways = any(
+            low < -tolerance and high > tolerance
+            for low, high in zip(
+                cell.of_pairs("connectivity_lowest"), cell.of_pairs("connectivity_highest")
+            )
+        )
+        if both_ways:
+            return "connectivity is ambiguous: a curve both rises and dips beyond the tolerance"
+        mcs = cell.of_pairs("mode_connectivity")
+        if any(mc < -tolerance for mc in mcs) and any(mc > tolerance for mc in mcs):
+            return "connectivity is ambiguous: pairs disagree in sign beyond the tolerance"
+        return None

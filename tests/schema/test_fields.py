@@ -1,0 +1,58 @@
+"""Marks of fields: what ids hash and what is stored of a section."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from landscape_catalog.schema.fields import Added, Later, Outside, Section
+
+
+class Inner(Section):
+    """A part."""
+
+    old: int = 1
+    new: Annotated[int, Added(0)] = 0
+
+
+class Outer(Section):
+    """A whole."""
+
+    inner: Inner = Inner()
+    several: tuple[Inner, ...] = ()
+    named: dict[str, Inner] = Field(default_factory=dict)
+    later: Annotated[int, Later(3)] = 3
+    outside: Annotated[int, Outside()] = 5
+    new: Annotated[tuple[int, ...] | None, Added(None)] = None
+
+
+def test_added_fields_are_stored_where_they_differ_from_their_legacy_value() -> None:
+    assert Outer().stored() == {
+        "inner": {"old": 1}, "several": [], "named": {}, "later": 3, "outside": 5,
+    }  # fmt: skip
+    changed = Outer(
+        inner=Inner(new=2), several=(Inner(), Inner(new=1)), named={"a": Inner(old=4)}, new=(1, 2)
+    )
+    assert changed.stored() == {
+        "inner": {"old": 1, "new": 2},
+        "several": [{"old": 1}, {"old": 1, "new": 1}],
+        "named": {"a": {"old": 4}},
+        "later": 3,
+        "outside": 5,
+        "new": [1, 2],
+    }
+
+
+def test_what_is_stored_reads_as_it_was() -> None:
+    for section in (Outer(), Outer(inner=Inner(new=2), new=(1,))):
+        stored = section.stored()
+        assert Outer.model_validate(stored, strict=False) == section
+
+
+def test_added_fields_enter_ids_where_they_differ_from_their_legacy_value() -> None:
+    assert Inner().content() == {"old": 1}
+    assert Inner(new=7).content() == {"old": 1, "new": 7}
+    assert Outer().content() == {
+        "inner": {"old": 1, "new": 0}, "several": [], "named": {},
+    }  # fmt: skip
