@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from torch import Tensor
 from torch.nn import functional as F
 
 from landscape_catalog.tasks.samples import Samples
@@ -20,19 +21,56 @@ def augmented(samples: Samples, generator: np.random.Generator) -> Samples:
         samples: images, (n, channels, h, w).
         generator: of the shifts and flips.
     """
+    n, _, height, width = samples.inputs.shape
+    moves = drawn_moves((height, width), 1, n, generator).to(samples.inputs.device)
+    return moved(samples, moves[0])
+
+
+def drawn_moves(
+    size: tuple[int, int], batches: int, n: int, generator: np.random.Generator
+) -> Tensor:
+    """Draw the shifts and flips of several batches, one batch after the other.
+
+    Args:
+        size: height and width of the images.
+        batches: how many batches.
+        n: images of each.
+        generator: of the draws.
+
+    Returns:
+        (batches, 3, n) of int64: rows down and columns right in the padded image, and 1 for a flip.
+    """
+    reaches = [_reach(side) for side in size]
+    drawn = np.empty((batches, 3, n), np.int64)
+    for batch in drawn:
+        for i, reach in enumerate(reaches):
+            batch[i] = generator.integers(2 * reach + 1, size=n)
+        batch[2] = generator.random(n) < 0.5
+    return torch.from_numpy(drawn)
+
+
+def moved(samples: Samples, moves: Tensor) -> Samples:
+    """Shift and flip images.
+
+    Args:
+        samples: images, (n, channels, h, w).
+        moves: (3, n), one batch of `drawn_moves`, on the device of the images.
+    """
     images = samples.inputs
     n, _, height, width = images.shape
-    reaches = [max(1, side // SHIFT_SHARE) for side in (height, width)]
-    padded = F.pad(images, (reaches[1], reaches[1], reaches[0], reaches[0]))
-    down, right = (
-        torch.from_numpy(generator.integers(2 * reach + 1, size=n)).to(images.device)
-        for reach in reaches
-    )
+    below, beside = _reach(height), _reach(width)
+    padded = F.pad(images, (beside, beside, below, below))
+    down, right, flip = moves
     rows = down.view(-1, 1, 1, 1) + torch.arange(height, device=images.device).view(1, 1, -1, 1)
     columns = torch.arange(width, device=images.device).expand(n, -1)
-    flipped = torch.from_numpy(generator.random(n) < 0.5).to(images.device)
-    columns = torch.where(flipped.view(-1, 1), width - 1 - columns, columns) + right.view(-1, 1)
+    flipped = flip.to(torch.bool).view(-1, 1)
+    columns = torch.where(flipped, width - 1 - columns, columns) + right.view(-1, 1)
     which = torch.arange(n, device=images.device).view(-1, 1, 1, 1)
     channels = torch.arange(images.shape[1], device=images.device).view(1, -1, 1, 1)
-    moved = padded[which, channels, rows, columns.view(n, 1, 1, width)]
-    return Samples(moved, samples.targets, samples.positions)
+    shifted = padded[which, channels, rows, columns.view(n, 1, 1, width)]
+    return Samples(shifted, samples.targets, samples.positions)
+
+
+def _reach(side: int) -> int:
+    """The most pixels that an image is shifted by along a side."""
+    return max(1, side // SHIFT_SHARE)

@@ -9,14 +9,23 @@ import torch
 from torch import Tensor
 
 
-def epoch_batches(n: int, batch_size: int, *, seed: int, epoch: int) -> Iterator[Tensor]:
+def epoch_batches(
+    n: int, batch_size: int, *, seed: int, epoch: int, device: torch.device | str = "cpu"
+) -> Iterator[Tensor]:
     """Indices of one epoch's batches: a shuffle without replacement, incomplete batch dropped.
 
     The shuffle is a function of (seed, epoch) alone (a counter-based generator), so that an epoch
     can be drawn again without the epochs before it.
 
+    Args:
+        n: samples.
+        batch_size: samples a batch.
+        seed: of the shuffle.
+        epoch: which shuffle.
+        device: of the samples, to which the whole epoch's order is copied at once.
+
     Yields:
-        (batch_size,) of int64, n // batch_size times.
+        (batch_size,) of int64 on the device, n // batch_size times.
 
     Raises:
         ValueError: if the batch is larger than the data.
@@ -24,6 +33,6 @@ def epoch_batches(n: int, batch_size: int, *, seed: int, epoch: int) -> Iterator
     if not 0 < batch_size <= n:
         raise ValueError(f"batch_size must be between 1 and the {n} samples, got {batch_size}")
     generator = np.random.Generator(np.random.Philox(key=seed, counter=[0, 0, 0, epoch]))
-    order = torch.from_numpy(generator.permutation(n))
+    order = torch.from_numpy(generator.permutation(n)).to(device)
     for start in range(0, n - batch_size + 1, batch_size):
         yield order[start : start + batch_size]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -31,10 +32,26 @@ class Classification(Task):
         """Normalise pixels on 0-255, (samples, channels, h, w): (x / 255 - mean) / std."""
         if not self.mean:
             return images.to(dtype, copy=True)  # a network may write over what it is given
-        shape = (1, -1, 1, 1)
-        mean = torch.tensor(self.mean, dtype=dtype, device=images.device).view(shape)
-        std = torch.tensor(self.std, dtype=dtype, device=images.device).view(shape)
+        mean, std = self._moments(dtype, images.device)
         return (images.to(dtype) / 255 - mean) / std
+
+    def _moments(self, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
+        """`mean` and `std` as (1, channels, 1, 1); kept, so that no step copies them to a GPU."""
+        found = self._kept_moments.get((dtype, device))
+        if found is None:
+            with torch.inference_mode(False):  # an inference tensor could not be kept for training
+                mean, std = (
+                    torch.tensor(values, dtype=dtype, device=device).view(1, -1, 1, 1)
+                    for values in (self.mean, self.std)
+                )
+            found = mean, std
+            if type(mean) is Tensor:  # else it belongs to whoever traces this call
+                self._kept_moments[dtype, device] = found
+        return found
+
+    @cached_property
+    def _kept_moments(self) -> dict[tuple[torch.dtype, torch.device], tuple[Tensor, Tensor]]:
+        return {}
 
     def outputs(self, network: Network, samples: Samples, dtype: torch.dtype) -> Tensor:
         """Logits, (samples, classes)."""

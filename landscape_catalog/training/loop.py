@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from torch import nn
 
-from landscape_catalog.tasks import Samples, Task, augmented, epoch_batches, seeded
+from landscape_catalog.tasks import Samples, Task, epoch_batches, seeded
+from landscape_catalog.tasks.augmentation import drawn_moves, moved
 from landscape_catalog.training.recipe import Recipe, optimizer_of, rate_factor
 from landscape_catalog.training.snapshots import Snapshot, Snapshots
 from landscape_catalog.training.stopping import StoppingRule
@@ -120,14 +121,14 @@ class _Steps:
         loss_sum = torch.zeros((), dtype=torch.float64, device=device)
         error_sum = torch.zeros((), dtype=torch.float64, device=device)
         steps = units = 0
-        shifts = np.random.Generator(
-            np.random.Philox(key=self.seed, counter=[0, 0, AUGMENTATION_STREAM, epoch])
+        moves = self._moves(epoch) if self.recipe.augment else None
+        batches = epoch_batches(
+            len(self.data), self.recipe.batch_size, seed=self.seed, epoch=epoch, device=device
         )
-        batches = epoch_batches(len(self.data), self.recipe.batch_size, seed=self.seed, epoch=epoch)
         for rows in islice(batches, self.total - self.done):
             batch = self.data[rows]
-            if self.recipe.augment:
-                batch = augmented(batch, shifts)
+            if moves is not None:
+                batch = moved(batch, moves[steps])
             outputs, loss = self._step(batch)
             with torch.no_grad():
                 loss_sum += loss
@@ -136,6 +137,15 @@ class _Steps:
             units += len(errors)
             steps += 1
         return float(loss_sum) / steps, self.task.error_scale * float(error_sum) / units
+
+    def _moves(self, epoch: int) -> torch.Tensor:
+        """Shifts and flips of every batch of an epoch, copied to the device at once."""
+        generator = np.random.Generator(
+            np.random.Philox(key=self.seed, counter=[0, 0, AUGMENTATION_STREAM, epoch])
+        )
+        n, images = self.recipe.batch_size, self.data.inputs
+        height, width = images.shape[2:]
+        return drawn_moves((height, width), len(images) // n, n, generator).to(images.device)
 
     def _step(self, batch: Samples) -> tuple[torch.Tensor, torch.Tensor]:
         recipe = self.recipe

@@ -348,6 +348,21 @@ def test_batches_visit_without_replacement() -> None:
     assert not torch.equal(again, torch.cat(list(epoch_batches(23, 5, seed=4, epoch=2))))
 
 
+@pytest.mark.parametrize("augment", [False, True])
+def test_what_the_host_draws_is_handed_over_once_an_epoch(
+    tiny_data: Samples, augment: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However many steps an epoch has: on a GPU, each handover is a copy to wait for."""
+    handed, from_numpy = [], torch.from_numpy
+    monkeypatch.setattr(torch, "from_numpy", lambda a: handed.append(a.shape) or from_numpy(a))
+    for batch_size in (4, 12):
+        handed.clear()
+        recipe = Recipe(batch_size=batch_size, epochs=2, augment=augment, stop_tolerance=0)
+        train(linear(), tiny_data, Classification((0.5,), (0.25,)), recipe, seed=4)
+        moves = [(24 // batch_size, 3, batch_size)] if augment else []
+        assert handed == [*moves, (24,)] * 2
+
+
 @pytest.mark.parametrize("size", [0, 24])
 def test_a_batch_that_does_not_fit(size: int) -> None:
     with pytest.raises(ValueError, match=f"got {size}"):

@@ -59,7 +59,8 @@ def recompute_batchnorm(
         layer.reset_running_stats()
         layer.momentum = None  # None: cumulative mean
     with seeded(seed, data.inputs.device), clear_batch_errors(batch_size):
-        for rows in epoch_batches(len(data), batch_size, seed=seed, epoch=0):
+        device = data.inputs.device
+        for rows in epoch_batches(len(data), batch_size, seed=seed, epoch=0, device=device):
             task.outputs(network, data[rows], dtype)
     for layer, momentum in zip(layers, momenta):
         layer.momentum = momentum

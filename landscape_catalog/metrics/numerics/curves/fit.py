@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -193,7 +194,7 @@ def _fit(
         add_gradient = graph_gradient(graph, task, shapes, gamma, gradient)
     generator = np.random.Generator(np.random.Philox(key=seed))
     with seeded(seed, data.inputs.device), clear_batch_errors(recipe.batch_size):
-        for rows, progress in _batches(len(data), recipe, seed):
+        for rows, progress in _batches(data, recipe, seed):
             rate = recipe.lr * rate_factor(progress)
             weights = coefficients(generator.uniform(), recipe.control_points)
             _combine_into(gamma, controls, weights, scratch)
@@ -232,17 +233,20 @@ def _start(network: nn.Module, ends: tuple[State, State], recipe: CurveRecipe, s
     return controls
 
 
-def _batches(n: int, recipe: CurveRecipe, seed: int) -> Iterator[tuple[Tensor, float]]:
+def _batches(data: Samples, recipe: CurveRecipe, seed: int) -> Iterator[tuple[Tensor, float]]:
     """The rows of each step's batch, with the fraction of the fit that is done."""
+    batches = partial(
+        epoch_batches, len(data), recipe.batch_size, seed=seed, device=data.inputs.device
+    )
     if recipe.updates is None:
         for epoch in range(recipe.epochs):
-            for rows in epoch_batches(n, recipe.batch_size, seed=seed, epoch=epoch + 1):
+            for rows in batches(epoch=epoch + 1):
                 yield rows, epoch / recipe.epochs
         return
     done = epoch = 0
     while done < recipe.updates:
         epoch += 1
-        for rows in epoch_batches(n, recipe.batch_size, seed=seed, epoch=epoch):
+        for rows in batches(epoch=epoch):
             yield rows, done / recipe.updates
             done += 1
             if done == recipe.updates:

@@ -198,7 +198,9 @@ class _TracedEvaluator:
             return statistics
         inputs = self.inputs[0]
         with clear_batch_errors(batch_size):
-            batches = epoch_batches(len(inputs), batch_size, seed=seed, epoch=0)
+            batches = epoch_batches(
+                len(inputs), batch_size, seed=seed, epoch=0, device=inputs.device
+            )
             for seen, rows in enumerate(batches, start=1):
                 run_stacked(self.training, weights, statistics, inputs[rows], momentum=1 / seen)
         return statistics
