@@ -397,7 +397,7 @@ def test_a_torchvision_that_does_not_match(tmp_path: Path, monkeypatch: pytest.M
 
     with monkeypatch.context() as patch:
         patch.setattr(published, "import_module", fail)
-        with pytest.raises(DataError, match=r"nms does not exist.*pair.*constraints\.txt"):
+        with pytest.raises(DataError, match=r"nms does not exist.*pair.*versions match"):
             small_entry("svhn", files).load(tmp_path)
     monkeypatch.setitem(sys.modules, "torchvision.datasets", None)
     with pytest.raises(DataError, match="matching pair"):
