@@ -17,7 +17,6 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from importlib.machinery import ModuleSpec
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
 from landscape_catalog.errors import CodeError
@@ -87,21 +86,23 @@ def _look_in(folder: Path) -> None:
     source = _digest((path.as_posix(), path) for path in folder.rglob("*.py"))
     if (folder, source) != (former, _imported.source):
         places = [place for place in (folder, former) if place is not None]
-        _forget(lambda module: any(_lies_in(module, place) for place in places))
+        _forget(lambda _, module: any(_lies_in(module, place) for place in places))
         _imported.folder, _imported.source = folder, source
         importlib.invalidate_caches()
 
 
-def _forget(chosen: Callable[[ModuleType], bool]) -> None:
-    """Drop modules from memory, so that they are imported anew."""
+def _forget(chosen: Callable[[str, Any], bool]) -> None:
+    """Drop modules from memory, by name and module, so that they are imported anew."""
     for name, module in list(sys.modules.items()):
-        if chosen(module):
+        if chosen(name, module):
             del sys.modules[name]
 
 
-def _lies_in(module: ModuleType, folder: Path) -> bool:
-    file = getattr(module, "__file__", None)
-    places = [file] if file else list(getattr(module, "__path__", []))  # a namespace has no file
+def _lies_in(module: Any, folder: Path) -> bool:
+    """Whether a module was read from a folder; asks no module that makes its attributes late."""
+    known = getattr(module, "__dict__", {})
+    file = known.get("__file__")
+    places = [file] if file else list(known.get("__path__") or [])  # a namespace has no file
     return any(Path(place).is_relative_to(folder) for place in places)
 
 
@@ -117,7 +118,7 @@ def _require_current(name: str, folder: Path) -> None:
     files = [] if spec is None else _files(spec)
     if _are_in(files, folder):
         if loaded is not None and not _lies_in(loaded, folder.absolute()):
-            _forget(lambda module: _top(module.__name__) == top)  # the folder shadows it now
+            _forget(lambda name, _: _top(name) == top)  # the folder shadows it now
     elif files:
         checksum = _installed_digest(tuple(_signed(files)))
         if loaded is None or top not in _imported.installed:
