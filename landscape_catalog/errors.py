@@ -11,6 +11,7 @@ LandscapeError                 base; exit code 1
 ├── DamagedFileError           a file under data/ is not what was written
 ├── ContentMismatchError       a known data id came out with other content
 ├── StorageError               the disk is full or the folder cannot be written
+├── WorkerDiedError            the process that did a job ended before the job did
 ├── MeasurementError           some measurements of one job failed, the others are kept
 └── JobsFailedError            some runs or measurements failed, the rest is kept
 
@@ -85,6 +86,10 @@ class ContentMismatchError(LandscapeError):
 
 class StorageError(LandscapeError):
     """A file could not be written: no space, read-only, no permission."""
+
+
+class WorkerDiedError(LandscapeError):
+    """The worker that did a job is gone (killed, out of memory) and the job's result with it."""
 
 
 class Interrupted(BaseException):

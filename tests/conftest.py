@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock
 
 from landscape_catalog.tasks import Classification, Samples
 
@@ -84,12 +85,18 @@ def run(
 
 
 def edit(folder: Path, **changes: str) -> None:
-    """Replace the values of keys in `params.yaml`, by name."""
+    """Replace the values of keys in `params.yaml`, by name; `section__key` where a name is there
+    more than once."""
     path = folder / "params.yaml"
     lines = path.read_text().splitlines()
-    for key, value in changes.items():
-        at = [i for i, line in enumerate(lines) if line.strip().startswith(f"{key}:")]
-        assert len(at) == 1, f"{key} stands {len(at)} times"
+    for name, value in changes.items():
+        section, _, key = name.rpartition("__")
+        at, inside = [], ""
+        for i, line in enumerate(lines):
+            inside = inside if line.startswith(" ") else line.partition(":")[0]
+            if line.strip().startswith(f"{key}:") and section in ("", inside):
+                at.append(i)
+        assert len(at) == 1, f"{name} stands {len(at)} times"
         indent = lines[at[0]][: len(lines[at[0]]) - len(lines[at[0]].lstrip())]
         lines[at[0]] = f"{indent}{key}: {value}"
     path.write_text("\n".join(lines) + "\n")
@@ -129,6 +136,8 @@ report:
   title: A tiny grid
 execution:
   device: cpu
+  executor: serial
+  workers: 2
 variants: {}
 """
 
@@ -137,11 +146,18 @@ variants: {}
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """A tiny project after `dvc repro`, in a folder with a space in its name, and its store.
 
-    Tests that change it take a copy: `fresh_copy`.
+    The processes of pytest-xdist share one. Tests that change it take a copy: `fresh_copy`.
     """
-    base = tmp_path_factory.mktemp("finished project")
-    folder, store = make_project(base / "grid", TINY_PARAMS), base / "store"
-    run(folder, store, "dvc", "repro")
+    base = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        base = base.parent
+    folder, store = base / "finished project" / "grid", base / "finished project" / "store"
+    done = folder / "done"
+    with FileLock(base / "finished.lock"):
+        if not done.exists():
+            assert not folder.exists(), "another process has tried and failed"
+            run(make_project(folder, TINY_PARAMS), store, "dvc", "repro")
+            done.touch()
     return folder, store
 
 

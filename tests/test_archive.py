@@ -19,8 +19,8 @@ from landscape_catalog.paths import RECORD_FILE, STORE_VARIABLE, Project
 from landscape_catalog.pipeline.aggregate.stage import run_aggregate
 from landscape_catalog.pipeline.measure.stage import run_measure
 from landscape_catalog.pipeline.prepare.stage import run_prepare
+from landscape_catalog.pipeline.shared import workspace
 from landscape_catalog.pipeline.train.stage import run_train
-from landscape_catalog.runner.processes import Workers
 from landscape_catalog.schema.records import Record
 from landscape_catalog.store.artifacts import (
     FIRST_SNAPSHOT,
@@ -88,11 +88,11 @@ def fill_store(project: Project) -> None:
 def forbid_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Fail as soon as a stage hands a job to whatever runs jobs."""
 
-    def refuse(self: object, work: object, jobs: Any, **options: object) -> list[Any]:
+    def refuse(executor: object, function: object, jobs: Any, **options: object) -> list[Any]:
         assert not jobs, f"jobs were started: {[job.name for job in jobs]}"
         return []
 
-    monkeypatch.setattr(Workers, "run", refuse)
+    monkeypatch.setattr(workspace, "run_jobs", refuse)
 
 
 def compute(project: Project) -> None:

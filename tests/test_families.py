@@ -9,12 +9,21 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+import torch
 
 from landscape_catalog.catalog import read_tables
-from landscape_catalog.store.artifacts import read_run, read_weights
-from tests.conftest import ROOT, TINY_PARAMS, make_project, run
-
-STAGES = ("prepare", "train", "measure", "aggregate", "report")
+from landscape_catalog.errors import CodeError
+from landscape_catalog.models.build import build
+from landscape_catalog.schema.identity import derive_seed
+from landscape_catalog.store.artifacts import (
+    read_history,
+    read_prepared,
+    read_run,
+    read_weights,
+)
+from landscape_catalog.tasks import Perturbation, Samples, perturbed_inputs
+from tests.conftest import ROOT, TINY_PARAMS, edit
+from tests.stages import SERIAL, plan, run_stages, write_project
 
 VGG = """\
 dataset: {name: digits, test_samples: 60, resize: 32}
@@ -31,6 +40,7 @@ measure:
     - {name: inner, samples: 32, layer: features}
 classify: {}
 report: {}
+execution: {device: cpu, executor: serial}
 variants: {smooth: {train.label_smoothing: 0.1}}
 """
 
@@ -47,20 +57,24 @@ measure:
   similarity: {samples: 32, perturbation: token_noise}
 classify: {}
 report: {}
+execution: {device: cpu, executor: serial}
 variants: {}
 """
 
 
-def stages(folder: Path, store: Path) -> None:
-    for stage in STAGES:
-        run(folder, store, "landscape", stage)
-
-
-def tables_of(tmp_path: Path, params: str) -> dict[str, pl.DataFrame]:
-    folder, store = make_project(tmp_path / "grid", params), tmp_path / "store"
-    stages(folder, store)
-    assert (folder / "reports" / "phases.html").stat().st_size > 100_000
-    return read_tables(folder / "data" / "catalog")
+def tables_of(tmp_path: Path, params: str, custom: Path | None = None) -> dict[str, pl.DataFrame]:
+    """The catalog of an experiment, run from nothing; its report shows every cell."""
+    folder = write_project(tmp_path / "grid", params)
+    if custom is not None:
+        shutil.copytree(custom, folder / "custom")
+    run_stages(folder, tmp_path / "store")
+    tables = read_tables(folder / "data" / "catalog")
+    page = (folder / "reports" / "phases.html").read_text()
+    shown = re.findall(
+        r"<tr>.*?</tr>", page.partition("Every cell and why")[2].partition("</table>")[0]
+    )
+    assert len(shown) == 1 + tables["cells"].height, "a heading, and a row for each cell"
+    return tables
 
 
 def test_vgg11_with_variants_and_probes(tmp_path: Path) -> None:
@@ -72,9 +86,49 @@ def test_vgg11_with_variants_and_probes(tmp_path: Path) -> None:
     assert ("connectivity", "primary", "cubic Bezier curve, random start") in probes
     assert {name for metric, name, _ in probes if metric == "similarity"} == {"primary", "noise", "inner"}  # fmt: skip
     likeness = tables["similarities"]
-    assert likeness["cka"].is_between(0, 1.0000001).all()
+    by_hand = cka_by_hand(tmp_path / "grid", likeness.filter(pl.col("probe") != "inner"))
+    found = likeness.filter(pl.col("probe") != "inner")["cka"].to_list()
+    assert found == pytest.approx(by_hand, abs=1e-5)
     counts = likeness.group_by("probe").len()["len"].to_list()
     assert counts == [tables["pairs"].height] * 3
+
+
+def cka_by_hand(folder: Path, pairs: pl.DataFrame) -> list[float]:
+    """Linear CKA of softmax outputs on perturbed samples, from the stored networks and data."""
+    (place,) = (folder / "data" / "prepared").iterdir()
+    record, data = read_prepared(place)
+    mean, std = (torch.from_numpy(data.arrays[name]).view(-1, 1, 1) for name in ("mean", "std"))
+    train = Samples(
+        *(torch.from_numpy(data.arrays[f"train_{name}"]) for name in ("images", "labels"))
+    )
+    kinds = {"primary": "mixup", "noise": "pixel_noise"}
+
+    @torch.no_grad()
+    def outputs(run_id: str, probe: str) -> torch.Tensor:
+        run = read_run(folder / "data" / "runs" / run_id)
+        network = build(
+            "vgg11",
+            width=run.spec["model"]["width"],
+            input_shape=(1, 32, 32),
+            n_outputs=10,
+            args={},
+            seed=0,
+        )
+        weights = read_weights(folder / "data" / "runs" / run_id)
+        network.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
+        seed = derive_seed(record.data_id, "similarity", 0)
+        inputs = perturbed_inputs(
+            train, Perturbation(kind=kinds[probe], samples=32), seed=seed
+        ).inputs
+        logits = network.eval()(((inputs / 255 - mean) / std).float())
+        features = logits.double().softmax(1)
+        return features - features.mean(0)
+
+    found = []
+    for row in pairs.iter_rows(named=True):
+        x, y = (outputs(row[run], row["probe"]) for run in ("run_id", "other_run_id"))
+        found.append(float((x.T @ y).norm() ** 2 / ((x.T @ x).norm() * (y.T @ y).norm())))
+    return found
 
 
 def test_transformer(tmp_path: Path) -> None:
@@ -97,10 +151,12 @@ def test_transformer(tmp_path: Path) -> None:
     assert (last["epoch"] == 23).all()  # 90 updates at 4 an epoch
 
 
+@pytest.mark.filterwarnings("ignore:`torch.jit:FutureWarning")  # within torch.func
 def test_the_example_of_ones_own_code(tmp_path: Path) -> None:
     """The `params.yaml` that docs/own.md shows."""
     blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "own.md").read_text(), re.S)
-    tables = tables_of(tmp_path, blocks[-1])
+    assert blocks[-1].count("execution:") == 0
+    tables = tables_of(tmp_path, blocks[-1] + SERIAL, ROOT / "custom")
     losses = tables["cells"].join(tables["runs"], on="cell_id")
     by_beta = losses.group_by(pl.col("extra").str.json_path_match("$['load.extra.beta']").alias("beta")).agg(pl.col("train_loss").mean())  # fmt: skip
     found = {float(beta): loss for beta, loss in by_beta.iter_rows()}
@@ -116,23 +172,22 @@ def test_a_snapshot_that_is_missing_is_trained_again_and_matches(
     text = (folder / "params.yaml").read_text()
     text = text.replace("measure:\n", "measure:\n  snapshots: [best_train_loss, last]\n")
     (folder / "params.yaml").write_text(text)
-    done = run(folder, store, "landscape", "train")
-    assert "8 to train" in done.stderr
+    assert "8 to train" in run_stages(folder, store, "train")
     for name, weights in before.items():
         path = folder / "data" / "runs" / name
         record, again = read_run(path), read_weights(path)
         assert set(record.other_snapshots) == {"last"}
         assert read_weights(path, "last").keys() == weights.keys()
         assert all(np.array_equal(again[key], weights[key]) for key in weights)
-    assert "0 to train" in run(folder, store, "landscape", "train").stderr
+    assert "0 to train" in run_stages(folder, store, "train")
     # Another workspace wants another one: the store then has both, and neither is lost.
     shutil.rmtree(folder / "data" / "runs")
     params = folder / "params.yaml"
     params.write_text(params.read_text().replace("best_train_loss, last", "early_stopped"))
-    assert "8 to train" in run(folder, store, "landscape", "train").stderr
+    assert "8 to train" in run_stages(folder, store, "train")
     shutil.rmtree(folder / "data" / "runs")
     params.write_text(params.read_text().replace("early_stopped", "last, early_stopped"))
-    assert "0 to train" in run(folder, store, "landscape", "train").stderr
+    assert "0 to train" in run_stages(folder, store, "train")
 
 
 def test_another_probe_trains_and_measures_only_itself(fresh_copy: tuple[Path, Path]) -> None:
@@ -142,14 +197,16 @@ def test_another_probe_trains_and_measures_only_itself(fresh_copy: tuple[Path, P
     assert one in text
     several = "  similarity:\n    - {samples: 64}\n    - {name: noisy, samples: 64, perturbation: pixel_noise}\n"
     (folder / "params.yaml").write_text(text.replace(one, several))
-    assert "0 to train" in run(folder, store, "landscape", "train").stderr
+    assert "0 to train" in run_stages(folder, store, "train")
     pairs = read_tables(folder / "data" / "catalog")["pairs"].height
-    assert f", {pairs} made," in run(folder, store, "landscape", "measure").stderr
+    assert f", {pairs} made," in run_stages(folder, store, "measure")
 
 
 def test_own_code_that_changes_renames_its_runs(tmp_path: Path) -> None:
+    """In one process: what is in memory is never taken for what the file says now."""
     params = TINY_PARAMS.replace("name: resnet18", 'name: "small:network"')
-    folder, store = make_project(tmp_path / "grid", params), tmp_path / "store"
+    folder, store = write_project(tmp_path / "grid", params), tmp_path / "store"
+    (folder / "custom").mkdir()
     source = folder / "custom" / "small.py"
     code = (
         "from torch import nn\n"
@@ -157,21 +214,27 @@ def test_own_code_that_changes_renames_its_runs(tmp_path: Path) -> None:
         "    return nn.Sequential(nn.Flatten(), nn.Linear(64, width), nn.{}(), nn.Linear(width, n_outputs))\n"
     )
     source.write_text(code.format("Tanh"))
-    plan = run(folder, store, "landscape", "plan").stdout
-    assert "8 to train" in plan
-    run(folder, store, "landscape", "prepare")
-    run(folder, store, "landscape", "train")
-    assert "0 to train" in run(folder, store, "landscape", "plan").stdout
+    assert "8 to train" in plan(folder, store)
+    assert "8 to train" in run_stages(folder, store, "prepare", "train")
+    smooth = losses(folder)
+    assert "0 to train" in plan(folder, store)
     source.write_text(code.format("ReLU"))
-    assert "8 to train" in run(folder, store, "landscape", "plan").stdout
+    assert "8 to train" in run_stages(folder, store, "train")
+    assert not set(losses(folder).values()) & set(smooth.values()), "trained by the former code"
     source.write_text(code.format("Tanh"))
     (folder / "custom" / "other.py").write_text("x = 1\n")
-    assert "0 to train" in run(folder, store, "landscape", "plan").stdout
+    assert "0 to train" in run_stages(folder, store, "train")
+    assert losses(folder) == smooth
     source.write_text(code.format("Nothing"))
-    done = run(folder, store, "landscape", "prepare", fails=True)
-    assert done.returncode == 2
-    assert "small:network: " in done.stderr
-    assert "has no attribute 'Nothing'" in done.stderr
+    with pytest.raises(CodeError, match=r"^small:network: .*has no attribute 'Nothing'") as caught:
+        run_stages(folder, store, "prepare")
+    assert caught.value.exit_code == 2
+
+
+def losses(folder: Path) -> dict[str, float]:
+    """The last training loss of each run."""
+    runs = (folder / "data" / "runs").iterdir()
+    return {path.name: float(read_history(path)["train_loss"][-1]) for path in runs}
 
 
 def test_everything_that_can_be_asked_of_the_metrics(fresh_copy: tuple[Path, Path]) -> None:
@@ -186,8 +249,8 @@ def test_everything_that_can_be_asked_of_the_metrics(fresh_copy: tuple[Path, Pat
         assert text.count(old) == 1, old
         text = text.replace(old, new)
     (folder / "params.yaml").write_text(text)
-    for stage in STAGES:
-        run(folder, store, "landscape", stage)
+    edit(folder, width="2", temperature__batch_size="16")
+    run_stages(folder, store)
     tables = read_tables(folder / "data" / "catalog")
     converged = tables["runs"].filter(pl.col("status") == "converged").height
     assert converged >= 2, "nothing has converged: the test means nothing"

@@ -1,24 +1,28 @@
 """Killed at any moment, the pipeline completes, trains no finished run again, and gives equal bytes.
 
-`INTERRUPTIONS=10 pytest tests/test_interruption.py` tries ten moments of each stage.
+`INTERRUPTIONS=4 pytest tests/test_interruption.py` tries four moments of each stage.
 """
 
 from __future__ import annotations
 
 import os
-import random
+import shutil
 import signal
 import subprocess
-import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.conftest import TINY_PARAMS, environment, make_project, run
-from tests.test_pipeline import outputs, run_ids
+from tests.stages import run_ids, run_stages, wait_until, write_project
+from tests.test_pipeline import outputs
 
-MOMENTS = int(os.environ.get("INTERRUPTIONS", "1"))
+MOMENTS = [1, 0, 2, 3][: int(os.environ.get("INTERRUPTIONS", "1"))]  # things that are finished
 NAMES = {"train": "runs", "measure": "measurements"}
+PARAMS = TINY_PARAMS.replace("batch_size: [16, 32]", "batch_size: 16").replace(
+    "executor: serial", "executor: processes"
+)
 
 
 def finished_things(folder: Path, stage: str) -> dict[str, int]:
@@ -27,57 +31,60 @@ def finished_things(folder: Path, stage: str) -> dict[str, int]:
     return {item.name: item.stat().st_mtime_ns for item in items if item.name != ".gitignore"}
 
 
-def start(folder: Path, store: Path, *words: str) -> subprocess.Popen[bytes]:
+def start(folder: Path, store: Path, *words: str, **pipes: int) -> subprocess.Popen[str]:
+    """A command as the leader of a process group of its own."""
+    where = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL} | pipes
     return subprocess.Popen(
-        words, cwd=folder, env=environment(store), start_new_session=True,
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
-    )  # fmt: skip
+        words, cwd=folder, env=environment(store), start_new_session=True, text=True, **where
+    )
+
+
+@pytest.fixture
+def undisturbed(finished: tuple[Path, Path], tmp_path: Path) -> Path:
+    """The same experiment without a kill: what `finished` has computed, and a catalog of its own."""
+    folder = write_project(tmp_path / "undisturbed", PARAMS)
+    shutil.copytree(finished[1], tmp_path / "its store")
+    run_stages(folder, tmp_path / "its store")
+    return folder
 
 
 @pytest.mark.parametrize("stage", ["train", "measure"])
-@pytest.mark.parametrize("moment", range(MOMENTS))
-def test_kill_9(stage: str, moment: int, finished: tuple[Path, Path], tmp_path: Path) -> None:
-    folder, store = make_project(tmp_path / "killed", TINY_PARAMS), tmp_path / "store"
+@pytest.mark.parametrize("moment", MOMENTS)
+def test_kill_9(stage: str, moment: int, undisturbed: Path, tmp_path: Path) -> None:
+    folder, store = make_project(tmp_path / "killed", PARAMS), tmp_path / "store"
     if stage == "measure":
         run(folder, store, "dvc", "repro", "train")
     process = start(folder, store, "dvc", "repro")
-    random.seed(f"{stage} {moment}")
-    # Some moment of the stage: while it starts, or after some of its things are finished.
-    wanted = random.choice([0, 1, 3, 5])
-    deadline = time.monotonic() + 60
-    while len(finished_things(folder, stage)) < wanted and time.monotonic() < deadline:
-        time.sleep(0.02)
-    time.sleep(random.uniform(0, 1.5))
+    wait_until(lambda: len(finished_things(folder, stage)) >= moment)
+    everyone = [psutil.Process(process.pid)]
+    everyone += everyone[0].children(recursive=True)
     os.killpg(process.pid, signal.SIGKILL)
     process.wait()
-    time.sleep(1.2)  # workers notice that their parent is gone
+    _, alive = psutil.wait_procs(everyone, timeout=20)
+    assert not alive, "workers do not notice that their parent is gone"
     kept = finished_things(folder, stage)
+    assert len(kept) >= moment
     run(folder, store, "dvc", "repro")
     after = finished_things(folder, stage)
     assert {name: after[name] for name in kept if name in after} == kept, "made again"
-    assert outputs(folder) == outputs(finished[0])
-    assert run_ids(folder) == run_ids(finished[0])
+    assert outputs(folder) == outputs(undisturbed)
+    assert run_ids(folder) == run_ids(undisturbed)
 
 
 def test_ctrl_c_says_what_is_saved(tmp_path: Path) -> None:
-    folder, store = make_project(tmp_path / "stopped", TINY_PARAMS), tmp_path / "store"
-    run(folder, store, "landscape", "prepare")
-    process = subprocess.Popen(
-        ["landscape", "train"], cwd=folder, env=environment(store), start_new_session=True,
-        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    deadline = time.monotonic() + 60
-    while not finished_things(folder, "train") and time.monotonic() < deadline:
-        time.sleep(0.02)
+    folder, store = write_project(tmp_path / "stopped", PARAMS), tmp_path / "store"
+    run_stages(folder, store, "prepare")
+    process = start(folder, store, "landscape", "train", stderr=subprocess.PIPE)
+    wait_until(lambda: finished_things(folder, "train"))
     os.killpg(process.pid, signal.SIGINT)
-    _, said = process.communicate(timeout=30)
+    _, said = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "of 8 jobs of `train` are saved" in said
+    assert "of 4 jobs of `train` are saved" in said
     assert "`dvc repro` goes on" in said
     assert "Traceback" not in said
     kept = finished_things(folder, "train")
     assert kept
-    run(folder, store, "landscape", "train")
+    run_stages(folder, store, "train")
     after = finished_things(folder, "train")
     assert {name: after[name] for name in kept} == kept
-    assert len(after) == 8
+    assert len(after) == 4

@@ -1,20 +1,35 @@
-"""The five stages under a real `dvc`: what is computed, what is not, what is left behind."""
+"""The five stages: what they compute, what they do not, what they leave behind.
+
+Real `dvc` where it is what is tested; elsewhere the stages in this process, on the serial executor.
+"""
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
 import shutil
-import time
+import subprocess
+import sys
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 from landscape_catalog.catalog import read_tables
+from landscape_catalog.commands.sql import answer
+from landscape_catalog.errors import (
+    JobsFailedError,
+    MissingArtifactError,
+    SpecError,
+    StorageError,
+)
 from landscape_catalog.metrics.connectivity.spec import ModeConnectivity
 from landscape_catalog.metrics.distance.spec import WeightDistance
+from landscape_catalog.store import artifacts
 from landscape_catalog.store.artifacts import (
     read_measurement,
     read_prepared,
@@ -22,27 +37,19 @@ from landscape_catalog.store.artifacts import (
     read_weights,
 )
 from landscape_catalog.store.files import file_sha256
-from tests.conftest import TINY_PARAMS, edit, make_project, run
+from tests.conftest import TINY_PARAMS, edit, run
+from tests.stages import STAGES, counts, plan, run_ids, run_stages, wait_until, write_project
 
 Copy = tuple[Path, Path]
 
 
-def counts(output: str) -> dict[str, int]:
-    """Runs trained and measurements made, from the log."""
-    trained = re.search(r"(\d+) to train", output)
-    made = re.search(r"(\d+) made", output)
-    return {"trained": int(trained[1]) if trained else 0, "made": int(made[1]) if made else 0}
-
-
-def repro(folder: Path, store: Path) -> dict[str, int]:
-    done = run(folder, store, "dvc", "repro")
-    return counts(done.stdout + done.stderr)
+def trained_by(output: str) -> int:
+    return counts(output)["trained"]
 
 
 def train(folder: Path, store: Path) -> int:
     """Runs that the first two stages train, without the others."""
-    run(folder, store, "landscape", "prepare")
-    return counts(run(folder, store, "landscape", "train").stderr)["trained"]
+    return trained_by(run_stages(folder, store, "prepare", "train"))
 
 
 def outputs(folder: Path) -> dict[str, str]:
@@ -55,10 +62,6 @@ def outputs(folder: Path) -> dict[str, str]:
     }
 
 
-def run_ids(folder: Path) -> set[str]:
-    return {item.name for item in (folder / "data" / "runs").iterdir()}
-
-
 def test_nothing_to_do_is_quick_and_says_so(fresh_copy: Copy) -> None:
     folder, store = fresh_copy
     done = run(folder, store, "dvc", "repro")
@@ -66,12 +69,52 @@ def test_nothing_to_do_is_quick_and_says_so(fresh_copy: Copy) -> None:
     assert "Running stage" not in done.stdout + done.stderr
 
 
-def test_two_runs_with_stores_of_their_own_are_equal_to_the_byte(
-    finished: Copy, tmp_path: Path
+def test_both_executors_give_equal_bytes(finished: Copy, tmp_path: Path) -> None:
+    """Two processes with an empty store, and the stages of `dvc repro` one job at a time."""
+    other, store = write_project(tmp_path / "other place", TINY_PARAMS), tmp_path / "empty store"
+    edit(other, executor="processes")
+    output = run_stages(other, store)
+    assert counts(output)["trained"] == 8
+    assert counts(output)["made"] > 0
+    found = outputs(other)
+    assert found == outputs(finished[0])
+    for folder in ("data/runs/", "data/measurements/", "data/catalog/", "reports/"):
+        assert any(name.startswith(folder) for name in found)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_hashes_no_array_and_no_weights_twice(
+    stage: str, fresh_copy: Copy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    other, store = make_project(tmp_path / "other place", TINY_PARAMS), tmp_path / "own store"
-    assert repro(other, store)["trained"] == 8
-    assert outputs(other) == outputs(finished[0])
+    """With work to do: a run and the measurements on it are gone, and there is no store."""
+    folder, store = fresh_copy
+    shutil.rmtree(store)
+    paths = list((folder / "data" / "measurements").glob("*.json"))
+    measured_on = {path: read_measurement(path).run_ids for path in paths}
+    ((lost, _),) = Counter(itertools.chain(*measured_on.values())).most_common(1)
+    if stage == "train":
+        shutil.rmtree(folder / "data" / "runs" / lost)
+    if stage == "measure":
+        for path in (path for path, of in measured_on.items() if lost in of):
+            path.unlink()
+    hashed: Counter[Path] = Counter()
+
+    def counted(path: Path) -> str:
+        hashed[path] += 1
+        return file_sha256(path)
+
+    monkeypatch.setattr(artifacts, "file_sha256", counted)
+    output = run_stages(folder, store, stage)
+    assert stage != "train" or trained_by(output) == 1
+    assert stage != "measure" or counts(output)["made"] > 2
+    runs = set() if stage in ("prepare", "report") else run_ids(folder)
+    if stage == "train":
+        runs.remove(lost)
+    expected = {folder / "data" / "runs" / run_id / "weights.safetensors": 1 for run_id in runs}
+    if stage != "report":
+        (prepared,) = (folder / "data" / "prepared").glob("*/arrays.safetensors")
+        expected[prepared] = 1
+    assert hashed == expected
 
 
 def test_adding_a_width_and_a_seed_trains_exactly_the_new_runs(fresh_copy: Copy) -> None:
@@ -84,7 +127,7 @@ def test_adding_a_width_and_a_seed_trains_exactly_the_new_runs(fresh_copy: Copy)
     edit(folder, seeds="3")
     assert train(folder, store) == 6
     edit(folder, width="[1, 2]", seeds="2")
-    assert repro(folder, store) == {"trained": 0, "made": 0}
+    assert counts(run_stages(folder, store)) == {"trained": 0, "made": 0}
     assert run_ids(folder) == before  # no leftover
 
 
@@ -103,11 +146,13 @@ def test_a_threshold_recomputes_no_metric(fresh_copy: Copy) -> None:
 def test_experiments(fresh_copy: Copy) -> None:
     """`dvc exp run -S`: another landscape, back again, and both as an axis."""
     folder, store = fresh_copy
+    edit(folder, temperature__batch_size="16")
+    run_stages(folder, store)
     run(folder, store, "git", "add", "-A")
     run(folder, store, "git", "commit", "-qm", "done")
     clean = outputs(folder)
     done = run(folder, store, "dvc", "exp", "run", "-n", "noisy", "-S", "load.label_noise=0.2")
-    assert counts(done.stdout + done.stderr)["trained"] == 8
+    assert counts(done.stdout + done.stderr)["trained"] == 4
     assert (
         outputs(folder)["data/catalog/cell_metrics.parquet"]
         != clean["data/catalog/cell_metrics.parquet"]
@@ -123,10 +168,10 @@ def test_experiments(fresh_copy: Copy) -> None:
     assert outputs(folder) == clean
     done = run(folder, store, "dvc", "exp", "run", "-S", "load.label_noise=[0.0,0.2]")
     assert counts(done.stdout + done.stderr) == {"trained": 0, "made": 0}
-    assert len(run_ids(folder)) == 16
+    assert len(run_ids(folder)) == 8
     rows = run(folder, store, "landscape", "sql", "--format", "csv",
                "SELECT label_noise, count(*) FROM cells GROUP BY 1 ORDER BY 1").stdout  # fmt: skip
-    assert rows.splitlines()[1:] == ["0.0,4", "0.2,4"]
+    assert rows.splitlines()[1:] == ["0.0,2", "0.2,2"]
 
 
 def test_a_misspelt_section_under_dvc(fresh_copy: Copy) -> None:
@@ -170,23 +215,27 @@ def test_damage_without_a_store_is_computed_again(fresh_copy: Copy) -> None:
     good = outputs(folder)
     shutil.rmtree(store)
     flip(sorted(folder.glob("data/runs/*/weights.safetensors"))[0])
-    assert repro(folder, store)["trained"] == 1
+    assert trained_by(run_stages(folder, store)) == 1
     assert outputs(folder) == good
 
 
 def test_one_failing_run_does_not_stop_the_others(fresh_copy: Copy) -> None:
     """A run whose width makes it fail: the stage ends with a table, the rest is kept."""
     folder, store = fresh_copy
-    edit(folder, width="[1, 2, 3, 5000000]")
-    done = run(folder, store, "landscape", "prepare")
-    done = run(folder, store, "landscape", "train", fails=True)
-    assert done.returncode == 1
-    assert "train: 4 jobs failed, the others are kept" in done.stderr
-    assert "Traceback (most" not in done.stderr
-    assert json.loads((folder / ".landscape" / "failures.json").read_text())[0]["details"]
-    assert len(run_ids(folder)) == 12
-    edit(folder, width="[1, 2, 3]")
-    assert repro(folder, store)["trained"] == 0
+    edit(folder, width="[1, 3, 5000000]", temperature__batch_size="16")
+    with pytest.raises(JobsFailedError) as caught:
+        run_stages(folder, store, "prepare", "train")
+    assert caught.value.exit_code == 1
+    assert str(caught.value).startswith("train: 2 jobs failed, the others are kept")
+    entries = json.loads((folder / ".landscape" / "failures.json").read_text())
+    assert {entry["name"] for entry in entries} == set(
+        re.findall(r"^  (\w+)", str(caught.value), re.M)
+    )
+    assert all("Traceback (most recent call last)" in entry["details"] for entry in entries)
+    assert len(run_ids(folder)) == 4
+    edit(folder, width="[1, 3]")
+    assert train(folder, store) == 0
+    assert not (folder / ".landscape" / "failures.json").exists()
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
@@ -194,21 +243,59 @@ def test_a_folder_that_cannot_be_written(fresh_copy: Copy) -> None:
     folder, store = fresh_copy
     edit(folder, label_noise="0.3")
     (folder / "data" / "prepared").chmod(0o500)
-    done = run(folder, store, "landscape", "prepare", fails=True)
-    assert "no permission" in done.stderr
+    with pytest.raises(StorageError, match="no permission"):
+        run_stages(folder, store, "prepare")
     (folder / "data" / "prepared").chmod(0o700)
 
 
-def test_a_stage_before_its_time(tmp_path: Path) -> None:
-    folder, store = make_project(tmp_path / "new", TINY_PARAMS), tmp_path / "store"
-    for stage, needs in (("train", "landscape prepare"), ("measure", "landscape prepare"),
-                         ("report", "landscape aggregate")):  # fmt: skip
-        done = run(folder, store, "landscape", stage, fails=True)
-        assert done.returncode == 2
-        assert needs in done.stderr
-    done = run(folder, store, "landscape", "sql", "SELECT 1", fails=True)
-    assert done.returncode == 2
-    assert "there is no catalog yet" in done.stderr
+@pytest.mark.parametrize(
+    ("stage", "needs"),
+    [
+        ("train", "landscape prepare"),
+        ("measure", "landscape prepare"),
+        ("aggregate", "landscape prepare"),
+        ("report", "landscape aggregate"),
+    ],
+)
+def test_a_stage_before_its_time(stage: str, needs: str, tmp_path: Path) -> None:
+    folder = write_project(tmp_path / "new", TINY_PARAMS)
+    with pytest.raises(MissingArtifactError, match=needs):
+        run_stages(folder, tmp_path / "store", stage)
+
+
+def test_a_question_before_there_is_a_catalog(tmp_path: Path) -> None:
+    folder = write_project(tmp_path / "new", TINY_PARAMS)
+    with pytest.raises(MissingArtifactError, match="there is no catalog yet"):
+        answer(folder, "SELECT 1", "table")
+
+
+def test_the_report_reads_the_catalog_and_its_own_section_alone(
+    fresh_copy: Copy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, store = fresh_copy
+    params = folder / "params.yaml"
+    report = "report: {title: Another, x: load.samples, y: temperature.lr}\n"
+    params.write_text("dataset: {name: 'no_such_module:data'}\nmodle: 1\n" + report)
+    shutil.rmtree(folder / "data" / "prepared")
+    run_stages(folder, store, "report")
+    assert "<h1>Another</h1>" in (folder / "reports" / "phases.html").read_text()
+
+
+@pytest.mark.parametrize(
+    ("section", "message"),
+    [
+        ("report: {x: width}", r"report\.x: got 'width'; allowed: null, load\.width, "),
+        ("report: {y: load.width}", r"report\.y: got 'load\.width'; allowed: null, temperature\."),
+        ("report: {titel: x}", r"report\.titel: got an unknown key; .*did you mean `title`\?"),
+        ("classify: {}", r"report: "),
+        ("report: [", r"\(file\): "),
+    ],
+)
+def test_a_wrong_report_section(section: str, message: str, finished: Copy, tmp_path: Path) -> None:
+    folder = write_project(tmp_path / "copy", section)
+    shutil.copytree(finished[0] / "data" / "catalog", folder / "data" / "catalog")
+    with pytest.raises(SpecError, match=rf"^params\.yaml:\n  {message}"):
+        run_stages(folder, tmp_path / "store", "report")
 
 
 def test_a_ring_of_three_seeds_and_a_cell_that_has_not_converged(fresh_copy: Copy) -> None:
@@ -218,7 +305,7 @@ def test_a_ring_of_three_seeds_and_a_cell_that_has_not_converged(fresh_copy: Cop
     text = text.replace("connectivity:\n", "connectivity:\n    pairs: ring\n")
     (folder / "params.yaml").write_text(text.replace("batch_size: [16, 32]", "batch_size: 16"))
     edit(folder, width="2", seeds="3", lr="[0.02, 1000000.0]")
-    repro(folder, store)
+    run_stages(folder, store)
     tables = read_tables(folder / "data" / "catalog")
     phases = dict(tables["cells"].join(tables["phases"], on="cell_id").select("lr", "phase").rows())
     assert phases[1e6] == "NC"
@@ -234,13 +321,13 @@ def test_a_ring_of_three_seeds_and_a_cell_that_has_not_converged(fresh_copy: Cop
     same = starts.join(ends, left_on="run_id", right_on="other_run_id")
     assert same.height > 0
     assert (same["train_loss"] == same["train_loss_right"]).all()
-    assert "nothing to do" in run(folder, store, "landscape", "plan").stdout
+    assert "nothing to do" in plan(folder, store)
 
 
 def test_one_seed_has_no_pairs(fresh_copy: Copy) -> None:
     folder, store = fresh_copy
     edit(folder, seeds="1")
-    repro(folder, store)
+    run_stages(folder, store)
     tables = read_tables(folder / "data" / "catalog")
     assert tables["pairs"].height == 0
     unclassified = tables["phases"].filter(pl.col("phase") != "NC")
@@ -251,16 +338,18 @@ def test_one_seed_has_no_pairs(fresh_copy: Copy) -> None:
 
 def test_the_plan(fresh_copy: Copy) -> None:
     folder, store = fresh_copy
-    before = run(folder, store, "landscape", "plan").stdout
+    before = plan(folder, store)
     assert "runs          8 (2 seeds a cell): 8 done, 0 to train" in before
     assert "time          nothing to do" in before
     edit(folder, width="[1, 2, 4]", seeds="3")
-    after = run(folder, store, "landscape", "plan").stdout
+    after = plan(folder, store)
     assert "axis          load.width: 1, 2, 4" in after
     assert "cells         6" in after
     assert "runs          18 (3 seeds a cell): 8 done, 10 to train" in after
     assert re.search(r"pairs         18; \d curves", after)
-    assert re.search(r"time          about .+ with \d+ workers", after)
+    assert re.search(r"time          about .+ with 1 workers", after)
+    edit(folder, executor="processes", workers="3")
+    assert re.search(r"time          about .+ with 3 workers", plan(folder, store))
 
 
 def test_what_is_stored_is_what_was_measured(finished: Copy) -> None:
@@ -284,9 +373,6 @@ def test_what_is_stored_is_what_was_measured(finished: Copy) -> None:
 
 def test_help_is_quick() -> None:
     """No heavy import stands in the way of `landscape --help` (a count, not a time)."""
-    import subprocess
-    import sys
-
     code = (
         "import sys, landscape_catalog.cli; print(*sorted(m for m in sys.modules if '.' not in m))"
     )
@@ -298,31 +384,23 @@ def test_help_is_quick() -> None:
 
 
 def test_the_lock_makes_a_second_stage_wait(fresh_copy: Copy) -> None:
-    import subprocess
-    import sys
-
-    from tests.conftest import environment
-
     folder, store = fresh_copy
     code = (
-        "import time; from pathlib import Path; from landscape_catalog.store.lock import project_lock\n"
-        "with project_lock(Path('.landscape/lock')): print('held', flush=True); time.sleep(3)"
+        "import sys; from pathlib import Path\n"
+        "from landscape_catalog.store.lock import project_lock\n"
+        "with project_lock(Path('.landscape/lock')): print('held', flush=True); sys.stdin.read()"
     )
     holder = subprocess.Popen(
-        [sys.executable, "-c", code], cwd=folder, stdout=subprocess.PIPE, text=True
-    )
-    assert holder.stdout is not None
-    holder.stdout.readline()
-    started = time.monotonic()
-    done = subprocess.run(
-        ["landscape", "prepare"],
-        cwd=folder,
-        env=environment(store),
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    holder.wait()
-    holder.stdout.close()
-    assert f"process {holder.pid}" in done.stderr
-    assert time.monotonic() - started > 0.5
+        [sys.executable, "-c", code], cwd=folder, text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+    )  # fmt: skip
+    with holder, ThreadPoolExecutor() as threads:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == "held\n"
+        said: list[str] = []
+        stage = threads.submit(run_stages, folder, store, "prepare", said=said)
+        wait_until(lambda: said)
+        assert f"process {holder.pid}" in said[0]
+        assert not stage.done()
+        holder.communicate("")
+        assert "already there" in stage.result(timeout=60)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from landscape_catalog.errors import DamagedFileError
+from landscape_catalog.errors import DamagedFileError, MissingArtifactError
 from landscape_catalog.experiment.grid import Run
 from landscape_catalog.metrics.metric import PRIMARY
 from landscape_catalog.pipeline.shared.finished import nc_reason
@@ -17,10 +17,10 @@ from landscape_catalog.pipeline.shared.measurements import (
 )
 from landscape_catalog.pipeline.shared.workspace import Workspace, open_workspace
 from landscape_catalog.pipeline.train.stage import train_work
-from landscape_catalog.runner.device import chosen_device, chosen_workers
+from landscape_catalog.runner.device import chosen_device
 from landscape_catalog.runner.progress import spoken_time
+from landscape_catalog.runner.registry import chosen_executor
 from landscape_catalog.runner.timings import Work, estimate, read_timings
-from landscape_catalog.store.artifacts import read_data_record
 
 
 def describe_plan(root: Path) -> str:
@@ -79,8 +79,8 @@ def _known_nc(workspace: Workspace, run: Run) -> bool:
     if record is None or loss is None:
         return False
     try:
-        data = read_data_record(workspace.project.prepared / run.cell.landscape.data.data_id)
-    except (FileNotFoundError, DamagedFileError):
+        data = workspace.data_record(run.cell.landscape.data.data_id)
+    except (MissingArtifactError, DamagedFileError):
         return False
     return nc_reason(record, loss.measured, data) is not None
 
@@ -90,7 +90,7 @@ def _time(workspace: Workspace, training: list[Work], left: list[MeasurementSpec
     if not work:
         return "nothing to do"
     execution = workspace.experiment.execution
-    device, workers = chosen_device(execution), chosen_workers(execution)
+    device, workers = chosen_device(execution), chosen_executor(execution).count
     found = estimate(work, read_timings(workspace.project.timings), device=device)
     time = f"about {spoken_time(found.seconds / workers)} with {workers} workers on {device}"
     if found.timed:

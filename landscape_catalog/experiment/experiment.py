@@ -63,7 +63,10 @@ class Execution(Section):
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """`auto` takes a GPU when there is one."""
     workers: PositiveInt | Literal["auto"] = "auto"
-    """Runs at a time, one thread each; `auto`: one for every core, two on a GPU."""
+    """Jobs at a time, one thread each; `auto`: one for every core, two on a GPU."""
+    executor: Text = "processes"
+    """Where jobs run: `processes` of this machine, or `serial`, one after the other in the
+    stage's own process, for debugging. Both give the same bits."""
 
 
 class Experiment(Section):

@@ -5,17 +5,21 @@ from __future__ import annotations
 import difflib
 import io
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from landscape_catalog.errors import Problem, SpecError
-from landscape_catalog.experiment.experiment import Experiment
+from landscape_catalog.experiment.experiment import Experiment, Report
+from landscape_catalog.experiment.grid import dotted
+from landscape_catalog.experiment.landscape import Load
+from landscape_catalog.experiment.training import Temperature
 from landscape_catalog.phases.registry import RULES
 from landscape_catalog.schema.fields import AXIS_TAG, SCALAR_TAG
 
+Model = TypeVar("Model", bound=BaseModel)
 _YAML_KINDS = {"tuple_type": "a list", "dict_type": "a mapping"}  # what YAML calls them
 
 
@@ -25,8 +29,12 @@ def read_experiment(path: Path) -> Experiment:
     Raises:
         SpecError: if the file is missing, unreadable, not YAML, or not an experiment.
     """
+    return parse_experiment(_text(path), source=path.name)
+
+
+def _text(path: Path) -> str:
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise SpecError(
             [Problem("(file)", "nothing", "a file of that name here")], path.name
@@ -35,11 +43,40 @@ def read_experiment(path: Path) -> Experiment:
         raise SpecError(
             [Problem("(file)", str(error), "a readable UTF-8 file")], path.name
         ) from None
-    return parse_experiment(text, source=path.name)
+
+
+class _ReportAlone(BaseModel):
+    """An experiment of which only the report matters; other sections are not looked at."""
+
+    report: Report
+
+
+def read_report(path: Path) -> Report:
+    """Read and check the `report` section of `params.yaml` alone; raises as `read_experiment`."""
+    return _parse(_text(path), _ReportAlone, path.name).report
+
+
+def check_drawn_axes(report: Report, load: Load, temperature: Temperature) -> None:
+    """`report.x` and `report.y` must name parameters of their sections.
+
+    Raises:
+        SpecError: if they do not.
+    """
+    problems = []
+    for name, section, values in (("x", "load", load), ("y", "temperature", temperature)):
+        chosen, known = getattr(report, name), list(dotted(section, values.model_dump()))
+        if chosen is not None and chosen not in known:
+            problems.append(Problem(f"report.{name}", repr(chosen), "null, " + ", ".join(known)))
+    if problems:
+        raise SpecError(problems)
 
 
 def parse_experiment(text: str, *, source: str = "params.yaml") -> Experiment:
     """Check the text of an experiment; see `read_experiment`."""
+    return _parse(text, Experiment, source)
+
+
+def _parse(text: str, model: type[Model], source: str) -> Model:
     try:
         data = YAML(typ="safe", pure=True).load(io.StringIO(text))
     except (YAMLError, ValueError, OverflowError) as error:
@@ -49,7 +86,7 @@ def parse_experiment(text: str, *, source: str = "params.yaml") -> Experiment:
         given = "nothing" if data is None else type(data).__name__
         raise SpecError([Problem("(file)", given, "a mapping of sections")], source)
     try:
-        return Experiment.model_validate(data)
+        return model.model_validate(data)
     except ValidationError as error:
         raise SpecError(explain(error), source) from None
 

@@ -1,4 +1,4 @@
-"""Where work is done, and what to say of it."""
+"""The device that work is done on, and what to say of it."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def _has_gpu() -> bool:
 
 
 def chosen_workers(execution: Execution) -> int:
-    """How many jobs run at a time."""
+    """How many jobs run at a time in processes of this machine."""
     if execution.workers != "auto":
         return execution.workers
     if chosen_device(execution) == "cuda":
@@ -56,13 +56,3 @@ def provenance(device: str) -> Provenance:
     name = torch.cuda.get_device_name() if device == "cuda" else "cpu"
     cpu = f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}"
     return Provenance(torch=torch.__version__, device=name, cpu=cpu)
-
-
-def make_deterministic() -> None:
-    """Ask torch for the same bits every time; on CUDA as far as its kernels allow."""
-    import torch
-
-    torch.backends.cudnn.benchmark = False
-    torch.backends.cudnn.deterministic = True
-    torch.backends.cudnn.allow_tf32 = False
-    torch.backends.cuda.matmul.allow_tf32 = False

@@ -1,4 +1,4 @@
-"""Many independent jobs in parallel processes, where one that fails does not stop the others."""
+"""Jobs in parallel processes of this machine; one that dies takes no other job with it."""
 
 from __future__ import annotations
 
@@ -7,111 +7,32 @@ import os
 import signal
 import threading
 import time
-import traceback
-from collections.abc import Callable, Sequence
-from concurrent.futures import FIRST_COMPLETED, wait
-from dataclasses import dataclass
-from types import TracebackType
+from concurrent.futures import Future
+from contextlib import ExitStack
+from functools import partial
 from typing import Any
 
 from pebble import ProcessPool
 from pebble.common.types import ProcessExpired
 
-from landscape_catalog.errors import StorageError
+from landscape_catalog.errors import WorkerDiedError
+from landscape_catalog.runner.executor import Executor, JobFunction, Result
 from landscape_catalog.runner.memory import keep_freed_memory
+from landscape_catalog.runner.settings import reproducible
+from landscape_catalog.runner.worker_cache import WorkerCache
+
+SECONDS_TO_STOP = 10
 
 
-@dataclass(frozen=True)
-class Job:
-    """One piece of work: a name for people, what the worker gets, and a relative cost."""
-
-    name: str
-    payload: Any
-    cost: float = 1.0
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A job that did not finish, and why."""
-
-    name: str
-    reason: str
-    details: str
-
-
-class Workers:
-    """Processes that do jobs, started with the first of them and kept for the next batch.
-
-    Each process uses one thread of torch and dies with this one.
-    """
+class ProcessExecutor(Executor):
+    """Processes with one thread of torch each; they start with the first job and die with us."""
 
     def __init__(self, count: int) -> None:
         self.count = count
         self._pool: ProcessPool | None = None
 
-    def __enter__(self) -> Workers:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if self._pool is None:
-            return
-        if error is None:
-            self._pool.close()
-            self._pool.join()
-        else:
-            self._pool.stop()
-            self._pool.join(timeout=10)
-
-    def run(
-        self,
-        work: Callable[[Any], None],
-        jobs: Sequence[Job],
-        *,
-        on_done: Callable[[Job, float | None], None],
-    ) -> list[Failure]:
-        """Do every job, the most costly first.
-
-        A job that raises, or whose process dies (no memory), is a `Failure`; the others go on. A
-        full or read-only disk ends everything, since every other job would fail alike. Ctrl-C
-        leaves through `__exit__`, which stops the processes: what they were at is lost, what is
-        done is kept.
-
-        Args:
-            work: a function of a module, called with a job's payload.
-            jobs: what to do.
-            on_done: called in this process with a job and its seconds, None if it failed.
-
-        Returns:
-            The failures, in the order of `jobs`.
-
-        Raises:
-            StorageError: if a process could not write.
-        """
-        failures: dict[str, Failure] = {}
-        ordered = sorted(jobs, key=lambda job: -job.cost)
-        pool = self._started()
-        futures: dict[Any, Job] = {
-            pool.schedule(_timed, args=[work, job.payload]): job for job in ordered
-        }
-        pending: set[Any] = set(futures)
-        while pending:
-            done, pending = wait(pending, return_when=FIRST_COMPLETED)
-            for future in done:
-                job = futures[future]
-                error = future.exception()
-                if isinstance(error, StorageError):
-                    raise error
-                if error is not None:
-                    failures[job.name] = _failure(job, error)
-                on_done(job, future.result() if error is None else None)
-        return [failures[job.name] for job in jobs if job.name in failures]
-
-    def _started(self) -> ProcessPool:
+    def submit(self, function: JobFunction[Result], payload: Any) -> Future[Result]:
+        """Hand in a job for the next process that is free."""
         if self._pool is None:
             self._pool = ProcessPool(
                 max_workers=self.count,
@@ -119,31 +40,53 @@ class Workers:
                 initargs=[os.getpid()],
                 context=multiprocessing.get_context("spawn"),
             )
-        return self._pool
+        future: Future[Result] = Future()
+        scheduled = self._pool.schedule(_do, args=[function, payload])
+        scheduled.add_done_callback(partial(_pass_on, future))
+        return future
+
+    def shutdown(self, *, cancel: bool = False) -> None:
+        """End the processes, at once or when their jobs are done."""
+        pool, self._pool = self._pool, None
+        if pool is None:
+            return
+        if cancel:
+            pool.stop()
+            pool.join(timeout=SECONDS_TO_STOP)
+        else:
+            pool.close()
+            pool.join()
 
 
-def _failure(job: Job, error: BaseException) -> Failure:
+def _pass_on(future: Future[Any], scheduled: Future[Any]) -> None:
+    """What became of a job; the death of its process in the words of every executor."""
+    if scheduled.cancelled():
+        future.cancel()
+        return
+    error = scheduled.exception()
     if isinstance(error, ProcessExpired):
-        reason = f"its process died (exit code {error.exitcode}); out of memory?"
+        words = f"its process died (exit code {error.exitcode}); out of memory?"
+        future.set_exception(WorkerDiedError(words))
+    elif error is not None:
+        future.set_exception(error)
     else:
-        reason = f"{type(error).__name__}: {error}"
-    details = "".join(traceback.format_exception(error))
-    return Failure(job.name, reason, details)
+        future.set_result(scheduled.result())
 
 
-def _timed(work: Callable[[Any], None], payload: Any) -> float:
-    started = time.perf_counter()
-    work(payload)
-    return time.perf_counter() - started
+# Of a worker's process, which belongs to one executor and ends with it.
+_cache = WorkerCache()
+_settings = ExitStack()
+
+
+def _do(function: JobFunction[Any], payload: Any) -> Any:
+    return function(payload, _cache)
 
 
 def _start_worker(parent: int) -> None:
-    """Leave Ctrl-C to the parent, use one thread, keep memory, and die with the parent."""
-    import torch
-
+    """Leave Ctrl-C to the parent, set torch as every worker has it, and die with the parent."""
     keep_freed_memory()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    torch.set_num_threads(1)
+    _settings.enter_context(reproducible())
     threading.Thread(target=_die_with, args=[parent], daemon=True).start()
 
 

@@ -94,8 +94,12 @@ def _check_id(folder: Path, found: str) -> None:
         raise DamagedFileError(f"{folder} is damaged: it holds {found}")
 
 
-def read_run(folder: Path) -> RunRecord:
+def read_run(folder: Path, *, verified: bool = False) -> RunRecord:
     """Read and verify a run: its record and the bytes of its weights.
+
+    Args:
+        folder: of the run.
+        verified: whether this stage has hashed the weights already; only the record is read.
 
     Raises:
         FileNotFoundError: if it is not there.
@@ -103,7 +107,8 @@ def read_run(folder: Path) -> RunRecord:
     """
     record = _read_folder(folder, RunRecord)
     _check_id(folder, record.run_id)
-    _verified(folder / WEIGHTS_FILE, record.weights_sha256)
+    if not verified:
+        _verified(folder / WEIGHTS_FILE, record.weights_sha256)
     return record
 
 
@@ -141,9 +146,16 @@ def read_data_record(folder: Path) -> DataRecord:
     return record
 
 
-def read_prepared(folder: Path) -> tuple[DataRecord, PreparedData]:
-    """Verified prepared data with their record; raises as `read_data_record`."""
-    record = read_data_record(folder)
+def read_prepared(
+    folder: Path, *, verified: DataRecord | None = None
+) -> tuple[DataRecord, PreparedData]:
+    """Verified prepared data with their record; raises as `read_data_record`.
+
+    Args:
+        folder: of the data.
+        verified: their record, if this stage has verified them; they are not hashed again.
+    """
+    record = read_data_record(folder) if verified is None else verified
     arrays = safetensors.numpy.load_file(folder / ARRAYS_FILE)
     return record, PreparedData(record.kind, arrays, record.n_classes, record.frequency_loss)
 

@@ -4,48 +4,47 @@ from __future__ import annotations
 
 import logging
 import os
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from filelock import FileLock, Timeout
 
 from landscape_catalog.store.files import explained_storage
 
 log = logging.getLogger(__name__)
+
+SECONDS_BETWEEN_TRIES = 0.2
 
 
 @contextmanager
 def project_lock(path: Path) -> Iterator[None]:
     """Hold the project's lock, waiting for whoever has it (a stage whose `dvc` was killed, say).
 
-    The system drops the lock with the process that holds it, however that ends. Where the system
-    has no `fcntl` (Windows) there is no lock; whole-file writes keep the files sound.
+    The system drops the lock with the process that holds it, however that ends. The holder's
+    process id stands in a file beside it, for the message of those who wait.
     """
-    try:
-        import fcntl
-    except ImportError:
-        yield
-        return
+    holder = path.with_name(f"{path.name}.holder")
+    lock = FileLock(path)
     with explained_storage(path):
         path.parent.mkdir(parents=True, exist_ok=True)
-        stream = path.open("a+")
-    with stream:
-        waiting = False
-        while True:
-            try:
-                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                break
-            except BlockingIOError:
-                if not waiting:
-                    stream.seek(0)
-                    holder = stream.read().strip() or "unknown"
-                    log.warning(
-                        "another stage is at work here (process %s); waiting for it", holder
-                    )
-                    waiting = True
-                time.sleep(0.2)
-        stream.seek(0)
-        stream.truncate()
-        stream.write(str(os.getpid()))
-        stream.flush()
+        try:
+            lock.acquire(blocking=False)
+        except Timeout:
+            log.warning(
+                "another stage is running here (process %s); waiting for it", _process_id(holder)
+            )
+            lock.acquire(poll_interval=SECONDS_BETWEEN_TRIES)
+    try:
+        with suppress(OSError):  # only a message would miss it
+            holder.write_text(str(os.getpid()))
         yield
+    finally:
+        lock.release()
+
+
+def _process_id(holder: Path) -> str:
+    try:
+        return holder.read_text().strip() or "unknown"
+    except OSError:
+        return "unknown"

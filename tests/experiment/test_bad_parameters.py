@@ -115,6 +115,7 @@ BAD = {
     "missing key": ("load: {}", "load.width", "nothing", "required"),
     "a threshold that is none": ("classify: {train_loss: low}", "classify.train_loss", "'low'", "number"),
     "an axis to draw that is none": ("report: {x: width}", "report.x", "'width'", "load.width"),
+    "an executor that is none": ("execution: {executor: threads}", "execution.executor", "'threads'", "processes or serial"),
     "workers": ("execution: {workers: many}", "execution.workers", "'many'", "'auto'"),
     # The network and its constants.
     "constants of a network without any": (

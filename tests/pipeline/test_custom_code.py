@@ -112,6 +112,80 @@ def test_the_checksum_does_not_see_what_is_compiled(custom_code: Own) -> None:
     assert code_checksum("sum_compiled:f", folder) == before
 
 
+def test_code_that_changes_is_imported_anew(custom_code: Own) -> None:
+    """In one process, as in a notebook; also where only a helper has changed."""
+    folder = custom_code.project.custom
+    main, helper = custom_code.path("new_main"), custom_code.path("new_helper")
+    custom_code.written |= {"new_main", "new_helper"}
+    main.write_text("from new_helper import g\ndef f():\n    return 'a' + g()\n")
+    helper.write_text("def g():\n    return 'b'\n")
+    first = import_custom("new_main:f", folder)
+    assert import_custom("new_main:f", folder) is first, "what has not changed stays"
+    assert first() == "ab"
+    checksum = code_checksum("new_main:f", folder)
+    main.write_text(main.read_text().replace("'a'", "'c'"))  # of the same length, at once
+    helper.write_text("def g():\n    return 'd'\n")
+    assert import_custom("new_main:f", folder)() == "cd"
+    assert code_checksum("new_main:f", folder) != checksum
+    helper.write_text("def g():\n    return 'e'\n")
+    assert import_custom("new_main:f", folder)() == "ce"
+    assert not list(folder.rglob("*.pyc"))
+
+
+def test_a_module_of_the_same_name_in_another_project(custom_code: Own, tmp_path: Path) -> None:
+    custom_code.write("same_name", "def f():\n    return 1\n")
+    other = tmp_path / "other" / "custom"
+    other.mkdir(parents=True)
+    (other / "same_name.py").write_text("def f():\n    return 2\n")
+    here = custom_code.project.custom
+    assert [import_custom("same_name:f", folder)() for folder in (here, other, here)] == [1, 2, 1]
+    checksums = [code_checksum("same_name:f", folder) for folder in (here, other, here)]
+    assert checksums[0] == checksums[2] != checksums[1]
+    custom_code.write("only_here", "def f(): ...\n")
+    with pytest.raises(CodeError, match="there is no module `only_here`"):
+        import_custom("only_here:f", other)
+
+
+def test_the_folder_comes_before_what_is_in_memory(custom_code: Own) -> None:
+    import wave
+
+    custom_code.path("wave").write_text("def f():\n    return 'mine'\n")
+    try:
+        assert import_custom("wave:f", custom_code.project.custom)() == "mine"
+    finally:
+        sys.modules["wave"] = wave
+
+
+def test_other_code_than_ids_were_made_with_is_refused(custom_code: Own) -> None:
+    """Somebody edits a file while a stage is running."""
+    custom_code.write("edited", "def f():\n    return 1\n")
+    folder = custom_code.project.custom
+    code = code_checksum("edited:f", folder)
+    assert import_custom("edited:f", folder, code=code)() == 1
+    custom_code.path("edited").write_text("def f():\n    return 2\n")
+    with pytest.raises(
+        CodeError, match=r"^edited:f: its source has changed since this stage began"
+    ):
+        import_custom("edited:f", folder, code=code)
+
+
+def test_an_installed_package_that_changes_is_refused(
+    custom_code: Own, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "site" / "pretend").mkdir(parents=True)
+    source = tmp_path / "site" / "pretend" / "__init__.py"
+    source.write_text("def f():\n    return 1\n")
+    monkeypatch.syspath_prepend(tmp_path / "site")
+    custom_code.written.add("pretend")
+    folder = custom_code.project.custom
+    assert import_custom("pretend:f", folder)() == 1
+    checksum = code_checksum("pretend:f", folder)
+    source.write_text("def f():\n    return 1 + 1\n")
+    assert code_checksum("pretend:f", folder) != checksum
+    with pytest.raises(CodeError, match="`pretend` has changed since it was imported; restart"):
+        import_custom("pretend:f", folder)
+
+
 class _Called:
     def __call__(self, width: int, depth: int = 2) -> None: ...
 

@@ -32,7 +32,7 @@ class JobContext:
 
     def __init__(self, payload: MeasurePayload, cache: WorkerCache) -> None:
         self.payload, self.cache = payload, cache
-        self.data: LoadedData = load_data(payload.prepared, payload.device)
+        self.data: LoadedData = load_data(payload.prepared, payload.data, payload.device, cache)
         self.cell = payload.specs[0].cell
         self.task = self.data.task(self.cell, payload.custom)
         self.remembered: dict[tuple[Any, ...], Any] = {}
@@ -130,7 +130,7 @@ class MeasurementContext:
     @property
     def function(self) -> Callable[..., Any]:
         """The user's own function of a custom metric."""
-        return import_custom(self.settings.function, self._job.payload.custom)
+        return import_custom(self.settings.function, self._job.payload.custom, code=self._spec.code)
 
     def network(self, which: int = 0, *, fresh: bool = False) -> nn.Module:
         """A network with the weights of a run, in eval mode."""

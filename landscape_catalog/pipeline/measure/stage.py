@@ -15,14 +15,15 @@ from landscape_catalog.pipeline.shared.finished import (
 from landscape_catalog.pipeline.shared.measurements import MeasurementSpec, distinct, losses_of
 from landscape_catalog.pipeline.shared.payloads import MeasurePayload
 from landscape_catalog.pipeline.shared.workspace import (
-    Task,
     Workspace,
     open_workspace,
     raise_failures,
     work_through,
 )
-from landscape_catalog.runner.device import chosen_device, chosen_workers
-from landscape_catalog.runner.processes import Failure, Workers
+from landscape_catalog.runner.device import chosen_device
+from landscape_catalog.runner.executor import Executor
+from landscape_catalog.runner.jobs import Failure, Job
+from landscape_catalog.runner.registry import chosen_executor
 from landscape_catalog.runner.worker_cache import WorkerCache
 from landscape_catalog.store.lock import project_lock
 
@@ -43,10 +44,10 @@ def run_measure(root: Path) -> None:
     with project_lock(workspace.project.lock):
         records = trained_runs(workspace)
         losses = losses_of(workspace.grid.runs, workspace.experiment.measure)
-        with Workers(chosen_workers(workspace.experiment.execution)) as workers:
-            new, failures = _make(workspace, "measure losses", losses, device, workers)
+        with chosen_executor(workspace.experiment.execution) as executor:
+            new, failures = _make(workspace, "measure losses", losses, device, executor)
             rest = further_measurements(workspace, converged_runs(workspace, records))
-            more, others = _make(workspace, "measure", rest, device, workers)
+            more, others = _make(workspace, "measure", rest, device, executor)
         specs = losses + rest
         removed = workspace.measurements.prune({spec.measurement_id for spec in specs})
         log.info(
@@ -60,34 +61,36 @@ def run_measure(root: Path) -> None:
 
 
 def _make(
-    workspace: Workspace, title: str, specs: list[MeasurementSpec], device: str, workers: Workers
+    workspace: Workspace, title: str, specs: list[MeasurementSpec], device: str, executor: Executor
 ) -> tuple[int, list[Failure]]:
     """Make what is missing; says how many were made, and which jobs failed."""
     cache = workspace.measurements
     missing = [spec for spec in distinct(specs) if cache.fetch(spec.measurement_id) is None]
-    tasks = [_task(workspace, job, device) for job in measurement_jobs(missing, workers.count)]
-    failures = work_through(workspace, title, measure_job, tasks, workers=workers)
+    groups = measurement_jobs(missing, executor.count)
+    jobs = [_job(workspace, group, device) for group in groups]
+    failures = work_through(workspace, title, measure_job, jobs, executor=executor)
     made = sum(cache.fetch(spec.measurement_id) is not None for spec in missing)
     return made, failures
 
 
-def _task(workspace: Workspace, specs: tuple[MeasurementSpec, ...], device: str) -> Task:
+def _job(workspace: Workspace, specs: tuple[MeasurementSpec, ...], device: str) -> Job:
     first = specs[0]
-    prepared = workspace.project.prepared / first.cell.landscape.data.data_id
+    data_id = first.cell.landscape.data.data_id
     payload = MeasurePayload(
         specs,
-        prepared,
+        workspace.data_record(data_id),
+        workspace.project.prepared / data_id,
         workspace.runs,
         workspace.measurements,
         device,
         workspace.project.custom,
     )
     work = dataclasses.replace(first.work, steps=first.work.steps * len(specs))
-    return Task(f"{first.metric} {first.measurement_id}", payload, work)
+    return Job(f"{first.metric} {first.measurement_id}", payload, work)
 
 
-def measure_job(payload: MeasurePayload) -> None:
+def measure_job(payload: MeasurePayload, cache: WorkerCache) -> None:
     """Make the measurements of one job. Runs in a worker, which alone needs torch."""
     from landscape_catalog.pipeline.measure.worker import measure_and_keep
 
-    measure_and_keep(payload, WorkerCache())
+    measure_and_keep(payload, cache)

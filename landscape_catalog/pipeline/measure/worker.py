@@ -8,7 +8,7 @@ from landscape_catalog.errors import MeasurementError, StorageError
 from landscape_catalog.pipeline.measure.context import JobContext
 from landscape_catalog.pipeline.shared.measurements import MeasurementSpec
 from landscape_catalog.pipeline.shared.payloads import MeasurePayload
-from landscape_catalog.runner.device import make_deterministic, provenance
+from landscape_catalog.runner.device import provenance
 from landscape_catalog.runner.worker_cache import WorkerCache
 from landscape_catalog.store.artifacts import write_measurement
 from landscape_catalog.store.measurements import MeasurementRecord
@@ -21,7 +21,6 @@ def measure_and_keep(payload: MeasurePayload, cache: WorkerCache) -> None:
         MeasurementError: if some failed, after the others have been kept.
         StorageError: at once, if a file cannot be read or written.
     """
-    make_deterministic()
     job, failed = JobContext(payload, cache), []
     for spec in payload.specs:
         try:

@@ -11,6 +11,7 @@ from landscape_catalog.errors import (
     ContentMismatchError,
     DamagedFileError,
     DataError,
+    MissingArtifactError,
     StorageError,
 )
 from landscape_catalog.experiment.grid import DataSpec
@@ -21,7 +22,6 @@ from landscape_catalog.schema.fields import is_custom
 from landscape_catalog.schema.identity import canonical_json
 from landscape_catalog.store.artifacts import (
     pack,
-    read_data_record,
     read_sealed,
     sealed,
     write_prepared,
@@ -44,7 +44,7 @@ def run_prepare(root: Path) -> None:
     workspace = open_workspace(root)
     with project_lock(workspace.project.lock):
         folder = workspace.project.prepared
-        missing = [spec for spec in workspace.grid.data if not _is_sound(folder / spec.data_id)]
+        missing = [spec for spec in workspace.grid.data if not _is_sound(workspace, spec.data_id)]
         for specs in _by_source(missing):
             first = specs[0]
             pool = find_source(first.dataset, first.extra, workspace.project).load()
@@ -81,14 +81,14 @@ def _by_source(specs: list[DataSpec]) -> list[list[DataSpec]]:
     return list(groups.values())
 
 
-def _is_sound(folder: Path) -> bool:
+def _is_sound(workspace: Workspace, data_id: str) -> bool:
     try:
-        read_data_record(folder)
-    except FileNotFoundError:
+        workspace.data_record(data_id)
+    except MissingArtifactError:
         return False
     except DamagedFileError as error:
         log.warning("%s. It is rebuilt.", error)
-        remove(folder)
+        remove(workspace.project.prepared / data_id)
         return False
     return True
 

@@ -20,6 +20,7 @@ from landscape_catalog.metrics.similarity.spec import SimilaritySettings
 from landscape_catalog.pipeline.shared.costs import network_key, note_multiply_adds
 from landscape_catalog.pipeline.shared.loading import LoadedData, load_data
 from landscape_catalog.pipeline.shared.workspace import Workspace
+from landscape_catalog.runner.worker_cache import WorkerCache
 from landscape_catalog.schema.fields import is_custom
 from landscape_catalog.tasks import Perturbation, Samples, Task
 
@@ -42,6 +43,7 @@ def validate_networks(workspace: Workspace) -> None:
     layers = {probe.layer for probe in probes if probe.layer}
     tried: set[str] = set()
     counts: dict[str, int] = {}
+    cache = WorkerCache()
     for cell in workspace.grid.cells:
         landscape = cell.landscape
         own = is_custom(landscape.model.name) or is_custom(landscape.task.name)
@@ -49,8 +51,9 @@ def validate_networks(workspace: Workspace) -> None:
         if not (layers or own) or key in tried:
             continue
         tried.add(key)
-        folder = workspace.project.prepared / landscape.data.data_id
-        data = load_data(folder, "cpu")
+        data_id = landscape.data.data_id
+        record = workspace.data_record(data_id)
+        data = load_data(workspace.project.prepared / data_id, record, "cpu", cache)
         network = data.network(cell, workspace.project.custom)
         task = data.task(cell, workspace.project.custom)
         name = landscape.task.name if is_custom(landscape.task.name) else landscape.model.name

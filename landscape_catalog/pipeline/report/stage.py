@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from pathlib import Path
 
 from landscape_catalog.catalog import read_tables
-from landscape_catalog.pipeline.shared.workspace import open_workspace
+from landscape_catalog.experiment.landscape import Load
+from landscape_catalog.experiment.reading import check_drawn_axes, read_report
+from landscape_catalog.experiment.training import Temperature
+from landscape_catalog.paths import Project
 from landscape_catalog.reports import build_page
 from landscape_catalog.store.files import write_file
 
@@ -14,14 +18,16 @@ log = logging.getLogger(__name__)
 
 
 def run_report(root: Path) -> None:
-    """Draw the catalog.
+    """Draw the catalog, by the `report` section of `params.yaml` and nothing else.
 
     Raises:
+        SpecError: if that section is wrong, or names an axis that the catalog's experiment lacks.
         MissingArtifactError: if there is no catalog.
         DamagedFileError: if one of its tables is damaged.
     """
-    workspace = open_workspace(root)
-    project = workspace.project
-    page = build_page(read_tables(project.catalog), workspace.experiment.report)
-    write_file(project.report, page.encode())
+    project = Project(root)
+    settings, tables = read_report(project.params), read_tables(project.catalog)
+    spec = json.loads(tables["experiments"]["spec"].item())
+    check_drawn_axes(settings, Load(**spec["load"]), Temperature(**spec["temperature"]))
+    write_file(project.report, build_page(tables, settings).encode())
     log.info("report: %s", project.shown(project.report))

@@ -1,32 +1,63 @@
 """A user's own code, named `package.module:function`: imported, checked, and part of ids.
 
-It is looked for in the project's `custom/` folder first, then among what is installed.
+It is looked for in the project's `custom/` folder first, then among what is installed. What is in
+memory is held against the source on disk at every import, so that one process (a notebook, a test)
+never computes with old code under the checksum of the new one.
 """
 
 from __future__ import annotations
 
 import hashlib
 import importlib
-import importlib.util
 import inspect
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import lru_cache
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any
 
 from landscape_catalog.errors import CodeError
 
+Files = list[tuple[str, Path]]  # of a package: the name that its checksum hashes, and the path
 
-def import_custom(name: str, folder: Path) -> Callable[..., Any]:
-    """The function that `package.module:function` names.
+
+@dataclass
+class _Imported:
+    """What this process has imported: the `custom/` folder and its source, installed packages."""
+
+    folder: Path | None = None
+    source: str | None = None
+    installed: dict[str, str] = field(default_factory=dict)
+
+
+_imported = _Imported()  # of the process, as `sys.modules` is
+
+
+def import_custom(name: str, folder: Path, *, code: str | None = None) -> Callable[..., Any]:
+    """The function that `package.module:function` names, as its source stands on disk now.
+
+    Args:
+        name: of the function.
+        folder: the project's `custom/`.
+        code: the checksum that ids were made with; other source is refused.
 
     Raises:
-        CodeError: if there is no such module or function, or its import fails.
+        CodeError: if there is no such module or function, its import fails, the source is not that
+            of `code`, or an installed package has changed since it was imported.
     """
     module_name, _, path = name.partition(":")
     _look_in(folder)
+    if code is not None and code_checksum(name, folder) != code:
+        raise CodeError(
+            f"{name}: its source has changed since this stage began; run the same command again"
+        )
+    _require_current(name, folder)
     try:
-        found: Any = importlib.import_module(module_name)
+        with _no_bytecode():
+            found: Any = importlib.import_module(module_name)
     except (Exception, SystemExit) as error:  # whatever a user's module does when it is imported
         if isinstance(error, ModuleNotFoundError) and error.name:
             words = f"there is no module `{error.name}`, neither in {folder.name}/ nor installed"
@@ -42,9 +73,68 @@ def import_custom(name: str, folder: Path) -> Callable[..., Any]:
 
 
 def _look_in(folder: Path) -> None:
+    """Search a project's folder first; forget what was imported from other source than it has.
+
+    A change of any file there forgets all of them, since one may have imported another.
+    """
+    folder, former = folder.absolute(), _imported.folder
+    if former not in (None, folder) and str(former) in sys.path:
+        sys.path.remove(str(former))
     if folder.is_dir() and str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
         importlib.invalidate_caches()
+    source = _digest((path.as_posix(), path) for path in folder.rglob("*.py"))
+    if (folder, source) != (former, _imported.source):
+        places = [place for place in (folder, former) if place is not None]
+        _forget(lambda _, module: any(_lies_in(module, place) for place in places))
+        _imported.folder, _imported.source = folder, source
+        importlib.invalidate_caches()
+
+
+def _forget(chosen: Callable[[str, Any], bool]) -> None:
+    """Drop modules from memory, by name and module, so that they are imported anew."""
+    for name, module in list(sys.modules.items()):
+        if chosen(name, module):
+            del sys.modules[name]
+
+
+def _lies_in(module: Any, folder: Path) -> bool:
+    """Whether a module was read from a folder; asks no module that makes its attributes late."""
+    known = getattr(module, "__dict__", {})
+    file = known.get("__file__")
+    places = [file] if file else list(known.get("__path__") or [])  # a namespace has no file
+    return any(Path(place).is_relative_to(folder) for place in places)
+
+
+def _require_current(name: str, folder: Path) -> None:
+    """What is in memory under a top-level name must be what lies on disk.
+
+    Raises:
+        CodeError: if an installed package has changed: parts of it may be in use elsewhere, so it
+            is not imported anew.
+    """
+    top = _top(name)
+    spec, loaded = _find(top), sys.modules.get(top)
+    files = [] if spec is None else _files(spec)
+    if _are_in(files, folder):
+        if loaded is not None and not _lies_in(loaded, folder.absolute()):
+            _forget(lambda name, _: _top(name) == top)  # the folder shadows it now
+    elif files:
+        checksum = _installed_digest(tuple(_signed(files)))
+        if loaded is None or top not in _imported.installed:
+            _imported.installed[top] = checksum
+        if _imported.installed[top] != checksum:
+            raise CodeError(f"{name}: `{top}` has changed since it was imported; restart Python")
+
+
+@contextmanager
+def _no_bytecode() -> Iterator[None]:
+    """Write no compiled files: Python takes them for current within a second of a change."""
+    former, sys.dont_write_bytecode = sys.dont_write_bytecode, True
+    try:
+        yield
+    finally:
+        sys.dont_write_bytecode = former
 
 
 def code_checksum(name: str, folder: Path) -> str:
@@ -54,21 +144,58 @@ def code_checksum(name: str, folder: Path) -> str:
         CodeError: if there is no such package, or its source cannot be read.
     """
     _look_in(folder)
-    top = name.partition(":")[0].partition(".")[0]
-    spec = importlib.util.find_spec(top)
+    top = _top(name)
+    spec = _find(top)
     if spec is None:
         raise CodeError(f"{name}: there is no module `{top}`, in {folder.name}/ or installed")
+    files = _files(spec)
+    if not files:
+        raise CodeError(f"{name}: the source of `{top}` cannot be read")
+    return _digest(files) if _are_in(files, folder) else _installed_digest(tuple(_signed(files)))
+
+
+def _top(name: str) -> str:
+    return name.partition(":")[0].partition(".")[0]
+
+
+def _find(top: str) -> ModuleSpec | None:
+    """Where an import would find a top-level module now, whatever is in memory."""
+    found = (finder.find_spec(top, None) for finder in sys.meta_path)
+    return next((spec for spec in found if spec is not None), None)
+
+
+def _files(spec: ModuleSpec) -> Files:
+    """The source files of a module or package; none where it is compiled."""
     if spec.submodule_search_locations:
         bases = [Path(place) for place in spec.submodule_search_locations]
-        files = [(p.relative_to(base).as_posix(), p) for base in bases for p in base.rglob("*.py")]
-    else:
-        if spec.origin is None or not spec.origin.endswith(".py"):
-            raise CodeError(f"{name}: the source of `{top}` cannot be read")
-        files = [(Path(spec.origin).name, Path(spec.origin))]
+        return [(p.relative_to(base).as_posix(), p) for base in bases for p in base.rglob("*.py")]
+    if spec.origin is None or not spec.origin.endswith(".py"):
+        return []
+    return [(Path(spec.origin).name, Path(spec.origin))]
+
+
+def _are_in(files: Files, folder: Path) -> bool:
+    return any(path.is_relative_to(folder.absolute()) for _, path in files)
+
+
+def _digest(files: Iterable[tuple[str, Path]]) -> str:
     digest = hashlib.sha256()
-    for relative, path in sorted(files):
-        digest.update(f"{relative}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
+    for name, path in sorted(files):
+        digest.update(f"{name}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
+
+
+def _signed(files: Files) -> Iterator[tuple[str, Path, int, int]]:
+    """Files with their time of change and size, which tell whether they must be hashed again."""
+    for name, path in files:
+        found = path.stat()
+        yield name, path, found.st_mtime_ns, found.st_size
+
+
+@lru_cache(maxsize=64)
+def _installed_digest(signed: tuple[tuple[str, Path, int, int], ...]) -> str:
+    """Of an installed package, which may have hundreds of files: hashed once unless they change."""
+    return _digest((name, path) for name, path, *_ in signed)
 
 
 def parameters(function: Callable[..., Any], *, given: tuple[str, ...] = ()) -> frozenset[str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +15,7 @@ from landscape_catalog.errors import CodeError
 from landscape_catalog.experiment.grid import Cell
 from landscape_catalog.models import build as models
 from landscape_catalog.pipeline.shared.custom_code import import_custom
+from landscape_catalog.runner.worker_cache import CacheKind, WorkerCache
 from landscape_catalog.schema.fields import is_custom
 from landscape_catalog.store.artifacts import read_prepared, read_weights
 from landscape_catalog.store.records import DataRecord
@@ -48,7 +48,7 @@ class LoadedData:
         """
         name = cell.landscape.task.name
         if is_custom(name):
-            return custom_task(name, cell.task_args, custom)
+            return custom_task(name, cell.task_args, custom, code=cell.landscape.task.code)
         return make_task(name, self.moments)
 
     def network(self, cell: Cell, custom: Path, *, seed: int = 0) -> nn.Module:
@@ -69,7 +69,9 @@ def build_network(
     name = cell.landscape.model.name
     try:
         return models.build(
-            import_custom(name, custom) if is_custom(name) else name,
+            import_custom(name, custom, code=cell.landscape.model.code)
+            if is_custom(name)
+            else name,
             width=cell.landscape.width,
             input_shape=input_shape,
             n_outputs=n_outputs,
@@ -80,14 +82,14 @@ def build_network(
         raise CodeError(f"{name}: {error}") from error
 
 
-def custom_task(name: str, args: dict[str, Any], custom: Path) -> Task:
-    """A user's own task.
+def custom_task(name: str, args: dict[str, Any], custom: Path, *, code: str | None = None) -> Task:
+    """A user's own task; `code` as of `import_custom`.
 
     Raises:
         CodeError: if the function fails or returns no `Task`.
     """
     try:
-        task = import_custom(name, custom)(**args)
+        task = import_custom(name, custom, code=code)(**args)
     except CodeError:
         raise
     except (Exception, SystemExit) as error:  # whatever a user's function does
@@ -99,10 +101,24 @@ def custom_task(name: str, args: dict[str, Any], custom: Path) -> Task:
     return task
 
 
-@lru_cache(maxsize=4)
-def load_data(folder: Path, device: str) -> LoadedData:
-    """Read and verify prepared data, and bring them to the device; kept for the next job."""
-    record, data = read_prepared(folder)
+LOADED_DATA: CacheKind[LoadedData] = CacheKind("loaded data", most=4)
+
+
+def load_data(folder: Path, record: DataRecord, device: str, cache: WorkerCache) -> LoadedData:
+    """Read prepared data and bring them to the device; kept for the worker's next job.
+
+    Args:
+        folder: of the data.
+        record: theirs, which the stage's driver has verified together with the arrays.
+        device: where to.
+        cache: of the worker.
+    """
+    key = (folder, record.content_hash, device)
+    return cache.get(LOADED_DATA, key, lambda: _loaded(folder, record, device))
+
+
+def _loaded(folder: Path, record: DataRecord, device: str) -> LoadedData:
+    record, data = read_prepared(folder, verified=record)
     inputs, targets = ARRAY_NAMES[data.kind]
     train, test = (
         Samples(

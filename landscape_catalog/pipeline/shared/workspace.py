@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,20 +14,20 @@ from landscape_catalog.errors import (
     Interrupted,
     JobsFailedError,
     MissingArtifactError,
-    Problem,
-    SpecError,
 )
 from landscape_catalog.experiment.expand import expand
 from landscape_catalog.experiment.experiment import Experiment
-from landscape_catalog.experiment.grid import Grid, dotted
-from landscape_catalog.experiment.reading import read_experiment
+from landscape_catalog.experiment.grid import Grid
+from landscape_catalog.experiment.reading import check_drawn_axes, read_experiment
 from landscape_catalog.experiment.variants import resolve_variants
 from landscape_catalog.paths import Project, store_root
 from landscape_catalog.pipeline.shared.components import find_components, metric_codes
 from landscape_catalog.runner.device import chosen_device
-from landscape_catalog.runner.processes import Failure, Job, Workers
+from landscape_catalog.runner.executor import Executor, JobFunction
+from landscape_catalog.runner.jobs import Failure, Job, run_jobs
 from landscape_catalog.runner.progress import StageProgress
-from landscape_catalog.runner.timings import Work, log_timing
+from landscape_catalog.runner.registry import chosen_executor
+from landscape_catalog.runner.timings import log_timing
 from landscape_catalog.store.artifacts import read_data_record
 from landscape_catalog.store.cache import ArtifactCache, measurement_cache, run_cache
 from landscape_catalog.store.files import remove, write_file
@@ -47,6 +47,7 @@ class Workspace:
     runs: ArtifactCache
     measurements: ArtifactCache
     metric_codes: dict[str, str]
+    _data: dict[str, DataRecord] = field(default_factory=dict, repr=False, compare=False)
 
     def data_records(self) -> dict[str, DataRecord]:
         """The verified record of each prepared data id.
@@ -55,16 +56,19 @@ class Workspace:
             MissingArtifactError: if `prepare` has not run.
             DamagedFileError: if a file is damaged.
         """
-        records = {}
-        for spec in self.grid.data:
-            folder = self.project.prepared / spec.data_id
+        return {spec.data_id: self.data_record(spec.data_id) for spec in self.grid.data}
+
+    def data_record(self, data_id: str) -> DataRecord:
+        """The verified record of one; its arrays are hashed once. Raises as `data_records`."""
+        if data_id not in self._data:
+            folder = self.project.prepared / data_id
             try:
-                records[spec.data_id] = read_data_record(folder)
+                self._data[data_id] = read_data_record(folder)
             except FileNotFoundError:
                 raise MissingArtifactError(
                     f"{self.project.shown(folder)} is not there: run `landscape prepare` first"
                 ) from None
-        return records
+        return self._data[data_id]
 
 
 def open_workspace(root: Path) -> Workspace:
@@ -79,6 +83,7 @@ def open_workspace(root: Path) -> Workspace:
     experiment = read_experiment(project.params)
     grid = lay_out(experiment, project)
     chosen_device(experiment.execution)
+    chosen_executor(experiment.execution)  # refuses a name that is none
     store = store_root()
     return Workspace(
         project,
@@ -97,20 +102,8 @@ def lay_out(experiment: Experiment, project: Project) -> Grid:
         UserError: if the experiment cannot be done as it stands.
     """
     variants = resolve_variants(experiment)
-    _check_drawn_axes(experiment)
+    check_drawn_axes(experiment.report, experiment.load, experiment.temperature)
     return expand(variants, lambda variant: find_components(variant, project))
-
-
-def _check_drawn_axes(experiment: Experiment) -> None:
-    """`report.x` and `report.y` name parameters of their sections."""
-    problems = []
-    for name, section in (("x", "load"), ("y", "temperature")):
-        chosen = getattr(experiment.report, name)
-        known = list(dotted(section, getattr(experiment, section).model_dump()))
-        if chosen is not None and chosen not in known:
-            problems.append(Problem(f"report.{name}", repr(chosen), "null, " + ", ".join(known)))
-    if problems:
-        raise SpecError(problems)
 
 
 def check_content(run_id: str, trained_on: str, data: DataRecord) -> None:
@@ -127,42 +120,31 @@ def check_content(run_id: str, trained_on: str, data: DataRecord) -> None:
         )
 
 
-@dataclass(frozen=True)
-class Task:
-    """A job of a stage with its size."""
-
-    name: str
-    payload: Any
-    work: Work
-
-
 def work_through(
     workspace: Workspace,
     title: str,
-    function: Callable[[Any], Any],
-    tasks: Sequence[Task],
+    function: JobFunction[Any],
+    jobs: Sequence[Job],
     *,
-    workers: Workers,
+    executor: Executor,
 ) -> list[Failure]:
-    """Do every task in parallel, with progress and timings; says which failed.
+    """Do every job on the executor, with progress and timings; says which failed.
 
     Raises:
         Interrupted: on Ctrl-C, after saying what is saved.
     """
-    if not tasks:
+    if not jobs:
         return []
-    works = {task.name: task.work for task in tasks}
-    jobs = [Job(task.name, task.payload, task.work.cost) for task in tasks]
-    total = sum(job.cost for job in jobs)
+    total = sum(job.work.cost for job in jobs)
     with StageProgress(title, jobs=len(jobs), cost=total) as progress:
 
         def on_done(job: Job, seconds: float | None) -> None:
             if seconds is not None:
-                log_timing(workspace.project.timings, works[job.name], seconds)
-            progress.step(job.name, job.cost)
+                log_timing(workspace.project.timings, job.work, seconds)
+            progress.step(job.name, job.work.cost)
 
         try:
-            return workers.run(function, jobs, on_done=on_done)
+            return run_jobs(executor, function, jobs, on_done=on_done)
         except Interrupted:
             log.warning(
                 "interrupted: %d of %d jobs of `%s` are saved; run the same command again to go on",

@@ -10,16 +10,17 @@ from landscape_catalog.experiment.grid import Run
 from landscape_catalog.pipeline.shared.costs import work_of
 from landscape_catalog.pipeline.shared.payloads import TrainPayload
 from landscape_catalog.pipeline.shared.workspace import (
-    Task,
     Workspace,
     check_content,
     open_workspace,
     raise_failures,
     work_through,
 )
-from landscape_catalog.runner.device import chosen_device, chosen_workers
-from landscape_catalog.runner.processes import Workers
+from landscape_catalog.runner.device import chosen_device
+from landscape_catalog.runner.jobs import Job
+from landscape_catalog.runner.registry import chosen_executor
 from landscape_catalog.runner.timings import Work
+from landscape_catalog.runner.worker_cache import WorkerCache
 from landscape_catalog.store.artifacts import FIRST_SNAPSHOT
 from landscape_catalog.store.lock import project_lock
 from landscape_catalog.store.records import RunRecord
@@ -54,25 +55,26 @@ def run_train(root: Path) -> None:
             len(missing),
             removed,
         )
-        tasks = [train_task(workspace, run, device) for run in missing]
-        with Workers(chosen_workers(workspace.experiment.execution)) as workers:
-            failures = work_through(workspace, "train", train_one, tasks, workers=workers)
+        jobs = [_job(workspace, run, device) for run in missing]
+        with chosen_executor(workspace.experiment.execution) as executor:
+            failures = work_through(workspace, "train", train_one, jobs, executor=executor)
         raise_failures(workspace, "train", failures)
         log.info("train: %d runs trained", len(missing))
 
 
-def train_task(workspace: Workspace, run: Run, device: str) -> Task:
+def _job(workspace: Workspace, run: Run, device: str) -> Job:
     """The job of one run, with its size."""
     prepared = workspace.project.prepared / _data_id(run)
     payload = TrainPayload(
         run,
+        workspace.data_record(_data_id(run)),
         prepared,
         workspace.runs,
         device,
         workspace.project.custom,
         workspace.experiment.measure.snapshots,
     )
-    return Task(run.run_id, payload, train_work(run))
+    return Job(run.run_id, payload, train_work(run))
 
 
 def train_work(run: Run) -> Work:
@@ -95,8 +97,8 @@ def _data_id(run: Run) -> str:
     return run.cell.landscape.data.data_id
 
 
-def train_one(payload: TrainPayload) -> None:
+def train_one(payload: TrainPayload, cache: WorkerCache) -> None:
     """Train one run. Runs in a worker, which alone needs torch."""
     from landscape_catalog.pipeline.train.worker import train_and_keep
 
-    train_and_keep(payload)
+    train_and_keep(payload, cache)

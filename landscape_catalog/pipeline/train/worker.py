@@ -12,9 +12,10 @@ from torch import nn
 from landscape_catalog.errors import ContentMismatchError, DamagedFileError
 from landscape_catalog.experiment.grid import Run
 from landscape_catalog.metrics.numerics.evaluation import evaluate
-from landscape_catalog.pipeline.shared.loading import load_data
+from landscape_catalog.pipeline.shared.loading import LoadedData, load_data
 from landscape_catalog.pipeline.shared.payloads import TrainPayload
-from landscape_catalog.runner.device import make_deterministic, provenance
+from landscape_catalog.runner.device import provenance
+from landscape_catalog.runner.worker_cache import WorkerCache
 from landscape_catalog.schema.identity import derive_seed
 from landscape_catalog.store.artifacts import (
     FIRST_SNAPSHOT,
@@ -31,21 +32,20 @@ from landscape_catalog.training import Recipe, TrainedRun, train
 Arrays = dict[str, np.ndarray]
 
 
-def train_and_keep(payload: TrainPayload) -> None:
+def train_and_keep(payload: TrainPayload, cache: WorkerCache) -> None:
     """Train one run and keep it, in the project and in the store.
 
     Raises:
         ContentMismatchError: if the run is there already without a snapshot that is wanted, and
             training it again on the same kind of machine gave other weights.
     """
-    make_deterministic()
     run, device = payload.run, payload.device
-    data = load_data(payload.prepared, device)
+    data = load_data(payload.prepared, payload.data, device, cache)
     folder = payload.cache.path(run.run_id)
     former = _former(payload.cache, run.run_id)
     kept = former[1].other_snapshots if former else {}
     wanted = {*payload.snapshots, *kept}
-    trained, n_parameters = _train(payload, wanted)
+    trained, n_parameters = _train(payload, data, wanted)
     snapshots = {
         name: {key: value.cpu().numpy() for key, value in snapshot.state.items()}
         for name, snapshot in trained.snapshots.items()
@@ -83,9 +83,8 @@ def recipe_of(run: Run) -> Recipe:
     return Recipe(**{field.name: chosen[field.name] for field in fields(Recipe)})
 
 
-def _train(payload: TrainPayload, snapshots: set[str]) -> tuple[TrainedRun, int]:
+def _train(payload: TrainPayload, data: LoadedData, snapshots: set[str]) -> tuple[TrainedRun, int]:
     run, cell, custom = payload.run, payload.run.cell, payload.custom
-    data = load_data(payload.prepared, payload.device)
     seed = derive_seed("run", cell.cell_id, run.seed)
     task = data.task(cell, custom)
     network = data.network(cell, custom, seed=seed).to(payload.device)
@@ -117,10 +116,13 @@ def _history(trained: TrainedRun) -> Arrays:
 
 
 def _former(cache: ArtifactCache, run_id: str) -> tuple[Path, RunRecord] | None:
-    """The run as the project or the store has it, without a snapshot that is wanted now."""
+    """The run as the project or the store has it, without a snapshot that is wanted now.
+
+    What is still there is sound: the stage has verified it, and removed what was damaged.
+    """
     for folder in (cache.path(run_id), cache.shared_path(run_id)):
         try:
-            return folder, read_run(folder)
+            return folder, read_run(folder, verified=True)
         except (FileNotFoundError, DamagedFileError):
             continue
     return None

@@ -1,0 +1,215 @@
+"""Jobs on every executor: the same results and bits, and one that fails does not stop the others."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import threading
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from landscape_catalog.errors import Interrupted, SpecError, StorageError, WorkerDiedError
+from landscape_catalog.experiment.experiment import Execution
+from landscape_catalog.runner.executor import Executor
+from landscape_catalog.runner.jobs import Job, run_jobs
+from landscape_catalog.runner.processes import ProcessExecutor
+from landscape_catalog.runner.progress import StageProgress
+from landscape_catalog.runner.registry import EXECUTORS, chosen_executor
+from landscape_catalog.runner.serial import SerialExecutor
+from landscape_catalog.runner.settings import reproducible
+from landscape_catalog.runner.timings import Work
+from landscape_catalog.runner.worker_cache import CacheKind, WorkerCache
+
+NUMBERS: CacheKind[int] = CacheKind("numbers", most=2)
+
+
+def work(payload: Any, cache: WorkerCache) -> Any:
+    """A job: what it does is its payload."""
+    if payload == "raise":
+        raise ValueError("no such thing")
+    if payload == "exit":
+        raise SystemExit(3)
+    if payload == "memory":
+        raise MemoryError
+    if payload == "die":
+        os.kill(os.getpid(), signal.SIGKILL)
+    if payload == "disk":
+        raise StorageError("cannot write x: the disk is full")
+    if payload == "interrupt":
+        raise Interrupted
+    if payload == "cached":
+        return cache.peek(NUMBERS, "seen"), cache.get(NUMBERS, "seen", lambda: 1)
+    if payload == "settings":
+        return settings()
+    return payload
+
+
+def settings() -> tuple[Any, ...]:
+    """Everything that decides bits."""
+    cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
+    switches = cudnn.benchmark, cudnn.deterministic, cudnn.allow_tf32, matmul.allow_tf32
+    return torch.get_num_threads(), torch.get_default_dtype(), torch.is_grad_enabled(), *switches
+
+
+@pytest.fixture(params=["serial", "processes"])
+def start(request: pytest.FixtureRequest) -> Callable[[], Executor]:
+    return {"serial": SerialExecutor, "processes": partial(ProcessExecutor, 2)}[request.param]
+
+
+def job(name: str, payload: Any, steps: int = 1) -> Job:
+    return Job(name, payload, Work("train", "resnet18", 1, 1, steps, 0))
+
+
+def do(executor: Executor, *payloads: Any) -> tuple[dict[str, bool], dict[str, str]]:
+    """Which jobs ended well, and why the others failed."""
+    ended: dict[str, bool] = {}
+    jobs = [job(f"{i}-{payload}", payload) for i, payload in enumerate(payloads)]
+    with executor:
+        failures = run_jobs(
+            executor, work, jobs,
+            on_done=lambda job, seconds: ended.update({job.name: seconds is not None}),
+        )  # fmt: skip
+    return ended, {failure.name: failure.reason for failure in failures}
+
+
+def test_the_others_go_on(start: Callable[[], Executor]) -> None:
+    ended, failures = do(start(), 1, "raise", 2, "exit", "memory", 3, 4)
+    assert {name for name, well in ended.items() if well} == {"0-1", "2-2", "5-3", "6-4"}
+    assert {name for name, well in ended.items() if not well} == set(failures)
+    assert failures["1-raise"] == "ValueError: no such thing"
+    assert failures["3-exit"] == "SystemExit: 3"
+    assert "MemoryError" in failures["4-memory"]
+
+
+def test_a_worker_that_dies_is_told_apart() -> None:
+    ended, failures = do(ProcessExecutor(2), 1, "die", 2, 3)
+    assert ended == {"0-1": True, "1-die": False, "2-2": True, "3-3": True}
+    assert "its process died" in failures["1-die"]
+    with ProcessExecutor(1) as executor:
+        with pytest.raises(WorkerDiedError, match="exit code -9"):
+            executor.submit(work, "die").result()
+        assert executor.submit(work, 5).result() == 5
+
+
+def test_a_full_disk_ends_everything(start: Callable[[], Executor]) -> None:
+    with pytest.raises(StorageError, match="the disk is full"):
+        do(start(), "disk", 1, 2)
+
+
+def test_an_interrupt_leaves_the_serial_executor_at_once() -> None:
+    ended = []
+    with pytest.raises(Interrupted), SerialExecutor() as executor:
+        jobs = [job("first", 1, 3), job("second", "interrupt", 2), job("third", 1, 1)]
+        run_jobs(executor, work, jobs, on_done=lambda job, seconds: ended.append(job.name))
+    assert ended == ["first"]
+
+
+def test_the_most_costly_go_first_and_each_is_reported_as_it_ends() -> None:
+    events: list[str] = []
+
+    def noted(payload: str, cache: WorkerCache) -> None:
+        events.append(f"{payload} runs")
+
+    jobs = [job(name, name, steps) for name, steps in (("small", 1), ("large", 9), ("middle", 4))]
+    with SerialExecutor() as executor:
+        run_jobs(executor, noted, jobs, on_done=lambda job, _: events.append(f"{job.name} done"))
+    names = ("large", "middle", "small")
+    assert events == [f"{name} {what}" for name in names for what in ("runs", "done")]
+
+
+def test_few_jobs_are_handed_in_at_a_time() -> None:
+    """So that a queue of thousands on a cluster holds no more than it can begin soon."""
+
+    class Counting(ProcessExecutor):
+        waiting, most = 0, 0
+        lock = threading.Lock()
+
+        def submit(self, function: Any, payload: Any) -> Any:
+            with self.lock:
+                self.waiting += 1
+                self.most = max(self.most, self.waiting)
+            future = super().submit(function, payload)
+            future.add_done_callback(self.ended)
+            return future
+
+        def ended(self, _: Any) -> None:
+            with self.lock:
+                self.waiting -= 1
+
+    executor = Counting(2)
+    ended, failures = do(executor, *range(20))
+    assert len(ended) == 20
+    assert not failures
+    assert 2 <= executor.most <= 4
+
+
+def test_the_same_settings_on_each_and_the_former_ones_after(
+    start: Callable[[], Executor], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", True)
+    with torch.no_grad():
+        torch.set_num_threads(2)
+        before = settings()
+        try:
+            with start() as executor:
+                found = executor.submit(work, "settings").result()
+            assert settings() == before
+        finally:
+            torch.set_num_threads(1)
+    assert found == (1, torch.float32, True, False, True, False, False)
+
+
+def test_random_states_are_put_back() -> None:
+    def draws() -> tuple[float, float, float]:
+        return float(torch.rand(1)), float(np.random.rand()), random.random()
+
+    torch.manual_seed(3), np.random.seed(3), random.seed(3)
+    expected = draws()
+    torch.manual_seed(3), np.random.seed(3), random.seed(3)
+    with reproducible():
+        torch.manual_seed(0), np.random.seed(0), random.seed(0)
+        assert draws() != expected
+    assert draws() == expected
+
+
+def test_a_cache_belongs_to_its_executor(start: Callable[[], Executor]) -> None:
+    for _ in range(2):
+        executor = start()
+        executor.count = 1
+        with executor:
+            assert executor.submit(work, "cached").result() == (None, 1)
+            assert executor.submit(work, "cached").result() == (1, 1)
+
+
+def test_a_kind_of_cached_values_is_bounded() -> None:
+    cache, other = WorkerCache(), CacheKind[int]("others", most=1)
+    for key in ("a", "b", "a", "c"):
+        cache.get(NUMBERS, key, lambda: 0)
+    cache.put(other, "a", 7)
+    assert [cache.peek(NUMBERS, key) for key in ("a", "b", "c")] == [0, None, 0]
+    assert cache.peek(other, "a") == 7
+
+
+def test_executors_by_name() -> None:
+    assert chosen_executor(Execution(executor="serial", workers=7)).count == 1
+    assert chosen_executor(Execution(executor="processes", workers=7)).count == 7
+    assert Execution().executor in EXECUTORS
+    with pytest.raises(
+        SpecError,
+        match=r"^params.yaml:\n  execution.executor: got 'threads'; allowed: processes or serial$",
+    ):
+        chosen_executor(Execution(executor="threads"))
+
+
+def test_plain_lines_when_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    with StageProgress("train", jobs=2, cost=4.0, terminal=False) as progress:
+        progress.step("one", 1.0)
+        assert progress.seconds_left > 0
+        progress.step("two", 3.0)
+    assert capsys.readouterr().err == "train 2/2 (two), done\n"

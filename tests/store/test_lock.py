@@ -1,0 +1,59 @@
+"""One stage at a time in a folder."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from landscape_catalog.errors import StorageError
+from landscape_catalog.store.lock import project_lock
+from tests.stages import wait_until
+
+
+def take(path: Path) -> None:
+    with project_lock(path):
+        pass
+
+
+def test_who_waits_says_for_whom(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "inner" / "lock"
+    with ThreadPoolExecutor() as threads:
+        with project_lock(path):
+            waiting = threads.submit(take, path)
+            wait_until(lambda: caplog.messages)
+            assert f"(process {os.getpid()})" in caplog.text
+            assert not waiting.done()
+        waiting.result(timeout=60)
+    with caplog.at_level(logging.INFO):
+        caplog.clear()
+        take(path)
+        assert caplog.messages == []
+
+
+def test_a_lock_ends_with_its_process(tmp_path: Path) -> None:
+    path = tmp_path / "lock"
+    code = (
+        "import os, sys; from pathlib import Path\n"
+        "from landscape_catalog.store.lock import project_lock\n"
+        "with project_lock(Path(sys.argv[1])): os._exit(3)"
+    )
+    assert subprocess.run([sys.executable, "-c", code, str(path)], check=False).returncode == 3
+    take(path)
+
+
+def test_an_error_inside_frees_the_lock(tmp_path: Path) -> None:
+    with pytest.raises(KeyError), project_lock(tmp_path / "lock"):
+        raise KeyError
+    take(tmp_path / "lock")
+
+
+def test_a_lock_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageError, match="a file stands where a folder should be"):
+        take(tmp_path / "file" / "lock")
