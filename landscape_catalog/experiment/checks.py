@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -13,8 +12,8 @@ from landscape_catalog.errors import Problem
 from landscape_catalog.experiment.components import Components
 from landscape_catalog.experiment.experiment import Experiment
 from landscape_catalog.experiment.grid import Cell
-from landscape_catalog.experiment.measure import MeasureBase
-from landscape_catalog.metrics.hessian.spec import HessianSettings
+from landscape_catalog.metrics.metric import MeasuredData
+from landscape_catalog.metrics.registry import METRICS
 from landscape_catalog.models.registry import NETWORKS, network_problems
 from landscape_catalog.schema.fields import is_custom
 from landscape_catalog.tasks.registry import AUTO, TASKS, default_task, tasks_for
@@ -176,60 +175,37 @@ def _sample_problems(experiment: Experiment, facts: DataFacts) -> list[Problem]:
     if samples.count("all") and n_available in samples:
         allowed = f"`all` or {n_available}: they are the same"
         problems.append(Problem("load.samples", repr(samples), allowed))
-    return problems + _perturbation_problems(experiment.measure, experiment.dataset.task, facts)
+    return problems
 
 
-def _perturbation_problems(measure: MeasureBase, task: str, facts: DataFacts) -> list[Problem]:
-    """Perturbations that the task does not support; a user's own supports what the default does."""
+def _measure_problems(experiment: Experiment, facts: DataFacts, samples: int) -> list[Problem]:
+    """Settings of metrics that do not fit the data; a user's own task counts as the default one."""
+    task = experiment.dataset.task
     known = TASKS[task if task in TASKS else default_task(facts.kind)]
-    allowed = known.perturbations.get(facts.kind, ())
+    data = MeasuredData(samples, facts.kind, known.perturbations.get(facts.kind, ()))
+    measure = experiment.measure
     return [
-        Problem(
-            "measure.similarity.perturbation",
-            repr(probe.perturbation),
-            f"{' or '.join(allowed)} on {facts.kind}",
-        )
-        for probe in measure.probes("similarity")
-        if allowed and probe.perturbation not in allowed
-    ]
-
-
-def _hessian_problems(hessian: HessianSettings) -> list[Problem]:
-    """What PyHessian cannot do."""
-    if hessian.backend == "native":
-        part = hessian.batch_size or hessian.samples
-        if hessian.mode == "train" and 1 in (part, hessian.samples % part):
-            allowed = "eval: batch statistics need more than one sample in every part of the batch"
-            return [Problem("measure.hessian.mode", "'train'", allowed)]
-        return []
-    fixed = {"mode": "eval", "batch_size": None, "density": False, "layers": False}
-    return [
-        Problem(
-            f"measure.hessian.{name}",
-            json.dumps(getattr(hessian, name)),
-            f"{json.dumps(value)} with backend pyhessian; the native one has it",
-        )
-        for name, value in fixed.items()
-        if getattr(hessian, name) != value
+        problem
+        for metric in METRICS.values()
+        if metric.owns_section
+        for settings in measure.probes(metric.section)
+        for problem in metric.problems(settings, data)
     ]
 
 
 def landscape_problems(experiment: Experiment, cells: Sequence[Cell]) -> list[Problem]:
-    """Counts that exceed the data of the smallest landscape, and networks that do not fit."""
-    smallest = min(cell.landscape.data.samples for cell in cells)
-    measure = experiment.measure
-    counts = [("temperature.batch_size", b) for b in listed(experiment.temperature.batch_size)]
-    counts.append(("measure.hessian.samples", measure.hessian.samples))
-    counts += [
-        ("measure.connectivity.batch_size", probe.batch_size)
-        for probe in measure.probes("connectivity")
-    ]
+    """Counts that exceed the data of the smallest landscape, and what does not fit the data."""
+    smallest = min(cells, key=lambda cell: cell.landscape.data.samples).landscape.data
     problems = [
-        Problem(path, repr(count), f"at most {smallest}, the samples of the smallest landscape")
-        for path, count in counts
-        if count > smallest
+        Problem(
+            "temperature.batch_size",
+            repr(count),
+            f"at most {smallest.samples}, the samples of the smallest landscape",
+        )
+        for count in listed(experiment.temperature.batch_size)
+        if count > smallest.samples
     ]
-    problems += _hessian_problems(measure.hessian)
+    problems += _measure_problems(experiment, smallest.facts, smallest.samples)
     if not is_custom(experiment.model.name):
         for cell in cells:
             problems += network_problems(

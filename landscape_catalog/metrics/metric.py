@@ -15,6 +15,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import AfterValidator
 from pydantic_core import PydanticCustomError
 
+from landscape_catalog.errors import Problem
 from landscape_catalog.metrics.context import Context
 from landscape_catalog.metrics.estimate import Estimate
 from landscape_catalog.schema.fields import OneOrMore, Section
@@ -96,6 +97,21 @@ class Cost:
     batch_size: int
     steps: int
     forward_passes: int
+
+
+@dataclass(frozen=True)
+class MeasuredData:
+    """What settings must fit.
+
+    Attributes:
+        samples: training samples of the smallest landscape.
+        kind: of the data.
+        perturbations: that the task supports on them; empty where nobody knows.
+    """
+
+    samples: int
+    kind: str
+    perturbations: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -196,6 +212,17 @@ class Metric(ABC):
     def ways(self, sections: tuple[Any, ...]) -> tuple[Any, ...]:
         """The settings to measure by, the primary first, out of those of its section."""
         return sections if self.section else (None,)
+
+    def problems(self, settings: Any, data: MeasuredData) -> list[Problem]:
+        """Settings that cannot be measured, or not on these data, if it owns its section."""
+        return []
+
+    def too_many(self, name: str, count: int, data: MeasuredData) -> list[Problem]:
+        """The problem of a setting that counts more samples than the smallest landscape has."""
+        if count <= data.samples:
+            return []
+        allowed = f"at most {data.samples}, the samples of the smallest landscape"
+        return [Problem(f"measure.{self.section}.{name}", repr(count), allowed)]
 
     def content(self, settings: Any) -> dict[str, Any]:
         """What the measurement's id hashes of the settings."""

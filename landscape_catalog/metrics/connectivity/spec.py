@@ -10,6 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
+from landscape_catalog.errors import Problem
 from landscape_catalog.metrics.connectivity.grouping import fits_in_group
 from landscape_catalog.metrics.estimate import Estimate, error_of_mean
 from landscape_catalog.metrics.evaluation import Evaluation
@@ -17,6 +18,7 @@ from landscape_catalog.metrics.metric import (
     PRIMARY,
     Cost,
     Found,
+    MeasuredData,
     Metric,
     Named,
     PairChoice,
@@ -225,6 +227,10 @@ class ConnectivityMetric(Metric):
         ("peak_error", REAL, "its largest training error (or loss) between the endpoints"),
         ("area", REAL, "integral of its training error (or loss) over t"),
     )
+
+    def problems(self, settings: ConnectivitySettings, data: MeasuredData) -> list[Problem]:
+        """A batch of more samples than there are."""
+        return self.too_many("batch_size", settings.batch_size, data)
 
     def pairs(self, settings: ConnectivitySettings) -> PairChoice:
         """As the probe says."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
@@ -10,8 +11,18 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
+from landscape_catalog.errors import Problem
 from landscape_catalog.metrics.estimate import Estimate
-from landscape_catalog.metrics.metric import Cost, Found, Metric, Named, Panel, Quantity, Slice
+from landscape_catalog.metrics.metric import (
+    Cost,
+    Found,
+    MeasuredData,
+    Metric,
+    Named,
+    Panel,
+    Quantity,
+    Slice,
+)
 from landscape_catalog.schema.fields import (
     BatchSize,
     Later,
@@ -189,6 +200,10 @@ class HessianMetric(HessianFamily):
         )
     }
 
+    def problems(self, settings: HessianSettings, data: MeasuredData) -> list[Problem]:
+        """More samples than there are, and what a backend cannot do."""
+        return self.too_many("samples", settings.samples, data) + _backend_problems(settings)
+
     def cost(self, settings: HessianSettings, samples: int) -> Cost:
         """Two products an iteration, at the usual number of iterations."""
         return Cost(settings.samples, usual_products(settings), PRODUCT_COST)
@@ -224,6 +239,25 @@ class HessianMetric(HessianFamily):
     def rows(self, found: Sequence[Found]) -> dict[str, list[Row]]:
         """The whole Hessian, under an empty layer name."""
         return {"hessians": [result.row("") for way in found for result in way.results]}
+
+
+def _backend_problems(settings: HessianSettings) -> list[Problem]:
+    if settings.backend == "native":
+        part = settings.batch_size or settings.samples
+        if settings.mode == "train" and 1 in (part, settings.samples % part):
+            allowed = "eval: batch statistics need more than one sample in every part of the batch"
+            return [Problem("measure.hessian.mode", "'train'", allowed)]
+        return []
+    fixed = {"mode": "eval", "batch_size": None, "density": False, "layers": False}
+    return [
+        Problem(
+            f"measure.hessian.{name}",
+            json.dumps(getattr(settings, name)),
+            f"{json.dumps(value)} with backend pyhessian; the native one has it",
+        )
+        for name, value in fixed.items()
+        if getattr(settings, name) != value
+    ]
 
 
 def usual_products(settings: HessianSettings) -> int:

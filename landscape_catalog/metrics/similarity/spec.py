@@ -9,11 +9,13 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
+from landscape_catalog.errors import Problem
 from landscape_catalog.metrics.estimate import Estimate, binomial_error
 from landscape_catalog.metrics.metric import (
     PRIMARY,
     Cost,
     Found,
+    MeasuredData,
     Metric,
     Named,
     Panel,
@@ -140,6 +142,13 @@ class SimilarityMetric(Metric):
         ("cka_reason", TEXT, "why it is missing"),
         ("disagreement", REAL, "share of those samples that are put into different classes"),
     )
+
+    def problems(self, settings: SimilaritySettings, data: MeasuredData) -> list[Problem]:
+        """A perturbation that the task does not support on these data."""
+        if not data.perturbations or settings.perturbation in data.perturbations:
+            return []
+        allowed = f"{' or '.join(data.perturbations)} on {data.kind}"
+        return [Problem("measure.similarity.perturbation", repr(settings.perturbation), allowed)]
 
     def method(self, settings: SimilaritySettings) -> str:
         """What is compared, on which samples."""

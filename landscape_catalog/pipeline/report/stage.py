@@ -13,6 +13,7 @@ from landscape_catalog.experiment.training import Temperature
 from landscape_catalog.paths import Project
 from landscape_catalog.reports import build_page
 from landscape_catalog.store.files import write_file
+from landscape_catalog.store.recipes_file import check_recipes
 
 log = logging.getLogger(__name__)
 
@@ -21,11 +22,13 @@ def run_report(root: Path) -> None:
     """Draw the catalog, by the `report` section of `params.yaml` and nothing else.
 
     Raises:
+        RecipesError: if a study was made for another version of the package.
         SpecError: if that section is wrong, or names an axis that the catalog's experiment lacks.
         MissingArtifactError: if there is no catalog.
         DamagedFileError: if one of its tables is damaged.
     """
     project = Project(root)
+    check_recipes(project.recipes)
     settings, tables = read_report(project.params), read_tables(project.catalog)
     spec = json.loads(tables["experiments"]["spec"].item())
     check_drawn_axes(settings, Load(**spec["load"]), Temperature(**spec["temperature"]))
