@@ -1,4 +1,4 @@
-"""What files are known by: a checksum of one, or of several in their order."""
+"""Checksums of one file, or of several in a given order."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ def classes_of_test(test_labels: np.ndarray, labels: np.ndarray, where: str) -> 
     """Test labels as int64, each of a class that the training labels have.
 
     Raises:
-        DataError: naming the first that is none.
+        DataError: naming the first label of another class.
     """
     highest = int(labels.max())
     known = (test_labels >= 0) & (test_labels <= highest)  # before int64, which may not hold them

@@ -1,7 +1,7 @@
-"""Subset, label noise and pixel noise: three ways to change the load through the data.
+"""Subsets, label noise and pixel noise: the data-side load parameters.
 
-Each sample has one rank, one wrong label and one unit of noise, drawn once for a dataset and a
-seed; the levels only cut and scale them. So levels are nested: the labels wrong at 10% are wrong at
+Each sample gets a rank, a wrong label and unit noise, drawn once for a dataset and a seed; a noise
+level only selects and scales them. So levels are nested: labels that are wrong at 10% are wrong at
 20% too.
 """
 
@@ -19,13 +19,13 @@ NOISE_ROWS = 4096  # images whose pixel noise is drawn at a time, to bound memor
 
 @dataclass(frozen=True)
 class Draws:
-    """The randomness of a training set, one entry a sample of the shuffled pool.
+    """The random draws for a pool, one entry for each sample.
 
     Attributes:
         order: (n,) the fixed shuffle of the pool.
         rank: (n,) in [0, 1): the samples of lowest rank get a wrong label first.
-        offset: (n,) in 1..classes-1: how far the wrong label lies from the true one.
-        any_label: (n,) in 0..classes-1: the label that replaces it where any will do.
+        offset: (n,) in 1..classes-1: from the true label to the wrong one, modulo the classes.
+        any_label: (n,) in 0..classes-1: the replacement where any class is allowed.
     """
 
     order: np.ndarray
@@ -107,6 +107,6 @@ def noisy_pixels(images: np.ndarray, *, amplitude: float, seed: int) -> np.ndarr
     generator, noisy = _generator(seed, 3), np.empty_like(images)
     for start in range(0, len(images), NOISE_ROWS):
         rows = images[start : start + NOISE_ROWS]
-        spoilt = rows + amplitude * generator.random(rows.shape)
-        noisy[start : start + NOISE_ROWS] = np.rint(np.clip(spoilt, 0, 255))
+        raised = rows + amplitude * generator.random(rows.shape)
+        noisy[start : start + NOISE_ROWS] = np.rint(np.clip(raised, 0, 255))
     return noisy

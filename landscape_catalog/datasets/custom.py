@@ -1,4 +1,4 @@
-"""A user's own dataset function: what it returns, held against what it may return."""
+"""Custom dataset functions: calling one, and checking what it returns."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ class DataFacts:
     """A dataset as it is known before it is prepared.
 
     Attributes:
-        kind: `images`, `text` (pairs of sentences) or `points` (a user's own arrays).
+        kind: `images`, `text` (pairs of sentences) or `points` (custom arrays).
         checksum: of the raw data.
         n_train: samples that training and held-out data are drawn from; an upper bound where they
             are not `counted`.

@@ -59,7 +59,7 @@ class TextPool:
 
 @dataclass(frozen=True)
 class PointPool:
-    """A user's own data, of any shape.
+    """Custom arrays of any shape.
 
     Attributes:
         inputs: (n, ...) of float32.

@@ -48,10 +48,10 @@ def _prepare_images(pool: ImagePool, how: Preparation) -> PreparedData:
     draws = corruption.draw(len(labels), pool.n_classes, how.seed)
     chosen = draws.order[: how.samples]
     noisy = corruption.noisy_labels(labels, draws, chosen, pool.n_classes, how)
-    spoilt = corruption.noisy_pixels(images, amplitude=how.pixel_noise, seed=how.seed)
+    noisy_images = corruption.noisy_pixels(images, amplitude=how.pixel_noise, seed=how.seed)
     mean, std = _pixel_moments(images)
     arrays = {
-        "train_images": spoilt[chosen],
+        "train_images": noisy_images[chosen],
         "train_labels": noisy,
         "true_labels": labels[chosen],
         "test_images": test_images,
@@ -138,7 +138,7 @@ def _text_split(
 
 
 def _prepare_points(pool: PointPool, how: Preparation) -> PreparedData:
-    """A user's own arrays; labels get noise as those of images do, where targets are classes."""
+    """Custom arrays; targets that are classes get label noise as those of images do."""
     inputs, targets, test_inputs, test_targets = _point_split(pool, how.test_samples, how.seed)
     require_samples(how.samples, len(inputs))
     n_classes = pool.n_classes or 0

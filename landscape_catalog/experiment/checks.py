@@ -1,4 +1,4 @@
-"""Values that are each in order and do not go together: found before any work."""
+"""Combinations of values that do not fit together, although each is valid by itself."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def listed(value: Any) -> list[Any]:
 
 
 def experiment_problems(experiment: Experiment, components: Components) -> list[Problem]:
-    """What can be said before the axes are combined."""
+    """Problems that can be found before the axes are combined."""
     problems = _extra_problems(experiment, components)
     if problems:
         return problems
@@ -46,17 +46,17 @@ def _every_facts(experiment: Experiment, components: Components) -> Iterator[Dat
 
 
 def _shown(value: Any) -> str:
-    """A value as YAML writes it, more or less: a list is no tuple."""
+    """A value roughly as YAML writes it: a tuple is shown as a list."""
     return repr(list(value) if isinstance(value, tuple) else value)
 
 
 def _named(names: Iterable[str], otherwise: str) -> str:
-    """Names in their order, or what is said where there are none."""
+    """The names, sorted; without any, the reason that there are none."""
     return ", ".join(sorted(names)) or f"nothing: {otherwise}"
 
 
 def _extra_problems(experiment: Experiment, components: Components) -> list[Problem]:
-    """Every parameter of one's own must be taken by some function, and a constant by its own."""
+    """Extra parameters that no function takes, and constants that their function does not take."""
     dataset, model, task = components.dataset, components.model, components.task
     takers = {
         "load": ("dataset, network and task", dataset.accepts | model.accepts | task.accepts),
@@ -101,7 +101,7 @@ def _extra_problems(experiment: Experiment, components: Components) -> list[Prob
 
 
 def _test_problems(experiment: Experiment, facts: DataFacts) -> list[Problem]:
-    """Test samples that are not there, or that cannot be held out with each class on both sides."""
+    """Too few or too many test samples: every class must be in the training and the test set."""
     wanted = experiment.dataset.test_samples
     classes = max(facts.n_outputs, 1) if facts.kind == "images" else 1
     high = facts.n_test or facts.n_train - classes
@@ -179,7 +179,7 @@ def _sample_problems(experiment: Experiment, facts: DataFacts) -> list[Problem]:
 
 
 def _measure_problems(experiment: Experiment, facts: DataFacts, samples: int) -> list[Problem]:
-    """Settings of metrics that do not fit the data; a user's own task counts as the default one."""
+    """Settings of metrics that do not fit the data; a custom task counts as the default one."""
     task = experiment.dataset.task
     known = TASKS[task if task in TASKS else default_task(facts.kind)]
     data = MeasuredData(samples, facts.kind, known.perturbations.get(facts.kind, ()))

@@ -1,4 +1,4 @@
-"""What a grid needs to know of its data, network and task before any of them is made."""
+"""What the grid needs to know about data, network and task before any of them is built."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from landscape_catalog.tasks.registry import AUTO, default_task
 
 @dataclass(frozen=True)
 class Component:
-    """A function that makes data, a network or a task, by name.
+    """A named function that builds data, a network or a task.
 
     Attributes:
         name: built in, or `package.module:function`.
-        accepts: names of the parameters that an experiment may hand to it.
-        code: SHA-256 of the source of a user's own; None if built in.
+        accepts: names of the parameters that an experiment may set.
+        code: SHA-256 of the source of a custom function; None if built in.
         multiply_adds: of a network, what a forward pass has been counted to take, by a key of its
-            shapes. An estimate's ingredient, never part of an id.
+            shapes. Only for time estimates, never part of an id.
     """
 
     name: str
@@ -28,12 +28,12 @@ class Component:
     multiply_adds: Mapping[str, int] = field(default_factory=dict, compare=False, repr=False)
 
     def taken(self, values: dict[str, Any]) -> dict[str, Any]:
-        """Those of the values that this function has a parameter for."""
+        """The values for which this function has a parameter."""
         return {name: value for name, value in values.items() if name in self.accepts}
 
     @property
-    def own(self) -> dict[str, Any]:
-        """What enters an id of a user's own code; nothing of what is built in."""
+    def code_content(self) -> dict[str, Any]:
+        """What ids hash of custom code; empty for built-in functions, which have recipes."""
         return {"code": self.code} if self.code else {}
 
 
@@ -41,7 +41,7 @@ class Component:
 class Components:
     """Dataset, network and task of an experiment, and the facts of its data.
 
-    `facts` takes the parameters of `load.extra` that the dataset function is given.
+    `facts` takes the parameters of `load.extra` that the dataset function accepts.
     """
 
     dataset: Component

@@ -31,7 +31,7 @@ def expand(
 
     Args:
         variants: the experiment of each variant, `base` first.
-        components_of: dataset, network and task of an experiment, with the facts of its data.
+        components_of: finds dataset, network and task of an experiment, with the facts of its data.
 
     Raises:
         SpecError: where values do not go together: more samples than there are, a batch larger

@@ -38,7 +38,7 @@ class GridAxis:
 
 @dataclass(frozen=True, kw_only=True)
 class DataSpec(Preparation):
-    """The data of a landscape: a pool, and with every value resolved what is made of it.
+    """The data of a landscape: the dataset, and how it is prepared, with every value resolved.
 
     `extra` holds the parameters of `load.extra` that the dataset function takes.
     """
@@ -50,7 +50,7 @@ class DataSpec(Preparation):
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """Of one input as the network sees it."""
+        """Shape of one input as the network sees it."""
         return self.facts.input_shape(self.dataset.resize)
 
     @cached_property
@@ -62,7 +62,7 @@ class DataSpec(Preparation):
             "samples": self.samples,
             "label_noise": self.label_noise,
             "pixel_noise": self.pixel_noise,
-            **self.part.own,
+            **self.part.code_content,
         }
         if self.label_noise > 0 and self.label_noise_mode != "different":
             content["label_noise_mode"] = self.label_noise_mode
@@ -101,7 +101,7 @@ class Landscape:
     @cached_property
     def model_content(self) -> dict[str, Any]:
         """What ids hash of the network."""
-        content = {"name": self.model.name, "width": self.width, **self.model.own}
+        content = {"name": self.model.name, "width": self.width, **self.model.code_content}
         return content | ({"args": self.model_args} if self.model_args else {})
 
     @cached_property
@@ -109,7 +109,7 @@ class Landscape:
         """What the landscape id hashes."""
         content: dict[str, Any] = {"data": self.data.data_id, "model": self.model_content}
         if self.task.code:
-            task = {"name": self.task.name, "args": self.task_args, **self.task.own}
+            task = {"name": self.task.name, "args": self.task_args, **self.task.code_content}
             content["task"] = task
         elif self.task.name != default_task(self.data.facts.kind):
             content["task"] = {"name": self.task.name}
@@ -188,7 +188,7 @@ class Cell:
 
     @property
     def task_args(self) -> Point:
-        """Parameters of a user's own task."""
+        """Parameters of a custom task."""
         return self.landscape.task_args | self.landscape.task.taken(self.temperature["extra"])
 
     @cached_property

@@ -4,7 +4,7 @@ from landscape_catalog.phases.convergence import not_converged_reason
 from landscape_catalog.phases.doubt import doubtful_flat
 from landscape_catalog.phases.registry import RULES, Classify, rule_of
 from landscape_catalog.phases.rule import (
-    NOT_CONVERGED,
+    NC,
     UNCLASSIFIED,
     CellNumbers,
     Phase,
@@ -14,7 +14,7 @@ from landscape_catalog.phases.rule import (
 from landscape_catalog.phases.yang2021 import Yang2021
 
 __all__ = [
-    "NOT_CONVERGED",
+    "NC",
     "RULES",
     "UNCLASSIFIED",
     "CellNumbers",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any, Union
 
-from pydantic import Discriminator, Tag, TypeAdapter
+from pydantic import Discriminator, Tag
 
 from landscape_catalog.phases.rule import Rule
 from landscape_catalog.phases.yang2021 import Yang2021
@@ -51,7 +51,6 @@ else:
     Classify = one_of(RULES)
 
 
-def rule_of(settings: Any) -> Rule:
+def rule_of(settings: dict[str, Any]) -> Rule:
     """The rule that stored settings describe, as the catalog's `classify` holds them."""
-    rule: Rule = TypeAdapter(Classify).validate_python(settings)
-    return rule
+    return RULES[settings.get("rule", rule_name(DEFAULT_RULE))].model_validate(settings)

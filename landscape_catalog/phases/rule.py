@@ -30,7 +30,7 @@ class Phase:
     flat: bool = False
 
 
-NOT_CONVERGED = Phase("NC", "training has not converged", "#6e6e6e", dark=True)
+NC = Phase("NC", "training has not converged", "#6e6e6e", dark=True)
 UNCLASSIFIED = Phase(
     "unclassified", "a number that is needed is missing (? in the diagram)", "#d4d4d4"
 )
@@ -85,14 +85,14 @@ class Rule(Section):
     @property
     def phases(self) -> tuple[Phase, ...]:
         """Every phase that a cell can be in, in order: the rule's own, NC and unclassified."""
-        return (*self.own_phases, NOT_CONVERGED, UNCLASSIFIED)
+        return (*self.own_phases, NC, UNCLASSIFIED)
 
     def classify(self, cell: CellNumbers) -> Verdict:
         """Put a cell into one phase: NC if more than half of its runs have not converged."""
         gone = cell.n_runs - cell.n_converged
         if 2 * gone > cell.n_runs:
             reason = f"{gone} of {cell.n_runs} runs have not converged"
-            return Verdict(NOT_CONVERGED.name, reason)
+            return Verdict(NC.name, reason)
         verdict = self.decide(cell)
         if not gone:
             return verdict

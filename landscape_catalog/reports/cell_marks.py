@@ -9,14 +9,14 @@ from typing import Any
 
 import altair as alt
 
-from landscape_catalog.phases import Rule
+from landscape_catalog.phases import NC, Rule
 from landscape_catalog.reports.axes import Axis
 from landscape_catalog.reports.cells import ReportData
 from landscape_catalog.reports.colours import PAPER
 from landscape_catalog.reports.layout import GAP, LETTER_WIDTH, Layout, apart, scale_of, ticks_of
 
 CELLS = alt.NamedData("cells")
-NOT_CONVERGED = "datum.phase == 'NC'"
+IS_NC = f"datum.phase == '{NC.name}'"
 SMALLEST_FONT = 6.0
 FEWEST_LETTERS = 48
 
@@ -63,12 +63,14 @@ def texts(data: ReportData, layout: Layout, font: float, **more: Any) -> alt.Cha
 
 def not_converged(data: ReportData, layout: Layout, largest: float, **more: Any) -> alt.Chart:
     """NC in each cell that has not converged; here and there among them where cells are tiny."""
-    font, chosen = layout.font(2, largest), NOT_CONVERGED
+    font, chosen = layout.font(2, largest), IS_NC
     if font < SMALLEST_FONT:
         font = SMALLEST_FONT
-        rows = [row for row in data.cells if row["phase"] == "NC"]
+        rows = [row for row in data.cells if row["phase"] == NC.name]
         chosen = f"indexof({json.dumps(apart(data, layout, rows, font))}, datum.i) >= 0"
-    return texts(data, layout, font, **more).transform_filter(chosen).encode(text=alt.value("NC"))
+    return (
+        texts(data, layout, font, **more).transform_filter(chosen).encode(text=alt.value(NC.name))
+    )
 
 
 def tooltips(data: ReportData) -> list[alt.Tooltip]:

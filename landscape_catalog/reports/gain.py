@@ -7,6 +7,7 @@ from typing import Any
 
 import altair as alt
 
+from landscape_catalog.phases import NC
 from landscape_catalog.reports.axes import label
 from landscape_catalog.reports.cell_marks import titled
 from landscape_catalog.reports.cells import ReportData, rounded
@@ -68,7 +69,7 @@ def _best_cell(data: ReportData, load: str, variant: str, x: str) -> Row | None:
         cell
         for cell in data.cells
         if (cell["load"], cell["variant"], cell["x"]) == (load, variant, x)
-        and cell["phase"] != "NC"
+        and cell["phase"] != NC.name
         and cell[metric] is not None
     ]
     if not cells:

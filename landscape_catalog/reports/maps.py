@@ -8,9 +8,10 @@ from typing import Any
 
 import altair as alt
 
+from landscape_catalog.phases import UNCLASSIFIED
 from landscape_catalog.reports.cell_marks import (
     CELLS,
-    NOT_CONVERGED,
+    IS_NC,
     SMALLEST_FONT,
     faceted,
     known_values,
@@ -39,7 +40,7 @@ ROOM_FOR_NUMBERS = 32
 HUGE = 100_000
 FADED = 0.35  # opacity of a cell whose number is in doubt
 STRETCH = 1.6
-PHASE_NAME = "datum.phase == 'unclassified' ? '?' : datum.phase"
+PHASE_NAME = f"datum.phase == '{UNCLASSIFIED.name}' ? '?' : datum.phase"
 
 
 def phase_diagram(data: ReportData) -> alt.TopLevelMixin:
@@ -88,7 +89,7 @@ def _panel_texts(data: ReportData, panel: Panel, layout: Layout) -> list[alt.Cha
     marks = [not_converged(data, layout, 11, fill=colour)]
     has_room = layout.x_cell >= ROOM_FOR_NUMBERS and layout.y_cell >= LINE_HEIGHT
     if has_room and known_values(data, panel.column):
-        is_there = f"isValid(datum['{panel.column}']) && !({NOT_CONVERGED})"
+        is_there = f"isValid(datum['{panel.column}']) && !({IS_NC})"
         doubt = f"datum['{panel.column} doubt']"
         colour = alt.ExprRef(f"{doubt} ? '{DOUBTED}' : {colour.to_dict()['expr']}")
         numbers = texts(data, layout, 11, fill=colour, fontWeight="normal")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import altair as alt
 
 from landscape_catalog.metrics.registry import QUANTITIES
+from landscape_catalog.phases import NC
 from landscape_catalog.reports.axes import Axis
 from landscape_catalog.reports.cell_marks import CELLS, faceted, titled
 from landscape_catalog.reports.cells import ReportData, Row
@@ -107,7 +108,7 @@ def _value(one: Slice, span: tuple[float, float] | None) -> alt.Y:
 
 def _rows(data: ReportData, one: Slice) -> list[Row]:
     """The cells that are drawn."""
-    rows = [row for row in data.cells if row["phase"] != "NC" and row[one.column] is not None]
+    rows = [row for row in data.cells if row["phase"] != NC.name and row[one.column] is not None]
     return [row for row in rows if row[one.column] > 0] if one.logarithmic else rows
 
 
@@ -115,7 +116,7 @@ def _is_drawn(one: Slice) -> str:
     """The same as a Vega expression."""
     value = f"datum['{one.column}']"
     test = f"{value} > 0" if one.logarithmic else f"isValid({value})"
-    return f"datum.phase != 'NC' && {test}"
+    return f"datum.phase != '{NC.name}' && {test}"
 
 
 def _columns(data: ReportData) -> tuple[int, int]:

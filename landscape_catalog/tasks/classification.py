@@ -1,4 +1,4 @@
-"""Classification of images or of a user's own arrays."""
+"""Classification of images or of custom arrays."""
 
 from __future__ import annotations
 

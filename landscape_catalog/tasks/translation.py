@@ -71,7 +71,7 @@ class Translation(Task):
     def perturb(self, samples: Samples, perturbation: Perturbation, *, seed: int) -> Samples:
         """Sentences in which a share of the tokens is replaced by others of the training set.
 
-        Tokens have no mixtures, so this stands in the place of mixup: each word token of the source
+        Tokens cannot be mixed, so this replaces mixup: each word token of the source
         and of what the decoder reads is replaced with probability `rate` by a word token drawn by
         its frequency in the training set.
 

@@ -3,42 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Any
 
 import pytest
-from pydantic import Field, TypeAdapter, create_model
+from pydantic import TypeAdapter, create_model
 
 from landscape_catalog.errors import SpecError
 from landscape_catalog.experiment import reading
 from landscape_catalog.experiment.experiment import Experiment
-from landscape_catalog.phases import RULES, CellNumbers, Phase, Rule, Verdict, Yang2021, rule_of
+from landscape_catalog.phases import RULES, CellNumbers, Rule, Verdict, Yang2021, rule_of
 from landscape_catalog.phases.registry import one_of
 from tests.experiment.grids import BASE
+from tests.phases.rules import ByLoss
 
 UNITS = {"mode_connectivity": "%", "train_loss": "nats"}
-
-
-class ByLoss(Rule):
-    """A second rule: cold or hot by the training loss."""
-
-    own_phases: ClassVar[tuple[Phase, ...]] = (
-        Phase("cold", "trained to the end", "#123456", dark=True, flat=True),
-        Phase("hot", "not so", "#fedcba"),
-    )
-    rule: Literal["by_loss"] = "by_loss"
-    train_loss: Annotated[float, Field(gt=0)] = 0.1
-
-    @property
-    def metrics(self) -> tuple[str, ...]:
-        return ("train_loss",)
-
-    def decide(self, cell: CellNumbers) -> Verdict:
-        cold = cell.mean("train_loss") <= self.train_loss
-        return Verdict("cold" if cold else "hot", "by the training loss")
-
-    def thresholds(self, units: Mapping[str, str]) -> list[tuple[str, str]]:
-        return [("hot", f"training loss > {self.train_loss:g} {units['train_loss']}")]
 
 
 TWO = {"yang2021": Yang2021, "by_loss": ByLoss}

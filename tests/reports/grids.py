@@ -39,6 +39,7 @@ class Catalog:
     snapshots: tuple[str, ...] = ("best_train_loss",)
     doubted: tuple[str, ...] = ()
     not_converged: Callable[[Row], bool] = field(default=lambda cell: False)
+    classify: dict[str, Any] | None = None  # None: thresholds of the paper's rule
 
     def tables(self) -> dict[str, pl.DataFrame]:
         """The catalog's tables."""
@@ -71,7 +72,7 @@ class Catalog:
             "n_cells": len(cells), "n_runs": len(cells) * self.seeds,
             "axes": json.dumps([{"path": path, "values": v} for path, v in self.axes.items()]),
             "variants": json.dumps(self.variants), "spec": json.dumps(spec),
-            "classify": json.dumps(rule), "judge": self.judge or ("test_accuracy" if self.kind == "images" else "test_loss"),
+            "classify": json.dumps(self.classify or rule), "judge": self.judge or ("test_accuracy" if self.kind == "images" else "test_loss"),
         }  # fmt: skip
 
     def _probes(self) -> Iterator[Row]:

@@ -62,7 +62,7 @@ def network_key(cell: Cell) -> str:
     """The same for cells whose forward passes have the same shapes, whatever noise or rates."""
     landscape, data = cell.landscape, cell.landscape.data
     shapes = [data.dataset.name, data.input_shape, data.facts.n_outputs]
-    task = [landscape.task.name, cell.task_args, landscape.task.own]
+    task = [landscape.task.name, cell.task_args, landscape.task.code_content]
     return checksum([*shapes, landscape.model_content, cell.model_args, *task])[:KEY_LENGTH]
 
 

@@ -1,0 +1,56 @@
+"""The report repeats no rule: phases, colours and thresholds are those of the one that classified."""
+
+from __future__ import annotations
+
+import polars as pl
+import pytest
+
+from landscape_catalog.catalog.summary import summary_metrics
+from landscape_catalog.experiment.experiment import Report
+from landscape_catalog.phases import RULES, Yang2021
+from landscape_catalog.reports import maps
+from landscape_catalog.reports.cells import report_data
+from landscape_catalog.reports.gain import best_over_temperatures
+from landscape_catalog.reports.page import build_page
+from tests.phases.rules import ByLoss
+from tests.reports.grids import Catalog
+
+AXES = {"load.width": [2, 4, 8], "temperature.batch_size": [16, 32]}
+
+
+@pytest.fixture
+def tables(monkeypatch: pytest.MonkeyPatch) -> dict[str, pl.DataFrame]:
+    """A catalog by another rule: one cell is NC, one hot, four are cold."""
+    monkeypatch.setitem(RULES, "by_loss", ByLoss)
+    found = Catalog(
+        AXES, ("base", "other"), classify={"rule": "by_loss", "train_loss": 0.2}
+    ).tables()
+    names = ["NC", "hot"] + ["cold"] * (found["phases"].height - 2)
+    return found | {"phases": found["phases"].with_columns(phase=pl.Series(names))}
+
+
+def test_another_rule_is_drawn_as_it_describes_itself(tables: dict[str, pl.DataFrame]) -> None:
+    data = report_data(tables)
+    assert data.rule == ByLoss(train_loss=0.2)
+    chart = maps.phase_diagram(data).to_dict()
+    text = str(chart)
+    for phase in data.rule.phases:
+        assert phase.name in text
+        assert phase.colour in text
+    assert "IV-B" not in text
+    assert str([phase.name for phase in data.rule.phases if phase.dark]) in text
+    page = build_page(tables, Report())
+    assert "<td>training loss &gt; 0.2 nats</td>" in page
+    for phase in data.rule.own_phases:
+        assert phase.meaning in page
+    for phase in Yang2021.own_phases:
+        assert phase.meaning not in page
+    assert summary_metrics(tables)["phases"] == {
+        "cold": tables["phases"].height - 2, "hot": 1, "NC": 1, "unclassified": 0,
+    }  # fmt: skip
+
+
+def test_a_rule_without_connectivity_marks_no_connected_load(
+    tables: dict[str, pl.DataFrame],
+) -> None:
+    assert best_over_temperatures(report_data(tables), "").connected_from is None
