@@ -149,7 +149,7 @@ def _source(settings: DatasetSettings, project: Path) -> Source:
 DATASET = DatasetSpec(
     "arrays",
     kind="images",
-    origin="labelled images in a file of yours",
+    origin="a file of yours",
     source=_source,
     uses=frozenset({"path", "test_path"}),
 )

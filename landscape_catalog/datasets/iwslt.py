@@ -124,7 +124,7 @@ def _source(settings: DatasetSettings, project: Path) -> Source:
 DATASET = DatasetSpec(
     "iwslt_de_en",
     kind="text",
-    origin="downloaded translation",
+    origin="downloaded",
     source=_source,
     uses=frozenset({"root", "vocabulary", "max_words"}),
 )

@@ -49,9 +49,9 @@ def datasets_using(parameter: str) -> tuple[str, ...]:
 
 
 def described() -> str:
-    """Every dataset with its origin, for the documentation of `dataset.name`."""
-    groups = itertools.groupby(DATASETS.values(), lambda dataset: dataset.origin)
+    """Every dataset with its kind and origin, for the documentation of `dataset.name`."""
+    groups = itertools.groupby(DATASETS.values(), lambda dataset: (dataset.kind, dataset.origin))
     return ", ".join(
-        f"{', '.join(f'`{dataset.name}`' for dataset in group)} ({origin})"
-        for origin, group in groups
+        f"{', '.join(f'`{dataset.name}`' for dataset in group)} ({kind}, {origin})"
+        for (kind, origin), group in groups
     )

@@ -97,7 +97,7 @@ def _source(settings: DatasetSettings, project: Path) -> Source:
 DATASET = DatasetSpec(
     "text_pairs",
     kind="text",
-    origin="sentence pairs in files of yours",
+    origin="files of yours",
     source=_source,
     uses=frozenset({"path", "test_path", "languages", "vocabulary", "max_words"}),
 )

@@ -91,6 +91,7 @@ def test_facts_are_known_without_a_file(name: str, tmp_path: Path) -> None:
     found = source(name, tmp_path)
     kind, n_train, n_test, n_outputs, shape = KNOWN[name]
     assert found.known is not None
+    assert kind == DATASETS[name].kind
     assert vars(found.known) == {
         "kind": kind, "checksum": found.checksum, "n_train": n_train, "n_test": n_test,
         "n_outputs": n_outputs, "shape": shape, "counted": name != "iwslt_de_en",
