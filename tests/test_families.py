@@ -25,6 +25,8 @@ from landscape_catalog.tasks import Perturbation, Samples, perturbed_inputs
 from tests.conftest import ROOT, TINY_PARAMS, edit
 from tests.stages import SERIAL, plan, run_stages, write_project
 
+pytestmark = pytest.mark.slow
+
 VGG = """\
 dataset: {name: digits, test_samples: 60, resize: 32}
 model: {name: vgg11}

@@ -18,6 +18,7 @@ from tests.conftest import TINY_PARAMS, environment, make_project, run
 from tests.stages import run_ids, run_stages, wait_until, write_project
 from tests.test_pipeline import outputs
 
+pytestmark = pytest.mark.slow
 MOMENTS = [1, 0, 2, 3][: int(os.environ.get("INTERRUPTIONS", "1"))]  # things that are finished
 NAMES = {"train": "runs", "measure": "measurements"}
 PARAMS = TINY_PARAMS.replace("batch_size: [16, 32]", "batch_size: 16").replace(

@@ -69,6 +69,7 @@ def test_nothing_to_do_is_quick_and_says_so(fresh_copy: Copy) -> None:
     assert "Running stage" not in done.stdout + done.stderr
 
 
+@pytest.mark.slow
 def test_both_executors_give_equal_bytes(finished: Copy, tmp_path: Path) -> None:
     """Two processes with an empty store, and the stages of `dvc repro` one job at a time."""
     other, store = write_project(tmp_path / "other place", TINY_PARAMS), tmp_path / "empty store"
@@ -143,6 +144,7 @@ def test_a_threshold_recomputes_no_metric(fresh_copy: Copy) -> None:
     assert {**before, "phases": 0, "best": 0} == {**after, "phases": 0, "best": 0}
 
 
+@pytest.mark.slow
 def test_experiments(fresh_copy: Copy) -> None:
     """`dvc exp run -S`: another landscape, back again, and both as an axis."""
     folder, store = fresh_copy
