@@ -8,7 +8,7 @@ from typing import Any
 
 from landscape_catalog.datasets import DataFacts
 from landscape_catalog.errors import Problem, SpecError
-from landscape_catalog.experiment.checks import experiment_problems, landscape_problems
+from landscape_catalog.experiment.checks import experiment_problems, landscape_problems, listed
 from landscape_catalog.experiment.components import Components
 from landscape_catalog.experiment.experiment import Experiment
 from landscape_catalog.experiment.grid import (
@@ -20,6 +20,8 @@ from landscape_catalog.experiment.grid import (
     Point,
     dotted,
 )
+from landscape_catalog.experiment.landscape import Load
+from landscape_catalog.experiment.training import Temperature
 from landscape_catalog.experiment.variants import BASE
 from landscape_catalog.models.registry import args_apart
 
@@ -67,24 +69,21 @@ def expand(
 
 
 def _cells(name: str, experiment: Experiment, components: Components) -> Iterator[Cell]:
-    for load in _points(experiment.load.model_dump()):
+    for load in _points(experiment.load):
         landscape = _landscape(experiment, components, load)
-        resolved = {**load, "samples": landscape.data.samples}
-        for temperature in _points(experiment.temperature.model_dump()):
-            yield Cell(landscape, resolved, temperature, experiment.train, name)
+        load["samples"] = landscape.data.samples
+        for temperature in _points(experiment.temperature):
+            yield Cell(landscape, load, temperature, experiment.train, name)
 
 
-def _points(section: Point) -> list[Point]:
+def _points(section: Load | Temperature) -> Iterator[Point]:
     """Every combination of a section's axes, in the order in which the section lists them."""
-    flat: dict[Any, Any] = {name: value for name, value in section.items() if name != "extra"}
-    flat |= {("extra", name): value for name, value in section["extra"].items()}
-    choices = [value if isinstance(value, (list, tuple)) else [value] for value in flat.values()]
-    points = []
-    for combination in itertools.product(*choices):
-        point = dict(zip(flat, combination))
-        extra = {key[1]: point.pop(key) for key in list(point) if isinstance(key, tuple)}
-        points.append({**point, "extra": extra})
-    return points
+    names = [name for name in type(section).model_fields if name != "extra"]
+    choices = [listed(getattr(section, name)) for name in names]
+    choices += [listed(value) for value in section.extra.values()]
+    for values in itertools.product(*choices):
+        point: Point = dict(zip(names, values))
+        yield point | {"extra": dict(zip(section.extra, values[len(names) :]))}
 
 
 def _landscape(experiment: Experiment, components: Components, load: Point) -> Landscape:
