@@ -170,11 +170,13 @@ def test_a_snapshot_that_is_missing_is_trained_again_and_matches(
     fresh_copy: tuple[Path, Path],
 ) -> None:
     folder, store = fresh_copy
+    edit(folder, width="2", temperature__batch_size="16")
+    assert "0 to train" in run_stages(folder, store, "train")
     before = {path.name: read_weights(path) for path in (folder / "data" / "runs").iterdir()}
     text = (folder / "params.yaml").read_text()
     text = text.replace("measure:\n", "measure:\n  snapshots: [best_train_loss, last]\n")
     (folder / "params.yaml").write_text(text)
-    assert "8 to train" in run_stages(folder, store, "train")
+    assert "2 to train" in run_stages(folder, store, "train")
     for name, weights in before.items():
         path = folder / "data" / "runs" / name
         record, again = read_run(path), read_weights(path)
@@ -186,7 +188,7 @@ def test_a_snapshot_that_is_missing_is_trained_again_and_matches(
     shutil.rmtree(folder / "data" / "runs")
     params = folder / "params.yaml"
     params.write_text(params.read_text().replace("best_train_loss, last", "early_stopped"))
-    assert "8 to train" in run_stages(folder, store, "train")
+    assert "2 to train" in run_stages(folder, store, "train")
     shutil.rmtree(folder / "data" / "runs")
     params.write_text(params.read_text().replace("early_stopped", "last, early_stopped"))
     assert "0 to train" in run_stages(folder, store, "train")

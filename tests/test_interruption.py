@@ -54,6 +54,7 @@ def undisturbed(finished: tuple[Path, Path], tmp_path: Path) -> Path:
 def test_kill_9(stage: str, moment: int, undisturbed: Path, tmp_path: Path) -> None:
     folder, store = make_project(tmp_path / "killed", PARAMS), tmp_path / "store"
     if stage == "measure":
+        shutil.copytree(undisturbed / "data" / "runs", store / "runs")
         run(folder, store, "dvc", "repro", "train")
     process = start(folder, store, "dvc", "repro")
     wait_until(lambda: len(finished_things(folder, stage)) >= moment)
