@@ -153,10 +153,10 @@ def test_their_curve(tensors: dict[str, Tensor], numbers: dict[str, Any]) -> Non
     golden = numbers["curve"]
     points = curve_points(one, curve, data[0], data[1], CIFAR, points=5, batch_size=128, seed=0)
     assert [point.t for point in points] == golden["ts"]
-    found = [point.train.error for point in points]
+    found = [point.train.error_value for point in points]
     assert found == pytest.approx(golden["train_error_pct"], abs=0.1)
     assert [p.train.loss for p in points] == pytest.approx(golden["train_nll"], rel=2e-3)
-    assert [p.test.error for p in points] == pytest.approx(golden["test_error_pct"], abs=0.31)
+    assert [p.test.error_value for p in points] == pytest.approx(golden["test_error_pct"], abs=0.31)
     measured = mode_connectivity(golden["ts"], found)
     assert measured.value == pytest.approx(golden["mc_train_pct"], abs=0.1)
     assert measured.t == 0.5
