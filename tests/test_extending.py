@@ -379,22 +379,23 @@ def test_the_patched_package_is_in_style(tmp_path: Path) -> None:
 
 
 def test_the_chapter_quotes_the_patches() -> None:
-    """Every piece of code in *Extending* stands in the patch that its heading links, line by line.
+    """Every piece of code in *Extending* stands in the patch that its section links, line by line.
 
-    `...` alone on a line stands for lines that are left out.
+    `...` alone on a line stands for lines that are left out. Blocks of Python quote added lines,
+    blocks of `diff` the patch itself.
     """
     text = (ROOT / "docs" / "architecture.md").read_text()
     chapter = text.partition("\n## Extending\n")[2].partition("\n## ")[0]
-    sections = re.split(r"^### ", chapter, flags=re.MULTILINE)[1:]
     quoted = set()
-    for section in sections:
+    for section in re.split(r"^### ", chapter, flags=re.MULTILINE)[1:]:
         (name,) = set(re.findall(r"\(\.\./tests/extending/(\w+)\.patch\)", section))
-        lines = (PATCHES / f"{name}.patch").read_text().splitlines()
-        added = "\n".join(line[1:] for line in lines if re.match(r"\+(?!\+\+ )", line))
-        blocks = re.findall(r"^```python\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
-        assert blocks, name
-        for block in blocks:
-            for piece in re.split(r"^ *\.\.\.\n", block, flags=re.MULTILINE):
-                assert f"\n{piece.strip(chr(10))}\n" in f"\n{added}\n", piece
+        patch = (PATCHES / f"{name}.patch").read_text()
+        added = "".join(line[1:] for line in patch.splitlines(True) if line.startswith("+"))
+        fences = re.findall(r"^```(\w+)\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
+        assert fences, name
+        for language, block in fences:
+            whole = {"python": added, "diff": patch}[language]
+            for piece in re.split(r"^\.\.\.\n", block, flags=re.MULTILINE):
+                assert f"\n{piece.rstrip()}\n" in whole, piece
         quoted.add(name)
     assert quoted == set(KINDS)
