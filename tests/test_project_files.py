@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import tomllib
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from ruamel.yaml import YAML
 
 from tests.conftest import ROOT
+
+PACKAGE = ROOT / "landscape_catalog"
 
 
 @pytest.fixture(scope="module")
@@ -53,12 +58,53 @@ def test_the_workflow_calls_the_same_checks(project: dict[str, Any]) -> None:
     assert os.access(ROOT / ".ci" / "run", os.X_OK)
 
 
-def test_rooms_are_named_in_the_guide() -> None:
-    """Every room of the package, so that a new one is given its place in the order."""
+def rooms_in_order() -> list[str]:
+    """The rooms from top to bottom, as the guide lists them."""
     guide = (ROOT / "CONTRIBUTING.md").read_text()
     order = guide.split("## Where things go")[1].split("\n\n")[1]
-    rooms = {p.parent.name for p in (ROOT / "landscape_catalog").glob("*/__init__.py")}
-    assert rooms <= set(re.findall(r"`(\w+)`", order))
+    return re.findall(r"`(\w+)(?:\.py)?`", order)
+
+
+def test_rooms_are_named_in_the_guide() -> None:
+    """Every room of the package, so that a new one is given its place in the order."""
+    rooms = {p.parent.name for p in PACKAGE.glob("*/__init__.py")}
+    rooms |= {p.stem for p in PACKAGE.glob("*.py")} - {"__main__"}
+    assert sorted(rooms_in_order()) == sorted(rooms)
+
+
+def imported(path: Path) -> Iterator[str]:
+    """Every module that a file imports, at its top or within functions."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+        elif isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+
+
+@pytest.mark.parametrize("room", rooms_in_order())
+def test_a_room_imports_only_rooms_below_it(room: str) -> None:
+    rank = {name: place for place, name in enumerate(rooms_in_order())}
+    single = PACKAGE / f"{room}.py"
+    files = [single] if single.exists() else list((PACKAGE / room).rglob("*.py"))
+    assert files
+    for path in files:
+        for module in imported(path):
+            package, _, rest = module.partition(".")
+            other = rest.partition(".")[0]
+            if package == PACKAGE.name and other in rank:
+                assert rank[other] >= rank[room], f"{path.name} imports {module}"
+
+
+def test_rooms_and_dependencies_are_described(project: dict[str, Any]) -> None:
+    text = (ROOT / "docs" / "architecture.md").read_text()
+    rooms = text.partition("\n## Rooms\n")[2].partition("\n## ")[0]
+    assert re.findall(r"^\| `(\w+)(?:\.py)?`", rooms, re.MULTILINE) == rooms_in_order()
+    table = text.partition("\n## Dependencies\n")[2].partition("\n## ")[0]
+    described = re.findall(r"^\| ([\w., -]+) \|", table, re.MULTILINE)[1:]
+    named = [name for row in described for name in row.split(", ")]
+    needed = [re.match(r"[\w.-]+", entry)[0] for entry in project["dependencies"]]  # type: ignore[index]
+    assert sorted(named) == sorted(needed)
 
 
 def test_what_the_guide_names_is_there() -> None:

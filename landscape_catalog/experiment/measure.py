@@ -29,8 +29,10 @@ class MeasureBase(Section):
     of the others loss and error are measured."""
 
     def probes(self, section: str | None) -> tuple[Any, ...]:
-        """Every way to measure that a section asks for, the primary first."""
-        found = () if section is None else getattr(self, section)
+        """Every way to measure that a section asks for, the primary first; none if it is null."""
+        found = None if section is None else getattr(self, section)
+        if found is None:
+            return ()
         return found if isinstance(found, tuple) else (found,)
 
 

@@ -18,7 +18,7 @@ from pydantic_core import PydanticCustomError
 from landscape_catalog.errors import Problem
 from landscape_catalog.metrics.context import Context
 from landscape_catalog.metrics.estimate import Estimate
-from landscape_catalog.schema.fields import OneOrMore, Section
+from landscape_catalog.schema.fields import Added, OneOrMore, Section
 from landscape_catalog.schema.tables import Column, Row, Table
 
 PRIMARY = "primary"  # name, in the catalog, of the probe that classifies
@@ -157,6 +157,8 @@ class Metric(ABC):
         owns_section: whether it declares that field (`settings`, `many`, `describes`).
         settings: model of the section.
         many: whether the section may be a list of probes.
+        optional: whether it is measured only if an experiment has the section, which is null by
+            default; so that a new metric leaves former experiments, and their ids, as they are.
         describes: the section's description in the JSON Schema.
         every_snapshot: whether it is measured on every snapshot, or on the primary one alone.
         only_converged: whether it needs runs that have converged.
@@ -176,6 +178,7 @@ class Metric(ABC):
     owns_section: ClassVar[bool] = False
     settings: ClassVar[type[Section] | None] = None
     many: ClassVar[bool] = False
+    optional: ClassVar[bool] = False
     describes: ClassVar[str] = ""
     every_snapshot: ClassVar[bool] = False
     only_converged: ClassVar[bool] = True
@@ -192,6 +195,8 @@ class Metric(ABC):
         if self.many:
             listed: Any = OneOrMore
             kind = Annotated[listed[kind], AfterValidator(require_distinct_names)]
+        if self.optional:
+            return Annotated[kind | None, Added(None)], None
         return kind, self.settings()
 
     def scope_of(self, settings: Any) -> Scope:

@@ -58,9 +58,11 @@ def _built_in(
     spec = NETWORKS[name]
     module, _, attribute = spec.where.partition(":")
     function: Builder = getattr(import_module(module), attribute)
-    sizes = {"vocabulary": n_outputs}
+    sizes: dict[str, Any] = {"input_shape": input_shape, "n_outputs": n_outputs}
     if spec.kind == "images":
         sizes = {"in_channels": input_shape[0], "num_classes": n_outputs}
+    elif spec.kind == "text":
+        sizes = {"vocabulary": n_outputs}
     return function(width=width, **sizes, **{**args, **args_in_effect(name, args)})
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
+
+from landscape_catalog.datasets.facts import Kind
 
 Value = bool | int | float
 
@@ -82,7 +84,8 @@ class NetworkSpec:
         name: as `model.name` gives it.
         kind: the data that it takes.
         where: the function that builds it, as `module:name`. It is called with `width`, every
-            constant of `args`, and `in_channels` and `num_classes` (images) or `vocabulary` (text).
+            constant of `args`, and `in_channels` and `num_classes` (images), `vocabulary` (text),
+            or `input_shape` and `n_outputs` (points).
         multiply_adds: exactly those of one forward pass of one sample.
         words: what it is, in a few words for the documentation; may be empty.
         args: the constants that `model.args` may set, by name.
@@ -93,7 +96,7 @@ class NetworkSpec:
     """
 
     name: str
-    kind: Literal["images", "text"]
+    kind: Kind
     where: str
     multiply_adds: Callable[[Sizes], float]
     words: str = ""

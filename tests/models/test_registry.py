@@ -37,10 +37,12 @@ def test_constants_are_those_of_the_function_and_have_their_defaults_here(name: 
     assert spec.name == name
     module, _, attribute = spec.where.partition(":")
     parameters = inspect.signature(getattr(import_module(module), attribute)).parameters
-    sizes = {"width", "in_channels", "num_classes"}
-    if spec.kind == "text":
-        sizes = {"width", "vocabulary"}
-    assert set(parameters) == sizes | set(spec.args)
+    sizes = {
+        "images": {"in_channels", "num_classes"},
+        "text": {"vocabulary"},
+        "points": {"input_shape", "n_outputs"},
+    }
+    assert set(parameters) == {"width"} | sizes[spec.kind] | set(spec.args)
     assert all(parameters[key].default is inspect.Parameter.empty for key in spec.args)
 
 
