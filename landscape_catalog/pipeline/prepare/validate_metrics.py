@@ -10,9 +10,10 @@ from landscape_catalog.metrics.custom.spec import CustomSettings
 from landscape_catalog.metrics.estimate import Estimate
 from landscape_catalog.metrics.registry import QUANTITIES
 from landscape_catalog.pipeline.shared.costs import network_key
-from landscape_catalog.pipeline.shared.custom_metrics import import_metric
+from landscape_catalog.pipeline.shared.custom_metrics import import_metric, isolated
 from landscape_catalog.pipeline.shared.loading import LoadedData, load_data
 from landscape_catalog.pipeline.shared.workspace import Workspace
+from landscape_catalog.runner.worker_cache import WorkerCache
 from landscape_catalog.schema.identity import derive_seed
 from landscape_catalog.tasks import Data
 
@@ -29,11 +30,14 @@ def validate_metrics(workspace: Workspace) -> None:
     every: tuple[CustomSettings, ...] = workspace.experiment.measure.custom
     returned: dict[str, dict[str, None]] = {settings.name: {} for settings in every}
     tried: set[str] = set()
+    cache = WorkerCache()
     for cell in workspace.grid.cells if every else ():
         if network_key(cell) in tried:
             continue
         tried.add(network_key(cell))
-        data = load_data(workspace.project.prepared / cell.landscape.data.data_id, "cpu")
+        data_id = cell.landscape.data.data_id
+        record = workspace.data_record(data_id)
+        data = load_data(workspace.project.prepared / data_id, record, "cpu", cache)
         for settings in every:
             values = _try(workspace, cell, data, settings)
             returned[settings.name] |= dict.fromkeys(values)
@@ -45,7 +49,8 @@ def _try(
 ) -> dict[str, Estimate]:
     """What a metric returns, if it returns the same twice."""
     custom = workspace.project.custom
-    function, task = import_metric(settings, workspace.project), data.task(cell, custom)
+    function = isolated(import_metric(settings, workspace.project))
+    task = data.task(cell, custom)
     few = Data(data.train[:TRIAL_SAMPLES], data.test[:TRIAL_SAMPLES])
     seed = derive_seed("trial of a custom metric") % SEEDS
 

@@ -12,6 +12,7 @@ from landscape_catalog.metrics.custom.spec import POSITIONAL, CustomSettings
 from landscape_catalog.metrics.registry import QUANTITIES
 from landscape_catalog.paths import Project
 from landscape_catalog.pipeline.shared.custom_code import code_checksum, import_custom
+from landscape_catalog.runner.settings import reproducible
 
 POSITIONAL_KINDS = (
     inspect.Parameter.POSITIONAL_ONLY,
@@ -51,6 +52,11 @@ def import_metric(settings: CustomSettings, project: Project) -> Callable[..., A
         return import_custom(settings.function, project.custom)
     except CodeError as error:
         raise CodeError(f"measure.custom: {error}") from error
+
+
+def isolated(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that runs under the settings of every worker and cannot change them for others."""
+    return reproducible()(function)
 
 
 def _unknown_panels(experiment: Experiment) -> Iterator[Problem]:
