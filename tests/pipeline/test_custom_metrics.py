@@ -14,6 +14,7 @@ import polars as pl
 import pytest
 import torch
 import vl_convert
+from ruamel.yaml import YAML
 
 from landscape_catalog.catalog import read_tables
 from landscape_catalog.catalog.database import query
@@ -283,6 +284,29 @@ def test_one_cannot_change_the_settings_of_others() -> None:
         isolated(careless)()
     assert torch.get_default_dtype() == torch.float32
     assert torch.is_grad_enabled()
+
+
+def test_the_example_of_the_documentation(copied: tuple[Path, Path]) -> None:
+    """Its `params.yaml` and its SQL."""
+    folder, store = copied
+    page = (ROOT / "docs" / "own.md").read_text()
+    (example,) = [
+        text for text in re.findall(r"```yaml\n(.*?)```", page, re.S) if "custom:" in text
+    ]
+    (sql,) = re.findall(r"```sql\n(.*?)```", page, re.S)
+    yaml = YAML(typ="safe", pure=True)
+    params, more = yaml.load(PARAMS.format(custom="[]", panels="null")), yaml.load(example)
+    assert set(more) == {"measure", "report"}
+    for section, values in more.items():
+        params[section] |= values
+    (folder / "params.yaml").write_text(json.dumps(params))
+    run_stages(folder, store)
+    found = rows(folder, sql)
+    assert sum(row["mean"] is not None for row in found) == 2
+    assert all(row["mean"] is None or row["measurement_error"] > 0 for row in found)
+    page = Project(folder).report.read_text()
+    for name in ("test_accuracy", "custom-sharpness-increase", "custom-ensemble-loss"):
+        assert f'<div id="{name}" class="chart">' in page
 
 
 def test_a_new_name_computes_nothing(copied: tuple[Path, Path]) -> None:
