@@ -309,6 +309,40 @@ def test_the_example_of_the_documentation(copied: tuple[Path, Path]) -> None:
         assert f'<div id="{name}" class="chart">' in page
 
 
+CONVECTION = {
+    "dataset": {
+        "name": "convection:points",
+        "args": {"count": 100},
+        "test_samples": 30,
+        "task": "convection:Convection",
+    },
+    "model": {"name": "convection:network"},
+    "load": {"width": 4, "samples": 64},
+}
+TRANSLATION = {
+    "dataset": {"name": "number_words", "test_samples": 30, "vocabulary": 270},
+    "model": {"name": "transformer", "args": {"n_layers": 1}},
+    "load": {"width": 8, "samples": 64},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("sections", "perturbation"), [(CONVECTION, "mixup"), (TRANSLATION, "token_noise")]
+)
+def test_the_examples_take_any_task(
+    sections: dict[str, Any], perturbation: str, tmp_path: Path
+) -> None:
+    """One's own loss with derivatives by its inputs, and sentences."""
+    folder = project(tmp_path / "grid")
+    shutil.copy(ROOT / "custom" / "convection.py", folder / "custom")
+    custom = f"[{SHARPNESS}, {ENSEMBLE}]"
+    yaml = YAML(typ="safe", pure=True)
+    params = yaml.load(PARAMS.format(custom=custom, panels="null")) | sections
+    params["measure"]["similarity"]["perturbation"] = perturbation
+    (folder / "params.yaml").write_text(json.dumps(params))
+    run_stages(folder, tmp_path / "store", "prepare")
+
+
 def test_a_new_name_computes_nothing(copied: tuple[Path, Path]) -> None:
     folder, store = copied
     before = rows(folder, "SELECT value FROM estimates WHERE metric = 'custom.sharpness.increase'")
