@@ -8,11 +8,11 @@ import statistics
 from collections.abc import Iterator
 from typing import Any
 
-from landscape_catalog.catalog.estimates import CellEstimates, Number, method_of
+from landscape_catalog.catalog.estimates import CellEstimates, Number, is_of_pairs, method_of
 from landscape_catalog.catalog.results import CellResult, ExperimentResult
 from landscape_catalog.metrics.estimate import Estimate
 from landscape_catalog.metrics.metric import PRIMARY
-from landscape_catalog.metrics.registry import METRIC_OF, METRICS, QUANTITIES
+from landscape_catalog.metrics.registry import QUANTITIES
 from landscape_catalog.phases import CellNumbers, Rule, doubtful_flat
 
 Row = dict[str, Any]
@@ -42,14 +42,16 @@ def metric_rows(
     cell: CellResult, estimates: CellEstimates, result: ExperimentResult
 ) -> Iterator[Row]:
     """Mean, spread, error and count of every metric of a cell, by every probe and snapshot."""
-    found: dict[tuple[str, str], list[Number]] = {(name, PRIMARY): [] for name in QUANTITIES}
+    names = [*QUANTITIES, *(value.metric for value in result.custom_values)]
+    found: dict[tuple[str, str], list[Number]] = {(name, PRIMARY): [] for name in names}
     found |= estimates.by_metric
     for (metric, probe), numbers in found.items():
         every = [number.estimate for number in numbers]
         known = [estimate for estimate in every if not math.isnan(estimate.value)]
         values = [estimate.value for estimate in known]
         spread = statistics.stdev(values) if _has_spread(values) else math.nan
-        status, reason = _status(cell, metric, every, known)
+        of_pairs = is_of_pairs(metric, result)
+        status, reason = _status(len(cell.converged), of_pairs, every, known)
         yield {
             "metric": metric,
             "probe": probe,
@@ -87,7 +89,7 @@ def _has_spread(values: list[float]) -> bool:
 
 
 def _status(
-    cell: CellResult, metric: str, every: list[Estimate], known: list[Estimate]
+    n_converged: int, of_pairs: bool, every: list[Estimate], known: list[Estimate]
 ) -> tuple[str, str | None]:
     """Whether a mean is there and its members have converged, and why not."""
     doubted = [estimate for estimate in every if estimate.status != "ok"]
@@ -97,10 +99,9 @@ def _status(
         return status, f"{len(doubted)} of {len(every)}: {doubted[0].reason}"
     if known:
         return "ok", None
-    n = len(cell.converged)
-    if n == 0:
+    if n_converged == 0:
         return "missing", "no run has converged"
-    if n == 1 and metric in METRIC_OF and METRICS[METRIC_OF[metric]].scope == "pair":
+    if n_converged == 1 and of_pairs:
         return "missing", "only one run has converged, and a pair needs two"
     return "missing", "it was not measured"
 

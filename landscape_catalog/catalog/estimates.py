@@ -91,6 +91,17 @@ def _numbers(measured: Measured, result: ExperimentResult) -> Iterator[Number]:
             for quantity, estimate in METRICS[name].estimates(found.results):
                 metric, probe = METRICS[name].catalog_name(found.probe, quantity)
                 yield Number(metric, probe, _method(name, found.probe, result), estimate)
+    yield from _not_returned(measured, result)
+
+
+def _not_returned(measured: Measured, result: ExperimentResult) -> Iterator[Number]:
+    """The values of custom metrics that other runs or pairs were given, and this one was not."""
+    for found in measured.get("custom", ()):
+        for value in result.custom_values:
+            if value.probe == found.probe and value.name not in found.results[0].values:
+                reason = f"the function returned no `{value.name}`"
+                absent = Estimate(math.nan, converged=False, reason=reason)
+                yield Number(value.metric, PRIMARY, value.method, absent)
 
 
 def _method(metric: str, probe: str, result: ExperimentResult) -> str:
@@ -112,6 +123,10 @@ def _of_unconverged(run: RunResult, result: ExperimentResult) -> Iterator[Number
             for quantity in metric.quantities:
                 absent = Estimate(math.nan, n_unit=quantity.n_unit, converged=False, reason=reason)
                 yield Number(quantity.name, PRIMARY, _method(name, PRIMARY, result), absent)
+    for value in result.custom_values:
+        if value.scope == "run":
+            absent = Estimate(math.nan, converged=False, reason=reason)
+            yield Number(value.metric, PRIMARY, value.method, absent)
 
 
 def _member_numbers(cell: CellResult, result: ExperimentResult) -> dict[str, list[Number]]:
@@ -131,7 +146,16 @@ def _member_numbers(cell: CellResult, result: ExperimentResult) -> dict[str, lis
 
 def method_of(quantity: str, probe: str, result: ExperimentResult) -> str:
     """How a number is computed, in words, even where it is missing."""
-    return _method(METRIC_OF.get(quantity, ""), probe, result)
+    custom = {value.metric: value.method for value in result.custom_values}
+    return custom.get(quantity) or _method(METRIC_OF.get(quantity, ""), probe, result)
+
+
+def is_of_pairs(quantity: str, result: ExperimentResult) -> bool:
+    """Whether a number is about pairs of runs."""
+    scopes = {value.metric: value.scope for value in result.custom_values}
+    if quantity in METRIC_OF:
+        return METRICS[METRIC_OF[quantity]].scope == "pair"
+    return scopes.get(quantity) == "pair"
 
 
 def estimate_rows(cell: CellResult, estimates: CellEstimates) -> Iterator[Row]:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
 from landscape_catalog.experiment.experiment import Experiment
 from landscape_catalog.experiment.grid import Cell, Grid, Run
 from landscape_catalog.metrics.loss.spec import Loss
-from landscape_catalog.metrics.metric import PRIMARY, Found
+from landscape_catalog.metrics.metric import PRIMARY, Found, Scope
+from landscape_catalog.metrics.registry import METRICS
 from landscape_catalog.store.records import DataRecord, RunRecord
 
 Measured = Mapping[str, list[Found]]  # what each metric's probes found, by name of the metric
@@ -72,6 +74,25 @@ class ProbeResult:
 
 
 @dataclass(frozen=True)
+class CustomValue:
+    """A number that a metric of the user's own gives a cell.
+
+    Attributes:
+        probe: the name of the metric in params.yaml.
+        name: of the value, among those that the metric returns.
+        scope: whether it is about runs or pairs.
+        metric: its name in the catalog.
+        method: how it is computed.
+    """
+
+    probe: str
+    name: str
+    scope: Scope
+    metric: str
+    method: str
+
+
+@dataclass(frozen=True)
 class ExperimentResult:
     """Everything that an experiment has made.
 
@@ -92,3 +113,26 @@ class ExperimentResult:
     probes: list[ProbeResult]
     methods: Mapping[tuple[str, str], str]
     measurement_ids: list[str] = field(repr=False)
+
+    @cached_property
+    def custom_values(self) -> list[CustomValue]:
+        """The values of custom metrics, by the names that any run or pair was given."""
+        returned: dict[str, dict[str, None]] = {}
+        for cell in self.cells:
+            measured = [run.measured for run in cell.runs] + [pair.measured for pair in cell.pairs]
+            for part in measured:
+                for found in part.get("custom", ()):
+                    for result in found.results:
+                        returned.setdefault(found.probe, {}).update(dict.fromkeys(result.values))
+        custom = METRICS["custom"]
+        return [
+            CustomValue(
+                probe=settings.name,
+                name=name,
+                scope=settings.scope,
+                metric=custom.catalog_name(settings.name, name)[0],
+                method=custom.method(settings),
+            )
+            for settings in self.experiment.measure.custom
+            for name in returned.get(settings.name, ())
+        ]

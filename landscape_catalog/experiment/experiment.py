@@ -19,7 +19,7 @@ from landscape_catalog.phases.registry import Classify
 from landscape_catalog.schema.fields import Name, PositiveInt, Section, Text
 
 Scale = Literal["auto", "log", "linear", "even"]
-CUSTOM_QUANTITY = re.compile(r"custom\.[A-Za-z_]\w*\.[A-Za-z_]\w*")
+CUSTOM_QUANTITY = re.compile(r"custom\.([A-Za-z_]\w*)\.[A-Za-z_]\w*", re.ASCII)
 
 
 def _known_quantities(names: tuple[str, ...]) -> tuple[str, ...]:

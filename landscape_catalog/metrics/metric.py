@@ -249,6 +249,10 @@ class Metric(ABC):
         """How often it is measured, each time with seeds of its own."""
         return 1
 
+    def work_kind(self, settings: Any) -> str:
+        """What its jobs are timed as: the time of one kind predicts that of others."""
+        return self.name
+
     def cost(self, settings: Any, samples: int) -> Cost:
         """How large a measurement is, where the landscape has so many training samples."""
         return Cost(samples, 1, 1)

@@ -81,8 +81,7 @@ def tooltips(data: ReportData) -> list[alt.Tooltip]:
     for measure in data.measures:
         if known_values(data, measure.column):
             unit = data.units[measure.metric]
-            name = measure.metric.replace("_", " ")
-            words = [name, *filter(None, [unit, measure.way])]
+            words = [measure.words, *filter(None, [unit, measure.way])]
             heads.append((f"{measure.column} text", ", ".join(words)))
     return [alt.Tooltip(f"{field}:N", title=title) for field, title in heads]
 

@@ -86,7 +86,7 @@ def report_data(tables: Tables, settings: Report | None = None) -> ReportData:
     Args:
         tables: the catalog.
         settings: the two axes and their scales; an axis that is not named is the first under
-            `load` (`temperature`), else width (batch size).
+            `load` (`temperature`), else width (batch size). Also the metrics to draw.
     """
     settings = settings or Report()
     experiment = tables["experiments"].row(0, named=True)
@@ -95,7 +95,7 @@ def report_data(tables: Tables, settings: Report | None = None) -> ReportData:
     cells = [_with_values(row) for row in _cell_rows(tables)]
     x_axis = make_axis(x, [cell.get(x) for cell in cells], settings.x_scale, vertical=False)
     y_axis = make_axis(y, [cell.get(y) for cell in cells], settings.y_scale, vertical=True)
-    found, numbers = measures(tables), _numbers(tables)
+    found, numbers = measures(tables, settings.panels or ()), _numbers(tables)
     doubted = {(m, probe) for (_, m, probe), n in numbers.items() if n["status"] == NOT_CONVERGED}
     loads = [path for path in others if path.startswith("load.")]
     rows = [

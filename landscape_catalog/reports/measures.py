@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,6 +45,11 @@ class Measure:
         """How it is drawn; a custom metric's number plainly."""
         return QUANTITIES.get(self.metric, Quantity(self.metric))
 
+    @property
+    def words(self) -> str:
+        """The metric's name for readers: `custom.<name>.<value>` becomes `<name>: <value>`."""
+        return self.metric.removeprefix("custom.").replace("_", " ").replace(".", ": ")
+
 
 @dataclass(frozen=True)
 class Judge:
@@ -82,8 +87,14 @@ def judge(tables: Tables) -> Judge:
     return Judge(metric, title, metric_units(tables)[metric], higher)
 
 
-def measures(tables: Tables) -> list[Measure]:
-    """Every metric, the primary way first, then by other probes and of other snapshots."""
+def measures(tables: Tables, chosen: Sequence[str] = ()) -> list[Measure]:
+    """Every metric, the primary way first, then by other probes and of other snapshots.
+
+    Args:
+        tables: the catalog.
+        chosen: metrics to draw. A value of a custom metric is known by its numbers; where no run
+            or pair has any, it is known by being chosen.
+    """
     probes = tables["probes"].sort("position").rows(named=True)
     judged, snapshots = judge(tables).metric, _snapshots(tables)
     found = []
@@ -95,9 +106,21 @@ def measures(tables: Tables) -> list[Measure]:
             found += list(_of_snapshots(name, snapshots))
         else:
             found.append(Measure(name, PRIMARY, name))
-    custom = tables["cell_metrics"].filter(~pl.col("metric").is_in(list(QUANTITIES)))
-    names = custom["metric"].unique().sort().to_list()
-    return found + [Measure(name, PRIMARY, name.replace(".", "_")) for name in names]
+    # A dot means a nested field to Vega, and a name cannot hold a hyphen.
+    return found + [
+        Measure(name, PRIMARY, name.replace(".", "-")) for name in _custom(tables, chosen)
+    ]
+
+
+def _custom(tables: Tables, chosen: Sequence[str]) -> list[str]:
+    """Every value of the custom metrics."""
+    measured = tables["cell_metrics"].filter(~pl.col("metric").is_in(list(QUANTITIES)))
+    names: list[str] = measured["metric"].unique().sort().to_list()
+    for probe in tables["probes"].filter(pl.col("metric") == "custom")["name"]:
+        own = f"custom.{probe}."
+        if not any(name.startswith(own) for name in names):
+            names += [name for name in chosen if name.startswith(own)]
+    return names
 
 
 def _of_probes(metric: str, probes: list[Row]) -> list[Measure]:

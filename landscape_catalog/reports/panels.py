@@ -86,8 +86,7 @@ def _of_metric(data: ReportData, name: str) -> Iterator[Panel]:
     quantity = ways[0].quantity
     drawn = quantity.panel or PLAIN
     unit = unit_words(quantity, data.units.get(name, ""))
-    words = name.removeprefix("custom.").replace("_", " ").replace(".", ": ")
-    title = drawn.title.format(name=words, unit=unit).removesuffix(", ")
+    title = drawn.title.format(name=ways[0].words, unit=unit).removesuffix(", ")
     first = Panel(
         ways[0].column,
         title,

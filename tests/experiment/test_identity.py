@@ -115,6 +115,47 @@ def test_another_axis_value_renames_none() -> None:
     assert {run.run_id for run in fixed.runs} < {run.run_id for run in grid().runs}
 
 
+def custom_ids(code: str = "a" * 64, **settings: Any) -> set[str]:
+    """The ids of the measurements of one custom metric on a cell."""
+    chosen = {"name": "mine", "scope": "run", "function": "mine:metric", **settings}
+    measure = experiment_of({"measure.custom": [chosen]}).measure
+    specs = measurements_of(grid().cells[0].runs, measure, {chosen["function"]: code})
+    return {spec.measurement_id for spec in specs if spec.metric == "custom"}
+
+
+def test_the_id_of_a_custom_metric() -> None:
+    """Its source, function and constants enter it, and the name that it has in the catalog does not."""
+    before = custom_ids()
+    assert before == {"76a3d946f756537f", "630dfae2f16bb97a"}, (
+        "of the two runs; these may never change"
+    )
+    assert len(custom_ids(scope="pair")) == 1
+    assert custom_ids(name="other") == custom_ids(args={}) == before
+    renamed = [
+        custom_ids(code="b" * 64),
+        custom_ids(function="mine:other"),
+        custom_ids(args={"epsilon": 1}),
+        custom_ids(args={"epsilon": 2}),
+        custom_ids(scope="pair"),
+    ]
+    every = [before, *renamed]
+    assert len(set.union(*every)) == sum(map(len, every))
+
+
+def test_a_custom_metric_renames_no_other_measurement() -> None:
+    runs, plain = grid().cells[0].runs, experiment_of({}).measure
+    chosen = {"name": "mine", "scope": "run", "function": "mine:metric"}
+    measure = experiment_of({"measure.custom": [chosen]}).measure
+    others = [
+        spec.measurement_id
+        for spec in measurements_of(runs, measure, {"mine:metric": "a" * 64})
+        if spec.metric != "custom"
+    ]
+    assert others == [spec.measurement_id for spec in measurements_of(runs, plain, {})]
+    assert "custom" not in plain.stored()
+    assert "custom" in measure.stored()
+
+
 def test_every_id_is_different() -> None:
     cells = grid(load={"width": [2, 4], "label_noise": [0.0, 0.2]}, train={"seeds": 3}).runs
     assert len({run.run_id for run in cells}) == 2 * 2 * 2 * 3

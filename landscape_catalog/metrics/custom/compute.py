@@ -3,70 +3,147 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import re
-from collections.abc import Mapping
-from numbers import Real
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from numbers import Integral, Real
+from typing import Any, get_args
+
+from torch import nn
 
 from landscape_catalog.errors import CodeError
 from landscape_catalog.metrics.context import Context
-from landscape_catalog.metrics.custom.spec import CustomSettings, CustomValues
-from landscape_catalog.metrics.estimate import Estimate
-from landscape_catalog.tasks import Data
+from landscape_catalog.metrics.custom.spec import POSITIONAL, CustomSettings, CustomValues
+from landscape_catalog.metrics.estimate import ErrorKind, Estimate
+from landscape_catalog.tasks import Data, Samples, Task, seeded
 
-_NAME = re.compile(r"[A-Za-z_]\w*")
+SEEDS = 2**32  # torch, NumPy and scikit-learn all take seeds below this
+NETWORKS = {scope: len(names) - 2 for scope, names in POSITIONAL.items()}  # data and task follow
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def compute(context: Context) -> CustomValues:
-    """Call the function on networks of its own, which it may change.
+    """Call the function on copies of networks and data, which it may change.
 
     Raises:
         CodeError: if it fails, or returns anything but names with numbers or `Estimate`s.
     """
     settings: CustomSettings = context.settings
-    count = 1 if settings.scope == "run" else 2
-    networks = [context.network(which, fresh=True) for which in range(count)]
-    seed = context.seed("custom metric", settings.function)
+    networks = [context.network(which, fresh=True) for which in range(NETWORKS[settings.scope])]
     data = Data(context.train, context.test)
+    seed = context.seed("custom metric", settings.function) % SEEDS
+    return CustomValues(
+        call_metric(settings, context.function, networks, data, context.task, seed=seed)
+    )
+
+
+def call_metric(
+    settings: CustomSettings,
+    function: Callable[..., Any],
+    networks: Sequence[nn.Module],
+    data: Data,
+    task: Task,
+    *,
+    seed: int,
+) -> dict[str, Estimate]:
+    """Call a metric of the user's own, with torch's random generator seeded for it.
+
+    Args:
+        settings: its scope and constants.
+        function: the metric.
+        networks: one for a run, two for a pair, in eval mode; it may change them.
+        data: it gets a copy.
+        task: loss and error.
+        seed: of the call.
+
+    Raises:
+        CodeError: if it fails, or returns anything but names with numbers or `Estimate`s.
+    """
+    copied = Data(_copied(data.train), _copied(data.test))
     try:
-        found = context.function(*networks, data, context.task, seed=seed, **settings.args)
+        with seeded(seed, data.train.inputs.device):
+            found = function(*networks, copied, task, seed=seed, **settings.args)
     except (Exception, SystemExit) as error:  # whatever a user's function does
-        raise CodeError(f"{settings.function} failed: {type(error).__name__}: {error}") from error
-    return CustomValues(checked_values(settings.function, found))
+        raise refused(settings, f"failed: {type(error).__name__}: {error}") from error
+    return checked_values(settings, found)
 
 
-def checked_values(function: str, found: Any) -> dict[str, Estimate]:
+def refused(settings: CustomSettings, words: str) -> CodeError:
+    """What is said of a metric that cannot be used."""
+    return CodeError(f"measure.custom: {settings.function}: {words}")
+
+
+def _copied(samples: Samples) -> Samples:
+    """The same samples in memory of their own: those of a worker are kept for its next jobs."""
+    positions = None if samples.positions is None else samples.positions.clone()
+    return Samples(samples.inputs.clone(), samples.targets.clone(), positions)
+
+
+def checked_values(settings: CustomSettings, found: Any) -> dict[str, Estimate]:
     """What a metric of the user's own returned, each number as an `Estimate`.
 
     Raises:
         CodeError: if it is no mapping from names to numbers or `Estimate`s, or is empty.
     """
     if not isinstance(found, Mapping) or not found:
-        given = "an empty mapping" if isinstance(found, Mapping) else type(found).__name__
-        raise CodeError(
-            f"{function} returned {given}; it must return a mapping from names to numbers or "
-            "landscape_catalog.Estimate"
+        given = "an empty mapping" if isinstance(found, Mapping) else f"`{type(found).__name__}`"
+        raise refused(
+            settings,
+            f"returned {given}; it must return a mapping from names to numbers or Estimates",
         )
-    values = {}
-    for name, value in found.items():
+    for name in found:
         if not isinstance(name, str) or _NAME.fullmatch(name) is None:
-            raise CodeError(f"{function} returned the name {name!r}; give letters, digits and `_`")
-        values[name] = _estimate(function, name, value)
-    return values
+            raise refused(
+                settings, f"returned the name {name!r}; names consist of letters, digits and `_`"
+            )
+    return {name: _estimate(settings, name, value) for name, value in found.items()}
 
 
-def _estimate(function: str, name: str, value: Any) -> Estimate:
-    estimate = value if isinstance(value, Estimate) else Estimate(value)
+def _estimate(settings: CustomSettings, name: str, given: Any) -> Estimate:
+    """A number as an `Estimate`, with a reason wherever it is missing or has not converged.
+
+    Fields are checked here since dataclasses are not, and a wrong one would make a record that
+    cannot be read.
+    """
+    estimate = given if isinstance(given, Estimate) else Estimate(given)
+
+    def wrong(what: str, value: Any, allowed: str) -> CodeError:
+        return refused(settings, f"returned {value!r} as the {what} of `{name}`; give {allowed}")
+
+    def number(what: str, value: Any) -> float:
+        plain = _plain(value)
+        if not isinstance(plain, Real) or isinstance(plain, bool):
+            raise wrong(what, value, "a number")
+        try:
+            return float(plain)
+        except OverflowError:
+            raise wrong(what, value, "a number that a float can hold") from None
+
+    value, error = number("value", estimate.value), number("error", estimate.error)
+    if error < 0:
+        raise wrong("error", error, "a number that is not negative, or NaN")
+    if estimate.kind not in get_args(ErrorKind):
+        raise wrong("kind", estimate.kind, f"one of {', '.join(get_args(ErrorKind))}")
+    n, converged, reason = _plain(estimate.n), _plain(estimate.converged), estimate.reason
+    if not isinstance(n, Integral) or isinstance(n, bool) or n < 0:
+        raise wrong("n", estimate.n, "a count")
+    if not isinstance(converged, bool):
+        raise wrong("converged", estimate.converged, "True or False")
+    for what in ("n_unit", "unit"):
+        if not isinstance(getattr(estimate, what), str):
+            raise wrong(what, getattr(estimate, what), "text")
+    if not isinstance(reason, str | None):
+        raise wrong("reason", reason, "text or None")
+    if not math.isfinite(value):
+        value, error, reason = math.nan, math.nan, reason or f"the function returned {value}"
+    elif not converged:
+        reason = reason or "the function reports that it has not converged"
     return dataclasses.replace(
-        estimate,
-        value=_number(function, f"the value of {name}", estimate.value),
-        error=_number(function, f"the error of {name}", estimate.error),
+        estimate, value=value, error=error, n=int(n), converged=converged, reason=reason
     )
 
 
-def _number(function: str, what: str, given: Any) -> float:
-    item = getattr(given, "item", None)  # of a tensor or a NumPy array of one number
-    plain = item() if callable(item) and getattr(given, "ndim", 0) == 0 else given
-    if not isinstance(plain, Real) or isinstance(plain, bool):
-        raise CodeError(f"{function} returned {given!r} as {what}; give a number")
-    return float(plain)
+def _plain(given: Any) -> Any:
+    """The number in a tensor or NumPy array of a single one; anything else as it is."""
+    item = getattr(given, "item", None)
+    return item() if callable(item) and getattr(given, "ndim", 0) == 0 else given

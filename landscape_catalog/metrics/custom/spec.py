@@ -7,15 +7,10 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, ConfigDict, Strict
+from pydantic_core import PydanticCustomError
 
 from landscape_catalog.metrics.estimate import Estimate
-from landscape_catalog.metrics.metric import (
-    PRIMARY,
-    Metric,
-    Named,
-    Scope,
-    require_distinct_names,
-)
+from landscape_catalog.metrics.metric import PRIMARY, Metric, Named, Scope
 from landscape_catalog.schema.fields import (
     Added,
     Constant,
@@ -28,19 +23,37 @@ from landscape_catalog.schema.fields import (
 )
 from landscape_catalog.schema.records import VALUES
 
+# What a function is called with by position; `seed` and `args` follow by name.
+POSITIONAL: dict[Scope, tuple[str, ...]] = {
+    "run": ("network", "data", "task"),
+    "pair": ("network", "other", "data", "task"),
+}
+
 
 class CustomSettings(Section):
-    """A metric of your own."""
+    """A metric of your own; see docs/own.md."""
 
     name: Annotated[Name, Outside()]
-    """Its name: numbers stand in the catalog as `custom.<name>.<value>`."""
+    """Its name. Its numbers are called `custom.<name>.<value>` in the catalog."""
     scope: Scope
-    """What it is about: each converged `run`, or each `pair` of converged runs of a cell."""
+    """What it measures: each converged `run`, or each `pair` of converged runs of a cell."""
     function: Annotated[Text, known_or_custom()]
     """The function, as `module:function` under `custom/` or in an installed package. Its source is
     part of the measurement's id."""
     args: Annotated[dict[Name, Constant], Later({})] = {}
     """Constants for the function, by the names of its parameters."""
+
+
+def _require_distinct_names(value: tuple[CustomSettings, ...]) -> tuple[CustomSettings, ...]:
+    names = [settings.name for settings in value]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise PydanticCustomError(
+            "repeated_metric",
+            "metrics with a `name` each (repeated: {named})",
+            {"named": ", ".join(repeated)},
+        )
+    return value
 
 
 @dataclass(frozen=True)
@@ -56,11 +69,11 @@ class CustomValues:
 
 
 class CustomMetric(Metric):
-    """What a function of the user's own gives for a run, or for a pair of runs.
+    """What a function of the user's own returns for a run, or for a pair of runs.
 
     It is called as `function(network, data, task, seed=..., **args)`, for a pair as
     `function(network, other, data, task, seed=..., **args)`, and returns a mapping from names to
-    numbers or `Estimate`s.
+    numbers or `Estimate`s. The names of its values are known once it has been called.
     """
 
     name = "custom"
@@ -77,7 +90,7 @@ class CustomMetric(Metric):
     def field(self) -> tuple[Any, Any]:
         """A list, empty unless the user names some."""
         kind = Annotated[
-            tuple[CustomSettings, ...], Strict(False), AfterValidator(require_distinct_names)
+            tuple[CustomSettings, ...], Strict(False), AfterValidator(_require_distinct_names)
         ]
         return Annotated[kind, Added(())], ()
 
@@ -96,6 +109,10 @@ class CustomMetric(Metric):
     def method(self, settings: CustomSettings) -> str:
         """The function."""
         return settings.function
+
+    def work_kind(self, settings: CustomSettings) -> str:
+        """The function: each takes a time of its own."""
+        return f"custom {settings.function}"
 
     def estimates(self, results: Sequence[CustomValues]) -> Iterator[Named]:
         """As they were returned."""

@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from torch import Tensor, nn
 
 from landscape_catalog.pipeline.shared.custom_code import import_custom
+from landscape_catalog.pipeline.shared.custom_metrics import isolated
 from landscape_catalog.pipeline.shared.loading import LoadedData, load_data, load_state
 from landscape_catalog.pipeline.shared.measurements import MeasurementSpec
 from landscape_catalog.pipeline.shared.payloads import MeasurePayload
@@ -130,7 +131,8 @@ class MeasurementContext:
     @property
     def function(self) -> Callable[..., Any]:
         """The user's own function of a custom metric."""
-        return import_custom(self.settings.function, self._job.payload.custom, code=self._spec.code)
+        name, folder = self.settings.function, self._job.payload.custom
+        return isolated(import_custom(name, folder, code=self._spec.code))
 
     def network(self, which: int = 0, *, fresh: bool = False) -> nn.Module:
         """A network with the weights of a run, in eval mode."""

@@ -54,6 +54,10 @@ def run_prepare(root: Path) -> None:
             from landscape_catalog.pipeline.prepare.validate import validate_networks  # loads torch
 
             validate_networks(workspace)
+        if workspace.experiment.measure.custom:
+            from landscape_catalog.pipeline.prepare.validate_metrics import validate_metrics
+
+            validate_metrics(workspace)
         removed = prune(folder, {spec.data_id for spec in workspace.grid.data})
         log.info(
             "prepare: %d data sets, %d already there, %d prepared, %d removed",

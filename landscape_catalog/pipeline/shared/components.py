@@ -115,15 +115,3 @@ def _facts(dataset: Dataset, project: Project, extra: dict[str, Any]) -> DataFac
     with contextlib.suppress(StorageError):  # it is read again next time
         write_file(path, json.dumps(asdict(facts)).encode())
     return facts
-
-
-def metric_codes(experiment: Experiment, project: Project) -> dict[str, str]:
-    """SHA-256 of the source of each function that `measure.custom` names, by its name.
-
-    Raises:
-        CodeError: if one cannot be found.
-    """
-    functions = [settings.function for settings in experiment.measure.custom]
-    for function in functions:
-        import_custom(function, project.custom)
-    return {function: code_checksum(function, project.custom) for function in functions}

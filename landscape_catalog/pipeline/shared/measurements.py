@@ -127,7 +127,7 @@ class MeasurementSpec:
         cost = self.declaration.cost(self.settings, self.cell.landscape.data.samples)
         return work_of(
             self.cell,
-            self.metric,
+            self.declaration.work_kind(self.settings),
             batch_size=cost.batch_size,
             steps=cost.steps,
             forward_passes=cost.forward_passes,
@@ -171,7 +171,8 @@ def _ways(
         if metric.scope_of(settings) == scope:
             place = sections.index(settings) if settings is not None else 0
             function = getattr(settings, "function", None)
-            yield settings, metric.probe_name(settings, place), codes.get(function or "")
+            code = None if function is None else codes[function]
+            yield settings, metric.probe_name(settings, place), code
 
 
 def _of_runs(

@@ -21,7 +21,8 @@ from landscape_catalog.experiment.grid import Grid
 from landscape_catalog.experiment.reading import check_drawn_axes, read_experiment
 from landscape_catalog.experiment.variants import resolve_variants
 from landscape_catalog.paths import Project, store_root
-from landscape_catalog.pipeline.shared.components import find_components, metric_codes
+from landscape_catalog.pipeline.shared.components import find_components
+from landscape_catalog.pipeline.shared.custom_metrics import metric_codes
 from landscape_catalog.runner.device import chosen_device
 from landscape_catalog.runner.executor import Executor, JobFunction
 from landscape_catalog.runner.jobs import Failure, Job, run_jobs

@@ -1,0 +1,122 @@
+"""The metrics of a user's own that an experiment names: found, checked, and their source hashed."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from landscape_catalog.errors import CodeError, Problem, SpecError
+from landscape_catalog.experiment.experiment import CUSTOM_QUANTITY, Experiment
+from landscape_catalog.metrics.custom.spec import POSITIONAL, CustomSettings
+from landscape_catalog.metrics.registry import QUANTITIES
+from landscape_catalog.paths import Project
+from landscape_catalog.pipeline.shared.custom_code import code_checksum, import_custom
+from landscape_catalog.runner.settings import reproducible
+
+POSITIONAL_KINDS = (
+    inspect.Parameter.POSITIONAL_ONLY,
+    inspect.Parameter.POSITIONAL_OR_KEYWORD,
+    inspect.Parameter.VAR_POSITIONAL,
+)
+NAMED_KINDS = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+
+
+def metric_codes(experiment: Experiment, project: Project) -> dict[str, str]:
+    """SHA-256 of the source of each function that `measure.custom` names, by its name.
+
+    Raises:
+        CodeError: if one cannot be imported, or called as its scope requires.
+        SpecError: if `args` sets an unknown parameter, or `report.panels` names an unknown metric.
+    """
+    every: tuple[CustomSettings, ...] = experiment.measure.custom
+    problems, codes = list(_unknown_panels(experiment)), {}
+    for settings in every:
+        function = import_metric(settings, project)
+        codes[settings.function] = code_checksum(settings.function, project.custom)
+        problems += _unknown_args(settings, function)
+    if problems:
+        raise SpecError(list(dict.fromkeys(problems)))
+    for settings in every:
+        _require_call(settings, import_metric(settings, project))
+    return codes
+
+
+def import_metric(settings: CustomSettings, project: Project) -> Callable[..., Any]:
+    """The function of a metric.
+
+    Raises:
+        CodeError: if it cannot be imported.
+    """
+    try:
+        return import_custom(settings.function, project.custom)
+    except CodeError as error:
+        raise CodeError(f"measure.custom: {error}") from error
+
+
+def isolated(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that runs under the settings of every worker and cannot change them for others."""
+    return reproducible()(function)
+
+
+def _unknown_panels(experiment: Experiment) -> Iterator[Problem]:
+    """Panels of a custom metric that is not measured; its values' names are not known yet."""
+    names = [settings.name for settings in experiment.measure.custom]
+    for panel in experiment.report.panels or ():
+        found = CUSTOM_QUANTITY.fullmatch(panel)
+        if found is not None and found[1] not in names:
+            allowed = ", ".join([*QUANTITIES, *(f"custom.{name}.<value>" for name in names)])
+            yield Problem("report.panels", repr(panel), allowed)
+
+
+def _unknown_args(settings: CustomSettings, function: Callable[..., Any]) -> Iterator[Problem]:
+    """Constants that the function has no parameter for."""
+    signature = _signature(function)
+    if signature is None:
+        return
+    parameters = list(signature.parameters.values())
+    given = {part.name for part in parameters[: len(POSITIONAL[settings.scope])]} | {"seed"}
+    known = [p.name for p in parameters if p.kind in NAMED_KINDS and p.name not in given]
+    takes_any = any(part.kind is inspect.Parameter.VAR_KEYWORD for part in parameters)
+    for name in settings.args:
+        if name not in known and (name in given or not takes_any):
+            allowed = ", ".join(known) or f"nothing: {settings.function} takes no further ones"
+            path = f"measure.custom.args.{name}"
+            yield Problem(path, f"an unknown parameter of {settings.function}", allowed)
+
+
+def _require_call(settings: CustomSettings, function: Callable[..., Any]) -> None:
+    """The function takes what a metric of its scope is called with.
+
+    Raises:
+        CodeError: if not.
+    """
+    signature, names = _signature(function), POSITIONAL[settings.scope]
+    if signature is None:
+        return
+    try:
+        signature.bind(*names, seed=0, **settings.args)
+    except TypeError as error:
+        by_name = ", ".join(f"{name}=..." for name in ("seed", *settings.args))
+        raise CodeError(
+            f"measure.custom: {settings.function}: a metric of scope `{settings.scope}` is called "
+            f"as function({', '.join(names)}, {by_name}), but the parameters are "
+            f"{_shown(signature)}: {error}"
+        ) from error
+
+
+def _signature(function: Callable[..., Any]) -> inspect.Signature | None:
+    """None for a builtin that does not tell its parameters; calling it will show."""
+    try:
+        return inspect.signature(function)
+    except (TypeError, ValueError):
+        return None
+
+
+def _shown(signature: inspect.Signature) -> str:
+    """Parameters without their annotations."""
+    bare = [
+        part.replace(annotation=inspect.Parameter.empty) for part in signature.parameters.values()
+    ]
+    empty = inspect.Signature.empty
+    return str(signature.replace(parameters=bare, return_annotation=empty))
