@@ -1,4 +1,4 @@
-"""A question to the catalog, printed."""
+"""The answer to an SQL query, printed."""
 
 from __future__ import annotations
 
@@ -6,14 +6,12 @@ from pathlib import Path
 
 import polars as pl
 
-from landscape_catalog.catalog.database import query
-from landscape_catalog.paths import Project
+from landscape_catalog.api.catalog import Catalog
 
 
 def answer(root: Path, sql: str, form: str) -> str:
     """The rows of one SQL query as a `table`, as `csv` or as `json`."""
-    project = Project(root)
-    frame = query(sql, tables=project.catalog, database=project.database, plain=True)
+    frame = Catalog(root).sql(sql, plain=True)
     if form == "csv":
         return frame.write_csv()
     if form == "json":
