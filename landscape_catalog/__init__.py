@@ -13,8 +13,11 @@ from landscape_catalog import errors
 from landscape_catalog._lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from landscape_catalog.api.catalog import Catalog, open_catalog
+    from landscape_catalog.api.experiment import Experiment
     from landscape_catalog.api.networks import evaluate, hessian, spectral_density
     from landscape_catalog.api.pairs import cka, l2_distance, line_barrier, mode_connectivity
+    from landscape_catalog.api.phase import classify
     from landscape_catalog.api.values import estimates
     from landscape_catalog.metrics.estimate import Estimate
     from landscape_catalog.tasks.classification import Classification
@@ -23,14 +26,17 @@ if TYPE_CHECKING:
 
 __version__ = version("landscape_catalog")
 __all__ = [
+    "Catalog",
     "Classification",
     "Data",
     "Estimate",
+    "Experiment",
     "Perturbation",
     "Samples",
     "Task",
     "__version__",
     "cka",
+    "classify",
     "errors",
     "estimates",
     "evaluate",
@@ -38,6 +44,7 @@ __all__ = [
     "l2_distance",
     "line_barrier",
     "mode_connectivity",
+    "open_catalog",
     "spectral_density",
 ]
 
@@ -46,19 +53,23 @@ _TASKS = "landscape_catalog.tasks"
 __getattr__, _lazy_names = lazy_exports(
     __name__,
     {
+        "Catalog": f"{_API}.catalog",
         "Classification": f"{_TASKS}.classification",
         "Data": f"{_TASKS}.samples",
         "Estimate": "landscape_catalog.metrics.estimate",
+        "Experiment": f"{_API}.experiment",
         "Perturbation": f"{_TASKS}.task",
         "Samples": f"{_TASKS}.samples",
         "Task": f"{_TASKS}.task",
         "cka": f"{_API}.pairs",
+        "classify": f"{_API}.phase",
         "estimates": f"{_API}.values",
         "evaluate": f"{_API}.networks",
         "hessian": f"{_API}.networks",
         "l2_distance": f"{_API}.pairs",
         "line_barrier": f"{_API}.pairs",
         "mode_connectivity": f"{_API}.pairs",
+        "open_catalog": f"{_API}.catalog",
         "spectral_density": f"{_API}.networks",
     },
 )

@@ -23,12 +23,14 @@ class Catalog:
     object.
     """
 
-    def __init__(self, root: Path) -> None:
-        self._project = Project(root)
+    def __init__(self, project: Project, folder: Path | None = None) -> None:
+        self._project = project
+        self._tables = project.catalog if folder is None else folder / "catalog"
+        self._database = project.database if folder is None else folder / "catalog.duckdb"
         self._cache = WorkerCache()  # of prepared data, for the networks of several runs
 
     def __repr__(self) -> str:
-        return f"<Catalog of {self._project.root}>"
+        return f"<Catalog in {self._tables}>"
 
     @property
     def tables(self) -> tuple[str, ...]:
@@ -45,7 +47,7 @@ class Catalog:
         """
         if name not in TABLES:
             raise QueryError(f"there is no table `{name}`; there are {', '.join(TABLES)}")
-        return read_tables(self._project.catalog)[name]
+        return read_tables(self._tables)[name]
 
     @property
     def cells(self) -> pl.DataFrame:
@@ -69,11 +71,10 @@ class Catalog:
             QueryError: if the SQL is wrong, is not one statement, or would write.
             MissingArtifactError: if there is no catalog yet.
         """
-        project = self._project
-        return query(sql, tables=project.catalog, database=project.database, plain=plain)
+        return query(sql, tables=self._tables, database=self._database, plain=plain)
 
     def run(self, run_id: str) -> StoredRun:
-        """A trained run of data/runs.
+        """A trained run.
 
         Raises:
             MissingArtifactError: if there is no such run.
@@ -89,6 +90,6 @@ def open_catalog(root: str | Path = ".") -> Catalog:
         MissingArtifactError: if it has no catalog yet.
         DamagedFileError: if its manifest does not hold what was written.
     """
-    catalog = Catalog(Path(root))
-    read_fingerprint(catalog._project.catalog)
-    return catalog
+    project = Project(Path(root))
+    read_fingerprint(project.catalog)
+    return Catalog(project)

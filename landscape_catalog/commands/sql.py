@@ -7,11 +7,12 @@ from pathlib import Path
 import polars as pl
 
 from landscape_catalog.api.catalog import Catalog
+from landscape_catalog.paths import Project
 
 
 def answer(root: Path, sql: str, form: str) -> str:
     """The rows of one SQL query as a `table`, as `csv` or as `json`."""
-    frame = Catalog(root).sql(sql, plain=True)
+    frame = Catalog(Project(root)).sql(sql, plain=True)
     if form == "csv":
         return frame.write_csv()
     if form == "json":

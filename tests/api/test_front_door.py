@@ -11,14 +11,17 @@ import landscape_catalog as lc
 from tests.conftest import ROOT
 
 PUBLIC = [
+    "Catalog",
     "Classification",
     "Data",
     "Estimate",
+    "Experiment",
     "Perturbation",
     "Samples",
     "Task",
     "__version__",
     "cka",
+    "classify",
     "errors",
     "estimates",
     "evaluate",
@@ -26,6 +29,7 @@ PUBLIC = [
     "l2_distance",
     "line_barrier",
     "mode_connectivity",
+    "open_catalog",
     "spectral_density",
 ]
 HEAVY = ("torch", "polars", "duckdb", "altair", "dvc", "numpy", "pydantic", "sklearn")
@@ -70,4 +74,11 @@ def test_importing_loads_nothing_heavy() -> None:
 
 def test_a_name_loads_what_it_needs() -> None:
     assert "torch" in loaded_by("from landscape_catalog import hessian")
-    assert "torch" not in loaded_by("from landscape_catalog import Estimate")
+    assert "torch" not in loaded_by("from landscape_catalog import Estimate, classify")
+
+
+def test_neither_the_catalog_nor_an_experiment_loads_torch_before_a_network_does() -> None:
+    code = (
+        "import landscape_catalog as lc\nlc.open_catalog\nlc.Experiment.load('params.yaml').cells"
+    )
+    assert "torch" not in loaded_by(code)
