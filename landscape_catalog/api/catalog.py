@@ -20,7 +20,7 @@ class Catalog:
     """What `landscape aggregate` has made of a project's results, read-only.
 
     Every file is verified against its checksum when it is read. `landscape sql` asks the same
-    object.
+    object. Made by `open_catalog`, and by measuring a cell of an `Experiment`.
     """
 
     def __init__(self, project: Project, folder: Path | None = None) -> None:
