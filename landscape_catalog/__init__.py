@@ -1,1 +1,79 @@
-"""Maps neural-network training onto the phases of its loss landscape."""
+"""Maps neural-network training onto the phases of its loss landscape.
+
+`import landscape_catalog as lc` is the front door; docs/python.md shows it. Nothing heavy is loaded
+before it is used.
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from landscape_catalog import errors
+from landscape_catalog._lazy import lazy_exports
+
+if TYPE_CHECKING:
+    from landscape_catalog.api.catalog import Catalog, open_catalog
+    from landscape_catalog.api.experiment import Experiment
+    from landscape_catalog.api.networks import evaluate, hessian, spectral_density
+    from landscape_catalog.api.pairs import cka, l2_distance, line_barrier, mode_connectivity
+    from landscape_catalog.api.phase import classify
+    from landscape_catalog.api.values import estimates
+    from landscape_catalog.metrics.estimate import Estimate
+    from landscape_catalog.tasks.classification import Classification
+    from landscape_catalog.tasks.samples import Data, Samples
+    from landscape_catalog.tasks.task import Perturbation, Task
+
+__version__ = version("landscape_catalog")
+__all__ = [
+    "Catalog",
+    "Classification",
+    "Data",
+    "Estimate",
+    "Experiment",
+    "Perturbation",
+    "Samples",
+    "Task",
+    "__version__",
+    "cka",
+    "classify",
+    "errors",
+    "estimates",
+    "evaluate",
+    "hessian",
+    "l2_distance",
+    "line_barrier",
+    "mode_connectivity",
+    "open_catalog",
+    "spectral_density",
+]
+
+_API = "landscape_catalog.api"
+_TASKS = "landscape_catalog.tasks"
+__getattr__, _lazy_names = lazy_exports(
+    __name__,
+    {
+        "Catalog": f"{_API}.catalog",
+        "Classification": f"{_TASKS}.classification",
+        "Data": f"{_TASKS}.samples",
+        "Estimate": "landscape_catalog.metrics.estimate",
+        "Experiment": f"{_API}.experiment",
+        "Perturbation": f"{_TASKS}.task",
+        "Samples": f"{_TASKS}.samples",
+        "Task": f"{_TASKS}.task",
+        "cka": f"{_API}.pairs",
+        "classify": f"{_API}.phase",
+        "estimates": f"{_API}.values",
+        "evaluate": f"{_API}.networks",
+        "hessian": f"{_API}.networks",
+        "l2_distance": f"{_API}.pairs",
+        "line_barrier": f"{_API}.pairs",
+        "mode_connectivity": f"{_API}.pairs",
+        "open_catalog": f"{_API}.catalog",
+        "spectral_density": f"{_API}.networks",
+    },
+)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -15,9 +15,15 @@ TEMPORARY_PREFIX = ".tmp-"
 
 @dataclass(frozen=True)
 class Project:
-    """The files of a project, from its root folder (the one with `params.yaml`)."""
+    """The files of a project.
+
+    Attributes:
+        root: the folder with `params.yaml`.
+        results: where everything that is made goes; None: below the root.
+    """
 
     root: Path
+    results: Path | None = None
 
     @property
     def params(self) -> Path:
@@ -42,47 +48,47 @@ class Project:
     @property
     def prepared(self) -> Path:
         """One folder for each data id."""
-        return self.root / "data" / "prepared"
+        return self._results / "data" / "prepared"
 
     @property
     def runs(self) -> Path:
         """One folder for each run id: exactly the grid of `params.yaml`."""
-        return self.root / "data" / "runs"
+        return self._results / "data" / "runs"
 
     @property
     def measurements(self) -> Path:
         """One file for each measurement id."""
-        return self.root / "data" / "measurements"
+        return self._results / "data" / "measurements"
 
     @property
     def catalog(self) -> Path:
         """The catalog's Parquet tables: the canonical output."""
-        return self.root / "data" / "catalog"
+        return self._results / "data" / "catalog"
 
     @property
     def database(self) -> Path:
         """The DuckDB catalog, derived from the tables and rebuilt at will."""
-        return self.root / "data" / "catalog.duckdb"
+        return self._results / "data" / "catalog.duckdb"
 
     @property
     def report(self) -> Path:
         """The phase report."""
-        return self.root / "reports" / "phases.html"
+        return self._results / "reports" / "phases.html"
 
     @property
     def metrics(self) -> Path:
         """The small tree of numbers for `dvc metrics diff`."""
-        return self.root / "reports" / "metrics.json"
+        return self._results / "reports" / "metrics.json"
 
     @property
     def plots(self) -> Path:
         """Data files for `dvc plots`."""
-        return self.root / "reports" / "plots"
+        return self._results / "reports" / "plots"
 
     @property
     def internal(self) -> Path:
         """What must not be hashed: lock, timings, failures."""
-        return self.root / ".landscape"
+        return self._results / ".landscape"
 
     @property
     def lock(self) -> Path:
@@ -108,6 +114,10 @@ class Project:
     def multiply_adds(self) -> Path:
         """Arithmetic of a forward pass of networks and tasks that are a user's own."""
         return self.internal / "multiply_adds.json"
+
+    @property
+    def _results(self) -> Path:
+        return self.root if self.results is None else self.results
 
     @property
     def custom(self) -> Path:

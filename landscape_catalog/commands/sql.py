@@ -1,4 +1,4 @@
-"""A question to the catalog, printed."""
+"""The answer to an SQL query, printed."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ from pathlib import Path
 
 import polars as pl
 
-from landscape_catalog.catalog.database import query
+from landscape_catalog.api.catalog import Catalog
 from landscape_catalog.paths import Project
 
 
 def answer(root: Path, sql: str, form: str) -> str:
     """The rows of one SQL query as a `table`, as `csv` or as `json`."""
-    project = Project(root)
-    frame = query(sql, tables=project.catalog, database=project.database, plain=True)
+    frame = Catalog(Project(root)).sql(sql, plain=True)
     if form == "csv":
         return frame.write_csv()
     if form == "json":

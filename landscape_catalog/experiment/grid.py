@@ -141,13 +141,17 @@ class Run:
 
 @dataclass(frozen=True)
 class Cell:
-    """One point of the grid. `load` and `temperature` hold every parameter of their section."""
+    """One point of the grid. `load` and `temperature` hold every parameter of their section.
+
+    `seeds` are those of its runs; None: as many as `train.seeds` says, from 0.
+    """
 
     landscape: Landscape
     load: Point
     temperature: Point
     train: Train
     variant: str
+    seeds: tuple[int, ...] | None = None
 
     @cached_property
     def content(self) -> dict[str, Any]:
@@ -194,7 +198,8 @@ class Cell:
     @cached_property
     def runs(self) -> tuple[Run, ...]:
         """One run for each seed, in order of seeds."""
-        return tuple(Run(self, seed) for seed in range(self.train.seeds))
+        seeds = range(self.train.seeds) if self.seeds is None else self.seeds
+        return tuple(Run(self, seed) for seed in seeds)
 
     @cached_property
     def values(self) -> Point:

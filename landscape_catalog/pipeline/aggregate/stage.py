@@ -6,6 +6,8 @@ import json
 import logging
 from pathlib import Path
 
+import polars as pl
+
 from landscape_catalog.catalog import (
     build_database,
     build_tables,
@@ -31,10 +33,7 @@ def run_aggregate(root: Path) -> None:
     project = workspace.project
     with project_lock(project.lock):
         tables = build_tables(gather(workspace))
-        files = packed_tables(tables)
-        prune(project.catalog, set(files))
-        for name, content in files.items():
-            write_file(project.catalog / name, content)
+        write_tables(tables, project.catalog)
         build_database(project.catalog, project.database)
         summary = summary_metrics(tables)
         write_file(project.metrics, (json.dumps(summary, indent=2) + "\n").encode())
@@ -43,3 +42,11 @@ def run_aggregate(root: Path) -> None:
             write_file(project.plots / f"{name}.csv", frame.write_csv().encode())
         counts = ", ".join(f"{phase} {n}" for phase, n in summary["phases"].items() if n)
         log.info("aggregate: %d cells: %s", tables["cells"].height, counts)
+
+
+def write_tables(tables: dict[str, pl.DataFrame], folder: Path) -> None:
+    """Write the Parquet tables and their manifest; nothing else is left in the folder."""
+    files = packed_tables(tables)
+    prune(folder, set(files))
+    for name, content in files.items():
+        write_file(folder / name, content)

@@ -40,24 +40,35 @@ def run_measure(root: Path) -> None:
         JobsFailedError: if some measurements failed; the others are kept.
     """
     workspace = open_workspace(root)
-    device = chosen_device(workspace.experiment.execution)
     with project_lock(workspace.project.lock):
-        records = trained_runs(workspace)
-        losses = losses_of(workspace.grid.runs, workspace.experiment.measure)
         with chosen_executor(workspace.experiment.execution) as executor:
-            new, failures = _make(workspace, "measure losses", losses, device, executor)
-            rest = further_measurements(workspace, converged_runs(workspace, records))
-            more, others = _make(workspace, "measure", rest, device, executor)
-        specs = losses + rest
+            specs, made, failures = measure_missing(workspace, executor)
         removed = workspace.measurements.prune({spec.measurement_id for spec in specs})
         log.info(
             "measure: %d measurements, %d already there, %d made, %d removed",
             len(specs),
-            len(specs) - new - more,
-            new + more,
+            len(specs) - made,
+            made,
             removed,
         )
-        raise_failures(workspace, "measure", failures + others)
+        raise_failures(workspace, "measure", failures)
+
+
+def measure_missing(
+    workspace: Workspace, executor: Executor
+) -> tuple[list[MeasurementSpec], int, list[Failure]]:
+    """Make the measurements that are not there: every one needed, how many were made, failures.
+
+    Raises:
+        MissingArtifactError: if a run is missing or was damaged and the store has no copy.
+    """
+    device = chosen_device(workspace.experiment.execution)
+    records = trained_runs(workspace)
+    losses = losses_of(workspace.grid.runs, workspace.experiment.measure)
+    new, failures = _make(workspace, "measure losses", losses, device, executor)
+    rest = further_measurements(workspace, converged_runs(workspace, records))
+    more, others = _make(workspace, "measure", rest, device, executor)
+    return losses + rest, new + more, failures + others
 
 
 def _make(

@@ -15,7 +15,6 @@ from landscape_catalog.errors import (
     StorageError,
 )
 from landscape_catalog.experiment.grid import DataSpec
-from landscape_catalog.paths import store_root
 from landscape_catalog.pipeline.shared.components import find_source
 from landscape_catalog.pipeline.shared.workspace import Workspace, open_workspace
 from landscape_catalog.schema.fields import is_custom
@@ -43,29 +42,39 @@ def run_prepare(root: Path) -> None:
     """
     workspace = open_workspace(root)
     with project_lock(workspace.project.lock):
-        folder = workspace.project.prepared
-        missing = [spec for spec in workspace.grid.data if not _is_sound(workspace, spec.data_id)]
-        for specs in _by_source(missing):
-            first = specs[0]
-            pool = find_source(first.dataset, first.extra, workspace.project).load()
-            for spec in specs:
-                _prepare_one(workspace, pool, spec)
-        if _needs_validation(workspace):
-            from landscape_catalog.pipeline.prepare.validate import validate_networks  # loads torch
-
-            validate_networks(workspace)
-        if workspace.experiment.measure.custom:
-            from landscape_catalog.pipeline.prepare.validate_metrics import validate_metrics
-
-            validate_metrics(workspace)
-        removed = prune(folder, {spec.data_id for spec in workspace.grid.data})
+        prepared = prepare_missing(workspace)
+        needed = {spec.data_id for spec in workspace.grid.data}
+        removed = prune(workspace.project.prepared, needed)
         log.info(
             "prepare: %d data sets, %d already there, %d prepared, %d removed",
-            len(workspace.grid.data),
-            len(workspace.grid.data) - len(missing),
-            len(missing),
+            len(needed),
+            len(needed) - prepared,
+            prepared,
             removed,
         )
+
+
+def prepare_missing(workspace: Workspace) -> int:
+    """Prepare the data that are not there, and try custom code on them; says how many.
+
+    Raises:
+        ContentMismatchError: if data come out with other content than their id stands for.
+    """
+    missing = [spec for spec in workspace.grid.data if not _is_sound(workspace, spec.data_id)]
+    for specs in _by_source(missing):
+        first = specs[0]
+        pool = find_source(first.dataset, first.extra, workspace.project).load()
+        for spec in specs:
+            _prepare_one(workspace, pool, spec)
+    if _needs_validation(workspace):
+        from landscape_catalog.pipeline.prepare.validate import validate_networks  # loads torch
+
+        validate_networks(workspace)
+    if workspace.experiment.measure.custom:
+        from landscape_catalog.pipeline.prepare.validate_metrics import validate_metrics
+
+        validate_metrics(workspace)
+    return len(missing)
 
 
 def _needs_validation(workspace: Workspace) -> bool:
@@ -104,7 +113,7 @@ def _prepare_one(workspace: Workspace, pool: Pool, spec: DataSpec) -> None:
         raise DataError(f"{spec.dataset.name}: {error}") from error
     arrays = pack(data.arrays)
     record = _record(spec, data, arrays)
-    _hold_against_known(record, spec.dataset.name)
+    _hold_against_known(workspace.store, record, spec.dataset.name)
     write_prepared(workspace.project.prepared / spec.data_id, record, arrays)
 
 
@@ -128,9 +137,9 @@ def _record(spec: DataSpec, data: PreparedData, arrays: bytes) -> DataRecord:
     )
 
 
-def _hold_against_known(record: DataRecord, name: str) -> None:
+def _hold_against_known(store: Path, record: DataRecord, name: str) -> None:
     """Compare with the content that this machine's store knows under the same id."""
-    known_path = store_root() / "data" / f"{record.data_id}.json"
+    known_path = store / "data" / f"{record.data_id}.json"
     try:
         known = read_sealed(known_path, DataRecord)
     except (FileNotFoundError, DamagedFileError):

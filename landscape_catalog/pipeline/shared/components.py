@@ -40,15 +40,13 @@ def find_components(experiment: Experiment, project: Project) -> Components:
         CodeError: if a user's own function cannot be had.
     """
     dataset, model = experiment.dataset, experiment.model
-    networks = NETWORKS.get(model.name)
-    built_in = frozenset(networks.args) if networks else frozenset()
-    network = _component(model.name, project, built_in, given=GIVEN_TO_NETWORKS)
+    network = network_component(model.name, project)
     if is_custom(model.name) or is_custom(dataset.task):
         network = replace(network, multiply_adds=read_multiply_adds(project.multiply_adds))
     return Components(
         dataset=_component(dataset.name, project, frozenset(), given=()),
         model=network,
-        task=_component(dataset.task, project, frozenset(), given=()),
+        task=task_component(dataset.task, project),
         facts=_once(partial(_facts, dataset, project)),
     )
 
@@ -64,6 +62,17 @@ def _once(facts: Callable[[dict[str, Any]], DataFacts]) -> Callable[[dict[str, A
         return known[key]
 
     return remembered
+
+
+def network_component(name: str, project: Project) -> Component:
+    """A network by name; raises as `find_components`."""
+    built_in = frozenset(NETWORKS[name].args) if name in NETWORKS else frozenset()
+    return _component(name, project, built_in, given=GIVEN_TO_NETWORKS)
+
+
+def task_component(name: str, project: Project) -> Component:
+    """A task by name; raises as `find_components`."""
+    return _component(name, project, frozenset(), given=())
 
 
 def _component(

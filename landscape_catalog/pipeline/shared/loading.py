@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,43 +47,55 @@ class LoadedData:
         Raises:
             CodeError: if a user's own function fails or returns no `Task`.
         """
-        name = cell.landscape.task.name
+        task = cell.landscape.task
+        return self.task_of(task.name, cell.task_args, custom, code=task.code)
+
+    def task_of(
+        self, name: str, args: Mapping[str, Any], custom: Path, *, code: str | None = None
+    ) -> Task:
+        """A task by name, built in or a user's own; raises as `task`."""
         if is_custom(name):
-            return custom_task(name, cell.task_args, custom, code=cell.landscape.task.code)
+            return custom_task(name, args, custom, code=code)
         return make_task(name, self.moments)
 
     def network(self, cell: Cell, custom: Path, *, seed: int = 0) -> nn.Module:
-        """A fresh network for these data, on the CPU."""
-        return build_network(
-            cell, self.input_shape, self.record.n_classes, custom=custom, seed=seed
+        """A fresh network for these data, on the CPU, initialised from `seed`.
+
+        Raises:
+            CodeError: if a user's own function fails or returns no network.
+        """
+        model, width = cell.landscape.model, cell.landscape.width
+        return self.network_of(
+            model.name, width, cell.model_args, custom, code=model.code, seed=seed
         )
 
+    def network_of(
+        self,
+        name: str,
+        width: int,
+        args: Mapping[str, Any],
+        custom: Path,
+        *,
+        code: str | None = None,
+        seed: int = 0,
+    ) -> nn.Module:
+        """A network by name, built in or a user's own; raises as `network`."""
+        try:
+            return models.build(
+                import_custom(name, custom, code=code) if is_custom(name) else name,
+                width=width,
+                input_shape=self.input_shape,
+                n_outputs=self.record.n_classes,
+                args=args,
+                seed=seed,
+            )
+        except models.ModelError as error:
+            raise CodeError(f"{name}: {error}") from error
 
-def build_network(
-    cell: Cell, input_shape: tuple[int, ...], n_outputs: int, *, custom: Path, seed: int = 0
-) -> nn.Module:
-    """The cell's network, initialised from `seed`.
 
-    Raises:
-        CodeError: if a user's own function fails or returns no network.
-    """
-    name = cell.landscape.model.name
-    try:
-        return models.build(
-            import_custom(name, custom, code=cell.landscape.model.code)
-            if is_custom(name)
-            else name,
-            width=cell.landscape.width,
-            input_shape=input_shape,
-            n_outputs=n_outputs,
-            args=cell.model_args,
-            seed=seed,
-        )
-    except models.ModelError as error:
-        raise CodeError(f"{name}: {error}") from error
-
-
-def custom_task(name: str, args: dict[str, Any], custom: Path, *, code: str | None = None) -> Task:
+def custom_task(
+    name: str, args: Mapping[str, Any], custom: Path, *, code: str | None = None
+) -> Task:
     """A user's own task; `code` as of `import_custom`.
 
     Raises:

@@ -47,6 +47,7 @@ class Workspace:
     grid: Grid
     runs: ArtifactCache
     measurements: ArtifactCache
+    store: Path
     metric_codes: dict[str, str]
     _data: dict[str, DataRecord] = field(default_factory=dict, repr=False, compare=False)
 
@@ -82,16 +83,27 @@ def open_workspace(root: Path) -> Workspace:
     project = Project(root)
     check_recipes(project.recipes)
     experiment = read_experiment(project.params)
+    return make_workspace(experiment, project, store_root())
+
+
+def make_workspace(experiment: Experiment, project: Project, store: Path) -> Workspace:
+    """An experiment with its grid, in a project's folder; raises as `lay_out`.
+
+    Args:
+        experiment: as it was read.
+        project: where results go.
+        store: where finished ones are shared.
+    """
     grid = lay_out(experiment, project)
     chosen_device(experiment.execution)
     chosen_executor(experiment.execution)  # refuses a name that is none
-    store = store_root()
     return Workspace(
         project,
         experiment,
         grid,
         run_cache(project.runs, store),
         measurement_cache(project.measurements, store),
+        store,
         metric_codes(experiment, project),
     )
 

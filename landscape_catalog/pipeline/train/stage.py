@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from landscape_catalog.pipeline.shared.workspace import (
     work_through,
 )
 from landscape_catalog.runner.device import chosen_device
+from landscape_catalog.runner.executor import Executor
 from landscape_catalog.runner.jobs import Job
 from landscape_catalog.runner.registry import chosen_executor
 from landscape_catalog.runner.timings import Work
@@ -37,17 +39,10 @@ def run_train(root: Path) -> None:
         JobsFailedError: if some runs failed; the others are kept.
     """
     workspace = open_workspace(root)
-    device = chosen_device(workspace.experiment.execution)
     with project_lock(workspace.project.lock):
-        data = workspace.data_records()
+        workspace.data_records()  # all of them are there, and sound
         removed = workspace.runs.prune({run.run_id for run in workspace.grid.runs})
-        missing = []
-        for run in workspace.grid.runs:
-            record = workspace.runs.fetch(run.run_id, partial(_has_snapshots, workspace))
-            if record is None:
-                missing.append(run)
-            else:
-                check_content(run.run_id, record.data_content_hash, data[_data_id(run)])
+        missing = missing_runs(workspace)
         log.info(
             "train: %d runs in the grid, %d already there, %d to train, %d removed",
             len(workspace.grid.runs),
@@ -55,11 +50,38 @@ def run_train(root: Path) -> None:
             len(missing),
             removed,
         )
-        jobs = [_job(workspace, run, device) for run in missing]
         with chosen_executor(workspace.experiment.execution) as executor:
-            failures = work_through(workspace, "train", train_one, jobs, executor=executor)
-        raise_failures(workspace, "train", failures)
+            train_runs(workspace, missing, executor)
         log.info("train: %d runs trained", len(missing))
+
+
+def missing_runs(workspace: Workspace) -> list[Run]:
+    """The runs of the grid that neither the project nor the store has.
+
+    Raises:
+        ContentMismatchError: if one that is there was trained on other data under the same id.
+    """
+    missing = []
+    for run in workspace.grid.runs:
+        record = workspace.runs.fetch(run.run_id, partial(_has_snapshots, workspace))
+        if record is None:
+            missing.append(run)
+        else:
+            data = workspace.data_record(_data_id(run))
+            check_content(run.run_id, record.data_content_hash, data)
+    return missing
+
+
+def train_runs(workspace: Workspace, runs: Sequence[Run], executor: Executor) -> None:
+    """Train runs and keep them.
+
+    Raises:
+        JobsFailedError: if some failed; the others are kept.
+    """
+    device = chosen_device(workspace.experiment.execution)
+    jobs = [_job(workspace, run, device) for run in runs]
+    failures = work_through(workspace, "train", train_one, jobs, executor=executor)
+    raise_failures(workspace, "train", failures)
 
 
 def _job(workspace: Workspace, run: Run, device: str) -> Job:

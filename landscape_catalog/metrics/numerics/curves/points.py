@@ -41,7 +41,7 @@ def curve_points(
         network: of the right architecture; untouched.
         curve: fitted.
         train_data: training samples.
-        test_data: test samples.
+        test_data: test samples; if they are `train_data` itself, those are evaluated once.
         task: loss and error.
         points: number of evenly spaced t, including both ends.
         batch_size: for recomputing the statistics.
@@ -62,13 +62,14 @@ def curve_points(
     """
     if points < 2:
         raise ValueError(f"a curve has two ends, got points = {points}")
+    datasets = [train_data] if test_data is train_data else [train_data, test_data]
 
     def evaluate_at(ts: Sequence[float]) -> list[CurvePoint]:
         evaluations = evaluate_all(
-            network, [curve.at(t) for t in ts], (train_data, test_data), task,
+            network, [curve.at(t) for t in ts], datasets, task,
             batch_size=batch_size, seed=seed, fast=fast,
         )  # fmt: skip
-        return [CurvePoint(t, train, test) for t, (train, test) in zip(ts, evaluations)]
+        return [CurvePoint(t, found[0], found[-1]) for t, found in zip(ts, evaluations)]
 
     by_t = {point.t: point for point in known}
     ts = [float(t) for t in np.linspace(0, 1, points)]

@@ -1,0 +1,171 @@
+"""An experiment in Python: its grid, and single cells trained and measured in this process."""
+
+from __future__ import annotations
+
+import atexit
+import dataclasses
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from landscape_catalog.api.catalog import Catalog
+from landscape_catalog.api.stored_run import StoredRun
+from landscape_catalog.catalog import build_tables
+from landscape_catalog.errors import UserError
+from landscape_catalog.experiment import experiment as sections
+from landscape_catalog.experiment import grid as grids
+from landscape_catalog.experiment.reading import read_experiment
+from landscape_catalog.paths import Project, store_root
+from landscape_catalog.pipeline.aggregate.gather import gather
+from landscape_catalog.pipeline.aggregate.stage import write_tables
+from landscape_catalog.pipeline.measure.stage import measure_missing
+from landscape_catalog.pipeline.prepare.stage import prepare_missing
+from landscape_catalog.pipeline.shared.workspace import Workspace, make_workspace, raise_failures
+from landscape_catalog.pipeline.train.stage import missing_runs, train_runs
+from landscape_catalog.runner.serial import SerialExecutor
+from landscape_catalog.runner.settings import reproducible
+from landscape_catalog.runner.worker_cache import WorkerCache
+from landscape_catalog.store.lock import project_lock
+from landscape_catalog.store.recipes_file import check_recipes
+
+
+class Experiment:
+    """What a params.yaml describes: a grid of cells, each of which can be trained and measured.
+
+    Work is done by the code of the stages, one job after the other in this process, so that it
+    gives the same bits; torch's settings and random state are afterwards what they were before.
+
+    Attributes:
+        spec: the sections of params.yaml, checked.
+        grid: axes, landscapes, cells and runs, with their ids.
+    """
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._executor = SerialExecutor()
+        self._cache = WorkerCache()
+        self.spec: sections.Experiment = workspace.experiment
+        self.grid: grids.Grid = workspace.grid
+
+    @classmethod
+    def load(cls, path: str | Path = "params.yaml", *, keep: bool = False) -> Experiment:
+        """Read and check an experiment, and lay out its grid. Loads no torch.
+
+        Args:
+            path: of the file, or of the folder with params.yaml. Custom code and data files are
+                looked for in its folder.
+            keep: whether results go where the stages keep them, the project's data/ and the store,
+                from which they are also taken. If not, everything is computed anew in a temporary
+                folder, which is removed when Python ends, and the project is not written to.
+
+        Raises:
+            SpecError: if it does not describe an experiment, or the grid does not fit the data.
+            RecipesError: if the folder is a study of another version of the package.
+        """
+        path = Path(path).absolute()
+        path = path / "params.yaml" if path.is_dir() else path
+        project, store = Project(path.parent), store_root()
+        check_recipes(project.recipes)
+        if not keep:
+            project = Project(path.parent, results=_temporary_folder())
+            store = project.prepared.parent / "store"
+        return cls(make_workspace(read_experiment(path), project, store))
+
+    def __repr__(self) -> str:
+        axes = ", ".join(f"{axis.path} {list(axis.values)}" for axis in self.grid.axes)
+        return f"<Experiment: {len(self.grid.cells)} cells, {axes}>"
+
+    @property
+    def cells(self) -> tuple[ExperimentCell, ...]:
+        """The cells of the grid, in its order."""
+        return tuple(ExperimentCell(self, cell) for cell in self.grid.cells)
+
+    def _of(self, cell: grids.Cell) -> Workspace:
+        """The workspace of one cell alone."""
+        grid = dataclasses.replace(self.grid, cells=(cell,))
+        return dataclasses.replace(self._workspace, grid=grid)
+
+    @contextmanager
+    def _working(self) -> Iterator[None]:
+        with reproducible(), project_lock(self._workspace.project.lock):
+            yield
+
+
+class ExperimentCell:
+    """One point of an experiment's grid.
+
+    Attributes:
+        cell_id: the hash of what it is.
+        values: every load and temperature parameter by its dotted path.
+        variant: the overlay that it belongs to, or `base`.
+    """
+
+    def __init__(self, experiment: Experiment, cell: grids.Cell) -> None:
+        self._experiment, self._cell = experiment, cell
+        self.cell_id: str = cell.cell_id
+        self.values: dict[str, Any] = cell.values
+        self.variant: str = cell.variant
+
+    def __repr__(self) -> str:
+        paths = [axis.path for axis in self._experiment.grid.axes]
+        place = ", ".join(f"{path} {self.values[path]}" for path in paths if path in self.values)
+        return f"<cell {self.cell_id}: {place}>"
+
+    def train(self, seed: int = 0) -> StoredRun:
+        """Prepare the data and train one run, unless that is done already.
+
+        Args:
+            seed: of the initial weights and of the order of batches; also one beyond `train.seeds`.
+
+        Raises:
+            JobsFailedError: if training failed.
+            UserError: if the seed is negative, or data or custom code cannot be had.
+        """
+        workspace = self._prepared([seed])
+        return StoredRun(workspace.project, workspace.grid.runs[0].run_id, self._experiment._cache)
+
+    def measure(self, seeds: Sequence[int] | None = None) -> Catalog:
+        """Measure everything that `measure` asks for, training first what has not been trained.
+
+        Args:
+            seeds: of the runs, which are also measured pairwise; None: as many as `train.seeds`
+                says.
+
+        Returns:
+            A catalog of this cell alone: each number of a run or pair with its error in
+            `.table("estimates")`, their means and the phase in `.cells`.
+
+        Raises:
+            JobsFailedError: if a run or a measurement failed.
+            UserError: as `train`.
+        """
+        experiment = self._experiment
+        workspace = self._prepared(seeds)
+        with experiment._working():
+            _, _, failures = measure_missing(workspace, experiment._executor)
+            raise_failures(workspace, "measure", failures)
+            folder = _temporary_folder()
+            write_tables(build_tables(gather(workspace)), folder / "catalog")
+        return Catalog(workspace.project, folder)
+
+    def _prepared(self, seeds: Sequence[int] | None) -> Workspace:
+        """The workspace of this cell and these seeds, its data prepared and its runs trained."""
+        if seeds is not None and (not seeds or min(seeds) < 0):
+            raise UserError(f"seeds: got {list(seeds)}; allowed: whole numbers of at least 0")
+        chosen = None if seeds is None else tuple(sorted(set(seeds)))
+        experiment = self._experiment
+        workspace = experiment._of(dataclasses.replace(self._cell, seeds=chosen))
+        with experiment._working():
+            prepare_missing(workspace)
+            train_runs(workspace, missing_runs(workspace), experiment._executor)
+        return workspace
+
+
+def _temporary_folder() -> Path:
+    """A folder that is removed when Python ends."""
+    folder = tempfile.mkdtemp(prefix="landscape-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return Path(folder)

@@ -1,0 +1,58 @@
+"""The phase that some numbers stand for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from landscape_catalog.errors import SpecError
+from landscape_catalog.experiment.reading import explain
+from landscape_catalog.phases import CellNumbers, Classify, Verdict
+
+
+class _Settings(BaseModel):
+    """The `classify` section of an experiment alone."""
+
+    classify: Classify
+
+
+def classify(*, thresholds: Mapping[str, Any] | None = None, **numbers: float) -> Verdict:
+    """The phase of a point of the grid, from the means of its metrics.
+
+    The rule of Yang et al. 2021, unless `thresholds` name another. Connected, if mode connectivity
+    is not below minus the tolerance? At the bottom of a minimum, if the Hessian's top eigenvalue,
+    the training loss and mode connectivity are not above their thresholds? I: neither; II:
+    connected only; III: at the bottom only; IV: both, IV-B if CKA reaches its threshold, else IV-A.
+
+    Args:
+        thresholds: the `classify` section of params.yaml as a mapping; None: the defaults.
+        numbers: `train_loss` in nats, `top_eigenvalue` (or `trace`), `mode_connectivity` in
+            percentage points of training error, and `cka`, as the rule needs them.
+
+    Returns:
+        The `phase`, the `reason` in words, and whether connectivity is `ambiguous`.
+        `unclassified` if a number that the rule needs is missing or NaN.
+
+    Raises:
+        SpecError: if a threshold is wrong.
+        TypeError: if the rule uses no number of such a name.
+
+    Source: Yang et al. 2021, sections 3.1 and 5.
+
+    >>> found = classify(train_loss=0.002, top_eigenvalue=11.0, mode_connectivity=-0.2, cka=0.8)
+    >>> found.phase
+    'IV-B'
+    >>> classify(train_loss=0.002, top_eigenvalue=11.0, mode_connectivity=-7.0).reason
+    'poorly connected: mc -7 < -1; flat: top eigenvalue 11 <= 76, training loss 0.002 <= 0.05'
+    """
+    try:
+        rule = _Settings.model_validate({"classify": dict(thresholds or {})}).classify
+    except ValidationError as error:
+        raise SpecError(explain(error), "thresholds") from None
+    unknown = set(numbers) - set(rule.metrics)
+    if unknown:
+        used = ", ".join(rule.metrics)
+        raise TypeError(f"the rule has no use for {', '.join(sorted(unknown))}; it takes {used}")
+    return rule.classify(CellNumbers(1, 1, numbers))

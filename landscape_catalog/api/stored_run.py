@@ -1,0 +1,176 @@
+"""A trained run: what was asked for, how training went, and the network with its weights."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from landscape_catalog.errors import CodeError, ContentMismatchError, MissingArtifactError
+from landscape_catalog.experiment.components import Component
+from landscape_catalog.paths import Project
+from landscape_catalog.pipeline.shared.components import network_component, task_component
+from landscape_catalog.runner.worker_cache import WorkerCache
+from landscape_catalog.store.artifacts import (
+    FIRST_SNAPSHOT,
+    read_data_record,
+    read_history,
+    read_run,
+)
+from landscape_catalog.store.records import DataRecord, Provenance, RunRecord
+from landscape_catalog.tasks.registry import default_task
+
+if TYPE_CHECKING:
+    import polars as pl
+    from torch import Tensor, nn
+
+    from landscape_catalog.pipeline.shared.loading import LoadedData
+    from landscape_catalog.tasks import Data, Task
+
+
+class StoredRun:
+    """One run of data/runs, verified when it is opened.
+
+    Its network and task are rebuilt from the run's own record, whatever params.yaml says now.
+
+    Attributes:
+        run_id: the hash of what it is.
+        record: everything that is stored beside the weights.
+    """
+
+    def __init__(self, project: Project, run_id: str, cache: WorkerCache) -> None:
+        self._project, self._cache = project, cache
+        self._folder = project.runs / run_id
+        self.run_id = run_id
+        try:
+            self.record: RunRecord = read_run(self._folder)
+        except FileNotFoundError:
+            raise MissingArtifactError(
+                f"there is no run `{run_id}` in {project.shown(project.runs)}; the catalog's "
+                "table `runs` lists them"
+            ) from None
+
+    def __repr__(self) -> str:
+        model = self.spec["model"]
+        return f"<run {self.run_id}: {model['name']}, width {model['width']}, seed {self.seed}>"
+
+    @property
+    def seed(self) -> int:
+        """Of the initial weights and of the order of batches."""
+        return self.record.seed
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """What the id hashes: data, model, task, train, temperature and seed."""
+        return self.record.spec
+
+    @property
+    def provenance(self) -> Provenance:
+        """Version of torch, device and processor that it was trained with."""
+        return self.record.provenance
+
+    @property
+    def history(self) -> pl.DataFrame:
+        """A row an epoch, from 1: training loss and error, and the test error where training
+        stopped by it."""
+        import polars as pl
+
+        values = read_history(self._folder)
+        epochs = pl.Series("epoch", range(1, self.record.n_epochs + 1), dtype=pl.Int64)
+        return pl.DataFrame([epochs, *(pl.Series(name, values[name]) for name in values)])
+
+    @property
+    def snapshots(self) -> dict[str, int]:
+        """The weights that were kept, and the epoch of each."""
+        others: dict[Any, int] = self.record.other_snapshots
+        return {FIRST_SNAPSHOT: self.record.best_epoch, **others}
+
+    def weights(self, snapshot: str = FIRST_SNAPSHOT) -> dict[str, Tensor]:
+        """The state dict of a snapshot.
+
+        Raises:
+            MissingArtifactError: if it was not kept.
+        """
+        from landscape_catalog.pipeline.shared.loading import load_state
+
+        if snapshot not in self.snapshots:
+            kept = ", ".join(self.snapshots)
+            raise MissingArtifactError(
+                f"run {self.run_id} keeps no weights `{snapshot}`; it keeps {kept}"
+            )
+        return load_state(self._folder, "cpu", snapshot)
+
+    def network(self, snapshot: str = FIRST_SNAPSHOT) -> nn.Module:
+        """The network with its weights, in eval mode, on the CPU.
+
+        Raises:
+            MissingArtifactError: if there are no such weights, or the prepared data, which give the
+                network its shape, are not there.
+            CodeError: if the network is a custom one and its code is not there or has changed.
+            ContentMismatchError: if the network that is built does not have these weights.
+        """
+        model = self.spec["model"]
+        weights = self.weights(snapshot)
+        component = self._current(network_component(model["name"], self._project), model)
+        args = model.get("args", {}) | component.taken(self._extra)
+        custom = self._project.custom
+        network = self._data.network_of(component.name, model["width"], args, custom)
+        try:
+            network.load_state_dict(weights)
+        except RuntimeError as error:
+            raise ContentMismatchError(
+                f"run {self.run_id}: the network that {component.name} builds now does not have "
+                f"the weights that were stored: {error}"
+            ) from error
+        return network.eval()
+
+    @property
+    def task(self) -> Task:
+        """Loss and error that it was trained with; raises as `network`."""
+        task = self.spec.get("task", {"name": default_task(self._data.record.kind)})
+        component = self._current(task_component(task["name"], self._project), task)
+        args = task.get("args", {}) | component.taken(self._extra)
+        return self._data.task_of(component.name, args, self._project.custom)
+
+    @property
+    def data(self) -> Data:
+        """Training and test samples, on the CPU. Raises MissingArtifactError as `network`."""
+        from landscape_catalog.tasks import Data
+
+        return Data(self._data.train, self._data.test)
+
+    @property
+    def _extra(self) -> dict[str, Any]:
+        extra: dict[str, Any] = self.spec["temperature"].get("extra", {})
+        return extra
+
+    @cached_property
+    def _data(self) -> LoadedData:
+        from landscape_catalog.pipeline.shared.loading import load_data
+
+        folder = self._project.prepared / self.spec["data"]
+        return load_data(folder, self._data_record(), "cpu", self._cache)
+
+    def _data_record(self) -> DataRecord:
+        folder = self._project.prepared / self.spec["data"]
+        try:
+            record = read_data_record(folder)
+        except FileNotFoundError:
+            raise MissingArtifactError(
+                f"{self._project.shown(folder)}, the data of run {self.run_id}, is not there: run "
+                "`landscape prepare`"
+            ) from None
+        if record.content_hash != self.record.data_content_hash:
+            raise ContentMismatchError(
+                f"run {self.run_id} was trained on other content of data {record.data_id} than "
+                "that which is prepared here"
+            )
+        return record
+
+    def _current(self, component: Component, spec: dict[str, Any]) -> Component:
+        """A custom network or task must have the source that the run was trained with."""
+        if component.code != spec.get("code"):
+            raise CodeError(
+                f"{component.name}: its source is not the one that run {self.run_id} was trained "
+                "with; check out that version to rebuild it"
+            )
+        return component

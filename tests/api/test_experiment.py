@@ -1,0 +1,181 @@
+"""Cells trained and measured in Python: the pipeline's bytes, and nothing else moves."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from pathlib import Path
+
+import polars as pl
+import pytest
+import torch
+
+from landscape_catalog.api.catalog import Catalog, open_catalog
+from landscape_catalog.api.experiment import Experiment
+from landscape_catalog.errors import JobsFailedError, SpecError, UserError
+from tests.conftest import TINY_PARAMS
+from tests.stages import run_stages, uses_store, write_project
+
+Finished = tuple[Path, Path]
+CONVERGED = 2  # the cell whose two runs have converged
+
+
+def everything_in(folder: Path) -> dict[str, tuple[int, int]]:
+    """Every file with its time of change and size."""
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return {str(p): (p.stat().st_mtime_ns, p.stat().st_size) for p in files}
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {p.name: p.read_bytes() for p in folder.iterdir() if p.is_file()}
+
+
+@pytest.fixture(scope="module")
+def measured(finished: Finished) -> tuple[Experiment, Catalog]:
+    """A cell of the tiny grid whose runs have converged, trained and measured in Python."""
+    folder, store = finished
+    with uses_store(store):
+        before = everything_in(folder) | everything_in(store)
+        experiment = Experiment.load(folder / "params.yaml")
+        catalog = experiment.cells[CONVERGED].measure()
+        assert everything_in(folder) | everything_in(store) == before
+    return experiment, catalog
+
+
+def test_a_run_is_the_pipeline_s_to_the_byte(
+    finished: Finished, measured: tuple[Experiment, Catalog]
+) -> None:
+    experiment, catalog = measured
+    for seed in (0, 1):
+        run = experiment.cells[CONVERGED].train(seed)  # it is there: nothing is trained again
+        assert run.seed == seed
+        made = files_of(experiment._workspace.project.runs / run.run_id)
+        assert made == files_of(finished[0] / "data" / "runs" / run.run_id)
+        assert "weights.safetensors" in made
+    assert set(catalog.runs["run_id"]) == {
+        experiment.cells[CONVERGED].train(s).run_id for s in (0, 1)
+    }
+
+
+def test_measurements_are_the_pipeline_s_to_the_byte(
+    finished: Finished, measured: tuple[Experiment, Catalog]
+) -> None:
+    experiment, catalog = measured
+    made = files_of(experiment._workspace.project.measurements)
+    stored = files_of(finished[0] / "data" / "measurements")
+    assert made == {name: stored[name] for name in made}
+    assert catalog.runs["status"].to_list() == ["converged", "converged"]
+    metrics = Counter(json.loads(content)["measured"]["metric"] for content in made.values())
+    assert metrics == {
+        "loss": 2, "hessian": 2, "connectivity": 1, "barrier": 1, "similarity": 1, "distance": 1
+    }  # fmt: skip
+
+
+def test_a_cell_s_catalog_says_what_the_project_s_says_of_it(
+    finished: Finished, measured: tuple[Experiment, Catalog]
+) -> None:
+    experiment, catalog = measured
+    cell = experiment.cells[CONVERGED]
+    whole = open_catalog(finished[0])
+    for name in ("estimates", "runs", "curve_points"):
+        theirs = whole.table(name).filter(pl.col("cell_id") == cell.cell_id)
+        assert catalog.table(name).equals(theirs), name
+    mine, theirs = catalog.cells, whole.cells.filter(pl.col("cell_id") == cell.cell_id)
+    apart = {"experiment_id", "position", "doubtful"}
+    assert mine.drop(apart).equals(theirs.drop(apart))
+
+
+def test_every_number_comes_with_its_error(measured: tuple[Experiment, Catalog]) -> None:
+    estimates = measured[1].table("estimates")
+    assert {"value", "error", "error_kind", "unit", "status"} <= set(estimates.columns)
+    assert {"top_eigenvalue", "mode_connectivity", "cka"} <= set(estimates["metric"])
+
+
+def test_chosen_seeds_are_measured_alone(finished: Finished) -> None:
+    with uses_store(finished[1]):
+        cell = Experiment.load(finished[0]).cells[0]
+        catalog = cell.measure(seeds=[5])  # beyond `train.seeds`
+    assert catalog.runs["seed"].to_list() == [5]
+    assert catalog.table("pairs").is_empty()
+    assert catalog.cells["top_eigenvalue_n"].item() == 1
+    assert catalog.cells["phase"].item() == "unclassified"
+
+
+def test_settings_and_random_state_are_put_back(finished: Finished) -> None:
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    with uses_store(finished[1]), torch.no_grad():
+        Experiment.load(finished[0]).cells[0].train()
+        assert not torch.is_grad_enabled()
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_kept_results_are_where_the_stages_keep_them(finished: Finished, tmp_path: Path) -> None:
+    folder, store = write_project(tmp_path / "kept", TINY_PARAMS), tmp_path / "store"
+    with uses_store(store):
+        cell = Experiment.load(folder, keep=True).cells[0]
+        run = cell.train(seed=1)
+        again = Experiment.load(folder, keep=True).cells[0].train(seed=1)
+    assert again.run_id == run.run_id
+    kept = folder / "data" / "runs" / run.run_id
+    assert files_of(kept) == files_of(finished[0] / "data" / "runs" / run.run_id)
+    assert files_of(store / "runs" / run.run_id) == files_of(kept)
+    assert "7 to train" in run_stages(folder, store, "prepare", "train")
+
+
+def test_a_kept_cell_s_catalog_replaces_no_other(fresh_copy: Finished) -> None:
+    folder, store = fresh_copy
+    before = files_of(folder / "data" / "catalog")
+    with uses_store(store):
+        Experiment.load(folder, keep=True).cells[0].measure()
+    assert files_of(folder / "data" / "catalog") == before
+
+
+def test_an_experiment_says_what_it_is(finished: Finished) -> None:
+    experiment = Experiment.load(finished[0] / "params.yaml")
+    assert "4 cells" in repr(experiment)
+    assert [cell.values["load.width"] for cell in experiment.cells] == [1, 1, 2, 2]
+    assert experiment.spec.train.seeds == 2
+    assert experiment.cells[2].cell_id in repr(experiment.cells[2])
+
+
+def test_another_file_in_the_same_folder(finished: Finished, tmp_path: Path) -> None:
+    path = tmp_path / "other.yaml"
+    path.write_text(TINY_PARAMS.replace("[1, 2]", "[1, 2, 3]"))
+    assert len(Experiment.load(path).cells) == 6
+
+
+@pytest.mark.parametrize("seeds", [[-1], [], [0, -2]])
+def test_wrong_seeds(seeds: list[int], finished: Finished) -> None:
+    with pytest.raises(UserError, match="seeds"):
+        Experiment.load(finished[0]).cells[0].measure(seeds=seeds)
+
+
+def test_a_wrong_file_is_refused_as_everywhere(tmp_path: Path) -> None:
+    with pytest.raises(SpecError, match="a file of that name"):
+        Experiment.load(tmp_path)
+
+
+def test_a_failure_of_custom_code_is_said(tmp_path: Path) -> None:
+    custom = "\n".join(
+        [
+            "from torch import nn",
+            "class Fails(nn.Module):",
+            "    def __init__(self, n_outputs):",
+            "        super().__init__()",
+            "        self.layer, self.calls = nn.Linear(64, n_outputs), 0",
+            "    def forward(self, x):",
+            "        self.calls += 1",
+            "        if self.calls > 5:",
+            "            raise RuntimeError('broken on purpose')",
+            "        return self.layer(x.flatten(1))",
+            "def network(width, input_shape, n_outputs):",
+            "    return Fails(n_outputs)",
+        ]
+    )
+    folder = write_project(tmp_path / "p", TINY_PARAMS.replace("resnet18", "fails:network"))
+    (folder / "custom").mkdir()
+    (folder / "custom" / "fails.py").write_text(custom)
+    with pytest.raises(JobsFailedError, match="broken on purpose"):
+        Experiment.load(folder).cells[0].train()

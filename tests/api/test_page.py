@@ -1,0 +1,91 @@
+"""docs/python.md and the README's lines of Python, run against a finished project."""
+
+from __future__ import annotations
+
+import doctest
+import math
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from landscape_catalog.paths import STORE_VARIABLE
+from tests.conftest import ROOT
+
+TOLERANCE = 0.05  # relative: what another kind of CPU may add up to over a training
+NUMBER = re.compile(r"-?\d+\.\d+(?:e[+-]?\d+)?")
+
+
+def blocks(path: Path, after: str = "") -> list[str]:
+    """The text of each ```python block of a page, behind some heading."""
+    page = path.read_text(encoding="utf-8").partition(after)[2] if after else path.read_text()
+    return re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+
+
+def agrees(shown: str, found: str) -> bool:
+    """Whether two outputs are equal but for spacing and the last digits of numbers."""
+    plain = [re.sub(r"\s+", " ", re.sub("[─═]+", "-", text)).strip() for text in (shown, found)]
+    if NUMBER.split(plain[0]) != NUMBER.split(plain[1]):
+        return False
+    numbers = zip(NUMBER.findall(plain[0]), NUMBER.findall(plain[1]))
+    return all(
+        math.isclose(float(one), float(other), rel_tol=TOLERANCE, abs_tol=1e-6)
+        for one, other in numbers
+    )
+
+
+@pytest.fixture
+def in_project(fresh_copy: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, store = fresh_copy
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv(STORE_VARIABLE, str(store))
+
+
+@pytest.mark.usefixtures("in_project")
+def test_the_page_shows_what_happens(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "displayhook", sys.__displayhook__)
+    namespace: dict[str, Any] = {}
+    examples = [
+        example
+        for block in blocks(ROOT / "docs" / "python.md")
+        for example in doctest.DocTestParser().get_examples(block)
+    ]
+    assert len(examples) > 40
+    for example in examples:
+        capsys.readouterr()
+        exec(compile(example.source, "docs/python.md", "single"), namespace)
+        found = capsys.readouterr().out
+        assert agrees(example.want, found), f"{example.source}\n{example.want}\n{found}"
+
+
+def test_every_block_of_the_page_is_made_of_examples() -> None:
+    for block in blocks(ROOT / "docs" / "python.md"):
+        assert block.startswith(">>> ")
+
+
+@pytest.mark.usefixtures("in_project")
+def test_the_lines_of_the_readme_run(capsys: pytest.CaptureFixture[str]) -> None:
+    (block, *_) = blocks(ROOT / "README.md", after="## From Python")
+    exec(compile(block, "README.md", "exec"), {})
+    printed = capsys.readouterr().out
+    assert "top_eigenvalue=" in printed
+    assert "phase" in printed
+
+
+@pytest.mark.parametrize(
+    ("shown", "found", "same"),
+    [
+        ("x 1.00 y", "x  1.01  y", True),
+        ("1.00", "1.2", False),
+        ("4", "5", False),
+        ("'I'", "'II'", False),
+        ("┌───┐", "┌─┐", True),
+        ("1.0 2.0", "1.0", False),
+    ],
+)
+def test_outputs_are_compared(shown: str, found: str, same: bool) -> None:
+    assert agrees(shown, found) is same
