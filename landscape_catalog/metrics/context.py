@@ -64,6 +64,10 @@ class Context(Protocol):
     def function(self) -> Callable[..., Any]:
         """The user's own function of a custom metric."""
 
+    @property
+    def trainable_names(self) -> Sequence[str]:
+        """The names of the parameters that are trained, in the order of the network."""
+
     def network(self, which: int = 0, *, fresh: bool = False) -> nn.Module:
         """A network with the weights of a run, in eval mode.
 

@@ -9,6 +9,4 @@ from landscape_catalog.metrics.numerics.distance import l2_distance
 
 def compute(context: Context) -> WeightDistance:
     """Over the parameters that are trained."""
-    parameters = context.network().named_parameters()
-    names = [name for name, parameter in parameters if parameter.requires_grad]
-    return l2_distance(context.state(0), context.state(1), names)
+    return l2_distance(context.state(0), context.state(1), context.trainable_names)

@@ -56,6 +56,16 @@ class JobContext:
             ("state", run_id, snapshot), lambda: load_state(folder, device, snapshot)
         )
 
+    @property
+    def trainable_names(self) -> list[str]:
+        """The names of the parameters that are trained, which a network has without weights too."""
+
+        def make() -> list[str]:
+            parameters = self.data.network(self.cell, self.payload.custom).named_parameters()
+            return [name for name, parameter in parameters if parameter.requires_grad]
+
+        return self.remember(("trainable names",), make)
+
     def network(self, run_id: str, snapshot: str, *, fresh: bool) -> nn.Module:
         """A network with those weights, in eval mode."""
 
@@ -133,6 +143,11 @@ class MeasurementContext:
         """The user's own function of a custom metric."""
         name, folder = self.settings.function, self._job.payload.custom
         return isolated(import_custom(name, folder, code=self._spec.code))
+
+    @property
+    def trainable_names(self) -> Sequence[str]:
+        """The names of the parameters that are trained."""
+        return self._job.trainable_names
 
     def network(self, which: int = 0, *, fresh: bool = False) -> nn.Module:
         """A network with the weights of a run, in eval mode."""
