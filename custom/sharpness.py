@@ -14,7 +14,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from landscape_catalog.metrics.estimate import Estimate
+from landscape_catalog import Estimate
 from landscape_catalog.tasks import Data, Samples, Task
 
 
