@@ -158,5 +158,5 @@ def test_their_curve(tensors: dict[str, Tensor], numbers: dict[str, Any]) -> Non
     assert [p.train.loss for p in points] == pytest.approx(golden["train_nll"], rel=2e-3)
     assert [p.test.error_value for p in points] == pytest.approx(golden["test_error_pct"], abs=0.31)
     measured = mode_connectivity(golden["ts"], found)
-    assert measured.value == pytest.approx(golden["mc_train_pct"], abs=0.1)
+    assert measured.mode_connectivity == pytest.approx(golden["mc_train_pct"], abs=0.1)
     assert measured.t == 0.5
