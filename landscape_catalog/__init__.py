@@ -14,10 +14,11 @@ from landscape_catalog._lazy import lazy_exports
 
 if TYPE_CHECKING:
     from landscape_catalog.api.catalog import Catalog, open_catalog
+    from landscape_catalog.api.curves import line_barrier, mode_connectivity
     from landscape_catalog.api.experiment import Experiment
     from landscape_catalog.api.networks import evaluate, hessian, spectral_density
-    from landscape_catalog.api.pairs import cka, l2_distance, line_barrier, mode_connectivity
     from landscape_catalog.api.phase import classify
+    from landscape_catalog.api.similarity import cka, l2_distance
     from landscape_catalog.api.values import estimates
     from landscape_catalog.metrics.estimate import Estimate
     from landscape_catalog.tasks.classification import Classification
@@ -61,14 +62,14 @@ __getattr__, _lazy_names = lazy_exports(
         "Perturbation": f"{_TASKS}.task",
         "Samples": f"{_TASKS}.samples",
         "Task": f"{_TASKS}.task",
-        "cka": f"{_API}.pairs",
+        "cka": f"{_API}.similarity",
         "classify": f"{_API}.phase",
         "estimates": f"{_API}.values",
         "evaluate": f"{_API}.networks",
         "hessian": f"{_API}.networks",
-        "l2_distance": f"{_API}.pairs",
-        "line_barrier": f"{_API}.pairs",
-        "mode_connectivity": f"{_API}.pairs",
+        "l2_distance": f"{_API}.similarity",
+        "line_barrier": f"{_API}.curves",
+        "mode_connectivity": f"{_API}.curves",
         "open_catalog": f"{_API}.catalog",
         "spectral_density": f"{_API}.networks",
     },

@@ -12,6 +12,7 @@ import torch
 
 from landscape_catalog.api.catalog import Catalog, open_catalog
 from landscape_catalog.api.experiment import Experiment
+from landscape_catalog.api.networks import evaluate
 from landscape_catalog.errors import JobsFailedError, SpecError, UserError
 from tests.conftest import TINY_PARAMS
 from tests.stages import run_stages, uses_store, write_project
@@ -179,3 +180,32 @@ def test_a_failure_of_custom_code_is_said(tmp_path: Path) -> None:
     (folder / "custom" / "fails.py").write_text(custom)
     with pytest.raises(JobsFailedError, match="broken on purpose"):
         Experiment.load(folder).cells[0].train()
+
+
+TEXT_PARAMS = """\
+dataset: {name: number_words, test_samples: 20}
+model: {name: transformer, args: {n_heads: 2}}
+load: {width: 8, samples: 64, extra: {n_layers: [1, 2]}}
+temperature: {batch_size: 32, lr: 0.01, extra: {feed_forward: 2}}
+train: {epochs: 1, seeds: 1}
+measure:
+  hessian: {samples: 16, max_iterations: 2}
+  connectivity: {epochs: 1, batch_size: 32}
+  similarity: {samples: 20, perturbation: token_noise}
+classify: {}
+report: {}
+variants: {}
+"""
+
+
+def test_a_network_is_rebuilt_with_every_parameter_of_the_grid(tmp_path: Path) -> None:
+    folder = write_project(tmp_path / "text", TEXT_PARAMS)
+    with uses_store(tmp_path / "store"):
+        cells = Experiment.load(folder).cells
+        runs = [cell.train() for cell in cells]
+        measured = cells[1].measure().runs["train_loss"].item()
+    networks = [run.network() for run in runs]
+    sizes = [sum(p.numel() for p in network.parameters()) for network in networks]
+    assert sizes == [run.record.n_parameters for run in runs]
+    assert sizes[0] < sizes[1]
+    assert evaluate(networks[1], runs[1].task, runs[1].data.train).loss == measured

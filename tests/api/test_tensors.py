@@ -13,8 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from landscape_catalog.api.curves import line_barrier, mode_connectivity
 from landscape_catalog.api.networks import evaluate, hessian, spectral_density
-from landscape_catalog.api.pairs import cka, l2_distance, line_barrier, mode_connectivity
+from landscape_catalog.api.similarity import cka, l2_distance
 from landscape_catalog.api.values import estimates
 from landscape_catalog.tasks import Classification, Samples
 

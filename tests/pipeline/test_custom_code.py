@@ -164,7 +164,7 @@ def test_other_code_than_ids_were_made_with_is_refused(custom_code: Own) -> None
     assert import_custom("edited:f", folder, code=code)() == 1
     custom_code.path("edited").write_text("def f():\n    return 2\n")
     with pytest.raises(
-        CodeError, match=r"^edited:f: its source has changed since this stage began"
+        CodeError, match=r"^edited:f: its source has changed since the experiment was read"
     ):
         import_custom("edited:f", folder, code=code)
 

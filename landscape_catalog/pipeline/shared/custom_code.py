@@ -52,7 +52,8 @@ def import_custom(name: str, folder: Path, *, code: str | None = None) -> Callab
     _look_in(folder)
     if code is not None and code_checksum(name, folder) != code:
         raise CodeError(
-            f"{name}: its source has changed since this stage began; run the same command again"
+            f"{name}: its source has changed since the experiment was read; run the same command "
+            "again, or load the experiment again"
         )
     _require_current(name, folder)
     try:
