@@ -29,7 +29,7 @@ from torch import Tensor, nn
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.machine import describe, seconds
-from landscape_catalog.metrics.numerics.features import prepared_features
+from landscape_catalog.metrics.numerics.features import centred_features
 from landscape_catalog.metrics.numerics.similarity import similarity
 from landscape_catalog.models.build import build
 from landscape_catalog.tasks import Classification, Perturbation, Samples
@@ -77,7 +77,7 @@ def make(setting: Setting) -> tuple[list[nn.Module], Samples, Classification]:
 def ours(networks: list[nn.Module], data: Samples, task: Classification) -> float:
     """One pass over each network, then all pairs."""
     perturbed = task.perturb(data, Perturbation(samples=640), seed=0)
-    prepared = [prepared_features(network, perturbed, task) for network in networks]
+    prepared = [centred_features(network, perturbed, task) for network in networks]
     found = [similarity(one, other) for one, other in combinations(prepared, 2)]
     return statistics.fmean(each.cka for each in found)
 
