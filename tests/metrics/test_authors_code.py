@@ -134,7 +134,7 @@ CIFAR = Classification((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010))
 
 @pytest.mark.parametrize("index", [0, 1])
 def test_loss_and_error(index: int, tensors: dict[str, Tensor], numbers: dict[str, Any]) -> None:
-    """Equal counts on the first 5,000 training images and on 1,000 test images."""
+    """Equal error counts on the first 5,000 training images and on 1,000 test images."""
     for side, name, count in (("train", "batch_1", 5000), ("test", "batch_5", 1000)):
         theirs = numbers[f"{side}_network{index}"]
         found = evaluate(network(tensors, index), cifar(name, count), CIFAR)
