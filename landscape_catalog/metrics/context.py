@@ -66,7 +66,7 @@ class Context(Protocol):
 
     @property
     def trainable_names(self) -> Sequence[str]:
-        """The names of the parameters that are trained, in the order of the network."""
+        """The names of the trainable parameters, in the order of the network."""
 
     def network(self, which: int = 0, *, fresh: bool = False) -> nn.Module:
         """The network with the weights of a run, in eval mode.

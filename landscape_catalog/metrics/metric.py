@@ -159,8 +159,8 @@ class Metric(ABC):
         owns_section: whether it declares that field (`settings`, `many`, `describes`).
         settings: Pydantic model of the section.
         many: whether the section may be a list of probes.
-        optional: whether it is measured only if an experiment has the section, which is null by
-            default; so that a new metric leaves former experiments, and their ids, as they are.
+        optional: whether it is measured only if an experiment sets the section, which is null by
+            default, so that a new metric does not change existing experiments and their ids.
         describes: the section's description in the JSON Schema.
         every_snapshot: whether it is measured on every snapshot, or on the primary one only.
         only_converged: whether it requires converged runs.
@@ -252,7 +252,7 @@ class Metric(ABC):
         return 1
 
     def work_kind(self, settings: Any) -> str:
-        """What its jobs are timed as: the time of one kind predicts that of others."""
+        """The kind of work as which its jobs are timed, to predict the time of later jobs."""
         return self.name
 
     def cost(self, settings: Any, samples: int) -> Cost:

@@ -41,7 +41,7 @@ def curve_points(
         network: of the right architecture; not modified.
         curve: fitted.
         train_data: training samples.
-        test_data: test samples; if they are `train_data` itself, those are evaluated once.
+        test_data: test samples; if this is `train_data` itself, it is evaluated only once.
         task: loss and error.
         points: number of evenly spaced t, including both endpoints.
         batch_size: for recomputing the statistics.
