@@ -1,1 +1,1 @@
-"""Scripts that time the product against plain ways of doing the same."""
+"""Benchmarks of speed and accuracy against plain implementations and other libraries."""

@@ -1,9 +1,9 @@
 """Mode connectivity against a plain loop: `python benchmarks/connectivity.py [--quick]`.
 
-Of all pairs of a cell's networks. Ours runs in two single-threaded processes, as the product does:
-small curves are fitted side by side, freed memory is kept, and each process evaluates an end once.
-Theirs is one process with two threads that takes one curve after the other. Both are timed in one
-run, in turn; medians over repeats.
+Curves are fitted for all pairs of a cell's networks. Our implementation runs in two single-threaded
+processes, as in the pipeline: curves between small networks are stacked, freed memory is kept, and
+each process evaluates an endpoint once. The plain loop is one process with two threads that
+processes one curve at a time. Both are timed in turn in one run; times are medians over repeats.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ State = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class Setting:
-    """One row of the table: curves between all pairs of so many ResNet18(width) on `images`."""
+    """One row of the table: curves between all pairs of `networks` ResNet18(width) on `images`."""
 
     images: str
     width: int
@@ -56,18 +56,18 @@ class Setting:
 
     @property
     def pairs(self) -> list[tuple[int, int]]:
-        """Of networks, by number."""
+        """All pairs of networks, by number."""
         return list(combinations(range(self.networks), 2))
 
     @property
     def recipe(self) -> CurveRecipe:
-        """Of the fit."""
+        """The recipe of the fit."""
         return CurveRecipe(epochs=self.epochs, batch_size=self.batch_size)
 
 
 @lru_cache
 def data_of(images: str) -> tuple[Samples, Samples, Classification]:
-    """Training and test samples: digits of 8 x 8, or noisy patterns of 32 x 32 of ten classes."""
+    """Training and test samples: 8 x 8 digits, or noisy 32 x 32 patterns of ten classes."""
     if images == "8x8":
         digits = load_digits()
         pixels = torch.from_numpy((digits.images * 255 / 16).astype(np.uint8))[:, None]
@@ -87,13 +87,13 @@ def data_of(images: str) -> tuple[Samples, Samples, Classification]:
 
 
 def network_of(setting: Setting, seed: int = 0) -> torch.nn.Module:
-    """ResNet18 for the setting's images."""
+    """A ResNet18 for the setting's images."""
     shape = (1, 8, 8) if setting.images == "8x8" else (3, 32, 32)
     return build("resnet18", width=setting.width, input_shape=shape, n_outputs=10, seed=seed)
 
 
 def trained(job: tuple[Setting, int, int]) -> State:
-    """Weights after some epochs."""
+    """Weights after training."""
     torch.set_num_threads(1)
     setting, seed, epochs = job
     samples, _, task = data_of(setting.images)
@@ -103,13 +103,13 @@ def trained(job: tuple[Setting, int, int]) -> State:
 
 
 def start_worker() -> None:
-    """As the product's workers start."""
+    """Initialise a process like the pipeline's workers."""
     torch.set_num_threads(1)
     keep_freed_memory()
 
 
 def fitted(job: tuple[Setting, list[tuple[State, State]], int]) -> list[Curve]:
-    """Ours: the curves of one job."""
+    """Our implementation: fit the curves of one job."""
     setting, pairs, seed = job
     samples, _, task = data_of(setting.images)
     return fit_curves(network_of(setting), pairs, samples, task, setting.recipe, seed=seed)
@@ -118,7 +118,7 @@ def fitted(job: tuple[Setting, list[tuple[State, State]], int]) -> list[Curve]:
 def measured(
     job: tuple[Setting, list[tuple[Curve, tuple[int, int]]], int],
 ) -> list[list[CurvePoint]]:
-    """Ours: five points of each curve between two networks of those numbers."""
+    """Our implementation: five points of each curve, given with the numbers of its networks."""
     setting, curves, seed = job
     samples, test, task = data_of(setting.images)
     found, ends = [], {}
@@ -133,28 +133,28 @@ def measured(
     return found
 
 
-def dealt(things: list[Any], setting: Setting) -> list[list[Any]]:
-    """Into the jobs of two workers: of small networks two, else one for each curve."""
-    size = 1 if setting.images == "32x32" else -(-len(things) // 2)
-    return [things[i : i + size] for i in range(0, len(things), size)]
+def as_jobs(pairs: list[Any], setting: Setting) -> list[list[Any]]:
+    """Split pairs into jobs: two jobs for small networks, else one job per curve."""
+    size = 1 if setting.images == "32x32" else -(-len(pairs) // 2)
+    return [pairs[i : i + size] for i in range(0, len(pairs), size)]
 
 
 def normalised(setting: Setting) -> tuple[tuple[Tensor, Tensor], tuple[Tensor, Tensor]]:
-    """What the plain loop gets: images that are normalised once and for all."""
+    """The plain loop's data: images that are normalised in advance."""
     samples, test, task = data_of(setting.images)
     return (task.inputs(samples.inputs), samples.targets), (task.inputs(test.inputs), test.targets)
 
 
 def once(setting: Setting, states: list[State], pool: Pool) -> list[float]:
-    """Seconds of our fits and points, and of the loop's, over all pairs."""
+    """Seconds for our fits and points, and for those of the plain loop, over all pairs."""
     training, test = normalised(setting)
     pairs = [(states[one], states[other]) for one, other in setting.pairs]
     curves: list[Curve] = []
-    fits = [(setting, several, 0) for several in dealt(pairs, setting)]
+    fits = [(setting, job, 0) for job in as_jobs(pairs, setting)]
     our_fit = seconds(lambda: [curves.extend(found) for found in pool.map(fitted, fits, 1)])
     half = -(-len(pairs) // 2)
-    owned = list(zip(curves, setting.pairs))
-    points = [(setting, several, 0) for several in (owned[:half], owned[half:]) if several]
+    with_pairs = list(zip(curves, setting.pairs))
+    points = [(setting, job, 0) for job in (with_pairs[:half], with_pairs[half:]) if job]
     our_points = seconds(lambda: pool.map(measured, points, 1))
     torch.set_num_threads(setting.threads)
     theirs = [
@@ -167,7 +167,7 @@ def once(setting: Setting, states: list[State], pool: Pool) -> list[float]:
 
 
 def row(setting: Setting, pool: Pool) -> list[str]:
-    """Time both ways in turn; seconds a curve and ratios."""
+    """Time both implementations in turn; seconds per curve, and ratios."""
     states = pool.map(trained, [(setting, seed, 2) for seed in range(setting.networks)], 1)
     times = zip(*(once(setting, states, pool) for _ in range(setting.repeats)))
     each = [statistics.median(found) / len(setting.pairs) for found in times]
@@ -188,7 +188,7 @@ def row(setting: Setting, pool: Pool) -> list[str]:
 
 
 def quality(pairs: int, epochs: int, pool: Pool) -> str:
-    """Mode connectivity of the same pairs by both, beside the loop's own spread over seeds."""
+    """Mode connectivity of the same pairs with both, and the plain loop's variation over seeds."""
     setting = Setting("8x8", 2, 32, 2, epochs, 1, 1)
     states = pool.map(trained, [(setting, seed, 5) for seed in range(2 * pairs)], 1)
     both = list(zip(states[::2], states[1::2]))
@@ -200,31 +200,33 @@ def quality(pairs: int, epochs: int, pool: Pool) -> str:
         for again in (1, 2)
     ]
     difference = np.subtract(ours, theirs[0])
-    own = np.subtract(theirs[1], theirs[0])
+    between_seeds = np.subtract(theirs[1], theirs[0])
     return (
-        f"mc of {pairs} pairs of ResNet18(2) on digits, {epochs} epochs a curve: "
+        f"mc of {pairs} pairs of ResNet18(2) on digits, {epochs} epochs per curve: "
         f"ours {np.mean(ours):.2f}, loop {np.mean(theirs[0]):.2f} and {np.mean(theirs[1]):.2f}; "
         f"ours - loop {difference.mean():+.2f}, sd {difference.std(ddof=1):.2f}; "
-        f"loop - loop of other seeds {own.mean():+.2f}, sd {own.std(ddof=1):.2f} (points of error)"
+        f"loop - loop with other seeds {between_seeds.mean():+.2f}, "
+        f"sd {between_seeds.std(ddof=1):.2f} (percentage points of error)"
     )
 
 
 def mc_of_ours(job: tuple[Setting, tuple[State, State], int]) -> float:
-    """One pair."""
+    """Mode connectivity of one pair with our implementation."""
     setting, pair, seed = job
     (points,) = measured((setting, [(fitted((setting, [pair], seed))[0], (0, 1))], seed))
-    return mode_connectivity([p.t for p in points], [p.train.error for p in points]).value
+    errors = [point.train.error_value for point in points]
+    return mode_connectivity([point.t for point in points], errors).mode_connectivity
 
 
 def mc_of_theirs(job: tuple[Setting, tuple[State, State], int]) -> float:
-    """One pair, by the plain loop."""
+    """Mode connectivity of one pair with the plain loop."""
     torch.set_num_threads(1)
     setting, pair, seed = job
     training, test = normalised(setting)
     curve = PlainCurve(network_of(setting), pair, setting.recipe, seed)
     curve.fit(*training)
     errors = [point[1] for point in curve.evaluate(training, test)]
-    return mode_connectivity([float(t) for t in np.linspace(0, 1, 5)], errors).value
+    return mode_connectivity([float(t) for t in np.linspace(0, 1, 5)], errors).mode_connectivity
 
 
 def main() -> None:
@@ -233,17 +235,17 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="fewer curves, repeats and pairs")
     parser.add_argument(
         "--loop-threads", type=int, default=2,
-        help="of the loop: where others use the cores too, two that wait for each other crawl",
+        help="threads of the plain loop; use 1 on a machine that is busy otherwise",
     )  # fmt: skip
-    parser.add_argument("--no-quality", action="store_true", help="times alone")
-    given = parser.parse_args()
-    small = Setting("8x8", 2, 32, 4, 1, 3, given.loop_threads)
-    large = Setting("32x32", 8, 128, 4, 1, 1, given.loop_threads)
+    parser.add_argument("--no-quality", action="store_true", help="only measure times")
+    options = parser.parse_args()
+    small = Setting("8x8", 2, 32, 4, 1, 3, options.loop_threads)
+    large = Setting("32x32", 8, 128, 4, 1, 1, options.loop_threads)
     settings = [
         small, replace(small, width=4), replace(small, width=8), replace(small, batch_size=128),
         large,
     ]  # fmt: skip
-    if not given.quick:
+    if not options.quick:
         settings = [
             *(replace(setting, networks=5, epochs=3, repeats=5) for setting in settings[:-1]),
             replace(large, networks=4, epochs=2, repeats=3),
@@ -261,8 +263,8 @@ def main() -> None:
             rows.append(row(setting, pool))
             print(*rows[-1], file=sys.stderr, flush=True)
         print(table(head, rows), flush=True)
-        if not given.no_quality:
-            print(quality(4 if given.quick else 20, 2 if given.quick else 10, pool))
+        if not options.no_quality:
+            print(quality(4 if options.quick else 20, 2 if options.quick else 10, pool))
 
 
 if __name__ == "__main__":

@@ -1,23 +1,24 @@
-"""How often intervals of 1.96 standard errors of CKA hold the truth, by simulation.
+"""Coverage of the intervals of 1.96 standard errors of CKA, by simulation.
 
     python benchmarks/coverage_cka.py [--quick]
 
-For debiased CKA the truth is that of the population, for biased CKA the estimator's expectation at
-this n (the mean over the draws). Gaussian features: y = r x + sqrt(1 - r^2) e, so that CKA of the
-population is r^2 (equal or decaying variances, the same of both). Softmax outputs: of 10 classes,
-clustered; CKA of the population from a million samples. Four standard errors:
+For debiased CKA the true value is that of the population, for biased CKA the expectation of the
+estimator at this n (the mean over the draws). Gaussian features: y = r x + sqrt(1 - r^2) e, so that
+the population's CKA is r^2 (with equal or decaying variances, the same for x and y). Softmax
+outputs: 10 clustered classes; the population's CKA is computed from a million samples. Four
+standard errors are compared:
 
-- jackknife: leaves out one sample at a time, in closed form; what `similarity` gives;
-- groups: leaves out a tenth at a time, the former one;
-- bootstrap: 200 draws of multinomial counts w. Drawn rows that repeat would meet themselves, which
-  adds to HSIC what no two samples of a population have in common; so sums run over distinct rows
-  only, weighted by products of their counts, and biased HSIC is put together from the unbiased one
-  and a part of each row with itself, counted w_i times and not w_i^2;
-- rows repeat: the same of biased CKA with rows repeated as drawn.
+- jackknife: leaves out one sample at a time, in closed form, as `similarity` does;
+- groups: leaves out a tenth of the samples at a time, the former method;
+- bootstrap: 200 draws of multinomial counts w. Repeated rows would be paired with themselves, which
+  adds terms to HSIC that no two samples of a population have. So sums run over distinct rows only,
+  weighted by products of their counts, and biased HSIC is computed from the unbiased one and a term
+  of each row with itself, weighted by w_i instead of w_i^2;
+- rows repeat: the same for biased CKA, with rows repeated as drawn.
 
-The last three are done where n is 128, on the first 150 draws, for time. Columns give coverage in
-%, and in parentheses the mean error over the actual standard deviation; `atanh` is the coverage of
-the jackknife's interval made on the scale of atanh(CKA). Everything on one thread.
+To save time, the last three are computed only for n = 128, on the first 150 draws. Columns give the
+coverage in %, and in parentheses the mean standard error relative to the actual standard deviation;
+`atanh` is the coverage of the jackknife interval on the scale of atanh(CKA). All on one thread.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ from landscape_catalog.metrics.numerics.cka import debiased_cka, linear_cka
 from landscape_catalog.metrics.numerics.similarity import similarity
 
 REPLICATES, GROUPS = 200, 10
-COMPARED = 150  # draws, with n = 128, for which the other errors are computed too
+COMPARED = 150  # number of draws for which the other errors are computed as well, at n = 128
 Draw = Callable[[np.random.Generator, int], tuple[np.ndarray, np.ndarray]]
 
 
@@ -53,21 +54,21 @@ def gaussian(d: int, population: float, decaying: bool) -> Draw:
 
 
 def softmax(noise: float, sharpness: float) -> Draw:
-    """Outputs of two networks that share what they learned, each with its own noise in logits."""
+    """Outputs of two networks with common logits and independent noise in the logits."""
 
     def draw(generator: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
         common = 2 * np.eye(10)[generator.integers(10, size=n)]
         common += 0.7 * generator.standard_normal((n, 10))
         logits = sharpness * (common + noise * generator.standard_normal((2, n, 10)))
-        shares = np.exp(logits - logits.max(2, keepdims=True))
-        one, other = shares / shares.sum(2, keepdims=True)
+        exponentials = np.exp(logits - logits.max(2, keepdims=True))
+        one, other = exponentials / exponentials.sum(2, keepdims=True)
         return one, other
 
     return draw
 
 
 def collapsed(draw: Draw) -> Draw:
-    """The same outputs, nearly uniform but for one sample in twenty."""
+    """The same outputs, made nearly uniform except for one sample in twenty."""
 
     def drawn(generator: np.random.Generator, n: int) -> tuple[np.ndarray, np.ndarray]:
         one, other = draw(generator, n)
@@ -78,7 +79,7 @@ def collapsed(draw: Draw) -> Draw:
 
 
 def large_sample(draw: Draw) -> float:
-    """CKA of the population, from a million samples."""
+    """The population's CKA, estimated from a million samples."""
     generator = np.random.Generator(np.random.Philox(key=99))
     parts = [draw(generator, 100_000) for _ in range(10)]
     x, y = (np.concatenate(side) for side in zip(*parts))
@@ -96,7 +97,7 @@ def grouped(x: Tensor, y: Tensor) -> tuple[float, float]:
 
 
 def bootstrap(x: np.ndarray, y: np.ndarray, seed: int) -> tuple[float, float, float]:
-    """Bootstrap errors: biased and debiased CKA over distinct rows, biased with repeats."""
+    """Bootstrap errors of biased and debiased CKA over distinct rows, and biased with repeats."""
     n = len(x)
     generator = np.random.Generator(np.random.Philox(key=seed))
     w = generator.multinomial(n, np.full(n, 1 / n), size=REPLICATES).astype(float)
@@ -111,7 +112,7 @@ def bootstrap(x: np.ndarray, y: np.ndarray, seed: int) -> tuple[float, float, fl
 
 
 def _unbiased(k: np.ndarray, other: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """HSIC_u with weights: each sum over distinct i, j, q, r, over the same sum of weights."""
+    """Weighted HSIC_u: each sum over distinct i, j, q, r is divided by the sum of its weights."""
     k, other = (matrix - np.diag(np.diag(matrix)) for matrix in (k, other))
     both, w2 = k * other, w * w
     one, two = w @ k, w @ other
@@ -128,7 +129,7 @@ def _unbiased(k: np.ndarray, other: np.ndarray, w: np.ndarray) -> np.ndarray:
 
 
 def _biased(k: np.ndarray, other: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """(n-1)^2 HSIC from the unbiased form and each row with itself."""
+    """(n-1)^2 HSIC from the unbiased form and the terms of each row with itself."""
     n = w.shape[1]
     squares = []
     for matrix in (k, other):  # squared distances of rows to the weighted mean
@@ -142,7 +143,7 @@ def _biased(k: np.ndarray, other: np.ndarray, w: np.ndarray) -> np.ndarray:
 
 
 def _repeated(k: np.ndarray, other: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """tr(KHLH) / n^2 of rows that are repeated as drawn."""
+    """tr(KHLH) / n^2 with rows repeated as drawn."""
     n = w.shape[1]
     one, two = w @ k, w @ other
     result: np.ndarray = (
@@ -165,21 +166,21 @@ class Row:
 
 
 def covered(values: np.ndarray, errors: np.ndarray, truth: float) -> str:
-    """Coverage in percent, and the mean error over the standard deviation."""
-    held = 100 * np.mean(np.abs(values[: len(errors)] - truth) < 1.96 * errors)
-    usable = errors[np.isfinite(errors)]
-    ratio = usable.mean() / values.std(ddof=1) if len(usable) else math.nan
-    return f"{held:.1f} ({ratio:.2f})"
+    """Coverage in percent, and the mean error relative to the standard deviation."""
+    coverage = 100 * np.mean(np.abs(values[: len(errors)] - truth) < 1.96 * errors)
+    finite = errors[np.isfinite(errors)]
+    ratio = finite.mean() / values.std(ddof=1) if len(finite) else math.nan
+    return f"{coverage:.1f} ({ratio:.2f})"
 
 
 def on_atanh(values: np.ndarray, errors: np.ndarray, truth: float) -> str:
     """Coverage of the interval atanh(s) +- 1.96 se / (1 - s^2)."""
-    moved = np.abs(np.arctanh(values) - math.atanh(truth))
-    return f"{100 * np.mean(moved < 1.96 * errors / (1 - values**2)):.1f}"
+    deviations = np.abs(np.arctanh(values) - math.atanh(truth))
+    return f"{100 * np.mean(deviations < 1.96 * errors / (1 - values**2)):.1f}"
 
 
 def measure(row: Row) -> None:
-    """Print the two lines of a setting."""
+    """Print the two rows of a setting."""
     generator = np.random.Generator(np.random.Philox(key=1))
     names = ("cka", "standard_error", "debiased", "debiased_standard_error")
     with_others = row.n <= 128
@@ -212,7 +213,7 @@ def measure(row: Row) -> None:
 
 
 def rows(quick: bool) -> list[Row]:
-    """What is simulated."""
+    """The simulated settings."""
     found = []
     for n, d, draws in ((128, 10, 1000), (128, 512, 400), (640, 10, 4000), (640, 512, 150)):
         if quick and (n, d) != (128, 10):
@@ -223,7 +224,7 @@ def rows(quick: bool) -> list[Row]:
         name = f"Gaussian, d = {d}, decaying, CKA 0.3"
         found.append(Row(name, n, gaussian(d, 0.3, True), 0.3, draws))
     for name, draw in (
-        ("softmax, unlike", softmax(1.0, 5.0)),
+        ("softmax, dissimilar", softmax(1.0, 5.0)),
         ("softmax, nearly uniform", softmax(0.3, 0.1)),
         ("softmax, nearly equal", softmax(0.05, 3.0)),
         ("softmax, 19 of 20 uniform", collapsed(softmax(0.5, 3.0))),

@@ -1,7 +1,7 @@
-"""A plain loop of the kind that curves are usually fitted by, to compare with.
+"""A plain loop of the kind that is usually used to fit curves, as a baseline.
 
-Written after what the authors' released code does, not copied from it: layers hold all control
-points and mix them in every forward pass; one curve after the other; every t has its own passes.
+It does what the authors' released code does, but is not copied from it: layers hold all control
+points and combine them in every forward pass; curves and values of t are processed one by one.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ State = dict[str, Tensor]
 
 
 class CurveLayer(nn.Module):
-    """A layer with three control points of each of its parameters."""
+    """A layer with three control points for each of its parameters."""
 
     def __init__(self, layer: nn.Module, holder: list[tuple[float, ...]]) -> None:
         super().__init__()
@@ -38,7 +38,7 @@ class CurveLayer(nn.Module):
             layer.register_parameter(name, None)
 
     def mixed(self) -> dict[str, Tensor]:
-        """Parameters at the t of now."""
+        """The parameters at the current t."""
         found = {}
         self.l2 = 0.0
         for name in self.names:
@@ -48,21 +48,22 @@ class CurveLayer(nn.Module):
         return found
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """The layer with mixed weights."""
-        own, layer = self.mixed(), self.layer
+        """The layer's output with the parameters at the current t."""
+        values, layer = self.mixed(), self.layer
+        weight, bias = values["weight"], values.get("bias")
         if isinstance(layer, nn.Conv2d):
-            return F.conv2d(inputs, own["weight"], own.get("bias"), layer.stride, layer.padding)
+            return F.conv2d(inputs, weight, bias, layer.stride, layer.padding)
         if isinstance(layer, nn.Linear):
-            return F.linear(inputs, own["weight"], own["bias"])
+            return F.linear(inputs, weight, bias)
         assert isinstance(layer, nn.BatchNorm2d)
         return F.batch_norm(
-            inputs, layer.running_mean, layer.running_var, own["weight"], own["bias"],
+            inputs, layer.running_mean, layer.running_var, weight, bias,
             self.training, layer.momentum or 0.0, layer.eps,
         )  # fmt: skip
 
 
 class PlainCurve:
-    """One curve between two networks, fitted and evaluated plainly."""
+    """A curve between two networks, fitted and evaluated with a plain loop."""
 
     def __init__(
         self, network: nn.Module, ends: tuple[State, State], recipe: CurveRecipe, seed: int
@@ -80,17 +81,18 @@ class PlainCurve:
             if isinstance(module, (nn.Conv2d, nn.Linear, nn.BatchNorm2d)):
                 parent = self.network.get_submodule(name.rpartition(".")[0])
                 layer = CurveLayer(module, self.holder)
-                for own in layer.names:
+                for parameter in layer.names:
                     for j, state in enumerate((ends[0], middle, ends[1])):
-                        getattr(layer, f"{own}_{j}").data.copy_(state[f"{name}.{own}"])
+                        point = getattr(layer, f"{parameter}_{j}")
+                        point.data.copy_(state[f"{name}.{parameter}"])
                 setattr(parent, name.rpartition(".")[2], layer)
                 self.layers.append(layer)
 
     def fit(self, inputs: Tensor, labels: Tensor) -> None:
         """SGD with momentum on the middle control point."""
         recipe = self.recipe
-        free = [value for value in self.network.parameters() if value.requires_grad]
-        optimizer = torch.optim.SGD(free, lr=recipe.lr, momentum=recipe.momentum)
+        trainable = [value for value in self.network.parameters() if value.requires_grad]
+        optimizer = torch.optim.SGD(trainable, lr=recipe.lr, momentum=recipe.momentum)
         loader = self._loader(inputs, labels, shuffle=True)
         self.network.train()
         for epoch in range(recipe.epochs):
@@ -121,9 +123,9 @@ class PlainCurve:
         for norm in norms:
             norm.reset_running_stats()
         self.network.train()
-        for seen, (batch, _) in enumerate(self._loader(inputs, labels, shuffle=True), start=1):
+        for number, (batch, _) in enumerate(self._loader(inputs, labels, shuffle=True), start=1):
             for norm in norms:
-                norm.momentum = 1 / seen
+                norm.momentum = 1 / number
             self.network(batch)
 
     def _passes(self, inputs: Tensor, labels: Tensor) -> tuple[float, float]:

@@ -1,16 +1,16 @@
-"""CKA of all pairs of five networks: our single pass against a pair loop of the authors' kind.
+"""CKA of all pairs of five networks: our single pass against a pair loop like the authors'.
 
     python benchmarks/similarity.py [--quick]
 
-Ours: one perturbed batch of 640 mixup samples, one pass over each network, both forms of CKA with
-their standard errors and the disagreement for the ten pairs. Theirs, written again from its
-description: for each of the 25 ordered pairs six batches of 128 mixup samples are drawn anew, both
-networks are evaluated on them, and CKA is taken from Gram matrices; the mean is over i != j. The
-two are timed in turn in one run; medians over repeats, and the range of the ratio. Both evaluate in
-eval mode without gradients, on one thread, as the project's workers do.
+Ours: one set of 640 mixup samples, one pass over each network, both forms of CKA with standard
+errors and the disagreement for the ten pairs. Theirs, reimplemented from its description: for each
+of the 25 ordered pairs, six batches of 128 mixup samples are drawn anew, both networks are
+evaluated on them, and CKA is computed from Gram matrices; the mean is over i != j. Both are timed
+in turn in one run; times are medians over repeats, with the range of the ratio. Both evaluate in
+eval mode without gradients, on one thread, as the pipeline's workers do.
 
-Theirs passes 25 x 2 x 768 samples through a network, ours 5 x 640: 12 times fewer, 10 at equal
-samples. What is above 12 comes from overheads, where networks are small.
+Theirs evaluates 25 x 2 x 768 samples, ours 5 x 640: a factor of 12, or 10 at equal sample size. Any
+speed-up beyond 12 comes from overhead, if networks are small.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from torch import Tensor, nn
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.machine import describe, seconds
-from landscape_catalog.metrics.numerics.features import prepared_features
+from landscape_catalog.metrics.numerics.features import centred_features
 from landscape_catalog.metrics.numerics.similarity import similarity
 from landscape_catalog.models.build import build
 from landscape_catalog.tasks import Classification, Perturbation, Samples
@@ -55,7 +55,7 @@ SETTINGS = (
 
 
 def make(setting: Setting) -> tuple[list[nn.Module], Samples, Classification]:
-    """Networks with statistics of the data, random images, and the task."""
+    """Networks with the data's batch-norm statistics, random images, and the task."""
     shape = (setting.channels, setting.side, setting.side)
     generator = np.random.Generator(np.random.Philox(key=0))
     images = generator.integers(0, 256, size=(2000, *shape), dtype=np.uint8)
@@ -77,8 +77,8 @@ def make(setting: Setting) -> tuple[list[nn.Module], Samples, Classification]:
 def ours(networks: list[nn.Module], data: Samples, task: Classification) -> float:
     """One pass over each network, then all pairs."""
     perturbed = task.perturb(data, Perturbation(samples=640), seed=0)
-    prepared = [prepared_features(network, perturbed, task) for network in networks]
-    found = [similarity(one, other) for one, other in combinations(prepared, 2)]
+    features = [centred_features(network, perturbed, task) for network in networks]
+    found = [similarity(one, other) for one, other in combinations(features, 2)]
     return statistics.fmean(each.cka for each in found)
 
 
@@ -92,19 +92,19 @@ def pair_loop(networks: list[nn.Module], data: Samples, task: Classification) ->
             outputs: tuple[list[Tensor], list[Tensor]] = ([], [])
             for _ in range(BATCHES):
                 first, second = torch.from_numpy(generator.integers(len(data), size=(2, BATCH)))
-                share = generator.beta(16.0, 16.0)
+                weight = generator.beta(16.0, 16.0)
                 x, y = (task.inputs(data.inputs[rows]) for rows in (first, second))
-                mixed = share * x + (1 - share) * y
-                for network, kept in zip((one, other), outputs):
-                    kept.append(network(mixed).softmax(1))
-            value = gram_cka(*(torch.cat(kept).double() for kept in outputs))
+                mixed = weight * x + (1 - weight) * y
+                for network, collected in zip((one, other), outputs):
+                    collected.append(network(mixed).softmax(1))
+            value = gram_cka(*(torch.cat(collected).double() for collected in outputs))
             if i != j:
                 values.append(value)
     return statistics.fmean(values)
 
 
 def gram_cka(x: Tensor, y: Tensor) -> float:
-    """Linear CKA from centred n x n Gram matrices, centred by their means."""
+    """Linear CKA from doubly centred n x n Gram matrices."""
     grams = [rows @ rows.T for rows in (x, y)]
     one, other = (gram - gram.mean(0) - gram.mean(1, keepdim=True) + gram.mean() for gram in grams)
     return float((one * other).sum() / (one.norm() * other.norm()))
@@ -121,7 +121,7 @@ def main() -> None:
     print("|---|---|---|---|---|---|")
     for setting in SETTINGS[1:] if quick else SETTINGS:
         made = make(setting)
-        ours(*made)  # first calls choose kernels
+        ours(*made)  # warm-up: first calls select kernels
         theirs_s, ours_s = [], []
         for _ in range(3):
             values: list[float] = []

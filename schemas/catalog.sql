@@ -157,35 +157,35 @@ CREATE TABLE core.estimates (
     unit VARCHAR  -- unit of the number; null where it has none
 );
 
--- A row: the Hessian of a converged run, or a layer's block of it.
+-- A row: the Hessian of a converged run, or one layer's diagonal block of it.
 CREATE TABLE core.hessians (
     run_id VARCHAR,  -- the run
     layer VARCHAR,  -- the layer's name in torch; empty for the whole Hessian
     method VARCHAR,  -- the estimator and its version
-    samples BIGINT,  -- training samples of the batch
+    samples BIGINT,  -- training samples in the batch
     top_eigenvalue DOUBLE,  -- eigenvalue of largest magnitude
-    top_residual DOUBLE,  -- an eigenvalue lies within this distance
+    top_residual DOUBLE,  -- an eigenvalue lies within this distance of the estimate
     top_products BIGINT,  -- Hessian-vector products used
     top_converged BOOLEAN,  -- whether it met its tolerance
     top_reason VARCHAR,  -- why not, or why it is missing
     trace DOUBLE,  -- sum of the eigenvalues
     trace_standard_error DOUBLE,  -- its standard error over probes
-    trace_sd DOUBLE,  -- standard deviation of single probes
-    trace_n BIGINT,  -- probes
+    trace_sd DOUBLE,  -- standard deviation of single-probe estimates
+    trace_n BIGINT,  -- number of probes
     trace_converged BOOLEAN,  -- whether it met its tolerance
     trace_reason VARCHAR,  -- why not, or why it is missing
-    products BIGINT  -- Hessian-vector products in all; null where not counted
+    products BIGINT  -- Hessian-vector products in total; null if not counted
 );
 
 -- A row: the spectral density of a Hessian at one point of a grid.
 CREATE TABLE core.densities (
     run_id VARCHAR,  -- the run
-    grid_value DOUBLE,  -- where: a value on the axis of eigenvalues
+    grid_value DOUBLE,  -- position on the eigenvalue axis
     density DOUBLE,  -- share of the eigenvalues per unit
-    standard_error DOUBLE  -- over random start vectors
+    standard_error DOUBLE  -- standard error over random start vectors
 );
 
--- A row: a curve between two converged runs, by one probe.
+-- A row: a curve between two converged runs, fitted by one probe.
 CREATE TABLE core.curves (
     cell_id VARCHAR,  -- the cell
     run_id VARCHAR,  -- one run
@@ -193,7 +193,7 @@ CREATE TABLE core.curves (
     probe VARCHAR,  -- name of the probe
     fit BIGINT,  -- which fit, from 0
     unit VARCHAR,  -- unit of mode connectivity
-    quantity VARCHAR,  -- whether it is of the training `error` or `loss`
+    quantity VARCHAR,  -- computed from the training `error` or `loss`
     mode_connectivity DOUBLE,  -- mc of Eq. 4
     t DOUBLE,  -- where the deviation is largest
     lowest DOUBLE,  -- most negative deviation
@@ -225,12 +225,12 @@ CREATE TABLE core.similarities (
     other_run_id VARCHAR,  -- the other
     probe VARCHAR,  -- name of the probe
     cka DOUBLE,  -- linear CKA
-    standard_error DOUBLE,  -- jackknife over samples
-    n BIGINT,  -- samples
-    reason VARCHAR,  -- why it is missing
-    debiased DOUBLE,  -- CKA from the unbiased estimator of HSIC
-    debiased_standard_error DOUBLE,  -- jackknife over samples
-    disagreement DOUBLE  -- share of the samples that are put into different classes
+    standard_error DOUBLE,  -- jackknife standard error over samples
+    n BIGINT,  -- number of samples
+    reason VARCHAR,  -- why a value is missing
+    debiased DOUBLE,  -- CKA with the unbiased estimator of HSIC
+    debiased_standard_error DOUBLE,  -- jackknife standard error over samples
+    disagreement DOUBLE  -- share of the samples that are classified differently
 );
 
 -- A row: two converged runs of a cell.
@@ -240,28 +240,28 @@ CREATE TABLE core.pairs (
     other_run_id VARCHAR,  -- the other
     seed BIGINT,  -- seed of the one
     other_seed BIGINT,  -- seed of the other
-    cka DOUBLE,  -- linear CKA of softmax outputs
-    cka_standard_error DOUBLE,  -- jackknife over samples
-    cka_debiased DOUBLE,  -- the same from the unbiased estimator of HSIC
-    cka_debiased_standard_error DOUBLE,  -- jackknife over samples
-    cka_n BIGINT,  -- samples
-    cka_reason VARCHAR,  -- why it is missing
-    disagreement DOUBLE,  -- share of those samples that are put into different classes
-    l2_distance DOUBLE,  -- distance of the weights
-    relative_distance DOUBLE,  -- as a share of the mean norm
-    norm DOUBLE,  -- norm of the one's weights
-    other_norm DOUBLE,  -- norm of the other's weights
+    cka DOUBLE,  -- linear CKA between softmax outputs
+    cka_standard_error DOUBLE,  -- jackknife standard error over samples
+    cka_debiased DOUBLE,  -- the same with the unbiased estimator of HSIC
+    cka_debiased_standard_error DOUBLE,  -- jackknife standard error over samples
+    cka_n BIGINT,  -- number of samples
+    cka_reason VARCHAR,  -- why a value is missing
+    disagreement DOUBLE,  -- share of those samples that are classified differently
+    l2_distance DOUBLE,  -- L2 distance between the weights
+    relative_distance DOUBLE,  -- the distance relative to the mean norm
+    norm DOUBLE,  -- norm of the first run's weights
+    other_norm DOUBLE,  -- norm of the second run's weights
     mode_connectivity DOUBLE,  -- mc of Eq. 4, mean over fits; null without a curve
-    mode_connectivity_error DOUBLE,  -- standard error over fits; null below two
-    fits BIGINT,  -- curves that were fitted, by `repeats`
+    mode_connectivity_error DOUBLE,  -- standard error over fits; null for a single fit
+    fits BIGINT,  -- number of fits (`repeats`)
     connectivity_unit VARCHAR,  -- unit of mc
     t DOUBLE,  -- where the deviation is largest, of the first fit
     lowest DOUBLE,  -- its most negative deviation
     highest DOUBLE,  -- its most positive deviation
     peak_error DOUBLE,  -- its largest training error (or loss) between the endpoints
     area DOUBLE,  -- integral of its training error (or loss) over t
-    line_barrier DOUBLE,  -- rise of the straight line above its endpoints' values
-    line_t DOUBLE  -- where it is highest
+    line_barrier DOUBLE,  -- barrier on the straight line between the runs
+    line_t DOUBLE  -- where the barrier is highest
 );
 
 -- A row: the phase of a cell under one set of thresholds.

@@ -167,6 +167,7 @@ def test_documents_state_the_numbers_of_the_default_experiment() -> None:
     assert f"/ {params['temperature']['lr']:g} = {rule['hessian']['threshold']:g}" in thresholds
     assert f"| epochs | {params['train']['epochs']} | 150 |" in thresholds
     assert (
-        f"{curve['epochs']} epochs, batch {curve['batch_size']}, lr {curve['lr']:g}" in thresholds
+        f"{curve['epochs']} epochs, batch size {curve['batch_size']}, lr {curve['lr']:g}"
+        in thresholds
     )
     assert f"at most {params['measure']['hessian']['max_iterations']} iterations" in thresholds

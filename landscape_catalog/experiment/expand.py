@@ -23,7 +23,7 @@ from landscape_catalog.experiment.grid import (
 from landscape_catalog.experiment.landscape import Load
 from landscape_catalog.experiment.training import Temperature
 from landscape_catalog.experiment.variants import BASE
-from landscape_catalog.models.registry import args_apart
+from landscape_catalog.models.registry import non_default_args
 
 
 def expand(
@@ -110,7 +110,7 @@ def _landscape(experiment: Experiment, components: Components, load: Point) -> L
         data=data,
         model=components.model,
         width=load["width"],
-        model_args=args if components.model.code else args_apart(components.model.name, args),
+        model_args=args if components.model.code else non_default_args(components.model.name, args),
         task=components.task_for(facts.kind),
         task_args=components.task.taken(extra),
     )

@@ -11,7 +11,7 @@ from landscape_catalog.datasets import DataFacts, Preparation
 from landscape_catalog.experiment.components import Component
 from landscape_catalog.experiment.landscape import Dataset
 from landscape_catalog.experiment.training import Train
-from landscape_catalog.models.registry import args_apart
+from landscape_catalog.models.registry import non_default_args
 from landscape_catalog.schema.identity import identify, recipes
 from landscape_catalog.tasks.registry import default_task
 
@@ -171,7 +171,7 @@ class Cell:
         if model.code:
             return extra
         taken = model.taken(extra)
-        apart = args_apart(model.name, taken)
+        apart = non_default_args(model.name, taken)
         inert = {n for n in taken if n not in apart and n not in self.landscape.model_args}
         return {n: apart.get(n, value) for n, value in extra.items() if n not in inert}
 

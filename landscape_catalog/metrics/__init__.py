@@ -1,1 +1,1 @@
-"""What is measured on trained networks: a folder for each metric, and the numerics beside them."""
+"""Metrics of trained networks: one folder per metric, and the numerical routines they share."""

@@ -1,4 +1,4 @@
-"""What a metric is computed from: networks, data, task and seeds, whoever provides them."""
+"""The interface through which a metric gets its networks, data, task and seeds."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ Value = TypeVar("Value")
 
 
 class Context(Protocol):
-    """One measurement: of a run, or of the two runs of a pair (`which` 0 and 1)."""
+    """One measurement, of a run or of a pair of runs (`which` = 0 and 1)."""
 
     @property
     def id(self) -> str:
-        """Of the measurement."""
+        """The measurement's id."""
 
     @property
     def settings(self) -> Any:
-        """The section that says how; None where there is nothing to say."""
+        """The metric's settings; None if it has none."""
 
     @property
     def method(self) -> str:
@@ -38,57 +38,56 @@ class Context(Protocol):
 
     @property
     def task(self) -> Task:
-        """Loss and error."""
+        """The task, which defines loss and error."""
 
     @property
     def run_ids(self) -> tuple[str, ...]:
-        """Of the runs."""
+        """The ids of the runs."""
 
     @property
     def snapshot(self) -> str:
-        """Which weights of the runs."""
+        """Which of the runs' snapshots is measured."""
 
     @property
     def is_custom(self) -> bool:
-        """Whether network or task is a user's own."""
+        """Whether the network or the task is custom code."""
 
     @property
     def group(self) -> Sequence[Context]:
-        """The measurements that are computed side by side with this one, itself among them."""
+        """The measurements that are batched together, including this one."""
 
     @property
     def is_grouped(self) -> bool:
-        """Whether it is computed side by side, if need be with a copy of itself."""
+        """Whether it is computed in a batch; a single one is batched with a copy of itself."""
 
     @property
     def function(self) -> Callable[..., Any]:
-        """The user's own function of a custom metric."""
+        """The user's function, if this is a custom metric."""
 
     @property
     def trainable_names(self) -> Sequence[str]:
-        """The names of the parameters that are trained, in the order of the network."""
+        """The names of the trainable parameters, in the order of the network."""
 
     def network(self, which: int = 0, *, fresh: bool = False) -> nn.Module:
-        """A network with the weights of a run, in eval mode.
+        """The network with the weights of a run, in eval mode.
 
-        The measurements of a job share it, so it must be left as it is; a `fresh` one may be
-        changed.
+        All measurements of a job share it and must not modify it; a `fresh` copy may be modified.
         """
 
     def state(self, which: int = 0) -> dict[str, Tensor]:
         """The weights of a run, by name."""
 
-    def seed(self, purpose: str, *apart: str | int) -> int:
-        """A seed of one purpose, the same for every run and pair on the same data.
+    def seed(self, purpose: str, *labels: str | int) -> int:
+        """A seed for one purpose, the same for all runs and pairs on the same data.
 
-        `apart` tells it from others of that purpose; zeros are as if they were not there.
+        Different `labels` give different seeds for one purpose; zeros among them are ignored.
         """
 
     def remember(self, key: tuple[Any, ...], make: Callable[[], Value]) -> Value:
-        """What `make` gives, computed once for all measurements of a job."""
+        """The result of `make`, computed once for all measurements of a job."""
 
     def recall_endpoint(self, key: tuple[Any, ...]) -> Any | None:
-        """The evaluation of a curve's end that was stored under this key, or None."""
+        """The evaluation of a curve's endpoint that was stored under this key, or None."""
 
     def store_endpoint(self, key: tuple[Any, ...], value: Any) -> None:
-        """Keep the evaluation of a curve's end for later jobs of the same executor."""
+        """Keep the evaluation of a curve's endpoint for later jobs of the same executor."""

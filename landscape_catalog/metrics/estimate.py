@@ -1,4 +1,4 @@
-"""One number with its error: what it was computed from, and whether the estimator converged."""
+"""A number with its error, its sample count, and whether the estimator converged."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ ErrorKind = Literal["exact", "standard error", "bound", "unknown"]
 
 @dataclass(frozen=True)
 class Estimate:
-    """One number.
+    """A number with its error.
 
     >>> Estimate(1.5, 0.1, "standard error", n=20, n_unit="samples").status
     'ok'
@@ -28,17 +28,17 @@ class Estimate:
     __pydantic_config__: ClassVar[ConfigDict] = VALUES
 
     value: float
-    """The number; NaN where it is missing."""
+    """The number; NaN if it is missing."""
     error: float = math.nan
-    """In the unit of the value; NaN where it is not known."""
+    """In the unit of the value; NaN if unknown."""
     kind: ErrorKind = "unknown"
-    """Of the error: `exact`, `standard error`, `bound`, or `unknown`."""
+    """Kind of error: `exact`, `standard error`, `bound` or `unknown`."""
     n: int = 0
-    """What the number was computed from: how many."""
+    """How many samples, probes or fits the number was computed from."""
     n_unit: str = ""
-    """What n counts: samples, probes, fits."""
+    """What n counts, such as samples, probes or fits."""
     unit: str = ""
-    """Of the value; empty where it has none."""
+    """Unit of the value; empty if it has none."""
     converged: bool = True
     """Whether the estimator met its tolerance."""
     reason: str | None = None
@@ -53,10 +53,10 @@ class Estimate:
 
 
 def binomial_error(share: float, n: int) -> float:
-    """Standard error of a share of n independent units, sqrt(p (1 - p) / n)."""
+    """Standard error of a share p of n independent units, sqrt(p (1 - p) / n)."""
     return math.sqrt(share * (1 - share) / n)
 
 
 def error_of_mean(values: Sequence[float]) -> float:
-    """Standard error of the mean of some values; NaN for a single one."""
+    """Standard error of the mean of the values; NaN for a single value."""
     return statistics.stdev(values) / math.sqrt(len(values)) if len(values) > 1 else math.nan

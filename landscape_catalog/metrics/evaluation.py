@@ -1,4 +1,4 @@
-"""Loss and error over a set of samples, as every metric states them."""
+"""Loss and error over a set of samples, in the form that all metrics use."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from landscape_catalog.schema.records import VALUES
 class Evaluation:
     """Loss and error over one set of samples, in eval mode.
 
-    Units are samples for classification, target tokens for translation.
+    Units are samples for classification and target tokens for translation.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = VALUES
@@ -25,11 +25,11 @@ class Evaluation:
     loss_sd: float
     """Its standard deviation over units."""
     n_wrong: int | None
-    """Units that are wrong; null where a task's units are not right or wrong."""
+    """Number of misclassified units; null if the task's units are not right or wrong."""
     n: int
-    """Units."""
+    """Number of units."""
     error: float | None = None
-    """Error in the task's unit; null where it is 100 n_wrong / n, in percent."""
+    """Error in the task's unit; null if it is 100 n_wrong / n, in percent."""
 
     @property
     def error_value(self) -> float:
@@ -40,11 +40,11 @@ class Evaluation:
 
     @property
     def accuracy(self) -> float:
-        """Share of the units that are right, in percent; NaN where they are not right or wrong."""
+        """Percentage of correct units; NaN if units are not right or wrong."""
         if self.n_wrong is None:
             return math.nan
         return 100 * (self.n - self.n_wrong) / self.n
 
     def quantity(self, name: str) -> float:
-        """The `loss`, or the `error` in the task's unit: what mode connectivity is of."""
+        """The `loss`, or the `error` in the task's unit; mode connectivity uses one of them."""
         return self.loss if name == "loss" else self.error_value

@@ -1,7 +1,8 @@
-"""What a metric is: the declaration that plans, records, tables and the report are derived from.
+"""The base class of metrics, from which plans, records, tables and the report are derived.
 
-A metric is a folder: `spec.py` declares a subclass of `Metric` and imports no torch, since planning
-does not; `compute.py` defines `compute(context)`, which runs in a worker. `registry.py` lists them.
+Each metric is a folder. Its `spec.py` declares a subclass of `Metric` and does not import torch,
+because planning must not; its `compute.py` defines `compute(context)`, which runs in a worker.
+`registry.py` lists all metrics.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from landscape_catalog.metrics.estimate import Estimate
 from landscape_catalog.schema.fields import Added, OneOrMore, Section
 from landscape_catalog.schema.tables import Column, Row, Table
 
-PRIMARY = "primary"  # name, in the catalog, of the probe that classifies
+PRIMARY = "primary"  # catalog name of the probe that classification uses
 Scope = Literal["run", "pair"]
 PairChoice = Literal["first", "ring", "all"]
 Named = tuple[str, Estimate]
@@ -29,16 +30,16 @@ Named = tuple[str, Estimate]
 
 @dataclass(frozen=True)
 class Panel:
-    """How a number is drawn over the grid.
+    """How a quantity is drawn over the grid.
 
     Attributes:
-        place: among the panels that are drawn unless `report.panels` chooses; 0: only if chosen.
-        title: `{unit}` stands for the unit.
-        hint: how the colours are read.
-        scheme: of Vega's colour schemes.
-        number: Vega format of the numbers in cells.
-        symmetric: whether colours diverge around zero.
-        reverse: whether the colours run backwards.
+        place: position among the default panels; 0: drawn only if `report.panels` lists it.
+        title: `{unit}` is replaced by the unit.
+        hint: how to read the colours.
+        scheme: a Vega colour scheme.
+        number: Vega format of the numbers in the cells.
+        symmetric: whether the colour scale diverges around zero.
+        reverse: whether the colour scheme is reversed.
     """
 
     place: int
@@ -52,12 +53,12 @@ class Panel:
 
 @dataclass(frozen=True)
 class Slice:
-    """How a number is drawn against the temperature.
+    """How a quantity is plotted against the temperature.
 
     Attributes:
-        title: `{unit}` stands for the unit.
-        hint: how the axis is read.
-        logarithmic: whether the axis is.
+        title: `{unit}` is replaced by the unit.
+        hint: how to read the axis.
+        logarithmic: whether the axis is logarithmic.
     """
 
     title: str
@@ -67,17 +68,17 @@ class Slice:
 
 @dataclass(frozen=True)
 class Quantity:
-    """A number that a metric gives: a `metric` of `cell_metrics`, a column of the view `cells`.
+    """A number that a metric yields: a `metric` of `cell_metrics` and a column of the view `cells`.
 
     Attributes:
         name: in the catalog.
-        unit: where numbers do not carry one.
-        share_of: what a unit of % is a share of, in words.
-        n_unit: what its n counts, said even where the number is missing.
-        logarithmic: whether colours follow the natural logarithm.
-        better: whether `higher` or `lower` is better, where a cell can be judged by it.
-        panel: None: a plain one, only if `report.panels` chooses it.
-        slice: None: it is not drawn against the temperature.
+        unit: used where the values do not carry a unit of their own.
+        share_of: for a unit of %, what it is a percentage of, in words.
+        n_unit: what n counts; also given where the value is missing.
+        logarithmic: whether the colour scale shows the natural logarithm.
+        better: whether `higher` or `lower` is better; None if cells cannot be ranked by it.
+        panel: None: a plain panel, drawn only if `report.panels` lists it.
+        slice: None: it is not plotted against the temperature.
     """
 
     name: str
@@ -92,7 +93,7 @@ class Quantity:
 
 @dataclass(frozen=True)
 class Cost:
-    """The size of a measurement, about: samples a step, steps, forward passes a step."""
+    """Approximate size of a measurement: samples per step, steps, forward passes per step."""
 
     batch_size: int
     steps: int
@@ -101,12 +102,12 @@ class Cost:
 
 @dataclass(frozen=True)
 class MeasuredData:
-    """What settings must fit.
+    """The data that settings are checked against.
 
     Attributes:
         samples: training samples of the smallest landscape.
         kind: of the data.
-        perturbations: that the task supports on them; empty where nobody knows.
+        perturbations: those that the task supports on these data; empty if unknown.
     """
 
     samples: int
@@ -116,11 +117,11 @@ class MeasuredData:
 
 @dataclass(frozen=True)
 class Found:
-    """The results of one probe, repeat by repeat.
+    """The results of one probe.
 
     Attributes:
-        probe: name of the probe in the catalog; of `loss`, the snapshot unless it is the primary.
-        results: one for each repeat.
+        probe: catalog name of the probe; for `loss` on a secondary snapshot, the snapshot's name.
+        results: one per repeat.
     """
 
     probe: str
@@ -128,44 +129,45 @@ class Found:
 
 
 def require_distinct_names(value: Any) -> Any:
-    """Refuse probes that share a name, and `primary` for any but the first."""
+    """Reject probes that share a name, and the name `primary` for any probe but the first."""
     names = [probe.name for probe in value] if isinstance(value, tuple) else []
     repeated = sorted({name for name in names if names.count(name) > 1})
     if PRIMARY in names[1:]:
         raise PydanticCustomError(
-            "second_primary", "probes with a `name` each; only the first may be left at `primary`"
+            "second_primary", "a `name` for each probe; only the first may be left at `primary`"
         )
     if repeated:
         raise PydanticCustomError(
             "repeated_probe",
-            "probes with a `name` each (repeated: {named})",
+            "probes with distinct names (repeated: {named})",
             {"named": ", ".join(repeated)},
         )
     return value
 
 
 class Metric(ABC):
-    """Something that is measured on a run, or on a pair of runs of a cell.
+    """A measurement on a run, or on a pair of runs of one cell.
 
     Attributes:
-        name: of the metric, of its folder, and of its records.
-        scope: whether it is about a `run` or a `pair`, where its settings do not say so.
-        result: the dataclass of the stored numbers; its field `metric` is the name.
-        recipes: number of each component of its own, raised when a change of code alters numbers.
-        shared_recipes: components of others that its numbers depend on.
-        section: field of `measure` with its settings; None where there is nothing to set.
+        name: of the metric, its folder and its records.
+        scope: whether it measures a `run` or a `pair`, unless its settings decide (`scope_of`).
+        result: the dataclass of the stored numbers; its field `metric` holds the name.
+        recipes: version number of each of its own components, raised when a code change alters
+            numbers.
+        shared_recipes: components defined elsewhere that its numbers depend on.
+        section: field of `measure` with its settings; None if there is nothing to set.
         owns_section: whether it declares that field (`settings`, `many`, `describes`).
-        settings: model of the section.
+        settings: Pydantic model of the section.
         many: whether the section may be a list of probes.
-        optional: whether it is measured only if an experiment has the section, which is null by
-            default; so that a new metric leaves former experiments, and their ids, as they are.
+        optional: whether it is measured only if an experiment sets the section, which is null by
+            default, so that a new metric does not change existing experiments and their ids.
         describes: the section's description in the JSON Schema.
-        every_snapshot: whether it is measured on every snapshot, or on the primary one alone.
-        only_converged: whether it needs runs that have converged.
-        alone: whether each measurement is a job of its own; else those of a cell share one.
+        every_snapshot: whether it is measured on every snapshot, or on the primary one only.
+        only_converged: whether it requires converged runs.
+        alone: whether each measurement is a job of its own; otherwise those of a cell share a job.
         identifies: whether its measurements are part of the experiment's id.
-        quantities: the numbers that it gives a cell.
-        tables: the catalog's tables that it fills, by name.
+        quantities: the quantities that it yields for each cell.
+        tables: the catalog tables that it fills, by name.
         pair_columns: its columns in the table `pairs`.
     """
 
@@ -189,7 +191,7 @@ class Metric(ABC):
     pair_columns: ClassVar[tuple[Column, ...]] = ()
 
     def field(self) -> tuple[Any, Any]:
-        """Annotation and default of its field of `measure`."""
+        """Annotation and default of its field in `measure`."""
         assert self.settings is not None
         kind: Any = self.settings
         if self.many:
@@ -200,93 +202,93 @@ class Metric(ABC):
         return kind, self.settings()
 
     def scope_of(self, settings: Any) -> Scope:
-        """Whether these settings measure runs or pairs."""
+        """Whether a measurement with these settings is of a run or of a pair."""
         return self.scope
 
     def probe_name(self, settings: Any, place: int) -> str:
-        """What the catalog calls these settings, which stand at a place among those of the section.
+        """Catalog name of the probe with these settings, at position `place` of the section's list.
 
-        The first of a list is `primary`.
+        The first probe is called `primary`.
         """
         return getattr(settings, "name", PRIMARY) if place else PRIMARY
 
     def catalog_name(self, probe: str, name: str) -> tuple[str, str]:
-        """The columns `metric` and `probe` of a number that a probe gave."""
+        """Values of the columns `metric` and `probe` for a number that a probe yielded."""
         return name, probe
 
     def ways(self, sections: tuple[Any, ...]) -> tuple[Any, ...]:
-        """The settings to measure by, the primary first, out of those of its section."""
+        """The settings of its probes, the primary one first, given those of its section."""
         return sections if self.section else (None,)
 
     def problems(self, settings: Any, data: MeasuredData) -> list[Problem]:
-        """Settings that cannot be measured, or not on these data, if it owns its section."""
+        """Settings that are invalid, or do not fit these data. Called if it owns its section."""
         return []
 
     def too_many(self, name: str, count: int, data: MeasuredData) -> list[Problem]:
-        """The problem of a setting that counts more samples than the smallest landscape has."""
+        """The problem of a setting that asks for more samples than the smallest landscape has."""
         if count <= data.samples:
             return []
         allowed = f"at most {data.samples}, the samples of the smallest landscape"
         return [Problem(f"measure.{self.section}.{name}", repr(count), allowed)]
 
     def content(self, settings: Any) -> dict[str, Any]:
-        """What the measurement's id hashes of the settings."""
+        """The part of the settings that the measurement's id hashes."""
         return {} if settings is None else settings.content()
 
     def recipe_names(self, settings: Any) -> tuple[str, ...]:
-        """Its own recipes that these settings use."""
+        """Those of its own recipes that these settings use."""
         return tuple(self.recipes)
 
     def method(self, settings: Any) -> str:
-        """How it is computed, for the catalog's `method` columns."""
+        """How it is computed, in words, for the catalog's `method` columns."""
         return "direct"
 
     def pairs(self, settings: Any) -> PairChoice:
-        """Which pairs of a cell's runs are measured, if it is about pairs."""
+        """Which pairs of a cell's runs are measured, if its scope is `pair`."""
         return "all"
 
     def repeats(self, settings: Any) -> int:
-        """How often it is measured, each time with seeds of its own."""
+        """How often the measurement is repeated, each time with different seeds."""
         return 1
 
     def work_kind(self, settings: Any) -> str:
-        """What its jobs are timed as: the time of one kind predicts that of others."""
+        """The kind of work as which its jobs are timed, to predict the time of later jobs."""
         return self.name
 
     def cost(self, settings: Any, samples: int) -> Cost:
-        """How large a measurement is, where the landscape has so many training samples."""
+        """Cost of a measurement on a landscape with `samples` training samples."""
         return Cost(samples, 1, 1)
 
     def fits_in_group(self, settings: Any, network: Mapping[str, Any]) -> bool:
-        """Whether measurements of one landscape are computed side by side.
+        """Whether measurements on the same landscape are batched together.
 
-        A frozen rule, part of the recipe, where it decides about roundings.
+        If batching affects rounding, this rule is frozen and part of the recipe.
 
         Args:
-            settings: how it is measured.
+            settings: of the measurement.
             network: `name`, `width`, `input_shape`, `n_outputs` and `args` of a built-in network.
         """
         return False
 
     def estimates(self, results: Sequence[Any]) -> Iterator[Named]:
-        """The numbers of a measurement, from its repeats (most metrics have one)."""
+        """Named estimates of a measurement, computed from its repeats (usually one)."""
         return iter(())
 
     def member_estimates(self, result: Any) -> tuple[list[Named], list[Named]]:
-        """What a measurement of a pair says about each of the two runs."""
+        """Named estimates for each of the two runs of a pair."""
         return [], []
 
     def rows(self, found: Sequence[Found]) -> dict[str, list[Row]]:
-        """Rows of its tables, without the columns that say which run or pair they are of."""
+        """Rows of its tables, without the columns that identify the run or pair."""
         return {}
 
     def pair_row(self, results: Sequence[Any]) -> Row:
-        """Its part of a row of `pairs`, from the primary probe's repeats."""
+        """Its columns of a row of `pairs`, computed from the primary probe's repeats."""
         return {}
 
     @property
     def compute(self) -> Callable[[Context], Any]:
-        """`compute` of its folder, which makes the result; loads torch."""
+        """The function `compute` of its folder, which returns the result. This loads torch."""
         module = importlib.import_module(f"landscape_catalog.metrics.{self.name}.compute")
         function: Callable[[Context], Any] = module.compute
         return function

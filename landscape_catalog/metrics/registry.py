@@ -1,6 +1,6 @@
-"""Every metric, in the order in which the catalog's view `cells` lists them.
+"""All metrics, in the column order of the catalog's view `cells`.
 
-A new metric is a folder with `spec.py` and `compute.py`, and a line here.
+To add a metric, create a folder with `spec.py` and `compute.py` and add a line here.
 """
 
 from __future__ import annotations
@@ -32,10 +32,10 @@ METRICS: dict[str, Metric] = {
     )
 }
 
-# What is known of a run besides its measurements.
+# What is known about a run besides its measurements.
 RUN_QUANTITIES = (Quantity("n_epochs", "epochs", "epochs"),)
-# Every number that a cell has whatever its experiment: a `metric` of `cell_metrics` each, in the
-# order of the view `cells`. A custom metric's are in the long tables alone.
+# The quantities that every experiment's cells have: each is a `metric` of `cell_metrics`, in the
+# column order of the view `cells`. Values of custom metrics are in the long tables only.
 QUANTITIES: dict[str, Quantity] = {
     quantity.name: quantity
     for quantities in (*(metric.quantities for metric in METRICS.values()), RUN_QUANTITIES)
@@ -47,7 +47,7 @@ METRIC_OF: dict[str, str] = {
 
 
 def every_recipe() -> dict[str, int]:
-    """The number of every component's recipe: those of data and training, and of each metric."""
+    """The recipe number of every component: data, training and each metric."""
     return RECIPES | {
         name: number for metric in METRICS.values() for name, number in metric.recipes.items()
     }

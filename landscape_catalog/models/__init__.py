@@ -1,1 +1,1 @@
-"""The networks that an experiment can name. `registry` describes them without torch."""
+"""The built-in networks. `registry` describes them without importing torch."""

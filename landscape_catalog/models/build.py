@@ -1,4 +1,4 @@
-"""Building the network that an experiment names, built in or a user's own."""
+"""Building networks, built-in or custom."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Builder = Callable[..., nn.Module]  # (width, input_shape, n_outputs, **args)
 
 
 class ModelError(ValueError):
-    """A user's own function fails, or returns something that is no network to train."""
+    """A custom function fails, or returns something other than a trainable network."""
 
 
 def build(
@@ -28,21 +28,22 @@ def build(
     args: Mapping[str, Any] | None = None,
     seed: int = 0,
 ) -> nn.Module:
-    """Build a network, initialised from `seed` on the CPU; the global random state stays as it was.
+    """Build a network, initialised from `seed` on the CPU; the global random state is restored.
 
     Args:
-        name: a key of `NETWORKS`, or a user's own function, called as
+        name: a key of `NETWORKS`, or a custom function, called as
             `function(width, input_shape, n_outputs, **args)`.
         width: of the network, in its own unit.
-        input_shape: of one input: (channels, height, width) of images, () of text.
-        n_outputs: classes, or the size of the vocabulary.
-        args: further constants, by the names of the function's parameters.
+        input_shape: of one input: (channels, height, width) for images, () for text.
+        n_outputs: number of classes, or size of the vocabulary.
+        args: further arguments, by the names of the function's parameters.
         seed: of the initial weights.
 
     Raises:
         KeyError: for an unknown name.
-        ValueError: from a built-in network for sizes that it cannot have.
-        ModelError: if a user's function raises, or returns no network with parameters to train.
+        ValueError: if a built-in network does not support the sizes.
+        ModelError: if a custom function raises or does not return a network with trainable
+            parameters.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -54,7 +55,7 @@ def build(
 def _built_in(
     name: str, width: int, input_shape: tuple[int, ...], n_outputs: int, args: Mapping[str, Any]
 ) -> nn.Module:
-    """A built-in network with every constant in effect."""
+    """A built-in network, with defaults for the arguments that are not set."""
     spec = NETWORKS[name]
     module, _, attribute = spec.where.partition(":")
     function: Builder = getattr(import_module(module), attribute)
@@ -67,32 +68,32 @@ def _built_in(
 
 
 def _custom(
-    function: Builder, given: tuple[int, tuple[int, ...], int], args: Mapping[str, Any]
+    function: Builder, sizes: tuple[int, tuple[int, ...], int], args: Mapping[str, Any]
 ) -> nn.Module:
-    """What a user's function returns, checked."""
-    called = getattr(function, "__qualname__", repr(function))
+    """The network that a custom function returns, after checks."""
+    name = getattr(function, "__qualname__", repr(function))
     try:
-        network: Any = function(*given, **args)
-    except (Exception, SystemExit) as error:  # whatever a user's code does
-        raise ModelError(f"{called} failed: {type(error).__name__}: {error}") from error
-    wrong = _wrong_with(network)
-    if wrong:
+        network: Any = function(*sizes, **args)
+    except (Exception, SystemExit) as error:  # custom code may raise anything
+        raise ModelError(f"{name} failed: {type(error).__name__}: {error}") from error
+    defect = _defect(network)
+    if defect:
         raise ModelError(
-            f"{called} must return a torch.nn.Module with trainable parameters; it returned {wrong}"
+            f"{name} must return a torch.nn.Module with trainable parameters; it returned {defect}"
         )
     checked: nn.Module = network
     return checked
 
 
-def _wrong_with(network: Any) -> str:
-    """What was returned, in words, if it cannot be trained; else nothing."""
+def _defect(network: Any) -> str:
+    """A description of the returned object if it cannot be trained, else an empty string."""
     if isinstance(network, type):
         return f"the class {network.__name__}, not an instance of it"
     if not isinstance(network, nn.Module):
         return "None" if network is None else f"an object of type {type(network).__name__}"
     parameters = list(network.parameters())
     if any(is_lazy(parameter) for parameter in parameters):
-        return f"a {type(network).__name__} with lazy parameters, whose sizes are still unknown"
+        return f"a {type(network).__name__} with lazy parameters, whose sizes are not known yet"
     if not any(parameter.requires_grad and parameter.numel() for parameter in parameters):
         return f"a {type(network).__name__} without any"
     return ""

@@ -1,6 +1,7 @@
-"""The built-in networks without torch: one entry each, whose network is one file in this room.
+"""The built-in networks, described without importing torch.
 
-An entry's constants, limits, defaults and arithmetic, and the words of its errors, stand here once.
+To add a network, create a file in this folder and add an entry here. An entry is the only place
+that defines the network's arguments, limits, defaults, multiply-adds and error messages.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from landscape_catalog.models.spec import NetworkSpec, Sizes, count, flag, proba
 
 
 def _resnet18(sizes: Sizes) -> int:
-    """Four stages of two blocks of two 3 x 3 convolutions; 1 x 1 shortcuts where a stage halves."""
+    """Four stages of two blocks of two 3 x 3 convolutions; 1 x 1 shortcuts at stride 2."""
     k = sizes.width
     channels, height, width = sizes.input_shape
     total = 9 * channels * k * height * width  # the stem
@@ -28,7 +29,7 @@ def _resnet18(sizes: Sizes) -> int:
 
 
 def _vgg11(sizes: Sizes) -> int:
-    """Eight 3 x 3 convolutions; a pool, which rounds down, behind each group but inside none."""
+    """Eight 3 x 3 convolutions in five groups; each group ends with a pool, which rounds down."""
     k = sizes.width
     before, height, width = sizes.input_shape
     total = 0
@@ -41,9 +42,9 @@ def _vgg11(sizes: Sizes) -> int:
 
 
 def _transformer(sizes: Sizes) -> float:
-    """Projections d x d and d x fd for each token, and Q Kᵀ and its product with V for each pair.
+    """Projections d x d and d x fd per token; Q Kᵀ and its product with V per pair of tokens.
 
-    The masked half of the decoder's attention is computed, so it is counted.
+    The masked half of the decoder's attention is computed as well, so it is counted.
     """
     d, (source, target) = sizes.width, sizes.lengths
     token, pair = d * d, 2 * d
@@ -96,7 +97,7 @@ NETWORKS: dict[str, NetworkSpec] = {network.name: network for network in _LISTED
 
 
 def described() -> str:
-    """Every network in a few words, for the documentation of `model.name`."""
+    """A short description of all networks, for the documentation of `model.name`."""
     return ", ".join(
         f"`{name}`" + (f" ({network.words})" if network.words else "")
         for name, network in NETWORKS.items()
@@ -104,7 +105,9 @@ def described() -> str:
 
 
 def args_in_effect(name: str, args: Mapping[str, Any]) -> dict[str, Any]:
-    """Every constant of a network with the value that it has, of its own type, given valid `args`.
+    """All arguments of a network with their effective values, of the right type.
+
+    `args` must be valid.
 
     >>> args_in_effect("transformer", {"n_layers": 2, "dropout": 0})
     {'n_layers': 2, 'n_heads': 8, 'feed_forward': 4, 'dropout': 0.0}
@@ -113,12 +116,12 @@ def args_in_effect(name: str, args: Mapping[str, Any]) -> dict[str, Any]:
     return {key: spec.type(args.get(key, spec.default)) for key, spec in specs.items()}
 
 
-def args_apart(name: str, args: Mapping[str, Any]) -> dict[str, Any]:
-    """The constants that differ from a network's defaults, so that one network has one id.
+def non_default_args(name: str, args: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments that differ from a network's defaults, so that equal networks have equal ids.
 
-    Wrong ones stay as they are: `network_problems` names them.
+    Invalid arguments are kept; `network_problems` reports them.
 
-    >>> args_apart("transformer", {"n_layers": 6, "dropout": 0.5})
+    >>> non_default_args("transformer", {"n_layers": 6, "dropout": 0.5})
     {'dropout': 0.5}
     """
     specs = NETWORKS[name].args
@@ -137,14 +140,14 @@ def network_problems(
     args: Mapping[str, Any],
     path_of_width: str = "load.width",
 ) -> list[Problem]:
-    """What a built-in network cannot have: constants, its width with them, the images' size.
+    """Invalid arguments, a width incompatible with them, and images that are too small.
 
     Args:
-        name: a key of `NETWORKS`; another raises KeyError.
+        name: a key of `NETWORKS`; any other raises KeyError.
         width: of the network.
-        input_shape: of one input, (channels, height, width) for images; others are not looked at.
-        args: what `model.args` sets.
-        path_of_width: where an experiment sets the width.
+        input_shape: of one input, (channels, height, width) for images; other shapes are ignored.
+        args: the values of `model.args`.
+        path_of_width: the parameter that sets the width.
     """
     problems = _args_problems(name, args)
     if not problems:
@@ -156,7 +159,7 @@ def network_problems(
 
 def _args_problems(name: str, args: Mapping[str, Any]) -> list[Problem]:
     specs = NETWORKS[name].args
-    known = ", ".join(specs) or f"nothing: {name} has no constants to set"
+    known = ", ".join(specs) or f"none: {name} has no arguments to set"
     problems = []
     for key, value in args.items():
         path = f"model.args.{key}"
@@ -188,15 +191,15 @@ def multiply_adds(
 ) -> int:
     """Multiply-adds of one forward pass of one sample, in convolutions and matrix products.
 
-    Norms, activations, pooling, embeddings and additions are left out.
+    Norms, activations, pooling, embeddings and additions are not counted.
 
     Args:
-        name: a key of `NETWORKS`; another raises KeyError.
+        name: a key of `NETWORKS`; any other raises KeyError.
         width: of the network.
         input_shape: of one input: (channels, height, width) for images, () for text.
-        n_outputs: classes, or the size of the vocabulary.
-        args: valid constants of `model.args`.
-        lengths: mean tokens of a source and of a target (as the decoder reads it), for text.
+        n_outputs: number of classes, or size of the vocabulary.
+        args: valid `model.args`.
+        lengths: for text, mean number of tokens of a source and of the decoder's input.
 
     >>> multiply_adds("resnet18", width=64, input_shape=(3, 32, 32), n_outputs=10, args={})
     555422720

@@ -1,4 +1,4 @@
-"""ResNet18 of any width, for images of any size and channel count."""
+"""ResNet18 of any width, for images of any size and number of channels."""
 
 from __future__ import annotations
 
@@ -34,13 +34,13 @@ class BasicBlock(nn.Module):
 class ResNet18(nn.Module):
     """ResNet18 with blocks of k, 2k, 4k, 8k channels, as in the paper's standard setting.
 
-    The stem is one 3 x 3 convolution without max-pool (the CIFAR form), and global average
-    pooling stands before the linear layer, so any image size will do.
+    The stem is one 3 x 3 convolution without max-pool (the CIFAR form), and the linear layer
+    follows global average pooling, so images may have any size.
 
     Args:
-        width: k, the channels of the first stage.
+        width: k, the number of channels of the first stage.
         in_channels: channels of the images.
-        num_classes: outputs.
+        num_classes: number of outputs.
 
     Source: He et al. 2016; Yang et al. 2021, section 3 and appendix B.2. At k = 2 and k = 64 with
     3 channels and 10 classes it has 11,420 and 11,173,962 parameters.

@@ -1,4 +1,4 @@
-"""How a built-in network describes itself: constants with their limits, sizes, arithmetic."""
+"""The description of a built-in network: its arguments and their limits, its sizes and cost."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ Value = bool | int | float
 
 @dataclass(frozen=True)
 class ArgSpec:
-    """A constant of a network that `model.args` may set.
+    """An argument of a network that `model.args` may set.
 
     Attributes:
-        type: of its values; a whole number will do where `float` stands, a bool is no number.
-        allowed: the values it may have, in words.
-        default: the value where it is not set.
-        least: smallest value.
-        below: the values are less than this.
+        type: of its values; `float` also accepts integers, but a bool is not a number.
+        allowed: the allowed values, in words.
+        default: the default value.
+        least: smallest allowed value.
+        below: strict upper bound of the allowed values.
     """
 
     type: type[Value]
@@ -30,7 +30,7 @@ class ArgSpec:
     below: float = float("inf")
 
     def admits(self, value: Any) -> bool:
-        """Whether the constant may have this value; NaN and infinity never."""
+        """Whether the value is allowed; NaN and infinity never are."""
         if isinstance(value, bool) or self.type is bool:
             return isinstance(value, bool) and self.type is bool
         kinds = (int, float) if self.type is float else (int,)
@@ -38,31 +38,31 @@ class ArgSpec:
 
 
 def flag(default: bool) -> ArgSpec:
-    """A constant that is true or false."""
+    """An argument that is true or false."""
     return ArgSpec(bool, "true or false", default)
 
 
 def count(default: int) -> ArgSpec:
-    """A constant that counts something, from 1 on."""
+    """An argument that is a positive integer."""
     return ArgSpec(int, "a whole number of at least 1", default, least=1)
 
 
 def probability(default: float) -> ArgSpec:
-    """A constant in [0, 1)."""
+    """An argument in [0, 1)."""
     allowed = "a number of at least 0 and below 1"
     return ArgSpec(float, allowed, default, least=0.0, below=1.0)
 
 
 @dataclass(frozen=True)
 class Sizes:
-    """What the arithmetic of a network depends on.
+    """The sizes that determine a network's multiply-adds.
 
     Attributes:
         width: of the network.
         input_shape: of one input: (channels, height, width) for images, () for text.
-        n_outputs: classes, or the size of the vocabulary.
-        args: every constant with its value in effect.
-        lengths: mean tokens of a source and of a target (as the decoder reads it), for text.
+        n_outputs: number of classes, or size of the vocabulary.
+        args: all arguments with their effective values.
+        lengths: for text, mean number of tokens of a source and of the decoder's input.
     """
 
     width: int
@@ -81,18 +81,18 @@ class NetworkSpec:
     """A built-in network.
 
     Attributes:
-        name: as `model.name` gives it.
-        kind: the data that it takes.
-        where: the function that builds it, as `module:name`. It is called with `width`, every
-            constant of `args`, and `in_channels` and `num_classes` (images), `vocabulary` (text),
+        name: its value of `model.name`.
+        kind: the kind of data that it accepts.
+        where: the function that builds it, as `module:name`. It is called with `width`, all
+            arguments in `args`, and `in_channels` and `num_classes` (images), `vocabulary` (text),
             or `input_shape` and `n_outputs` (points).
-        multiply_adds: exactly those of one forward pass of one sample.
-        words: what it is, in a few words for the documentation; may be empty.
-        args: the constants that `model.args` may set, by name.
-        smallest_image: the least height and width of an image, in pixels.
-        why_smallest: the reason, in words.
-        wrong_width: the widths that are allowed, in words, where a width does not go with the
-            constants in effect; else None.
+        multiply_adds: the exact number for one forward pass of one sample.
+        words: a short description for the documentation; may be empty.
+        args: the arguments that `model.args` may set, by name.
+        smallest_image: smallest height and width of an image, in pixels.
+        why_smallest: the reason for this limit, in words.
+        wrong_width: called with a width and the effective arguments; returns the allowed widths, in
+            words, if the width is not compatible with the arguments, else None.
     """
 
     name: str

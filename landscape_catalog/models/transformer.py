@@ -1,7 +1,7 @@
 """An encoder-decoder transformer of any embedding dimension, for translation.
 
-Attention is written out with matrix products and a softmax, since torch's fused kernels cannot be
-differentiated twice, and Hessian-vector products need that.
+Attention is implemented with matrix products and a softmax, because torch's fused kernels cannot be
+differentiated twice, which Hessian-vector products require.
 """
 
 from __future__ import annotations
@@ -12,15 +12,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-PADDING = 0  # the token that fills up short sentences: never attended to
+PADDING = 0  # the token that pads short sentences; it is never attended to
 
 
 class Attention(nn.Module):
     """Multi-head attention, softmax(Q Kᵀ / sqrt(d / heads)) V in each head (Vaswani et al. 2017).
 
-    Q, K and V are linear in the queries' and the memory's vectors, the heads' results are joined
-    and go through a fourth linear layer. A query to which no key is allowed gets the zero vector
-    instead of a softmax over nothing.
+    Q, K and V are linear functions of the queries' and the memory's vectors. The heads' results are
+    concatenated and passed through a fourth linear layer. A query without any allowed key gets the
+    zero vector.
     """
 
     def __init__(self, width: int, n_heads: int) -> None:
@@ -36,7 +36,7 @@ class Attention(nn.Module):
         query = self._heads(self.query(queries))  # (n, heads, Q, d / heads)
         key, value = self._heads(self.key(memory)), self._heads(self.value(memory))
         scores = query @ key.transpose(2, 3) / math.sqrt(query.shape[3])  # (n, heads, Q, K)
-        # The smallest finite number: minus infinity gives NaN where a whole row is forbidden.
+        # The smallest finite number, because minus infinity gives NaN if a whole row is masked.
         scores = scores.masked_fill(~allowed, torch.finfo(scores.dtype).min)
         weights = F.softmax(scores, dim=3).masked_fill(~allowed, 0.0)
         return self.output((weights @ value).transpose(1, 2).flatten(2))
@@ -47,16 +47,16 @@ class Attention(nn.Module):
 
 
 class Residual(nn.Module):
-    """The end of a sub-layer: norm(x + dropout(f(x))), "post-norm" as in the original."""
+    """The residual connection of a sub-layer, norm(x + dropout(f(x))): post-norm, as originally."""
 
     def __init__(self, width: int, dropout: float) -> None:
         super().__init__()
         self.dropout = nn.Dropout(dropout)
         self.norm = nn.LayerNorm(width)
 
-    def forward(self, vectors: Tensor, change: Tensor) -> Tensor:
-        """Two tensors (n, positions, d) -> one."""
-        return self.norm(vectors + self.dropout(change))
+    def forward(self, vectors: Tensor, update: Tensor) -> Tensor:
+        """x and f(x), both (n, positions, d) -> (n, positions, d)."""
+        return self.norm(vectors + self.dropout(update))
 
 
 def _feed_forward(width: int, multiple: int) -> nn.Sequential:
@@ -66,7 +66,7 @@ def _feed_forward(width: int, multiple: int) -> nn.Sequential:
 
 
 class EncoderLayer(nn.Module):
-    """Self-attention over the source, then the feed-forward layer, each with its residual."""
+    """Self-attention over the source, then a feed-forward layer, each with a `Residual`."""
 
     def __init__(self, width: int, n_heads: int, feed_forward: int, dropout: float) -> None:
         super().__init__()
@@ -82,7 +82,7 @@ class EncoderLayer(nn.Module):
 
 
 class DecoderLayer(nn.Module):
-    """Causal self-attention, attention to the encoded source, then the feed-forward layer."""
+    """Causal self-attention, cross-attention to the encoded source, then a feed-forward layer."""
 
     def __init__(self, width: int, n_heads: int, feed_forward: int, dropout: float) -> None:
         super().__init__()
@@ -98,37 +98,37 @@ class DecoderLayer(nn.Module):
     ) -> Tensor:
         """(n, T, d), with `memory` (n, S, d) -> (n, T, d)."""
         vectors = self.after_attention(vectors, self.attention(vectors, vectors, allowed))
-        read = self.cross_attention(vectors, memory, allowed_memory)
-        vectors = self.after_cross_attention(vectors, read)
+        update = self.cross_attention(vectors, memory, allowed_memory)
+        vectors = self.after_cross_attention(vectors, update)
         return self.after_feed_forward(vectors, self.feed_forward(vectors))
 
 
 class Transformer(nn.Module):
-    """Encoder and decoder of `n_layers` layers each, over one vocabulary for both languages.
+    """Encoder and decoder with `n_layers` layers each, and a joint vocabulary for both languages.
 
-    Choices where implementations differ:
+    Implementations differ in the following choices:
 
-    - *One embedding* serves source, target and, transposed, the output projection (without a
-      bias), as in Vaswani et al. 2017, section 3.4. (fairseq, which Nakkiran et al. 2019 build on,
-      keeps three matrices in its `transformer_iwslt_de_en` unless told otherwise; its recipe for
-      IWSLT ties target and output. One matrix needs a joint vocabulary, which is what we have.)
-    - *Post-norm*, as in Vaswani et al. and fairseq's default: each sub-layer is
-      norm(x + f(x)), and no further norm follows the last layer.
-    - Embeddings are scaled by sqrt(d) and start at normal(0, 1 / d); every other matrix starts at
-      Xavier's uniform, biases at zero.
-    - Positions are the sinusoids of Vaswani et al., so sentences may have any length.
-    - Dropout, if any, is on the embedded sentences and on each sub-layer's result.
+    - *One embedding* is shared by source, target and, transposed, the output projection (without
+      bias), as in Vaswani et al. 2017, section 3.4. (fairseq, on which Nakkiran et al. 2019 build,
+      has three matrices in `transformer_iwslt_de_en` by default; its recipe for IWSLT ties target
+      and output. A single matrix requires a joint vocabulary, as used here.)
+    - *Post-norm*, as in Vaswani et al. and by default in fairseq: each sub-layer is
+      norm(x + f(x)), without a further norm after the last layer.
+    - Embeddings are scaled by sqrt(d) and initialised from normal(0, 1 / d); all other matrices
+      have Xavier's uniform initialisation, and biases are zero.
+    - Positional encodings are the sinusoids of Vaswani et al., so sentences may have any length.
+    - Dropout, if any, is applied to the embedded sentences and to the output of each sub-layer.
 
-    Token `PADDING` (0) is no key in any attention, so what stands at padded positions influences
-    no other position.
+    The token `PADDING` (0) is masked in all attention, so padded positions do not influence any
+    other position.
 
     Args:
         width: d, the embedding dimension; a multiple of `n_heads`.
-        vocabulary: tokens, padding included.
-        n_layers: layers of the encoder, and of the decoder.
-        n_heads: attention heads.
+        vocabulary: number of tokens, including padding.
+        n_layers: number of layers of the encoder, and of the decoder.
+        n_heads: number of attention heads.
         feed_forward: width of the feed-forward layers in units of d.
-        dropout: probability, in training, that a number is dropped.
+        dropout: dropout probability in training.
 
     Source: Vaswani et al. 2017; Nakkiran et al. 2019 and Yang et al. 2021 (appendices B.2, D.4):
     six layers, eight heads, feed-forward 4d, no dropout. With these and a vocabulary of 8,000 it
@@ -163,8 +163,8 @@ class Transformer(nn.Module):
     def forward(self, sources: Tensor, targets: Tensor) -> Tensor:
         """(n, S) and (n, T) of int64 tokens -> logits (n, T, vocabulary).
 
-        `targets` are what the decoder reads; the logits at a position are of the token after it,
-        given the source and the target tokens up to it.
+        `targets` is the decoder's input. The logits at a position predict the next token, given the
+        source and the target tokens up to that position.
         """
         allowed = (sources != PADDING)[:, None, None, :]  # (n, 1, 1, S)
         memory = self._embedded(sources)
@@ -185,9 +185,9 @@ class Transformer(nn.Module):
 
 
 def sinusoids(length: int, *, like: Tensor) -> Tensor:
-    """Positions as vectors, (length, d): sin and cos of p / 10000^(2i / d), interleaved.
+    """Positional encodings, (length, d): sin and cos of p / 10000^(2i / d), interleaved.
 
-    d, type and device are those of `like`, (..., d). Source: Vaswani et al. 2017, section 3.5.
+    d, dtype and device are those of `like`, (..., d). Source: Vaswani et al. 2017, section 3.5.
     """
     width = like.shape[-1]
     positions = torch.arange(length, dtype=like.dtype, device=like.device)
@@ -208,8 +208,8 @@ def transformer(
     """Build a `Transformer`.
 
     Raises:
-        ValueError: for a count below one (a vocabulary below two), a dropout outside [0, 1), or a
-            width that the heads do not divide.
+        ValueError: for a size below one (a vocabulary below two), a dropout outside [0, 1), or a
+            width that is not a multiple of the number of heads.
 
     >>> sizes = {"n_layers": 6, "n_heads": 8, "feed_forward": 4, "dropout": 0.0}
     >>> sum(p.numel() for p in transformer(width=8, vocabulary=8_000, **sizes).parameters())

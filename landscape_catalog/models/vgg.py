@@ -1,4 +1,4 @@
-"""VGG11 of any width, for images of at least 32 x 32 of any channel count."""
+"""VGG11 of any width, for images of at least 32 x 32 with any number of channels."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from landscape_catalog.models.sizes import require_positive
 
-# Channels of the eight convolutions in units of k, and the convolutions that a max-pool follows.
+# Channels of the eight convolutions in units of k; convolutions followed by a max-pool.
 MULTIPLES = (1, 2, 4, 4, 8, 8, 8, 8)
 POOLED = (1, 2, 4, 6, 8)
 SMALLEST_IMAGE = 2 ** len(POOLED)
@@ -15,27 +15,27 @@ SMALLEST_IMAGE = 2 ** len(POOLED)
 class VGG11(nn.Module):
     """VGG11 with convolutions of k, 2k, 4k, 4k, 8k, 8k, 8k, 8k channels, in its CIFAR form.
 
-    Every convolution is 3 x 3 with padding 1 and a bias, followed by batch norm (if `batch_norm`)
-    and ReLU; five of them by a 2 x 2 max-pool. What is left of the image (one position at 32 x 32)
-    is averaged, and one linear layer follows; no dropout. `features` has the layout, and so the
-    parameter names, of torchvision's `vgg11` and `vgg11_bn`.
+    Each convolution is 3 x 3 with padding 1 and a bias, followed by batch norm (if `batch_norm`)
+    and ReLU; five of them are followed by a 2 x 2 max-pool. The remaining positions (a single one
+    for 32 x 32 images) are averaged and passed to one linear layer; there is no dropout. `features`
+    has the layout, and hence the parameter names, of torchvision's `vgg11` and `vgg11_bn`.
 
     `batch_norm` normalises each channel over the batch before the ReLU, which makes the loss
-    indifferent to the scale of a convolution and, in training mode, to its bias. It is not in the
-    original (Simonyan & Zisserman 2015) but in the usual CIFAR form, and most likely in the
+    invariant to the scale of a convolution and, in training mode, to its bias. It is not part of
+    the original (Simonyan & Zisserman 2015) but of the usual CIFAR form, and most likely of the
     paper's networks: the authors' first release (nsfzyzz/loss_landscape_taxonomy) builds
     `VGG("VGG11", width=...)` without the file that defines it, and the `VGG` of their earlier
     nsfzyzz/boundary_thickness has batch norm after each convolution and one linear layer. So True
-    is the default, and what presets after the paper use. False needs smaller learning rates.
+    is the default, and used by the paper's presets. False requires smaller learning rates.
 
-    Weights start as torch draws them (uniform within 1 / sqrt(fan-in)), except that without batch
-    norm convolutions start at He's normal (variance 2 / fan-in) and zero bias: torch's own would
-    shrink what the images say a thousandfold on the way, and training would not start.
+    Weights have torch's default initialisation (uniform within 1 / sqrt(fan-in)), except that
+    without batch norm convolutions have He's normal initialisation (variance 2 / fan-in) with zero
+    bias: torch's default would attenuate the signal a thousandfold, and training would not start.
 
     Args:
-        width: k, the channels of the first convolution.
+        width: k, the number of channels of the first convolution.
         in_channels: channels of the images.
-        num_classes: outputs.
+        num_classes: number of outputs.
         batch_norm: whether batch norm follows each convolution.
 
     Source: Simonyan & Zisserman 2015, configuration A; Yang et al. 2021, appendices B.2 and D.2.
@@ -60,7 +60,7 @@ class VGG11(nn.Module):
         """(samples, in_channels, h, w) -> logits (samples, num_classes).
 
         Raises:
-            ValueError: for images below 32 x 32, of which five halvings leave nothing.
+            ValueError: for images below 32 x 32, which cannot be halved five times.
         """
         height, width = images.shape[-2:]
         if min(height, width) < SMALLEST_IMAGE:
@@ -72,7 +72,7 @@ class VGG11(nn.Module):
 
 
 def _block(before: int, after: int, *, batch_norm: bool) -> list[nn.Module]:
-    """A convolution and what follows it up to the ReLU."""
+    """A convolution, batch norm if enabled, and ReLU."""
     convolution = nn.Conv2d(before, after, 3, padding=1)
     if batch_norm:
         return [convolution, nn.BatchNorm2d(after), nn.ReLU()]

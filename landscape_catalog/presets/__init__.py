@@ -1,4 +1,4 @@
-"""Presets: every figure of Yang et al. 2021 that is an experiment, by one command."""
+"""Presets: the experiments behind the figures of Yang et al. 2021."""
 
 from landscape_catalog.presets.ablations import ABLATIONS
 from landscape_catalog.presets.appendix import APPENDIX

@@ -1,4 +1,4 @@
-"""Figures 9 to 13: other ways to measure, single curves, and what decay gains."""
+"""Figures 9 to 13: ablations of the metrics, individual curves, and the gain from decay."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from landscape_catalog.presets.preset import Overlay, Preset
 
 
 def measured(paper: Overlay, small: Overlay, smoke: Overlay) -> Scales:
-    """The networks of the standard setting, measured in other ways."""
+    """The networks of the standard setting, measured with other probes."""
     standard = STANDARD.scales
     return {
         "paper": (*standard["paper"], paper),
@@ -24,29 +24,29 @@ def measured(paper: Overlay, small: Overlay, smoke: Overlay) -> Scales:
 
 
 def curves(divisor: int, **more: Any) -> Overlay:
-    """The four ways of Figure 11, the medium rate first, with epochs divided at smaller scales."""
-    ways = [
+    """The four probes of Figure 11, the medium rate first; smaller scales divide the epochs."""
+    settings = [
         ("medium rate", 0.01, 50, 3),
         ("small rate", 0.003, 150, 3),
         ("large rate", 0.03, 40, 3),
+        ("four control points", 0.01, 50, 4),
     ]
-    ways.append(("four control points", 0.01, 50, 4))
     probes = [
         {"name": name, "lr": lr, "epochs": epochs // divisor, "control_points": points, **more}
-        for name, lr, epochs, points in ways
+        for name, lr, epochs, points in settings
     ]
     return {"measure.connectivity": probes}
 
 
 def mixtures(**more: Any) -> Overlay:
-    """Mixup with the five coefficients of Figure 9, the standard one first."""
+    """Mixup with the five values of alpha in Figure 9, the standard one first."""
     alphas = (16.0, 0.5, 1.0, 4.0, 32.0)
     probes = [{"name": f"alpha {alpha:g}", "alpha": alpha, **more} for alpha in alphas]
     return {"measure.similarity": probes}
 
 
 def noises(samples: int) -> Overlay:
-    """Pixel noise of the five sizes of Figure 10."""
+    """Pixel noise with the five amplitudes of Figure 10."""
     probes = [
         {"name": f"noise {u:g}", "perturbation": "pixel_noise", "noise": u, "samples": samples}
         for u in (40.0, 5.0, 10.0, 20.0, 80.0)
@@ -57,39 +57,40 @@ def noises(samples: int) -> Overlay:
 ABLATIONS: tuple[Preset, ...] = (
     Preset(
         name="fig09-cka-mixup",
-        title="CKA by mixup of several alpha",
-        reproduces="Figure 9: the CKA of Figure 2 with mixing coefficients from Beta(a, a) for a = "
-        "0.5, 1, 4, 16, 32, on the same networks.",
-        expect="The panels look alike: alpha does not matter much.",
+        title="CKA with mixup at several values of alpha",
+        reproduces="Figure 9: the CKA of Figure 2 on the same networks, with mixing coefficients "
+        "from Beta(a, a) for a = 0.5, 1, 4, 16, 32.",
+        expect="The panels look similar: alpha does not matter much.",
         scales=measured(
             mixtures(samples=768, coefficient="batch"), mixtures(), mixtures(samples=200)
         ),
     ),
     Preset(
         name="fig10-cka-pixel-noise",
-        title="CKA by pixel noise of several sizes",
-        reproduces="Figure 10: the CKA of Figure 2 on images with uniform noise of 5, 10, 20, 40, 80 "
-        "in the place of mixup, on the same networks.",
-        expect="Little noise tells phases III and IV less apart, since all networks fit the training "
-        "images.",
+        title="CKA with pixel noise at several amplitudes",
+        reproduces="Figure 10: the CKA of Figure 2 on the same networks, with uniform pixel noise of "
+        "amplitude 5, 10, 20, 40, 80 instead of mixup.",
+        expect="With little noise, phases III and IV are harder to distinguish, because all networks "
+        "fit the training images.",
         choices="The noise is uniform in [0, u] on the 0-255 scale; 40 is the primary probe.",
         scales=measured(noises(640), noises(640), noises(200)),
     ),
     Preset(
         name="fig11-connectivity-ablation",
-        title="Mode connectivity measured in four ways",
-        reproduces="Figure 11: the connectivity of Figure 2 with learning rates 0.003, 0.01 and 0.03 "
-        "(150, 50 and 40 epochs), and with four control points, on the same networks.",
+        title="Mode connectivity with four curve fits",
+        reproduces="Figure 11: the connectivity of Figure 2 on the same networks, with learning "
+        "rates 0.003, 0.01 and 0.03 (150, 50 and 40 epochs) and with four control points.",
         expect="The four panels agree.",
         scales=measured(curves(1, init="random"), curves(2), curves(8, batch_size=64)),
     ),
     Preset(
         name="fig12-curves",
         title="Individual curves",
-        reproduces="Figure 12: the curve behind each cell of Figure 2's connectivity.",
-        expect="Barriers in the narrow columns, dips (convex curves) in the hot wide corner, flat "
-        "curves near zero in the cold wide corner.",
-        choices="The widths and batch sizes of the figure are not given: every second of Figure 2.",
+        reproduces="Figure 12: the curves from which the connectivity of Figure 2 is computed.",
+        expect="Barriers for narrow networks, dips (convex curves) for wide networks at high "
+        "temperature, and flat curves near zero for wide networks at low temperature.",
+        choices="The paper does not give the widths and batch sizes of the figure: every second "
+        "value of Figure 2 is used.",
         scales=images(
             {"load.width": WIDTHS[1::2], "temperature.batch_size": BATCH_SIZES[::2]},
             {"load.width": [2, 4, 8], "temperature.batch_size": [16, 64, 256]},
@@ -97,14 +98,14 @@ ABLATIONS: tuple[Preset, ...] = (
     ),
     Preset(
         name="fig13-decay-gain",
-        title="What learning-rate decay gains",
+        title="Gain from learning-rate decay",
         reproduces="Figure 13: the best accuracy over batch sizes for each width, with a constant "
-        "rate and with decay, and the difference.",
-        expect="The gain peaks where the landscape turns from poorly to well connected, and shrinks "
-        "for the widest networks.",
-        choices="One experiment with two variants, Figures 2 and 3. Constant runs measure the "
-        "weights of the best training loss here, as decay runs do, since an experiment has one "
-        "primary snapshot; runs are those of Figure 2.",
+        "learning rate and with decay, and the difference.",
+        expect="The gain peaks where the landscape changes from poorly to well connected, and is "
+        "smaller for the widest networks.",
+        choices="One experiment with two variants, Figures 2 and 3. Because an experiment has one "
+        "primary snapshot, runs with a constant rate are also measured at the best training loss; "
+        "the runs themselves are those of Figure 2.",
         scales=images(
             {
                 "measure.snapshots": ["best_train_loss"],

@@ -1,8 +1,8 @@
-"""The settings that presets share, by scale.
+"""Settings shared by presets, by scale.
 
 `paper`: the axes and choices of the authors' released code (nsfzyzz/loss_landscape_taxonomy).
-`small`: overnight on one GPU or a laptop. `smoke`: some two minutes on two cores, to see that
-everything runs; its numbers say nothing.
+`small`: runs overnight on one GPU or a laptop. `smoke`: runs in about two minutes on two cores, to
+check that everything works; its results are not meaningful.
 """
 
 from __future__ import annotations
@@ -21,15 +21,16 @@ WEIGHT_DECAYS = [
 ]  # fmt: skip
 LABEL_NOISES = [0.0, 0.025, 0.05, 0.075, *(round(0.05 * i, 2) for i in range(2, 17))]
 AMOUNTS = [5000 * i for i in range(1, 11)]
-# Updates of a curve on the whole of CIFAR-10: 50 epochs of 390 batches of 128. On a subset the
-# authors take 50 / share epochs, so that the number of updates stays.
+# Updates of a curve on all of CIFAR-10: 50 epochs of 390 batches of 128. On a subset the authors
+# train for 50 / share epochs, so that the number of updates is the same.
 CURVE_UPDATES = 50 * 390
 
-# The thresholds on lambda_max: 2 (1 + momentum) / lr, the edge of stability (docs/thresholds.md).
+# Threshold on lambda_max: 2 (1 + momentum) / lr, the edge of stability (docs/thresholds.md).
 EDGE_AT_005 = 76.0
 
-# The authors' code: it trains on to the last epoch, prefers the weights at which the rule was first
-# calm, starts curves at random weights, mixes 6 batches of 128 with one coefficient each.
+# The authors' code trains until the last epoch, prefers the weights at the first plateau of the
+# stopping rule, initialises curves with random weights, and mixes 6 batches of 128 with one
+# coefficient each.
 AS_RELEASED: Overlay = {
     "train.stopping": "epochs",
     "train.stop_not_before": 30,
@@ -72,7 +73,7 @@ IMAGES_SMOKE: Overlay = {
     "classify.hessian.threshold": EDGE_AT_005,
 }
 # Nakkiran et al. 2019, whom the paper follows: six layers, eight heads, Adam, 10% label smoothing,
-# 4,000 updates of warm-up, 80,000 in all.
+# 80,000 updates including 4,000 of warm-up.
 TRANSLATION: Overlay = {
     "model.name": "transformer",
     "train.optimizer": "adam",

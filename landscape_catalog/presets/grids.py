@@ -1,4 +1,4 @@
-"""Grids that presets share: width against a temperature, on images or on text, at each scale."""
+"""Grids shared by presets: width against a temperature, for images or text, at each scale."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ WIDE_STEPS = [2, 4, 8, 16, 32, 64, 128]
 def images(
     paper: Overlay | None = None, small: Overlay | None = None, smoke: Overlay | None = None
 ) -> Scales:
-    """Width against batch size, and what a figure changes of it at each scale."""
+    """Width against batch size, with a figure's changes at each scale."""
     return {
         "paper": (IMAGES_PAPER, BATCHES["paper"], paper or {}),
         "small": (IMAGES_SMALL, BATCHES["small"], small or {}),
@@ -39,7 +39,7 @@ def images(
 def translation(
     paper: Overlay | None = None, small: Overlay | None = None, smoke: Overlay | None = None
 ) -> Scales:
-    """Embedding dimension against batch size, and what a figure changes of it at each scale."""
+    """Embedding dimension against batch size, with a figure's changes at each scale."""
     return {
         "paper": (TRANSLATION_PAPER, paper or {}),
         "small": (TRANSLATION_SMALL, small or {}),
@@ -48,7 +48,7 @@ def translation(
 
 
 def rates(name: str, paper: list[float], small: list[float], smoke: list[float]) -> Scales:
-    """Width against another temperature than batch size, at the batch of the block."""
+    """Width against a temperature other than batch size, at the default batch size."""
     path = f"temperature.{name}"
     return {
         "paper": (IMAGES_PAPER, {path: paper}),

@@ -1,4 +1,4 @@
-"""What a preset is: a figure of the paper as a small overlay on the defaults, at three scales."""
+"""A preset: a figure of the paper as an overlay on the default parameters, at three scales."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Overlay = Mapping[str, Any]
 Scale = Literal["paper", "small", "smoke"]
 SCALES: tuple[Scale, ...] = get_args(Scale)
 
-# Sections without a default of their own; every other value is the default of its field.
+# The values without a default; all others are the defaults of their fields.
 BARE: dict[str, Any] = {
     "dataset": {"name": "digits"},
     "model": {"name": "resnet18"},
@@ -33,13 +33,13 @@ class Preset:
     """A figure of Yang et al. 2021.
 
     Attributes:
-        name: starts with the figure.
+        name: starts with the number of the figure.
         title: of the report.
-        reproduces: what of the paper it reproduces.
-        expect: what one should see, as the paper says.
-        choices: what neither the paper nor its code says, and what is chosen here.
-        overlay: dotted paths that hold at every scale.
-        scales: what each scale adds, over the block of the scale.
+        reproduces: what it reproduces from the paper.
+        expect: the expected result according to the paper.
+        choices: choices that neither the paper nor its code specifies.
+        overlay: values by dotted path, for all scales.
+        scales: overlays for each scale, applied in order.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Preset:
     scales: Mapping[Scale, tuple[Overlay, ...]] = field(default_factory=dict)
 
     def experiment(self, scale: Scale) -> Experiment:
-        """The whole experiment at a scale, checked."""
+        """The whole experiment at a scale, validated."""
         data = dict(BARE)
         title = self.title if scale == "paper" else f"{self.title} ({scale})"
         for overlay in (*self.scales[scale], self.overlay, {"report.title": title}):

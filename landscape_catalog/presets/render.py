@@ -1,4 +1,4 @@
-"""An experiment as the text of `params.yaml`, every parameter with its description."""
+"""Rendering an experiment as `params.yaml`, with a description of every parameter."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ HEAD = "# yaml-language-server: $schema=schemas/experiment.schema.json"
 
 
 def render(experiment: BaseModel, heading: str) -> str:
-    """The whole experiment in YAML 1.2, with `heading` and the schema's descriptions as comments.
+    """The whole experiment as YAML 1.2, with `heading` and the schema's descriptions as comments.
 
     Args:
         experiment: validated.
-        heading: what stands at the top, wrapped.
+        heading: comment at the top of the file, to be wrapped.
     """
     parts = [HEAD, "#", _comment(heading, 0)]
     for name, field in type(experiment).model_fields.items():
@@ -30,7 +30,7 @@ def render(experiment: BaseModel, heading: str) -> str:
 
 
 def _entry(name: str, value: Any, depth: int) -> str:
-    """`name: value`; a section opens a block of its described fields."""
+    """`name: value`; a section becomes a block of its fields with their descriptions."""
     indent = "  " * depth
     if isinstance(value, BaseModel):
         return f"{indent}{name}:\n{_block(value, depth + 1)}"
@@ -54,12 +54,12 @@ def _block(section: BaseModel, depth: int) -> str:
 
 
 def _uncommented(block: str) -> str:
-    """A block without its comments: the items of a list say the same of every field."""
+    """A block without comments, for list items, whose descriptions would be repeated."""
     return "\n".join(line for line in block.splitlines() if not line.lstrip().startswith("#"))
 
 
 def _flow(value: Any) -> str:
-    """A value in one line of YAML."""
+    """A value as a single line of YAML."""
     stream = io.StringIO()
     _yaml().dump({"v": _plain(value)}, stream)
     return stream.getvalue().strip()[1:-1].removeprefix("v:").strip()
@@ -70,7 +70,7 @@ def _yaml() -> YAML:
     yaml = YAML(typ="safe", pure=True)
     yaml.default_flow_style = True
     yaml.width = 10**6
-    yaml.representer.sort_base_mapping_type_on_output = False  # variants have an order
+    yaml.representer.sort_base_mapping_type_on_output = False  # keep the order of variants
     return yaml
 
 

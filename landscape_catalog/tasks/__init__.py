@@ -1,4 +1,4 @@
-"""What networks are trained to do: a batch, its loss, error, features and perturbation."""
+"""Tasks: how networks are called on a batch, its loss, error, features and perturbations."""
 
 from __future__ import annotations
 

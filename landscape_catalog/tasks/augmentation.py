@@ -13,9 +13,9 @@ SHIFT_SHARE = 8  # images are shifted by at most an eighth of their size: 4 pixe
 
 
 def augmented(samples: Samples, generator: np.random.Generator) -> Samples:
-    """Shift each image by up to an eighth of its sides, dark at the edges, and flip every second.
+    """Shift each image by up to an eighth of its sides, padding with zeros, and flip half of them.
 
-    Sides of less than eight pixels are shifted by one.
+    Along sides of fewer than eight pixels, images are shifted by at most one.
 
     Args:
         samples: images, (n, channels, h, w).
@@ -33,18 +33,18 @@ def drawn_moves(
 
     Args:
         size: height and width of the images.
-        batches: how many batches.
-        n: images of each.
+        batches: number of batches.
+        n: images per batch.
         generator: of the draws.
 
     Returns:
-        (batches, 3, n) of int64: rows down and columns right in the padded image, and 1 for a flip.
+        (batches, 3, n) of int64: row and column offset in the padded image, and 1 for a flip.
     """
-    reaches = [_reach(side) for side in size]
+    max_shifts = [_max_shift(side) for side in size]
     drawn = np.empty((batches, 3, n), np.int64)
     for batch in drawn:
-        for i, reach in enumerate(reaches):
-            batch[i] = generator.integers(2 * reach + 1, size=n)
+        for i, max_shift in enumerate(max_shifts):
+            batch[i] = generator.integers(2 * max_shift + 1, size=n)
         batch[2] = generator.random(n) < 0.5
     return torch.from_numpy(drawn)
 
@@ -54,12 +54,12 @@ def moved(samples: Samples, moves: Tensor) -> Samples:
 
     Args:
         samples: images, (n, channels, h, w).
-        moves: (3, n), one batch of `drawn_moves`, on the device of the images.
+        moves: (3, n), one batch of `drawn_moves`, on the images' device.
     """
     images = samples.inputs
     n, _, height, width = images.shape
-    below, beside = _reach(height), _reach(width)
-    padded = F.pad(images, (beside, beside, below, below))
+    vertical, horizontal = _max_shift(height), _max_shift(width)
+    padded = F.pad(images, (horizontal, horizontal, vertical, vertical))
     down, right, flip = moves
     rows = down.view(-1, 1, 1, 1) + torch.arange(height, device=images.device).view(1, 1, -1, 1)
     columns = torch.arange(width, device=images.device).expand(n, -1)
@@ -71,6 +71,6 @@ def moved(samples: Samples, moves: Tensor) -> Samples:
     return Samples(shifted, samples.targets, samples.positions)
 
 
-def _reach(side: int) -> int:
-    """The most pixels that an image is shifted by along a side."""
+def _max_shift(side: int) -> int:
+    """The largest shift along a side, in pixels."""
     return max(1, side // SHIFT_SHARE)

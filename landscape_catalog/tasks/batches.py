@@ -12,17 +12,17 @@ from torch import Tensor
 def epoch_batches(
     n: int, batch_size: int, *, seed: int, epoch: int, device: torch.device | str = "cpu"
 ) -> Iterator[Tensor]:
-    """Indices of one epoch's batches: a shuffle without replacement, incomplete batch dropped.
+    """Indices of one epoch's batches: shuffled without replacement, incomplete batch dropped.
 
-    The shuffle is a function of (seed, epoch) alone (a counter-based generator), so that an epoch
-    can be drawn again without the epochs before it.
+    The shuffle depends only on (seed, epoch), through a counter-based generator, so an epoch can be
+    redrawn without the epochs before it.
 
     Args:
-        n: samples.
-        batch_size: samples a batch.
+        n: number of samples.
+        batch_size: samples per batch.
         seed: of the shuffle.
-        epoch: which shuffle.
-        device: of the samples, to which the whole epoch's order is copied at once.
+        epoch: number of the epoch.
+        device: of the samples; the order of the whole epoch is copied to it at once.
 
     Yields:
         (batch_size,) of int64 on the device, n // batch_size times.

@@ -19,8 +19,8 @@ class Classification(Task):
     """Cross-entropy on normalised images; the error is the 0-1 error in percent.
 
     Args:
-        mean: mean of each channel, of pixels in [0, 1]; empty for arrays that are taken as they
-            are.
+        mean: mean of each channel, for pixels in [0, 1]; empty for arrays that are used without
+            normalisation.
         std: standard deviation of each channel.
     """
 
@@ -31,26 +31,26 @@ class Classification(Task):
     def inputs(self, images: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
         """Normalise pixels on 0-255, (samples, channels, h, w): (x / 255 - mean) / std."""
         if not self.mean:
-            return images.to(dtype, copy=True)  # a network may write over what it is given
+            return images.to(dtype, copy=True)  # a network may modify its input in place
         mean, std = self._moments(dtype, images.device)
         return (images.to(dtype) / 255 - mean) / std
 
     def _moments(self, dtype: torch.dtype, device: torch.device) -> tuple[Tensor, Tensor]:
-        """`mean` and `std` as (1, channels, 1, 1); kept, so that no step copies them to a GPU."""
-        found = self._kept_moments.get((dtype, device))
+        """`mean` and `std`, (1, channels, 1, 1), cached so that not every step copies them."""
+        found = self._cached_moments.get((dtype, device))
         if found is None:
-            with torch.inference_mode(False):  # an inference tensor could not be kept for training
+            with torch.inference_mode(False):  # training cannot use cached inference tensors
                 mean, std = (
                     torch.tensor(values, dtype=dtype, device=device).view(1, -1, 1, 1)
                     for values in (self.mean, self.std)
                 )
             found = mean, std
-            if type(mean) is Tensor:  # else it belongs to whoever traces this call
-                self._kept_moments[dtype, device] = found
+            if type(mean) is Tensor:  # not a subclass, which would belong to a tracer
+                self._cached_moments[dtype, device] = found
         return found
 
     @cached_property
-    def _kept_moments(self) -> dict[tuple[torch.dtype, torch.device], tuple[Tensor, Tensor]]:
+    def _cached_moments(self) -> dict[tuple[torch.dtype, torch.device], tuple[Tensor, Tensor]]:
         return {}
 
     def outputs(self, network: Network, samples: Samples, dtype: torch.dtype) -> Tensor:
@@ -70,7 +70,7 @@ class Classification(Task):
     def errors(self, outputs: Tensor, samples: Samples) -> Tensor:
         """Whether each sample is misclassified, (samples,) of bool.
 
-        Logits with a NaN count as an error.
+        Logits that contain NaN count as an error.
         """
         wrong = outputs.argmax(dim=1) != samples.targets
         return wrong | torch.isnan(outputs).any(dim=1)
@@ -80,5 +80,5 @@ class Classification(Task):
         return F.softmax(outputs, dim=1)
 
     def perturb(self, samples: Samples, perturbation: Perturbation, *, seed: int) -> Samples:
-        """Mixup samples or noisy samples, in float32 on the scale of the data."""
+        """Mixed or noisy samples, in float32 on the scale of the data."""
         return perturbed_inputs(samples, perturbation, seed=seed)

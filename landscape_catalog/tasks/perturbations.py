@@ -1,4 +1,4 @@
-"""Samples near the training samples: mixtures of two, or one with noise."""
+"""Perturbed training samples: mixtures of two samples, or one sample with noise."""
 
 from __future__ import annotations
 
@@ -13,26 +13,28 @@ COEFFICIENT_BATCH = 128  # samples that share a mixup coefficient in the authors
 
 
 def perturbed_inputs(samples: Samples, how: Perturbation, *, seed: int) -> Samples:
-    """Perturb numeric inputs by `mixup` or `pixel_noise`; targets are those of the first partner.
+    """Perturb numeric inputs with `mixup` or `pixel_noise`.
+
+    A mixture has the target of its first sample.
 
     Args:
-        samples: training samples, images on the 0-255 scale.
-        how: kind, count and size of the perturbation.
+        samples: training samples; images are on the 0-255 scale.
+        how: kind, number and size of the perturbations.
         seed: of the counter-based generator.
 
     Raises:
-        ValueError: for a perturbation of another kind.
+        ValueError: for another kind of perturbation.
     """
     generator = np.random.Generator(np.random.Philox(key=seed))
     if how.kind == "mixup":
         return _mixup(samples, how, generator)
     if how.kind == "pixel_noise":
         return _pixel_noise(samples, how, generator)
-    raise ValueError(f"{how.kind} has no meaning for numeric inputs")
+    raise ValueError(f"{how.kind} is not defined for numeric inputs")
 
 
 def _mixup(samples: Samples, how: Perturbation, generator: np.random.Generator) -> Samples:
-    """x = l x1 + (1 - l) x2 with l ~ Beta(alpha, alpha); both partners drawn with replacement.
+    """x = l x1 + (1 - l) x2 with l ~ Beta(alpha, alpha), x1 and x2 drawn with replacement.
 
     Source: Zhang et al. 2018; Yang et al. 2021, appendix A.1.
     """
@@ -50,7 +52,7 @@ def _mixup(samples: Samples, how: Perturbation, generator: np.random.Generator) 
 
 
 def _pixel_noise(samples: Samples, how: Perturbation, generator: np.random.Generator) -> Samples:
-    """x = x1 + u with u uniform in [0, noise] on each pixel; bytes are clipped at 255.
+    """x = x1 + u with u uniform in [0, noise] for each pixel; integer images are clipped at 255.
 
     Source: Yang et al. 2021, appendix A.4.1.
     """

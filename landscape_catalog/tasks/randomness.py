@@ -1,4 +1,4 @@
-"""Torch's own random numbers, which dropout draws from, as a function of a seed."""
+"""Seeding of torch's random numbers, which dropout uses."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ import torch
 
 @contextmanager
 def seeded(seed: int, device: torch.device) -> Iterator[None]:
-    """Within, torch draws from `seed`; after, its random state is what it was before.
+    """Seed torch's random numbers within the context, and restore its random state afterwards.
 
     Args:
-        seed: of the CPU's generator and, on CUDA, of the device's.
-        device: that the network is on.
+        seed: of the CPU's generator and, on CUDA, of the device's generator.
+        device: the network's device.
     """
     devices = [device.index or 0] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices):

@@ -1,4 +1,7 @@
-"""What is known of the built-in tasks without torch: one line each, one file each in this room."""
+"""The built-in tasks, described without importing torch.
+
+To add a task, create a file in this folder and add an entry here.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ from landscape_catalog.datasets.facts import Kind
 if TYPE_CHECKING:
     from landscape_catalog.tasks.task import Task
 
-AUTO = "auto"  # the default task of the kind of data
+AUTO = "auto"  # selects the default task for the kind of data
 
 
 @dataclass(frozen=True)
@@ -20,12 +23,12 @@ class TaskSpec:
     """A built-in task.
 
     Attributes:
-        name: as `dataset.task` gives it.
+        name: its value of `dataset.task`.
         where: its class, as `module:name`.
-        perturbations: by each kind of data that it takes, the perturbations that it supports.
-        default_for: the kinds of data that it is the default for.
-        normalises: whether the class takes the mean and the standard deviation of each channel,
-            which prepared images have.
+        perturbations: for each kind of data that it accepts, the perturbations that it supports.
+        default_for: the kinds of data for which it is the default.
+        normalises: whether its constructor takes the mean and standard deviation of each channel,
+            which are stored with prepared images.
     """
 
     name: str
@@ -64,16 +67,16 @@ def default_task(kind: Kind) -> str:
 
 
 def tasks_for(kind: Kind) -> list[str]:
-    """The built-in tasks that take a kind of data."""
+    """The built-in tasks that accept a kind of data."""
     return [name for name, task in TASKS.items() if kind in task.perturbations]
 
 
 def make_task(name: str, moments: tuple[tuple[float, ...], tuple[float, ...]] | None) -> Task:
-    """A built-in task.
+    """Create a built-in task.
 
     Args:
         name: a key of `TASKS`.
-        moments: mean and standard deviation of each channel of the data, where they have some.
+        moments: mean and standard deviation of each channel of the data, if available.
     """
     spec = TASKS[name]
     module, _, attribute = spec.where.partition(":")

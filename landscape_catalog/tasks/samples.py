@@ -1,4 +1,4 @@
-"""Samples of a dataset on a device: what goes in, and what should come out."""
+"""Samples of a dataset on a device: inputs and targets."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ from torch import Tensor
 class Samples:
     """Inputs and targets of the same samples, row by row.
 
-    Images: inputs (n, channels, h, w) on the 0-255 scale, targets (n,) classes. Translation: inputs
-    (n, source length) tokens, targets (n, target length) tokens with begin and end. A user's own
-    data: whatever its task takes.
+    Images: inputs (n, channels, h, w) on the 0-255 scale, targets (n,) of class indices.
+    Translation: inputs (n, source length) of tokens, targets (n, target length) of tokens including
+    begin and end. Custom data: whatever the task expects.
 
     Attributes:
         inputs: (n, ...).
         targets: (n, ...).
-        positions: (n,) where in a sequence CKA looks at each sample; None where there are none.
+        positions: (n,) the position in each sequence at which CKA compares features; None if there
+            are none.
     """
 
     inputs: Tensor

@@ -1,4 +1,4 @@
-"""What a network is asked to do: the one interface that training and every metric go through."""
+"""The interface of tasks, which training and all metrics use to call a network."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ Network = Callable[..., Tensor]
 
 @dataclass(frozen=True)
 class Perturbation:
-    """How CKA's samples differ from training samples.
+    """How training samples are perturbed for CKA.
 
     Attributes:
         kind: `mixup`, `pixel_noise` or `token_noise`.
-        samples: how many.
+        samples: number of perturbed samples.
         alpha: mixup coefficients are drawn from Beta(alpha, alpha).
-        coefficient: one for each `sample`, or one for each `batch` of 128.
-        noise: amplitude of uniform noise on each pixel, 0-255 scale.
-        rate: share of the tokens that are replaced.
+        coefficient: one mixup coefficient per `sample`, or per `batch` of 128 samples.
+        noise: amplitude of the uniform noise on each pixel, on the 0-255 scale.
+        rate: fraction of the tokens that are replaced.
     """
 
     kind: Literal["mixup", "pixel_noise", "token_noise"] = "mixup"
@@ -37,17 +37,18 @@ class Perturbation:
 
 
 class Task(ABC):
-    """What a batch and its loss are. A user's own task implements the same five methods.
+    """How a network is called on a batch, and how its outputs are scored.
 
-    Losses and errors are over *units*: samples for classification, tokens for translation.
+    A custom task implements the five abstract methods. Losses and errors are per *unit*: samples
+    for classification, tokens for translation.
 
     Attributes:
-        error_unit: of `errors`, after `error_scale`.
-        error_scale: 100 where errors are shares and the unit is percent.
-        connectivity_by: whether mode connectivity is of the `error` or of the `loss`.
-        loss_unit: of `losses`.
-        has_classes: whether a sample's class is the largest of its `features`.
-        evaluation_batch: samples at a time where nothing is learned, bounded by memory.
+        error_unit: unit of the mean of `errors` times `error_scale`.
+        error_scale: factor on errors; 100 if they are fractions and the unit is percent.
+        connectivity_by: whether mode connectivity uses the `error` or the `loss`.
+        loss_unit: unit of `losses`.
+        has_classes: whether the predicted class is the argmax of a sample's `features`.
+        evaluation_batch: evaluation batch size, limited by memory.
     """
 
     error_unit: str = "%"
@@ -64,36 +65,38 @@ class Task(ABC):
 
     @property
     def judged_by(self) -> Literal["accuracy", "error", "loss"]:
-        """What of the test data says how good a network is.
+        """The test quantity by which networks are ranked.
 
-        The accuracy of a task whose error says which class is right, else the loss.
+        The accuracy if the task has classes and its error counts wrong ones, else the loss.
         """
         return "accuracy" if self.has_classes and self.connectivity_by == "error" else "loss"
 
     @abstractmethod
     def outputs(self, network: Network, samples: Samples, dtype: torch.dtype) -> Tensor:
-        """What the network says of the samples: `network` called on them in its own way."""
+        """The network's outputs on the samples; this method decides how `network` is called."""
 
     @abstractmethod
     def losses(self, outputs: Tensor, samples: Samples, *, label_smoothing: float = 0.0) -> Tensor:
-        """The loss of each unit, (units,). Training alone smooths labels."""
+        """The loss of each unit, (units,). Labels are smoothed in training only."""
 
     @abstractmethod
     def errors(self, outputs: Tensor, samples: Samples) -> Tensor:
-        """The error of each unit, (units,): bool where a unit is right or wrong, else float."""
+        """The error of each unit, (units,): bool (True if wrong) if units are right or wrong, else
+        float.
+        """
 
     @abstractmethod
     def features(self, outputs: Tensor, samples: Samples) -> Tensor:
-        """What CKA compares by default, (samples, features): the softmax outputs."""
+        """The features that CKA compares by default, (samples, features), e.g. softmax outputs."""
 
     @abstractmethod
     def perturb(self, samples: Samples, perturbation: Perturbation, *, seed: int) -> Samples:
-        """Samples that are not the training samples, drawn from them."""
+        """Perturbed samples, drawn from the training samples."""
 
     def loss(self, outputs: Tensor, samples: Samples, *, label_smoothing: float = 0.0) -> Tensor:
-        """The loss of a batch, whose landscape is studied: the mean over its units."""
+        """The loss of a batch, which defines the loss landscape: the mean over units."""
         return self.losses(outputs, samples, label_smoothing=label_smoothing).mean()
 
     def layer_features(self, activations: Tensor, samples: Samples) -> Tensor:
-        """What CKA compares of an inner layer's output, (samples, features)."""
+        """The features that CKA compares for an inner layer's output, (samples, features)."""
         return activations.flatten(1)

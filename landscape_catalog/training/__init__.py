@@ -1,4 +1,4 @@
-"""Training: values in, values out."""
+"""Training of a network, without any file access."""
 
 from landscape_catalog.training.loop import EpochRecord, TrainedRun, train
 from landscape_catalog.training.recipe import Recipe, rate_factor

@@ -1,4 +1,4 @@
-"""Training one network."""
+"""Training a network."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from landscape_catalog.training.snapshots import Snapshot, Snapshots
 from landscape_catalog.training.stopping import StoppingRule
 
 StopReason = Literal["calm", "epochs", "updates", "diverged"]
-AUGMENTATION_STREAM = 1  # of the epoch's counter-based generator; 0 draws the batches
+AUGMENTATION_STREAM = 1  # stream of the epoch's counter-based generator; 0 draws the batches
 
 
 @dataclass(frozen=True)
 class EpochRecord:
-    """One epoch: running means over its batches, in train mode; test error where it is tracked."""
+    """One epoch: running means over its batches in train mode, and the test error if tracked."""
 
     epoch: int
     train_loss: float
@@ -34,7 +34,7 @@ class EpochRecord:
 
 @dataclass(frozen=True)
 class TrainedRun:
-    """What training leaves: the weights that were asked for, the history, and why it ended."""
+    """The result of training: the requested snapshots, the history, and why training ended."""
 
     snapshots: dict[str, Snapshot]
     history: list[EpochRecord]
@@ -52,25 +52,26 @@ def train(
     test_error: Callable[[nn.Module], float] | None = None,
     on_epoch: Callable[[EpochRecord], None] | None = None,
 ) -> TrainedRun:
-    """Minimise the task's loss + 1/2 wd ||theta||^2 by SGD with momentum or Adam, in place.
+    """Minimise the task's loss + 1/2 wd ||theta||^2 with SGD with momentum or Adam, in place.
 
-    Samples are visited without replacement, incomplete batches dropped. The training loss of an
-    epoch is the running mean over it in train mode (smoothed labels and all); it decides about
-    stopping and about the best weights, which are those at the end of the epoch.
+    Samples are drawn without replacement and incomplete batches are dropped. The training loss of
+    an epoch is its running mean in train mode, including label smoothing. It determines when to
+    stop and which weights are best; snapshots are taken at the end of an epoch.
 
     Args:
         network: trained in place, on the device and in the dtype of its parameters.
         data: training samples on the network's device.
         task: loss and error.
-        recipe: batch size, rates, optimiser, schedule, stopping.
-        seed: of the batch order, of augmentation and of dropout.
-        snapshots: which weights to keep besides those of the best training loss.
+        recipe: batch size, learning rate, optimiser, schedule, stopping.
+        seed: of the batch order, augmentation and dropout.
+        snapshots: which weights to keep in addition to those of the best training loss.
         test_error: error of a network on test data, for `best_test`.
         on_epoch: called after every epoch.
 
     Returns:
-        The weights, one record an epoch, and why training ended: `calm` (the rule), `epochs` or
-        `updates` (all done), `diverged` (the loss became NaN or infinite).
+        The snapshots, one record per epoch, and why training ended: `calm` (the training loss
+        reached a plateau), `epochs` or `updates` (all done), `diverged` (the loss became NaN or
+        infinite).
 
     Raises:
         ValueError: if the batch is larger than the data.
@@ -86,23 +87,23 @@ def train(
         while steps.done < steps.total:
             epoch = len(history) + 1
             train_loss, train_error = steps.epoch(epoch)
-            calm = rule.update(train_loss)
+            plateau = rule.update(train_loss)
             finite = math.isfinite(train_loss)
-            tested = kept.update(epoch, train_loss, calm=calm) if finite else None
+            tested = kept.update(epoch, train_loss, plateau=plateau) if finite else None
             history.append(EpochRecord(epoch, train_loss, train_error, tested))
             if on_epoch is not None:
                 on_epoch(history[-1])
             if not finite:
                 stop_reason = "diverged"
                 break
-            if calm and recipe.stopping == "rule":
+            if plateau and recipe.stopping == "rule":
                 stop_reason = "calm"
                 break
     return TrainedRun(kept.finish(len(history)), history, stop_reason)
 
 
 class _Steps:
-    """Gradient steps, an epoch at a time."""
+    """Gradient steps, one epoch at a time."""
 
     def __init__(
         self, network: nn.Module, data: Samples, task: Task, recipe: Recipe, seed: int
@@ -115,7 +116,7 @@ class _Steps:
         self.dtype = next(network.parameters()).dtype
 
     def epoch(self, epoch: int) -> tuple[float, float]:
-        """One pass over the data, or what is left of the updates; mean loss and error."""
+        """Train for one epoch, or for the remaining updates; return the mean loss and error."""
         self.network.train()
         device = self.data.inputs.device
         loss_sum = torch.zeros((), dtype=torch.float64, device=device)
@@ -139,7 +140,7 @@ class _Steps:
         return float(loss_sum) / steps, self.task.error_scale * float(error_sum) / units
 
     def _moves(self, epoch: int) -> torch.Tensor:
-        """Shifts and flips of every batch of an epoch, copied to the device at once."""
+        """Shifts and flips for all batches of an epoch, copied to the device at once."""
         generator = np.random.Generator(
             np.random.Philox(key=self.seed, counter=[0, 0, AUGMENTATION_STREAM, epoch])
         )

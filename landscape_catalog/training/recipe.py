@@ -1,4 +1,4 @@
-"""What training needs to know besides the network and the data."""
+"""Training hyperparameters, learning-rate schedules and optimisers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from torch import nn
 
 @dataclass(frozen=True)
 class Recipe:
-    """How one network is trained (the paper's values for images)."""
+    """Hyperparameters of a training run; the defaults are the paper's values for images."""
 
     batch_size: int = 128
     lr: float = 0.05
@@ -36,24 +36,24 @@ class Recipe:
     stop_not_before: int = 0
 
     def total_updates(self, n_samples: int) -> int:
-        """Most updates that training takes on so many samples, incomplete batches dropped.
+        """Maximum number of updates on `n_samples` samples, with incomplete batches dropped.
 
         Raises:
-            ValueError: if not even one batch is complete.
+            ValueError: if the batch is larger than the data.
         """
         if self.batch_size > n_samples:
-            raise ValueError(f"a batch of {self.batch_size} is more than the {n_samples} samples")
+            raise ValueError(f"a batch of {self.batch_size} exceeds the {n_samples} samples")
         if self.stopping == "updates":
             return self.updates
         return self.epochs * (n_samples // self.batch_size)
 
 
 def rate_factor(recipe: Recipe, update: int, total: int) -> float:
-    """Share of the learning rate at an update counted from 0, of `total`.
+    """Factor on the learning rate at update s = 0, ..., total - 1.
 
-    Warm-up w: min(1, (s + 1) / w). `step`: factor^(milestones reached), a milestone m at update
-    m total. `inverse_sqrt`: sqrt(w / (s + 1)) after the warm-up, so that the rate is reached at its
-    end (Vaswani et al. 2017); w = 1 where there is none.
+    Warm-up of w updates: min(1, (s + 1) / w). `step`: factor^(number of milestones reached), where
+    a milestone m is reached at update m total. `inverse_sqrt`: sqrt(w / (s + 1)) after the warm-up,
+    so that the full rate is reached at its end (Vaswani et al. 2017); w = 1 without warm-up.
 
     >>> decay = Recipe(schedule="step", milestones=(0.5,), factor=0.1)
     >>> [rate_factor(decay, update, 4) for update in range(4)]
@@ -65,7 +65,7 @@ def rate_factor(recipe: Recipe, update: int, total: int) -> float:
     if step < recipe.warmup:
         return step / recipe.warmup
     if recipe.schedule == "step":
-        # 0.55 of 100 is 55.00000000000001 in floats, and means 55.
+        # Rounded, because 0.55 * 100 is 55.00000000000001 in floating point.
         reached = sum(update >= round(share * total, 6) for share in recipe.milestones)
         return recipe.factor**reached
     if recipe.schedule == "inverse_sqrt":
@@ -74,10 +74,10 @@ def rate_factor(recipe: Recipe, update: int, total: int) -> float:
 
 
 def optimizer_of(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
-    """SGD with momentum, or Adam; weight decay is L2, in the gradient, for both.
+    """SGD with momentum, or Adam; both with weight decay as an L2 penalty in the gradient.
 
-    The gradient of 1/2 wd ||theta||^2 is added before momentum or moments (not decoupled), so wd is
-    twice the lambda of lambda ||theta||^2 in Yang et al. 2021, Eq. 1.
+    The gradient of 1/2 wd ||theta||^2 is added before momentum or moment estimates (not decoupled),
+    so wd is twice the lambda of lambda ||theta||^2 in Yang et al. 2021, Eq. 1.
     """
     if recipe.optimizer == "adam":
         return torch.optim.Adam(

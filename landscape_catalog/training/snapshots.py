@@ -1,4 +1,4 @@
-"""Which weights of a run are kept."""
+"""Snapshots: the weights of a run that are kept."""
 
 from __future__ import annotations
 
@@ -14,50 +14,51 @@ State = dict[str, Tensor]
 
 @dataclass(frozen=True)
 class Snapshot:
-    """Weights of a run at the end of an epoch (0: the initial ones)."""
+    """Weights of a run at the end of an epoch (0: the initial weights)."""
 
     state: State
     epoch: int
 
 
 class Snapshots:
-    """Keeps the weights that are asked for, epoch by epoch.
+    """Keeps the requested snapshots during training.
 
-    `best_train_loss`: lowest running mean of the training loss. `early_stopped`: the first epoch at
-    which the stopping rule is calm, else the best training loss (the authors' code). `last`: the
-    last epoch. `best_test`: lowest test error, the earliest of equals (optimal early stopping).
+    `best_train_loss`: lowest running mean of the training loss. `early_stopped`: first epoch at
+    which the stopping rule detects a plateau, otherwise the best training loss (the authors' code).
+    `last`: last epoch. `best_test`: lowest test error, the first one if there are ties (optimal
+    early stopping).
 
     Args:
-        network: whose weights are kept.
-        wanted: names of snapshots; `best_train_loss` is always kept.
-        test_error: error of the network on test data; needed for `best_test` alone.
+        network: its weights are kept.
+        requested: names of snapshots; `best_train_loss` is always kept.
+        test_error: error of the network on test data; only needed for `best_test`.
 
     Raises:
-        ValueError: if `best_test` is wanted and `test_error` is missing.
+        ValueError: if `best_test` is requested without `test_error`.
     """
 
     def __init__(
         self,
         network: nn.Module,
-        wanted: Collection[str],
+        requested: Collection[str],
         test_error: Callable[[nn.Module], float] | None,
     ) -> None:
-        if "best_test" in wanted and test_error is None:
+        if "best_test" in requested and test_error is None:
             raise ValueError("`best_test` needs test data")
         self.network = network
-        self.wanted = set(wanted) | {"best_train_loss"}
+        self.requested = set(requested) | {"best_train_loss"}
         self.test_error = test_error
         self.kept = {"best_train_loss": self._now(0)}
         self._best_loss = self._best_test = math.inf
 
-    def update(self, epoch: int, train_loss: float, *, calm: bool) -> float | None:
-        """Take the weights at the end of an epoch; returns the test error where it is needed."""
+    def update(self, epoch: int, train_loss: float, *, plateau: bool) -> float | None:
+        """Update the snapshots at the end of an epoch; return the test error if it was computed."""
         if train_loss < self._best_loss:
             self._best_loss = train_loss
             self.kept["best_train_loss"] = self._now(epoch)
-        if calm and "early_stopped" in self.wanted and "early_stopped" not in self.kept:
+        if plateau and "early_stopped" in self.requested and "early_stopped" not in self.kept:
             self.kept["early_stopped"] = self._now(epoch)
-        if "best_test" not in self.wanted or self.test_error is None:
+        if "best_test" not in self.requested or self.test_error is None:
             return None
         error = self.test_error(self.network)
         if error < self._best_test:
@@ -66,12 +67,12 @@ class Snapshots:
         return error
 
     def finish(self, epoch: int) -> dict[str, Snapshot]:
-        """Every snapshot that is wanted."""
+        """All requested snapshots, at the end of training."""
         best = self.kept["best_train_loss"]
         for name in ("early_stopped", "best_test"):
-            if name in self.wanted:
+            if name in self.requested:
                 self.kept.setdefault(name, best)
-        if "last" in self.wanted:
+        if "last" in self.requested:
             self.kept["last"] = self._now(epoch)
         return self.kept
 

@@ -1,4 +1,4 @@
-"""When training stops before its last epoch."""
+"""Early stopping at a plateau of the training loss."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 
 @dataclass
 class StoppingRule:
-    """Calm: the training loss moves by less than `tolerance` for `patience` epochs in a row.
+    """Detects a plateau of the training loss.
 
-    Never before epoch `not_before`.
+    That is `patience` consecutive epochs in each of which the loss changes by less than
+    `tolerance`. No plateau is reported before epoch `not_before`.
 
     Source: Yang et al. 2021, appendix B.3 (1e-4 and 5); the authors' code waits for epoch 30.
 
@@ -23,12 +24,13 @@ class StoppingRule:
     patience: int
     not_before: int = 0
     _previous: float = field(default=math.inf, repr=False)
-    _calm: int = field(default=0, repr=False)
+    _plateau_epochs: int = field(default=0, repr=False)
     _epoch: int = field(default=0, repr=False)
 
     def update(self, loss: float) -> bool:
-        """Take the loss of one more epoch; True if training may stop now."""
-        self._calm = self._calm + 1 if abs(loss - self._previous) < self.tolerance else 0
+        """Record the loss of another epoch; True if the loss is on a plateau."""
+        is_flat = abs(loss - self._previous) < self.tolerance
+        self._plateau_epochs = self._plateau_epochs + 1 if is_flat else 0
         self._previous = loss
         self._epoch += 1
-        return self._calm >= self.patience and self._epoch >= self.not_before
+        return self._plateau_epochs >= self.patience and self._epoch >= self.not_before

@@ -18,7 +18,7 @@ def network() -> nn.Module:
 
 
 def dense_hessian(net: nn.Module, data: Samples, task: Task, *, train: bool = False) -> Tensor:
-    """By double autograd over the flat vector: independent of Hessian-vector products."""
+    """The Hessian by double autograd over the flat vector, without Hessian-vector products."""
     net.train(train)
     shapes = {name: value.shape for name, value in net.named_parameters()}
 
@@ -32,7 +32,7 @@ def dense_hessian(net: nn.Module, data: Samples, task: Task, *, train: bool = Fa
 
 
 class Bowl(Task):
-    """1/2 theta' A theta, from a network that gives its weights: the Hessian is A."""
+    """The loss 1/2 theta' A theta of a network that outputs its weights: the Hessian is A."""
 
     def __init__(self, curvature: Tensor) -> None:
         self.curvature = curvature

@@ -18,7 +18,7 @@ def images(n: int = 30, size: int = 8, channels: int = 1) -> Samples:
 
 
 class Traceable(nn.Module):
-    """A custom network of supported operations: groups, biases, a branch on the input."""
+    """A custom network of supported operations: groups, biases, two branches from the input."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -29,7 +29,7 @@ class Traceable(nn.Module):
         self.linear = nn.Linear(72, 3)
 
     def forward(self, x: Tensor) -> Tensor:
-        x = self.norms[0](x)  # of the shared input, and after no convolution
+        x = self.norms[0](x)  # of the shared input, not after a convolution
         one = self.one(x)
         y = self.norms[1](one) + torch.tanh(self.other(x)) + one  # a value that is used twice
         y = F.gelu(self.grouped(y))
@@ -37,7 +37,7 @@ class Traceable(nn.Module):
 
 
 class Untraceable(nn.Module):
-    """Concatenation and a mean over channels, which would mix stacked networks."""
+    """Concatenates and averages over channels, which would mix stacked networks."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -71,7 +71,7 @@ def make(kind: str, seed: int) -> tuple[nn.Module, Samples]:
     return build("resnet18", width=width, input_shape=(1, 8, 8), n_outputs=3, seed=seed), images()
 
 
-# Whether a network of that kind can be traced in train mode.
+# Whether a network of each kind can be traced in train mode.
 TRACEABLE = {
     "resnet18": True, "wide": True, "vgg11": True, "vgg11 plain": True, "traceable": True,
     "untraceable": False, "dropout": False,

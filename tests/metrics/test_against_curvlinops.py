@@ -1,4 +1,4 @@
-"""Our Hessian against curvlinops, a library that nobody here wrote."""
+"""The native Hessian against curvlinops, an independent library."""
 
 from __future__ import annotations
 

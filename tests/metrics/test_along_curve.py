@@ -1,4 +1,4 @@
-"""Area, refinement and the straight line's barrier, where the loss along t is known."""
+"""Area, refinement and the straight line's barrier for known losses along t."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from landscape_catalog.tasks import Classification, Samples
 from tests.metrics.test_curve_fit import ONES, Quadratic, scalar
 
 
-def bowl(controls: list[float], **asked: int) -> tuple[list[float], list[float]]:
+def bowl(controls: list[float], **options: int) -> tuple[list[float], list[float]]:
     """t and loss of 1/2 (gamma(t) - 3)^2 along a curve of one weight."""
     network = scalar(0)
     shapes = {name: value.shape for name, value in network.named_parameters()}
     curve = Curve(torch.tensor(controls, dtype=torch.float64)[:, None], shapes)
-    found = curve_points(network, curve, ONES, ONES, Quadratic(), batch_size=5, seed=0, **asked)
+    found = curve_points(network, curve, ONES, ONES, Quadratic(), batch_size=5, seed=0, **options)
     return [point.t for point in found], [point.train.loss for point in found]
 
 
@@ -33,8 +33,8 @@ def gamma(t: np.ndarray, controls: list[float]) -> np.ndarray:
     return (1 - t) ** 2 * one + 2 * t * (1 - t) * middle + t**2 * other
 
 
-def test_area_is_the_trapezoid_rule_and_nears_the_integral() -> None:
-    """The integral over [0, 1] of 1/2 (gamma(t) - 3)^2 by Gauss, exact for a polynomial."""
+def test_area_is_the_trapezoid_rule_and_approximates_the_integral() -> None:
+    """The integral over [0, 1] of 1/2 (gamma(t) - 3)^2 by Gauss quadrature, exact for polynomials."""
     controls = [1.0, 9.0, -2.0]
     ts, losses = bowl(controls, points=65)
     nodes, weights = np.polynomial.legendre.leggauss(5)
@@ -47,8 +47,8 @@ def test_area_is_the_trapezoid_rule_and_nears_the_integral() -> None:
     assert math.isnan(mode_connectivity([0, 0.5, 1], [1, math.nan, 1]).area)
 
 
-def test_refining_keeps_what_was_there_and_finds_the_peak() -> None:
-    """A curve that leaves its bowl beside t = 0 and comes back: five points miss the height."""
+def test_refining_keeps_the_points_and_finds_the_peak() -> None:
+    """A curve that leaves the bowl near t = 0 and returns: five points miss the peak's height."""
     controls = [0.0, 20.0, -30.0]
     plain_ts, plain = bowl(controls, points=5)
     ts, losses = bowl(controls, points=5, refine=8)
@@ -72,9 +72,9 @@ def test_refining_keeps_what_was_there_and_finds_the_peak() -> None:
 @pytest.mark.parametrize(
     ("ts", "errors", "t"),
     [
-        ([0, 0.25, 0.5, 0.75, 1], [0, 9, 1, 1, 0], 0.125),  # beside the first end
-        ([0, 0.25, 0.5, 0.75, 1], [0, 1, 1, 9, 0], 0.875),  # beside the last
-        ([0, 0.25, 0.5, 0.75, 1], [0, 1, 9, 1, 0], 0.375),  # the middle: the earlier
+        ([0, 0.25, 0.5, 0.75, 1], [0, 9, 1, 1, 0], 0.125),  # beside the first endpoint
+        ([0, 0.25, 0.5, 0.75, 1], [0, 1, 1, 9, 0], 0.875),  # beside the last endpoint
+        ([0, 0.25, 0.5, 0.75, 1], [0, 1, 9, 1, 0], 0.375),  # in the middle: the earlier interval
         ([0, 0.25, 0.5, 0.75, 1], [9, 9, 9, 1, 9], 0.875),  # a dip is a deviation too
         ([0, 0.125, 0.25, 0.5, 0.75, 1], [0, 5, 9, 1, 1, 0], 0.375),  # then its other side
         ([0, 1], [0, 4], 0.5),
@@ -82,12 +82,12 @@ def test_refining_keeps_what_was_there_and_finds_the_peak() -> None:
         ([0, 2**-10, 2**-9, 1], [0, 9, 0, 0], None),  # fine enough
     ],
 )
-def test_where_to_look_next(ts: list[float], errors: list[float], t: float | None) -> None:
+def test_next_point_of_a_refinement(ts: list[float], errors: list[float], t: float | None) -> None:
     assert next_t(ts, errors) == t
 
 
 def test_a_curve_needs_two_points() -> None:
-    with pytest.raises(ValueError, match="a curve has two ends, got points = 1"):
+    with pytest.raises(ValueError, match="points must be at least 2"):
         bowl([1, 2, 3], points=1)
 
 
@@ -95,9 +95,9 @@ def test_a_curve_needs_two_points() -> None:
     ("errors", "expected"),
     [
         ([2, 3, 12, 3, 4], (9, 0.5)),
-        ([0, 1, 2, 3, 4], (0, 0)),  # the straight line between unequal ends is no barrier
+        ([0, 1, 2, 3, 4], (0, 0)),  # linear interpolation of unequal endpoints is no barrier
         ([4, 1, 0, 1, 4], (0, 0)),  # nor is a dip
-        ([0, 5, 2, 5, 0], (5, 0.25)),  # a tie: the earlier
+        ([0, 5, 2, 5, 0], (5, 0.25)),  # a tie: the first
         ([0, 0, 0, 9, 8], (3, 0.75)),  # above the slope
     ],
 )
@@ -105,7 +105,7 @@ def test_barrier_height(errors: list[float], expected: tuple[float, float]) -> N
     assert barrier_height([0, 0.25, 0.5, 0.75, 1], errors) == expected
 
 
-def test_barrier_height_refuses_and_admits() -> None:
+def test_barrier_height_of_too_few_points_and_of_nan() -> None:
     assert barrier_height([0, 1], [3, 4]) == (0, 0)
     assert all(math.isnan(value) for value in barrier_height([0, 0.5, 1], [1, math.nan, 1]))
     with pytest.raises(ValueError, match="at least 2 points, got 1"):
@@ -113,14 +113,14 @@ def test_barrier_height_refuses_and_admits() -> None:
 
 
 class TwoWells(Quadratic):
-    """(w^2 - 1)^2 of the one weight: wells at -1 and 1, a hill of height 1 between."""
+    """(w^2 - 1)^2 of a single weight: wells at -1 and 1 with a barrier of height 1 between them."""
 
     def losses(self, outputs, samples, *, label_smoothing=0.0):  # type: ignore[no-untyped-def]
         return (outputs.square() - 1).square()
 
 
 def test_the_barrier_between_two_wells_in_closed_form() -> None:
-    """L(line(t)) = ((2t - 1)^2 - 1)^2: 1 in the middle, 0 at both ends."""
+    """L(line(t)) = ((2t - 1)^2 - 1)^2: 1 in the middle, 0 at both endpoints."""
     ends = (scalar(-1), scalar(1))
     found = line_barrier(
         ends[0], (ends[0].state_dict(), ends[1].state_dict()), ONES, ONES, TwoWells(),
@@ -132,7 +132,7 @@ def test_the_barrier_between_two_wells_in_closed_form() -> None:
 
 
 def test_a_convex_loss_has_no_barrier(task: Classification, tiny_data: Samples) -> None:
-    """Cross-entropy is convex in the weights of a linear network (in its loss, not its error)."""
+    """Cross-entropy is convex in the weights of a linear network (the loss is, the error is not)."""
     torch.manual_seed(0)
     one, other = (nn.Sequential(nn.Flatten(), nn.Linear(16, 3)).double() for _ in range(2))
     found = line_barrier(

@@ -1,6 +1,6 @@
-"""Our metrics on the networks that the paper authors' code trained and measured.
+"""The metrics on networks that the paper's authors' code trained and measured.
 
-The files are for developers; the tests skip where they are absent.
+The files are available to developers only; without them the tests are skipped.
 """
 
 from __future__ import annotations
@@ -29,11 +29,11 @@ from landscape_catalog.tasks import Classification, Samples
 from tests.conftest import SHARED
 
 FOLDER = SHARED / "golden"
-pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="the authors' networks are not here")
+pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="the authors' networks are missing")
 
 
 class Normalised(Classification):
-    """Inputs that are normalised already."""
+    """Takes inputs that are already normalised."""
 
     def inputs(self, images: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
         return images.to(dtype)
@@ -64,7 +64,7 @@ def network(tensors: dict[str, Tensor], index: int) -> nn.Module:
     return net.eval()
 
 
-def test_a_product_with_the_hessian(tensors: dict[str, Tensor]) -> None:
+def test_hessian_vector_product(tensors: dict[str, Tensor]) -> None:
     batch = Samples(tensors["hessian_inputs"], tensors["hessian_labels"])
     theirs = tensors["probe_Hv"].flatten()
     ours = BatchHessian(network(tensors, 0), batch, TASK)(tensors["probe_v"].flatten())
@@ -72,9 +72,9 @@ def test_a_product_with_the_hessian(tensors: dict[str, Tensor]) -> None:
 
 
 def test_hessian(tensors: dict[str, Tensor], numbers: dict[str, Any]) -> None:
-    """Also against 328.927, the trace of the Gauss-Newton matrix, which a ReLU network's trace is.
+    """Also against 328.927, the trace of the Gauss-Newton matrix, which equals a ReLU network's.
 
-    It is exact: a sum over all samples and classes (tests/metrics/test_hessian.py has the proof on
+    It is exact, a sum over all samples and classes (tests/metrics/test_hessian.py verifies this on
     a small network).
     """
     golden = numbers["hessian_network0"]
@@ -134,7 +134,7 @@ CIFAR = Classification((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010))
 
 @pytest.mark.parametrize("index", [0, 1])
 def test_loss_and_error(index: int, tensors: dict[str, Tensor], numbers: dict[str, Any]) -> None:
-    """The same counts: training on the first 5,000 images, test on 1,000 others."""
+    """Equal error counts on the first 5,000 training images and on 1,000 test images."""
     for side, name, count in (("train", "batch_1", 5000), ("test", "batch_5", 1000)):
         theirs = numbers[f"{side}_network{index}"]
         found = evaluate(network(tensors, index), cifar(name, count), CIFAR)
@@ -142,8 +142,8 @@ def test_loss_and_error(index: int, tensors: dict[str, Tensor], numbers: dict[st
         assert found.loss == pytest.approx(theirs["nll"], abs=1e-5)
 
 
-def test_their_curve(tensors: dict[str, Tensor], numbers: dict[str, Any]) -> None:
-    """Errors at every t, statistics recomputed; other shuffles move theirs by 0.06."""
+def test_the_authors_curve(tensors: dict[str, Tensor], numbers: dict[str, Any]) -> None:
+    """Errors at every t with recomputed statistics; other shuffles change theirs by 0.06."""
     data = [cifar("batch_1", 5000), cifar("batch_5", 1000)]
     one, other = network(tensors, 0), network(tensors, 1)
     shapes = {name: value.shape for name, value in one.named_parameters()}

@@ -1,4 +1,4 @@
-"""Fitting curves: ends, initial control points, gradient, length, batch-norm statistics."""
+"""Fitting curves: endpoints, initial control points, gradient, length, batch-norm statistics."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def vector(network: nn.Module) -> Tensor:
     return flatten(network.state_dict(), shapes)
 
 
-def test_the_ends_are_the_two_networks(task: Classification, tiny_data: Samples) -> None:
+def test_the_endpoints_are_the_two_networks(task: Classification, tiny_data: Samples) -> None:
     """At t = 0 and 1 the curve is each network, with the statistics of the training data."""
     one, other = pair()
     start, end = one.state_dict(), other.state_dict()
@@ -87,10 +87,10 @@ def linears(n: int = 2, dtype: torch.dtype = torch.float64) -> list[nn.Module]:
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("control_points", range(3, 11))
 @pytest.mark.parametrize("init", ["linear", "random"])
-def test_the_ends_are_exact(
+def test_the_endpoints_are_exact(
     task: Classification, tiny_data: Samples, control_points: int, dtype: torch.dtype, init: str
 ) -> None:
-    """To the bit, for every order: 3 * (x / 3) need not be x in floating point."""
+    """Bit-identical for every order: 3 * (x / 3) need not be x in floating point."""
     one, other = linears(dtype=dtype)
     ends = (one.state_dict(), other.state_dict())
     recipe = CurveRecipe(epochs=1, batch_size=8, control_points=control_points, init=init)  # type: ignore[arg-type]
@@ -132,7 +132,7 @@ def test_a_random_start(task: Classification, tiny_data: Samples) -> None:
     network = build("resnet18", width=4, input_shape=(1, 4, 4), n_outputs=3)
     with torch.no_grad():
         for value in network.parameters():
-            value += 5  # so that initial values cannot pass for drawn ones
+            value += 5  # so that initial values cannot be mistaken for drawn ones
     before = copy.deepcopy(network.state_dict())
     controls = random_start(network, tiny_data, task, seed=3)
     sizes = [value.numel() for _, value in network.named_parameters()]
@@ -150,13 +150,13 @@ def test_a_random_start(task: Classification, tiny_data: Samples) -> None:
                     if isinstance(module, nn.Linear)
                     else module.in_channels * module.kernel_size[0] * module.kernel_size[1]
                 )
-                reach = 1 / math.sqrt(fan_in)
+                bound = 1 / math.sqrt(fan_in)
                 for part in ("weight", "bias")[: 1 + (module.bias is not None)]:
                     values = pieces[f"{name}.{part}"]
-                    assert (values.abs() <= reach).all()
-                    if len(values) > 1000:  # uniform: the spread is reach / sqrt 3
-                        spread = float(values.double().std())
-                        assert spread == pytest.approx(reach / math.sqrt(3), rel=0.1)
+                    assert (values.abs() <= bound).all()
+                    if len(values) > 1000:  # uniform: the standard deviation is bound / sqrt 3
+                        sd = float(values.double().std())
+                        assert sd == pytest.approx(bound / math.sqrt(3), rel=0.1)
     assert not torch.equal(controls[1], controls[2])
     assert torch.equal(controls, random_start(network, tiny_data, task, seed=3))
     other = random_start(network, tiny_data, task, seed=4)
@@ -196,7 +196,7 @@ def test_a_negligible_rate_leaves_the_middle_point_in_place(
 def test_one_step_descends_the_gradient_in_each_control_point(
     task: Classification, tiny_data: Samples, control_points: int
 ) -> None:
-    """Against central differences of L(gamma(t)) + wd/2 ||gamma(t)||^2 at the t drawn."""
+    """Against central differences of L(gamma(t)) + wd/2 ||gamma(t)||^2 at the drawn t."""
     one, other = linears()
     lr, wd, k = 0.1, 0.3, control_points - 1
     recipe = CurveRecipe(
@@ -227,18 +227,18 @@ def test_one_step_descends_the_gradient_in_each_control_point(
 
 
 class Quadratic(Task):
-    """1/2 (w - 3)^2 of a single weight, whatever the samples; counts its evaluations."""
+    """1/2 (w - 3)^2 of a single weight, for any samples; counts its evaluations."""
 
     connectivity_by = "loss"
 
     def __init__(self) -> None:
-        self.asked = 0
+        self.n_evaluations = 0
 
     def outputs(self, network: nn.Module, samples: Samples, dtype: torch.dtype) -> Tensor:
         return network(samples.inputs.to(dtype))[:, 0]
 
     def losses(self, outputs: Tensor, samples: Samples, *, label_smoothing: float = 0.0) -> Tensor:
-        self.asked += 1
+        self.n_evaluations += 1
         return (outputs - 3).square() / 2
 
     def errors(self, outputs: Tensor, samples: Samples) -> Tensor:
@@ -268,7 +268,7 @@ def fitted(recipe: CurveRecipe, *, seed: int = 7, ends: tuple[float, float] = (1
 
 
 def by_hand(recipe: CurveRecipe, progress: list[float], *, seed: int = 7) -> list[float]:
-    """The same fit in plain numbers: SGD with momentum on each inner control point."""
+    """The same fit with plain floats: SGD with momentum on each inner control point."""
     k = recipe.control_points - 1
     controls = [1 + j / k * (-2 - 1) for j in range(k + 1)]
     velocity = [0.0] * (k + 1)
@@ -299,7 +299,7 @@ def test_the_whole_fit_by_hand(control_points: int) -> None:
 
 
 def test_the_best_curve_in_closed_form() -> None:
-    """min over phi of E_t[1/2 (gamma(t) - 3)^2 + wd/2 gamma(t)^2], gamma from 1 over phi to -2.
+    """min over phi of E_t[1/2 (gamma(t) - 3)^2 + wd/2 gamma(t)^2], with control points 1, phi, -2.
 
     With c = 3 / (1 + wd) and E[2t(1-t)] = 1/3, E[4t^2(1-t)^2] = 2/15, E[2t(1-t)^3] = 1/10:
     phi = (c/3 - (1 - 2)/10) / (2/15).
@@ -318,16 +318,16 @@ def test_the_best_curve_in_closed_form() -> None:
     level = ((1 - 3) ** 2 / 2 + (-2 - 3) ** 2 / 2) / 2
     inner = [level - p.train.loss for p in points[1:-1]]
     assert found.mode_connectivity == max(inner, key=abs)
-    assert found.mode_connectivity > 0  # the curve dips towards 3, below both ends
+    assert found.mode_connectivity > 0  # the curve dips towards 3, below both endpoints
 
 
 @pytest.mark.parametrize("updates", [1, 3, 7])
 def test_a_fit_by_updates_takes_exactly_that_many(updates: int) -> None:
     task = Quadratic()
     one, other = scalar(1), scalar(-2)
-    recipe = CurveRecipe(updates=updates, batch_size=3, epochs=50)  # three batches an epoch
+    recipe = CurveRecipe(updates=updates, batch_size=3, epochs=50)  # three batches per epoch
     fit_curve(one, (one.state_dict(), other.state_dict()), ONES, task, recipe, seed=0)
-    assert task.asked == updates
+    assert task.n_evaluations == updates
 
 
 def test_updates_equal_epochs_except_for_the_rate_within_an_epoch(
@@ -382,7 +382,7 @@ def test_a_translation_curve_is_evaluated_by_its_loss() -> None:
     found = mode_connectivity([0, 0.25, 0.5, 0.75, 1], curved)
     assert (
         found.mode_connectivity > 0.3
-    )  # nats: neither end is trained, so the curve dips far below both
+    )  # nats: neither endpoint is trained, so the curve dips far below both
 
 
 def test_dropout_in_a_fit_follows_the_seed() -> None:
@@ -400,7 +400,9 @@ def test_dropout_in_a_fit_follows_the_seed() -> None:
     assert not torch.equal(found[0], plain), "dropout is off"
 
 
-def test_fitting_lowers_the_loss_between(task: Classification, tiny_data: Samples) -> None:
+def test_fitting_lowers_the_loss_between_the_endpoints(
+    task: Classification, tiny_data: Samples
+) -> None:
     one, other = pair()
     start, end = one.state_dict(), other.state_dict()
     recipe = CurveRecipe(epochs=40, batch_size=8, lr=0.05)
@@ -475,11 +477,11 @@ def test_networks_of_different_shapes(task: Classification, tiny_data: Samples) 
     ("errors", "value", "t", "lowest", "highest"),
     [
         ([2, 3, 12, 3, 4], -9, 0.5, -9, 0),  # a barrier
-        ([10, 6, 2, 7, 10], 8, 0.5, 0, 8),  # a dip: the ends are not minima
+        ([10, 6, 2, 7, 10], 8, 0.5, 0, 8),  # a dip: the endpoints are not minima
         ([0, 0, 0, 0, 0], 0, 0.25, 0, 0),  # well connected
         ([4, 9, 4, 1, 4], -5, 0.25, -5, 3),  # both
-        ([0, 2, 0, 2, 0], -2, 0.25, -2, 0),  # a tie: the earlier
-        ([9, 5, 5, 5, 1], 0, 0.25, 0, 0),  # unequal ends are no barrier
+        ([0, 2, 0, 2, 0], -2, 0.25, -2, 0),  # a tie: the first
+        ([9, 5, 5, 5, 1], 0, 0.25, 0, 0),  # unequal endpoints are no barrier
         ([1, 5, 5, 5, 9], 0, 0.25, 0, 0),  # in either order
     ],
 )
@@ -528,9 +530,9 @@ def test_untrained_tensors_must_be_equal(
     ends = (one.state_dict(), other.state_dict())
     with pytest.raises(ValueError, match="directions is not trained and differs"):
         fit_curve(one, ends, tiny_data, task, recipe, seed=0)
-    how = {"points": 3, "batch_size": 8, "seed": 0}
+    options = {"points": 3, "batch_size": 8, "seed": 0}
     with pytest.raises(ValueError, match="directions is not trained and differs"):
-        line_barrier(one, ends, tiny_data, tiny_data, task, **how)
+        line_barrier(one, ends, tiny_data, tiny_data, task, **options)
     same = other.state_dict() | {"directions": one.directions.detach()}
     curve = fit_curve(one, (ends[0], same), tiny_data, task, recipe, seed=0)
     assert set(curve.at(0.5)) == {"linear.weight", "linear.bias"}

@@ -40,7 +40,7 @@ def numbers(found: list[list[Evaluation]]) -> np.ndarray:
 def both(
     networks: list[nn.Module], data: Samples, task: Task = TASK, batch_size: int = 10
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Evaluations by the graph and by the network, on all samples and on some."""
+    """Evaluations with the graph and with the network itself, on all samples and on a subset."""
     sets = (data, data[:7])
     fast, plain = (
         numbers(
@@ -59,7 +59,7 @@ def both(
 def test_traced_evaluation_equals_the_network_in_float64(
     kind: str, stack_size: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """One by one, in stacks of which the last is smaller, in one stack; with an incomplete batch."""
+    """One by one, in stacks with a smaller last one, and in one stack; with an incomplete batch."""
     monkeypatch.setattr(batching, "LARGEST_STACK", stack_size)
     monkeypatch.setattr(batching, "SMALL_VALUE", 2**30 if stack_size > 1 else 0)
     monkeypatch.setattr(sweep, "CACHED_ELEMENTS", 2**14)
@@ -76,7 +76,7 @@ def test_traced_evaluation_equals_the_network_in_float64(
 def test_traced_evaluation_equals_the_network_in_float32(
     kind: str, small_value: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Channels last, where their numbers are multiples of eight."""
+    """In the channels-last format if the numbers of channels are multiples of eight."""
     monkeypatch.setattr(batching, "SMALL_VALUE", small_value)
     made = [make(kind, seed) for seed in range(2)]
     network, data = made[0]
@@ -100,8 +100,8 @@ def test_a_point_does_not_depend_on_points_evaluated_with_it() -> None:
 
 
 @pytest.mark.parametrize("kind", ["resnet18", "untraceable"])
-def test_known_ends_are_not_evaluated_again(kind: str) -> None:
-    """An end is identical to the bit on every curve that it belongs to."""
+def test_known_endpoints_are_not_evaluated_again(kind: str) -> None:
+    """An endpoint is bit-identical on every curve that it belongs to."""
     made = [make(kind, seed) for seed in range(3)]
     data, states = made[0][1], [network.state_dict() for network, _ in made]
 
@@ -148,7 +148,7 @@ class Scaled(Classification):
 
 
 class Counting(nn.Module):
-    """A different activation for few samples than for many."""
+    """Uses a different activation for few samples than for many."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -195,7 +195,7 @@ class Same(nn.Module):
 
 
 class ByWeight(Counting):
-    """What it computes depends on a weight's value."""
+    """Its activation depends on a weight's value."""
 
     def forward(self, x: Tensor) -> Tensor:
         slope = float(self.norm.weight.detach()[0]) - 1
@@ -204,7 +204,7 @@ class ByWeight(Counting):
 
 
 @pytest.mark.parametrize("kind", [Twice, Same, ByWeight])
-def test_what_a_trace_does_not_show_is_detected(kind: type[nn.Module]) -> None:
+def test_behaviour_that_a_trace_does_not_reveal_is_detected(kind: type[nn.Module]) -> None:
     made = []
     for seed in range(3):
         torch.manual_seed(seed)
@@ -218,7 +218,7 @@ def test_what_a_trace_does_not_show_is_detected(kind: type[nn.Module]) -> None:
 
 
 class Sometimes(Counting):
-    """A random choice of the activation."""
+    """Chooses its activation at random."""
 
     def forward(self, x: Tensor) -> Tensor:
         y = self.norm(self.conv(x))
@@ -227,7 +227,7 @@ class Sometimes(Counting):
 
 
 class Shifted(Classification):
-    """Inputs scaled by their batch's mean."""
+    """Scales inputs by their batch's mean."""
 
     def inputs(self, images: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
         return images.to(dtype) / images.to(dtype).mean()
@@ -241,14 +241,14 @@ def test_random_or_weight_dependent_behaviour_is_not_traced(kind: type[nn.Module
     assert torch.equal(before, torch.get_rng_state())
 
 
-def test_inputs_that_depend_on_their_batch_leave_no_graph() -> None:
+def test_inputs_that_depend_on_their_batch_are_not_traced() -> None:
     network = make("resnet18", 0)[0]
     assert batching.stable_graph(network, images(), TASK, 10) is not None
     assert batching.stable_graph(network, images(), Shifted(), 10) is None
 
 
 class Moving(Counting):
-    """A buffer that every call changes and that is not in the state dict."""
+    """Has a buffer that every call changes and that is not in the state dict."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -327,7 +327,7 @@ def test_translation_is_evaluated_by_the_network_itself() -> None:
 @pytest.mark.parametrize("kind", ["resnet18", "untraceable", "vgg11 plain"])
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 def test_nan_or_infinite_weights_give_nan(kind: str, fast: bool, bad: float) -> None:
-    """Neither an error of 100% nor one of 0%."""
+    """The error is NaN, neither 100% nor 0%."""
     (one, data), (other, _) = make(kind, 0), make(kind, 1)
     with torch.no_grad():
         next(iter(other.parameters())).view(-1)[0] = bad
@@ -337,7 +337,7 @@ def test_nan_or_infinite_weights_give_nan(kind: str, fast: bool, bad: float) -> 
         one, curve, data, data, TASK, points=3, batch_size=10, seed=0, refine=2, fast=fast
     )
     assert len(points) == 3
-    assert math.isfinite(points[0].train.loss), "an end does not depend on the other one"
+    assert math.isfinite(points[0].train.loss), "an endpoint depends on the other one"
     for point in points[1:]:
         for found in (point.train, point.test):
             assert math.isnan(found.loss)
@@ -368,5 +368,5 @@ def test_networks_of_different_depth() -> None:
     one = nn.Sequential(nn.Flatten(), nn.Linear(64, 3))
     deeper = nn.Sequential(nn.Flatten(), nn.Linear(64, 3), nn.Linear(3, 3))
     ends = (one.state_dict(), deeper.state_dict())
-    with pytest.raises(ValueError, match=r"2\.(weight|bias): only one of the two networks has it"):
+    with pytest.raises(ValueError, match=r"2\.(weight|bias): missing in one"):
         fit_curve(one, ends, images(), TASK, CurveRecipe(), seed=0)

@@ -37,7 +37,7 @@ def controls(curve: Curve) -> np.ndarray:
 
 
 def batching_strategy(network: nn.Module, data: Samples) -> tuple[batching.BatchingStrategy, bool]:
-    """How its curves are fitted, and whether by its traced graph."""
+    """How its curves are fitted, and whether with its traced graph."""
     strategy, graph = fit._chosen_strategy(network.train(), data[:10], TASK, together=True)
     return strategy, graph is not None
 
@@ -70,7 +70,7 @@ def test_stacked_fits_equal_the_network_in_float64(
 def test_a_curve_does_not_depend_on_curves_fitted_with_it(
     kind: str, control_points: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """To the bit, whatever else is in its stack and at whichever position."""
+    """It is bit-identical whatever else is in its stack and at whichever position."""
     monkeypatch.setattr(batching, "SMALL_VALUE", 2**30)
     recipe = CurveRecipe(control_points=control_points, init="random", epochs=3, batch_size=10)
     made = [make(kind, seed) for seed in range(6)]
@@ -96,7 +96,7 @@ def test_a_nan_in_one_curve_does_not_spread_to_others() -> None:
 
 
 class Stopped(nn.Module):
-    """Its first convolution gets no gradient, which a traced forward pass does not show."""
+    """Its first convolution gets no gradient, which a traced forward pass does not reveal."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -110,7 +110,7 @@ class Stopped(nn.Module):
 
 
 class Faint(nn.Module):
-    """A branch of tiny weights, whose convolution gets no gradient."""
+    """Has a branch with tiny weights whose convolution gets no gradient."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -125,7 +125,7 @@ class Faint(nn.Module):
         return self.linear(torch.flatten(torch.relu(self.one(x) + y), 1))
 
 
-def test_a_small_gradient_that_is_stopped_is_detected() -> None:
+def test_a_small_stopped_gradient_is_detected() -> None:
     torch.manual_seed(0)
     network = Faint()
     assert not is_stacked([network], images())
@@ -133,7 +133,7 @@ def test_a_small_gradient_that_is_stopped_is_detected() -> None:
 
 @pytest.mark.parametrize("width", [3, 5])
 def test_the_strategy_does_not_depend_on_the_weights(width: int) -> None:
-    """Not even where an activation lies on the kink of a ReLU."""
+    """Not even if an activation lies on the kink of a ReLU."""
     for seed in range(4):
         network = build(
             "resnet18", width=width, input_shape=(3, 8, 8), n_outputs=5, seed=seed
@@ -149,7 +149,7 @@ def test_small_curves_are_fitted_one_by_one_on_request() -> None:
     np.testing.assert_allclose(controls(alone), fitted(networks, data)[0], atol=1e-3)
 
 
-def test_a_gradient_that_is_stopped_stays_stopped() -> None:
+def test_a_stopped_gradient_stays_stopped() -> None:
     torch.manual_seed(0)
     networks: list[nn.Module] = [Stopped() for _ in range(3)]
     assert not is_stacked(networks, images())
@@ -168,7 +168,7 @@ def test_networks_with_frozen_parameters_are_not_stacked() -> None:
 
 
 def test_wide_networks_are_fitted_with_channels_last(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same fit up to rounding, over few enough steps that differences stay small."""
+    """The fit is the same up to rounding, over few enough steps that differences stay small."""
     recipe = CurveRecipe(updates=3, batch_size=10, lr=0.01)
     data = images(channels=3)
     networks = [
@@ -184,7 +184,7 @@ def test_wide_networks_are_fitted_with_channels_last(monkeypatch: pytest.MonkeyP
     np.testing.assert_allclose(channels_last, channels_first, atol=1e-5)
 
 
-def test_a_diverged_control_point_does_not_affect_the_ends() -> None:
+def test_a_diverged_control_point_does_not_affect_the_endpoints() -> None:
     """Zero-weight control points are skipped, so a NaN there cannot propagate."""
     inner = [math.nan, math.inf]
     curve = Curve(torch.tensor([[1.0, 2.0], inner, [3.0, 4.0]]), {"w": torch.Size((2,))})

@@ -1,4 +1,4 @@
-"""What a metric of the user's own may return; and the examples in `custom/`."""
+"""Values that a custom metric may return, and the examples in `custom/`."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ RUN = CustomSettings(name="mine", scope="run", function="my_module:metric")
         (Estimate(torch.tensor(2.0)), 2.0),  # type: ignore[arg-type]
     ],
 )
-def test_numbers_of_many_kinds(given: Any, value: float) -> None:
+def test_all_types_of_numbers_are_converted(given: Any, value: float) -> None:
     found = checked_values(RUN, {"a": given})["a"]
     assert found == Estimate(value, found.error)
     assert type(found.value) is float
@@ -52,7 +52,7 @@ def test_an_estimate_is_kept() -> None:
     assert checked_values(RUN, {"a": given}) == {"a": given}
 
 
-def test_plain_numbers_in_fields() -> None:
+def test_fields_are_converted_to_plain_types() -> None:
     given = Estimate(1.0, np.float32(0.5), n=np.int64(3), converged=np.bool_(True))  # type: ignore[arg-type]
     found = checked_values(RUN, {"a": given})["a"]
     assert (found.error, found.n, found.converged) == (0.5, 3, True)
@@ -107,22 +107,22 @@ def test_status_and_reason(given: Any, status: str, reason: str | None) -> None:
         ({"a": Estimate(1.0, reason=1)}, "returned 1 as the reason of `a`; give text or None"),
     ],
 )  # fmt: skip
-def test_what_is_refused(given: Any, message: str) -> None:
+def test_invalid_results_are_rejected(given: Any, message: str) -> None:
     with pytest.raises(CodeError) as caught:
         checked_values(RUN, given)
     assert str(caught.value).startswith("measure.custom: my_module:metric: returned ")
     assert message in str(caught.value)
 
 
-def test_what_is_accepted_can_be_stored() -> None:
-    """Every value goes through JSON and comes back as it was."""
+def test_accepted_values_can_be_stored() -> None:
+    """They survive a round trip through JSON unchanged."""
     given = {"a": math.nan, "b": Estimate(1.0, 0.5, "bound", 2, "steps", "m"), "c": np.int8(1)}
     values, adapter = CustomValues(checked_values(RUN, given)), TypeAdapter(CustomValues)
     back = adapter.validate_json(adapter.dump_json(values))
     assert repr(back) == repr(values)
 
 
-def test_torch_is_seeded_for_it_and_left_as_it_was(
+def test_torch_is_seeded_and_its_random_state_restored(
     tiny_data: Samples, task: Classification
 ) -> None:
     def draw(network: Any, data: Data, task: Any, *, seed: int) -> dict[str, Any]:
@@ -135,7 +135,7 @@ def test_torch_is_seeded_for_it_and_left_as_it_was(
 
 
 def example(name: str) -> ModuleType:
-    """A module of `custom/`, which is no package."""
+    """A module in `custom/`, which is not a package."""
     spec = importlib.util.spec_from_file_location(f"example_{name}", ROOT / "custom" / f"{name}.py")
     assert spec is not None
     assert spec.loader is not None
@@ -145,7 +145,7 @@ def example(name: str) -> ModuleType:
 
 
 @pytest.mark.parametrize("name", ["sharpness", "ensemble"])
-def test_examples_use_the_public_paths_and_their_doctests_hold(name: str) -> None:
+def test_examples_use_public_import_paths_and_their_doctests_pass(name: str) -> None:
     source = Path(ROOT / "custom" / f"{name}.py").read_text()
     paths = {line.split()[1] for line in source.splitlines() if line.startswith("from landscape")}
     public = {"landscape_catalog", "landscape_catalog.tasks", "landscape_catalog.metrics.estimate"}
@@ -177,7 +177,7 @@ def linear(weight: torch.Tensor) -> nn.Linear:
 
 def test_sharpness_of_a_quadratic_is_its_expectation() -> None:
     """L = |W|^2 / 2 on orthonormal inputs of dimension n, so E L(W + d) - L(W) = epsilon^2 |W|^2 / 2:
-    the direction is independent of W, and as long as epsilon |W|."""
+    the direction is independent of W and has norm epsilon |W|."""
     n, epsilon = 6, 0.3
     inputs = torch.eye(n, dtype=torch.float64) * math.sqrt(n)
     samples = Samples(inputs, torch.zeros(n, dtype=torch.long))
@@ -194,8 +194,8 @@ def test_sharpness_of_a_quadratic_is_its_expectation() -> None:
     assert increase.unit == largest.unit == "J"
 
 
-def test_sharpness_does_not_see_the_scale_of_filters() -> None:
-    """Rows of W1 times s and columns of W2 divided by s give the same function."""
+def test_sharpness_is_invariant_to_the_scale_of_filters() -> None:
+    """Scaling the rows of W1 by s and the columns of W2 by 1/s gives the same function."""
     generator = torch.Generator().manual_seed(0)
     inputs = torch.randn(50, 3, generator=generator, dtype=torch.float64)
     samples = Samples(inputs, torch.zeros(50, dtype=torch.long))
@@ -214,7 +214,7 @@ def test_sharpness_does_not_see_the_scale_of_filters() -> None:
     assert math.isclose(*found, rel_tol=1e-9)
 
 
-def test_no_perturbation_is_no_increase(tiny_data: Samples, task: Classification) -> None:
+def test_no_perturbation_gives_no_increase(tiny_data: Samples, task: Classification) -> None:
     network = nn.Sequential(nn.Flatten(), nn.Linear(16, 3)).eval()
     data = Data(tiny_data, tiny_data)
     found = example("sharpness").loss_increase(network, data, task, seed=0, epsilon=0.0, draws=1)

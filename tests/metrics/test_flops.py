@@ -47,7 +47,7 @@ def test_image_networks_against_exact_arithmetic(
 def test_a_transformer_against_exact_arithmetic(
     source: int, target: int, args: dict[str, Any]
 ) -> None:
-    """Sentences without padding, of which the decoder reads all target tokens but the last."""
+    """Sentences without padding; the decoder reads all target tokens except the last."""
     network = build("transformer", width=8, input_shape=(), n_outputs=50, args=args)
     sentences = Samples(torch.full((3, source), 4), torch.full((3, target + 1), 5))
     exact = multiply_adds(
@@ -64,10 +64,10 @@ def test_a_linear_layer_in_closed_form() -> None:
 
 @pytest.mark.filterwarnings("ignore:.*torch.jit.script:FutureWarning")  # torch's own, in jvp
 def test_a_task_that_differentiates_its_network() -> None:
-    """Convection calls the network three times and once with its forward-mode derivative.
+    """Convection calls the network three times, and once with its forward-mode derivative.
 
-    The derivative takes another pass, or two: torch multiplies by the zero tangent of the weights
-    too.
+    The derivative counts as one or two further passes, since torch may also multiply by the
+    weights' zero tangent.
     """
     samples = Samples(torch.rand(4, 2, dtype=torch.float64), torch.rand(4, dtype=torch.float64))
     network = convection_network(8, (2,), 1, depth=3)

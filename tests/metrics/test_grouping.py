@@ -1,4 +1,4 @@
-"""Which curves are fitted as a group: a frozen rule, since grouping decides roundings."""
+"""Which curves are fitted as a group: a frozen rule, since grouping affects rounding."""
 
 from __future__ import annotations
 
@@ -84,8 +84,8 @@ def test_the_answers_are_pinned(
     assert found is fits
 
 
-def test_the_table_is_a_table() -> None:
-    """Fifty different specs, both answers for every network."""
+def test_the_table_covers_every_network() -> None:
+    """Fifty different specs, with both answers for every network."""
     assert len({repr(spec[:-1]) for spec in SPECS}) == len(SPECS) == 50
     networks = {spec[0] for spec in SPECS}
     assert networks == {"resnet18", "vgg11", "transformer"}

@@ -1,4 +1,4 @@
-"""Both HSIC estimators against dense matrices, sums over tuples, and rows that are really left out."""
+"""Both HSIC estimators against dense matrices, sums over tuples, and explicit leave-one-out."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from landscape_catalog.metrics.numerics.hsic import Centred, Hsic, hsic, prepare
+from landscape_catalog.metrics.numerics.hsic import CentredMatrix, Hsic, centre_features, hsic
 
 SHAPES = [(8, 2, 3), (20, 19, 20), (20, 20, 20), (20, 20, 21), (20, 90, 3), (20, 50, 90)]
 
@@ -42,7 +42,7 @@ def dense_debiased(x: Tensor, y: Tensor) -> float:
 
 
 def of(x: Tensor, y: Tensor) -> Hsic:
-    one, other = prepare(x).centred, prepare(y).centred
+    one, other = centre_features(x).matrix, centre_features(y).matrix
     assert one is not None
     assert other is not None
     return hsic(one, other)
@@ -54,14 +54,14 @@ def power(x: Tensor) -> float:
 
 
 @pytest.mark.parametrize(("n", "d", "other_d"), SHAPES)
-def test_both_are_the_dense_formulas(n: int, d: int, other_d: int) -> None:
+def test_both_agree_with_the_dense_formulas(n: int, d: int, other_d: int) -> None:
     x, y = alike(n, d, other_d)
     found, scale = of(x, y), power(x) * power(y)
     assert found.biased == pytest.approx(scale * dense_biased(x, y), rel=1e-10)
     assert found.debiased == pytest.approx(scale * dense_debiased(x, y), rel=1e-9)
 
 
-def test_unbiased_is_the_mean_over_distinct_samples() -> None:
+def test_the_unbiased_estimator_is_the_mean_over_distinct_samples() -> None:
     """The U-statistic itself: k_ij (l_ij + l_qr - 2 l_iq) over all ordered i, j, q, r."""
     x, y = alike(6, 3, 2)
     k, other = x @ x.T, y @ y.T
@@ -75,8 +75,8 @@ def test_unbiased_is_the_mean_over_distinct_samples() -> None:
 
 
 @pytest.mark.parametrize(("n", "d", "other_d"), SHAPES)
-def test_without_each_sample(n: int, d: int, other_d: int) -> None:
-    """The closed forms against the same estimators of the rows that are left."""
+def test_leave_one_out(n: int, d: int, other_d: int) -> None:
+    """The closed forms against the same estimators on the remaining rows."""
     x, y = alike(n, d, other_d)
     found, scale = of(x, y), power(x) * power(y)
     rows = torch.arange(n)
@@ -88,9 +88,9 @@ def test_without_each_sample(n: int, d: int, other_d: int) -> None:
     torch.testing.assert_close(found.debiased_without, debiased, rtol=1e-9, atol=1e-12 * size)
 
 
-def test_the_form_follows_the_shape() -> None:
+def test_the_form_depends_on_the_shape() -> None:
     for n, d, gram in ((20, 3, False), (20, 20, False), (20, 21, True)):
-        centred = prepare(normal(n, d)).centred
+        centred = centre_features(normal(n, d)).matrix
         assert centred is not None
         assert (centred.gram is not None) is gram
         assert (centred.rows is None) is gram
@@ -102,11 +102,11 @@ def test_the_form_follows_the_shape() -> None:
 )
 def test_gram_form_equals_covariance_form(n: int, d: int, other_d: int, seed: int) -> None:
     rows = [z - z.mean(0) for z in (normal(n, d, seed), normal(n, other_d, seed + 1000))]
-    thin = [Centred(z, None, z.square().sum(1)) for z in rows]
-    wide = [Centred(None, z @ z.T, z.square().sum(1)) for z in rows]
+    thin = [CentredMatrix(z, None, z.square().sum(1)) for z in rows]
+    wide = [CentredMatrix(None, z @ z.T, z.square().sum(1)) for z in rows]
     expected = hsic(*thin)
     own = [hsic(z, z).biased for z in thin]
-    tiny = 1e-12 * math.sqrt(own[0] * own[1])  # sums that cancel are rounded beside their terms
+    tiny = 1e-12 * math.sqrt(own[0] * own[1])  # rounding error of sums whose terms cancel
     for pair in ((wide[0], wide[1]), (thin[0], wide[1]), (wide[0], thin[1])):
         found = hsic(*pair)
         for name in ("biased", "debiased", "biased_without", "debiased_without"):
@@ -116,8 +116,8 @@ def test_gram_form_equals_covariance_form(n: int, d: int, other_d: int, seed: in
             )
 
 
-def test_unbiased_it_is() -> None:
-    """The mean over draws against the population: E HSIC_u = ||Cov(x, y)||_F^2."""
+def test_the_debiased_estimator_is_unbiased() -> None:
+    """The mean over draws against the population value: E HSIC_u = ||Cov(x, y)||_F^2."""
     n, mix = 8, normal(3, 2, seed=7)
     values = []
     for seed in range(3000):
@@ -128,16 +128,16 @@ def test_unbiased_it_is() -> None:
     assert abs(float(mean) - float(mix.square().sum())) < 4 * float(error)
 
 
-def test_what_cannot_be_prepared() -> None:
+def test_invalid_features() -> None:
     for wrong in (torch.ones(3), torch.ones(0, 3), torch.ones(3, 0), torch.ones(2, 3, 4)):
         with pytest.raises(ValueError, match=r"features must be \(samples, features\)"):
-            prepare(wrong)
+            centre_features(wrong)
     with pytest.raises(ValueError, match="3 samples, predictions of shape"):
-        prepare(normal(3, 2), predictions=torch.zeros(4))
+        centre_features(normal(3, 2), predictions=torch.zeros(4))
 
 
-def test_features_are_left_as_they_are() -> None:
+def test_features_are_not_modified() -> None:
     features = normal(9, 2)
     before = features.clone()
-    prepare(features)
+    centre_features(features)
     assert torch.equal(features, before)

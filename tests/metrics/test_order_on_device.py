@@ -1,4 +1,4 @@
-"""What goes through the data in batches copies the order of an epoch to their device at once."""
+"""Loops over batches copy the order of a whole epoch to the device at once."""
 
 from __future__ import annotations
 
@@ -16,28 +16,28 @@ from landscape_catalog.models.build import build
 from landscape_catalog.tasks import Classification, Samples
 from landscape_catalog.training import Recipe, train
 
-N = 23  # samples: an order is the one vector of so many whole numbers
+N = 23  # samples; the only integer vectors of this length are orders of an epoch
 TASK = Classification((0.5,), (0.25,))
 
 
 @pytest.fixture
-def sent(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
-    """Where orders are sent. On the CPU a forgotten device shows as the default, a string."""
-    found: list[Any] = []
+def copies(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
+    """The devices that orders are copied to. A missing device shows as the default, a string."""
+    devices: list[Any] = []
     to = Tensor.to
 
     def recorded(self: Tensor, *args: Any, **kwargs: Any) -> Tensor:
         if self.shape == (N,) and self.dtype == torch.int64:
-            found.extend(args)
+            devices.extend(args)
         return to(self, *args, **kwargs)
 
     monkeypatch.setattr(Tensor, "to", recorded)
-    yield found
-    assert all(isinstance(device, torch.device) for device in found)
+    yield devices
+    assert all(isinstance(device, torch.device) for device in devices)
 
 
 @pytest.mark.parametrize("batch_size", [4, 11])
-def test_an_order_is_sent_once_an_epoch(batch_size: int, sent: list[Any]) -> None:
+def test_an_order_is_copied_once_per_epoch(batch_size: int, copies: list[Any]) -> None:
     generator = torch.Generator().manual_seed(0)
     images = torch.randint(0, 256, (N, 1, 4, 4), dtype=torch.uint8, generator=generator)
     data = Samples(images, torch.arange(N) % 3)
@@ -46,16 +46,16 @@ def test_an_order_is_sent_once_an_epoch(batch_size: int, sent: list[Any]) -> Non
     ]
     recipe = Recipe(batch_size=batch_size, epochs=2, stop_tolerance=0)
     train(networks[0], data, TASK, recipe, seed=0)
-    assert len(sent) == 2
+    assert len(copies) == 2
     ends = (networks[0].state_dict(), networks[1].state_dict())
-    for how in ({"epochs": 2}, {"updates": N // batch_size + 1}):
-        sent.clear()
+    for length in ({"epochs": 2}, {"updates": N // batch_size + 1}):
+        copies.clear()
         curve = fit_curve(
-            networks[0], ends, data, TASK, CurveRecipe(batch_size=batch_size, **how), seed=0
+            networks[0], ends, data, TASK, CurveRecipe(batch_size=batch_size, **length), seed=0
         )
-        assert len(sent) == 2
-    sent.clear()
+        assert len(copies) == 2
+    copies.clear()
     recompute_batchnorm(networks[0], data, TASK, batch_size=batch_size, seed=0)
-    assert len(sent) == 1
+    assert len(copies) == 1
     curve_points(networks[0], curve, data, data, TASK, points=3, batch_size=batch_size, seed=0)
-    assert len(sent) > 1
+    assert len(copies) > 1

@@ -36,7 +36,7 @@ def test_against_the_dense_hessian(task: Classification, tiny_data: Samples) -> 
 def test_the_trace_and_its_spread(task: Classification, tiny_data: Samples) -> None:
     """E[v'Hv] = tr H and Var(v'Hv) = 2 (||H||_F^2 - sum H_ii^2) for random signs v.
 
-    On a positive semi-definite Hessian, where PyHessian's stopping rule means what it says.
+    The Hessian is positive semi-definite, so that PyHessian's stopping rule works as intended.
     """
     net = nn.Sequential(nn.Flatten(), nn.Linear(16, 3)).double()
     dense = dense_hessian(net, tiny_data, task)
@@ -52,14 +52,14 @@ def test_the_trace_and_its_spread(task: Classification, tiny_data: Samples) -> N
 
 
 def test_translation_against_the_dense_hessian() -> None:
-    """In the trainable parameters of a transformer: of the mean a token, without padding."""
+    """With respect to a transformer's trainable parameters, for the mean loss per token."""
     sentences = Samples(
         torch.tensor([[4, 5, 6, 2], [5, 2, 0, 0], [6, 6, 2, 0]]),
         torch.tensor([[1, 7, 8, 2, 0], [1, 9, 2, 0, 0], [1, 8, 8, 7, 2]]),
     )
     args = {"n_layers": 1, "n_heads": 2, "feed_forward": 1}
     net = build("transformer", width=4, input_shape=(), n_outputs=10, args=args, seed=1).double()
-    # At a minimum: where a running mean of the trace is negative, PyHessian stops at once.
+    # At a minimum, because PyHessian stops immediately if a running mean of the trace is negative.
     recipe = Recipe(batch_size=3, optimizer="adam", lr=0.03, stopping="updates", updates=60)
     train(net, sentences, Translation(), recipe, seed=0)
     net.eval()
@@ -92,13 +92,13 @@ def test_translation_against_the_dense_hessian() -> None:
     assert estimate.trace_sd**2 == pytest.approx(expected, rel=0.4)
 
 
-def bowl(curvature: Tensor, **how: float) -> HessianEstimate:
+def bowl(curvature: Tensor, **options: float) -> HessianEstimate:
     net = nn.Linear(len(curvature), 1, bias=False).double()
     data = Samples(torch.zeros(5, 1), torch.zeros(5))
-    return pyhessian_estimate(net, data, Bowl(curvature), seed=0, **how)  # type: ignore[arg-type]
+    return pyhessian_estimate(net, data, Bowl(curvature), seed=0, **options)  # type: ignore[arg-type]
 
 
-def test_a_task_of_ones_own() -> None:
+def test_a_custom_task() -> None:
     rotation, _ = torch.linalg.qr(torch.randn(6, 6, dtype=torch.float64))
     values = torch.tensor([9.0, 4.0, 2.0, 1.0, 0.5, 0.0], dtype=torch.float64)
     curvature = rotation @ values.diag() @ rotation.T
@@ -109,8 +109,8 @@ def test_a_task_of_ones_own() -> None:
     assert abs(found.trace - 16.5) < 4 * found.trace_sd / math.sqrt(found.trace_n)
 
 
-def test_the_largest_curvature_may_be_downwards() -> None:
-    """For a diagonal Hessian every probe gives the trace itself; below zero it stops at once."""
+def test_the_top_eigenvalue_may_be_negative() -> None:
+    """For a diagonal Hessian every probe is the exact trace; it stops early if this is negative."""
     found = bowl(torch.tensor([-8.0, 3.0, 1.0], dtype=torch.float64).diag(), max_iterations=300)
     assert found.top_eigenvalue == pytest.approx(-8, rel=1e-3)
     assert found.trace == pytest.approx(-4)
@@ -122,7 +122,7 @@ def test_the_largest_curvature_may_be_downwards() -> None:
 
 
 class Idle(nn.Linear):
-    """Has parameters that its output does not depend on, or only linearly, before and after it."""
+    """Has parameters on which the loss does not depend, or only linearly."""
 
     def __init__(self, inputs: int) -> None:
         super().__init__(inputs, 1, bias=False)
@@ -153,7 +153,7 @@ def test_parameters_without_curvature_count_as_zero() -> None:
     assert all(parameter.grad is None for parameter in net.parameters())
 
 
-def test_it_leaves_no_trace_behind(task: Classification, tiny_data: Samples) -> None:
+def test_estimation_has_no_side_effects(task: Classification, tiny_data: Samples) -> None:
     net = network()
     before = {name: value.clone() for name, value in net.state_dict().items()}
     state = torch.random.get_rng_state()
@@ -180,7 +180,7 @@ def test_counts_and_convergence(task: Classification, tiny_data: Samples) -> Non
     assert 1 < long.top_products < 500
 
 
-def test_a_seed_is_a_seed(task: Classification, tiny_data: Samples) -> None:
+def test_estimates_depend_only_on_the_seed(task: Classification, tiny_data: Samples) -> None:
     one, same, other = (
         pyhessian_estimate(network(), tiny_data, task, max_iterations=4, seed=seed)
         for seed in (0, 0, 1)

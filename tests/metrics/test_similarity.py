@@ -1,4 +1,4 @@
-"""Features of networks and how alike they are; perturbed samples; evaluation."""
+"""Features of networks and their similarity; perturbed samples; evaluation."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ import torch
 from torch import Tensor, nn
 
 from landscape_catalog.metrics.numerics.evaluation import evaluate
-from landscape_catalog.metrics.numerics.features import network_features, prepared_features
-from landscape_catalog.metrics.numerics.hsic import prepare
+from landscape_catalog.metrics.numerics.features import centred_features, network_features
+from landscape_catalog.metrics.numerics.hsic import centre_features
 from landscape_catalog.metrics.numerics.similarity import similarity
 from landscape_catalog.models.build import build
 from landscape_catalog.tasks import Classification, Perturbation, Samples, Task
 
 
-def test_a_network_is_like_itself(task: Classification, tiny_data: Samples) -> None:
+def test_a_network_is_identical_to_itself(task: Classification, tiny_data: Samples) -> None:
     torch.manual_seed(0)
     network = nn.Sequential(nn.Flatten(), nn.Linear(16, 3))
     outputs = network_features(network, tiny_data, task)
@@ -26,7 +26,7 @@ def test_a_network_is_like_itself(task: Classification, tiny_data: Samples) -> N
     assert similarity(outputs, outputs).cka == pytest.approx(1, abs=1e-12)
 
 
-def test_an_inner_layer_by_its_name(task: Classification, tiny_data: Samples) -> None:
+def test_features_of_an_inner_layer(task: Classification, tiny_data: Samples) -> None:
     network = build("resnet18", width=2, input_shape=(1, 4, 4), n_outputs=3, seed=0).double()
     network(torch.randn(8, 1, 4, 4, dtype=torch.float64))  # statistics that are not 0 and 1
     network.eval()
@@ -57,13 +57,13 @@ def test_samples_keep_their_order_over_batches(
     torch.testing.assert_close(network_features(network, tiny_data, task, layer=layer), together)
 
 
-def test_large_inputs_come_in_batches_that_the_cache_holds(
+def test_large_inputs_are_processed_in_batches_that_fit_the_cache(
     task: Classification, tiny_data: Samples, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     network = nn.Sequential(nn.Flatten(), nn.Linear(16, 3))
     together = network_features(network, tiny_data, task)
     sizes: list[int] = []
-    network.register_forward_hook(lambda _, given, __: sizes.append(len(given[0])))
+    network.register_forward_hook(lambda _, inputs, __: sizes.append(len(inputs[0])))
     monkeypatch.setattr("landscape_catalog.metrics.numerics.features.CACHED_INPUTS", 16 * 10 + 5)
     torch.testing.assert_close(network_features(network, tiny_data, task), together)
     assert sizes == [10, 10, 4]
@@ -72,7 +72,7 @@ def test_large_inputs_come_in_batches_that_the_cache_holds(
 
 
 class Twofold(nn.Module):
-    """Gives two tensors."""
+    """Outputs two tensors."""
 
     def forward(self, inputs: Tensor) -> tuple[Tensor, Tensor]:
         return inputs, inputs
@@ -88,51 +88,50 @@ class Split(nn.Module):
         return self.last(self.twofold(self.flat(inputs))[0])
 
 
-def test_layers_that_cannot_be_had(task: Classification, tiny_data: Samples) -> None:
+def test_layers_without_features(task: Classification, tiny_data: Samples) -> None:
     network = Split()
     for layer in ("layer9", ""):
         with pytest.raises(ValueError, match=f"no module `{layer}`; there are flat, twofold, last"):
             network_features(network, tiny_data, task, layer=layer)
     for layer in ("twofold", "unused"):
-        with pytest.raises(ValueError, match=f"module `{layer}` gives no tensor"):
+        with pytest.raises(ValueError, match=f"module `{layer}` is not a tensor"):
             network_features(network, tiny_data, task, layer=layer)
     assert network_features(network, tiny_data, task, layer="flat").shape == (24, 16)
     hooks = [hook for module in network.modules() for hook in module._forward_hooks]
-    assert hooks == [], "a network is still watched"
+    assert hooks == [], "a forward hook was not removed"
 
 
 @pytest.mark.parametrize("layer", [None, "flat"])
-def test_features_are_prepared_once(
+def test_centred_features_equal_plain_matrices(
     task: Classification, tiny_data: Samples, layer: str | None
 ) -> None:
-    """Prepared, and as matrices, they give the same numbers."""
     networks = [Split().double() for _ in (0, 1)]
-    prepared = [prepared_features(network, tiny_data, task, layer=layer) for network in networks]
+    prepared = [centred_features(network, tiny_data, task, layer=layer) for network in networks]
     matrices = [network_features(network, tiny_data, task, layer=layer) for network in networks]
     found = similarity(*prepared)
     assert dataclasses.replace(found, disagreement=None) == similarity(*matrices)
     assert (found.n, found.reason) == (24, None)
 
 
-def test_disagreement_is_the_share_of_classes_that_differ(
+def test_disagreement_is_the_share_of_samples_classified_differently(
     task: Classification, tiny_data: Samples
 ) -> None:
     torch.manual_seed(1)
     networks = [nn.Sequential(nn.Flatten(), nn.Linear(16, 3)) for _ in (0, 1)]
     with torch.no_grad():
         classes = [network(task.inputs(tiny_data.inputs)).argmax(1) for network in networks]
-    prepared = [prepared_features(network, tiny_data, task) for network in networks]
+    prepared = [centred_features(network, tiny_data, task) for network in networks]
     expected = sum(a != b for a, b in zip(*(each.tolist() for each in classes))) / 24
     assert 0 < expected < 1
     assert similarity(*prepared).disagreement == pytest.approx(expected)
     assert similarity(prepared[0], prepared[0]).disagreement == 0
-    inner = [prepared_features(network, tiny_data, task, layer="1") for network in networks]
+    inner = [centred_features(network, tiny_data, task, layer="1") for network in networks]
     assert similarity(*inner).disagreement is None
     assert similarity(prepared[0], inner[1]).disagreement is None
 
 
 class Numbers(Task):
-    """A task whose outputs are no classes."""
+    """A task without classes."""
 
     def outputs(self, network: nn.Module, samples: Samples, dtype: torch.dtype) -> Tensor:
         return network(samples.inputs.to(dtype))
@@ -151,28 +150,33 @@ class Numbers(Task):
 
 
 def test_tasks_without_classes_have_no_disagreement(tiny_data: Samples) -> None:
-    one, other = (prepared_features(Split().double(), tiny_data, Numbers()) for _ in (0, 1))
+    one, other = (centred_features(Split().double(), tiny_data, Numbers()) for _ in (0, 1))
     found = similarity(one, other)
     assert 0 < found.cka < 1
     assert found.disagreement is None
 
 
-def test_disagreement_where_cka_is_missing(task: Classification, tiny_data: Samples) -> None:
-    """Constant outputs still name a class; outputs that are not finite name none."""
+def test_disagreement_if_cka_is_undefined(task: Classification, tiny_data: Samples) -> None:
+    """Constant outputs still predict a class; outputs that are not finite do not."""
     torch.manual_seed(1)
     network, constant, broken = (nn.Sequential(nn.Flatten(), nn.Linear(16, 3)) for _ in range(3))
     with torch.no_grad():
         constant[1].weight.zero_()
         broken[1].weight.fill_(torch.nan)
-    one, still, none = (
-        prepared_features(each, tiny_data, task) for each in (network, constant, broken)
+    one, constant_features, broken_features = (
+        centred_features(each, tiny_data, task) for each in (network, constant, broken)
     )
-    found = similarity(one, still)
+    found = similarity(one, constant_features)
     assert math.isnan(found.cka)
     assert found.reason == "the outputs of a network are constant"
     assert found.disagreement is not None
     assert 0 < found.disagreement < 1
-    for pair in ((one, none), (none, one), (none, none), (still, none)):
+    for pair in (
+        (one, broken_features),
+        (broken_features, one),
+        (broken_features, broken_features),
+        (constant_features, broken_features),
+    ):
         found = similarity(*pair)
         assert found.reason == "outputs are not finite"
         assert math.isnan(found.cka)
@@ -181,9 +185,9 @@ def test_disagreement_where_cka_is_missing(task: Classification, tiny_data: Samp
 
 
 def test_old_fields_come_first() -> None:
-    """What older callers and records take by position or by name is where it was."""
+    """The order of the first fields is fixed, for callers that use positions."""
     x = torch.eye(6, dtype=torch.float64)[:, :3]
-    names = list(dataclasses.asdict(similarity(prepare(x), x)))
+    names = list(dataclasses.asdict(similarity(centre_features(x), x)))
     assert names[:4] == ["cka", "standard_error", "n", "reason"]
 
 
@@ -195,7 +199,7 @@ def test_mixup_lies_between_its_partners(task: Classification) -> None:
         / 200
     )
     flat = mixed.flatten(1)
-    assert torch.equal(flat.min(1).values, flat.max(1).values)  # one coefficient for each sample
+    assert torch.equal(flat.min(1).values, flat.max(1).values)  # one coefficient per sample
     inside = flat[(flat[:, 0] > 0) & (flat[:, 0] < 1), 0].double()
     # Half of the pairs mix 0 and 200; Beta(16, 16) has mean 1/2 and variance 1 / (4 * 33).
     assert len(inside) / 4000 == pytest.approx(0.5, abs=0.04)

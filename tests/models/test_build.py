@@ -1,4 +1,4 @@
-"""`build`: seeds, shapes, constants, and what a user's own function may return."""
+"""`build`: seeds, shapes, arguments, and the results of custom functions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ from landscape_catalog.models.resnet import resnet18
 SHAPES: dict[str, tuple[int, ...]] = {"resnet18": (1, 8, 8), "vgg11": (1, 32, 32)}
 
 
-def own(width: int, input_shape: tuple[int, ...], n_outputs: int, bias: bool = True) -> nn.Module:
+def custom(
+    width: int, input_shape: tuple[int, ...], n_outputs: int, bias: bool = True
+) -> nn.Module:
     return nn.Sequential(nn.Flatten(), nn.Linear(int(torch.tensor(input_shape).prod()), width),
                          nn.ReLU(), nn.Linear(width, n_outputs, bias=bias))  # fmt: skip
 
@@ -29,8 +31,8 @@ def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
     return one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
 
 
-@pytest.mark.parametrize("name", [*NETWORKS, own])
-def test_initial_weights_follow_from_the_seed(name: Any) -> None:
+@pytest.mark.parametrize("name", [*NETWORKS, custom])
+def test_initial_weights_depend_only_on_the_seed(name: Any) -> None:
     before = torch.random.get_rng_state()
     first = state(name, 3)
     torch.rand(5)
@@ -41,23 +43,23 @@ def test_initial_weights_follow_from_the_seed(name: Any) -> None:
     assert torch.equal(before, torch.random.get_rng_state())
 
 
-def test_the_weights_are_those_of_the_network_alone() -> None:
+def test_the_weights_are_those_of_the_constructor() -> None:
     built = build("resnet18", width=2, input_shape=(1, 8, 8), n_outputs=10, seed=7).state_dict()
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(7)
         assert same(built, resnet18(width=2, in_channels=1).state_dict())
 
 
-def test_shapes_and_constants_arrive() -> None:
+def test_shapes_and_arguments_are_passed_on() -> None:
     vgg = build("vgg11", width=1, input_shape=(2, 32, 40), n_outputs=3, args={"batch_norm": False})
     assert vgg(torch.zeros(2, 2, 32, 40)).shape == (2, 3)
     assert not any(isinstance(module, nn.BatchNorm2d) for module in vgg.modules())
     text = build("transformer", width=4, input_shape=(), n_outputs=9, args={"n_heads": 2})
     tokens = torch.ones(2, 5, dtype=torch.int64)
     assert text(tokens, tokens).shape == (2, 5, 9)
-    mine = build(own, width=4, input_shape=(1, 4, 4), n_outputs=3, args={"bias": False})
-    assert mine(torch.zeros(2, 1, 4, 4)).shape == (2, 3)
-    assert [name for name, _ in mine.named_parameters()] == ["1.weight", "1.bias", "3.weight"]
+    mlp = build(custom, width=4, input_shape=(1, 4, 4), n_outputs=3, args={"bias": False})
+    assert mlp(torch.zeros(2, 1, 4, 4)).shape == (2, 3)
+    assert [name for name, _ in mlp.named_parameters()] == ["1.weight", "1.bias", "3.weight"]
 
 
 def test_an_unknown_name() -> None:
@@ -84,7 +86,7 @@ def lazy(*_: Any) -> nn.Module:
         (lazy, "it returned a LazyLinear with lazy parameters"),
     ],
 )
-def test_no_network_to_train(function: Any, message: str) -> None:
+def test_results_that_are_not_trainable_networks(function: Any, message: str) -> None:
     with pytest.raises(ModelError, match=message):
         build(function, width=1, input_shape=(3, 8, 8), n_outputs=10)
 
@@ -98,5 +100,5 @@ def test_a_function_that_fails() -> None:
         build(broken, width=1, input_shape=(), n_outputs=10)
     assert isinstance(caught.value.__cause__, RuntimeError)
     assert torch.equal(before, torch.random.get_rng_state())
-    with pytest.raises(ModelError, match=r"own failed: TypeError: .*depth"):
-        build(own, width=1, input_shape=(1, 4, 4), n_outputs=10, args={"depth": 3})
+    with pytest.raises(ModelError, match=r"custom failed: TypeError: .*depth"):
+        build(custom, width=1, input_shape=(1, 4, 4), n_outputs=10, args={"depth": 3})

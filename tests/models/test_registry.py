@@ -1,4 +1,4 @@
-"""Facts about built-in networks, held to the networks themselves."""
+"""The descriptions of the built-in networks agree with the networks themselves."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ IMAGES = (3, 32, 32)
 
 
 def counted(network: nn.Module, *inputs: torch.Tensor) -> float:
-    """Multiply-adds of one sample as torch counts them: two operations each."""
+    """Multiply-adds per sample as counted by torch, at two operations each."""
     with FlopCounterMode(display=False) as counter, torch.no_grad():
         network(*inputs)
     return counter.get_total_flops() / 2 / len(inputs[0])
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_constants_are_those_of_the_function_and_have_their_defaults_here(name: str) -> None:
-    """Every entry names a function that takes its constants, and repeats no default of them."""
+def test_arguments_are_those_of_the_function(name: str) -> None:
+    """The function takes all arguments of the entry and does not repeat their defaults."""
     spec = NETWORKS[name]
     assert spec.name == name
     module, _, attribute = spec.where.partition(":")
@@ -47,7 +47,7 @@ def test_constants_are_those_of_the_function_and_have_their_defaults_here(name: 
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_defaults_are_admitted(name: str) -> None:
+def test_defaults_are_valid(name: str) -> None:
     defaults = {key: spec.default for key, spec in NETWORKS[name].args.items()}
     assert network_problems(name, width=8, input_shape=IMAGES, args=defaults) == []
     assert args_in_effect(name, {}) == args_in_effect(name, defaults) == defaults
@@ -70,12 +70,12 @@ def test_defaults_are_admitted(name: str) -> None:
         ("transformer", "dropout", None, "a number of at least 0 and below 1"),
     ],
 )
-def test_a_wrong_constant(name: str, key: str, value: object, allowed: str) -> None:
+def test_an_invalid_argument(name: str, key: str, value: object, allowed: str) -> None:
     problems = network_problems(name, width=8, input_shape=IMAGES, args={key: value})
     assert problems == [Problem(f"model.args.{key}", repr(value), allowed)]
 
 
-def test_an_unknown_constant() -> None:
+def test_an_unknown_argument() -> None:
     args = {"batchnorm": True}
     assert network_problems("vgg11", width=1, input_shape=IMAGES, args=args) == [
         Problem("model.args.batchnorm", "an unknown parameter", "batch_norm")
@@ -84,12 +84,12 @@ def test_an_unknown_constant() -> None:
         Problem(
             "model.args.batchnorm",
             "an unknown parameter",
-            "nothing: resnet18 has no constants to set",
+            "none: resnet18 has no arguments to set",
         )
     ]
 
 
-def test_every_problem_is_named_at_once() -> None:
+def test_all_problems_are_reported_at_once() -> None:
     args = {"batch_norm": 0, "depth": 3}
     problems = network_problems("vgg11", width=1, input_shape=(1, 8, 8), args=args)
     assert [problem.path for problem in problems] == [
@@ -99,12 +99,12 @@ def test_every_problem_is_named_at_once() -> None:
     ]
 
 
-def test_a_width_that_the_heads_do_not_divide() -> None:
+def test_a_width_that_is_not_a_multiple_of_the_heads() -> None:
     assert network_problems("transformer", width=12, input_shape=(), args={}) == [
         Problem("load.width", "12", "multiples of 8, the number of heads (`model.args.n_heads`)")
     ]
     assert network_problems("transformer", width=12, input_shape=(), args={"n_heads": 4}) == []
-    # Wrong heads are one problem, not two.
+    # An invalid number of heads is one problem, not two.
     found = network_problems("transformer", width=12, input_shape=(), args={"n_heads": 0})
     assert [problem.path for problem in found] == ["model.args.n_heads"]
 
@@ -121,7 +121,7 @@ def test_images_too_small_for_vgg11(size: tuple[int, int]) -> None:
     assert network_problems("resnet18", width=1, input_shape=(1, *size), args={}) == []
 
 
-def test_the_limits_are_those_of_the_networks() -> None:
+def test_the_limits_agree_with_the_networks() -> None:
     smallest = NETWORKS["vgg11"].smallest_image
     network = build("vgg11", width=1, input_shape=IMAGES, n_outputs=2).eval()
     network(torch.zeros(1, 3, smallest, smallest))

@@ -1,4 +1,4 @@
-"""ResNet18(k): the paper's parameter counts, and torchvision's network where the two agree."""
+"""ResNet18(k): the paper's parameter counts, and agreement with torchvision's network."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ def test_parameter_counts(width: int, count: int) -> None:
 
 
 def test_the_same_function_as_torchvision() -> None:
-    """At k = 64 the layouts agree but for stem and max-pool; equal weights, equal outputs."""
+    """At k = 64 the layouts agree except for stem and max-pool: equal weights, equal outputs."""
     torchvision = pytest.importorskip("torchvision.models")
     reference = torchvision.resnet18(num_classes=10)
     reference.conv1 = nn.Conv2d(3, 64, 3, padding=1, bias=False)
     reference.maxpool = nn.Identity()
     ours = resnet18(width=64)
     with torch.no_grad():
-        for mine, theirs in zip(ours.parameters(), reference.parameters()):
-            assert mine.shape == theirs.shape
-            theirs.copy_(mine)
+        for value, theirs in zip(ours.parameters(), reference.parameters()):
+            assert value.shape == theirs.shape
+            theirs.copy_(value)
     images = torch.randn(4, 3, 16, 16, generator=torch.Generator().manual_seed(0))
     ours.train(), reference.train()
     torch.testing.assert_close(ours(images), reference(images))
@@ -37,7 +37,7 @@ def test_any_image(channels: int, size: int) -> None:
     assert network(torch.zeros(2, channels, size, size)).shape == (2, 7)
 
 
-def test_initial_weights_follow_from_the_seed() -> None:
+def test_initial_weights_depend_only_on_the_seed() -> None:
     def first(seed: int) -> torch.Tensor:
         return build(
             "resnet18", width=2, input_shape=(1, 8, 8), n_outputs=10, seed=seed

@@ -1,4 +1,4 @@
-"""The transformer: torch's own with equal weights, masks, second derivatives, and a task learned."""
+"""The transformer against torch's with equal weights; masks, second derivatives, a learned task."""
 
 from __future__ import annotations
 
@@ -39,12 +39,12 @@ def sentences(n: int, length: int, *, seed: int, shortest: int | None = None) ->
 
 
 def token_loss(logits: Tensor, words: Tensor) -> Tensor:
-    """Mean cross-entropy a token, in nats."""
+    """Mean cross-entropy per token, in nats."""
     return F.cross_entropy(logits.flatten(0, 1), words.flatten(), ignore_index=PADDING)
 
 
 def reference_positions(length: int, width: int) -> Tensor:
-    """Vaswani et al. 2017, section 3.5, number by number."""
+    """Vaswani et al. 2017, section 3.5, elementwise."""
     rows = [
         [
             (math.sin if i % 2 == 0 else math.cos)(p / 10_000 ** ((i - i % 2) / width))
@@ -63,8 +63,8 @@ def copy_attention(ours: Attention, theirs: nn.MultiheadAttention) -> None:
 
 
 @torch.no_grad()
-def torchs_own(network: Any, feed_forward: int) -> nn.Transformer:
-    """torch.nn.Transformer without its final norms, with the weights of ours."""
+def torch_transformer(network: Any, feed_forward: int) -> nn.Transformer:
+    """torch.nn.Transformer without its final norms, with the weights of our network."""
     width, n_layers = network.embedding.embedding_dim, len(network.encoder)
     n_heads = network.encoder[0].attention.n_heads
     shape = (width, n_heads, feed_forward * width, 0.0)
@@ -95,12 +95,12 @@ def torchs_own(network: Any, feed_forward: int) -> nn.Transformer:
     return whole
 
 
-def test_the_same_function_as_torchs_own() -> None:
+def test_the_same_function_as_torch() -> None:
     network = small(feed_forward=3)
-    with torch.no_grad():  # norms and biases that differ, so that a swapped one shows
+    with torch.no_grad():  # different norms and biases, so that swapped ones are noticed
         for parameter in network.parameters():
             parameter.add_(0.2 * torch.randn_like(parameter))
-    whole = torchs_own(network, feed_forward=3)
+    whole = torch_transformer(network, feed_forward=3)
     sources = sentences(5, 9, seed=1, shortest=2)
     targets = sentences(5, 7, seed=2, shortest=2)
 
@@ -170,7 +170,7 @@ def test_padding_a_batch_does_not_change_the_shorter_sentence() -> None:
     torch.testing.assert_close(together, alone[0], rtol=0, atol=1e-6)
 
 
-def test_what_stands_at_padded_positions_influences_nothing() -> None:
+def test_padded_positions_have_no_influence() -> None:
     network = small()
     sources = sentences(4, 8, seed=3, shortest=2)
     targets = sentences(4, 7, seed=4, shortest=2)
@@ -182,13 +182,13 @@ def test_what_stands_at_padded_positions_influences_nothing() -> None:
     with torch.no_grad():
         network.embedding.weight[PADDING] += torch.randn(16, dtype=torch.float64)
     after = network(sources, targets)
-    same = torch.arange(VOCABULARY) != PADDING  # the logit of padding itself moves: it is tied
+    same = torch.arange(VOCABULARY) != PADDING  # the padding logit itself changes: it is tied
     torch.testing.assert_close(after[real][:, same], before[real][:, same], rtol=0, atol=1e-12)
     assert not torch.allclose(after[real][:, PADDING], before[real][:, PADDING])
     assert gradient[PADDING].any()  # as an output only
 
 
-def test_a_later_target_token_changes_no_earlier_output() -> None:
+def test_a_later_target_token_does_not_change_earlier_outputs() -> None:
     network = small()
     sources, targets = sentences(3, 5, seed=7), sentences(3, 6, seed=8)
     before = network(sources, targets)
@@ -200,12 +200,12 @@ def test_a_later_target_token_changes_no_earlier_output() -> None:
         assert not torch.allclose(after[:, position], before[:, position])
 
 
-def test_sentences_of_padding_alone_give_finite_numbers() -> None:
+def test_sentences_of_padding_only_give_finite_numbers() -> None:
     network = small()
     sources, targets = sentences(3, 5, seed=7), sentences(3, 6, seed=8)
     expected = network(sources, targets)
     sources[1] = PADDING
-    targets[2, :3] = PADDING  # the first positions may attend to nothing
+    targets[2, :3] = PADDING  # the first positions cannot attend to anything
     logits = network(sources, targets)
     gradients = torch.autograd.grad(logits.square().sum(), list(network.parameters()))
     assert all(torch.isfinite(value).all() for value in (logits, *gradients))
@@ -228,18 +228,18 @@ def test_hessian_vector_products_are_differences_of_gradients() -> None:
     products = torch.autograd.grad(gradient(create_graph=True), parameters, direction)
     step = 1e-5
 
-    def moved(by: float) -> tuple[Tensor, ...]:
+    def gradient_after(shift: float) -> tuple[Tensor, ...]:
         with torch.no_grad():
             for parameter, part in zip(parameters, direction):
-                parameter.add_(by * part)
+                parameter.add_(shift * part)
         return gradient()
 
-    ahead, behind = moved(step), moved(-2 * step)
+    ahead, behind = gradient_after(step), gradient_after(-2 * step)
     for product, high, low in zip(products, ahead, behind):
         torch.testing.assert_close(product, (high - low) / (2 * step), rtol=1e-5, atol=1e-6)
 
 
-def test_functional_calls_copies_and_networks_side_by_side() -> None:
+def test_functional_calls_copies_and_stacked_networks() -> None:
     networks = [small(), small()]
     with torch.no_grad():
         networks[1].embedding.weight.mul_(2)
@@ -258,7 +258,7 @@ def test_functional_calls_copies_and_networks_side_by_side() -> None:
     torch.testing.assert_close(torch.func.vmap(call)(parameters), expected)
 
 
-def test_dropout_acts_in_training_only() -> None:
+def test_dropout_is_active_in_training_only() -> None:
     network = small(dropout=0.5)
     sources, targets = sentences(2, 5, seed=1), sentences(2, 4, seed=2)
     assert not torch.equal(network(sources, targets), network(sources, targets))
@@ -289,7 +289,7 @@ def test_bad_sizes(sizes: dict[str, int], message: str) -> None:
 
 
 def test_copying_is_learned() -> None:
-    """Fresh sentences at every step; the answer is the source itself."""
+    """New sentences in every step; the target is the source itself."""
     begin = 1
     torch.manual_seed(0)
     network = made(width=16, vocabulary=VOCABULARY, n_layers=1, n_heads=2)

@@ -41,7 +41,7 @@ def test_the_same_function_as_torchvision(batch_norm: bool) -> None:
         )
 
 
-def test_what_follows_the_features_is_an_average_and_one_linear_layer() -> None:
+def test_the_features_are_averaged_and_passed_to_one_linear_layer() -> None:
     network = vgg11(width=2, num_classes=7, batch_norm=True).eval()
     batch = images(3, 3, 64, 96)
     features = network.features(batch)
@@ -76,7 +76,7 @@ def test_bad_sizes() -> None:
 
 @pytest.mark.parametrize("batch_norm", [True, False])
 def test_the_initial_logits_depend_on_the_images(batch_norm: bool) -> None:
-    """Without batch norm, torch's own initial weights give 1e-4 here and do not train."""
+    """With torch's default initialisation and no batch norm this is 1e-4, and training fails."""
     torch.manual_seed(0)
     logits = vgg11(width=8, batch_norm=batch_norm)(images(32, 3, 32, 32))
     assert 0.03 < logits.std(0).mean().item() < 3

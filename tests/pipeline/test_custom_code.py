@@ -600,7 +600,7 @@ def test_a_layer_that_gives_no_tensor(custom_code: Own) -> None:
     (problem,) = caught.value.problems
     assert problem.given == "'pair'"
     assert problem.allowed == (
-        "null, or a layer that can be compared: module `pair` gives no tensor"
+        "null, or a layer that can be compared: the output of module `pair` is not a tensor"
     )
 
 

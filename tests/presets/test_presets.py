@@ -1,4 +1,4 @@
-"""Presets: every figure of the paper that is an experiment, at three scales."""
+"""Presets: the experiments behind the paper's figures, at three scales."""
 
 from __future__ import annotations
 
@@ -32,9 +32,9 @@ from landscape_catalog.presets import PRESETS, Scale
 from tests.conftest import ROOT
 
 SCALES: tuple[Scale, ...] = ("paper", "small", "smoke")
-NOWHERE = Project(Path("no such folder"))  # presets need no files to be laid out
+NOWHERE = Project(Path("no such folder"))  # laying out a preset needs no files
 
-# The axes that the authors ran, as they stand in their scripts.
+# The axes that the authors ran, according to their scripts.
 WIDTHS = (1, 2, 3, 4, 6, 8, 11, 16, 23, 32, 45, 64, 91, 128)
 BATCHES = (16, 24, 32, 44, 64, 92, 128, 180, 256, 364, 512, 724, 1024)
 RATES = (
@@ -68,16 +68,16 @@ def grid(figure: int, scale: Scale = "paper") -> Grid:
     return lay_out(experiment(figure, scale), NOWHERE)
 
 
-def runs(figure: int, which: Callable[[Cell], bool] = lambda _: True) -> set[str]:
-    """The run ids of a figure's cells at the paper's scale."""
-    return {run.run_id for cell in grid(figure).cells if which(cell) for run in cell.runs}
+def runs(figure: int, selected: Callable[[Cell], bool] = lambda _: True) -> set[str]:
+    """The run ids of a figure's selected cells at the paper's scale."""
+    return {run.run_id for cell in grid(figure).cells if selected(cell) for run in cell.runs}
 
 
 def axes(figure: int) -> dict[str, tuple[Any, ...]]:
     return {axis.path: axis.values for axis in grid(figure).axes}
 
 
-def test_one_for_every_figure() -> None:
+def test_every_figure_has_one_preset() -> None:
     assert all(re.fullmatch(r"fig\d\d-[a-z0-9-]+", name) for name in PRESETS)
     assert [int(name[3:5]) for name in PRESETS] == list(range(2, 24))
     assert all(name == preset.name for name, preset in PRESETS.items())
@@ -88,8 +88,8 @@ def test_one_for_every_figure() -> None:
 
 @pytest.mark.parametrize("scale", SCALES)
 @pytest.mark.parametrize("figure", range(2, 24))
-def test_a_preset_is_what_its_text_says(figure: int, scale: Scale) -> None:
-    """It validates, can be laid out, and its `params.yaml` reads back as the same experiment."""
+def test_the_text_of_a_preset_reads_back(figure: int, scale: Scale) -> None:
+    """A preset is valid, can be laid out, and its `params.yaml` gives the same experiment."""
     text = preset_text(PRESETS[named(figure)], scale)
     assert parse_experiment(text) == experiment(figure, scale)
     assert text.splitlines()[0] == "# yaml-language-server: $schema=schemas/experiment.schema.json"
@@ -98,8 +98,8 @@ def test_a_preset_is_what_its_text_says(figure: int, scale: Scale) -> None:
     assert grid(figure, scale).cells
 
 
-def test_the_text_names_every_parameter() -> None:
-    """A reader may change any value: none is left to a default."""
+def test_the_text_contains_every_parameter() -> None:
+    """No value is left to its default, so that a reader can change any of them."""
 
     def names(model: Any, path: str = "") -> set[str]:
         found = set()
@@ -131,8 +131,8 @@ def test_a_smoke_preset_is_small_and_needs_no_download(figure: int) -> None:
 
 
 @pytest.mark.parametrize("figure", range(2, 24))
-def test_a_small_preset_fits_a_night(figure: int) -> None:
-    """Few cells, no large download, the same axes as the paper has."""
+def test_a_small_preset_runs_overnight(figure: int) -> None:
+    """It has few runs, no large download, and the same axes as the paper."""
     found = grid(figure, "small")
     assert len(found.runs) <= 200
     names = {cell.landscape.data.dataset.name for cell in found.cells}
@@ -179,8 +179,8 @@ def test_the_other_axes_of_the_paper() -> None:
         assert set(axes(figure)[BATCH]) < set(BATCHES)
 
 
-def test_what_is_trained() -> None:
-    """Data, network and noise of each figure, as its caption says."""
+def test_data_network_and_noise() -> None:
+    """Data, network and noise of each figure, according to its caption."""
     cells = {figure: grid(figure).cells for figure in range(2, 24)}
     names = {f: {c.landscape.data.dataset.name for c in cells[f]} for f in cells}
     other = {14: "svhn", 15: "cifar100", 18: "iwslt_de_en", 19: "iwslt_de_en"}
@@ -205,13 +205,13 @@ def test_the_standard_setting() -> None:
     assert (cell.lr, cell.temperature["weight_decay"], cell.load["samples"]) == (0.05, 5e-4, 50_000)
     measure = experiment(2).measure
     assert measure.snapshots == ("early_stopped",)
-    curve, likeness = measure.probes("connectivity")[0], measure.probes("similarity")[0]
+    curve, similarity = measure.probes("connectivity")[0], measure.probes("similarity")[0]
     assert (curve.epochs, curve.lr, curve.batch_size, curve.init) == (50, 0.01, 128, "random")
-    assert (likeness.samples, likeness.coefficient, likeness.alpha) == (768, "batch", 16.0)
+    assert (similarity.samples, similarity.coefficient, similarity.alpha) == (768, "batch", 16.0)
     assert measure.hessian.samples == 200
 
 
-def test_decay_is_the_released_one() -> None:
+def test_decay_is_that_of_the_released_code() -> None:
     (found,) = {cell.train for cell in grid(3).cells}
     assert (found.schedule, found.milestones, found.factor) == ("step", (0.75,), 0.1)
     assert (found.epochs, found.stopping) == (100, "epochs")
@@ -219,7 +219,7 @@ def test_decay_is_the_released_one() -> None:
     assert experiment(3).measure.snapshots == ("best_train_loss",)
 
 
-def test_translation_is_trained_as_the_paper_says() -> None:
+def test_translation_is_trained_as_in_the_paper() -> None:
     (found,) = {cell.train for cell in grid(18).cells}
     assert (found.optimizer, found.stopping, found.updates) == ("adam", "updates", 80_000)
     assert (found.label_smoothing, found.warmup) == (0.1, 4000)
@@ -235,8 +235,8 @@ def test_probes_of_the_ablations() -> None:
     noises = experiment(10).measure.probes("similarity")
     assert sorted(probe.noise for probe in noises) == [5, 10, 20, 40, 80]
     assert {probe.perturbation for probe in noises} == {"pixel_noise"}
-    ways = experiment(11).measure.probes("connectivity")
-    assert {(way.lr, way.epochs, way.control_points) for way in ways} == {
+    curves = experiment(11).measure.probes("connectivity")
+    assert {(curve.lr, curve.epochs, curve.control_points) for curve in curves} == {
         (0.003, 150, 3), (0.01, 50, 3), (0.03, 40, 3), (0.01, 50, 4),
     }  # fmt: skip
 
@@ -247,26 +247,27 @@ def test_ablations_measure_the_networks_of_figure_2(figure: int) -> None:
 
 
 def test_the_primary_probe_of_an_ablation_is_that_of_figure_2() -> None:
-    """So that its numbers are there already."""
+    """So its results can be reused."""
 
-    def made(figure: int, metric: str) -> set[str]:
-        needed = measurements_of(grid(figure).cells[0].runs[:2], experiment(figure).measure, {})
-        return {item.measurement_id for item in needed if item.metric == metric}
+    def measured(figure: int, metric: str) -> set[str]:
+        specs = measurements_of(grid(figure).cells[0].runs[:2], experiment(figure).measure, {})
+        return {spec.measurement_id for spec in specs if spec.metric == metric}
 
-    assert made(2, "similarity") < made(9, "similarity")
-    assert made(2, "connectivity") < made(11, "connectivity")
-    assert made(2, "connectivity") == made(9, "connectivity") == made(10, "connectivity")
-    assert made(2, "similarity") == made(11, "similarity")
-    assert len(made(9, "similarity")) == len(made(10, "similarity")) == 5
-    assert len(made(11, "connectivity")) == 4
+    assert measured(2, "similarity") < measured(9, "similarity")
+    assert measured(2, "connectivity") < measured(11, "connectivity")
+    assert measured(2, "connectivity") == measured(9, "connectivity")
+    assert measured(2, "connectivity") == measured(10, "connectivity")
+    assert measured(2, "similarity") == measured(11, "similarity")
+    assert len(measured(9, "similarity")) == len(measured(10, "similarity")) == 5
+    assert len(measured(11, "connectivity")) == 4
 
 
-def test_figure_12_is_a_part_of_figure_2() -> None:
+def test_figure_12_is_a_subset_of_figure_2() -> None:
     assert runs(12) < runs(2)
     assert len(runs(12)) == 7 * 7 * 5
 
 
-def test_figure_13_is_figures_2_and_3() -> None:
+def test_figure_13_combines_figures_2_and_3() -> None:
     assert grid(13).variants == ("base", "decay")
     assert runs(13, lambda cell: cell.variant == "base") == runs(2)
     assert runs(13, lambda cell: cell.variant == "decay") == runs(3)
@@ -275,7 +276,7 @@ def test_figure_13_is_figures_2_and_3() -> None:
 @pytest.mark.parametrize(
     ("figure", "parameter", "value"), [(20, "lr", 0.05), (5, "weight_decay", 5e-4)]
 )
-def test_a_row_of_another_temperature_is_the_row_at_batch_128(
+def test_a_row_of_another_temperature_shares_the_row_at_batch_128(
     figure: int, parameter: str, value: float
 ) -> None:
     row = runs(figure, lambda cell: cell.temperature[parameter] == value)
@@ -283,7 +284,7 @@ def test_a_row_of_another_temperature_is_the_row_at_batch_128(
     assert row == runs(figure) & runs(2)
 
 
-def test_scaled_rates_meet_the_standard_at_batch_128() -> None:
+def test_scaled_rates_equal_the_standard_at_batch_128() -> None:
     at_128 = runs(2, lambda cell: cell.temperature["batch_size"] == 128)
     assert runs(23) & runs(2) == at_128
     assert len(at_128) == 14 * 5
@@ -297,14 +298,14 @@ def test_large_batches_share_the_smaller_ones() -> None:
     assert runs(22) & runs(2) == runs(2, lambda cell: cell.temperature["batch_size"] in common)
 
 
-def test_all_data_and_no_noise_are_the_standard() -> None:
-    for figure, which in (
+def test_all_data_without_noise_is_the_standard_setting() -> None:
+    for figure, selected in (
         (6, lambda cell: cell.load["samples"] == 50_000),
         (8, lambda cell: cell.load["label_noise"] == 0),
         (21, lambda cell: cell.load["pixel_noise"] == 0),
         (7, lambda cell: cell.load["samples"] == 50_000 and cell.load["label_noise"] == 0),
     ):
-        part = runs(figure, which)
+        part = runs(figure, selected)
         assert part == runs(figure) & runs(2)
         widths = {cell.landscape.width for cell in grid(figure).cells}
         assert part == runs(2, lambda cell, widths=widths: cell.landscape.width in widths)
@@ -316,7 +317,7 @@ def test_other_figures_share_no_run_with_the_standard() -> None:
         assert not runs(figure) & runs(2), figure
 
 
-def test_the_document_is_fresh() -> None:
+def test_the_document_is_up_to_date() -> None:
     table = CliRunner().invoke(app, ["preset", "table"]).output
     assert (ROOT / "docs" / "presets.md").read_text() == table, "run `make schemas`"
     for figure in range(2, 24):
@@ -336,17 +337,17 @@ def test_a_preset_is_written(tmp_path: Path) -> None:
 def test_a_hand_edited_file_is_kept(tmp_path: Path) -> None:
     params, kept = tmp_path / "params.yaml", tmp_path / "params.yaml.bak"
     use_preset("fig02-standard", "smoke", tmp_path)
-    edited = params.read_text() + "# a note of mine\n"
+    edited = params.read_text() + "# a user's note\n"
     params.write_text(edited)
     said = use_preset("fig03-lr-decay", "paper", tmp_path)
     assert "the former one is kept as params.yaml.bak" in said
     assert kept.read_text() == edited
     assert read_experiment(params) == experiment(3)
-    # What a preset wrote is not worth keeping, and does not push out what is.
+    # A preset's text is not backed up and does not replace the backup.
     for name, scale in (("fig03-lr-decay", "small"), ("fig20-learning-rate", "smoke")):
         assert "kept" not in use_preset(name, scale, tmp_path)  # type: ignore[arg-type]
         assert kept.read_text() == edited
-    # Nor does another file of one's own.
+    # Neither does another file of the user.
     for number in (2, 3):
         params.write_text(f"# Draft {number}\n")
         said = use_preset("fig03-lr-decay", "paper", tmp_path)
@@ -355,7 +356,7 @@ def test_a_hand_edited_file_is_kept(tmp_path: Path) -> None:
     assert kept.read_text() == edited
 
 
-def test_a_folder_in_the_place_of_the_file(tmp_path: Path) -> None:
+def test_a_folder_instead_of_the_file(tmp_path: Path) -> None:
     (tmp_path / "params.yaml").mkdir()
     with pytest.raises(SpecError, match=r"got a folder; allowed: a file") as caught:
         use_preset("fig02-standard", "smoke", tmp_path)
@@ -373,13 +374,13 @@ def test_a_folder_in_the_place_of_the_file(tmp_path: Path) -> None:
         b"# Preset \xff at scale \xff.\n",
     ],
 )
-def test_any_other_file_is_kept_to_the_byte(content: bytes, tmp_path: Path) -> None:
+def test_any_other_file_is_backed_up_unchanged(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_bytes(content)
     assert "params.yaml.bak" in use_preset("fig12-curves", "small", tmp_path)
     assert (tmp_path / "params.yaml.bak").read_bytes() == content
 
 
-def test_no_preset_text_is_kept(tmp_path: Path) -> None:
+def test_the_text_of_a_preset_is_not_backed_up(tmp_path: Path) -> None:
     for figure, scale in ((13, "paper"), (19, "small"), (11, "smoke"), (2, "smoke")):
         text = preset_text(PRESETS[named(figure)], scale)  # type: ignore[arg-type]
         (tmp_path / "params.yaml").write_text(text)
@@ -388,7 +389,7 @@ def test_no_preset_text_is_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "meant"),
+    ("name", "suggestion"),
     [
         ("fig02-standrad", "fig02-standard"),
         ("learning-rate", "fig20-learning-rate"),
@@ -397,12 +398,12 @@ def test_no_preset_text_is_kept(tmp_path: Path) -> None:
         ("12", "fig12-curves"),
     ],
 )
-def test_an_unknown_name(name: str, meant: str, tmp_path: Path) -> None:
+def test_an_unknown_name(name: str, suggestion: str, tmp_path: Path) -> None:
     with pytest.raises(SpecError) as caught:
         use_preset(name, "smoke", tmp_path)
     assert caught.value.exit_code == 2
     assert f"preset: got '{name}'" in str(caught.value)
-    assert f"did you mean `{meant}`?" in str(caught.value)
+    assert f"did you mean `{suggestion}`?" in str(caught.value)
     assert not (tmp_path / "params.yaml").exists()
     with pytest.raises(SpecError, match="`landscape preset list` shows"):
         show_preset("nothing like it at all", tmp_path)
@@ -414,10 +415,10 @@ def test_the_list() -> None:
     assert lines[0].endswith("Standard setting: width against batch size")
 
 
-def test_what_a_preset_says_of_itself(tmp_path: Path) -> None:
+def test_the_description_of_a_preset(tmp_path: Path) -> None:
     text = show_preset("fig13-decay-gain", tmp_path)
-    assert text.startswith("fig13-decay-gain: What learning-rate decay gains\n")
-    for title in ("Reproduces: Figure 13", "One should see: ", "Chosen here: "):
+    assert text.startswith("fig13-decay-gain: Gain from learning-rate decay\n")
+    for title in ("Reproduces: Figure 13", "Expected: ", "Choices made here: "):
         assert f"\n{title}" in text
     assert text.splitlines()[-3:] == [
         "paper  resnet18 on cifar10: load.width (14) x temperature.batch_size (13), 2 variants; "
@@ -427,7 +428,7 @@ def test_what_a_preset_says_of_itself(tmp_path: Path) -> None:
         "smoke  resnet18 on digits: load.width (2) x temperature.batch_size (2), 2 variants; "
         "8 cells, 16 runs",
     ]
-    assert "Chosen here" not in show_preset("fig20-learning-rate", tmp_path)
+    assert "Choices" not in show_preset("fig20-learning-rate", tmp_path)
 
 
 def test_the_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -444,7 +445,7 @@ def test_the_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert cli.invoke(app, ["preset", "use", "fig02-standard", "--scale", "large"]).exit_code == 2
 
 
-def test_the_command_ends_with_2_for_an_unknown_name(tmp_path: Path) -> None:
+def test_the_command_exits_with_2_for_an_unknown_name(tmp_path: Path) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "landscape_catalog", "preset", "use", "fig2-standard"],
         cwd=tmp_path, capture_output=True, text=True, check=False,

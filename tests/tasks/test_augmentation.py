@@ -1,4 +1,4 @@
-"""Shifts and flips: every image against all that it may become."""
+"""Shifts and flips: every augmented image against all allowed variants of the original."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ def generator(seed: int = 0) -> np.random.Generator:
 
 
 def variants(image: np.ndarray, down: int, right: int) -> dict[bytes, Move]:
-    """All shifts of (c, h, w) within these reaches, dark at the edges, with and without a flip."""
+    """All shifts of (c, h, w) by up to `down` and `right`, zero-padded, with and without a flip."""
     _, height, width = image.shape
     found = {}
     for dy in range(-down, down + 1):
         for dx in range(-right, right + 1):
             moved = np.zeros_like(image)
-            into = np.s_[:, max(dy, 0) : height + min(dy, 0), max(dx, 0) : width + min(dx, 0)]
-            out_of = np.s_[:, max(-dy, 0) : height + min(-dy, 0), max(-dx, 0) : width + min(-dx, 0)]
-            moved[into] = image[out_of]
+            to = np.s_[:, max(dy, 0) : height + min(dy, 0), max(dx, 0) : width + min(dx, 0)]
+            source = np.s_[:, max(-dy, 0) : height + min(-dy, 0), max(-dx, 0) : width + min(-dx, 0)]
+            moved[to] = image[source]
             found[moved.tobytes()] = (dy, dx, False)
             found[np.ascontiguousarray(moved[:, :, ::-1]).tobytes()] = (dy, dx, True)
     assert len(found) == 2 * (2 * down + 1) * (2 * right + 1)
@@ -40,7 +40,7 @@ def variants(image: np.ndarray, down: int, right: int) -> dict[bytes, Move]:
 
 
 def moves(before: Tensor, after: Tensor, down: int, right: int) -> list[Move]:
-    """What was done to each image; fails where it is none of the allowed moves."""
+    """The move of each image; fails for any but the allowed moves."""
     assert after.shape == before.shape
     return [
         variants(one.numpy(), down, right)[other.contiguous().numpy().tobytes()]
@@ -74,7 +74,7 @@ def test_moves_are_uniform() -> None:
 @pytest.mark.parametrize(
     ("height", "width", "down", "right"), [(32, 8, 4, 1), (8, 32, 1, 4), (4, 16, 1, 2)]
 )
-def test_each_side_moves_by_its_own_eighth(height: int, width: int, down: int, right: int) -> None:
+def test_each_side_moves_by_up_to_an_eighth(height: int, width: int, down: int, right: int) -> None:
     before = images(120, 2, height, width)
     after = augmented(Samples(before, torch.zeros(120)), generator(2)).inputs
     found = moves(before, after, down, right)
@@ -82,11 +82,11 @@ def test_each_side_moves_by_its_own_eighth(height: int, width: int, down: int, r
     assert max(abs(dx) for _, dx, _ in found) == right
 
 
-def test_a_generator_goes_on() -> None:
+def test_successive_calls_differ() -> None:
     samples = Samples(images(20, 1, 16, 16), torch.zeros(20), torch.arange(20))
-    going = generator()
-    first, second = augmented(samples, going), augmented(samples, going)
+    shared = generator()
+    first, second = augmented(samples, shared), augmented(samples, shared)
     assert torch.equal(first.inputs, augmented(samples, generator()).inputs)
     assert not torch.equal(first.inputs, second.inputs)
-    assert torch.equal(samples.inputs, images(20, 1, 16, 16)), "the given images were changed"
+    assert torch.equal(samples.inputs, images(20, 1, 16, 16)), "the original images were modified"
     assert first.positions is samples.positions

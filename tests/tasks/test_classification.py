@@ -1,4 +1,4 @@
-"""Normalisation: its formula, and its constants, which are made once for a device and a type."""
+"""Normalisation: its formula, and its constants, which are cached per device and dtype."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ TASK = ((0.5, 0.25), (0.25, 2.0))
 
 
 class Copies(TorchDispatchMode):
-    """Names of operations that put a tensor on the meta device, which stands for a GPU here."""
+    """Records operations that copy a tensor to the meta device, which stands for a GPU here."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -24,10 +24,10 @@ class Copies(TorchDispatchMode):
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         result = func(*args, **(kwargs or {}))
         tensors = [one for one in args if isinstance(one, Tensor)]
-        for one in args:  # as indices come
+        for one in args:  # indices are passed as lists
             tensors += [t for t in one if isinstance(t, Tensor)] if isinstance(one, list) else []
-        there = isinstance(result, Tensor) and result.device.type == "meta"
-        if there and any(one.device.type == "cpu" and one.ndim for one in tensors):
+        on_meta = isinstance(result, Tensor) and result.device.type == "meta"
+        if on_meta and any(one.device.type == "cpu" and one.ndim for one in tensors):
             self.found.append(str(func))
         return result
 
@@ -37,7 +37,7 @@ def test_normalisation(dtype: torch.dtype) -> None:
     images = torch.randint(0, 256, (5, 2, 3, 3), dtype=torch.uint8)
     task = Classification(*TASK)
     mean, std = (torch.tensor(values, dtype=dtype).view(1, 2, 1, 1) for values in TASK)
-    for _ in range(2):  # made, then kept
+    for _ in range(2):  # computed, then cached
         found = task.inputs(images, dtype)
         assert found.dtype == dtype
         assert torch.equal(found, (images.to(dtype) / 255 - mean) / std)
@@ -47,9 +47,9 @@ def test_normalisation(dtype: torch.dtype) -> None:
 def test_a_step_copies_nothing_from_the_host(
     order_on: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With the order on the device; left on the host, every batch copies its rows."""
-    made, tensor = [], torch.tensor
-    monkeypatch.setattr(torch, "tensor", lambda *a, **k: made.append(a) or tensor(*a, **k))
+    """If the order is on the device; if it is on the host, every batch copies its rows."""
+    created, tensor = [], torch.tensor
+    monkeypatch.setattr(torch, "tensor", lambda *a, **k: created.append(a) or tensor(*a, **k))
     images = torch.zeros(12, 2, 4, 4, dtype=torch.uint8, device="meta")
     data = Samples(images, torch.zeros(12, dtype=torch.int64, device="meta"))
     task = Classification(*TASK)
@@ -64,11 +64,11 @@ def test_a_step_copies_nothing_from_the_host(
         assert steps == [1] * 4, "the order of the epoch, and nothing else"
     else:
         assert steps[0] < steps[1] < steps[2] < steps[3]
-    assert len(made) == 2, "the mean and the standard deviation, at the first step"
+    assert len(created) == 2, "the mean and the standard deviation, at the first step"
     assert network[1].weight.grad is not None
 
 
-def test_what_is_kept_is_no_part_of_a_task() -> None:
+def test_cached_constants_are_not_part_of_a_tasks_identity() -> None:
     used, fresh = Classification(*TASK), Classification(*TASK)
     used.inputs(torch.zeros(1, 2, 1, 1))
     assert used == fresh
@@ -76,7 +76,7 @@ def test_what_is_kept_is_no_part_of_a_task() -> None:
     assert repr(used) == repr(fresh)
 
 
-def test_constants_made_without_gradients_can_be_trained_with() -> None:
+def test_constants_cached_in_inference_mode_can_be_used_in_training() -> None:
     task = Classification(*TASK)
     with torch.inference_mode():
         task.inputs(torch.zeros(1, 2, 1, 1))

@@ -1,4 +1,4 @@
-"""Samples near the training samples: mixtures and noise, by their moments."""
+"""Perturbed samples: the moments of mixtures and noise."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from torch import Tensor
 
 from landscape_catalog.tasks import Perturbation, Samples, perturbed_inputs
 
-# Two samples, (1, 0) and (0, 1), whose targets say which is which: a mixture of both shows its
-# coefficient in the place of its target.
+# Two samples, (1, 0) and (0, 1), with targets 0 and 1: a mixture of both has its coefficient at the
+# index of its target.
 CORNERS = Samples(torch.eye(2), torch.tensor([0, 1]))
 
 
 def coefficients(how: Perturbation, *, seed: int = 0) -> Tensor:
-    """The coefficient of each mixture, NaN where the two partners are the same sample."""
+    """The coefficient of each mixture; NaN if the two partners are the same sample."""
     mixed = perturbed_inputs(CORNERS, how, seed=seed)
     assert mixed.inputs.shape == (how.samples, 2)
     torch.testing.assert_close(mixed.inputs.sum(1), torch.ones(how.samples))
-    own = mixed.inputs.double()[torch.arange(how.samples), mixed.targets]
-    return torch.where(own == 1, torch.nan, own)
+    found = mixed.inputs.double()[torch.arange(how.samples), mixed.targets]
+    return torch.where(found == 1, torch.nan, found)
 
 
-def test_a_coefficient_for_each_batch_of_128() -> None:
+def test_one_coefficient_per_batch_of_128() -> None:
     found = coefficients(Perturbation(samples=300, coefficient="batch", alpha=1.0))
     blocks = [block[~block.isnan()] for block in found.split(128)]
     assert [len(block) > 10 for block in blocks] == [True] * 3  # the last has 44 samples
@@ -33,7 +33,7 @@ def test_a_coefficient_for_each_batch_of_128() -> None:
     assert len(torch.cat(blocks).unique()) == 3
 
 
-def test_a_coefficient_for_each_sample() -> None:
+def test_one_coefficient_per_sample() -> None:
     found = coefficients(Perturbation(samples=300, alpha=1.0))
     mixed = found[~found.isnan()]
     assert len(mixed.unique()) == len(mixed)
@@ -41,8 +41,8 @@ def test_a_coefficient_for_each_sample() -> None:
 
 @pytest.mark.parametrize("alpha", [0.5, 1.0, 16.0])
 @pytest.mark.parametrize("coefficient", ["sample", "batch"])
-def test_coefficients_are_beta(alpha: float, coefficient: str) -> None:
-    """Mean 1/2, variance 1 / (4 (2 alpha + 1)); half of the pairs have two partners."""
+def test_coefficients_are_beta_distributed(alpha: float, coefficient: str) -> None:
+    """Mean 1/2, variance 1 / (4 (2 alpha + 1)); half of the pairs are two different samples."""
     draws, stride = (40_000, 1) if coefficient == "sample" else (20_000, 128)
     how = Perturbation(samples=draws * stride, alpha=alpha, coefficient=coefficient)  # type: ignore[arg-type]
     found = coefficients(how)[::stride]
@@ -54,7 +54,7 @@ def test_coefficients_are_beta(alpha: float, coefficient: str) -> None:
 
 
 def test_mixtures_of_bytes() -> None:
-    """On the 0-255 scale, unrounded; the target is that of the first partner."""
+    """On the 0-255 scale, without rounding; the target is that of the first partner."""
     images = torch.tensor([0, 200], dtype=torch.uint8).view(2, 1, 1, 1).expand(2, 3, 2, 2)
     mixed = perturbed_inputs(
         Samples(images, torch.tensor([7, 9])), Perturbation(samples=4000), seed=0
@@ -65,7 +65,7 @@ def test_mixtures_of_bytes() -> None:
     assert flat.min() == 0
     assert float(flat.max()) == pytest.approx(200)
     assert ((flat % 1) != 0).any()
-    # Beta(16, 16) lies above 1/2 in half of the cases: the first partner weighs no more.
+    # Beta(16, 16) is above 1/2 half of the time: the first partner has no larger weight on average.
     bright = flat[(flat[:, 0] > 1) & (flat[:, 0] < 199) & (mixed.targets == 9), 0]
     assert float(bright.mean()) == pytest.approx(100, abs=3)
 
@@ -74,7 +74,7 @@ NOISE = Perturbation(kind="pixel_noise", samples=500, noise=40.0)
 
 
 def test_noise_is_uniform() -> None:
-    """Every pixel for itself: mean u/2 and variance u^2/12, within five standard errors."""
+    """Independent for each pixel: mean u/2 and variance u^2/12, within five standard errors."""
     dark = Samples(torch.zeros(3, 1, 4, 4, dtype=torch.uint8), torch.arange(3))
     found = perturbed_inputs(dark, NOISE, seed=0).inputs
     assert found.shape == (500, 1, 4, 4)
@@ -122,6 +122,6 @@ def test_counts_and_seeds(kind: str, samples: int) -> None:
     assert not torch.equal(one.inputs, other.inputs)
 
 
-def test_noise_of_tokens_is_refused() -> None:
-    with pytest.raises(ValueError, match="token_noise has no meaning for numeric inputs"):
+def test_token_noise_is_rejected() -> None:
+    with pytest.raises(ValueError, match="token_noise is not defined for numeric inputs"):
         perturbed_inputs(CORNERS, Perturbation(kind="token_noise"), seed=0)

@@ -1,4 +1,4 @@
-"""The built-in tasks as planning knows them, held to their classes."""
+"""The descriptions of the built-in tasks agree with their classes."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_every_kind_has_one_default(kind: Kind) -> None:
 
 
 @pytest.mark.parametrize("name", TASKS)
-def test_perturbations_are_those_that_the_task_makes(name: str) -> None:
+def test_perturbations_are_those_that_the_task_supports(name: str) -> None:
     task, every = make_task(name, None), ("mixup", "pixel_noise", "token_noise")
     for kind, allowed in TASKS[name].perturbations.items():
         for perturbation in every:
@@ -47,7 +47,7 @@ def test_perturbations_are_those_that_the_task_makes(name: str) -> None:
             if perturbation in allowed:
                 assert len(task.perturb(SAMPLES[kind], how, seed=0)) == 5
             else:
-                with pytest.raises(ValueError, match="has no meaning"):
+                with pytest.raises(ValueError, match="is not defined"):
                     task.perturb(SAMPLES[kind], how, seed=0)
 
 
@@ -57,7 +57,7 @@ def test_only_images_are_normalised() -> None:
     assert make_task("translation", None) == Translation()
 
 
-def test_auto_and_the_default_by_name_are_one_task() -> None:
+def test_auto_equals_the_default_by_name() -> None:
     auto, named = (
         grid_of({"dataset.task": task}).cells[0].landscape for task in ("auto", "classification")
     )
@@ -65,7 +65,7 @@ def test_auto_and_the_default_by_name_are_one_task() -> None:
     assert auto.landscape_id == named.landscape_id
 
 
-def test_a_task_that_is_not_the_default_enters_ids_by_its_name(
+def test_ids_include_the_name_of_a_task_that_is_not_the_default(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setitem(TASKS, "other", TaskSpec("other", "nowhere:Other", {"images": ("mixup",)}))

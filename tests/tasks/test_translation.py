@@ -1,4 +1,4 @@
-"""Translation: tokens without padding, the right token asked for, perturbed sentences."""
+"""Translation: masked padding, the predicted tokens, perturbed sentences."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ TASK = Translation()
 
 
 def rows(sentences: list[list[int]], *, more: int = 0) -> Tensor:
-    """Sentences of unequal length as int32 rows, with `more` columns of padding than needed."""
+    """Sentences of unequal length as int32 rows, with `more` additional columns of padding."""
     width = max(map(len, sentences)) + more
     return torch.tensor([s + [PADDING] * (width - len(s)) for s in sentences], dtype=torch.int32)
 
@@ -39,14 +39,14 @@ def network() -> nn.Module:
     torch.manual_seed(0)
     sizes = {"n_layers": 2, "n_heads": 2, "feed_forward": 2}
     made = transformer(width=8, vocabulary=VOCABULARY, dropout=0.0, **sizes)
-    with torch.no_grad():  # larger weights, so that tokens matter to each other
+    with torch.no_grad():  # larger weights, so that tokens influence each other
         for parameter in made.parameters():
             parameter.mul_(2)
     return made.double().eval()
 
 
 def alone(network: nn.Module, i: int, n_read: int | None = None) -> Tensor:
-    """Logits of one sentence without any padding, (positions, vocabulary)."""
+    """Logits of a single sentence without padding, (positions, vocabulary)."""
     source, target = (torch.tensor([sentences[i]]) for sentences in (SOURCES, TARGETS))
     return network(source, target[:, : n_read or len(TARGETS[i]) - 1])[0]
 
@@ -56,13 +56,13 @@ def nll(logits: Tensor, token: int) -> float:
     return math.log(sum(math.exp(value) for value in values)) - values[token]
 
 
-def loss(network: nn.Module, samples: Samples, **how: float) -> Tensor:
-    return TASK.loss(TASK.outputs(network, samples, torch.float64), samples, **how)
+def loss(network: nn.Module, samples: Samples, **options: float) -> Tensor:
+    return TASK.loss(TASK.outputs(network, samples, torch.float64), samples, **options)
 
 
 @torch.no_grad()
-def test_a_batch_is_the_mean_over_tokens(network: nn.Module) -> None:
-    """Each token by itself: a forward pass that is given the tokens before it and nothing else."""
+def test_the_loss_of_a_batch_is_the_mean_over_tokens(network: nn.Module) -> None:
+    """Against one forward pass per token, with nothing but the tokens before it."""
     each = [
         [nll(alone(network, i, k)[-1], target[k]) for k in range(1, len(target))]
         for i, target in enumerate(TARGETS)
@@ -72,13 +72,13 @@ def test_a_batch_is_the_mean_over_tokens(network: nn.Module) -> None:
     found = loss(network, BATCH)
     assert float(found) == pytest.approx(sum(by_token) / 16, rel=1e-12)
     of_sentences = sum(sum(sentence) / len(sentence) for sentence in each) / 4
-    assert abs(float(found) - of_sentences) > 0.05  # the other mean is another number
+    assert abs(float(found) - of_sentences) > 0.05  # the mean over sentences differs
     losses = TASK.losses(TASK.outputs(network, BATCH, torch.float64), BATCH)
     torch.testing.assert_close(losses, torch.tensor(by_token, dtype=torch.float64))
 
 
 @torch.no_grad()
-def test_padding_is_no_part_of_the_loss(network: nn.Module) -> None:
+def test_padding_does_not_contribute_to_the_loss(network: nn.Module) -> None:
     padded = Samples(rows(SOURCES, more=5), rows(TARGETS, more=3))
     assert torch.equal(loss(network, padded), loss(network, BATCH))
     longer = Samples(rows([*SOURCES, [4] * 20 + [END]]), rows([*TARGETS, [BEGIN, *[5] * 30, END]]))
@@ -90,20 +90,20 @@ def test_padding_is_no_part_of_the_loss(network: nn.Module) -> None:
 
 
 @torch.no_grad()
-def test_no_token_is_seen_before_it_is_asked_for(network: nn.Module) -> None:
+def test_no_token_is_read_before_it_is_predicted(network: nn.Module) -> None:
     before = TASK.outputs(network, BATCH, torch.float64)
     assert before.shape == (4, 7, VOCABULARY)  # the longest target has eight tokens
     for at in range(1, 8):
         targets = BATCH.targets.clone()
         targets[2, at] = 10
         after = TASK.outputs(network, Samples(BATCH.inputs, targets), torch.float64)
-        # The token at place `at` is asked for at position at - 1, and read from position `at` on.
+        # The token at index `at` is predicted at position at - 1, and read from position `at` on.
         assert torch.equal(after[2, :at], before[2, :at])
         assert (after[2, at:] != before[2, at:]).any(1).all()
     sources = BATCH.inputs.clone()
     sources[2, 0] = 10
     changed = TASK.outputs(network, Samples(sources, BATCH.targets), torch.float64)
-    assert (changed[2] != before[2]).any(1).all()  # while the source is seen by all of them
+    assert (changed[2] != before[2]).any(1).all()  # while all positions read the source
 
 
 @torch.no_grad()
@@ -120,15 +120,15 @@ def test_label_smoothing(network: nn.Module) -> None:
     assert abs(float(smooth) - float(loss(network, BATCH))) > 0.01
 
 
-def test_errors_are_of_tokens() -> None:
+def test_errors_are_counted_per_token() -> None:
     targets = rows([[BEGIN, 5, 6, END], [BEGIN, 7, END]])
-    says = [[5, 9, END], [7, 4, 4]]  # wrong in the second, and in the fourth; the last is padding
-    logits = torch.nn.functional.one_hot(torch.tensor(says), VOCABULARY).double()
+    predicted = [[5, 9, END], [7, 4, 4]]  # the second and the fifth are wrong; the last is padding
+    logits = torch.nn.functional.one_hot(torch.tensor(predicted), VOCABULARY).double()
     samples = Samples(rows([[4, END], [4, END]]), targets)
     assert TASK.errors(logits, samples).tolist() == [False, True, False, False, True]
-    logits[0, 0, 5] = torch.nan  # of the right token, which `argmax` takes for the largest
+    logits[0, 0, 5] = torch.nan  # the right token's, which `argmax` treats as the largest
     assert TASK.errors(logits, samples).tolist() == [True, True, False, False, True]
-    logits[1, 2] = torch.nan  # where nothing is asked for
+    logits[1, 2] = torch.nan  # at a padded position
     assert TASK.errors(logits, samples).tolist() == [True, True, False, False, True]
 
 
@@ -153,11 +153,11 @@ def test_features_are_the_softmax_at_the_drawn_position(network: nn.Module) -> N
 
 @torch.no_grad()
 def inner(network: nn.Module, layer: str, i: int) -> Tensor:
-    """What a module gives of one sentence without padding, (positions, d)."""
-    seen: list[Tensor] = []
-    with network.get_submodule(layer).register_forward_hook(lambda _, __, out: seen.append(out)):
+    """A module's output for a single sentence without padding, (positions, d)."""
+    outputs: list[Tensor] = []
+    with network.get_submodule(layer).register_forward_hook(lambda _, __, out: outputs.append(out)):
         alone(network, i)
-    return seen[-1][0]
+    return outputs[-1][0]
 
 
 @pytest.mark.parametrize("layer", ["decoder.1", "decoder.0.feed_forward.0", "embedding"])
@@ -173,7 +173,7 @@ def test_a_layer_of_the_decoder_is_taken_at_the_same_position(
 def test_a_layer_of_the_encoder_is_averaged_over_the_source(
     network: nn.Module, layer: str, more: int
 ) -> None:
-    """Even where the longest source is as long as what the decoder reads (`more` = 1)."""
+    """Even if the longest source is as long as the decoder's input (`more` = 1)."""
     sources = [*SOURCES[:1], SOURCES[1][:-1] + [4] * more + [END], *SOURCES[2:]]
     samples = Samples(rows(sources), BATCH.targets, PLACED.positions)
     assert (samples.inputs.shape[1] == samples.targets.shape[1] - 1) == bool(more)
@@ -182,14 +182,16 @@ def test_a_layer_of_the_encoder_is_averaged_over_the_source(
         torch.testing.assert_close(found[i], inner(network, layer, i).mean(0))
 
 
-def test_outputs_of_no_position_are_refused() -> None:
+def test_outputs_without_positions_are_rejected() -> None:
     for shape in ((4, 5, 8), (4, 8)):
-        with pytest.raises(ValueError, match=rf"shape \({shape[0]}, {shape[1]}.* no position"):
+        with pytest.raises(
+            ValueError, match=rf"shape \({shape[0]}, {shape[1]}.* no token position"
+        ):
             TASK.layer_features(torch.zeros(shape), PLACED)
 
 
 def corpus() -> Samples:
-    """400 pairs; sources have the words 4..19, targets 20..39, rare and frequent, and unknowns."""
+    """400 pairs with rare, frequent and unknown words; sources use words 4..19, targets 20..39."""
     generator = np.random.Generator(np.random.Philox(key=3))
     sources, targets = [], []
     for _ in range(400):
@@ -221,8 +223,8 @@ def test_no_noise_gives_sentences_of_the_corpus() -> None:
 
 
 @pytest.mark.parametrize("rate", [0.1, 0.5, 1.0])
-def test_the_stated_share_of_words_is_replaced(rate: float) -> None:
-    """A draw gives the word that was there with probability sum p^2."""
+def test_the_specified_fraction_of_words_is_replaced(rate: float) -> None:
+    """A replacement equals the original word with probability sum p^2."""
     clean, noisy = perturbed(0.0), perturbed(rate)
     for before, after, every in (
         (clean.inputs, noisy.inputs, CORPUS.inputs),
@@ -253,26 +255,26 @@ def test_replacements_follow_the_corpus() -> None:
         assert chi_squared < freedom + 5 * math.sqrt(2 * freedom)
 
 
-def test_a_seed_is_a_seed() -> None:
+def test_perturbations_depend_only_on_the_seed() -> None:
     one, same, other = perturbed(0.3), perturbed(0.3), perturbed(0.3, seed=2)
     for name in ("inputs", "targets", "positions"):
         assert torch.equal(getattr(one, name), getattr(same, name))
         assert not torch.equal(getattr(one, name), getattr(other, name))
 
 
-def test_positions_are_uniform_over_what_is_asked_for() -> None:
+def test_positions_are_uniform_over_predicted_tokens() -> None:
     drawn = perturbed(0.2, samples=6000)
     assert drawn.positions is not None
-    asked = (drawn.targets != PADDING).sum(1) - 1
-    assert ((drawn.positions >= 0) & (drawn.positions < asked)).all()
+    predicted = (drawn.targets != PADDING).sum(1) - 1
+    assert ((drawn.positions >= 0) & (drawn.positions < predicted)).all()
     for length in (2, 5, 10):
-        counts = np.bincount(drawn.positions[asked == length].numpy(), minlength=length)
+        counts = np.bincount(drawn.positions[predicted == length].numpy(), minlength=length)
         expected = counts.sum() / length
         assert counts.sum() > 300
         assert ((counts - expected) ** 2 / expected).sum() < length + 5 * math.sqrt(2 * length)
 
 
 @pytest.mark.parametrize("kind", ["mixup", "pixel_noise"])
-def test_tokens_have_no_mixtures(kind: str) -> None:
-    with pytest.raises(ValueError, match=f"{kind} has no meaning for tokens"):
+def test_perturbations_of_images_are_rejected(kind: str) -> None:
+    with pytest.raises(ValueError, match=f"{kind} is not defined for tokens"):
         TASK.perturb(CORPUS, Perturbation(kind=kind), seed=0)  # type: ignore[arg-type]

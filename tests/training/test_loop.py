@@ -1,4 +1,4 @@
-"""Training: the optimisers' arithmetic, batches, stopping, snapshots, divergence."""
+"""Training: optimiser updates, batches, stopping, snapshots, divergence."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_sgd_by_hand(task: Classification, tiny_data: Samples) -> None:
 def regression(
     data: Samples, task: Classification, recipe: Recipe, step: Callable[..., Tensor]
 ) -> list[Tensor]:
-    """Softmax regression in closed form: weight and bias after every update of `train` by hand.
+    """Softmax regression with explicit gradients: the final weight and bias after training.
 
     `step(i, s, theta, gradient)` is the new value of parameter i after update s, from 1.
     """
@@ -54,11 +54,11 @@ def regression(
     x = task.inputs(data.inputs, torch.float64).flatten(1)
     size, s = recipe.batch_size, 0
     smooth = recipe.label_smoothing
-    wanted = (1 - smooth) * nn.functional.one_hot(data.targets, 3) + smooth / 3
+    labels = (1 - smooth) * nn.functional.one_hot(data.targets, 3) + smooth / 3
     for epoch in range(1, recipe.epochs + 1):
         for batch in epoch_batches(len(data), size, seed=11, epoch=epoch):
             s += 1
-            slope = ((x[batch] @ weight.T + bias).softmax(1) - wanted[batch]) / size
+            slope = ((x[batch] @ weight.T + bias).softmax(1) - labels[batch]) / size
             gradients = [slope.T @ x[batch], slope.sum(0)]
             if recipe.clip_norm is not None:
                 norm = math.sqrt(sum(float((g**2).sum()) for g in gradients))
@@ -77,7 +77,7 @@ def trained(data: Samples, task: Classification, recipe: Recipe) -> tuple[list[T
 
 
 def test_adam_by_hand(task: Classification, tiny_data: Samples) -> None:
-    """m and v of g + wd theta, both corrected for their start at zero (Kingma and Ba 2015)."""
+    """Bias-corrected moments m and v of g + wd theta (Kingma and Ba 2015)."""
     recipe = Recipe(
         batch_size=7, lr=0.02, weight_decay=0.3, optimizer="adam", epochs=3, stop_tolerance=0,
         beta1=0.8, beta2=0.95, epsilon=1e-3,
@@ -98,7 +98,7 @@ def test_adam_by_hand(task: Classification, tiny_data: Samples) -> None:
 
 @pytest.mark.parametrize("clip", [0.05, 1e3])
 def test_clipping_by_hand(task: Classification, tiny_data: Samples, clip: float) -> None:
-    """One norm for all parameters, before weight decay; smaller gradients stay as they are."""
+    """By the norm over all parameters, before weight decay; smaller gradients are not changed."""
     recipe = Recipe(
         batch_size=8, lr=0.5, weight_decay=0.1, momentum=0, epochs=2, clip_norm=clip,
         stop_tolerance=0,
@@ -117,8 +117,8 @@ def test_clipping_by_hand(task: Classification, tiny_data: Samples, clip: float)
         assert float((found[0] - plain[0]).abs().max()) > 0.05
 
 
-def test_smoothed_labels_are_trained_on(task: Classification, tiny_data: Samples) -> None:
-    """The gradient and the training loss are of smoothed labels; errors are of labels."""
+def test_label_smoothing(task: Classification, tiny_data: Samples) -> None:
+    """Gradient and training loss use smoothed labels; errors use the original labels."""
     recipe = Recipe(
         batch_size=24, lr=0.5, weight_decay=0, momentum=0, epochs=1, label_smoothing=0.3
     )
@@ -143,8 +143,8 @@ SLOPE_DATA = Samples(torch.zeros(11, 1), torch.zeros(11))  # three batches of th
 
 
 @pytest.mark.parametrize("updates", [1, 3, 7, 9])
-def test_training_for_updates_takes_exactly_so_many(updates: int) -> None:
-    """Update s takes the rate away and sees the loss -(s - 1) rate, also in a part of an epoch."""
+def test_training_takes_exactly_the_specified_number_of_updates(updates: int) -> None:
+    """Update s subtracts the rate and sees the loss -(s - 1) rate, also in a partial epoch."""
     network = weight_at_zero()
     recipe = Recipe(
         batch_size=3, lr=0.5, weight_decay=0, momentum=0, stopping="updates", updates=updates,
@@ -152,7 +152,7 @@ def test_training_for_updates_takes_exactly_so_many(updates: int) -> None:
     )  # fmt: skip
     run = train(network, SLOPE_DATA, Slope(), recipe, seed=0, snapshots=["last"])
     assert network.weight.item() == -0.5 * updates
-    assert run.stop_reason == "updates"  # though it was calm all the time
+    assert run.stop_reason == "updates"  # although the loss was on a plateau all the time
     epochs = [range(start, min(start + 3, updates)) for start in range(0, updates, 3)]
     assert [record.train_loss for record in run.history] == [
         -0.5 * sum(epoch) / len(epoch) for epoch in epochs
@@ -162,7 +162,7 @@ def test_training_for_updates_takes_exactly_so_many(updates: int) -> None:
     assert float(run.snapshots["last"].state["weight"]) == -0.5 * updates
 
 
-def test_milestones_are_shares_of_the_updates() -> None:
+def test_milestones_are_fractions_of_the_updates() -> None:
     network = weight_at_zero()
     recipe = Recipe(
         batch_size=3, lr=1.0, weight_decay=0, momentum=0, stopping="updates", updates=8,
@@ -172,85 +172,89 @@ def test_milestones_are_shares_of_the_updates() -> None:
     assert network.weight.item() == -(2 + 6 * 0.5)
 
 
-def calm_run(not_before: int = 0, **how: object) -> TrainedRun:
-    """Ten epochs at most; the loss falls by 1.5 an epoch, and three such epochs are calm."""
+def plateau_run(not_before: int = 0, **settings: object) -> TrainedRun:
+    """At most ten epochs; the loss falls by 1.5 per epoch, and three such epochs are a plateau."""
     recipe = Recipe(
         batch_size=3, lr=0.5, weight_decay=0, momentum=0, epochs=10,
-        **{"stop_tolerance": 2, "stop_patience": 3, "stop_not_before": not_before, **how},
+        **{"stop_tolerance": 2, "stop_patience": 3, "stop_not_before": not_before, **settings},
     )  # fmt: skip
     names = ["early_stopped", "last"]
     return train(weight_at_zero(), SLOPE_DATA, Slope(), recipe, seed=0, snapshots=names)  # type: ignore[arg-type]
 
 
-def places(run: TrainedRun) -> dict[str, float]:
-    """Where each snapshot is: at -1.5 for each epoch."""
+def snapshot_epochs(run: TrainedRun) -> dict[str, float]:
+    """The epoch of each snapshot, whose weight is -1.5 per epoch."""
     for snapshot in run.snapshots.values():
         assert float(snapshot.state["weight"]) == -1.5 * snapshot.epoch
     return {name: snapshot.epoch for name, snapshot in run.snapshots.items()}
 
 
-def test_the_rule_ends_training_and_epochs_do_not() -> None:
-    by_rule = calm_run()
+def test_a_plateau_ends_training_only_with_the_rule() -> None:
+    by_rule = plateau_run()
     assert (by_rule.stop_reason, len(by_rule.history)) == ("calm", 4)
-    assert places(by_rule) == {"best_train_loss": 4, "early_stopped": 4, "last": 4}
-    by_epochs = calm_run(stopping="epochs")
+    assert snapshot_epochs(by_rule) == {"best_train_loss": 4, "early_stopped": 4, "last": 4}
+    by_epochs = plateau_run(stopping="epochs")
     assert (by_epochs.stop_reason, len(by_epochs.history)) == ("epochs", 10)
-    assert places(by_epochs) == {"best_train_loss": 10, "early_stopped": 4, "last": 10}
-    restless = calm_run(stop_tolerance=1)
-    assert (restless.stop_reason, len(restless.history)) == ("epochs", 10)
+    assert snapshot_epochs(by_epochs) == {"best_train_loss": 10, "early_stopped": 4, "last": 10}
+    without_plateau = plateau_run(stop_tolerance=1)
+    assert (without_plateau.stop_reason, len(without_plateau.history)) == ("epochs", 10)
 
 
 @pytest.mark.parametrize(("not_before", "epoch"), [(0, 4), (4, 4), (5, 5), (7, 7), (10, 10)])
-def test_calm_is_not_believed_before_its_epoch(not_before: int, epoch: int) -> None:
-    assert places(calm_run(not_before, stopping="epochs"))["early_stopped"] == epoch
-    by_rule = calm_run(not_before)
+def test_a_plateau_is_not_reported_before_its_epoch(not_before: int, epoch: int) -> None:
+    run = plateau_run(not_before, stopping="epochs")
+    assert snapshot_epochs(run)["early_stopped"] == epoch
+    by_rule = plateau_run(not_before)
     assert (by_rule.stop_reason, len(by_rule.history)) == ("calm", epoch)
 
 
-def test_without_calm_early_stopped_is_the_best() -> None:
-    for run in (calm_run(11, stopping="epochs"), calm_run(stop_tolerance=1, stopping="epochs")):
-        assert places(run) == {"best_train_loss": 10, "early_stopped": 10, "last": 10}
-    # So much weight decay overshoots, w <- -4 w - 1/2: the losses are 5, -20.5 and 81.5.
-    wild = Recipe(batch_size=11, lr=0.5, weight_decay=10, momentum=0, epochs=3, stop_tolerance=0)
+def test_without_a_plateau_early_stopped_is_the_best() -> None:
+    for settings in ({"not_before": 11}, {"stop_tolerance": 1}):
+        run = plateau_run(**settings, stopping="epochs")
+        assert snapshot_epochs(run) == {"best_train_loss": 10, "early_stopped": 10, "last": 10}
+    # With this weight decay updates overshoot, w <- -4 w - 1/2: the losses are 5, -20.5 and 81.5.
+    unstable = Recipe(
+        batch_size=11, lr=0.5, weight_decay=10, momentum=0, epochs=3, stop_tolerance=0
+    )
     network = weight_at_zero()
     nn.init.constant_(network.weight, 5.0)
-    run = train(network, SLOPE_DATA, Slope(), wild, seed=0, snapshots=["early_stopped", "last"])
+    run = train(network, SLOPE_DATA, Slope(), unstable, seed=0, snapshots=["early_stopped", "last"])
     assert [record.train_loss for record in run.history] == [5, -20.5, 81.5]
     epochs = {name: snapshot.epoch for name, snapshot in run.snapshots.items()}
     assert epochs == {"best_train_loss": 2, "early_stopped": 2, "last": 3}
 
 
-def test_the_earliest_of_the_lowest_test_errors() -> None:
-    script = iter([5.0, 3.0, 4.0, 3.0, math.nan, 3.5])
+def test_best_test_is_the_first_of_the_lowest_test_errors() -> None:
+    errors = iter([5.0, 3.0, 4.0, 3.0, math.nan, 3.5])
     recipe = Recipe(batch_size=3, lr=0.5, weight_decay=0, momentum=0, epochs=6, stop_tolerance=0)
-    asked: list[float] = []
+    tested: list[float] = []
 
     def test_error(network: nn.Module) -> float:
-        asked.append(network.weight.item())  # type: ignore[operator, union-attr]
-        network.eval()  # as an evaluation does; training goes on in train mode
-        return next(script)
+        tested.append(network.weight.item())  # type: ignore[operator, union-attr]
+        network.eval()  # as an evaluation does; training must continue in train mode
+        return next(errors)
 
     modes: list[bool] = []
 
-    class Noting(Slope):
+    class Recording(Slope):
         def outputs(self, network: nn.Module, samples: Samples, dtype: torch.dtype) -> Tensor:
             modes.append(network.training)
             return super().outputs(network, samples, dtype)
 
     run = train(
-        weight_at_zero(), SLOPE_DATA, Noting(), recipe, seed=0,
+        weight_at_zero(), SLOPE_DATA, Recording(), recipe, seed=0,
         snapshots=["best_test"], test_error=test_error,
     )  # fmt: skip
     assert modes == [True] * 18
-    assert places(run) == {"best_train_loss": 6, "best_test": 2}
-    assert asked == [-1.5 * epoch for epoch in range(1, 7)]
+    assert snapshot_epochs(run) == {"best_train_loss": 6, "best_test": 2}
+    assert tested == [-1.5 * epoch for epoch in range(1, 7)]
     found = [record.test_error for record in run.history]
     np.testing.assert_array_equal(found, [5, 3, 4, 3, math.nan, 3.5])  # type: ignore[arg-type]
 
 
-def test_the_test_error_is_computed_where_it_is_wanted() -> None:
+def test_the_test_error_is_computed_only_if_requested() -> None:
     def never(_: nn.Module) -> float:
-        raise AssertionError("nobody asked")
+        raise AssertionError("the test error was not requested")
 
     recipe = Recipe(batch_size=3, epochs=2)
     run = train(
@@ -269,8 +273,8 @@ def test_snapshots_are_copies() -> None:
         with torch.no_grad():
             for value in network.state_dict().values():
                 value.fill_(epoch)
-        # The best loss is that of epoch 1, calm comes with 2, and the test error never moves.
-        kept.update(epoch, float(epoch), calm=epoch >= 2)
+        # The loss is best in epoch 1, the plateau begins in epoch 2, and the test error is constant.
+        kept.update(epoch, float(epoch), plateau=epoch >= 2)
     found = kept.finish(3)
     with torch.no_grad():
         for value in network.state_dict().values():
@@ -281,16 +285,14 @@ def test_snapshots_are_copies() -> None:
         assert set(found[name].state) == set(network.state_dict())
         assert all(bool((value == epoch).all()) for value in found[name].state.values())
         assert not any(value.requires_grad for value in found[name].state.values())
-    places_in_memory = [
-        v.data_ptr() for snapshot in found.values() for v in snapshot.state.values()
-    ]
-    assert len(set(places_in_memory)) == len(places_in_memory)
+    addresses = [v.data_ptr() for snapshot in found.values() for v in snapshot.state.values()]
+    assert len(set(addresses)) == len(addresses)
 
 
-class Watched(Classification):
-    """Keeps every batch that it is asked about."""
+class Recorder(Classification):
+    """Records every batch that a network is called on."""
 
-    def watch(self) -> list[Samples]:
+    def record(self) -> list[Samples]:
         batches: list[Samples] = []
         object.__setattr__(self, "batches", batches)
         return batches
@@ -300,11 +302,11 @@ class Watched(Classification):
         return super().outputs(network, samples, dtype)
 
 
-STAYS = 8  # among the 18 moves: shifted by nothing, and not flipped
+IDENTITY = 8  # index among the 18 moves: no shift, no flip
 
 
 def shifted(image: Tensor) -> Iterator[Tensor]:
-    """The 18 shifts by one and flips of an image of 4 x 4."""
+    """The 18 shifts by up to one pixel and flips of a 4 x 4 image."""
     padded = nn.functional.pad(image, (1, 1, 1, 1))
     for dy in range(3):
         for dx in range(3):
@@ -313,11 +315,11 @@ def shifted(image: Tensor) -> Iterator[Tensor]:
 
 
 @pytest.mark.parametrize("augment", [False, True])
-def test_augmentation_is_of_training_batches(tiny_data: Samples, augment: bool) -> None:
+def test_augmentation_of_training_batches(tiny_data: Samples, augment: bool) -> None:
     runs = []
     for _ in range(2):
-        task = Watched((0.5,), (0.25,))
-        batches = task.watch()
+        task = Recorder((0.5,), (0.25,))
+        batches = task.record()
         recipe = Recipe(batch_size=8, epochs=3, augment=augment, stop_tolerance=0)
         train(linear(), tiny_data, task, recipe, seed=4)
         runs.append(batches)
@@ -328,17 +330,17 @@ def test_augmentation_is_of_training_batches(tiny_data: Samples, augment: bool) 
         assert torch.equal(batch.targets, tiny_data.targets[chosen])
         assert torch.equal(batch.inputs, again.inputs)
         for image, original in zip(batch.inputs, tiny_data.inputs[chosen]):
-            known = [torch.equal(image, candidate) for candidate in shifted(original)]
-            assert sum(known) == 1
-            moves.append(known.index(True))
+            matches = [torch.equal(image, candidate) for candidate in shifted(original)]
+            assert sum(matches) == 1
+            moves.append(matches.index(True))
     if augment:
         assert len(set(moves)) > 12  # of 18, in 72 draws
-        assert moves[:24] != moves[24:48] != moves[48:], "every epoch moves its batches alike"
+        assert moves[:24] != moves[24:48] != moves[48:], "all epochs have the same moves"
     else:
-        assert set(moves) == {STAYS}
+        assert set(moves) == {IDENTITY}
 
 
-def test_batches_visit_without_replacement() -> None:
+def test_batches_are_drawn_without_replacement() -> None:
     batches = list(epoch_batches(23, 5, seed=3, epoch=2))
     assert [len(batch) for batch in batches] == [5, 5, 5, 5]  # the incomplete one is dropped
     assert len(set(torch.cat(batches).tolist())) == 20
@@ -349,22 +351,22 @@ def test_batches_visit_without_replacement() -> None:
 
 
 @pytest.mark.parametrize("augment", [False, True])
-def test_what_the_host_draws_is_handed_over_once_an_epoch(
+def test_random_draws_are_copied_once_per_epoch(
     tiny_data: Samples, augment: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However many steps an epoch has: on a GPU, each handover is a copy to wait for."""
-    handed, from_numpy = [], torch.from_numpy
-    monkeypatch.setattr(torch, "from_numpy", lambda a: handed.append(a.shape) or from_numpy(a))
+    """Independently of the number of steps: on a GPU, each copy from the host blocks."""
+    copied, from_numpy = [], torch.from_numpy
+    monkeypatch.setattr(torch, "from_numpy", lambda a: copied.append(a.shape) or from_numpy(a))
     for batch_size in (4, 12):
-        handed.clear()
+        copied.clear()
         recipe = Recipe(batch_size=batch_size, epochs=2, augment=augment, stop_tolerance=0)
         train(linear(), tiny_data, Classification((0.5,), (0.25,)), recipe, seed=4)
         moves = [(24 // batch_size, 3, batch_size)] if augment else []
-        assert handed == [*moves, (24,)] * 2
+        assert copied == [*moves, (24,)] * 2
 
 
 @pytest.mark.parametrize("size", [0, 24])
-def test_a_batch_that_does_not_fit(size: int) -> None:
+def test_invalid_batch_sizes(size: int) -> None:
     with pytest.raises(ValueError, match=f"got {size}"):
         next(epoch_batches(23, size, seed=0, epoch=0))
 
@@ -380,12 +382,12 @@ def test_the_best_weights_are_kept(task: Classification, tiny_data: Samples) -> 
     best = run.snapshots["best_train_loss"]
     losses = [record.train_loss for record in run.history]
     assert best.epoch == losses.index(min(losses)) + 1
-    assert best.epoch < 12, "the rate is too small for this test to mean anything"
+    assert best.epoch < 12, "this test needs a larger learning rate"
     for name, value in best.state.items():
         assert torch.equal(value, states[best.epoch][name])
 
 
-def test_training_stops_when_calm(task: Classification, tiny_data: Samples) -> None:
+def test_training_stops_at_a_plateau(task: Classification, tiny_data: Samples) -> None:
     recipe = Recipe(
         batch_size=24, lr=1e-9, momentum=0, epochs=50, stop_tolerance=1e-4, stop_patience=5
     )
@@ -394,7 +396,7 @@ def test_training_stops_when_calm(task: Classification, tiny_data: Samples) -> N
     assert len(run.history) == 6
 
 
-def test_the_stopping_rule_counts_in_a_row() -> None:
+def test_the_stopping_rule_counts_consecutive_epochs() -> None:
     rule = StoppingRule(tolerance=0.1, patience=2)
     assert [rule.update(x) for x in (1.0, 0.95, 0.5, 0.45, 0.44)] == [
         False,
@@ -422,14 +424,14 @@ def test_divergence_under_adam(task: Classification, tiny_data: Samples, stoppin
     recipe = Recipe(
         batch_size=4, lr=1e38, epochs=5, updates=30, optimizer="adam", stopping=stopping  # type: ignore[arg-type]
     )  # fmt: skip
-    seen: list[EpochRecord] = []
+    records: list[EpochRecord] = []
     run = train(
-        network, tiny_data, task, recipe, seed=0, on_epoch=seen.append,
+        network, tiny_data, task, recipe, seed=0, on_epoch=records.append,
         snapshots=["early_stopped", "last", "best_test"], test_error=lambda _: 1.0,
     )  # fmt: skip
     assert run.stop_reason == "diverged"
     assert len(run.history) == 1
-    assert seen == run.history
+    assert records == run.history
     assert not math.isfinite(run.history[0].train_loss)
     assert run.history[0].test_error is None
     for name in ("best_train_loss", "early_stopped", "best_test"):
@@ -445,8 +447,8 @@ SENTENCES = Samples(
 )
 
 
-def bits(kind: str, seed: int = 1) -> dict[str, Tensor]:
-    """Weights after a few updates, whatever torch's random state was before."""
+def trained_weights(kind: str, seed: int = 1) -> dict[str, Tensor]:
+    """Weights after a few updates, starting from an arbitrary random state of torch."""
     torch.manual_seed(np.random.SeedSequence().entropy % 2**32)
     state = torch.get_rng_state()
     recipe = Recipe(
@@ -463,17 +465,18 @@ def bits(kind: str, seed: int = 1) -> dict[str, Tensor]:
         images = generator.integers(0, 256, size=(24, 1, 4, 4), dtype=np.uint8)
         data = Samples(torch.from_numpy(images), torch.from_numpy(np.arange(24) % 3))
         run = train(network, data, Classification((0.5,), (0.25,)), recipe, seed=seed)
-    assert torch.equal(torch.get_rng_state(), state), "torch's random state was moved"
+    assert torch.equal(torch.get_rng_state(), state), "torch's random state was not restored"
     return run.snapshots["best_train_loss"].state
 
 
 @pytest.mark.parametrize("kind", ["sgd", "adam", "translation", "dropout"])
-def test_training_twice_gives_the_same_bits(kind: str) -> None:
-    one, same, other = bits(kind), bits(kind), bits(kind, seed=2)
+def test_training_is_bitwise_reproducible(kind: str) -> None:
+    one, same = trained_weights(kind), trained_weights(kind)
+    other = trained_weights(kind, seed=2)
     assert all(torch.equal(one[name], same[name]) for name in one)
     assert not all(torch.equal(one[name], other[name]) for name in one)
 
 
 def test_dropout_is_on_in_training() -> None:
-    plain, dropped = bits("translation"), bits("dropout")
+    plain, dropped = trained_weights("translation"), trained_weights("dropout")
     assert not all(torch.equal(plain[name], dropped[name]) for name in plain)

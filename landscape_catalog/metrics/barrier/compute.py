@@ -11,7 +11,7 @@ from landscape_catalog.metrics.numerics.curves.barrier import line_barrier
 
 
 def compute(context: Context) -> LineBarrier:
-    """Evaluate the line at evenly spaced points, statistics recomputed at each."""
+    """Evaluate the line at evenly spaced points, with batch-norm statistics recomputed at each."""
     settings, task = context.settings, context.task
     seed = context.seed("curve statistics")
     found = line_barrier(

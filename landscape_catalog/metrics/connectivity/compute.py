@@ -1,4 +1,4 @@
-"""A curve fitted between the two runs of a pair, and the error at points of it."""
+"""A curve fitted between the two runs of a pair, and the error at points along it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from landscape_catalog.metrics.numerics.curves.points import curve_points
 
 
 def compute(context: Context) -> ModeConnectivity:
-    """Fit the curve, evaluate it with batch-norm statistics recomputed at each point."""
+    """Fit the curve and evaluate it with batch-norm statistics recomputed at each point."""
     settings: ConnectivitySettings = context.settings
     task = context.task
     seed = context.seed("curve statistics")
@@ -44,9 +44,9 @@ def compute(context: Context) -> ModeConnectivity:
 
 
 def _fitted_curve(context: Context) -> Curve:
-    """The pair's curve, fitted side by side with the others of its group.
+    """The pair's curve, fitted together with the other curves of its group.
 
-    If one of them cannot be fitted, each is tried on its own.
+    If one of them cannot be fitted, each curve is fitted separately.
     """
 
     def fit_group() -> dict[str, Curve]:
@@ -62,7 +62,7 @@ def _fitted_curve(context: Context) -> Curve:
 
 
 def _fit(group: Sequence[Context]) -> dict[str, Curve]:
-    """The curves of some pairs of one landscape, by measurement id."""
+    """The curves of several pairs on one landscape, by measurement id."""
     first = group[0]
     settings = first.settings
     names = [field.name for field in dataclasses.fields(CurveRecipe)]
@@ -79,15 +79,16 @@ def _fit(group: Sequence[Context]) -> dict[str, Curve]:
 
 
 def known_endpoints(context: Context, batch_size: int, seed: int) -> list[CurvePoint]:
-    """The endpoints of a pair's curve that have been evaluated for another curve.
+    """The endpoints of a pair's curve that have already been evaluated for another curve.
 
-    A run is an endpoint of many curves. For built-in networks an endpoint is the same to the bit
-    whichever curve it is evaluated with; others may round differently and are never reused.
+    A run is an endpoint of many curves. For built-in networks, evaluations of an endpoint are
+    bit-identical whichever curve it is evaluated with. Custom networks and tasks may round
+    differently, so their endpoints are never reused.
 
     Args:
         context: of the pair.
-        batch_size: of recomputing batch-norm statistics.
-        seed: of their shuffle.
+        batch_size: for recomputing batch-norm statistics.
+        seed: of the shuffle for these statistics.
     """
     if context.is_custom:
         return []
@@ -99,7 +100,7 @@ def known_endpoints(context: Context, batch_size: int, seed: int) -> list[CurveP
 def keep_endpoints(
     context: Context, batch_size: int, seed: int, points: Sequence[CurvePoint]
 ) -> None:
-    """Keep the first and the last point of a curve for other curves of the same runs."""
+    """Keep a curve's first and last point for other curves that share these endpoints."""
     if context.is_custom:
         return
     for key, point in zip(_endpoint_keys(context), (points[0], points[-1])):

@@ -1,9 +1,9 @@
-"""Which curves are fitted as a group, because their networks are small.
+"""Which curves are fitted as a group because their networks are small.
 
-Curves in a group are stacked, which rounds differently from fitting them one by one. So this rule
-decides numbers. It is frozen: it belongs to `curve_fit` recipe 2, and a change to it needs a new
-recipe number. It is independent of `pipeline.shared.costs`, whose constants serve time estimates
-and may be retuned at any time.
+The curves of a group are stacked, which rounds differently from fitting them one by one, so this
+rule affects numbers. It is frozen: it belongs to `curve_fit` recipe 2, and changing it requires a
+new recipe number. It is independent of `pipeline.shared.costs`, whose constants are only used for
+time estimates and may be retuned at any time.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from typing import Any
 
 from landscape_catalog.models.registry import multiply_adds
 
-FORWARD_PASSES = 3  # of an SGD step: a forward pass, and a backward pass that costs two
-TOKENS = (25, 25)  # of a source and a target sentence, whatever the data's own lengths
+FORWARD_PASSES = 3  # cost of an SGD step: a forward pass, and a backward pass that costs two
+TOKENS = (25, 25)  # assumed length of source and target sentences, whatever the data's own lengths
 LARGEST_STEP = 2**27  # multiply-adds
 
 
@@ -29,15 +29,15 @@ def fits_in_group(
 ) -> bool:
     """Whether curves between networks of this kind are fitted as a group.
 
-    They are if a step takes at most 2^27 multiply-adds, 3 * batch_size * those of a forward pass.
-    Of custom code the arithmetic is not known, so its curves are never grouped.
+    They are if a step takes at most 2^27 multiply-adds, counted as 3 * batch_size * those of a
+    forward pass. The arithmetic of custom code is unknown, so its curves are never grouped.
 
     Args:
         network: a built-in network; another raises KeyError.
         width: of the network.
         input_shape: of one input: (channels, height, width) for images, () for text.
         n_outputs: classes, or the size of the vocabulary.
-        args: valid constants of `model.args`.
+        args: valid `model.args`.
         batch_size: of the fit.
 
     >>> digits = {"input_shape": (1, 8, 8), "n_outputs": 10, "args": {}, "batch_size": 128}

@@ -40,45 +40,45 @@ from landscape_catalog.schema.fields import (
 from landscape_catalog.schema.records import VALUES
 from landscape_catalog.schema.tables import INTEGER, PAIR_KEY, REAL, TEXT, Row, Table
 
-TRAINING_COST = 3  # forward passes of a step: one forward, a backward pass of twice its cost
+TRAINING_COST = 3  # cost of a step in forward passes: one forward, a backward that costs two
 
 
 class ConnectivitySettings(Section):
     """A Bezier curve between two runs of a cell."""
 
     name: Annotated[Text, Field(min_length=1), Outside()] = PRIMARY
-    """Name of the probe; each needs its own where there are several. The first one classifies."""
+    """Name of the probe, unique among several. Classification uses the first probe."""
     pairs: Annotated[PairChoice, Outside()] = "first"
-    """Which pairs get a curve: the first two converged seeds, a ring of all, or every pair."""
+    """Which pairs get a curve: the first two converged seeds, a ring of all seeds, or all pairs."""
     control_points: Annotated[int, Field(ge=3, le=10), Later(3)] = 3
-    """Control points of the curve, its endpoints included: 3 is a quadratic, 4 a cubic."""
+    """Number of control points, endpoints included: 3 for a quadratic curve, 4 for a cubic."""
     init: Literal["linear", "random"] = "linear"
-    """Where the inner control points start: on the straight line between the endpoints, or at
-    random weights (the authors' code)."""
+    """Initial inner control points: on the straight line between the endpoints, or random weights
+    (the authors' code)."""
     epochs: PositiveInt = 50
-    """Epochs for which the curve is fitted."""
+    """Length of the fit in epochs."""
     updates: Annotated[PositiveInt | None, Later(None)] = None
-    """Updates for which the curve is fitted, instead of epochs: they stay equal when the data
-    shrink (the authors' 50 / share epochs). `null`: by epochs."""
+    """Length of the fit in SGD updates instead of epochs, so that it is the same on a subset of the
+    data (the authors take 50 / share epochs). `null`: use `epochs`."""
     lr: PositiveFloat = 0.01
-    """Learning rate of the fit: constant to half, then linearly down to 1% at 90%."""
+    """Learning rate of the fit: constant for the first half, then linear decay to 1% at 90%."""
     batch_size: BatchSize = 128
-    """Batch size of the fit, and of recomputing batch-norm statistics."""
+    """Batch size of the fit, and for recomputing batch-norm statistics."""
     momentum: Fraction = 0.9
     """Momentum of the fit."""
     weight_decay: NonNegativeFloat = 5e-4
-    """Weight of 1/2 ||gamma(t)||^2 in the fit's objective (the authors' code)."""
+    """Coefficient of 1/2 ||gamma(t)||^2 in the objective of the fit (the authors' code)."""
     points: int = Field(default=5, ge=3)
-    """Evenly spaced points of the curve, endpoints included, at which the error is measured."""
+    """Number of evenly spaced points at which the error is measured, endpoints included."""
     refine: Annotated[int, Field(ge=0), Later(0)] = 0
-    """Further points, one at a time, next to the largest deviation, on the side of the nearer
-    endpoint."""
+    """Number of further points, added one at a time next to the largest deviation, on the side of
+    the nearer endpoint."""
     repeats: Annotated[PositiveInt, Outside()] = 1
-    """How often the curve is fitted, each time with other seeds: mc is the mean, and from two fits
-    on it has an error."""
+    """Number of fits per curve, each with different seeds: mc is their mean, with a standard error
+    if there are at least two."""
 
     def content(self) -> dict[str, Any]:
-        """As of every section; epochs are inert where updates are given."""
+        """As for every section, but without `epochs` if `updates` is set."""
         content = super().content()
         return {k: v for k, v in content.items() if k != "epochs" or self.updates is None}
 
@@ -110,18 +110,18 @@ class CurvePoint:
 
 @dataclass(frozen=True)
 class ModeConnectivity:
-    """How the error along a curve deviates from the mean of its endpoints; in the error's unit."""
+    """Deviation of the error along a curve from the mean of its endpoints, in the error's unit."""
 
     __pydantic_config__: ClassVar[ConfigDict] = VALUES
 
     mode_connectivity: float
     """mc of Eq. 4: the deviation of largest magnitude strictly between the endpoints."""
     t: float
-    """Where it is reached."""
+    """Where this deviation is attained."""
     lowest: float
     """Most negative deviation: minus the height of the worst barrier, 0 if there is none."""
     highest: float
-    """Most positive deviation: how far the curve dips below its endpoints, 0 if it does not."""
+    """Most positive deviation: how far the error dips below its endpoints, 0 if it does not."""
     peak_error: float
     """Largest training error (or loss) strictly between the endpoints."""
     area: float
@@ -129,9 +129,9 @@ class ModeConnectivity:
     unit: str = ""
     """Unit of mode connectivity."""
     quantity: Literal["error", "loss"] = "error"
-    """Whether it is of the training error or of the training loss."""
+    """Whether it is computed from the training error or the training loss."""
     points: list[CurvePoint] = field(default_factory=list)
-    """By increasing t."""
+    """The evaluated points, by increasing t."""
     metric: Literal["connectivity"] = field(default="connectivity", kw_only=True)
     """Which metric."""
 
@@ -152,14 +152,14 @@ class ConnectivityMetric(Metric):
     name = "connectivity"
     scope = "pair"
     result = ModeConnectivity
-    # curve_fit 2: small curves are fitted side by side, large ones channels last: other roundings.
-    # curve_points 2: batch norm folded into convolutions; 3: channels last.
+    # curve_fit 2: rounds differently, since small networks are stacked and large ones use the
+    # channels-last format. curve_points 2: batch norm folded into convolutions; 3: channels last.
     recipes: ClassVar = {"curve_fit": 2, "curve_points": 3}
     section = "connectivity"
     owns_section = True
     settings = ConnectivitySettings
     many = True
-    describes = "Mode connectivity; a list measures the same runs in several ways."
+    describes = "Mode connectivity; a list measures the same runs with several probes."
     alone = True
     quantities = (
         Quantity(
@@ -174,7 +174,7 @@ class ConnectivityMetric(Metric):
                 symmetric=True,
                 reverse=True,
             ),
-            slice=Slice("Mode connectivity mc, {unit}", "below 0: a barrier, above: a dip"),
+            slice=Slice("Mode connectivity mc, {unit}", "below 0: a barrier; above 0: a dip"),
         ),
         Quantity("connectivity_lowest"),
         Quantity("connectivity_highest"),
@@ -183,13 +183,13 @@ class ConnectivityMetric(Metric):
     )
     tables: ClassVar = {
         "curves": Table(
-            "a curve between two converged runs, by one probe",
+            "a curve between two converged runs, fitted by one probe",
             (
                 *PAIR_KEY,
                 ("probe", TEXT, "name of the probe"),
                 ("fit", INTEGER, "which fit, from 0"),
                 ("unit", TEXT, "unit of mode connectivity"),
-                ("quantity", TEXT, "whether it is of the training `error` or `loss`"),
+                ("quantity", TEXT, "computed from the training `error` or `loss`"),
                 ("mode_connectivity", REAL, "mc of Eq. 4"),
                 ("t", REAL, "where the deviation is largest"),
                 ("lowest", REAL, "most negative deviation"),
@@ -218,8 +218,8 @@ class ConnectivityMetric(Metric):
     }
     pair_columns = (
         ("mode_connectivity", REAL, "mc of Eq. 4, mean over fits; null without a curve"),
-        ("mode_connectivity_error", REAL, "standard error over fits; null below two"),
-        ("fits", INTEGER, "curves that were fitted, by `repeats`"),
+        ("mode_connectivity_error", REAL, "standard error over fits; null for a single fit"),
+        ("fits", INTEGER, "number of fits (`repeats`)"),
         ("connectivity_unit", TEXT, "unit of mc"),
         ("t", REAL, "where the deviation is largest, of the first fit"),
         ("lowest", REAL, "its most negative deviation"),
@@ -229,32 +229,32 @@ class ConnectivityMetric(Metric):
     )
 
     def problems(self, settings: ConnectivitySettings, data: MeasuredData) -> list[Problem]:
-        """A batch of more samples than there are."""
+        """A batch size larger than the training set."""
         return self.too_many("batch_size", settings.batch_size, data)
 
     def pairs(self, settings: ConnectivitySettings) -> PairChoice:
-        """As the probe says."""
+        """As the probe's settings say."""
         return settings.pairs
 
     def repeats(self, settings: ConnectivitySettings) -> int:
-        """As the probe says."""
+        """As the probe's settings say."""
         return settings.repeats
 
     def method(self, settings: ConnectivitySettings) -> str:
-        """The kind of curve, and where its fit starts."""
+        """The kind of curve and its initialisation."""
         points = settings.control_points
         kind = {3: "quadratic", 4: "cubic"}.get(points, f"{points}-point")
         start = "" if settings.init == "linear" else ", random start"
         return f"{kind} Bezier curve{start}"
 
     def cost(self, settings: ConnectivitySettings, samples: int) -> Cost:
-        """The steps of the fit, and an epoch for each point."""
+        """The steps of the fit, and one epoch per point."""
         epoch = samples // settings.batch_size
         fit = settings.updates or settings.epochs * epoch
         return Cost(settings.batch_size, fit + settings.points * epoch, TRAINING_COST)
 
     def fits_in_group(self, settings: ConnectivitySettings, network: Mapping[str, Any]) -> bool:
-        """Small curves are fitted side by side; a frozen rule of recipe `curve_fit` 2."""
+        """Curves between small networks are stacked; a frozen rule of recipe `curve_fit` 2."""
         return fits_in_group(
             network["name"],
             width=network["width"],
@@ -265,7 +265,7 @@ class ConnectivityMetric(Metric):
         )
 
     def estimates(self, results: Sequence[ModeConnectivity]) -> Iterator[Named]:
-        """Means over repeated fits; the error of a single fit is not known."""
+        """Means over repeated fits; the error of a single fit is unknown."""
         n = len(results)
         for name, attribute in _FIELDS.items():
             values = [getattr(result, attribute) for result in results]
@@ -276,19 +276,19 @@ class ConnectivityMetric(Metric):
             yield name, Estimate(value, error_of_mean(values), kind, n, "fits", unit, reason=reason)
 
     def rows(self, found: Sequence[Found]) -> dict[str, list[Row]]:
-        """Every curve, and every point of it."""
+        """A row of `curves` for each fit, and a row of `curve_points` for each of its points."""
         columns = [name for name, _, _ in self.tables["curves"].columns[5:]]
         curves: list[Row] = []
         points: list[Row] = []
-        for way in found:
-            for fit, result in enumerate(way.results):
-                key = {"probe": way.probe, "fit": fit}
+        for probe in found:
+            for fit, result in enumerate(probe.results):
+                key = {"probe": probe.probe, "fit": fit}
                 curves.append(key | {name: getattr(result, name) for name in columns})
                 points += [key | point.row() for point in result.points]
         return {"curves": curves, "curve_points": points}
 
     def pair_row(self, results: Sequence[ModeConnectivity]) -> Row:
-        """Mean over fits, and the extremes of the first."""
+        """The mean over fits, and the extremes of the first fit."""
         values = [result.mode_connectivity for result in results]
         first = results[0]
         row: Row = {

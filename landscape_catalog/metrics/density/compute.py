@@ -1,4 +1,4 @@
-"""The spectral density of a run's Hessian on the batch that all runs share."""
+"""The spectral density of a run's Hessian, on the batch that all runs share."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from landscape_catalog.metrics.numerics.hessian.estimate import hessian_density
 
 
 def compute(context: Context) -> SpectralDensity:
-    """Stochastic Lanczos quadrature, smoothed."""
+    """Estimate the density by stochastic Lanczos quadrature, smoothed by a Gaussian."""
     settings = context.settings
     found = hessian_density(
         context.network(),

@@ -1,1 +1,1 @@
-"""L2 distance of weights."""
+"""L2 distance between weights."""

@@ -1,4 +1,4 @@
-"""L2 distance of the weights of the two runs of a pair."""
+"""L2 distance between the weights of the two runs of a pair."""
 
 from __future__ import annotations
 
@@ -8,5 +8,5 @@ from landscape_catalog.metrics.numerics.distance import l2_distance
 
 
 def compute(context: Context) -> WeightDistance:
-    """Over the parameters that are trained."""
+    """Compare the trainable parameters."""
     return l2_distance(context.state(0), context.state(1), context.trainable_names)

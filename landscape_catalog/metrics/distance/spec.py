@@ -1,4 +1,4 @@
-"""L2 distance of two runs in weight space, and the norm of each."""
+"""L2 distance between two runs in weight space, and the norm of each."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from landscape_catalog.schema.tables import REAL, Row
 
 @dataclass(frozen=True)
 class WeightDistance:
-    """L2 distance of two networks and the norm of each, over their trainable parameters."""
+    """L2 distance between two networks and the norm of each, over trainable parameters."""
 
     __pydantic_config__: ClassVar[ConfigDict] = VALUES
 
     l2: float
-    """Distance over trainable parameters."""
+    """Distance between the trainable parameters."""
     norm: float
     """Norm of the first network's parameters."""
     other_norm: float
-    """Norm of the second's."""
+    """Norm of the second network's parameters."""
     n: int
-    """Trainable parameters."""
+    """Number of trainable parameters."""
     reason: str | None = None
     """Why the distance is NaN."""
     metric: Literal["distance"] = field(default="distance", kw_only=True)
@@ -36,10 +36,10 @@ class WeightDistance:
 
     @property
     def relative(self) -> float:
-        """The distance as a share of the mean norm, ||a - b|| / ((||a|| + ||b||) / 2), from 0 to 2.
+        """The distance relative to the mean norm, ||a - b|| / ((||a|| + ||b||) / 2), from 0 to 2.
 
-        0 for equal networks, sqrt(2) for orthogonal ones of one norm, 2 for opposite ones; NaN
-        where both norms are zero or the distance is NaN.
+        0 for equal weights, sqrt(2) for orthogonal weights of equal norm, 2 for opposite weights;
+        NaN if both norms are zero or the distance is NaN.
         """
         mean = (self.norm + self.other_norm) / 2
         return self.l2 / mean if mean else math.nan
@@ -67,10 +67,10 @@ class DistanceMetric(Metric):
         Quantity("norm"),
     )
     pair_columns = (
-        ("l2_distance", REAL, "distance of the weights"),
-        ("relative_distance", REAL, "as a share of the mean norm"),
-        ("norm", REAL, "norm of the one's weights"),
-        ("other_norm", REAL, "norm of the other's weights"),
+        ("l2_distance", REAL, "L2 distance between the weights"),
+        ("relative_distance", REAL, "the distance relative to the mean norm"),
+        ("norm", REAL, "norm of the first run's weights"),
+        ("other_norm", REAL, "norm of the second run's weights"),
     )
 
     def cost(self, settings: Any, samples: int) -> Cost:
@@ -78,7 +78,7 @@ class DistanceMetric(Metric):
         return Cost(samples, 1, 0)
 
     def estimates(self, results: Sequence[WeightDistance]) -> Iterator[Named]:
-        """Exact: a property of the two weights."""
+        """Exact: a function of the two sets of weights."""
         found = results[0]
         yield "l2_distance", _exact(found.l2, found)
         yield "relative_distance", _exact(found.relative, found)

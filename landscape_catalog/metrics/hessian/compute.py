@@ -1,4 +1,4 @@
-"""Top eigenvalue and trace of a run's Hessian, by the backend that the settings name."""
+"""Top eigenvalue and trace of a run's Hessian, with the backend that the settings name."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from landscape_catalog.tasks import Samples
 
 
 def compute(context: Context) -> HessianEstimate:
-    """Lanczos and deflated probes, or PyHessian, on the batch that all runs share."""
+    """Use Lanczos and deflated probes, or PyHessian, on the batch that all runs share."""
     settings: HessianSettings = context.settings
     network, batch = context.network(), hessian_batch(context)
     if settings.backend == "pyhessian":
@@ -35,7 +35,7 @@ def compute(context: Context) -> HessianEstimate:
 
 
 def hessian_batch(context: Context) -> Samples:
-    """The batch: the first samples of a shuffle that depends on the data and the seed alone."""
+    """The batch: the first samples of a shuffle that depends only on the data and the seed."""
     settings: HessianSettings = context.settings
     key = context.seed("hessian batch", settings.seed)
     rows = np.random.Generator(np.random.Philox(key=key)).permutation(len(context.train))
@@ -43,17 +43,17 @@ def hessian_batch(context: Context) -> Samples:
 
 
 def hessian_recipe(settings: HessianSettings) -> HessianRecipe:
-    """Tolerances and limits."""
+    """The tolerances and limits of the native estimator."""
     names = [field.name for field in dataclasses.fields(HessianRecipe)]
     return HessianRecipe(**{name: getattr(settings, name) for name in names})
 
 
 def hessian_seeds(context: Context) -> tuple[int, int]:
-    """Of the start vector and of the probes."""
+    """The seeds of the start vector and of the probes."""
     seed = context.settings.seed
     return context.seed("hessian start", seed), context.seed("hessian probes", seed)
 
 
 def described(found: HessianEstimate, context: Context) -> HessianEstimate:
-    """An estimate with the method and the size of the batch, as it is stored."""
+    """The estimate as it is stored, with the method and the batch size filled in."""
     return dataclasses.replace(found, method=context.method, samples=context.settings.samples)

@@ -35,46 +35,45 @@ from landscape_catalog.schema.fields import (
 from landscape_catalog.schema.records import VALUES
 from landscape_catalog.schema.tables import BOOLEAN, INTEGER, REAL, RUN_KEY, TEXT, Row, Table
 
-PRODUCT_COST = 4  # forward passes of a Hessian-vector product
-USUAL_ITERATIONS = 20  # of the Lanczos process, for guesses of time
+PRODUCT_COST = 4  # forward passes per Hessian-vector product
+USUAL_ITERATIONS = 20  # typical number of Lanczos steps, for time estimates
 
 
 class HessianSettings(Section):
-    """The local metrics: top eigenvalue and trace of the Hessian on one batch."""
+    """Top eigenvalue and trace of the Hessian on one batch."""
 
     backend: Annotated[Literal["native", "pyhessian"], Outside()] = "native"
-    """`native`: Lanczos and deflated probes, with errors; `pyhessian`: the paper's tool, power
-    iteration and Hutchinson's estimator. Ids contain it with its version."""
+    """`native`: Lanczos and deflated probes, with error estimates; `pyhessian`: the paper's tool,
+    with power iteration and Hutchinson's estimator. Ids include it with its version."""
     samples: PositiveInt = 200
-    """Training samples of the batch, the same ones for every run of a landscape."""
+    """Training samples in the batch, the same ones for every run of a landscape."""
     max_iterations: int = Field(default=100, ge=2)
-    """Largest number of Lanczos steps (power iterations) for the top eigenvalue, and of probes for
+    """Maximum number of Lanczos steps (power iterations) for the top eigenvalue, and of probes for
     the trace."""
     tolerance: PositiveFloat = 1e-3
-    """Native: error bound of the top eigenvalue, relative to it. PyHessian: relative change between
-    two iterations at which it stops."""
+    """Native: error bound of the top eigenvalue, relative to it. PyHessian: stop when the relative
+    change between two iterations falls below this."""
     trace_tolerance: Annotated[PositiveFloat, When("backend", ("native",))] = 0.025
-    """Native: standard error of the trace, relative to the trace."""
+    """Native: target standard error of the trace, relative to the trace."""
     mode: Annotated[Literal["eval", "train"], Later("eval")] = "eval"
-    """Batch norm uses its running statistics (`eval`, as in the paper) or those of the batch
-    (`train`)."""
+    """Whether batch norm uses its running statistics (`eval`, as in the paper) or those of the
+    batch (`train`)."""
     batch_size: Annotated[BatchSize | None, Later(None)] = None
-    """Samples of the batch that are processed at a time, to save memory; `null`: all at once, twice
-    as fast."""
+    """Samples processed at a time, to save memory; `null`: all at once, which is twice as fast."""
     seed: Annotated[int, Field(ge=0), Later(0)] = 0
-    """Seed of the batch, of the start vector and of the probes."""
+    """Seed of the batch, the start vector and the probes."""
     density: Annotated[bool, Outside()] = False
-    """Whether to estimate the spectral density too."""
+    """Whether to estimate the spectral density as well."""
     density_probes: Annotated[int, Field(ge=2), Outside()] = 6
-    """Density: random start vectors, over which its standard error is taken."""
+    """Density: number of random start vectors, over which the standard error is computed."""
     density_steps: Annotated[int, Field(ge=2), Outside()] = 30
-    """Density: Lanczos steps of each start vector."""
+    """Density: Lanczos steps per start vector."""
     layers: Annotated[bool, Outside()] = False
-    """Whether to estimate top eigenvalue and trace of each layer too."""
+    """Whether to estimate the top eigenvalue and trace of each layer as well."""
 
     @property
     def estimator(self) -> str:
-        """What computes the Hessian; of PyHessian, its version."""
+        """The estimator's name; for PyHessian, with its version."""
         if self.backend == "native":
             return "Lanczos and deflated probes"
         return f"pyhessian {version('pyhessian')}"
@@ -82,7 +81,7 @@ class HessianSettings(Section):
 
 @dataclass(frozen=True)
 class HessianEstimate:
-    """Top eigenvalue and trace of one Hessian, each with its error."""
+    """Top eigenvalue and trace of a Hessian, each with its error."""
 
     __pydantic_config__: ClassVar[ConfigDict] = VALUES
 
@@ -92,26 +91,26 @@ class HessianEstimate:
     """Norm of H v - lambda v for the unit vector v: an eigenvalue of H lies within this distance of
     `top_eigenvalue`."""
     top_products: int
-    """Hessian-vector products that the eigenvalue took."""
+    """Hessian-vector products used for the eigenvalue."""
     top_converged: bool
-    """Whether it met its tolerance within its limit."""
+    """Whether it met its tolerance within the allowed number of iterations."""
     trace: float
-    """Sum of the eigenvalues, from random probes."""
+    """Sum of the eigenvalues, estimated with random probes."""
     trace_sd: float
-    """Standard deviation of the estimates of single probes; NaN for one probe."""
+    """Standard deviation of single-probe estimates; NaN for one probe."""
     trace_n: int
-    """Probes; the standard error is trace_sd / sqrt(trace_n), 0 where none was needed."""
+    """Number of probes; the standard error is trace_sd / sqrt(trace_n), 0 if none were needed."""
     trace_converged: bool
-    """Whether it met its tolerance: of the standard error, or, by PyHessian, of the change between
+    """Whether it met its tolerance: on the standard error or, for PyHessian, on the change between
     running means."""
     products: int | None = None
-    """Hessian-vector products in all; null in records of the first version."""
+    """Hessian-vector products in total; null in records of the first version."""
     top_reason: str | None = None
     """Why the eigenvalue has not converged or is NaN."""
     trace_reason: str | None = None
     """Why the trace has not converged or is NaN."""
     method: str = ""
-    """Estimator, with its version where it is PyHessian."""
+    """The estimator; for PyHessian, with its version."""
     samples: int = 0
     """Training samples in the batch."""
     metric: Literal["hessian"] = field(default="hessian", kw_only=True)
@@ -119,7 +118,7 @@ class HessianEstimate:
 
     @property
     def trace_standard_error(self) -> float:
-        """Of the trace over its probes; 0 where none was needed."""
+        """Standard error of the trace over its probes; 0 if none were needed."""
         return self.trace_sd / math.sqrt(self.trace_n) if self.trace_n else 0.0
 
     def row(self, layer: str) -> Row:
@@ -130,23 +129,23 @@ class HessianEstimate:
 
 
 class HessianFamily(Metric):
-    """What is measured by Hessian-vector products; settings are those of `measure.hessian`."""
+    """Metrics based on Hessian-vector products, with the settings of `measure.hessian`."""
 
     scope = "run"
     section = "hessian"
-    recipes: ClassVar = {"hessian": 1, "hessian_native": 1}  # `hessian`: by PyHessian
+    recipes: ClassVar = {"hessian": 1, "hessian_native": 1}  # `hessian`: with PyHessian
     alone = True
 
     def content(self, settings: HessianSettings) -> dict[str, Any]:
-        """The section's, with the estimator's version."""
+        """The section's content, with the estimator's version."""
         return super().content(settings) | {"backend": settings.estimator}
 
     def recipe_names(self, settings: HessianSettings) -> tuple[str, ...]:
-        """PyHessian's or our own."""
+        """The recipe of PyHessian or of the native estimator."""
         return ("hessian" if settings.backend == "pyhessian" else "hessian_native",)
 
     def method(self, settings: HessianSettings) -> str:
-        """The estimator."""
+        """The name of the estimator."""
         return settings.estimator
 
 
@@ -177,39 +176,39 @@ class HessianMetric(HessianFamily):
     )
     tables: ClassVar = {
         "hessians": Table(
-            "the Hessian of a converged run, or a layer's block of it",
+            "the Hessian of a converged run, or one layer's diagonal block of it",
             (
                 *RUN_KEY,
                 ("layer", TEXT, "the layer's name in torch; empty for the whole Hessian"),
                 ("method", TEXT, "the estimator and its version"),
-                ("samples", INTEGER, "training samples of the batch"),
+                ("samples", INTEGER, "training samples in the batch"),
                 ("top_eigenvalue", REAL, "eigenvalue of largest magnitude"),
-                ("top_residual", REAL, "an eigenvalue lies within this distance"),
+                ("top_residual", REAL, "an eigenvalue lies within this distance of the estimate"),
                 ("top_products", INTEGER, "Hessian-vector products used"),
                 ("top_converged", BOOLEAN, "whether it met its tolerance"),
                 ("top_reason", TEXT, "why not, or why it is missing"),
                 ("trace", REAL, "sum of the eigenvalues"),
                 ("trace_standard_error", REAL, "its standard error over probes"),
-                ("trace_sd", REAL, "standard deviation of single probes"),
-                ("trace_n", INTEGER, "probes"),
+                ("trace_sd", REAL, "standard deviation of single-probe estimates"),
+                ("trace_n", INTEGER, "number of probes"),
                 ("trace_converged", BOOLEAN, "whether it met its tolerance"),
                 ("trace_reason", TEXT, "why not, or why it is missing"),
-                ("products", INTEGER, "Hessian-vector products in all; null where not counted"),
+                ("products", INTEGER, "Hessian-vector products in total; null if not counted"),
             ),
             ("run_id", "layer"),
         )
     }
 
     def problems(self, settings: HessianSettings, data: MeasuredData) -> list[Problem]:
-        """More samples than there are, and what a backend cannot do."""
+        """More samples than there are, and settings that the backend does not support."""
         return self.too_many("samples", settings.samples, data) + _backend_problems(settings)
 
     def cost(self, settings: HessianSettings, samples: int) -> Cost:
-        """Two products an iteration, at the usual number of iterations."""
+        """Two products per iteration, for the typical number of iterations."""
         return Cost(settings.samples, usual_products(settings), PRODUCT_COST)
 
     def estimates(self, results: Sequence[HessianEstimate]) -> Iterator[Named]:
-        """The eigenvalue within its bound, the trace with its standard error."""
+        """The eigenvalue with its error bound and the trace with its standard error."""
         h = results[0]
         yield (
             "top_eigenvalue",
@@ -237,8 +236,8 @@ class HessianMetric(HessianFamily):
         )
 
     def rows(self, found: Sequence[Found]) -> dict[str, list[Row]]:
-        """The whole Hessian, under an empty layer name."""
-        return {"hessians": [result.row("") for way in found for result in way.results]}
+        """A row of `hessians` for the whole Hessian, with an empty layer name."""
+        return {"hessians": [result.row("") for probe in found for result in probe.results]}
 
 
 def _backend_problems(settings: HessianSettings) -> list[Problem]:
@@ -253,7 +252,7 @@ def _backend_problems(settings: HessianSettings) -> list[Problem]:
         Problem(
             f"measure.hessian.{name}",
             json.dumps(getattr(settings, name)),
-            f"{json.dumps(value)} with backend pyhessian; the native one has it",
+            f"{json.dumps(value)} with backend pyhessian; the native backend supports it",
         )
         for name, value in fixed.items()
         if getattr(settings, name) != value
@@ -261,10 +260,10 @@ def _backend_problems(settings: HessianSettings) -> list[Problem]:
 
 
 def usual_products(settings: HessianSettings) -> int:
-    """Hessian-vector products that a measurement takes, about."""
+    """Approximate number of Hessian-vector products in a measurement."""
     return 2 * min(settings.max_iterations, USUAL_ITERATIONS)
 
 
 def _unexplained(converged: bool) -> str | None:
-    """A reason where a record of the first version gives none."""
+    """The reason to give where a record of the first version has none."""
     return None if converged else "the estimator did not meet its own stopping rule"

@@ -1,1 +1,1 @@
-"""Top eigenvalue and trace of each layer."""
+"""Top eigenvalue and trace of each layer's Hessian."""

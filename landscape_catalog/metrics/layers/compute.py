@@ -1,4 +1,4 @@
-"""Top eigenvalue and trace of each layer's block of a run's Hessian."""
+"""Top eigenvalue and trace of each layer's diagonal block of a run's Hessian."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from landscape_catalog.metrics.numerics.hessian.estimate import layer_estimates
 
 
 def compute(context: Context) -> LayerHessians:
-    """The same batch, tolerances and seeds as for the whole Hessian."""
+    """Use the same batch, tolerances and seeds as for the whole Hessian."""
     found = layer_estimates(
         context.network(),
         hessian_batch(context),

@@ -1,4 +1,4 @@
-"""The Hessian of each layer of a run: the diagonal block of its parameters."""
+"""The Hessian of each layer of a run: the diagonal block for the layer's parameters."""
 
 from __future__ import annotations
 
@@ -19,38 +19,38 @@ from landscape_catalog.metrics.metric import Cost, Found
 from landscape_catalog.schema.records import VALUES
 from landscape_catalog.schema.tables import Row
 
-USUAL_LAYERS = 10  # for guesses of time
+USUAL_LAYERS = 10  # typical number of layers, for time estimates
 
 
 @dataclass(frozen=True)
 class LayerHessians:
-    """Top eigenvalue and trace of each layer's block of the Hessian."""
+    """Top eigenvalue and trace of each layer's diagonal block of the Hessian."""
 
     __pydantic_config__: ClassVar[ConfigDict] = VALUES
 
     layers: dict[str, HessianEstimate]
-    """By the layer's name in torch, in the order of the network."""
+    """Estimates by the layer's module name, in the order of the network."""
     metric: Literal["layers"] = field(default="layers", kw_only=True)
     """Which metric."""
 
 
 class LayersMetric(HessianFamily):
-    """Top eigenvalue and trace of each layer, where `measure.hessian.layers` asks for them."""
+    """Top eigenvalue and trace of each layer, if `measure.hessian.layers` is true."""
 
     name = "layers"
     result = LayerHessians
 
     def ways(self, sections: tuple[Any, ...]) -> tuple[Any, ...]:
-        """Only if it is asked for."""
+        """Only the probes that ask for it."""
         return tuple(settings for settings in sections if settings.layers)
 
     def cost(self, settings: HessianSettings, samples: int) -> Cost:
-        """As the Hessian, for each layer."""
+        """The cost of the whole Hessian, once per layer."""
         return Cost(settings.samples, USUAL_LAYERS * usual_products(settings), PRODUCT_COST)
 
     def rows(self, found: Sequence[Found]) -> dict[str, list[Row]]:
         """A row of `hessians` for each layer."""
-        results = [result for way in found for result in way.results]
+        results = [result for probe in found for result in probe.results]
         return {
             "hessians": [
                 estimate.row(layer)

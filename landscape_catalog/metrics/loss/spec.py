@@ -25,22 +25,22 @@ class Loss:
     __pydantic_config__: ClassVar[ConfigDict] = VALUES
 
     train: Evaluation
-    """On the training data, noisy labels and all."""
+    """On the training data, including noisy labels."""
     test: Evaluation
     """On the clean test data."""
     loss_unit: str | None = None
-    """Unit of the loss; null in records of the first version: nats."""
+    """Unit of the loss; null (nats) in records of the first version."""
     error_unit: str | None = None
-    """Unit of the error; null in records of the first version: %."""
+    """Unit of the error; null (%) in records of the first version."""
     judged_by: Judge | None = None
-    """What of the test data says how good a run of this task is; null in records of the first
-    version: accuracy of images, loss of anything else."""
+    """The test quantity by which runs of this task are ranked; null in records of the first
+    version: accuracy for images, loss for anything else."""
     metric: Literal["loss"] = field(default="loss", kw_only=True)
     """Which metric."""
 
 
 def _judging(title: str, better: Literal["higher", "lower"], *, logarithmic: bool) -> Quantity:
-    """The quantity of the test data that cells are judged by, where the task says so."""
+    """A test quantity by which cells are ranked if the task says so."""
     name = title.lower().replace(" ", "_")
     scale = f"{title}, {'ln ' if logarithmic else ''}{{unit}}"
     lower = better == "lower"
@@ -59,8 +59,8 @@ def _judging(title: str, better: Literal["higher", "lower"], *, logarithmic: boo
 class LossMetric(Metric):
     """Mean loss and error over all training data and all test data, in eval mode.
 
-    The training data are the landscape's own, so their numbers are exact; the test data are a
-    sample, so theirs have a standard error.
+    The training data define the landscape, so values on them are exact. The test data are a sample,
+    so values on them have a standard error.
     """
 
     name = "loss"
@@ -84,7 +84,7 @@ class LossMetric(Metric):
     )
 
     def estimates(self, results: Sequence[Loss]) -> Iterator[Named]:
-        """Loss, accuracy and error of either side."""
+        """Loss, accuracy and error on training and test data."""
         loss = results[0]
         yield from _estimates("train", loss.train, loss, exact=True)
         yield from _estimates("test", loss.test, loss, exact=False)
@@ -93,7 +93,7 @@ class LossMetric(Metric):
 def _estimates(side: str, values: Evaluation, loss: Loss, *, exact: bool) -> Iterator[Named]:
     n, loss_unit, error_unit = values.n, loss.loss_unit or NATS, loss.error_unit or PERCENT
     kind: Literal["exact", "standard error"] = "exact" if exact else "standard error"
-    # The error of a user's own task may be no share; then its spread is not known.
+    # A custom task's error need not be a share of units; its standard error is then unknown.
     share_error = 0.0 if exact else 100 * binomial_error(values.accuracy / 100, n)
     loss_error = 0.0 if exact else values.loss_sd / math.sqrt(n)
     reason = None if math.isfinite(values.loss) else "the loss is not finite"
@@ -104,8 +104,8 @@ def _estimates(side: str, values: Evaluation, loss: Loss, *, exact: bool) -> Ite
     shares = {"accuracy": (values.accuracy, PERCENT), "error": (values.error_value, error_unit)}
     for name, (value, unit) in shares.items():
         missing = "units are not right or wrong" if math.isnan(value) else None
-        known = "unknown" if math.isnan(share_error) else kind
+        error_kind = "unknown" if math.isnan(share_error) else kind
         yield (
             f"{side}_{name}",
-            Estimate(value, share_error, known, n, "units", unit, reason=missing),
+            Estimate(value, share_error, error_kind, n, "units", unit, reason=missing),
         )

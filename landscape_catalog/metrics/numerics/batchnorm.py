@@ -1,4 +1,4 @@
-"""Batch-norm statistics of weights that no training has visited."""
+"""Batch-norm statistics of weights that were not reached by training."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from landscape_catalog.tasks import Samples, Task, epoch_batches, seeded
 
 @contextmanager
 def clear_batch_errors(batch_size: int) -> Iterator[None]:
-    """Say plainly what is wrong where batch norm gets one value a channel to normalise by."""
+    """Raise a clear error if batches leave batch norm a single value per channel."""
     try:
         yield
     except ValueError as error:
@@ -32,20 +32,21 @@ def recompute_batchnorm(
 ) -> None:
     """Set running statistics to the cumulative mean over train-mode batches of the data, in place.
 
-    Weights between two networks have no statistics of their own, and those of an end are wrong for
-    them, so each point of a curve needs its own (Izmailov et al. 2018; Garipov et al. 2018). One
-    shuffle without replacement, incomplete batch dropped. A network without batch norm is left
-    as it is, and so is a layer that its network keeps in eval mode.
+    Interpolated weights have no statistics of their own, and those of an endpoint do not fit them,
+    so they are recomputed at each point of a curve (Izmailov et al. 2018; Garipov et al. 2018).
+    Samples are shuffled once, without replacement; an incomplete batch is dropped. Networks without
+    batch norm are not changed, nor are layers that their network keeps in eval mode.
 
     Args:
-        network: gets new statistics; its mode is left as it was.
+        network: gets new statistics; its mode is restored.
         data: training samples.
         task: how the network is called on them.
-        batch_size: samples a batch.
+        batch_size: samples per batch.
         seed: of the shuffle, and of dropout.
 
     Raises:
-        ValueError: if the batch is larger than the data, or leaves batch norm one value a channel.
+        ValueError: if the batch is larger than the data, or leaves batch norm a single value per
+            channel.
     """
     dtype = next(network.parameters()).dtype
     was_training = network.training

@@ -1,4 +1,4 @@
-"""How far apart two networks lie in weight space."""
+"""The distance between two networks in weight space."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from landscape_catalog.metrics.distance.spec import WeightDistance
 def l2_distance(
     state: Mapping[str, Tensor], other: Mapping[str, Tensor], names: Collection[str]
 ) -> WeightDistance:
-    """||theta - theta'||_2 over the parameters called `names`, summed in float64.
+    """||theta - theta'||_2 over the parameters in `names`, summed in float64.
 
     Args:
         state: weights of one network, by name.
-        other: of another.
-        names: of the parameters that are compared.
+        other: weights of another network.
+        names: names of the parameters to compare.
 
     Returns:
-        The distance, NaN with a reason where weights are not finite.
+        The distance; NaN with a reason if weights are not finite.
 
     Raises:
-        ValueError: if the two networks differ in shape, or one lacks a parameter.
+        ValueError: if a shape differs or a network lacks a parameter.
 
     >>> l2_distance({"w": torch.tensor([3.0])}, {"w": torch.tensor([-1.0])}, ["w"]).l2
     4.0
@@ -34,7 +34,7 @@ def l2_distance(
     count = 0
     for name in names:
         if name not in state or name not in other:
-            raise ValueError(f"{name}: a network lacks it")
+            raise ValueError(f"{name}: missing in one of the networks")
         one, two = state[name].double(), other[name].double()
         if one.shape != two.shape:
             raise ValueError(f"{name}: shapes {tuple(one.shape)} and {tuple(two.shape)} differ")

@@ -13,12 +13,12 @@ from landscape_catalog.tasks import Samples, Task
 
 @torch.no_grad()
 def evaluate(network: nn.Module, data: Samples, task: Task) -> Evaluation:
-    """Mean loss (1/n) sum l_i over units and their error, in eval mode.
+    """Mean loss (1/n) sum l_i over units, and their error, in eval mode.
 
-    Losses are summed in float64. A NaN or infinite loss stays what it is in the result.
+    Losses are summed in float64. NaN and infinite losses propagate to the result.
 
     Args:
-        network: evaluated in eval mode, which it is left in.
+        network: left in eval mode.
         data: samples on the network's device.
         task: loss and error.
     """
@@ -34,11 +34,12 @@ def evaluate(network: nn.Module, data: Samples, task: Task) -> Evaluation:
 
 
 def evaluation_of(losses: list[Tensor], errors: list[Tensor], task: Task) -> Evaluation:
-    """Means and counts of the losses and errors of all batches, in float64."""
-    every, wrong = torch.cat(losses).to(torch.float64), torch.cat(errors)
-    spread = float(every.std()) if len(every) > 1 else math.nan
-    n_wrong = int(wrong.sum()) if wrong.dtype == torch.bool else None
-    error = task.error_scale * float(wrong.to(torch.float64).sum()) / len(wrong)
-    if n_wrong is not None and error == 100 * n_wrong / len(wrong):
-        return Evaluation(float(every.mean()), spread, n_wrong, len(every))
-    return Evaluation(float(every.mean()), spread, n_wrong, len(every), error)
+    """Mean loss and error over the units of all batches, in float64."""
+    unit_losses, unit_errors = torch.cat(losses).to(torch.float64), torch.cat(errors)
+    n = len(unit_losses)
+    loss, sd = float(unit_losses.mean()), float(unit_losses.std()) if n > 1 else math.nan
+    n_wrong = int(unit_errors.sum()) if unit_errors.dtype == torch.bool else None
+    error = task.error_scale * float(unit_errors.to(torch.float64).sum()) / len(unit_errors)
+    if n_wrong is not None and error == 100 * n_wrong / len(unit_errors):
+        return Evaluation(loss, sd, n_wrong, n)
+    return Evaluation(loss, sd, n_wrong, n, error)

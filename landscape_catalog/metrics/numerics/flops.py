@@ -1,4 +1,4 @@
-"""Arithmetic of a forward pass, counted rather than derived, so that it covers any network."""
+"""Multiply-adds of a forward pass, counted rather than derived, so that any network is covered."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from landscape_catalog.tasks import Samples, Task
 
 FLOPS_PER_MULTIPLY_ADD = 2
-SAMPLES = 2  # more than one, for networks that normalise over a batch
+SAMPLES = 2  # more than one, for networks that normalise over the batch
 
 
 @dataclass(frozen=True)
@@ -32,23 +32,23 @@ def count_multiply_adds(network: nn.Module, samples: Samples, task: Task) -> Mul
     """Multiply-adds of `task.outputs` per sample, in convolutions and matrix products.
 
     As in `models.registry.multiply_adds`, norms, activations, pooling, embeddings and additions are
-    left out. A task that runs the network several times or differentiates it in forward mode is
-    counted with all of that. Operations that torch's counter has no formula for count as 0, such as
-    the fused recurrent layers.
+    not counted. If a task runs the network several times or differentiates it in forward mode, all
+    of this is counted. Operations for which torch's counter has no formula, such as fused recurrent
+    layers, count as 0.
 
-    Shapes decide, so the network runs on meta tensors, which hold no values and take no time. If it
-    reads values (translation trims padding), it runs on the CPU. Random state is left as it was.
+    Only shapes matter, so the network runs on meta tensors, which hold no values and cost no time.
+    If it reads values (translation trims padding), it runs on the CPU. Random state is restored.
 
     Args:
-        network: untouched; a copy is run in eval mode.
+        network: not modified; a copy is run in eval mode.
         samples: at least one; two are used.
         task: how the network is called.
     """
-    few = samples[:SAMPLES]
+    first_samples = samples[:SAMPLES]
     reason = ""
     for device in ("meta", "cpu"):
         try:
-            return MultiplyAdds(_counted(network, few, task, device))
+            return MultiplyAdds(_counted(network, first_samples, task, device))
         except (Exception, SystemExit) as error:  # whatever a user's code does on such tensors
             reason = f"{type(error).__name__}: {error}"
     return MultiplyAdds(None, reason)

@@ -1,8 +1,8 @@
-"""HSIC of linear kernels: what CKA is made of, for the whole sample and without each of its rows.
+"""HSIC with linear kernels, the building block of CKA: for all samples and without each of them.
 
 With K = XX' and L = YY' of centred features, k_i = K_ii = ||x_i||^2 and l_i = L_ii, both estimators
-follow from row norms and the product X'Y, so that no n x n matrix is needed where there are few
-features; where there are many, from the Gram matrices, so that no d x d one is.
+follow from row norms and the product X'Y. With few features this avoids n x n matrices; with many
+features, the Gram matrices are used instead, which avoids d x d matrices.
 """
 
 from __future__ import annotations
@@ -13,22 +13,21 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-ROUNDINGS = 16  # features that vary by no more than so many roundings of their size are constant
+ROUNDINGS = 16  # features that vary by at most this many rounding errors count as constant
 
 
 @dataclass(frozen=True)
 class Hsic:
-    """Both estimators of HSIC(X, Y), up to a common factor, and both without each sample.
+    """Both estimators of HSIC(X, Y), up to a common factor, and both with each sample left out.
 
-    Factors that depend on n alone cancel in CKA and are left out: the biased form is (n-1)^2 HSIC,
-    the debiased one n(n-3) HSIC.
+    Factors that depend only on n cancel in CKA and are omitted: the biased form is (n-1)^2 HSIC,
+    the debiased form n(n-3) HSIC.
 
     Attributes:
         biased: tr(KHLH) = ||X'Y||_F^2.
         debiased: n(n-3) times the unbiased estimator.
-        biased_without: (n,) the biased form of the n-1 samples without sample i, which are centred
-            anew.
-        debiased_without: (n,) the same of the debiased form.
+        biased_without: (n,) the biased form of the n-1 samples other than i, centred anew.
+        debiased_without: (n,) the debiased form of the same samples.
     """
 
     biased: float
@@ -38,8 +37,8 @@ class Hsic:
 
 
 @dataclass(frozen=True)
-class Centred:
-    """Centred features of one network: as rows, or, where d > n, as their Gram matrix.
+class CentredMatrix:
+    """Centred features of one network, as rows or, if d > n, as their Gram matrix.
 
     Attributes:
         rows: (n, d), or None.
@@ -52,7 +51,7 @@ class Centred:
     squares: Tensor
 
     def gram_matrix(self) -> Tensor:
-        """The Gram matrix, (n, n), made if it is not there."""
+        """The Gram matrix, (n, n), computed if it is not stored."""
         if self.gram is not None:
             return self.gram
         assert self.rows is not None
@@ -60,42 +59,43 @@ class Centred:
 
 
 @dataclass(frozen=True)
-class Prepared:
-    """Features of one network, ready to be compared with those of any other of the same samples.
+class CentredFeatures:
+    """Centred features of one network, ready for comparison with those of other networks.
 
     Attributes:
-        n: samples.
-        centred: the centred features; None where they are of no use.
-        own: HSIC of the features with themselves; None where they are of no use.
-        predictions: (n,) the class that each sample is put into; None where there are no classes.
-        reason: why they are of no use.
-        finite: whether every number is finite.
+        n: number of samples.
+        matrix: the centred features; None if CKA is undefined for them.
+        self_hsic: HSIC of the features with themselves; None if CKA is undefined for them.
+        predictions: (n,) the predicted classes; None if there are no classes.
+        reason: why CKA is undefined.
+        finite: whether all features are finite.
     """
 
     n: int
-    centred: Centred | None
-    own: Hsic | None
+    matrix: CentredMatrix | None
+    self_hsic: Hsic | None
     predictions: Tensor | None = None
     reason: str | None = None
     finite: bool = True
 
 
-def prepare(features: Tensor, *, predictions: Tensor | None = None) -> Prepared:
-    """Centre features, and compute once what every pair with them needs.
+def centre_features(features: Tensor, *, predictions: Tensor | None = None) -> CentredFeatures:
+    """Centre features, and compute what all comparisons with them share.
 
-    Features are scaled by a power of two, which changes no digit, so that fourth powers neither
-    overflow nor vanish. They are constant, and of no use, if they differ by no more than rounding:
-    ||X - mean||_F <= 16 eps ||X||_F, with eps of float32 where every number is one of float32's
-    (what a network computed in float32 stays so in float64), else of float64.
+    Features are scaled by a power of two, which is exact, so that fourth powers neither overflow
+    nor underflow. They count as constant, with undefined CKA, if they vary by no more than rounding
+    errors: ||X - mean||_F <= 16 eps ||X||_F. Here eps is that of float32 if every number is
+    representable in float32 (as the outputs of a float32 network are), else that of float64.
 
     Args:
         features: (n, d).
-        predictions: (n,) the class that each sample is put into, if there are classes.
+        predictions: (n,) the predicted classes, if there are classes.
 
     Raises:
-        ValueError: if there is no sample, or features are no matrix, or predictions of other count.
+        ValueError: if there are no samples, if features are not a matrix, or if the number of
+            predictions differs.
 
-    >>> prepare(torch.ones(5, 2)).reason
+    >>> centre_features(torch.ones(5, 2)).reason
     'the outputs of a network are constant'
     """
     if features.ndim != 2 or 0 in features.shape:
@@ -105,21 +105,21 @@ def prepare(features: Tensor, *, predictions: Tensor | None = None) -> Prepared:
         raise ValueError(f"{n} samples, predictions of shape {tuple(predictions.shape)}")
     given = features.detach().to("cpu", torch.float64)
     if not bool(torch.isfinite(given).all()):
-        return Prepared(n, None, None, predictions, "outputs are not finite", finite=False)
+        return CentredFeatures(n, None, None, predictions, "outputs are not finite", finite=False)
     reason, rows = _centre(given)
     if reason is not None:
-        return Prepared(n, None, None, predictions, reason)
-    many = rows.shape[1] > n
-    centred = Centred(
-        rows=None if many else rows,
-        gram=rows @ rows.T if many else None,
+        return CentredFeatures(n, None, None, predictions, reason)
+    wide = rows.shape[1] > n
+    matrix = CentredMatrix(
+        rows=None if wide else rows,
+        gram=rows @ rows.T if wide else None,
         squares=rows.square().sum(1),
     )
-    return Prepared(n, centred, hsic(centred, centred), predictions)
+    return CentredFeatures(n, matrix, hsic(matrix, matrix), predictions)
 
 
 def _centre(features: Tensor) -> tuple[str | None, Tensor]:
-    """Why features are of no use, or None; and scaled, centred features."""
+    """The reason why features count as constant, or None; and the scaled, centred features."""
     if bool((features == features[:1]).all()):
         return "the outputs of a network are constant", features
     exponent = max(math.frexp(float(features.abs().max()))[1], -1000)
@@ -132,23 +132,23 @@ def _centre(features: Tensor) -> tuple[str | None, Tensor]:
     return None, rows
 
 
-def hsic(one: Centred, other: Centred) -> Hsic:
-    """Both estimators for two networks, and both without each sample in turn.
+def hsic(one: CentredMatrix, other: CentredMatrix) -> Hsic:
+    """Both estimators for two networks, and both with each sample left out in turn.
 
-    Biased (Gretton et al. 2005): T = tr(KL) = ||X'Y||_F^2. Debiased: with U-centring written out
-    for centred features,
+    Biased (Gretton et al. 2005): T = tr(KL) = ||X'Y||_F^2. Debiased, with U-centring expanded for
+    centred features:
 
         n(n-3) HSIC_u = T - n/(n-2) sum_i k_i l_i + (sum_i k_i)(sum_i l_i) / ((n-1)(n-2)).
 
-    Without sample i the mean moves by -x_i / (n-1), which gives the same sums of the n-1 others
+    Without sample i the mean shifts by -x_i / (n-1), so the sums over the other n-1 samples follow
     from g_i = (KL)_ii, (Kl)_i and (Lk)_i: n estimates in the time of one, O(n d d') or O(n^2).
 
     Args:
         one: centred features or Gram matrix of n samples.
-        other: the same of the same samples.
+        other: those of another network on the same samples.
 
     Returns:
-        The sums; the debiased one is NaN for n < 4, those without a sample for n < 5.
+        The sums; the debiased one is NaN for n < 4, the leave-one-out ones for n < 5.
 
     Source: Song et al. 2012, Eq. 5; Nguyen et al. 2021.
     """
@@ -166,17 +166,17 @@ def hsic(one: Centred, other: Centred) -> Hsic:
         total = both.sum()
         diagonal = both.sum(1)
         k_other, other_of_k = gram @ other_k, other_gram @ k
-    shift, grown = 1 / max(n - 1, 1), n / max(n - 1, 1)
+    shift, ratio = 1 / max(n - 1, 1), n / max(n - 1, 1)
     products = k * other_k
     trace, other_trace = k.sum(), other_k.sum()
-    total_without = total - 2 * grown * diagonal + grown**2 * products
+    total_without = total - 2 * ratio * diagonal + ratio**2 * products
     products_without = (
         products.sum()
         + 2 * shift * (k_other + other_of_k)
         + shift**2 * (trace * other_k + other_trace * k + 4 * diagonal)
-        + (n * shift**4 - grown**4) * products
+        + (n * shift**4 - ratio**4) * products
     )
-    traces_without = (trace - grown * k) * (other_trace - grown * other_k)
+    traces_without = (trace - ratio * k) * (other_trace - ratio * other_k)
     return Hsic(
         float(total),
         float(_debiased(total, products.sum(), trace * other_trace, n)),

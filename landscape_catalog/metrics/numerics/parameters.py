@@ -12,38 +12,38 @@ from torch.nn.modules.conv import _ConvNd
 
 
 def flatten(state: Mapping[str, Tensor], shapes: Mapping[str, torch.Size]) -> Tensor:
-    """Join the tensors of `state` that `shapes` names, in its order, into one vector.
+    """Concatenate the tensors of `state` that `shapes` names, in its order, into one vector.
 
     Raises:
-        ValueError: if `state` lacks a name, or holds it in another shape.
+        ValueError: if `state` lacks a name or has it in a different shape.
     """
     for name, shape in shapes.items():
         if name not in state or state[name].shape != shape:
-            found = tuple(state[name].shape) if name in state else "nothing"
+            found = tuple(state[name].shape) if name in state else "none"
             raise ValueError(f"{name}: expected shape {tuple(shape)}, found {found}")
     return torch.cat([state[name].detach().reshape(-1) for name in shapes])
 
 
 def unflatten(vector: Tensor, shapes: Mapping[str, torch.Size]) -> dict[str, Tensor]:
-    """Cut a vector, (n_parameters,), into named tensors; the inverse of `flatten`."""
+    """Split a vector, (n_parameters,), into named tensors; the inverse of `flatten`."""
     pieces = vector.split([shape.numel() for shape in shapes.values()])
     return {name: piece.view(shape) for (name, shape), piece in zip(shapes.items(), pieces)}
 
 
 def trainable_shapes(network: nn.Module) -> dict[str, torch.Size]:
-    """The shape of each parameter that is trained, by name: what a landscape is over."""
+    """The shapes of the trainable parameters, which span the loss landscape, by name."""
     return {n: value.shape for n, value in network.named_parameters() if value.requires_grad}
 
 
 def require_one_landscape(
     network: nn.Module, ends: tuple[Mapping[str, Tensor], Mapping[str, Tensor]]
 ) -> None:
-    """Two networks lie on one landscape where everything that is not trained is the same.
+    """Require that two networks lie on one landscape: all that is not trained must be equal.
 
-    Batch-norm statistics are left out: they are recomputed.
+    Batch-norm statistics may differ, since they are recomputed.
 
     Raises:
-        ValueError: if they differ in a parameter that is frozen, or in a buffer.
+        ValueError: if the networks differ in a frozen parameter or in another buffer.
     """
     statistics = {
         f"{layer}.{name}" if layer else name
@@ -57,33 +57,33 @@ def require_one_landscape(
         one, other = (end.get(name) for end in ends)
         if one is not None and other is not None and not torch.equal(one, other):
             raise ValueError(
-                f"{name} is not trained and differs between two runs, so there is no landscape "
-                "that both are on: give it the same value for every seed"
+                f"{name} is not trained and differs between two runs, so they do not lie on one "
+                "landscape: give it the same value for every seed"
             )
 
 
 def random_weights(network: nn.Module, *, seed: int) -> dict[str, Tensor]:
-    """Weights as the authors' curves start from, by name, on the network's device.
+    """Random weights as used to initialise the authors' curves, by name, on the network's device.
 
-    The network is left as it is, and every device gets the same numbers.
+    The network is not modified, and the numbers are the same on all devices.
 
     Convolutions and linear layers, weight and bias: uniform in +-1/sqrt(fan in). Batch norm: scales
-    uniform in [0, 1], shifts zero. Other modules: as they initialise themselves.
+    uniform in [0, 1], shifts zero. Other modules: their own `reset_parameters`.
 
     Source: the released code of Garipov et al. 2018, which Yang et al. 2021 use.
     """
-    drawn = copy.deepcopy(network).cpu()
+    random = copy.deepcopy(network).cpu()
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(seed)
-        for module in drawn.modules():
+        for module in random.modules():
             if isinstance(module, (_ConvNd, nn.Linear)):
-                reach = module.weight[0].numel() ** -0.5
+                bound = module.weight[0].numel() ** -0.5
                 for value in module.parameters(recurse=False):
-                    value.uniform_(-reach, reach)
+                    value.uniform_(-bound, bound)
             elif isinstance(module, _BatchNorm) and module.affine:
                 module.weight.uniform_()
                 module.bias.zero_()
             elif callable(reset := getattr(module, "reset_parameters", None)):
                 reset()
-    own = dict(network.named_parameters())
-    return {name: value.detach().to(own[name].device) for name, value in drawn.named_parameters()}
+    devices = {name: value.device for name, value in network.named_parameters()}
+    return {name: value.detach().to(devices[name]) for name, value in random.named_parameters()}

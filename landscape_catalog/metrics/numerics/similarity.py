@@ -1,4 +1,4 @@
-"""How alike the outputs of two networks are: CKA in both forms, and how often they differ."""
+"""Similarity between the outputs of two networks: biased and debiased CKA, and disagreement."""
 
 from __future__ import annotations
 
@@ -7,29 +7,32 @@ import math
 from torch import Tensor
 
 from landscape_catalog.metrics.numerics.cka import cka_estimates
-from landscape_catalog.metrics.numerics.hsic import Prepared, prepare
+from landscape_catalog.metrics.numerics.hsic import CentredFeatures, centre_features
 from landscape_catalog.metrics.similarity.spec import OutputSimilarity
 
 
-def similarity(one: Prepared | Tensor, other: Prepared | Tensor) -> OutputSimilarity:
+def similarity(one: CentredFeatures | Tensor, other: CentredFeatures | Tensor) -> OutputSimilarity:
     """Biased and debiased CKA with their errors, and the disagreement, of two networks.
 
-    disagreement = (1/n) #{i: argmax F_i != argmax F'_i}; NaN where outputs are not finite.
+    disagreement = (1/n) #{i: argmax F_i != argmax F'_i}; NaN if outputs are not finite.
 
     Args:
-        one: features of one network, from `prepared_features` or `prepare`; a matrix of features,
-            (n, d), is prepared first, and has no classes.
-        other: of another network, of the same samples.
+        one: features of one network, from `centred_features` or `centre_features`. A plain matrix,
+            (n, d), is centred first and has no classes.
+        other: features of another network, of the same samples.
 
     Returns:
-        Numbers that cannot be had are NaN and come with a reason.
+        Undefined numbers are NaN, with a reason.
 
     Raises:
-        ValueError: if the two have different sample counts.
+        ValueError: if the sample counts differ.
 
-    Source: Yang et al. 2021, Eq. 3; Song et al. 2012; Nguyen et al. 2021; errors by the jackknife.
+    Source: Yang et al. 2021, Eq. 3; Song et al. 2012; Nguyen et al. 2021; jackknife errors.
     """
-    one, other = (side if isinstance(side, Prepared) else prepare(side) for side in (one, other))
+    one, other = (
+        features if isinstance(features, CentredFeatures) else centre_features(features)
+        for features in (one, other)
+    )
     biased, debiased = cka_estimates(one, other)
     return OutputSimilarity(
         cka=biased.value,
@@ -42,7 +45,7 @@ def similarity(one: Prepared | Tensor, other: Prepared | Tensor) -> OutputSimila
     )
 
 
-def _disagreement(one: Prepared, other: Prepared) -> float | None:
+def _disagreement(one: CentredFeatures, other: CentredFeatures) -> float | None:
     if one.predictions is None or other.predictions is None:
         return None
     if not (one.finite and other.finite):

@@ -1,1 +1,1 @@
-"""CKA similarity of outputs."""
+"""CKA similarity between outputs."""

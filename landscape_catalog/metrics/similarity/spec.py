@@ -1,4 +1,4 @@
-"""CKA similarity of the outputs of two runs on perturbed training samples."""
+"""CKA similarity between the outputs of two runs on perturbed training samples."""
 
 from __future__ import annotations
 
@@ -37,33 +37,33 @@ from landscape_catalog.schema.tables import INTEGER, PAIR_KEY, REAL, TEXT, Row, 
 
 
 class SimilaritySettings(Section):
-    """Linear CKA of outputs on perturbed training samples, over every pair of a cell."""
+    """Linear CKA between outputs on perturbed training samples, for every pair of a cell."""
 
     name: Annotated[Text, Field(min_length=1), Outside()] = PRIMARY
-    """Name of the probe; each needs its own where there are several. The first one classifies."""
+    """Name of the probe, unique among several. Classification uses the first probe."""
     samples: int = Field(default=640, ge=20)
-    """How many perturbed samples of the training set."""
+    """Number of perturbed training samples."""
     perturbation: Literal["mixup", "pixel_noise", "token_noise"] = "mixup"
     """`mixup`: mixtures of two images; `pixel_noise`: uniform noise on each pixel; `token_noise`:
-    for text, some tokens replaced by others of the training set."""
+    for text, some tokens replaced by other tokens of the training set."""
     alpha: Annotated[PositiveFloat, When("perturbation", ("mixup",))] = 16.0
     """Mixup: the mixing coefficient is drawn from Beta(alpha, alpha)."""
     coefficient: Annotated[Literal["sample", "batch"], Later("sample")] = "sample"
-    """Mixup: one coefficient for each sample (the paper) or for each 128 of them (its code)."""
+    """Mixup: one coefficient per sample (the paper) or per 128 samples (its code)."""
     noise: Annotated[PixelValue, When("perturbation", ("pixel_noise",))] = 40.0
-    """Pixel noise: u of the uniform noise in [0, u], on the 0-255 scale."""
+    """Pixel noise: uniform in [0, u], with u on the 0-255 scale."""
     rate: Annotated[Fraction, When("perturbation", ("token_noise",))] = 0.1
-    """Token noise: share of the tokens that are replaced, in the source and in what the decoder
-    reads."""
+    """Token noise: fraction of the tokens that are replaced, in the source and in the decoder's
+    input."""
     draw: Annotated[Literal["shared", "pair"], Later("shared")] = "shared"
-    """`shared`: every pair on the same samples, so that each network is evaluated once; `pair`:
-    each pair draws its own (the authors' code)."""
+    """`shared`: all pairs use the same samples, so that each network is evaluated once; `pair`:
+    each pair draws its own samples (the authors' code)."""
     layer: Annotated[Annotated[Text, Field(min_length=1)] | None, Later(None)] = None
-    """Compare the output of this inner module of the network, by its name in torch (`layer3`),
-    instead of the softmax outputs (the paper's footnote 2)."""
+    """Compare the output of this inner module, given by its name in torch (`layer3`), instead of
+    the softmax outputs (the paper's footnote 2)."""
 
     def content(self) -> dict[str, Any]:
-        """As of every section; `coefficient` is inert without mixup."""
+        """As for every section, but without `coefficient` unless it has an effect (mixup)."""
         content = super().content()
         return {
             k: v for k, v in content.items() if k != "coefficient" or self.perturbation == "mixup"
@@ -72,7 +72,7 @@ class SimilaritySettings(Section):
 
 @dataclass(frozen=True)
 class OutputSimilarity:
-    """CKA of two networks over the same samples in both forms, and how often they disagree."""
+    """Biased and debiased CKA of two networks on the same samples, and their disagreement."""
 
     __pydantic_config__: ClassVar[ConfigDict] = VALUES
 
@@ -81,22 +81,22 @@ class OutputSimilarity:
     standard_error: float
     """Jackknife standard error over samples."""
     n: int
-    """Perturbed samples."""
+    """Number of perturbed samples."""
     reason: str | None = None
-    """Why a number is NaN: the first one's reason if there are several."""
+    """Why a number is NaN; the first reason if there are several."""
     debiased: float | None = None
-    """CKA from the unbiased estimator of HSIC, at most 1."""
+    """CKA with the unbiased estimator of HSIC, at most 1."""
     debiased_standard_error: float | None = None
-    """Its jackknife standard error."""
+    """Jackknife standard error of the debiased CKA."""
     disagreement: float | None = None
-    """Share of the samples that the two networks put into different classes; null where there are
-    none."""
+    """Share of the samples that the two networks classify differently; null if there are no
+    classes."""
     metric: Literal["similarity"] = field(default="similarity", kw_only=True)
     """Which metric."""
 
 
 class SimilarityMetric(Metric):
-    """Linear CKA of a pair, biased and debiased, and the share of samples classed differently."""
+    """Linear CKA of a pair, biased and debiased, and the networks' disagreement on classes."""
 
     name = "similarity"
     scope = "pair"
@@ -106,12 +106,12 @@ class SimilarityMetric(Metric):
     owns_section = True
     settings = SimilaritySettings
     many = True
-    describes = "CKA similarity; a list measures the same runs in several ways."
+    describes = "CKA similarity; a list measures the same runs with several probes."
     quantities = (
         Quantity(
             "cka",
-            panel=Panel(6, "CKA similarity", "brighter is more alike", number=".2f"),
-            slice=Slice("CKA similarity", "higher is more alike"),
+            panel=Panel(6, "CKA similarity", "brighter is more similar", number=".2f"),
+            slice=Slice("CKA similarity", "higher is more similar"),
         ),
         Quantity("cka_debiased"),
         Quantity("disagreement"),
@@ -123,24 +123,24 @@ class SimilarityMetric(Metric):
                 *PAIR_KEY,
                 ("probe", TEXT, "name of the probe"),
                 ("cka", REAL, "linear CKA"),
-                ("standard_error", REAL, "jackknife over samples"),
-                ("n", INTEGER, "samples"),
-                ("reason", TEXT, "why it is missing"),
-                ("debiased", REAL, "CKA from the unbiased estimator of HSIC"),
-                ("debiased_standard_error", REAL, "jackknife over samples"),
-                ("disagreement", REAL, "share of the samples that are put into different classes"),
+                ("standard_error", REAL, "jackknife standard error over samples"),
+                ("n", INTEGER, "number of samples"),
+                ("reason", TEXT, "why a value is missing"),
+                ("debiased", REAL, "CKA with the unbiased estimator of HSIC"),
+                ("debiased_standard_error", REAL, "jackknife standard error over samples"),
+                ("disagreement", REAL, "share of the samples that are classified differently"),
             ),
             ("cell_id", "run_id", "other_run_id", "probe"),
         )
     }
     pair_columns = (
-        ("cka", REAL, "linear CKA of softmax outputs"),
-        ("cka_standard_error", REAL, "jackknife over samples"),
-        ("cka_debiased", REAL, "the same from the unbiased estimator of HSIC"),
-        ("cka_debiased_standard_error", REAL, "jackknife over samples"),
-        ("cka_n", INTEGER, "samples"),
-        ("cka_reason", TEXT, "why it is missing"),
-        ("disagreement", REAL, "share of those samples that are put into different classes"),
+        ("cka", REAL, "linear CKA between softmax outputs"),
+        ("cka_standard_error", REAL, "jackknife standard error over samples"),
+        ("cka_debiased", REAL, "the same with the unbiased estimator of HSIC"),
+        ("cka_debiased_standard_error", REAL, "jackknife standard error over samples"),
+        ("cka_n", INTEGER, "number of samples"),
+        ("cka_reason", TEXT, "why a value is missing"),
+        ("disagreement", REAL, "share of those samples that are classified differently"),
     )
 
     def problems(self, settings: SimilaritySettings, data: MeasuredData) -> list[Problem]:
@@ -157,39 +157,41 @@ class SimilarityMetric(Metric):
         return f"biased linear CKA{where}, {settings.perturbation.replace('_', ' ')}{drawn}"
 
     def cost(self, settings: SimilaritySettings, samples: int) -> Cost:
-        """One pass over the perturbed samples."""
+        """One forward pass over the perturbed samples."""
         return Cost(settings.samples, 1, 1)
 
     def estimates(self, results: Sequence[OutputSimilarity]) -> Iterator[Named]:
-        """CKA in both forms and the disagreement; one reason serves whichever is missing."""
+        """Both forms of CKA and the disagreement; they share one reason if values are missing."""
         found = results[0]
-        differing, n = found.disagreement, found.n
+        disagreement, n = found.disagreement, found.n
         numbers = {
             "cka": (found.cka, found.standard_error),
             "cka_debiased": (found.debiased, found.debiased_standard_error),
             "disagreement": (
-                differing,
-                None if differing is None else binomial_error(differing, n),
+                disagreement,
+                None if disagreement is None else binomial_error(disagreement, n),
             ),
         }
         for name, (value, error) in numbers.items():
             if value is None or error is None:
                 continue  # a record of the first version, or no classes
             reason = found.reason if math.isnan(value) or math.isnan(error) else None
-            known: Literal["unknown", "standard error"] = (
+            kind: Literal["unknown", "standard error"] = (
                 "unknown" if math.isnan(error) else "standard error"
             )
-            yield name, Estimate(value, error, known, n, "samples", reason=reason)
+            yield name, Estimate(value, error, kind, n, "samples", reason=reason)
 
     def rows(self, found: Sequence[Found]) -> dict[str, list[Row]]:
-        """A row for each probe."""
-        rows = [{"probe": way.probe} | asdict(result) for way in found for result in way.results]
+        """A row of `similarities` for each probe."""
+        rows = [
+            {"probe": probe.probe} | asdict(result) for probe in found for result in probe.results
+        ]
         for row in rows:
             del row["metric"]
         return {"similarities": rows}
 
     def pair_row(self, results: Sequence[OutputSimilarity]) -> Row:
-        """Both forms, and the disagreement."""
+        """Both forms of CKA and the disagreement."""
         found = results[0]
         return {
             "cka": found.cka,

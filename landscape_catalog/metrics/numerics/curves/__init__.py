@@ -1,1 +1,1 @@
-"""Curves between two networks: fitting them, and evaluating networks along them."""
+"""Curves between two networks: fitting them and evaluating the networks along them."""

@@ -23,7 +23,8 @@ from landscape_catalog.tasks import Samples, Task
 def barrier_height(ts: Sequence[float], errors: Sequence[float]) -> tuple[float, float]:
     """max_t [L(t) - ((1 - t) L(0) + t L(1))], and the first t that attains it.
 
-    The difference is 0 at both ends, so the barrier is never negative. NaN if any error is NaN.
+    The difference is 0 at both endpoints, so the barrier is never negative. NaN if any error is
+    NaN.
 
     Args:
         ts: increasing, from 0 to 1.
@@ -41,20 +42,20 @@ def barrier_height(ts: Sequence[float], errors: Sequence[float]) -> tuple[float,
         raise ValueError(f"need one error for each of at least 2 points, got {len(errors)}")
     if any(math.isnan(error) for error in errors):
         return math.nan, math.nan
-    rises = [
+    deviations = [
         error - ((1 - t) * errors[0] + t * errors[-1]) for t, error in zip(ts[1:-1], errors[1:-1])
     ]
-    best = max(range(len(rises)), key=rises.__getitem__, default=None)
-    if best is None or rises[best] <= 0:
+    top = max(range(len(deviations)), key=deviations.__getitem__, default=None)
+    if top is None or deviations[top] <= 0:
         return 0.0, 0.0
-    return float(rises[best]), float(ts[best + 1])
+    return float(deviations[top]), float(ts[top + 1])
 
 
 def straight_line(network: nn.Module, ends: tuple[dict[str, Tensor], dict[str, Tensor]]) -> Curve:
-    """(1 - t) theta + t theta', as a curve with two control points.
+    """(1 - t) theta + t theta' as a curve with two control points.
 
     Raises:
-        ValueError: if a tensor of an end does not have the network's shape.
+        ValueError: if an endpoint's tensor does not have the network's shape.
     """
     require_one_landscape(network, ends)
     shapes = trainable_shapes(network)
@@ -79,20 +80,20 @@ def line_barrier(
     where L is the training error or loss, according to the task's `connectivity_by`.
 
     Args:
-        network: of the right architecture; untouched.
+        network: of the right architecture; not modified.
         ends: state dicts of the two networks.
         train_data: training samples.
         test_data: test samples.
         task: loss and error.
-        points: number of t, including both ends.
+        points: number of t, including both endpoints.
         batch_size: for recomputing the statistics.
         seed: of the shuffle, the same at every t.
-        known: points evaluated before, as for `curve_points`.
+        known: points evaluated earlier, as for `curve_points`.
 
     Raises:
         ValueError: as for `curve_points`, and if the two networks differ in shape.
 
-    Source: Frankle et al. 2020; Entezari et al. 2022. Statistics recomputed: Jordan et al. 2023.
+    Source: Frankle et al. 2020; Entezari et al. 2022; Jordan et al. 2023 for recomputed statistics.
     """
     measured = curve_points(
         network, straight_line(network, ends), train_data, test_data, task,

@@ -1,4 +1,4 @@
-"""A Bezier curve between two networks: control points, and the weights at any t."""
+"""A Bezier curve between two networks: its control points, and the weights at any t."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from landscape_catalog.metrics.numerics.parameters import unflatten
 
 @dataclass(frozen=True)
 class Curve:
-    """Control points in order, (control points, n_parameters), and the shapes of the weights."""
+    """Control points in order, (control points, n_parameters), and the shapes of the parameters."""
 
     controls: Tensor
     shapes: dict[str, torch.Size]
@@ -38,7 +38,7 @@ def coefficients(t: float, control_points: int = 3) -> tuple[float, ...]:
 def combine(controls: Tensor, weights: tuple[float, ...]) -> Tensor:
     """sum_j weights_j controls_j, (n_parameters,).
 
-    Zero-weight control points are skipped, so a NaN there cannot propagate to the curve's ends.
+    Zero-weight control points are skipped, so a NaN there cannot propagate to the endpoints.
     """
     terms = [weight * control for weight, control in zip(weights, controls) if weight != 0]
     total = terms[0]

@@ -11,10 +11,10 @@ from landscape_catalog.metrics.connectivity.spec import ModeConnectivity
 def mode_connectivity(ts: Sequence[float], errors: Sequence[float]) -> ModeConnectivity:
     """mc = 1/2 (L(theta) + L(theta')) - L(gamma(t*)), where t* maximises the absolute deviation.
 
-    The ends are the curve's own first and last points, so that both terms use the same recomputed
-    batch-norm statistics. t* lies strictly between them: at the ends the deviation is plus or minus
-    half the difference of the two errors, and its sign would depend on the order of the two runs.
-    Of several t*, the first is taken. NaN if any error is NaN.
+    The endpoints are the curve's own first and last points, so that both terms use the same
+    recomputed batch-norm statistics. t* lies strictly between them: at the endpoints the deviation
+    is plus or minus half the difference of the two errors, and its sign would depend on the order
+    of the two runs. Among several maximisers, t* is the first. NaN if any error is NaN.
 
     Args:
         ts: increasing, from 0 to 1, at least three.
@@ -23,7 +23,7 @@ def mode_connectivity(ts: Sequence[float], errors: Sequence[float]) -> ModeConne
     Raises:
         ValueError: if the lengths differ or there are fewer than three points.
 
-    Source: Yang et al. 2021, Eq. 4. Negative: a barrier. Positive: the ends are not minima.
+    Source: Yang et al. 2021, Eq. 4. Negative: a barrier. Positive: the endpoints are not minima.
 
     >>> mode_connectivity([0, 0.5, 1], [2.0, 12.0, 4.0]).mode_connectivity
     -9.0
@@ -34,10 +34,10 @@ def mode_connectivity(ts: Sequence[float], errors: Sequence[float]) -> ModeConne
         return ModeConnectivity(*(math.nan,) * 6)
     deviations = deviations_of(errors)
     inner = range(1, len(ts) - 1)
-    at = max(inner, key=lambda i: abs(deviations[i]))
+    extremum = max(inner, key=lambda i: abs(deviations[i]))
     return ModeConnectivity(
-        mode_connectivity=deviations[at],
-        t=float(ts[at]),
+        mode_connectivity=deviations[extremum],
+        t=float(ts[extremum]),
         lowest=min(*(deviations[i] for i in inner), 0.0),
         highest=max(*(deviations[i] for i in inner), 0.0),
         peak_error=float(max(errors[1:-1])),
@@ -46,9 +46,9 @@ def mode_connectivity(ts: Sequence[float], errors: Sequence[float]) -> ModeConne
 
 
 def deviations_of(errors: Sequence[float]) -> list[float]:
-    """1/2 (L(theta) + L(theta')) - L(gamma(t)) at each point, including the ends."""
-    mean_of_ends = (errors[0] + errors[-1]) / 2
-    return [mean_of_ends - error for error in errors]
+    """1/2 (L(theta) + L(theta')) - L(gamma(t)) at each point, including the endpoints."""
+    endpoint_mean = (errors[0] + errors[-1]) / 2
+    return [endpoint_mean - error for error in errors]
 
 
 def _area(ts: Sequence[float], errors: Sequence[float]) -> float:

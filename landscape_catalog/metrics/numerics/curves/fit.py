@@ -47,8 +47,8 @@ class CurveRecipe:
     """How a curve is fitted; the defaults are the paper's, or its code's (momentum, weight decay).
 
     Attributes:
-        control_points: including the two ends; 3 is a quadratic curve, 4 a cubic one.
-        init: inner control points start evenly spaced on the straight line, or at random weights.
+        control_points: including the two endpoints; 3 for a quadratic curve, 4 for a cubic.
+        init: initial inner control points, evenly spaced on the straight line or random weights.
         epochs: length of the fit, unless `updates` is given.
         updates: length of the fit in SGD updates.
         lr: initial learning rate.
@@ -68,7 +68,7 @@ class CurveRecipe:
 
 
 def rate_factor(progress: float) -> float:
-    """The factor on the initial learning rate when a fraction `progress` of the fit is done.
+    """Learning rate relative to the initial one when a fraction `progress` of the fit is done.
 
     >>> [round(rate_factor(epoch / 10), 3) for epoch in range(10)]
     [1.0, 1.0, 1.0, 1.0, 1.0, 1.0, 0.753, 0.505, 0.257, 0.01]
@@ -95,12 +95,12 @@ def fit_curve(
     gamma(t).
 
     Args:
-        network: of the right architecture; untouched.
+        network: of the right architecture; not modified.
         ends: state dicts of the two networks.
         data: training samples.
         task: loss.
         recipe: hyperparameters of the fit.
-        seed: of t, of the batch order, of a random start and of dropout.
+        seed: of t, the batch order, random initial control points and dropout.
 
     Raises:
         ValueError: if the two networks differ in a tensor's name or shape or in a frozen parameter,
@@ -125,18 +125,18 @@ def fit_curves(
 ) -> list[Curve]:
     """`fit_curve` for several pairs, with the same t and batches, stacked where that is faster.
 
-    A curve between networks of ResNet18 or VGG11 is identical to the bit whichever curves it is
-    fitted with. With odd numbers of channels on a few pixels, rounding may differ.
+    For ResNet18 and VGG11, a curve is bit-identical whichever curves it is fitted together with.
+    With odd numbers of channels on a few pixels, rounding may differ.
 
     Args:
-        network: of the right architecture; untouched.
+        network: of the right architecture; not modified.
         pairs: for each curve, the state dicts of its two networks.
         data: training samples.
         task: loss.
         recipe: as for `fit_curve`.
         seed: as for `fit_curve`.
-        together: False fits small curves one by one as well, which rounds differently and is
-            faster for a single curve.
+        together: False also fits curves between small networks one by one, which rounds differently
+            and is faster for a single curve.
 
     Raises:
         ValueError: as for `fit_curve`.
@@ -157,9 +157,9 @@ def fit_curves(
 def _chosen_strategy(
     network: nn.Module, batch: Samples, task: Task, *, together: bool
 ) -> tuple[BatchingStrategy, TracedGraph | None]:
-    """Stacked, by the traced graph, where that is faster and agrees with the network's gradients.
+    """Stacked, with the traced graph, if that is faster and reproduces the network's gradients.
 
-    Otherwise one by one, by the network itself: the graph is None.
+    Otherwise one by one, with the network itself; the graph is then None.
     """
     one_by_one = BatchingStrategy(1, channels_last=False)
     graph = stable_graph(copy.deepcopy(network), batch, task, len(batch))
@@ -183,7 +183,7 @@ def _fit(
     recipe: CurveRecipe,
     seed: int,
 ) -> list[Curve]:
-    """The curves fitted from these control points; several curves need a graph."""
+    """Fit the curves from these initial control points; fitting several at once needs a graph."""
     shapes = trainable_shapes(network)
     controls = torch.stack([stack_vectors(points, shapes) for points in zip(*starts)])
     velocity, scratch = torch.zeros_like(controls[1:-1]), torch.empty_like(controls[0])
@@ -211,21 +211,21 @@ def _fit(
 def _combine_into(
     total: Tensor, controls: Tensor, weights: tuple[float, ...], scratch: Tensor
 ) -> None:
-    """`combine` into existing memory, with the same rounding."""
+    """`combine` in place, with the same rounding."""
     torch.mul(controls[0], weights[0], out=total)
     for weight, control in zip(weights[1:], controls[1:]):
         total += torch.mul(control, weight, out=scratch)
 
 
 def _start(network: nn.Module, ends: tuple[State, State], recipe: CurveRecipe, seed: int) -> Tensor:
-    """The initial control points: on the straight line, or the inner ones at random weights."""
+    """The initial control points: on the straight line, or with random inner ones."""
     shapes = trainable_shapes(network)
     for name in (set(ends[0]) ^ set(ends[1])) - set(shapes):
-        raise ValueError(f"{name}: only one of the two networks has it")
+        raise ValueError(f"{name}: missing in one of the two networks")
     theta, theta_end = (flatten(end, shapes) for end in ends)
     k = recipe.control_points - 1
     inner = [((k - j) * theta + j * theta_end) / k for j in range(1, k)]
-    controls = torch.stack([theta, *inner, theta_end])  # the ends are exact
+    controls = torch.stack([theta, *inner, theta_end])  # the endpoints are exact
     if recipe.init == "random":
         for j in range(1, k):
             random = random_weights(network, seed=seed + j)
@@ -234,7 +234,7 @@ def _start(network: nn.Module, ends: tuple[State, State], recipe: CurveRecipe, s
 
 
 def _batches(data: Samples, recipe: CurveRecipe, seed: int) -> Iterator[tuple[Tensor, float]]:
-    """The rows of each step's batch, with the fraction of the fit that is done."""
+    """For each step, the batch's row indices and the fraction of the fit that is done."""
     batches = partial(
         epoch_batches, len(data), recipe.batch_size, seed=seed, device=data.inputs.device
     )

@@ -47,10 +47,10 @@ def unstack_vector(vector: Tensor, shapes: Mapping[str, torch.Size], count: int)
 def network_gradient(
     network: nn.Module, task: Task, weights: Tensor, gradient: Tensor
 ) -> AddGradient:
-    """A function that adds a batch's gradient at `weights` to `gradient`, by the network itself.
+    """A function that adds a batch's gradient at `weights` to `gradient`, using the network itself.
 
     Args:
-        network: its parameters become views of the two vectors; its mode stays.
+        network: its parameters become views of the two vectors; its mode does not change.
         task: loss.
         weights: (n_parameters,).
         gradient: (n_parameters,).
@@ -75,10 +75,10 @@ def graph_gradient(
     weights: Tensor,
     gradient: Tensor,
 ) -> AddGradient:
-    """A function that adds a batch's gradients at stacked `weights` to `gradient`, by the graph.
+    """A function that adds a batch's gradients at stacked `weights` to `gradient`, using the graph.
 
     Args:
-        graph: of the network in train mode; all its parameters are trained.
+        graph: of the network in train mode; all of its parameters are trained.
         task: loss.
         shapes: of one network's parameters.
         weights: of T stacked networks, (T * n_parameters,).
@@ -102,14 +102,14 @@ def graph_gradient(
 
 
 def gradients_agree(network: nn.Module, graph: TracedGraph, batch: Samples, task: Task) -> bool:
-    """Whether the graph gives the network's own gradient in each parameter on a batch.
+    """Whether the graph reproduces the network's own gradient in each parameter on a batch.
 
-    A traced forward pass does not show everything, such as a gradient that is stopped. The check is
+    A traced forward pass does not reveal everything, for example stopped gradients. The check runs
     in float64, where rounding moves no activation across the kink of a ReLU, and at random weights,
     so that its result is the same for all networks of the architecture.
 
     Args:
-        network: in train mode; untouched.
+        network: in train mode; not modified.
         graph: of the network.
         batch: samples.
         task: loss.
@@ -131,15 +131,13 @@ def gradients_agree(network: nn.Module, graph: TracedGraph, batch: Samples, task
             expected, scale = unflatten(gradient, shapes), float(gradient.norm())
             if not _close(unflatten(found, shapes), expected, scale):
                 return False
-    except (
-        Exception
-    ):  # unsupported by a kernel; a user's mistake is raised by the network's own run
+    except Exception:  # unsupported by a kernel; an error in user code is raised by the network
         return False
     return True
 
 
 def _close(found: Mapping[str, Tensor], expected: Mapping[str, Tensor], scale: float) -> bool:
-    """In each parameter, up to rounding errors of the whole gradient, whose norm is `scale`."""
+    """Agreement in each parameter, up to rounding errors of the whole gradient of norm `scale`."""
     return all(
         bool(
             (found[name] - expected[name]).norm()
@@ -152,11 +150,11 @@ def _close(found: Mapping[str, Tensor], expected: Mapping[str, Tensor], scale: f
 def supports_memory_format(
     network: nn.Module, strategy: BatchingStrategy, batch: Samples, task: Task
 ) -> bool:
-    """Whether forward and backward pass run on images in the strategy's memory format.
+    """Whether forward and backward passes run on images in the strategy's memory format.
 
     Args:
-        network: in train mode; untouched.
-        strategy: sets the memory format.
+        network: in train mode; not modified.
+        strategy: determines the memory format.
         batch: samples.
         task: loss.
     """
@@ -167,7 +165,7 @@ def supports_memory_format(
         network = copy.deepcopy(network)
         dtype = next(network.parameters()).dtype
         task.loss(task.outputs(network, batch, dtype), batch).backward()
-    except Exception:  # a user's own backward pass may support one format only
+    except Exception:  # a custom backward pass may support only one format
         return False
     return True
 

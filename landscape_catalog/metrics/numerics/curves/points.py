@@ -34,34 +34,34 @@ def curve_points(
     """Loss and error at evenly spaced t, with batch-norm statistics recomputed at each.
 
     Statistics are the cumulative mean over train-mode batches of one shuffle of the training data.
-    Where the loss is NaN, so is the error. Points evaluated in one call agree with points evaluated
-    in separate calls up to rounding.
+    If the loss is NaN, so is the error. Points evaluated in one call agree with points evaluated in
+    separate calls up to rounding.
 
     Args:
-        network: of the right architecture; untouched.
+        network: of the right architecture; not modified.
         curve: fitted.
         train_data: training samples.
-        test_data: test samples; if they are `train_data` itself, those are evaluated once.
+        test_data: test samples; if this is `train_data` itself, it is evaluated only once.
         task: loss and error.
-        points: number of evenly spaced t, including both ends.
+        points: number of evenly spaced t, including both endpoints.
         batch_size: for recomputing the statistics.
         seed: of the shuffle, the same at every t.
-        refine: at most so many further t, chosen one by one by `next_t`.
-        fast: False evaluates the network itself, one t after the other.
-        known: points evaluated before with the same data, batch size and seed, which are not
-            evaluated again: many curves share an end.
+        refine: maximum number of further t, chosen one by one with `next_t`.
+        fast: False evaluates the network itself, one t at a time.
+        known: points evaluated earlier with the same data, batch size and seed. They are reused,
+            since many curves share an endpoint.
 
     Returns:
-        By increasing t.
+        The points by increasing t.
 
     Raises:
-        ValueError: for fewer than two points, or if a network with batch norm gets batches that are
-            larger than the data or have a single value per channel.
+        ValueError: for fewer than two points, or if batches for a network with batch norm are
+            larger than the data or leave a single value per channel.
 
     Source: Izmailov et al. 2018; Garipov et al. 2018.
     """
     if points < 2:
-        raise ValueError(f"a curve has two ends, got points = {points}")
+        raise ValueError(f"points must be at least 2, the endpoints of the curve, got {points}")
     datasets = [train_data] if test_data is train_data else [train_data, test_data]
 
     def evaluate_at(ts: Sequence[float]) -> list[CurvePoint]:
@@ -85,15 +85,15 @@ def curve_points(
 
 
 def next_t(ts: Sequence[float], errors: Sequence[float]) -> float | None:
-    """The t to evaluate next, beside the point that deviates most from the mean of the ends.
+    """The t to evaluate next, beside the point that deviates most from the mean of the endpoints.
 
-    It halves the wider of the two intervals beside that point. If they are equal, it halves the one
-    towards the nearer end, since even spacing is most likely to miss a peak beside an end. If there
-    are only the two ends, it halves the whole range.
+    It bisects the wider of the two intervals adjacent to that point. If they are equally wide, it
+    bisects the one towards the nearer endpoint, since even spacing is most likely to miss a peak
+    near an endpoint. If there are only the two endpoints, it bisects the whole range.
 
     Args:
         ts: increasing, at least two.
-        errors: the error at each.
+        errors: the error at each t.
 
     Returns:
         None if an error is NaN, or if the interval is narrower than 2^-9.
@@ -108,10 +108,10 @@ def next_t(ts: Sequence[float], errors: Sequence[float]) -> float | None:
     left, right = 0, 1
     if len(ts) > 2:
         deviations = deviations_of(errors)
-        at = max(range(1, len(ts) - 1), key=lambda i: abs(deviations[i]))
-        before, after = ts[at] - ts[at - 1], ts[at + 1] - ts[at]
-        earlier = before > after or (before == after and ts[at] <= (ts[0] + ts[-1]) / 2)
-        left, right = (at - 1, at) if earlier else (at, at + 1)
+        peak = max(range(1, len(ts) - 1), key=lambda i: abs(deviations[i]))
+        before, after = ts[peak] - ts[peak - 1], ts[peak + 1] - ts[peak]
+        earlier = before > after or (before == after and ts[peak] <= (ts[0] + ts[-1]) / 2)
+        left, right = (peak - 1, peak) if earlier else (peak, peak + 1)
     if ts[right] - ts[left] < 2 * NARROWEST_INTERVAL:
         return None
     return (ts[left] + ts[right]) / 2

@@ -1,9 +1,9 @@
 """Fast evaluation of many networks of one architecture.
 
-If the network can be traced, batch-norm statistics are recomputed for stacks of networks where
-values are small, and otherwise for one network at a time in the memory format that kernels prefer.
-Then batch norms are folded into convolutions, and each network is evaluated in batches that fit the
-processor's caches. The strategy follows from shapes, dtype and device, never from timings.
+If the network can be traced, batch-norm statistics are recomputed for stacks of networks if values
+are small, and otherwise for one network at a time, in the memory format that kernels prefer. Batch
+norms are then folded into convolutions, and each network is evaluated in batches that fit the
+processor's caches. The strategy depends on shapes, dtype and device, never on timings.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from landscape_catalog.metrics.numerics.traced.trace import network_inputs
 from landscape_catalog.tasks import Samples, Task, epoch_batches
 
 State = dict[str, Tensor]
-CACHED_ELEMENTS = 2**20  # of a batch's largest value; larger ones do not fit the caches
+CACHED_ELEMENTS = 2**20  # elements of a batch's largest value that still fit the caches
 CHECKED_BATCHES, CHECKED_BATCH_SIZE = 2, 32
 TOLERANCE = 1e-4  # rounding in float32 causes differences of about 1e-6
 
@@ -53,16 +53,16 @@ def evaluate_all(
 ) -> list[list[Evaluation]]:
     """Evaluations of each state on each dataset, with recomputed batch-norm statistics.
 
-    Where the loss is NaN, so is the error.
+    If the loss is NaN, so is the error.
 
     Args:
-        network: of the right architecture; untouched.
+        network: of the right architecture; not modified.
         states: trainable parameters by name.
-        datasets: statistics are recomputed on the first.
+        datasets: statistics are recomputed on the first one.
         task: loss and error.
         batch_size: for recomputing the statistics.
-        seed: of the shuffle, and of dropout, the same for every state.
-        fast: False evaluates the network itself, one state after the other.
+        seed: of the shuffle and of dropout, the same for every state.
+        fast: False evaluates the network itself, one state at a time.
 
     Raises:
         ValueError: if batches are larger than the data, or leave batch norm a single value per
@@ -87,9 +87,9 @@ def _agrees(
 ) -> bool:
     """Whether the evaluator agrees with the network on two batches.
 
-    A traced forward pass does not show everything, such as a batch-norm layer that is used twice.
-    The check is at random weights, so that its result is the same for all networks of the
-    architecture. An evaluator that fails does not agree.
+    A traced forward pass does not reveal everything, for example a batch-norm layer that is used
+    twice. The check runs at random weights, so that its result is the same for all networks of the
+    architecture. An evaluator that raises an exception does not agree.
     """
     batch_size = min(batch_size, CHECKED_BATCH_SIZE)
     samples = data[: CHECKED_BATCHES * batch_size]
@@ -98,9 +98,7 @@ def _agrees(
     try:
         evaluator.set_datasets([samples])
         fast = [found for (found,) in evaluator.evaluations(states, batch_size, seed=0)]
-    except (
-        Exception
-    ):  # unsupported by a kernel; a user's mistake is raised by the network's own run
+    except Exception:  # unsupported by a kernel; an error in user code is raised by the network
         return False
     direct = [
         _evaluate_network(network, state, [samples], task, batch_size, seed=0)[0]
@@ -124,7 +122,7 @@ def _evaluate_network(
 
 
 def _without_error_if_nan(evaluation: Evaluation) -> Evaluation:
-    """The error is NaN where the loss is: a class that a NaN output predicts means nothing."""
+    """Set the error to NaN if the loss is: classes predicted from NaN outputs are meaningless."""
     if math.isnan(evaluation.loss):
         return replace(evaluation, error=math.nan, n_wrong=None)
     return evaluation
@@ -133,7 +131,7 @@ def _without_error_if_nan(evaluation: Evaluation) -> Evaluation:
 def _traced_evaluator(
     network: nn.Module, data: Samples, task: Task, batch_size: int
 ) -> _TracedEvaluator | None:
-    """None if the network cannot be traced, or if its graph does not agree with it."""
+    """None if the network cannot be traced, or if its graph does not reproduce its results."""
     parameter = next(network.parameters())
     training = stable_graph(network.train(), data, task, batch_size)
     evaluating = stable_graph(network.eval(), data, task, batch_size)
@@ -150,10 +148,11 @@ def _traced_evaluator(
 
 @dataclass
 class _TracedEvaluator:
-    """Evaluates networks by their traced graph.
+    """Evaluates networks with their traced graph.
 
     Attributes:
-        training: the graph in train mode, as far as batch-norm statistics depend on it.
+        training: the graph in train mode, up to the last operation that batch-norm statistics
+            depend on.
         evaluating: the graph in eval mode.
         task: loss and error.
         dtype: of the weights.
@@ -167,7 +166,7 @@ class _TracedEvaluator:
     strategy: BatchingStrategy
 
     def set_datasets(self, datasets: Sequence[Samples]) -> None:
-        """Normalise the samples once, for all networks and passes."""
+        """Normalise the samples once for all networks and passes."""
         self.datasets = datasets
         self.inputs = [
             self.strategy.to_memory_format(network_inputs(data, self.task, self.dtype))
@@ -187,8 +186,8 @@ class _TracedEvaluator:
             for index, i in enumerate(stack):
                 if i in evaluations:
                     continue  # a single network is stacked with itself
-                own_weights = {name: value[index][None] for name, value in weights.items()}
-                evaluations[i] = self._evaluate_one(graph, own_weights, statistics.select(index))
+                selected = {name: value[index][None] for name, value in weights.items()}
+                evaluations[i] = self._evaluate_one(graph, selected, statistics.select(index))
         return [evaluations[i] for i in range(len(states))]
 
     def _statistics(self, weights: State, batch_size: int, seed: int) -> Statistics:
@@ -201,8 +200,8 @@ class _TracedEvaluator:
             batches = epoch_batches(
                 len(inputs), batch_size, seed=seed, epoch=0, device=inputs.device
             )
-            for seen, rows in enumerate(batches, start=1):
-                run_stacked(self.training, weights, statistics, inputs[rows], momentum=1 / seen)
+            for number, rows in enumerate(batches, start=1):
+                run_stacked(self.training, weights, statistics, inputs[rows], momentum=1 / number)
         return statistics
 
     def _evaluate_one(

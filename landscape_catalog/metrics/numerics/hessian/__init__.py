@@ -1,1 +1,1 @@
-"""The Hessian of a batch's loss: its top eigenvalue, trace, density and layers."""
+"""The Hessian of a batch's loss: top eigenvalue, trace, spectral density and layer blocks."""

@@ -1,4 +1,4 @@
-"""Spectral density of a matrix that is known by its products."""
+"""Spectral density of a matrix that is available only through matrix-vector products."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from landscape_catalog.metrics.numerics.hessian.lanczos import krylov_space
 from landscape_catalog.metrics.numerics.hessian.products import Operator
 
 GRID = 201
-WIDTH = 0.01  # of the Gaussians, as a share of the range
+WIDTH = 0.01  # of the Gaussians, relative to the range of the nodes
 
 
 def spectral_density(operator: Operator, *, probes: int, steps: int, seed: int) -> SpectralDensity:
     """Stochastic Lanczos quadrature: phi(x) = (1/n) sum_i N(x; lambda_i, width^2), estimated.
 
-    From each random start v, Lanczos gives nodes theta_j and weights s_1j^2, the quadrature of
-    sum_i (v' u_i)^2 delta(lambda_i), whose mean over uniform v is the density. It is smoothed by a
-    Gaussian of one percent of the nodes' range. The error is over independent starts: it tells
-    neither what smoothing hides nor the quadrature's own error, which falls exponentially with
-    `steps`.
+    For each random start vector v, Lanczos gives nodes theta_j and weights s_1j^2, a quadrature
+    rule for sum_i (v' u_i)^2 delta(lambda_i), whose mean over uniform v is the density. It is
+    smoothed by a Gaussian with a width of 1% of the nodes' range. The standard error is over
+    independent start vectors. It includes neither the smoothing bias nor the quadrature error,
+    which decreases exponentially with `steps`.
 
     Args:
         operator: H.
-        probes: random starts, at least 2.
-        steps: Lanczos steps of each, one product a step.
-        seed: of the starts.
+        probes: number of random start vectors, at least 2.
+        steps: Lanczos steps per start vector, with one product per step.
+        seed: of the start vectors.
 
     Raises:
         NotFiniteError: if a product is not finite.

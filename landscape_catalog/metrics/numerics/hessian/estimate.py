@@ -1,4 +1,4 @@
-"""Local structure: top eigenvalue and trace of the Hessian of a batch, with their errors."""
+"""Top eigenvalue and trace of the Hessian of a batch's loss, with their errors."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from landscape_catalog.metrics.numerics.hessian.products import (
 from landscape_catalog.metrics.numerics.hessian.trace import deflated_trace
 from landscape_catalog.tasks import Samples, Task
 
-DEFLATION = 20  # directions that the trace knows exactly; the top eigenvalue needs some ten
+DEFLATION = 20  # directions deflated from the trace; the top eigenvalue needs about ten
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,11 @@ class HessianRecipe:
     """How a Hessian is estimated.
 
     Attributes:
-        max_iterations: most Lanczos steps, and most probes.
-        tolerance: of the eigenvalue: its residual, relative to it.
-        trace_tolerance: of the trace: its standard error, relative to it.
+        max_iterations: maximum number of Lanczos steps, and of probes.
+        tolerance: on the eigenvalue's residual, relative to the eigenvalue.
+        trace_tolerance: on the trace's standard error, relative to the trace.
         mode: of batch norm, `eval` or `train`.
-        batch_size: samples at a time where memory is short; None: all.
+        batch_size: samples processed at a time, to save memory; None: all.
     """
 
     max_iterations: int = 100
@@ -51,20 +51,20 @@ def hessian_estimate(
 ) -> HessianEstimate:
     """Top eigenvalue (Lanczos) and trace (Hutch++ on the same Krylov space) of a batch's Hessian.
 
-    H is the second derivative of (1/n) sum l_i in all trainable parameters, batch norm and biases
-    among them, without weight decay.
+    H is the second derivative of (1/n) sum l_i with respect to all trainable parameters, including
+    batch norm and biases, without weight decay.
 
     Args:
-        network: untouched.
+        network: not modified.
         data: the batch.
         task: its loss.
         recipe: tolerances and limits.
-        seed: of the Lanczos start, and of the probes.
+        seed: of the Lanczos start vector, and of the probes.
 
     Raises:
-        ValueError: if the loss is random, or cannot be taken so (see `BatchHessian`).
+        ValueError: if the loss is random, or for the other reasons given in `BatchHessian`.
 
-    Source: Lanczos 1950; Meyer et al. 2021; Yang et al. 2021, section 2, for what is measured.
+    Source: Lanczos 1950; Meyer et al. 2021; for the quantities, Yang et al. 2021, section 2.
     """
     return estimate(_operator(network, data, task, recipe), recipe, seed=seed)
 
@@ -72,10 +72,10 @@ def hessian_estimate(
 def layer_estimates(
     network: nn.Module, data: Samples, task: Task, recipe: HessianRecipe, *, seed: tuple[int, int]
 ) -> dict[str, HessianEstimate]:
-    """`hessian_estimate` of each layer: of the diagonal block of H in its parameters, by its name.
+    """`hessian_estimate` of each layer's diagonal block of H, by the layer's name.
 
-    The traces of all blocks add up to that of H; where H has no large negative eigenvalue, its top
-    eigenvalue is at least the largest of the blocks'.
+    The traces of the blocks add up to that of H. Unless H has a large negative eigenvalue, its top
+    eigenvalue is at least as large as that of any block.
     """
     return {
         layer: estimate(_operator(network, data, task, recipe, names), recipe, seed=seed)
@@ -105,19 +105,19 @@ def hessian_density(
     steps: int,
     seed: int,
 ) -> SpectralDensity:
-    """`spectral_density` of a batch's Hessian; empty, with the reason, where it is not finite.
+    """`spectral_density` of a batch's Hessian; empty, with a reason, if it is not finite.
 
     Args:
-        network: untouched.
+        network: not modified.
         data: the batch.
         task: its loss.
-        recipe: mode and batch size; tolerances play no part.
-        probes: random starts.
-        steps: Lanczos steps of each.
-        seed: of the starts.
+        recipe: mode and batch size; its tolerances are not used.
+        probes: number of random start vectors.
+        steps: Lanczos steps per start vector.
+        seed: of the start vectors.
 
     Raises:
-        ValueError: as `hessian_estimate`.
+        ValueError: as for `hessian_estimate`.
     """
     operator = _operator(network, data, task, recipe)
     try:
@@ -129,20 +129,20 @@ def hessian_density(
 def estimate(
     operator: Operator, recipe: HessianRecipe, *, seed: tuple[int, int]
 ) -> HessianEstimate:
-    """The same of any symmetric matrix. A product that is not finite makes both NaN."""
-    most, tolerance = recipe.max_iterations, recipe.tolerance
+    """`hessian_estimate` for any symmetric matrix. Both are NaN if a product is not finite."""
+    at_most, tolerance = recipe.max_iterations, recipe.tolerance
     try:
         space = krylov_space(
             operator,
-            at_least=min(DEFLATION, most),
-            at_most=most,
+            at_least=min(DEFLATION, at_most),
+            at_most=at_most,
             tolerance=tolerance,
             seed=seed[0],
         )
         top = top_eigenvalue(operator, space, tolerance=tolerance)
         top_products = operator.products
         trace = deflated_trace(
-            operator, space, tolerance=recipe.trace_tolerance, at_most=most, seed=seed[1]
+            operator, space, tolerance=recipe.trace_tolerance, at_most=at_most, seed=seed[1]
         )
     except NotFiniteError as error:
         n, nan, reason = operator.products, math.nan, str(error)

@@ -1,4 +1,4 @@
-"""Extreme eigenvalues by the Lanczos process."""
+"""Extreme eigenvalues by the Lanczos method."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from torch import Tensor
 
 from landscape_catalog.metrics.numerics.hessian.products import Operator
 
-COPIED = 4_000_000  # numbers of a basis that are in float64 at a time
-BREAKDOWN = 32  # a next vector this many roundings short is none: the space is invariant
+COPIED = 4_000_000  # elements of a basis that are copied to float64 at a time
+BREAKDOWN = 32  # a residual vector below this many rounding errors means an invariant space
 
 
 class NotFiniteError(ArithmeticError):
@@ -22,12 +22,12 @@ class NotFiniteError(ArithmeticError):
 
 @dataclass(frozen=True)
 class Krylov:
-    """An orthonormal basis Q of span{v, Hv, H^2 v, ...} and the matrix in it.
+    """An orthonormal basis Q of span{v, Hv, H^2 v, ...} and the projection of H onto it.
 
     Attributes:
         basis: orthonormal rows, (k, size), in the operator's precision.
         projected: T = Q' H Q, (k, k), tridiagonal, float64.
-        next_norm: length of the part of H q_k outside the space; 0 where the space is invariant.
+        next_norm: norm of the component of H q_k outside the space; 0 if the space is invariant.
     """
 
     basis: Tensor
@@ -35,18 +35,18 @@ class Krylov:
     next_norm: float
 
     def ritz(self) -> tuple[float, float, np.ndarray]:
-        """The Ritz value of largest magnitude, its residual by the recurrence, its coefficients.
+        """The Ritz value of largest magnitude, its residual (by the recurrence), its coefficients.
 
         ||H y - theta y|| = next_norm |s_k| for y = Q s, T s = theta s (Paige 1971).
         """
         values, vectors = np.linalg.eigh(self.projected)
-        at = int(np.abs(values).argmax())
-        return float(values[at]), self.next_norm * abs(float(vectors[-1, at])), vectors[:, at]
+        top = int(np.abs(values).argmax())
+        return float(values[top]), self.next_norm * abs(float(vectors[-1, top])), vectors[:, top]
 
 
 @dataclass(frozen=True)
 class Eigenvalue:
-    """An eigenvalue's estimate; an eigenvalue of the matrix lies within `residual` of it."""
+    """An estimate such that some eigenvalue of the matrix lies within `residual` of it."""
 
     value: float
     residual: float
@@ -57,20 +57,21 @@ class Eigenvalue:
 def krylov_space(
     operator: Operator, *, at_least: int, at_most: int, tolerance: float, seed: int, index: int = 0
 ) -> Krylov:
-    """Build the space from a random start until its largest Ritz value is known well enough.
+    """Build the space from a random start vector until its largest Ritz value has converged.
 
-    Each vector is made orthogonal to all before it, twice, with sums in float64 (full
-    reorthogonalisation: no eigenvalue appears twice). One product a step. It stops after
-    `at_least` steps where the residual is within `tolerance` of the Ritz value's magnitude, after
-    `at_most` in any case, and where the space is invariant or the whole.
+    Each vector is orthogonalised twice against all previous ones, with sums in float64 (full
+    reorthogonalisation, so that no eigenvalue appears twice). Each step takes one product. The
+    process stops once at least `at_least` steps are done and the residual is within `tolerance`
+    times the Ritz value's magnitude, after `at_most` steps in any case, and when the space is
+    invariant or complete.
 
     Args:
         operator: H.
-        at_least: steps.
-        at_most: steps.
-        tolerance: relative.
-        seed: of the start.
-        index: which of the starts of that seed.
+        at_least: minimum number of steps.
+        at_most: maximum number of steps.
+        tolerance: on the residual, relative to the Ritz value.
+        seed: of the start vector.
+        index: which of the seed's start vectors.
 
     Raises:
         NotFiniteError: if a product is not finite.
@@ -81,35 +82,36 @@ def krylov_space(
     basis = start.new_empty((min(at_least + 1, operator.size), operator.size))
     basis[0] = start
     diagonal: list[float] = []
-    beside: list[float] = []
+    off_diagonal: list[float] = []
     rounding = BREAKDOWN * torch.finfo(operator.dtype).eps
     while True:
         steps = len(diagonal) + 1
         image = apply(operator, basis[steps - 1]).double()
         diagonal.append(float(image @ basis[steps - 1].double()))
         rest = orthogonal(image, basis[:steps])
-        length = float(rest.norm())
-        if length <= rounding * max(map(abs, diagonal + beside)) or steps == operator.size:
-            length = 0.0
-        if steps >= min(at_least, at_most) or length == 0:
-            projected = np.diag(diagonal) + np.diag(beside, 1) + np.diag(beside, -1)
-            space = Krylov(basis[:steps], projected, length)
+        norm = float(rest.norm())
+        if norm <= rounding * max(map(abs, diagonal + off_diagonal)) or steps == operator.size:
+            norm = 0.0
+        if steps >= min(at_least, at_most) or norm == 0:
+            projected = np.diag(diagonal) + np.diag(off_diagonal, 1) + np.diag(off_diagonal, -1)
+            space = Krylov(basis[:steps], projected, norm)
             value, residual, _ = space.ritz()
-            if length == 0 or steps >= at_most or residual <= tolerance * abs(value):
+            if norm == 0 or steps >= at_most or residual <= tolerance * abs(value):
                 return space
         if steps == len(basis):
             basis = torch.cat([basis, torch.empty_like(basis)])
-        beside.append(length)
-        basis[steps] = (rest / length).to(operator.dtype)
+        off_diagonal.append(norm)
+        basis[steps] = (rest / norm).to(operator.dtype)
 
 
 def top_eigenvalue(operator: Operator, space: Krylov, *, tolerance: float) -> Eigenvalue:
-    """The eigenvalue of largest magnitude, with its sign, and how far it can be off.
+    """The eigenvalue of largest magnitude, with its sign and an error bound.
 
-    The residual ||H y - theta y|| of the unit Ritz vector y is measured by one product more, so
-    that rounding counts. Some eigenvalue lies within it; that it is the one of largest magnitude
-    rests on the random start, which has a part in every direction. Where no other eigenvalue is
-    near, the error is about residual^2 / gap, much less.
+    The residual ||H y - theta y|| of the unit Ritz vector y is computed with one further product,
+    so that it includes rounding errors. Some eigenvalue lies within the residual of theta. That it
+    is the one of largest magnitude relies on the random start vector having a component in every
+    direction. If no other eigenvalue is close, the error is about residual^2 / gap, much smaller
+    than the bound.
     """
     value, _, coefficients = space.ritz()
     vector = combined(torch.from_numpy(coefficients).to(operator.device), space.basis)
@@ -141,7 +143,7 @@ def apply(operator: Operator, vector: Tensor) -> Tensor:
 
 
 def orthogonal(vector: Tensor, basis: Tensor) -> Tensor:
-    """The part of a float64 vector that is orthogonal to the basis: Gram and Schmidt, twice."""
+    """The component of a float64 vector orthogonal to the basis, by Gram-Schmidt applied twice."""
     for _ in range(2):
         along = torch.zeros(len(basis), dtype=vector.dtype, device=vector.device)
         for part in _parts(len(vector), len(basis)):
@@ -157,7 +159,7 @@ def combined(coefficients: Tensor, basis: Tensor) -> Tensor:
 
 
 def _parts(size: int, rows: int) -> Iterator[slice]:
-    """Columns at a time, so that a copy in float64 stays small."""
+    """Slices of columns such that their copy in float64 stays small."""
     step = max(COPIED // rows, 1)
     return (slice(start, start + step) for start in range(0, size, step))
 
@@ -165,9 +167,10 @@ def _parts(size: int, rows: int) -> Iterator[slice]:
 def random_vector(
     operator: Operator, *, basis: Tensor | None = None, seed: int, index: int = 0
 ) -> Tensor:
-    """A uniformly random unit vector, (size,), orthogonal to the basis if there is one.
+    """A uniformly random unit vector, (size,), orthogonal to the basis if one is given.
 
-    Drawn on the CPU from a counter-based generator, a function of (seed, index) on every device.
+    It is drawn on the CPU from a counter-based generator, so it is the same function of (seed,
+    index) on every device.
     """
     generator = np.random.Generator(np.random.Philox(key=seed, counter=[0, 0, 0, index]))
     drawn = torch.from_numpy(generator.standard_normal(operator.size)).to(operator.device)

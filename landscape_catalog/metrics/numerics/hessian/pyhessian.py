@@ -26,21 +26,21 @@ def pyhessian_estimate(
 ) -> HessianEstimate:
     """Top eigenvalue (power iteration) and trace (Hutchinson) of the Hessian of the mean loss.
 
-    H is the second derivative of (1/n) sum l_i in all trainable parameters, batch norm
-    and biases among them, in eval mode, without weight decay. PyHessian keeps the whole graph of
+    H is the second derivative of (1/n) sum l_i with respect to all trainable parameters, including
+    batch norm and biases, in eval mode, without weight decay. PyHessian keeps the whole graph of
     the gradient, so memory grows with the batch.
 
-    It assumes that the loss is twice differentiable where the network stands. PyHessian's stopping
-    rule for the trace compares successive running means, which leaves errors of several percent,
-    and stops at once when a running mean is negative; `trace_sd` and `trace_n` tell the error.
+    The loss is assumed to be twice differentiable at the current weights. PyHessian's stopping rule
+    for the trace compares successive running means, which leaves errors of several percent, and
+    stops immediately if a running mean is negative; `trace_sd` and `trace_n` give the error.
 
     Args:
-        network: left in eval mode, without gradients, its weights untouched.
+        network: left in eval mode, without gradients; its weights are not modified.
         data: the batch.
         task: its loss.
-        max_iterations: most power iterations and most probes.
-        tolerance: relative change at which PyHessian stops either.
-        seed: of the start vector and the probes; the global random state is left as it was.
+        max_iterations: maximum number of power iterations, and of probes.
+        tolerance: relative change at which PyHessian stops.
+        seed: of the start vector and the probes; the global random state is restored.
 
     Source: Yao et al. 2020 (PyHessian); Yang et al. 2021, section 2.
     """
@@ -48,7 +48,7 @@ def pyhessian_estimate(
     devices = [device.index or 0] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices), warnings.catch_warnings():
         torch.manual_seed(seed)
-        # It keeps the graph of the gradient on purpose, and we drop it below.
+        # PyHessian keeps the graph of the gradient on purpose; it is released below.
         warnings.filterwarnings("ignore", message=".*create_graph=True.*")
         network.zero_grad(set_to_none=True)
         computation = PyHessian(
@@ -89,25 +89,25 @@ def _reason(value: float, max_iterations: int) -> str:
 
 
 class _BatchLoss(nn.Module):
-    """The loss of one batch as a network's output: PyHessian knows only (inputs, labels)."""
+    """The loss of one batch as a network's output: PyHessian supports only (inputs, labels)."""
 
     def __init__(self, network: nn.Module, data: Samples, task: Task) -> None:
         super().__init__()
         self.network, self.data, self.task = network, data, task
 
     def forward(self, _: Tensor) -> Tensor:
-        """The mean loss, (); the inputs that PyHessian hands over are those of the batch."""
+        """The mean loss, (); the inputs that PyHessian passes are those of the batch."""
         dtype = next(self.network.parameters()).dtype
         outputs = self.task.outputs(self.network, self.data, dtype)
-        # PyHessian wants a second derivative in every parameter; where the loss does not depend on
-        # one, or only linearly, this makes it zero.
+        # PyHessian needs a second derivative with respect to every parameter. This makes it zero
+        # for parameters that the loss does not depend on, or only linearly.
         parameters = [p for p in self.network.parameters() if p.requires_grad]
-        nothing = sum(0 * parameter.square().sum() for parameter in parameters)
-        return self.task.loss(outputs, self.data) + nothing
+        zero = sum(0 * parameter.square().sum() for parameter in parameters)
+        return self.task.loss(outputs, self.data) + zero
 
 
 class _ProductCounter:
-    """Counts Hessian-vector products: each one sends a gradient through the gradient's graph."""
+    """Counts Hessian-vector products: each one backpropagates through the gradient's graph."""
 
     def __init__(self, gradient: Tensor) -> None:
         self.count = 0
@@ -118,7 +118,7 @@ class _ProductCounter:
 
 
 def _trace_converged(probes: np.ndarray, max_iterations: int) -> bool:
-    """Whether PyHessian stopped because means agreed, and not because one was negative."""
+    """Whether PyHessian stopped because running means agreed, not because one was negative."""
     stopped = 1 < len(probes) < max_iterations
     return stopped and bool(np.isfinite(probes).all()) and float(probes[:-1].mean()) > 0
 

@@ -15,7 +15,7 @@ from landscape_catalog.metrics.numerics.traced.trace import (
 )
 from landscape_catalog.tasks import Samples, Task
 
-# Elements of a batch's largest value up to which the overhead of a call outweighs its arithmetic
+# Number of elements of a batch's largest value up to which call overhead outweighs arithmetic
 # (`benchmarks/connectivity.py`).
 SMALL_VALUE = 2**16
 # A stack of one network rounds differently from a stack of several.
@@ -32,7 +32,7 @@ class BatchingStrategy:
     Attributes:
         stack_size: the largest number of networks in a stack; 1: one network at a time.
         channels_last: whether images are stored channels last, which oneDNN's kernels prefer.
-            Images of one channel are stored alike in both formats.
+            Single-channel images have the same layout in both formats.
     """
 
     stack_size: int
@@ -45,7 +45,7 @@ class BatchingStrategy:
         return inputs
 
     def stacks(self, count: int) -> list[list[int]]:
-        """The indices 0 to count - 1 by stack. A single network left over is stacked with itself.
+        """The indices 0 to count - 1, by stack. A single network left over is stacked with itself.
 
         >>> BatchingStrategy(8, channels_last=False).stacks(9)
         [[0, 1, 2, 3, 4, 5, 6, 7], [8, 8]]
@@ -60,7 +60,7 @@ class BatchingStrategy:
 
 
 def batching_strategy(graph: TracedGraph, batch_size: int, weights: Tensor) -> BatchingStrategy:
-    """The strategy for a graph; it follows from shapes, dtype and device, never from timings.
+    """The strategy for a graph, which depends on shapes, dtype and device, never on timings.
 
     Args:
         graph: of the networks.
@@ -78,14 +78,14 @@ def batching_strategy(graph: TracedGraph, batch_size: int, weights: Tensor) -> B
 def stable_graph(
     network: nn.Module, data: Samples, task: Task, batch_size: int
 ) -> TracedGraph | None:
-    """The graph, if the network computes each sample's output independently of the batch.
+    """The graph, if the network processes each sample independently of the batch.
 
-    The graph must be the same for two samples and for a batch, so that nothing branches on their
-    number, and a sample's input must not depend on the other samples in its batch. (Batch norm in
-    train mode is an operation of the graph, so it is no exception.)
+    The graph must be the same for two samples and for a batch, so that nothing branches on the
+    number of samples, and a sample's input must not depend on the other samples in its batch.
+    (Batch norm in train mode is an operation of the graph and so does not violate this.)
 
     Args:
-        network: traced in its present mode; pass a copy.
+        network: traced in its current mode; pass a copy.
         data: samples.
         task: how the network is called.
         batch_size: samples in a batch.

@@ -38,7 +38,7 @@ def initial_statistics(graph: TracedGraph, weights: Weights) -> Statistics:
 
 
 def through_last_norm(graph: TracedGraph) -> TracedGraph:
-    """The part of the graph that batch-norm statistics depend on."""
+    """The graph up to its last batch norm, which is all that batch-norm statistics depend on."""
     norms = [n for n, op in enumerate(graph.operations, start=1) if op.kind == "norm"]
     return replace(graph, operations=graph.operations[: max(norms, default=0)])
 
@@ -79,7 +79,7 @@ def fold_batchnorm(
 def _folded_weights(
     conv: Operation, norm: Operation, weights: Weights, statistics: Statistics
 ) -> tuple[Tensor, Tensor]:
-    """Weight, (T, out, in, h, w), and bias, (T, out), of a convolution with its batch norm."""
+    """Weight, (T, out, in, h, w), and bias, (T, out), of a convolution with a folded batch norm."""
     assert norm.options is not None
     variance, mean = statistics.variances[norm.layer], statistics.means[norm.layer]
     scale = weights[norm.weight] / torch.sqrt(variance + norm.options["eps"])

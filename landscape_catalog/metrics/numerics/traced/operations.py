@@ -55,4 +55,4 @@ class TracedGraph:
 
 
 class UnsupportedOperationError(Exception):
-    """The network does something that a traced graph cannot express."""
+    """The network performs an operation that a traced graph cannot express."""

@@ -1,4 +1,4 @@
-"""How the call of a torch function is translated into an operation of a traced graph."""
+"""Readers that translate calls of torch functions into operations of a traced graph."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ACTIVATIONS: tuple[Callable[..., Tensor], ...] = (
 
 
 class Tracer(Protocol):
-    """What a reader needs to know: which value or parameter a tensor is."""
+    """The part of the tracer that readers use: which value or parameter a tensor is."""
 
     network: nn.Module
     layers: dict[int, str]
@@ -34,7 +34,7 @@ class Tracer(Protocol):
         """The name of a parameter; "" for None."""
 
 
-# Functions that read a tensor's metadata and leave its values alone.
+# Functions that read only a tensor's metadata, not its values.
 METADATA_FUNCTIONS: set[Any] = {
     Tensor.dim, Tensor.size, Tensor.ndimension, Tensor.numel, Tensor.is_floating_point,
     Tensor.shape.__get__, Tensor.ndim.__get__, Tensor.dtype.__get__,  # type: ignore[attr-defined]

@@ -1,11 +1,11 @@
-"""Traced graphs evaluated for several networks at once.
+"""Evaluation of a traced graph for several networks at once.
 
 T networks are stacked in the channel dimension, one network's channels after the other's: a
-convolution has T times its groups, batch norm T times its channels, and a linear layer is a batch
-of T matrix products. One call serves T networks, which pays where the overhead of calls outweighs
-their arithmetic. A network's result does not depend on the values of the others in its stack. For
-the built-in networks it is also identical to the bit for every T >= 2; with odd numbers of channels
-on one or a few pixels, kernels may sum in another order.
+convolution has T times as many groups, batch norm T times as many channels, and a linear layer is a
+batch of T matrix products. One call serves T networks, which pays off if call overhead outweighs
+arithmetic. A network's result does not depend on the values of the others in its stack. For the
+built-in networks it is also bit-identical for every T >= 2; with odd numbers of channels on one or
+a few pixels, kernels may sum in a different order.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ def _tiled(value: Tensor, count: int) -> Tensor:
 
 
 def _apply_channelwise(op: Operation, arguments: list[Tensor]) -> Tensor:
-    """An operation without parameters, which treats all channels alike."""
+    """An operation without parameters, which treats all channels equally."""
     value = arguments[0]
     if op.kind == "add":
         return value + arguments[1]

@@ -1,17 +1,17 @@
 """Tracing a network: its forward pass as a list of operations with known faster implementations.
 
-A curve is evaluated at many t. With its batch norms folded, or stacked with others, a network runs
-faster than as its author wrote it, but only if it is known what it computes. So one forward pass is
-traced. If all that it does is in the short list of `readers.py` (convolutions, batch norm, linear
-layers, pooling, sums of branches, activations), the recorded operations are its traced graph. If
-any other function is applied to a tensor that depends on the input, there is no graph, and callers
-run the network itself.
+A curve is evaluated at many t. A network runs faster than its author's code if its batch norms are
+folded or if it is stacked with others, but this requires knowing what it computes. So one forward
+pass is traced. If it only calls functions supported in `readers.py` (convolutions, batch norm,
+linear layers, pooling, sums of branches, activations), the recorded operations are its traced
+graph. If any other function is applied to a tensor that depends on the input, there is no graph,
+and callers run the network itself.
 
-Why not torch.fx: its symbolic tracer gave the same graphs where it gave any, but rejects networks
-that look at a shape (the built-in VGG11 checks its image size), still needs a run on real samples
-for shapes and randomness and a table of leaf modules (146 lines of code instead of 118), and took
-2.4 to 9 times as long. Its `fuse_conv_bn_eval` folds one network at a time by another formula:
-about one in six of the folded numbers differed in float32 (torch 2.14).
+Why not torch.fx: where its symbolic tracer succeeded, it gave the same graphs. But it rejects
+networks that inspect a shape (the built-in VGG11 checks its image size), still needs a run on real
+samples for shapes and randomness and a table of leaf modules (146 lines of code instead of 118),
+and took 2.4 to 9 times as long. Its `fuse_conv_bn_eval` folds one network at a time with a
+different formula: about one in six of the folded numbers differed in float32 (torch 2.14).
 """
 
 from __future__ import annotations
@@ -31,19 +31,19 @@ from landscape_catalog.metrics.numerics.traced.operations import (
 from landscape_catalog.metrics.numerics.traced.readers import METADATA_FUNCTIONS, READERS
 from landscape_catalog.tasks import Samples, Task
 
-MIN_SAMPLES = 2  # batch norm in train mode has no variance of a single sample
+MIN_SAMPLES = 2  # batch norm in train mode cannot compute a variance from a single sample
 
 
 def trace_network(network: nn.Module, samples: Samples, task: Task) -> TracedGraph | None:
-    """The network's graph in its present mode, or None if it cannot be traced.
+    """The network's graph in its current mode, or None if it cannot be traced.
 
-    It cannot if it applies an unsupported function to a value that depends on the input, has
-    forward hooks, or draws random numbers (dropout in train mode), or if the task does more than
-    call the network once on one tensor and return its output.
+    A network cannot be traced if it applies an unsupported function to a value that depends on the
+    input, has forward hooks, or draws random numbers (dropout in train mode), or if the task does
+    more than call the network once on one tensor and return its output.
 
     Args:
-        network: called once, which moves its batch-norm statistics in train mode: pass a copy.
-        samples: the batch to trace it on; fewer than two give None.
+        network: called once, which updates its batch-norm statistics in train mode; pass a copy.
+        samples: the batch to trace it on; with fewer than two samples the result is None.
         task: how the network is called.
     """
     if len(samples) < MIN_SAMPLES or not _has_supported_modules(network):
@@ -65,7 +65,7 @@ def trace_network(network: nn.Module, samples: Samples, task: Task) -> TracedGra
 
 
 def network_inputs(samples: Samples, task: Task, dtype: torch.dtype) -> Tensor:
-    """The tensor that the task calls a traced network on: the normalised samples."""
+    """The tensor that the task passes to a traced network: the normalised samples."""
     return task.outputs(lambda inputs: inputs, samples, dtype)
 
 
@@ -101,7 +101,7 @@ class _ForwardTracer(TorchFunctionMode):
         self.output: Tensor | None = None
 
     def call(self, *inputs: Tensor) -> Tensor:
-        """Run the network on its one input and record what it does."""
+        """Run the network on its single input and record its operations."""
         if len(inputs) != 1 or self.output is not None or not inputs[0].is_floating_point():
             raise UnsupportedOperationError
         self.numbers[id(inputs[0])] = 0
