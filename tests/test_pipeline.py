@@ -231,7 +231,7 @@ def test_one_failing_run_does_not_stop_the_others(fresh_copy: Copy) -> None:
     with pytest.raises(JobsFailedError) as caught:
         run_stages(folder, store, "prepare", "train")
     assert caught.value.exit_code == 1
-    assert str(caught.value).startswith("train: 2 jobs failed, the others are kept")
+    assert str(caught.value).startswith("train: 2 jobs failed; the results of the others are kept")
     entries = json.loads((folder / ".landscape" / "failures.json").read_text())
     assert {entry["name"] for entry in entries} == set(
         re.findall(r"^  (\w+)", str(caught.value), re.M)

@@ -277,7 +277,7 @@ def test_another_recipe_stops_a_stage(study: Path) -> None:
         open_workspace(study)
     curve_fit = installed_recipes().recipes["curve_fit"]
     assert f"recipe curve_fit 1 -> {curve_fit}" in str(error.value)
-    assert "recipe distance is new, recipe former is gone" in str(error.value)
+    assert "recipe distance is new, recipe former is removed" in str(error.value)
     assert "version" not in str(error.value).split(". ")[0]
 
 

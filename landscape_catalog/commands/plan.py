@@ -18,7 +18,7 @@ from landscape_catalog.pipeline.shared.measurements import (
 from landscape_catalog.pipeline.shared.workspace import Workspace, open_workspace
 from landscape_catalog.pipeline.train.stage import train_work
 from landscape_catalog.runner.device import chosen_device
-from landscape_catalog.runner.progress import spoken_time
+from landscape_catalog.runner.progress import format_duration
 from landscape_catalog.runner.registry import chosen_executor
 from landscape_catalog.runner.timings import Work, estimate, read_timings
 
@@ -92,7 +92,7 @@ def _time(workspace: Workspace, training: list[Work], left: list[MeasurementSpec
     execution = workspace.experiment.execution
     device, workers = chosen_device(execution), chosen_executor(execution).count
     found = estimate(work, read_timings(workspace.project.timings), device=device)
-    time = f"about {spoken_time(found.seconds / workers)} with {workers} workers on {device}"
+    time = f"about {format_duration(found.seconds / workers)} with {workers} workers on {device}"
     if found.timed:
         return f"{time}, by the speed measured here"
     total = sum(job.steps * job.multiply_adds for job in work)
