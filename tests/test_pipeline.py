@@ -344,13 +344,13 @@ def test_one_seed_has_no_pairs(fresh_copy: Copy) -> None:
 def test_the_plan(fresh_copy: Copy) -> None:
     folder, store = fresh_copy
     before = plan(folder, store)
-    assert "runs          8 (2 seeds a cell): 8 done, 0 to train" in before
+    assert "runs          8 (2 seeds per cell): 8 done, 0 to train" in before
     assert "time          nothing to do" in before
     edit(folder, width="[1, 2, 4]", seeds="3")
     after = plan(folder, store)
     assert "axis          load.width: 1, 2, 4" in after
     assert "cells         6" in after
-    assert "runs          18 (3 seeds a cell): 8 done, 10 to train" in after
+    assert "runs          18 (3 seeds per cell): 8 done, 10 to train" in after
     assert re.search(r"pairs         18; \d curves", after)
     assert re.search(r"time          about .+ with 1 workers", after)
     edit(folder, executor="processes", workers="3")

@@ -339,7 +339,7 @@ def test_a_hand_edited_file_is_kept(tmp_path: Path) -> None:
     edited = params.read_text() + "# a note of mine\n"
     params.write_text(edited)
     said = use_preset("fig03-lr-decay", "paper", tmp_path)
-    assert "the former one is kept as params.yaml.bak" in said
+    assert "the previous file is kept as params.yaml.bak" in said
     assert kept.read_text() == edited
     assert read_experiment(params) == experiment(3)
     # What a preset wrote is not worth keeping, and does not push out what is.
@@ -350,7 +350,7 @@ def test_a_hand_edited_file_is_kept(tmp_path: Path) -> None:
     for number in (2, 3):
         params.write_text(f"# Draft {number}\n")
         said = use_preset("fig03-lr-decay", "paper", tmp_path)
-        assert f"the former one is kept as params.yaml.bak{number}." in said
+        assert f"the previous file is kept as params.yaml.bak{number}." in said
         assert (tmp_path / f"params.yaml.bak{number}").read_text() == f"# Draft {number}\n"
     assert kept.read_text() == edited
 
@@ -404,7 +404,7 @@ def test_an_unknown_name(name: str, meant: str, tmp_path: Path) -> None:
     assert f"preset: got '{name}'" in str(caught.value)
     assert f"did you mean `{meant}`?" in str(caught.value)
     assert not (tmp_path / "params.yaml").exists()
-    with pytest.raises(SpecError, match="`landscape preset list` shows"):
+    with pytest.raises(SpecError, match="listed by `landscape preset list`"):
         show_preset("nothing like it at all", tmp_path)
 
 
@@ -417,7 +417,7 @@ def test_the_list() -> None:
 def test_what_a_preset_says_of_itself(tmp_path: Path) -> None:
     text = show_preset("fig13-decay-gain", tmp_path)
     assert text.startswith("fig13-decay-gain: What learning-rate decay gains\n")
-    for title in ("Reproduces: Figure 13", "One should see: ", "Chosen here: "):
+    for title in ("Reproduces: Figure 13", "Expected: ", "Choices made here: "):
         assert f"\n{title}" in text
     assert text.splitlines()[-3:] == [
         "paper  resnet18 on cifar10: load.width (14) x temperature.batch_size (13), 2 variants; "
@@ -427,7 +427,7 @@ def test_what_a_preset_says_of_itself(tmp_path: Path) -> None:
         "smoke  resnet18 on digits: load.width (2) x temperature.batch_size (2), 2 variants; "
         "8 cells, 16 runs",
     ]
-    assert "Chosen here" not in show_preset("fig20-learning-rate", tmp_path)
+    assert "Choices made here" not in show_preset("fig20-learning-rate", tmp_path)
 
 
 def test_the_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
