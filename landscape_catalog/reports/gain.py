@@ -137,7 +137,7 @@ def gain_chart(data: ReportData, name: str, gain: Gain) -> alt.TopLevelMixin:
 
 def _panel(layers: list[alt.Chart], title: str) -> Any:
     chart = alt.layer(*layers).properties(width=WIDTH, height=HEIGHT)
-    return titled(chart, title, ["better is up"], WIDTH)
+    return titled(chart, title, ["up is better"], WIDTH)
 
 
 def _lines(data: ReportData, name: str, field: str, *, reverse: bool) -> alt.Chart:

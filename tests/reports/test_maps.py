@@ -164,7 +164,7 @@ def test_a_probe_is_titled_with_its_name_and_method() -> None:
     assert title["text"] == "CKA similarity: the alpha 0.5 one"
     assert title["subtitle"][0].startswith("linear CKA, mixup")
     snapshot = panel(data, "test_accuracy_best_test")
-    assert snapshot.title == "Test accuracy, %: best on the test data"
+    assert snapshot.title == "Test accuracy, %: best test error or loss"
 
 
 def test_test_loss_replaces_accuracy() -> None:
