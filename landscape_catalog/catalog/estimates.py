@@ -101,7 +101,7 @@ def _numbers(measured: Measured, result: ExperimentResult) -> Iterator[Number]:
 
 
 def _not_returned(measured: Measured, result: ExperimentResult) -> Iterator[Number]:
-    """The values of custom metrics that other runs or pairs were given, and this one was not."""
+    """Values of custom metrics that exist for other runs or pairs but not for this one."""
     for found in measured.get("custom", ()):
         for value in result.custom_values:
             if value.probe == found.probe and value.name not in found.results[0].values:

@@ -83,12 +83,12 @@ class ProbeResult:
 
 @dataclass(frozen=True)
 class CustomValue:
-    """A number that a metric of the user's own gives a cell.
+    """A value that a custom metric returns.
 
     Attributes:
-        probe: the name of the metric in params.yaml.
-        name: of the value, among those that the metric returns.
-        scope: whether it is about runs or pairs.
+        probe: name of the metric in params.yaml.
+        name: name of the value among those that the metric returns.
+        scope: whether it describes a run or a pair.
         metric: its name in the catalog.
         method: how it is computed.
     """
@@ -124,7 +124,7 @@ class ExperimentResult:
 
     @cached_property
     def custom_values(self) -> list[CustomValue]:
-        """The values of custom metrics, by the names that any run or pair was given."""
+        """All values that custom metrics have returned for any run or pair."""
         returned: dict[str, dict[str, None]] = {}
         for cell in self.cells:
             measured = [run.measured for run in cell.runs] + [pair.measured for pair in cell.pairs]

@@ -12,8 +12,7 @@ from landscape_catalog.paths import Project
 
 def answer(root: Path, sql: str, form: str) -> str:
     """The result of a single SQL query as a `table`, as `csv` or as `json`."""
-    project = Project(root)
-    frame = query(sql, tables=project.catalog, database=project.database, plain=True)
+    frame = Catalog(Project(root)).sql(sql, plain=True)
     if form == "csv":
         return frame.write_csv()
     if form == "json":

@@ -86,7 +86,7 @@ def _of_metric(data: ReportData, name: str) -> Iterator[Panel]:
     quantity = measures[0].quantity
     drawn = quantity.panel or PLAIN
     unit = unit_words(quantity, data.units.get(name, ""))
-    title = drawn.title.format(name=ways[0].words, unit=unit).removesuffix(", ")
+    title = drawn.title.format(name=measures[0].words, unit=unit).removesuffix(", ")
     first = Panel(
         measures[0].column,
         title,
