@@ -1,4 +1,4 @@
-"""The command line: one command for each stage, and those of the room `commands`."""
+"""The command line: one command per stage, and the commands of the package `commands`."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ app = typer.Typer(
 
 
 class Format(enum.StrEnum):
-    """How an answer is printed."""
+    """Output format of a query."""
 
     table = "table"
     csv = "csv"
@@ -36,7 +36,7 @@ class Format(enum.StrEnum):
 
 @app.command()
 def prepare() -> None:
-    """Prepare the data of every landscape (data/prepared)."""
+    """Prepare the data of all landscapes (data/prepared)."""
     from landscape_catalog.pipeline.prepare.stage import run_prepare
 
     run_prepare(Path.cwd())
@@ -44,7 +44,7 @@ def prepare() -> None:
 
 @app.command()
 def train() -> None:
-    """Train every run of the grid that is not there yet (data/runs)."""
+    """Train all runs of the grid that do not exist yet (data/runs)."""
     from landscape_catalog.pipeline.train.stage import run_train
 
     run_train(Path.cwd())
@@ -52,7 +52,7 @@ def train() -> None:
 
 @app.command()
 def measure() -> None:
-    """Measure every run and pair that is not measured yet (data/measurements)."""
+    """Make all measurements of runs and pairs that do not exist yet (data/measurements)."""
     from landscape_catalog.pipeline.measure.stage import run_measure
 
     run_measure(Path.cwd())
@@ -76,14 +76,14 @@ def report() -> None:
 
 @app.command()
 def plan() -> None:
-    """Print the grid: axes, cells, runs, what is done, what is left, how long it will take."""
+    """Print the grid: axes, cells, runs, what is done, what is left and how long it will take."""
     from landscape_catalog.commands.plan import describe_plan
 
     typer.echo(describe_plan(Path.cwd()))
 
 
 class Scale(enum.StrEnum):
-    """The size at which an experiment of the paper is run."""
+    """The scale at which an experiment of the paper is run."""
 
     paper = "paper"
     small = "small"
@@ -92,15 +92,16 @@ class Scale(enum.StrEnum):
 
 @app.command()
 def init(
-    folder: Annotated[Path, typer.Argument(help="A new folder, or an empty one.")],
+    folder: Annotated[Path, typer.Argument(help="A new or empty folder.")],
     preset: Annotated[
-        str | None, typer.Option(help="An experiment of the paper instead of the default one.")
+        str | None,
+        typer.Option(help="Start from this experiment of the paper instead of the default one."),
     ] = None,
     scale: Annotated[
-        Scale | None, typer.Option(help="Of the preset; `paper` if not given.")
+        Scale | None, typer.Option(help="Scale of the preset; default: `paper`.")
     ] = None,
 ) -> None:
-    """Make a study: a Git and DVC repository with an experiment of its own."""
+    """Create a study: a Git and DVC repository with its own experiment."""
     from landscape_catalog.commands.init import init_study
 
     typer.echo(init_study(folder, preset, scale.value if scale else None))
@@ -108,24 +109,24 @@ def init(
 
 @app.command()
 def upgrade() -> None:
-    """Move a study to the installed version, so that `dvc repro` computes what differs."""
+    """Upgrade a study to the installed version; `dvc repro` then recomputes what differs."""
     from landscape_catalog.commands.upgrade import upgrade_study
 
     typer.echo(upgrade_study(Path.cwd()))
 
 
 presets = typer.Typer(
-    help="Experiments of the paper, by the name of their figure.", no_args_is_help=True
+    help="Experiments of the paper, named after their figures.", no_args_is_help=True
 )
 app.add_typer(presets, name="preset")
 
 
-PresetName = Annotated[str, typer.Argument(help="As `landscape preset list` shows it.")]
+PresetName = Annotated[str, typer.Argument(help="A name listed by `landscape preset list`.")]
 
 
 @presets.command("list")
 def preset_list() -> None:
-    """List every preset."""
+    """List all presets."""
     from landscape_catalog.commands.presets import list_presets
 
     typer.echo(list_presets())
@@ -133,7 +134,7 @@ def preset_list() -> None:
 
 @presets.command("show")
 def preset_show(name: PresetName) -> None:
-    """Say what a preset reproduces, what one should see, and how large it is."""
+    """Show what a preset reproduces, the expected outcome, and its size."""
     from landscape_catalog.commands.presets import show_preset
 
     typer.echo(show_preset(name, Path.cwd()))
@@ -146,7 +147,7 @@ def preset_use(
         Scale, typer.Option(help="paper: as published; small: overnight; smoke: two minutes.")
     ] = Scale.paper,
 ) -> None:
-    """Write a preset to params.yaml."""
+    """Write a preset to params.yaml; your own params.yaml is backed up first."""
     from landscape_catalog.commands.presets import use_preset
 
     typer.echo(use_preset(name, scale.value, Path.cwd()))
@@ -154,7 +155,7 @@ def preset_use(
 
 @presets.command("table")
 def preset_table() -> None:
-    """Print docs/presets.md: every preset with its size."""
+    """Print docs/presets.md: all presets with their sizes."""
     from landscape_catalog.commands.presets import presets_table
 
     typer.echo(presets_table(Path.cwd()), nl=False)
@@ -162,10 +163,10 @@ def preset_table() -> None:
 
 @app.command()
 def sql(
-    query: Annotated[str, typer.Argument(help="One question in DuckDB's SQL.")],
-    form: Annotated[Format, typer.Option("--format", help="How to print it.")] = Format.table,
+    query: Annotated[str, typer.Argument(help="A single SQL query, in DuckDB's dialect.")],
+    form: Annotated[Format, typer.Option("--format", help="Output format.")] = Format.table,
 ) -> None:
-    """Ask the catalog, read-only, e.g. "SELECT width, batch_size, phase FROM cells"."""
+    """Query the catalog, read-only, e.g. "SELECT width, batch_size, phase FROM cells"."""
     from landscape_catalog.commands.sql import answer
 
     typer.echo(answer(Path.cwd(), query, form.value), nl=False)
@@ -173,16 +174,16 @@ def sql(
 
 @app.command()
 def schemas(
-    folder: Annotated[Path, typer.Argument(help="Where to write them.")] = Path("schemas"),
+    folder: Annotated[Path, typer.Argument(help="Output folder.")] = Path("schemas"),
 ) -> None:
-    """Write the JSON Schemas and the catalog's SQL, generated from the code."""
+    """Generate the JSON Schemas and the catalog's SQL schema from the code."""
     from landscape_catalog.commands.schemas import write_schemas
 
     write_schemas(folder)
 
 
 def main() -> None:
-    """Run the command line; an error of ours is one message and its exit code."""
+    """Run the command line; expected errors end it with one message and an exit code."""
     logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
     signal.signal(signal.SIGINT, _interrupt)
     signal.signal(signal.SIGTERM, _interrupt)
@@ -200,7 +201,8 @@ def _guarded(command: Callable[[], object]) -> int:
         typer.echo(f"landscape: {error}", err=True)
         return error.exit_code
     except Interrupted:
-        typer.echo("landscape: stopped. What is finished is kept; `dvc repro` goes on.", err=True)
+        message = "landscape: interrupted. Finished results are kept; `dvc repro` continues."
+        typer.echo(message, err=True)
         return INTERRUPTED
     except OSError as error:
         typer.echo(f"landscape: {error}", err=True)

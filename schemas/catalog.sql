@@ -1,36 +1,36 @@
--- The catalog: `core` holds the tables of data/catalog/*.parquet as they are; ask the
--- views, of which `cells` is one wide row a cell and the others are the tables.
+-- The catalog. The schema `core` holds the tables of data/catalog/*.parquet unchanged.
+-- Query the views: `cells` has one wide row per cell, the others mirror the tables.
 CREATE SCHEMA core;
 
--- A row: an experiment.
+-- One row: an experiment.
 CREATE TABLE core.experiments (
-    experiment_id VARCHAR,  -- hash of its runs and measurements
+    experiment_id VARCHAR,  -- hash of the ids of its runs and measurements
     classification_id VARCHAR,  -- hash of the experiment and its thresholds
     dataset VARCHAR,  -- name of the dataset
     model VARCHAR,  -- name of the network
     kind VARCHAR,  -- kind of the data: `images`, `text` or `points`
-    connectivity_unit VARCHAR,  -- unit of mode connectivity, of the first curve
-    n_cells BIGINT,  -- cells of the grid
-    n_runs BIGINT,  -- runs of the grid
+    connectivity_unit VARCHAR,  -- unit of mode connectivity (of the first curve)
+    n_cells BIGINT,  -- number of cells in the grid
+    n_runs BIGINT,  -- number of runs in the grid
     axes VARCHAR,  -- JSON: path and values of each axis, in order
     variants VARCHAR,  -- JSON: names of the variants, `base` first
-    spec VARCHAR,  -- JSON: the sections that decide the results
+    spec VARCHAR,  -- JSON: the sections of params.yaml that determine the results
     classify VARCHAR,  -- JSON: the thresholds
-    judge VARCHAR  -- the metric that says, for this task, which cell is best
+    performance_metric VARCHAR  -- the test metric by which cells of this task are ranked
 );
 
--- A row: one way to measure a metric.
+-- One row: a probe, i.e. one configuration in which a metric is measured.
 CREATE TABLE core.probes (
     experiment_id VARCHAR,  -- the experiment
-    position BIGINT,  -- in order
+    position BIGINT,  -- position in the order of params.yaml
     metric VARCHAR,  -- `hessian`, `connectivity`, `similarity` or `custom`
-    name VARCHAR,  -- name in `probe` columns; `primary` is the one that classifies
-    title VARCHAR,  -- name that params.yaml gives it
+    name VARCHAR,  -- name in `probe` columns; `primary` is the one used to classify
+    title VARCHAR,  -- its name in params.yaml
     method VARCHAR,  -- how it is computed
     parameters VARCHAR  -- JSON: its parameters in params.yaml
 );
 
--- A row: a landscape: prepared data and a network.
+-- One row: a landscape, i.e. prepared data and a network.
 CREATE TABLE core.landscapes (
     landscape_id VARCHAR,  -- hash of data and network
     data_id VARCHAR,  -- id of the prepared data
@@ -42,122 +42,122 @@ CREATE TABLE core.landscapes (
     label_noise DOUBLE,  -- load.label_noise: share of labels replaced
     pixel_noise DOUBLE,  -- load.pixel_noise: amplitude of pixel noise, 0-255
     extra VARCHAR,  -- JSON: other parameters of dataset, network and task
-    n_test BIGINT,  -- test samples
-    n_classes BIGINT,  -- classes
-    n_changed_labels BIGINT,  -- training labels that are wrong
-    frequency_loss DOUBLE,  -- cross-entropy of guessing by label frequencies, nats
-    n_parameters BIGINT  -- trainable parameters of the network
+    n_test BIGINT,  -- number of test samples
+    n_classes BIGINT,  -- number of classes
+    n_changed_labels BIGINT,  -- number of wrong training labels
+    frequency_loss DOUBLE,  -- cross-entropy of predicting the label frequencies, nats
+    n_parameters BIGINT  -- number of trainable parameters of the network
 );
 
--- A row: a point of the grid.
+-- One row: a point of the grid.
 CREATE TABLE core.cells (
     experiment_id VARCHAR,  -- the experiment
     cell_id VARCHAR,  -- the cell
     landscape_id VARCHAR,  -- its landscape
-    position BIGINT,  -- place in the grid, axes in the order of params.yaml
-    variant VARCHAR,  -- name of the variant; `base` is the grid as params.yaml states it
+    position BIGINT,  -- position in the grid, with axes in the order of params.yaml
+    variant VARCHAR,  -- name of the variant; `base` is the grid without any overlay
     width BIGINT,  -- load.width: width k of the network
     samples BIGINT,  -- load.samples: training samples
     label_noise DOUBLE,  -- load.label_noise: share of labels replaced
     pixel_noise DOUBLE,  -- load.pixel_noise: amplitude of pixel noise, 0-255
     batch_size BIGINT,  -- temperature.batch_size: samples per step
-    lr DOUBLE,  -- temperature.lr: learning rate as it is written
-    weight_decay DOUBLE,  -- temperature.weight_decay: the optimiser's value
-    lr_in_effect DOUBLE,  -- learning rate, scaled with the batch if train says so
+    lr DOUBLE,  -- temperature.lr: learning rate as given in params.yaml
+    weight_decay DOUBLE,  -- temperature.weight_decay: as passed to the optimiser
+    lr_in_effect DOUBLE,  -- learning rate after train.linear_scaling, if that is set
     extra VARCHAR,  -- JSON: custom parameters by dotted path
-    n_runs BIGINT,  -- runs
-    n_converged BIGINT  -- runs that have converged; metrics are over these
+    n_runs BIGINT,  -- number of runs
+    n_converged BIGINT  -- number of converged runs; metrics are computed over these
 );
 
--- A row: one metric of one cell.
+-- One row: one metric of one cell.
 CREATE TABLE core.cell_metrics (
     experiment_id VARCHAR,  -- the experiment
     cell_id VARCHAR,  -- the cell
     metric VARCHAR,  -- name of the metric
-    probe VARCHAR,  -- how it is measured: a probe, or a snapshot other than the primary
+    probe VARCHAR,  -- name of the probe, or of a snapshot other than the primary
     method VARCHAR,  -- the estimator
-    mean DOUBLE,  -- mean over converged runs or their pairs; null if there is none
-    sd DOUBLE,  -- standard deviation over them; null below two
-    n BIGINT,  -- how many runs or pairs
+    mean DOUBLE,  -- mean over converged runs or their pairs; null if there are none
+    sd DOUBLE,  -- standard deviation over them; null for fewer than two
+    n BIGINT,  -- number of runs or pairs
     standard_error DOUBLE,  -- of the mean over runs or pairs: sd / sqrt(n)
-    measurement_error DOUBLE,  -- of the mean, by the estimators' own errors
-    status VARCHAR,  -- `ok`, `not converged` (some estimator was not) or `missing`
-    reason VARCHAR,  -- why, and of how many
+    measurement_error DOUBLE,  -- error of the mean due to the errors of the estimators
+    status VARCHAR,  -- `ok`, `not converged` (some estimate has not) or `missing`
+    reason VARCHAR,  -- why it is not `ok`, and for how many runs or pairs
     source VARCHAR,  -- `measured` here, or where it was published
-    unit VARCHAR  -- unit of the mean; null where it has none
+    unit VARCHAR  -- unit of the mean; null if dimensionless
 );
 
--- A row: a trained network.
+-- One row: a trained network.
 CREATE TABLE core.runs (
     run_id VARCHAR,  -- hash of data, network, training, temperature and seed
     cell_id VARCHAR,  -- the cell
-    seed BIGINT,  -- seed
-    status VARCHAR,  -- `converged` or `NC`
+    seed BIGINT,  -- random seed
+    status VARCHAR,  -- `converged` or `NC` (not converged)
     status_reason VARCHAR,  -- why it has not converged
-    n_epochs BIGINT,  -- epochs trained
-    stop_reason VARCHAR,  -- `calm` (stopping rule), `epochs` (all), `diverged`
+    n_epochs BIGINT,  -- number of epochs trained
+    stop_reason VARCHAR,  -- `calm` (stopping rule met), `epochs` (all done) or `diverged`
     best_epoch BIGINT,  -- epoch of the weights with the best training loss
     train_loss DOUBLE,  -- mean loss on the training data in eval mode, in the task's unit
-    train_loss_sd DOUBLE,  -- its standard deviation over samples (tokens of text)
-    train_accuracy DOUBLE,  -- %; null where samples are not right or wrong
-    train_error DOUBLE,  -- in the task's unit: %
-    n_train BIGINT,  -- training samples (tokens of text)
-    test_loss DOUBLE,  -- mean loss on the test data
-    test_loss_sd DOUBLE,  -- its standard deviation over samples
-    test_accuracy DOUBLE,  -- %
-    test_error DOUBLE,  -- in the task's unit: %
-    n_test BIGINT,  -- test samples (tokens of text)
-    torch VARCHAR,  -- version of torch that trained it
-    device VARCHAR,  -- device that trained it
-    cpu VARCHAR  -- kind of processor
+    train_loss_sd DOUBLE,  -- its standard deviation over samples (for text: over tokens)
+    train_accuracy DOUBLE,  -- in %; null if the task has no notion of a correct prediction
+    train_error DOUBLE,  -- in the task's unit, for classification %
+    n_train BIGINT,  -- training samples (for text: tokens)
+    test_loss DOUBLE,  -- mean loss on the test data in eval mode, in the task's unit
+    test_loss_sd DOUBLE,  -- its standard deviation over samples (for text: over tokens)
+    test_accuracy DOUBLE,  -- in %; null if the task has no notion of a correct prediction
+    test_error DOUBLE,  -- in the task's unit, for classification %
+    n_test BIGINT,  -- test samples (for text: tokens)
+    torch VARCHAR,  -- version of torch that it was trained with
+    device VARCHAR,  -- device that it was trained on
+    cpu VARCHAR  -- CPU architecture and vector instructions
 );
 
--- A row: weights of a run that are measured.
+-- One row: a measured snapshot of a run's weights.
 CREATE TABLE core.snapshots (
     run_id VARCHAR,  -- the run
     snapshot VARCHAR,  -- best_train_loss, early_stopped, last or best_test
-    is_primary BOOLEAN,  -- whether every metric is of these weights
-    epoch BIGINT,  -- their epoch, 0 for the initial ones
+    is_primary BOOLEAN,  -- whether all metrics are measured on these weights
+    epoch BIGINT,  -- epoch of these weights; 0 for the initial weights
     train_loss DOUBLE,  -- mean loss on the training data in eval mode, in the task's unit
-    train_loss_sd DOUBLE,  -- its standard deviation over samples (tokens of text)
-    train_accuracy DOUBLE,  -- %; null where samples are not right or wrong
-    train_error DOUBLE,  -- in the task's unit: %
-    n_train BIGINT,  -- training samples (tokens of text)
-    test_loss DOUBLE,  -- mean loss on the test data
-    test_loss_sd DOUBLE,  -- its standard deviation over samples
-    test_accuracy DOUBLE,  -- %
-    test_error DOUBLE,  -- in the task's unit: %
-    n_test BIGINT  -- test samples (tokens of text)
+    train_loss_sd DOUBLE,  -- its standard deviation over samples (for text: over tokens)
+    train_accuracy DOUBLE,  -- in %; null if the task has no notion of a correct prediction
+    train_error DOUBLE,  -- in the task's unit, for classification %
+    n_train BIGINT,  -- training samples (for text: tokens)
+    test_loss DOUBLE,  -- mean loss on the test data in eval mode, in the task's unit
+    test_loss_sd DOUBLE,  -- its standard deviation over samples (for text: over tokens)
+    test_accuracy DOUBLE,  -- in %; null if the task has no notion of a correct prediction
+    test_error DOUBLE,  -- in the task's unit, for classification %
+    n_test BIGINT  -- test samples (for text: tokens)
 );
 
--- A row: an epoch of a run.
+-- One row: an epoch of a run.
 CREATE TABLE core.epochs (
     run_id VARCHAR,  -- the run
-    epoch BIGINT,  -- from 1
+    epoch BIGINT,  -- number of the epoch, starting at 1
     train_loss DOUBLE,  -- running mean in train mode, in the task's unit
     train_error DOUBLE,  -- running mean in train mode, in the task's unit
-    test_error DOUBLE  -- what `best_test` is chosen by: test error, or loss of text
+    test_error DOUBLE  -- what `best_test` minimises: test error, or test loss for text
 );
 
--- A row: one number of one run or pair, with its error.
+-- One row: one number measured on one run or pair, with its error.
 CREATE TABLE core.estimates (
     cell_id VARCHAR,  -- the cell
-    run_id VARCHAR,  -- the run, or one of the pair
-    other_run_id VARCHAR,  -- the other; empty for a run
+    run_id VARCHAR,  -- the run, or the first run of the pair
+    other_run_id VARCHAR,  -- the second run of the pair; empty for a single run
     metric VARCHAR,  -- name of the metric
-    probe VARCHAR,  -- how it is measured, or of which snapshot
-    value DOUBLE,  -- the number; null where it is missing
-    error DOUBLE,  -- in its unit; null where it is not known
+    probe VARCHAR,  -- name of the probe, or of a snapshot other than the primary
+    value DOUBLE,  -- the number; null if missing
+    error DOUBLE,  -- its error, in the same unit; null if unknown
     error_kind VARCHAR,  -- `exact`, `standard error`, `bound` or `unknown`
-    n BIGINT,  -- what it was computed from
-    n_unit VARCHAR,  -- what n counts: units of the loss, products, probes, samples, fits
+    n BIGINT,  -- how many samples, probes, ... it was computed from
+    n_unit VARCHAR,  -- what n counts: loss units, products, probes, samples, fits, ...
     method VARCHAR,  -- the estimator
     status VARCHAR,  -- `ok`, `not converged` or `missing`
     reason VARCHAR,  -- why it is missing or has not converged
-    unit VARCHAR  -- unit of the number; null where it has none
+    unit VARCHAR  -- unit of the number; null if dimensionless
 );
 
--- A row: the Hessian of a converged run, or one layer's diagonal block of it.
+-- One row: the Hessian of a converged run, or one layer's diagonal block of it.
 CREATE TABLE core.hessians (
     run_id VARCHAR,  -- the run
     layer VARCHAR,  -- the layer's name in torch; empty for the whole Hessian
@@ -177,7 +177,7 @@ CREATE TABLE core.hessians (
     products BIGINT  -- Hessian-vector products in total; null if not counted
 );
 
--- A row: the spectral density of a Hessian at one point of a grid.
+-- One row: the spectral density of a Hessian at one point of a grid.
 CREATE TABLE core.densities (
     run_id VARCHAR,  -- the run
     grid_value DOUBLE,  -- position on the eigenvalue axis
@@ -185,7 +185,7 @@ CREATE TABLE core.densities (
     standard_error DOUBLE  -- standard error over random start vectors
 );
 
--- A row: a curve between two converged runs, fitted by one probe.
+-- One row: a curve between two converged runs, fitted by one probe.
 CREATE TABLE core.curves (
     cell_id VARCHAR,  -- the cell
     run_id VARCHAR,  -- one run
@@ -202,7 +202,7 @@ CREATE TABLE core.curves (
     area DOUBLE  -- integral of the training error (or loss) over t
 );
 
--- A row: one point of a curve, or of the straight line, between two runs.
+-- One row: one point of a curve, or of the straight line, between two runs.
 CREATE TABLE core.curve_points (
     cell_id VARCHAR,  -- the cell
     run_id VARCHAR,  -- one run
@@ -218,7 +218,7 @@ CREATE TABLE core.curve_points (
     n_test BIGINT  -- test samples (tokens of text)
 );
 
--- A row: two converged runs of a cell, compared by one probe.
+-- One row: two converged runs of a cell, compared by one probe.
 CREATE TABLE core.similarities (
     cell_id VARCHAR,  -- the cell
     run_id VARCHAR,  -- one run
@@ -233,13 +233,13 @@ CREATE TABLE core.similarities (
     disagreement DOUBLE  -- share of the samples that are classified differently
 );
 
--- A row: two converged runs of a cell.
+-- One row: two converged runs of a cell.
 CREATE TABLE core.pairs (
     cell_id VARCHAR,  -- the cell
     run_id VARCHAR,  -- one run
     other_run_id VARCHAR,  -- the other
-    seed BIGINT,  -- seed of the one
-    other_seed BIGINT,  -- seed of the other
+    seed BIGINT,  -- seed of the first run
+    other_seed BIGINT,  -- seed of the second run
     cka DOUBLE,  -- linear CKA between softmax outputs
     cka_standard_error DOUBLE,  -- jackknife standard error over samples
     cka_debiased DOUBLE,  -- the same with the unbiased estimator of HSIC
@@ -264,15 +264,15 @@ CREATE TABLE core.pairs (
     line_t DOUBLE  -- where the barrier is highest
 );
 
--- A row: the phase of a cell under one set of thresholds.
+-- One row: the phase of a cell under one set of thresholds.
 CREATE TABLE core.phases (
     experiment_id VARCHAR,  -- the experiment
     cell_id VARCHAR,  -- the cell
     classification_id VARCHAR,  -- hash of the experiment and the thresholds
     phase VARCHAR,  -- I, II, III, IV-A, IV-B, NC or unclassified
     reason VARCHAR,  -- which number crossed which threshold
-    ambiguous BOOLEAN,  -- whether the sign of mode connectivity is in doubt
-    doubtful BOOLEAN  -- flat, but training loss over 10 times the flat cells' median
+    ambiguous BOOLEAN,  -- whether the sign of mode connectivity is uncertain
+    doubtful BOOLEAN  -- flat, but training loss > 10 times the median of flat cells
 );
 
 CREATE VIEW experiments AS SELECT * FROM core.experiments;
@@ -305,7 +305,7 @@ CREATE VIEW pairs AS SELECT * FROM core.pairs;
 
 CREATE VIEW phases AS SELECT * FROM core.phases;
 
--- A row: a cell: mean, spread, count and status of every metric, and the phase.
+-- One row: a cell with its phase and the mean, sd, count and status of every metric.
 CREATE VIEW cells AS
 WITH wide AS (
     SELECT experiment_id, cell_id,

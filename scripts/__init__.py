@@ -1,1 +1,1 @@
-"""Scripts for maintainers, run from the project's root."""
+"""Scripts for maintainers, run from the root of the project."""

@@ -1,10 +1,10 @@
-"""Whether a catalog still holds every table of an older one, byte for byte.
+"""Check that a catalog still contains every table of an older one, byte for byte.
 
     python scripts/compare_catalogs.py OLD NEW [--other-polars]
 
-OLD and NEW are two `data/catalog` folders. Tables and columns that only NEW has are ignored. What
-is left of each table is written as Parquet and must equal OLD's file: the same rows and columns, in
-the same order, with the same types and bits.
+OLD and NEW are two `data/catalog` folders. Tables and columns that exist only in NEW are ignored.
+The rest of each table is written as Parquet and must equal the file in OLD: the same rows and
+columns in the same order, with the same types and bits.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ from pathlib import Path
 
 import polars as pl
 
-# Columns that have another name today: table -> name in the older catalog -> name today.
+# Columns that have been renamed since: table -> former name -> current name.
 RENAMED: dict[str, dict[str, str]] = {"densities": {"eigenvalue": "grid_value"}}
 
 
 def differences(old: Path, new: Path, *, same_polars: bool = True) -> list[str]:
-    """What of an older catalog's tables a newer one does not hold, in words; empty if all of it.
+    """The differences by which a newer catalog fails to contain an older one; empty if it does.
 
     Args:
         old: folder of the older tables.
         new: folder of the newer tables.
-        same_polars: whether both were written by the Polars that runs now; if not, the older tables
-            are written again before the bytes are compared.
+        same_polars: whether both were written by the installed version of Polars; if not, the
+            older tables are rewritten before their bytes are compared.
 
     Raises:
-        FileNotFoundError: if the older folder holds no tables.
+        FileNotFoundError: if the older folder contains no tables.
     """
     tables = sorted(old.glob("*.parquet"))
     if not tables:
@@ -52,7 +52,7 @@ def differences(old: Path, new: Path, *, same_polars: bool = True) -> list[str]:
 
 
 def written(frame: pl.DataFrame) -> bytes:
-    """A table as the catalog writes it."""
+    """The bytes of a table as the catalog writes it."""
     buffer = io.BytesIO()
     frame.write_parquet(buffer, compression="zstd", statistics=True)
     return buffer.getvalue()
@@ -61,7 +61,7 @@ def written(frame: pl.DataFrame) -> bytes:
 def _old_columns(
     old: pl.DataFrame, new: pl.DataFrame, renamed: dict[str, str]
 ) -> tuple[str | None, pl.DataFrame]:
-    """The older columns in the order of the newer table, under their older names."""
+    """The columns of the older table, taken from the newer one under their former names."""
     today = {name: name if name in new.columns else renamed.get(name, name) for name in old.columns}
     missing = [name for name in old.columns if today[name] not in new.columns]
     if missing:
@@ -69,7 +69,7 @@ def _old_columns(
     former = {now: name for name, now in today.items()}
     kept = new.select([name for name in new.columns if name in former]).rename(former)
     if kept.columns != old.columns:
-        return f"the columns are in another order: {', '.join(kept.columns)}", kept
+        return f"the order of the columns differs: {', '.join(kept.columns)}", kept
     return None, kept
 
 
@@ -83,18 +83,18 @@ def _first_difference(old: pl.DataFrame, new: pl.DataFrame) -> str:
         for row, (was, now) in enumerate(zip(old[name].to_list(), new[name].to_list())):
             if repr(was) != repr(now):
                 return f"row {row}, {name}: {now!r}, was {was!r}"
-    return "equal values, but other bytes"
+    return "equal values, but different bytes"
 
 
 def main() -> None:
-    """Compare two folders; exit code 1 if something differs."""
+    """Compare two folders; the exit code is 1 if anything differs."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("old", type=Path)
     parser.add_argument("new", type=Path)
     parser.add_argument(
         "--other-polars",
         action="store_true",
-        help="OLD was written by another version of Polars: write its tables again first",
+        help="OLD was written by another version of Polars; rewrite its tables first",
     )
     arguments = parser.parse_args()
     found = differences(arguments.old, arguments.new, same_polars=not arguments.other_polars)
@@ -102,7 +102,7 @@ def main() -> None:
         print(line)
     if not found:
         n_tables = len(list(arguments.old.glob("*.parquet")))
-        print(f"all {n_tables} tables are equal to the byte, added columns left out")
+        print(f"all {n_tables} tables are byte-identical, ignoring added columns")
     sys.exit(1 if found else 0)
 
 

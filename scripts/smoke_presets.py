@@ -1,7 +1,7 @@
-"""Run every preset at its smoke scale with `dvc repro`, and keep the reports.
+"""Run every preset at scale `smoke` with `dvc repro`, and collect the reports.
 
-Each runs in a copy of the project under build/presets/, all with one run store, so that presets
-which share networks train them once. Reports: reports/presets/NAME.html.
+Each preset runs in a copy of the project under build/presets/. They share one run store, so that
+networks common to several presets are trained once. Reports: reports/presets/NAME.html.
 
     python scripts/smoke_presets.py [NAME ...]
 """
@@ -23,7 +23,7 @@ PROJECT_FILES = ("dvc.yaml", ".dvcignore", ".gitignore", "landscape_catalog", ".
 
 
 def make_copy(folder: Path) -> None:
-    """The project without what it has computed, under Git, which DVC asks for."""
+    """Copy the project without its results, and make it a Git repository, as DVC requires."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     skipped = shutil.ignore_patterns("__pycache__", "tmp", "cache", "config.local")
@@ -37,7 +37,7 @@ def make_copy(folder: Path) -> None:
 
 
 def run_preset(name: str) -> float:
-    """Run one preset; returns its seconds."""
+    """Run one preset; returns its duration in seconds."""
     folder = BUILD / name
     make_copy(folder)
     variables = {**os.environ, "LANDSCAPE_STORE": str(BUILD / "store"), "DVC_NO_ANALYTICS": "1"}
@@ -50,7 +50,7 @@ def run_preset(name: str) -> float:
 
 
 def main() -> None:
-    """Run the presets that are named, or all; ends with 1 if some failed."""
+    """Run the given presets, or all of them; the exit code is 1 if any failed."""
     failed = []
     for name in sys.argv[1:] or PRESETS:
         try:

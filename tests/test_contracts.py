@@ -13,7 +13,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from landscape_catalog.cli import app
-from landscape_catalog.commands.schemas import contracts
+from landscape_catalog.commands.schemas import schema_files
 from landscape_catalog.experiment.experiment import Experiment
 from landscape_catalog.pipeline.shared.workspace import open_workspace
 from tests.conftest import ROOT
@@ -22,13 +22,13 @@ PURE = ("metrics", "models", "tasks", "training", "phases")
 FORBIDDEN = {"dvc", "duckdb", "polars", "altair", "typer", "pathlib", "os", "ruamel"}
 
 
-@pytest.mark.parametrize("name", sorted(contracts()))
+@pytest.mark.parametrize("name", sorted(schema_files()))
 def test_schemas_are_fresh(name: str) -> None:
-    assert (ROOT / "schemas" / name).read_text() == contracts()[name], "run `make schemas`"
+    assert (ROOT / "schemas" / name).read_text() == schema_files()[name], "run `make schemas`"
 
 
 def test_no_schema_is_left_over() -> None:
-    assert {path.name for path in (ROOT / "schemas").iterdir()} == set(contracts())
+    assert {path.name for path in (ROOT / "schemas").iterdir()} == set(schema_files())
 
 
 def test_every_field_is_described() -> None:
@@ -41,7 +41,7 @@ def test_every_field_is_described() -> None:
             found += undescribed(part, name)
         return found
 
-    for name, text in contracts().items():
+    for name, text in schema_files().items():
         if name.endswith(".json"):
             assert undescribed(json.loads(text)) == []
 

@@ -41,7 +41,7 @@ def _signals() -> Iterator[None]:
         (DamagedFileError("x is damaged"), 1, "x is damaged"),
         (StorageError("the disk is full"), 1, "the disk is full"),
         (OSError("no such device"), 1, "no such device"),
-        (Interrupted(), 130, "`dvc repro` goes on"),
+        (Interrupted(), 130, "`dvc repro` continues"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, BaseException) else "",
 )

@@ -82,7 +82,7 @@ def test_ctrl_c_says_what_is_saved(tmp_path: Path) -> None:
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "of 4 jobs of `train` are saved" in said
-    assert "`dvc repro` goes on" in said
+    assert "`dvc repro` continues" in said
     assert "Traceback" not in said
     kept = finished_things(folder, "train")
     assert kept

@@ -231,7 +231,7 @@ def test_one_failing_run_does_not_stop_the_others(fresh_copy: Copy) -> None:
     with pytest.raises(JobsFailedError) as caught:
         run_stages(folder, store, "prepare", "train")
     assert caught.value.exit_code == 1
-    assert str(caught.value).startswith("train: 2 jobs failed, the others are kept")
+    assert str(caught.value).startswith("train: 2 jobs failed; the results of the others are kept")
     entries = json.loads((folder / ".landscape" / "failures.json").read_text())
     assert {entry["name"] for entry in entries} == set(
         re.findall(r"^  (\w+)", str(caught.value), re.M)
@@ -344,13 +344,13 @@ def test_one_seed_has_no_pairs(fresh_copy: Copy) -> None:
 def test_the_plan(fresh_copy: Copy) -> None:
     folder, store = fresh_copy
     before = plan(folder, store)
-    assert "runs          8 (2 seeds a cell): 8 done, 0 to train" in before
+    assert "runs          8 (2 seeds per cell): 8 done, 0 to train" in before
     assert "time          nothing to do" in before
     edit(folder, width="[1, 2, 4]", seeds="3")
     after = plan(folder, store)
     assert "axis          load.width: 1, 2, 4" in after
     assert "cells         6" in after
-    assert "runs          18 (3 seeds a cell): 8 done, 10 to train" in after
+    assert "runs          18 (3 seeds per cell): 8 done, 10 to train" in after
     assert re.search(r"pairs         18; \d curves", after)
     assert re.search(r"time          about .+ with 1 workers", after)
     edit(folder, executor="processes", workers="3")

@@ -19,7 +19,7 @@ from ruamel.yaml import YAML
 from landscape_catalog.commands.init import init_study
 from landscape_catalog.commands.plan import describe_plan
 from landscape_catalog.commands.presets import find_preset, preset_text
-from landscape_catalog.commands.schemas import contracts
+from landscape_catalog.commands.schemas import schema_files
 from landscape_catalog.commands.study_files import TEMPLATES, template
 from landscape_catalog.commands.upgrade import upgrade_study
 from landscape_catalog.errors import LandscapeError, RecipesError, SpecError, UserError
@@ -102,7 +102,7 @@ def test_its_editor_finds_the_schema(made: Path) -> None:
     named = re.fullmatch(r"# yaml-language-server: \$schema=(\S+)", first_line)
     assert named is not None
     schema = (made / named[1]).read_text()
-    assert schema == contracts()["experiment.schema.json"]
+    assert schema == schema_files()["experiment.schema.json"]
 
 
 def test_its_recipes_are_the_installed_ones(made: Path) -> None:
@@ -179,7 +179,7 @@ def test_without_an_identity_nothing_is_committed_and_it_says_so(
     monkeypatch.setenv("GIT_CONFIG_KEY_0", "user.useConfigOnly")
     monkeypatch.setenv("GIT_CONFIG_VALUE_0", "true")
     said = init_study(tmp_path / "study")
-    assert "Nothing is committed yet" in said
+    assert "staged but not committed" in said
     assert "user.email" in said
     assert "dvc.yaml" in git(tmp_path / "study", "diff", "--cached", "--name-only")
 
@@ -209,7 +209,7 @@ def test_what_is_there_is_left_alone(tmp_path: Path) -> None:
     folder.mkdir()
     (folder / "notes.txt").write_text("mine")
     said = refusal(folder)
-    assert f"{folder}: got a folder that is not empty; allowed: a new folder, or an empty" in said
+    assert f"{folder}: got a folder that is not empty; allowed: a new or empty folder" in said
     assert "got a file" in refusal(folder / "notes.txt")
     (tmp_path / "dangling").symlink_to(tmp_path / "nowhere")
     assert "got a file" in refusal(tmp_path / "dangling")
@@ -236,7 +236,7 @@ def test_a_refusal_ends_with_code_2_and_one_message(tmp_path: Path) -> None:
 def test_without_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     said = refusal(tmp_path / "study", kind=UserError)
-    assert "there is no `git` command" in said
+    assert "`git` was not found" in said
 
 
 @pytest.mark.parametrize("there", [False, True])
@@ -277,7 +277,7 @@ def test_another_recipe_stops_a_stage(study: Path) -> None:
         open_workspace(study)
     curve_fit = installed_recipes().recipes["curve_fit"]
     assert f"recipe curve_fit 1 -> {curve_fit}" in str(error.value)
-    assert "recipe distance is new, recipe former is gone" in str(error.value)
+    assert "recipe distance is new, recipe former is removed" in str(error.value)
     assert "version" not in str(error.value).split(". ")[0]
 
 

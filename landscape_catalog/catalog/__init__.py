@@ -1,4 +1,4 @@
-"""The catalog: ordered Parquet tables, the DuckDB file made from them, and questions to it."""
+"""The catalog: ordered Parquet tables, the DuckDB file built from them, and SQL queries."""
 
 from landscape_catalog.catalog.build import build_tables
 from landscape_catalog.catalog.database import build_database, query

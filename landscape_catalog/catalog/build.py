@@ -1,4 +1,4 @@
-"""From an experiment's results to the catalog's tables."""
+"""Builds the catalog's tables from an experiment's results."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ DECIDING_SECTIONS = {
 
 
 def build_tables(result: ExperimentResult) -> dict[str, pl.DataFrame]:
-    """Every table of the catalog, ordered, in the schema of `TABLES`.
+    """Every table of the catalog, sorted, with the columns declared in `TABLES`.
 
-    A cell's metrics are over its converged runs and their pairs.
+    The metrics of a cell are computed over its converged runs and the pairs of them.
     """
     experiment = _experiment_row(result)
     keys = {"experiment_id": experiment["experiment_id"]}
@@ -91,12 +91,12 @@ def _experiment_row(result: ExperimentResult) -> Row:
         "variants": json.dumps(grid.variants),
         "spec": json.dumps(spec),
         "classify": json.dumps(rule),
-        "judge": _judge(result),
+        "performance_metric": _performance_metric(result),
     }
 
 
 def _connectivity_unit(result: ExperimentResult) -> str | None:
-    """Of the first curve by the primary probe, if there is one."""
+    """Unit of the primary probe's first curve, or None if there is no curve."""
     for cell in result.cells:
         for pair in cell.pairs:
             for found in pair.measured["connectivity"]:
@@ -106,15 +106,16 @@ def _connectivity_unit(result: ExperimentResult) -> str | None:
     return None
 
 
-def _judge(result: ExperimentResult) -> str:
-    """The metric of the test data that the task of the first run is judged by.
+def _performance_metric(result: ExperimentResult) -> str:
+    """The test metric by which cells are ranked, according to the task of the first run.
 
-    Records of the first version do not say: then the accuracy of images, the loss of other data.
+    Records of the first version do not store it; for these it is the accuracy if the data are
+    images, and the loss otherwise.
     """
     first = result.cells[0].runs[0]
     data = result.data[first.run.cell.landscape.data.data_id]
-    usual = "accuracy" if data.kind == "images" else "loss"
-    return f"test_{first.loss.judged_by or usual}"
+    default = "accuracy" if data.kind == "images" else "loss"
+    return f"test_{first.loss.judged_by or default}"
 
 
 def _landscape_rows(result: ExperimentResult) -> list[Row]:

@@ -1,4 +1,4 @@
-"""Rows about cells: their place in the grid, their metrics, their phase."""
+"""Table rows about cells: position in the grid, metrics and phase."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Row = dict[str, Any]
 
 
 def cell_row(position: int, result: CellResult) -> Row:
-    """A cell's place in the grid."""
+    """A cell's position and parameters in the grid."""
     cell = result.cell
     points = {
         name: value for name, value in (cell.load | cell.temperature).items() if name != "extra"
@@ -41,7 +41,7 @@ def cell_row(position: int, result: CellResult) -> Row:
 def metric_rows(
     cell: CellResult, estimates: CellEstimates, result: ExperimentResult
 ) -> Iterator[Row]:
-    """Mean, spread, error and count of every metric of a cell, by every probe and snapshot."""
+    """Mean, spread, error and count of every metric of a cell, for every probe and snapshot."""
     names = [*QUANTITIES, *(value.metric for value in result.custom_values)]
     found: dict[tuple[str, str], list[Number]] = {(name, PRIMARY): [] for name in names}
     found |= estimates.by_metric
@@ -69,13 +69,16 @@ def metric_rows(
 
 
 def _unit(metric: str, every: list[Estimate]) -> str | None:
-    """That of the numbers, else the metric's own."""
-    own = QUANTITIES[metric].unit if metric in QUANTITIES else ""
-    return next((estimate.unit for estimate in every if estimate.unit), own) or None
+    """The unit of the estimates, or the metric's default unit if they carry none."""
+    default = QUANTITIES[metric].unit if metric in QUANTITIES else ""
+    return next((estimate.unit for estimate in every if estimate.unit), default) or None
 
 
 def _error_of_mean(known: list[Estimate]) -> float | None:
-    """What the estimators' own errors leave: bounds add up, standard errors in quadrature."""
+    """Error of the mean due to the errors of the estimates.
+
+    Standard errors combine in quadrature; if any error is a bound, the mean of the errors is one.
+    """
     errors = [estimate.error for estimate in known]
     if not errors:
         return None
@@ -91,12 +94,12 @@ def _has_spread(values: list[float]) -> bool:
 def _status(
     n_converged: int, of_pairs: bool, every: list[Estimate], known: list[Estimate]
 ) -> tuple[str, str | None]:
-    """Whether a mean is there and its members have converged, and why not."""
-    doubted = [estimate for estimate in every if estimate.status != "ok"]
-    if doubted:
-        there = {estimate.status for estimate in known}
-        status = "missing" if not there else max(there, key=("ok", "not converged").index)
-        return status, f"{len(doubted)} of {len(every)}: {doubted[0].reason}"
+    """Status of a mean, and the reason if it is missing or some estimate has not converged."""
+    problematic = [estimate for estimate in every if estimate.status != "ok"]
+    if problematic:
+        present = {estimate.status for estimate in known}
+        status = "missing" if not present else max(present, key=("ok", "not converged").index)
+        return status, f"{len(problematic)} of {len(every)}: {problematic[0].reason}"
     if known:
         return "ok", None
     if n_converged == 0:
@@ -107,7 +110,7 @@ def _status(
 
 
 def phase_rows(result: ExperimentResult, estimates: list[CellEstimates], keys: Row) -> list[Row]:
-    """The phase of every cell, and why."""
+    """The phase of every cell, with the reason."""
     rule = result.experiment.classify
     verdicts = [
         rule.classify(_numbers(cell, numbers, rule))

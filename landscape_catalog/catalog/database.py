@@ -1,4 +1,4 @@
-"""The DuckDB catalog: built from the Parquet tables at will, asked read-only."""
+"""The DuckDB catalog: rebuilt from the Parquet tables whenever needed, queried read-only."""
 
 from __future__ import annotations
 
@@ -12,16 +12,16 @@ from landscape_catalog.catalog.ddl import catalog_sql
 from landscape_catalog.catalog.parquet import read_fingerprint, read_tables
 from landscape_catalog.errors import QueryError, StorageError
 
-# Types that every output format can say; others are printed as DuckDB writes them.
+# Types that every output format can represent; values of other types are cast to text.
 _PLAIN_TYPES = {"BOOLEAN", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "FLOAT", "DOUBLE", "VARCHAR"}
 
 
 def build_database(tables: Path, database: Path) -> None:
-    """Make the DuckDB file from verified Parquet tables, replacing the one that is there.
+    """Build the DuckDB file from verified Parquet tables, replacing any existing one.
 
     Raises:
         MissingArtifactError: if there are no tables.
-        DamagedFileError: if one does not hold what was written.
+        DamagedFileError: if a table's checksum does not match.
         StorageError: if the file cannot be written.
     """
     frames, fingerprint = read_tables(tables), read_fingerprint(tables)
@@ -35,7 +35,7 @@ def build_database(tables: Path, database: Path) -> None:
                 connection.execute(f"INSERT INTO core.{name} SELECT * FROM frame")
                 connection.unregister("frame")
             connection.execute("CREATE TABLE core.build AS SELECT ? AS fingerprint", [fingerprint])
-            connection.execute("CHECKPOINT")  # closing would swallow a full disk
+            connection.execute("CHECKPOINT")  # raises if the disk is full; closing would not
         if log.exists() or _fingerprint(temporary) != fingerprint:
             raise StorageError(f"cannot write {database}: it does not read back as written")
         temporary.replace(database)
@@ -47,19 +47,19 @@ def build_database(tables: Path, database: Path) -> None:
 
 
 def query(sql: str, *, tables: Path, database: Path, plain: bool = False) -> pl.DataFrame:
-    """Ask the catalog one question in DuckDB's SQL; reads only.
+    """Run a single read-only SQL query (in DuckDB's dialect) on the catalog.
 
-    The DuckDB file is made anew where it does not match the Parquet tables.
+    The DuckDB file is rebuilt first if it does not match the Parquet tables.
 
     Args:
         sql: one statement that returns rows.
         tables: folder of the Parquet tables.
         database: the DuckDB file.
-        plain: give columns of other types than numbers, truth values and text as text.
+        plain: cast columns that are neither numbers, booleans nor text to text.
 
     Raises:
         MissingArtifactError: if there is no catalog yet.
-        QueryError: if the SQL is wrong, is not one statement, or would write.
+        QueryError: if the SQL is invalid, is not exactly one statement, or would write.
     """
     if read_fingerprint(tables) != _fingerprint(database):
         build_database(tables, database)
@@ -67,10 +67,10 @@ def query(sql: str, *, tables: Path, database: Path, plain: bool = False) -> pl.
         connection.execute("SET enable_external_access = false")
         try:
             if len(connection.extract_statements(sql)) != 1:
-                raise QueryError("ask one question at a time: exactly one SQL statement")
+                raise QueryError("a query must be exactly one SQL statement")
             relation = connection.sql(sql)
             if relation is None:
-                raise QueryError("that statement returns no rows; the catalog is read-only")
+                raise QueryError("this statement is not a query; the catalog is read-only")
             return (_as_plain(relation) if plain else relation).pl()
         except duckdb.Error as error:
             raise QueryError(f"{error}") from None
@@ -86,12 +86,12 @@ def _as_plain(relation: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
 
 
 def _fingerprint(database: Path) -> str | None:
-    """Of the tables that a DuckDB file was made from; None if it is missing or unreadable."""
+    """Fingerprint of the tables a DuckDB file was built from; None if missing or unreadable."""
     if not database.is_file():
         return None
     try:
         with duckdb.connect(str(database), read_only=True) as connection:
             row = connection.execute("SELECT fingerprint FROM core.build").fetchone()
-    except duckdb.Error:  # another version's file, or a damaged one: it is only derived
+    except duckdb.Error:  # written by another DuckDB version, or damaged; it can be rebuilt
         return None
     return str(row[0]) if row else None

@@ -1,4 +1,4 @@
-"""The catalog's SQL: tables as they are stored, and the wide view `cells` over them."""
+"""The catalog's SQL schema: the stored tables, and the wide view `cells` over them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def _create_table(name: str) -> str:
         f"    {column} {_SQL_TYPES[kind]}{',' if i + 1 < len(table.columns) else ''}  -- {meaning}"
         for i, (column, kind, meaning) in enumerate(table.columns)
     ]
-    return f"-- A row: {table.row}.\nCREATE TABLE core.{name} (\n" + "\n".join(lines) + "\n);\n"
+    return f"-- One row: {table.row}.\nCREATE TABLE core.{name} (\n" + "\n".join(lines) + "\n);\n"
 
 
 def _create_cells_view() -> str:
@@ -29,7 +29,7 @@ def _create_cells_view() -> str:
             f"        any_value(status) {chosen} AS {metric}_status",
         ]
     wide = ",\n".join(columns)
-    return f"""-- A row: a cell: mean, spread, count and status of every metric, and the phase.
+    return f"""-- One row: a cell with its phase and the mean, sd, count and status of every metric.
 CREATE VIEW cells AS
 WITH wide AS (
     SELECT experiment_id, cell_id,
@@ -49,10 +49,10 @@ ORDER BY c.position;
 
 
 def catalog_sql() -> str:
-    """Everything that makes an empty catalog, in DuckDB's SQL."""
+    """The DuckDB statements that create an empty catalog."""
     parts = [
-        "-- The catalog: `core` holds the tables of data/catalog/*.parquet as they are; ask the\n"
-        "-- views, of which `cells` is one wide row a cell and the others are the tables.\n"
+        "-- The catalog. The schema `core` holds the tables of data/catalog/*.parquet unchanged.\n"
+        "-- Query the views: `cells` has one wide row per cell, the others mirror the tables.\n"
         "CREATE SCHEMA core;\n"
     ]
     parts += [_create_table(name) for name in TABLES]

@@ -1,4 +1,4 @@
-"""Every number of a run or a pair with its error, its method, and whether it converged."""
+"""Every number of a run or pair with its error, its method and its convergence status."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from landscape_catalog.schema.tables import Row
 
 @dataclass(frozen=True)
 class Number:
-    """An estimate with the names that it has in the catalog, and how it was computed."""
+    """An estimate with its metric and probe as named in the catalog, and its method."""
 
     metric: str
     probe: str
@@ -34,7 +34,13 @@ class Number:
 
 @dataclass(frozen=True)
 class CellEstimates:
-    """The numbers of a cell's converged runs and their pairs, with what each is of."""
+    """The numbers of a cell, each with the run or pair that it describes.
+
+    Attributes:
+        of_runs: numbers of converged runs.
+        of_pairs: numbers of pairs of converged runs.
+        absent: losses of runs that have not converged, and the metrics missing for them.
+    """
 
     of_runs: list[tuple[RunResult, Number]]
     of_pairs: list[tuple[PairResult, Number]]
@@ -49,12 +55,12 @@ class CellEstimates:
         return found
 
     def values(self, metric: str) -> list[float]:
-        """The values of a metric by its primary probe, without those that are missing."""
+        """The non-missing values of a metric, measured by its primary probe."""
         every = [number.estimate.value for number in self.by_metric.get((metric, PRIMARY), [])]
         return [value for value in every if not math.isnan(value)]
 
     def mean(self, metric: str) -> float:
-        """Their mean, or NaN."""
+        """Mean of `values(metric)`; NaN if there are none."""
         values = self.values(metric)
         return statistics.fmean(values) if values else math.nan
 
@@ -85,9 +91,9 @@ def cell_estimates(cell: CellResult, result: ExperimentResult) -> CellEstimates:
 
 
 def _numbers(measured: Measured, result: ExperimentResult) -> Iterator[Number]:
-    """What every metric and probe gave."""
-    for name, ways in measured.items():
-        for found in ways:
+    """The numbers of every metric and probe."""
+    for name, probes in measured.items():
+        for found in probes:
             for quantity, estimate in METRICS[name].estimates(found.results):
                 metric, probe = METRICS[name].catalog_name(found.probe, quantity)
                 yield Number(metric, probe, _method(name, found.probe, result), estimate)
@@ -95,7 +101,7 @@ def _numbers(measured: Measured, result: ExperimentResult) -> Iterator[Number]:
 
 
 def _not_returned(measured: Measured, result: ExperimentResult) -> Iterator[Number]:
-    """The values of custom metrics that other runs or pairs were given, and this one was not."""
+    """Values of custom metrics that exist for other runs or pairs but not for this one."""
     for found in measured.get("custom", ()):
         for value in result.custom_values:
             if value.probe == found.probe and value.name not in found.results[0].values:
@@ -115,7 +121,7 @@ def _epochs(run: RunResult) -> Number:
 
 
 def _of_unconverged(run: RunResult, result: ExperimentResult) -> Iterator[Number]:
-    """Of a run that has not converged: its losses, and why there is no more."""
+    """Numbers of a run that has not converged: its losses, and every other metric as missing."""
     yield from _numbers(run.measured, result)
     reason = f"training has not converged: {run.nc_reason}"
     for name, metric in METRICS.items():
@@ -130,28 +136,28 @@ def _of_unconverged(run: RunResult, result: ExperimentResult) -> Iterator[Number
 
 
 def _member_numbers(cell: CellResult, result: ExperimentResult) -> dict[str, list[Number]]:
-    """What measurements of pairs say about each run that is in some pair, by run id."""
-    found: dict[str, dict[str, Number]] = defaultdict(dict)
+    """Numbers of single runs that pair measurements yield (such as weight norms), by run id."""
+    numbers: dict[str, dict[str, Number]] = defaultdict(dict)
     for pair in cell.pairs:
-        for name, ways in pair.measured.items():
-            for way in ways:
-                both = METRICS[name].member_estimates(way.results[0])
+        for name, probes in pair.measured.items():
+            for found in probes:
+                method = _method(name, found.probe, result)
+                both = METRICS[name].member_estimates(found.results[0])
                 for run, named in zip((pair.run, pair.other), both):
-                    for quantity, estimate in named:
-                        method = _method(name, way.probe, result)
-                        number = Number(quantity, way.probe, method, estimate)
-                        found[run.run_id][quantity] = number  # every pair says the same
-    return {run_id: list(numbers.values()) for run_id, numbers in found.items()}
+                    for quantity, estimate in named:  # the same from every pair of the run
+                        number = Number(quantity, found.probe, method, estimate)
+                        numbers[run.run_id][quantity] = number
+    return {run_id: list(by_name.values()) for run_id, by_name in numbers.items()}
 
 
 def method_of(quantity: str, probe: str, result: ExperimentResult) -> str:
-    """How a number is computed, in words, even where it is missing."""
+    """How a quantity is computed, in words; defined even if its value is missing."""
     custom = {value.metric: value.method for value in result.custom_values}
     return custom.get(quantity) or _method(METRIC_OF.get(quantity, ""), probe, result)
 
 
 def is_of_pairs(quantity: str, result: ExperimentResult) -> bool:
-    """Whether a number is about pairs of runs."""
+    """Whether a quantity is measured on pairs of runs."""
     scopes = {value.metric: value.scope for value in result.custom_values}
     if quantity in METRIC_OF:
         return METRICS[METRIC_OF[quantity]].scope == "pair"
@@ -159,7 +165,7 @@ def is_of_pairs(quantity: str, result: ExperimentResult) -> bool:
 
 
 def estimate_rows(cell: CellResult, estimates: CellEstimates) -> Iterator[Row]:
-    """A row a number, for the table `estimates`."""
+    """Rows of the table `estimates`, one per number."""
     for run, number in [*estimates.of_runs, *estimates.absent]:
         yield _row(cell, number) | {"run_id": run.run.run_id, "other_run_id": ""}
     for pair, number in estimates.of_pairs:

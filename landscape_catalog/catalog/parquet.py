@@ -1,6 +1,6 @@
-"""The catalog's canonical form: ordered Parquet tables with a manifest of their hashes.
+"""The catalog's canonical form: sorted Parquet tables with a manifest of their hashes.
 
-A DuckDB file differs in its bytes every time it is built; these do not.
+Unlike a DuckDB file, whose bytes differ with every build, these files are reproducible.
 """
 
 from __future__ import annotations
@@ -20,12 +20,12 @@ MANIFEST = "manifest.json"
 
 
 def table_path(folder: Path, name: str) -> Path:
-    """Where a table lies."""
+    """Path of a table's Parquet file."""
     return folder / f"{name}.parquet"
 
 
 def packed_tables(tables: dict[str, pl.DataFrame]) -> dict[str, bytes]:
-    """Every file of the catalog's folder as bytes: the tables and their manifest."""
+    """Contents of every file of the catalog's folder: the tables and their manifest."""
     files = {}
     for name in TABLES:
         buffer = io.BytesIO()
@@ -38,11 +38,11 @@ def packed_tables(tables: dict[str, pl.DataFrame]) -> dict[str, bytes]:
 
 
 def read_tables(folder: Path) -> dict[str, pl.DataFrame]:
-    """Every table, each held against the manifest.
+    """Read every table and verify it against the manifest.
 
     Raises:
         MissingArtifactError: if there is no catalog.
-        DamagedFileError: if a file does not hold what was written.
+        DamagedFileError: if a file's checksum does not match.
     """
     hashes = _read_manifest(folder)["sha256"]
     frames = {}
@@ -56,7 +56,7 @@ def read_tables(folder: Path) -> dict[str, pl.DataFrame]:
 
 
 def read_fingerprint(folder: Path) -> str:
-    """One hash over all tables, from the manifest; raises as `read_tables`."""
+    """A single hash over all tables, from the manifest; raises the same errors as `read_tables`."""
     return str(_read_manifest(folder)["fingerprint"])
 
 
@@ -67,7 +67,7 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         sound = manifest["fingerprint"] == _fingerprint(manifest["sha256"])
     except FileNotFoundError:
         raise MissingArtifactError(
-            "there is no catalog yet (data/catalog): run `dvc repro`, or `landscape aggregate`"
+            "there is no catalog yet (data/catalog): run `dvc repro` or `landscape aggregate` first"
         ) from None
     except (ValueError, KeyError, TypeError, AttributeError):
         sound = False

@@ -1,4 +1,4 @@
-"""What the catalog is built from: the records of an experiment, gathered cell by cell."""
+"""The catalog's input: the records of an experiment, grouped by cell."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from landscape_catalog.metrics.metric import PRIMARY, Found, Scope
 from landscape_catalog.metrics.registry import METRICS
 from landscape_catalog.store.records import DataRecord, RunRecord
 
-Measured = Mapping[str, list[Found]]  # what each metric's probes found, by name of the metric
+Measured = Mapping[str, list[Found]]  # results of each probe, by metric name
 
 
 @dataclass(frozen=True)
 class RunResult:
-    """A run with everything measured on it: its losses alone if it has not converged."""
+    """A run with everything measured on it; only its losses if it has not converged."""
 
     run: Run
     record: RunRecord
@@ -30,7 +30,7 @@ class RunResult:
 
     @property
     def losses(self) -> dict[str, Loss]:
-        """Loss and error by snapshot, or `primary`, which comes first."""
+        """Loss and error by snapshot; the primary snapshot comes first, under the key `primary`."""
         return {found.probe: found.results[0] for found in self.measured["loss"]}
 
     @property
@@ -41,7 +41,7 @@ class RunResult:
 
 @dataclass(frozen=True)
 class PairResult:
-    """Two converged runs of a cell with what was measured between them."""
+    """Two converged runs of a cell with the measurements of the pair."""
 
     run: Run
     other: Run
@@ -64,7 +64,15 @@ class CellResult:
 
 @dataclass(frozen=True)
 class ProbeResult:
-    """One way to measure a metric: its name in the catalog, how it is computed, its parameters."""
+    """A probe: one configuration in which a metric is measured.
+
+    Attributes:
+        metric: the metric.
+        name: name of the probe in the catalog.
+        title: its name in params.yaml.
+        method: how the metric is computed, in words.
+        parameters: JSON of its settings.
+    """
 
     metric: str
     name: str
@@ -75,12 +83,12 @@ class ProbeResult:
 
 @dataclass(frozen=True)
 class CustomValue:
-    """A number that a metric of the user's own gives a cell.
+    """A value that a custom metric returns.
 
     Attributes:
-        probe: the name of the metric in params.yaml.
-        name: of the value, among those that the metric returns.
-        scope: whether it is about runs or pairs.
+        probe: name of the metric in params.yaml.
+        name: name of the value among those that the metric returns.
+        scope: whether it describes a run or a pair.
         metric: its name in the catalog.
         method: how it is computed.
     """
@@ -94,16 +102,16 @@ class CustomValue:
 
 @dataclass(frozen=True)
 class ExperimentResult:
-    """Everything that an experiment has made.
+    """All results of an experiment.
 
     Attributes:
-        experiment: what was asked for.
+        experiment: the specification.
         grid: its cells.
-        data: the records of the prepared data, by id.
-        cells: their results, in the order of the grid.
-        probes: every way to measure.
+        data: records of the prepared data, by id.
+        cells: results of the cells, in the order of the grid.
+        probes: every probe.
         methods: how each metric is computed, by metric and probe.
-        measurement_ids: those that the experiment's id hashes.
+        measurement_ids: ids of the measurements that the experiment's id is a hash of.
     """
 
     experiment: Experiment
@@ -116,7 +124,7 @@ class ExperimentResult:
 
     @cached_property
     def custom_values(self) -> list[CustomValue]:
-        """The values of custom metrics, by the names that any run or pair was given."""
+        """All values that custom metrics have returned for any run or pair."""
         returned: dict[str, dict[str, None]] = {}
         for cell in self.cells:
             measured = [run.measured for run in cell.runs] + [pair.measured for pair in cell.pairs]

@@ -1,4 +1,4 @@
-"""Rows about runs and pairs of runs."""
+"""Table rows about runs and pairs of runs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from landscape_catalog.schema.tables import Row
 
 
 def run_row(result: RunResult) -> Row:
-    """A run with loss and error of its primary snapshot."""
+    """A run with the loss and error of its primary snapshot."""
     record = result.record
     return {
         "run_id": record.run_id,
@@ -30,7 +30,7 @@ def run_row(result: RunResult) -> Row:
 
 
 def snapshot_rows(result: RunResult, primary: str) -> list[Row]:
-    """Every snapshot of a run that is measured; `primary` names the first."""
+    """Every measured snapshot of a run; `primary` is the name of the first."""
     record = result.record
     epochs: dict[str, int] = {"best_train_loss": record.best_epoch}
     epochs.update({str(name): epoch for name, epoch in record.other_snapshots.items()})
@@ -71,12 +71,12 @@ def epoch_rows(result: RunResult) -> Iterator[Row]:
 
 
 def run_key(result: RunResult) -> Row:
-    """The columns that say which run a row is about."""
+    """The key columns of a row about a run."""
     return {"run_id": result.run.run_id}
 
 
 def pair_key(cell: CellResult, pair: PairResult) -> Row:
-    """The columns that say which pair a row is about."""
+    """The key columns of a row about a pair."""
     return {
         "cell_id": cell.cell.cell_id,
         "run_id": pair.run.run_id,
@@ -85,19 +85,19 @@ def pair_key(cell: CellResult, pair: PairResult) -> Row:
 
 
 def pair_row(cell: CellResult, pair: PairResult) -> Row:
-    """A pair with what the primary probes measured between its runs."""
+    """A pair with the results of the primary probes."""
     row = pair_key(cell, pair) | {"seed": pair.run.seed, "other_seed": pair.other.seed}
-    for name, ways in pair.measured.items():
-        for found in ways:
+    for name, probes in pair.measured.items():
+        for found in probes:
             if found.probe == PRIMARY:
                 row |= METRICS[name].pair_row(found.results)
     return row
 
 
 def table_rows(measured: Measured, key: Row) -> dict[str, list[Row]]:
-    """Rows of every metric's own tables, about one run or pair."""
+    """Rows of the tables that metrics declare, about one run or pair."""
     rows: dict[str, list[Row]] = {name: [] for name in METRIC_TABLES}
     for name, found in measured.items():
-        for table, own in METRICS[name].rows(found).items():
-            rows[table] += [key | row for row in own]
+        for table, metric_rows in METRICS[name].rows(found).items():
+            rows[table] += [key | row for row in metric_rows]
     return rows

@@ -1,4 +1,4 @@
-"""The few numbers of an experiment that DVC compares and plots."""
+"""Summary numbers of an experiment for `dvc metrics` and `dvc plots`."""
 
 from __future__ import annotations
 
@@ -22,18 +22,19 @@ MEDIANS = (
 
 
 def summary_metrics(tables: dict[str, pl.DataFrame]) -> dict[str, Any]:
-    """A small tree for `dvc metrics diff` and `dvc exp show`.
+    """A small tree of numbers for `dvc metrics diff` and `dvc exp show`.
 
-    Cells per phase, the best test accuracy (or whatever the task is judged by) with the phase and
-    place of its cell, and the median over cells of every metric.
+    It holds the number of cells per phase, the best cell by the task's performance metric (test
+    accuracy for classification) with its phase and parameters, the median over cells of the
+    metrics in `MEDIANS`, and the number of runs.
     """
     phases = tables["phases"]
     rule = rule_of(json.loads(tables["experiments"]["classify"][0]))
     means = _means(tables)
     cells = tables["cells"].join(phases, on="cell_id").join(means, on="cell_id")
-    judge = tables["experiments"]["judge"][0]
-    falling = QUANTITIES[judge].better == "higher"
-    best = cells.sort(judge, "position", descending=[falling, False], nulls_last=True).row(
+    metric = tables["experiments"]["performance_metric"][0]
+    descending = QUANTITIES[metric].better == "higher"
+    best = cells.sort(metric, "position", descending=[descending, False], nulls_last=True).row(
         0, named=True
     )
     return {
@@ -42,7 +43,7 @@ def summary_metrics(tables: dict[str, pl.DataFrame]) -> dict[str, Any]:
         },
         "best": {
             name: _rounded(best[name])
-            for name in (judge, "phase", "width", "batch_size", "samples")
+            for name in (metric, "phase", "width", "batch_size", "samples")
         },
         "median": {name: _rounded(means[name].median()) for name in MEDIANS},
         "runs": {
@@ -53,7 +54,7 @@ def summary_metrics(tables: dict[str, pl.DataFrame]) -> dict[str, Any]:
 
 
 def _means(tables: dict[str, pl.DataFrame]) -> pl.DataFrame:
-    """A row a cell: the mean of every metric by its primary probe."""
+    """One row per cell: the mean of every metric, measured by its primary probe."""
     primary = tables["cell_metrics"].filter(pl.col("probe") == PRIMARY)
     return primary.pivot(on="metric", index="cell_id", values="mean")
 
@@ -63,10 +64,10 @@ def _rounded(value: Any) -> Any:
 
 
 def plot_data(tables: dict[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
-    """Frames for `dvc plots`, which draws one line a revision.
+    """Data frames for `dvc plots`, which draws one line per revision.
 
-    The median training loss over runs by epoch, the mean training error over curves by t, and a
-    point for each cell.
+    They hold the median training loss over runs per epoch, the mean training error over curves
+    per t, and one point per cell.
     """
     training = tables["epochs"].group_by("epoch").agg(pl.col("train_loss").median())
     primary = tables["curve_points"].filter(pl.col("probe") == PRIMARY)

@@ -1,4 +1,4 @@
-"""The catalog's tables: every column with its type and meaning, in order."""
+"""The catalog's tables: every column, in order, with its type and meaning."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ TYPES: dict[str, Any] = {
     "real": pl.Float64(),
     "boolean": pl.Boolean(),
 }
-# The order in which the first version stored the columns of `pairs`; other metrics follow.
+# `pairs` keeps the column order of the first version; columns of other metrics follow.
 FIRST_PAIR_METRICS = ("similarity", "distance", "connectivity", "barrier")
 
 
 def frame_of(table: Table, rows: list[Row]) -> pl.DataFrame:
-    """Rows as an ordered frame of exactly the table's columns; NaN becomes null."""
+    """Rows as a sorted data frame with exactly the table's columns; NaN becomes null."""
     schema = {name: TYPES[kind] for name, kind, _ in table.columns}
     frame = pl.DataFrame(rows, schema=schema, orient="row")
     return frame.with_columns(pl.col(pl.Float64).fill_nan(None)).sort(table.order)
@@ -44,20 +44,20 @@ _LOAD: tuple[Column, ...] = (
 )
 _TEMPERATURE: tuple[Column, ...] = (
     ("batch_size", INTEGER, "temperature.batch_size: samples per step"),
-    ("lr", REAL, "temperature.lr: learning rate as it is written"),
-    ("weight_decay", REAL, "temperature.weight_decay: the optimiser's value"),
+    ("lr", REAL, "temperature.lr: learning rate as given in params.yaml"),
+    ("weight_decay", REAL, "temperature.weight_decay: as passed to the optimiser"),
 )
 _LOSSES: tuple[Column, ...] = (
     ("train_loss", REAL, "mean loss on the training data in eval mode, in the task's unit"),
-    ("train_loss_sd", REAL, "its standard deviation over samples (tokens of text)"),
-    ("train_accuracy", REAL, "%; null where samples are not right or wrong"),
-    ("train_error", REAL, "in the task's unit: %"),
-    ("n_train", INTEGER, "training samples (tokens of text)"),
-    ("test_loss", REAL, "mean loss on the test data"),
-    ("test_loss_sd", REAL, "its standard deviation over samples"),
-    ("test_accuracy", REAL, "%"),
-    ("test_error", REAL, "in the task's unit: %"),
-    ("n_test", INTEGER, "test samples (tokens of text)"),
+    ("train_loss_sd", REAL, "its standard deviation over samples (for text: over tokens)"),
+    ("train_accuracy", REAL, "in %; null if the task has no notion of a correct prediction"),
+    ("train_error", REAL, "in the task's unit, for classification %"),
+    ("n_train", INTEGER, "training samples (for text: tokens)"),
+    ("test_loss", REAL, "mean loss on the test data in eval mode, in the task's unit"),
+    ("test_loss_sd", REAL, "its standard deviation over samples (for text: over tokens)"),
+    ("test_accuracy", REAL, "in %; null if the task has no notion of a correct prediction"),
+    ("test_error", REAL, "in the task's unit, for classification %"),
+    ("n_test", INTEGER, "test samples (for text: tokens)"),
 )
 _CELL: tuple[Column, ...] = (("cell_id", TEXT, "the cell"),)
 
@@ -65,37 +65,37 @@ _BEFORE_METRICS: dict[str, Table] = {
     "experiments": Table(
         "an experiment",
         (
-            ("experiment_id", TEXT, "hash of its runs and measurements"),
+            ("experiment_id", TEXT, "hash of the ids of its runs and measurements"),
             ("classification_id", TEXT, "hash of the experiment and its thresholds"),
             ("dataset", TEXT, "name of the dataset"),
             ("model", TEXT, "name of the network"),
             ("kind", TEXT, "kind of the data: `images`, `text` or `points`"),
-            ("connectivity_unit", TEXT, "unit of mode connectivity, of the first curve"),
-            ("n_cells", INTEGER, "cells of the grid"),
-            ("n_runs", INTEGER, "runs of the grid"),
+            ("connectivity_unit", TEXT, "unit of mode connectivity (of the first curve)"),
+            ("n_cells", INTEGER, "number of cells in the grid"),
+            ("n_runs", INTEGER, "number of runs in the grid"),
             ("axes", TEXT, "JSON: path and values of each axis, in order"),
             ("variants", TEXT, "JSON: names of the variants, `base` first"),
-            ("spec", TEXT, "JSON: the sections that decide the results"),
+            ("spec", TEXT, "JSON: the sections of params.yaml that determine the results"),
             ("classify", TEXT, "JSON: the thresholds"),
-            ("judge", TEXT, "the metric that says, for this task, which cell is best"),
+            ("performance_metric", TEXT, "the test metric by which cells of this task are ranked"),
         ),
         ("experiment_id",),
     ),
     "probes": Table(
-        "one way to measure a metric",
+        "a probe, i.e. one configuration in which a metric is measured",
         (
             ("experiment_id", TEXT, "the experiment"),
-            ("position", INTEGER, "in order"),
+            ("position", INTEGER, "position in the order of params.yaml"),
             ("metric", TEXT, "`hessian`, `connectivity`, `similarity` or `custom`"),
-            ("name", TEXT, "name in `probe` columns; `primary` is the one that classifies"),
-            ("title", TEXT, "name that params.yaml gives it"),
+            ("name", TEXT, "name in `probe` columns; `primary` is the one used to classify"),
+            ("title", TEXT, "its name in params.yaml"),
             ("method", TEXT, "how it is computed"),
             ("parameters", TEXT, "JSON: its parameters in params.yaml"),
         ),
         ("experiment_id", "position"),
     ),
     "landscapes": Table(
-        "a landscape: prepared data and a network",
+        "a landscape, i.e. prepared data and a network",
         (
             ("landscape_id", TEXT, "hash of data and network"),
             ("data_id", TEXT, "id of the prepared data"),
@@ -104,11 +104,11 @@ _BEFORE_METRICS: dict[str, Table] = {
             ("model", TEXT, "name of the network"),
             *_LOAD,
             ("extra", TEXT, "JSON: other parameters of dataset, network and task"),
-            ("n_test", INTEGER, "test samples"),
-            ("n_classes", INTEGER, "classes"),
-            ("n_changed_labels", INTEGER, "training labels that are wrong"),
-            ("frequency_loss", REAL, "cross-entropy of guessing by label frequencies, nats"),
-            ("n_parameters", INTEGER, "trainable parameters of the network"),
+            ("n_test", INTEGER, "number of test samples"),
+            ("n_classes", INTEGER, "number of classes"),
+            ("n_changed_labels", INTEGER, "number of wrong training labels"),
+            ("frequency_loss", REAL, "cross-entropy of predicting the label frequencies, nats"),
+            ("n_parameters", INTEGER, "number of trainable parameters of the network"),
         ),
         ("width", "samples", "label_noise", "pixel_noise", "landscape_id"),
     ),
@@ -118,14 +118,14 @@ _BEFORE_METRICS: dict[str, Table] = {
             ("experiment_id", TEXT, "the experiment"),
             *_CELL,
             ("landscape_id", TEXT, "its landscape"),
-            ("position", INTEGER, "place in the grid, axes in the order of params.yaml"),
-            ("variant", TEXT, "name of the variant; `base` is the grid as params.yaml states it"),
+            ("position", INTEGER, "position in the grid, with axes in the order of params.yaml"),
+            ("variant", TEXT, "name of the variant; `base` is the grid without any overlay"),
             *_LOAD,
             *_TEMPERATURE,
-            ("lr_in_effect", REAL, "learning rate, scaled with the batch if train says so"),
+            ("lr_in_effect", REAL, "learning rate after train.linear_scaling, if that is set"),
             ("extra", TEXT, "JSON: custom parameters by dotted path"),
-            ("n_runs", INTEGER, "runs"),
-            ("n_converged", INTEGER, "runs that have converged; metrics are over these"),
+            ("n_runs", INTEGER, "number of runs"),
+            ("n_converged", INTEGER, "number of converged runs; metrics are computed over these"),
         ),
         ("position",),
     ),
@@ -135,17 +135,17 @@ _BEFORE_METRICS: dict[str, Table] = {
             ("experiment_id", TEXT, "the experiment"),
             *_CELL,
             ("metric", TEXT, "name of the metric"),
-            ("probe", TEXT, "how it is measured: a probe, or a snapshot other than the primary"),
+            ("probe", TEXT, "name of the probe, or of a snapshot other than the primary"),
             ("method", TEXT, "the estimator"),
-            ("mean", REAL, "mean over converged runs or their pairs; null if there is none"),
-            ("sd", REAL, "standard deviation over them; null below two"),
-            ("n", INTEGER, "how many runs or pairs"),
+            ("mean", REAL, "mean over converged runs or their pairs; null if there are none"),
+            ("sd", REAL, "standard deviation over them; null for fewer than two"),
+            ("n", INTEGER, "number of runs or pairs"),
             ("standard_error", REAL, "of the mean over runs or pairs: sd / sqrt(n)"),
-            ("measurement_error", REAL, "of the mean, by the estimators' own errors"),
-            ("status", TEXT, "`ok`, `not converged` (some estimator was not) or `missing`"),
-            ("reason", TEXT, "why, and of how many"),
+            ("measurement_error", REAL, "error of the mean due to the errors of the estimators"),
+            ("status", TEXT, "`ok`, `not converged` (some estimate has not) or `missing`"),
+            ("reason", TEXT, "why it is not `ok`, and for how many runs or pairs"),
             ("source", TEXT, "`measured` here, or where it was published"),
-            ("unit", TEXT, "unit of the mean; null where it has none"),
+            ("unit", TEXT, "unit of the mean; null if dimensionless"),
         ),
         ("experiment_id", "cell_id", "metric", "probe"),
     ),
@@ -154,26 +154,26 @@ _BEFORE_METRICS: dict[str, Table] = {
         (
             ("run_id", TEXT, "hash of data, network, training, temperature and seed"),
             *_CELL,
-            ("seed", INTEGER, "seed"),
-            ("status", TEXT, "`converged` or `NC`"),
+            ("seed", INTEGER, "random seed"),
+            ("status", TEXT, "`converged` or `NC` (not converged)"),
             ("status_reason", TEXT, "why it has not converged"),
-            ("n_epochs", INTEGER, "epochs trained"),
-            ("stop_reason", TEXT, "`calm` (stopping rule), `epochs` (all), `diverged`"),
+            ("n_epochs", INTEGER, "number of epochs trained"),
+            ("stop_reason", TEXT, "`calm` (stopping rule met), `epochs` (all done) or `diverged`"),
             ("best_epoch", INTEGER, "epoch of the weights with the best training loss"),
             *_LOSSES,
-            ("torch", TEXT, "version of torch that trained it"),
-            ("device", TEXT, "device that trained it"),
-            ("cpu", TEXT, "kind of processor"),
+            ("torch", TEXT, "version of torch that it was trained with"),
+            ("device", TEXT, "device that it was trained on"),
+            ("cpu", TEXT, "CPU architecture and vector instructions"),
         ),
         ("cell_id", "seed"),
     ),
     "snapshots": Table(
-        "weights of a run that are measured",
+        "a measured snapshot of a run's weights",
         (
             *RUN_KEY,
             ("snapshot", TEXT, "best_train_loss, early_stopped, last or best_test"),
-            ("is_primary", BOOLEAN, "whether every metric is of these weights"),
-            ("epoch", INTEGER, "their epoch, 0 for the initial ones"),
+            ("is_primary", BOOLEAN, "whether all metrics are measured on these weights"),
+            ("epoch", INTEGER, "epoch of these weights; 0 for the initial weights"),
             *_LOSSES,
         ),
         ("run_id", "snapshot"),
@@ -182,30 +182,30 @@ _BEFORE_METRICS: dict[str, Table] = {
         "an epoch of a run",
         (
             *RUN_KEY,
-            ("epoch", INTEGER, "from 1"),
+            ("epoch", INTEGER, "number of the epoch, starting at 1"),
             ("train_loss", REAL, "running mean in train mode, in the task's unit"),
             ("train_error", REAL, "running mean in train mode, in the task's unit"),
-            ("test_error", REAL, "what `best_test` is chosen by: test error, or loss of text"),
+            ("test_error", REAL, "what `best_test` minimises: test error, or test loss for text"),
         ),
         ("run_id", "epoch"),
     ),
     "estimates": Table(
-        "one number of one run or pair, with its error",
+        "one number measured on one run or pair, with its error",
         (
             *_CELL,
-            ("run_id", TEXT, "the run, or one of the pair"),
-            ("other_run_id", TEXT, "the other; empty for a run"),
+            ("run_id", TEXT, "the run, or the first run of the pair"),
+            ("other_run_id", TEXT, "the second run of the pair; empty for a single run"),
             ("metric", TEXT, "name of the metric"),
-            ("probe", TEXT, "how it is measured, or of which snapshot"),
-            ("value", REAL, "the number; null where it is missing"),
-            ("error", REAL, "in its unit; null where it is not known"),
+            ("probe", TEXT, "name of the probe, or of a snapshot other than the primary"),
+            ("value", REAL, "the number; null if missing"),
+            ("error", REAL, "its error, in the same unit; null if unknown"),
             ("error_kind", TEXT, "`exact`, `standard error`, `bound` or `unknown`"),
-            ("n", INTEGER, "what it was computed from"),
-            ("n_unit", TEXT, "what n counts: units of the loss, products, probes, samples, fits"),
+            ("n", INTEGER, "how many samples, probes, ... it was computed from"),
+            ("n_unit", TEXT, "what n counts: loss units, products, probes, samples, fits, ..."),
             ("method", TEXT, "the estimator"),
             ("status", TEXT, "`ok`, `not converged` or `missing`"),
             ("reason", TEXT, "why it is missing or has not converged"),
-            ("unit", TEXT, "unit of the number; null where it has none"),
+            ("unit", TEXT, "unit of the number; null if dimensionless"),
         ),
         ("cell_id", "run_id", "other_run_id", "metric", "probe"),
     ),
@@ -219,8 +219,8 @@ _AFTER_METRICS: dict[str, Table] = {
             ("classification_id", TEXT, "hash of the experiment and the thresholds"),
             ("phase", TEXT, "I, II, III, IV-A, IV-B, NC or unclassified"),
             ("reason", TEXT, "which number crossed which threshold"),
-            ("ambiguous", BOOLEAN, "whether the sign of mode connectivity is in doubt"),
-            ("doubtful", BOOLEAN, "flat, but training loss over 10 times the flat cells' median"),
+            ("ambiguous", BOOLEAN, "whether the sign of mode connectivity is uncertain"),
+            ("doubtful", BOOLEAN, "flat, but training loss > 10 times the median of flat cells"),
         ),
         ("experiment_id", "cell_id", "classification_id"),
     ),
@@ -228,7 +228,7 @@ _AFTER_METRICS: dict[str, Table] = {
 
 
 def _pairs() -> Table:
-    """The table of pairs, with the columns of every metric about pairs."""
+    """The table of pairs, with the columns of every pair metric."""
     first = [METRICS[name] for name in FIRST_PAIR_METRICS]
     others = [metric for metric in METRICS.values() if metric not in first]
     measured = [column for metric in first + others for column in metric.pair_columns]
@@ -236,8 +236,8 @@ def _pairs() -> Table:
         "two converged runs of a cell",
         (
             *PAIR_KEY,
-            ("seed", INTEGER, "seed of the one"),
-            ("other_seed", INTEGER, "seed of the other"),
+            ("seed", INTEGER, "seed of the first run"),
+            ("other_seed", INTEGER, "seed of the second run"),
             *measured,
         ),
         ("cell_id", "seed", "other_seed"),

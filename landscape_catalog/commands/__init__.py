@@ -1,1 +1,1 @@
-"""Commands that are not stages: plan, presets, SQL queries, schemas."""
+"""Commands that are not stages: init, upgrade, plan, presets, SQL queries, schemas."""

@@ -1,4 +1,4 @@
-"""`landscape init`: a study, which is an experiment in a Git and DVC repository of its own."""
+"""`landscape init`: creates a study, i.e. an experiment in its own Git and DVC repository."""
 
 from __future__ import annotations
 
@@ -21,40 +21,43 @@ from landscape_catalog.store.files import explained_storage
 from landscape_catalog.store.recipes_file import installed_recipes
 
 FIRST_COMMIT = "A study of loss landscapes"
-# Set where a command is started by a Git hook; they would point Git at the hook's repository.
+# Git sets these variables for its hooks; they would point `git init` at the hook's repository.
 FOREIGN_REPOSITORY = {"GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"}
 
 
 def init_study(folder: Path, preset: str | None = None, scale: Scale | None = None) -> str:
-    """Make a study in a new or an empty folder; says what to do next.
+    """Create a study in a new or empty folder.
 
-    The study is built under a temporary name, so that a failure leaves nothing half-made.
+    The study is built under a temporary name, so that a failure leaves nothing behind.
 
     Args:
-        folder: where to make it.
-        preset: an experiment of the paper; without one it is the default experiment.
-        scale: of the preset; `paper` if not given.
+        folder: the folder.
+        preset: an experiment of the paper; None: the default experiment.
+        scale: scale of the preset; None: `paper`.
+
+    Returns:
+        A message that says what was created and what to do next.
 
     Raises:
         SpecError: if the folder is not empty, there is no such preset, or a scale is given without
             a preset.
-        UserError: if there is no Git.
-        LandscapeError: if Git or DVC fail.
+        UserError: if Git is not installed.
+        LandscapeError: if a Git or DVC command fails.
         StorageError: if the folder cannot be written.
     """
     files = study_files() | {"recipes.json": installed_recipes().text()}
     if preset is not None:
         files["params.yaml"] = preset_text(find_preset(preset), scale or "paper")
     elif scale is not None:
-        raise _refusal("--scale", repr(str(scale)), "nothing, unless there is a --preset")
+        raise _refusal("--scale", repr(str(scale)), "only together with --preset")
     _check_folder(folder)
     if shutil.which("git") is None:
-        raise UserError("landscape init: there is no `git` command; install Git first")
-    with explained_storage(folder), _built_whole(folder) as temporary:
+        raise UserError("landscape init: `git` was not found; install Git first")
+    with explained_storage(folder), _built_atomically(folder) as temporary:
         uncommitted = _make_repository(temporary, files)
-    lines = [f"{folder} is a study: a Git and DVC repository with its own params.yaml."]
+    lines = [f"Created a study in {folder}: a Git and DVC repository with its own params.yaml."]
     if uncommitted:
-        lines.append(f"Nothing is committed yet, only staged: {uncommitted}.")
+        lines.append(f"The files are staged but not committed: {uncommitted}.")
     enter = "" if folder.samefile(Path.cwd()) else f"cd {shlex.quote(str(folder))}; "
     return "\n".join([*lines, f"Next: {enter}landscape plan; dvc repro"])
 
@@ -66,7 +69,7 @@ def _check_folder(folder: Path) -> None:
     elif os.path.lexists(folder):
         given = "a file"
     if given:
-        raise _refusal(str(folder), given, "a new folder, or an empty one")
+        raise _refusal(str(folder), given, "a new or empty folder")
 
 
 def _refusal(path: str, given: str, allowed: str) -> SpecError:
@@ -74,19 +77,19 @@ def _refusal(path: str, given: str, allowed: str) -> SpecError:
 
 
 @contextmanager
-def _built_whole(folder: Path) -> Iterator[Path]:
+def _built_atomically(folder: Path) -> Iterator[Path]:
     """A temporary folder that becomes `folder` if the block succeeds, and is removed otherwise.
 
-    A folder that is there may be somebody's current directory or a mount point, which cannot be
-    replaced: what was built is moved into it.
+    An existing folder may be a shell's current directory or a mount point, which cannot be
+    replaced; the content is then moved into it.
     """
-    here = folder.is_dir()
-    parent = folder if here else next(path for path in folder.absolute().parents if path.exists())
+    exists = folder.is_dir()
+    parent = folder if exists else next(path for path in folder.absolute().parents if path.exists())
     temporary = parent / f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}"
     temporary.mkdir()
     try:
         yield temporary
-        if here:
+        if exists:
             _move_content(temporary, folder)
         else:
             folder.parent.mkdir(parents=True, exist_ok=True)
@@ -96,7 +99,7 @@ def _built_whole(folder: Path) -> Iterator[Path]:
 
 
 def _move_content(source: Path, target: Path) -> None:
-    """Move everything in a folder into another, or nothing."""
+    """Move everything in a folder into another; if that fails, undo it."""
     moved: list[Path] = []
     try:
         for item in sorted(source.iterdir()):
@@ -109,7 +112,11 @@ def _move_content(source: Path, target: Path) -> None:
 
 
 def _make_repository(root: Path, files: dict[str, str]) -> str:
-    """Make Git's and DVC's repository and write the files; says why there is no first commit."""
+    """Initialise Git and DVC, write the files and commit them.
+
+    Returns:
+        Why there is no first commit; empty if there is one.
+    """
     _run(root, "git", "init", "-q")
     _run(root, sys.executable, "-m", "dvc", "init", "-q")
     for name, text in files.items():
@@ -117,19 +124,19 @@ def _make_repository(root: Path, files: dict[str, str]) -> str:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(text.encode())
     _run(root, "git", "add", "--all")
-    if any(_fails(root, "git", "var", f"GIT_{who}_IDENT") for who in ("AUTHOR", "COMMITTER")):
+    if any(_failure(root, "git", "var", f"GIT_{who}_IDENT") for who in ("AUTHOR", "COMMITTER")):
         return "Git does not know your name (`git config --global user.name` and `user.email`)"
-    return _fails(root, "git", "commit", "-q", "-m", FIRST_COMMIT)
+    return _failure(root, "git", "commit", "-q", "-m", FIRST_COMMIT)
 
 
 def _run(root: Path, *words: str) -> None:
-    reason = _fails(root, *words)
+    reason = _failure(root, *words)
     if reason:
         raise LandscapeError(f"landscape init: `{' '.join(words)}` failed: {reason}")
 
 
-def _fails(root: Path, *words: str) -> str:
-    """Run a command; empty if it succeeds, otherwise the last line that it printed."""
+def _failure(root: Path, *words: str) -> str:
+    """Run a command; returns the last line it printed if it fails, and nothing if it succeeds."""
     environment = {k: v for k, v in os.environ.items() if k not in FOREIGN_REPOSITORY}
     environment["DVC_NO_ANALYTICS"] = "1"
     done = subprocess.run(

@@ -1,4 +1,4 @@
-"""The JSON Schemas of everything that is read or stored, for editors and other languages."""
+"""JSON Schemas of `params.yaml` and of all stored records, for editors and other languages."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ JSON_SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def json_schemas() -> dict[str, str]:
-    """File name and text of every JSON Schema."""
+    """The text of every JSON Schema, by file name."""
     schemas = {"experiment": Experiment.model_json_schema()}
     schemas |= {name: adapter.json_schema() for name, adapter in RECORDS.items()}
     return {

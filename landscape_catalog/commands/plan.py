@@ -1,4 +1,4 @@
-"""What an experiment will do, before it does it."""
+"""`landscape plan`: describes what an experiment will compute."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from landscape_catalog.pipeline.shared.measurements import (
 from landscape_catalog.pipeline.shared.workspace import Workspace, open_workspace
 from landscape_catalog.pipeline.train.stage import train_work
 from landscape_catalog.runner.device import chosen_device
-from landscape_catalog.runner.progress import spoken_time
+from landscape_catalog.runner.progress import format_duration
 from landscape_catalog.runner.registry import chosen_executor
 from landscape_catalog.runner.timings import Work, estimate, read_timings
 
 
 def describe_plan(root: Path) -> str:
-    """The grid in words: axes, cells, runs, pairs, what is done, what is left, how long it takes.
+    """Describe the grid: axes, cells, runs, pairs, what is done, what is left, and the time needed.
 
-    A run counts as converged until its loss says otherwise. Nothing is changed on disk.
+    Runs are assumed to converge until their loss shows otherwise. Nothing is changed on disk.
     """
     workspace = open_workspace(root)
     grid, measure = workspace.grid, workspace.experiment.measure
     runs_left = [run for run in grid.runs if not workspace.runs.has(run.run_id)]
-    specs = _everything(workspace)
+    specs = _all_measurements(workspace)
     left = [spec for spec in specs if not workspace.measurements.has(spec.measurement_id)]
     seeds = sorted({cell.train.seeds for cell in grid.cells})
     pairs = sum(n * (n - 1) // 2 for n in (len(cell.runs) for cell in grid.cells))
@@ -53,7 +53,7 @@ def describe_plan(root: Path) -> str:
     ]
     lines += [
         f"cells         {len(grid.cells)}",
-        f"runs          {len(grid.runs)} ({' or '.join(map(str, seeds))} seeds a cell): "
+        f"runs          {len(grid.runs)} ({' or '.join(map(str, seeds))} seeds per cell): "
         f"{len(grid.runs) - len(runs_left)} done, {len(runs_left)} to train",
         f"pairs         {pairs}; {curves} curves",
         f"measurements  {len(specs)}: {len(specs) - len(left)} done, {len(left)} to make",
@@ -62,8 +62,8 @@ def describe_plan(root: Path) -> str:
     return "\n".join(lines)
 
 
-def _everything(workspace: Workspace) -> list[MeasurementSpec]:
-    """Every measurement, without those that runs known not to have converged will not get."""
+def _all_measurements(workspace: Workspace) -> list[MeasurementSpec]:
+    """All measurements; runs known not to have converged get none besides their losses."""
     measure = workspace.experiment.measure
     specs = losses_of(workspace.grid.runs, measure)
     for cell in workspace.grid.cells:
@@ -92,11 +92,11 @@ def _time(workspace: Workspace, training: list[Work], left: list[MeasurementSpec
     execution = workspace.experiment.execution
     device, workers = chosen_device(execution), chosen_executor(execution).count
     found = estimate(work, read_timings(workspace.project.timings), device=device)
-    time = f"about {spoken_time(found.seconds / workers)} with {workers} workers on {device}"
+    time = f"about {format_duration(found.seconds / workers)} with {workers} workers on {device}"
     if found.timed:
-        return f"{time}, by the speed measured here"
+        return f"{time}, based on timings of earlier jobs on this machine"
     total = sum(job.steps * job.multiply_adds for job in work)
     return (
-        f"{time}: a guess from {total:.1e} multiply-adds, easily wrong by a factor of ten; "
-        "not every kind of job has been timed here"
+        f"{time}: a guess from {total:.1e} multiply-adds that may be off by a factor of ten, since "
+        "not every kind of job has been timed on this machine"
     )

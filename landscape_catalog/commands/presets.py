@@ -1,4 +1,4 @@
-"""Presets: listed, explained, and written to `params.yaml`."""
+"""`landscape preset`: lists and explains presets, and writes them to `params.yaml`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 import textwrap
 from pathlib import Path
 
-from landscape_catalog.commands.backups import keep_former
+from landscape_catalog.commands.backups import back_up
 from landscape_catalog.errors import Problem, SpecError
 from landscape_catalog.experiment.experiment import Experiment
 from landscape_catalog.paths import Project
@@ -18,27 +18,27 @@ from landscape_catalog.store.files import write_file
 
 
 def list_presets() -> str:
-    """Name and title of every preset."""
+    """The name and title of every preset."""
     width = max(map(len, PRESETS))
     return "\n".join(f"{name:<{width}}  {preset.title}" for name, preset in PRESETS.items())
 
 
 def find_preset(name: str) -> Preset:
-    """The preset of this name.
+    """The preset with this name.
 
     Raises:
-        SpecError: if there is none.
+        SpecError: if there is no such preset.
     """
     if name in PRESETS:
         return PRESETS[name]
     near = _of_figure(name) or difflib.get_close_matches(name, PRESETS, n=1, cutoff=0.4)
     meant = f"; did you mean `{near[0]}`?" if near else ""
-    allowed = f"a name that `landscape preset list` shows{meant}"
+    allowed = f"a name listed by `landscape preset list`{meant}"
     raise SpecError([Problem("preset", repr(name), allowed)], "landscape preset")
 
 
 def _of_figure(name: str) -> list[str]:
-    """The preset of the figure whose number a name has: `fig2`, `figure-02` or `2`."""
+    """Presets of the figure whose number the name contains, e.g. `fig2`, `figure-02` or `2`."""
     found = re.match(r"(?:fig(?:ure)?)?[\s_-]*0*(\d+)(?!\d)", name, re.IGNORECASE)
     return [known for known in PRESETS if found and int(known[3:5]) == int(found[1])]
 
@@ -79,29 +79,31 @@ def preset_text(preset: Preset, scale: Scale) -> str:
 
 
 def use_preset(name: str, scale: Scale, root: Path) -> str:
-    """Write a preset to `params.yaml`; says what became of the file that was there.
+    """Write a preset to `params.yaml`.
 
-    A file that is no preset's text is kept as `params.yaml.bak`, or `.bak2` and so on: what is kept
-    is never overwritten.
+    An existing file that is not the unchanged text of a preset is backed up as `params.yaml.bak`,
+    `params.yaml.bak2`, and so on; backups are never overwritten.
+
+    Returns:
+        A message that says what was written, and where the backup is.
 
     Raises:
         SpecError: if there is no such preset, or `params.yaml` is a folder.
     """
     project, preset = Project(root), find_preset(name)
     if project.params.is_dir():
-        raise SpecError([Problem("(file)", "a folder", "a file, or none")], project.params.name)
+        raise SpecError([Problem("(file)", "a folder", "a file")], project.params.name)
     text, kept = preset_text(preset, scale), ""
     if project.params.is_file():
         old = project.params.read_bytes()
         if not _is_preset_text(old):
-            former = keep_former(project.params)
-            kept = f"; the former one is kept as {former.name}"
+            kept = f"; the previous file is kept as {back_up(project.params).name}"
     write_file(project.params, text.encode())
     return f"params.yaml is now {name} at scale {scale}{kept}. `landscape plan` shows its size."
 
 
 def _is_preset_text(content: bytes) -> bool:
-    """Whether a file is, to the byte, what the preset that its heading names is written as."""
+    """Whether a file is exactly the text of the preset named in its heading."""
     named = re.search(rb"^# Preset (\S+) at scale (\w+)\.", content, re.MULTILINE)
     if named is None:
         return False
@@ -111,7 +113,7 @@ def _is_preset_text(content: bytes) -> bool:
 
 
 def presets_table(root: Path) -> str:
-    """Every preset as a Markdown document."""
+    """All presets as a Markdown document."""
     rows = [
         "# Presets",
         "",

@@ -1,4 +1,4 @@
-"""The answer to an SQL query, printed."""
+"""`landscape sql`: prints the result of an SQL query."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from landscape_catalog.paths import Project
 
 
 def answer(root: Path, sql: str, form: str) -> str:
-    """The rows of one SQL query as a `table`, as `csv` or as `json`."""
+    """The result of a single SQL query as a `table`, as `csv` or as `json`."""
     frame = Catalog(Project(root)).sql(sql, plain=True)
     if form == "csv":
         return frame.write_csv()

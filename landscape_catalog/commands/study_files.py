@@ -1,4 +1,4 @@
-"""The files of a study: from templates that are part of the package, and from the code."""
+"""The files of a study, from templates in the package and generated from the code."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from landscape_catalog.commands.json_schemas import json_schemas
 
 SCHEMA = "experiment.schema.json"
 
-# Where each template goes. Templates of hidden files have names that are not hidden, so that no
-# tool that packs the wheel leaves them out.
+# Template -> path in the study. Templates of dotfiles have no leading dot, so that no tool that
+# builds the wheel leaves them out.
 TEMPLATES = {
     "README.md": "README.md",
     "params.yaml": "params.yaml",
@@ -34,6 +34,6 @@ def experiment_schema() -> str:
 
 
 def study_files() -> dict[str, str]:
-    """Path and text of every file of a new study, without what Git and DVC make themselves."""
+    """The text of every file of a new study by path, except those that Git and DVC create."""
     files = {path: template(name) for name, path in TEMPLATES.items()}
     return {**files, f"schemas/{SCHEMA}": experiment_schema()}

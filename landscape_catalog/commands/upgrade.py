@@ -1,4 +1,4 @@
-"""`landscape upgrade`: moves a study to the version of the package that is installed."""
+"""`landscape upgrade`: upgrades a study to the installed version of the package."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from landscape_catalog.commands.backups import keep_former
+from landscape_catalog.commands.backups import back_up
 from landscape_catalog.commands.study_files import experiment_schema, template
 from landscape_catalog.errors import RecipesError, UserError
 from landscape_catalog.paths import Project
@@ -23,25 +23,29 @@ from landscape_catalog.store.recipes_file import (
 
 
 def upgrade_study(root: Path) -> str:
-    """Bring stages, schema and `recipes.json` to the installed version; says what changed.
+    """Upgrade stages, schema and `recipes.json` to the installed version.
 
-    `recipes.json` is written last: an upgrade that fails is not taken for one that was done.
+    `recipes.json` is written last, so that a failed upgrade is not mistaken for a finished one.
+
+    Returns:
+        A message that says what changed.
 
     Raises:
-        UserError: if the root is no study, or its `dvc.yaml` cannot be understood.
+        UserError: if the root is not a study, or its `dvc.yaml` is not valid.
         StorageError: if a file cannot be written.
     """
     project = Project(root)
     if not project.recipes.exists():
         raise UserError(
-            "landscape upgrade: there is no recipes.json here, so this is no study that "
-            "`landscape init` made; nothing has to be upgraded"
+            "landscape upgrade: there is no recipes.json here, so this is not a study created by "
+            "`landscape init`, and there is nothing to upgrade"
         )
     with project_lock(project.lock):
-        said = [*_upgrade_stages(project), *_upgrade_schema(project), *_upgrade_recipes(project)]
-    if not said:
-        return f"Everything here is of version {installed_recipes().version} already."
-    return "\n".join([*said, "`landscape plan` shows what is to be computed, `dvc repro` does it."])
+        changes = [*_upgrade_stages(project), *_upgrade_schema(project), *_upgrade_recipes(project)]
+    if not changes:
+        return f"This study is already at version {installed_recipes().version}."
+    hint = "`landscape plan` shows what has to be computed, `dvc repro` computes it."
+    return "\n".join([*changes, hint])
 
 
 def _upgrade_recipes(project: Project) -> list[str]:
@@ -50,7 +54,7 @@ def _upgrade_recipes(project: Project) -> list[str]:
         written = read_recipes(project.recipes)
     except RecipesError:
         written = None
-    change = describe_change(written, installed) if written else "written anew"
+    change = describe_change(written, installed) if written else "rewritten"
     if change:
         write_file(project.recipes, installed.text().encode())
     return [f"recipes.json: {change}"] if change else []
@@ -65,7 +69,7 @@ def _upgrade_schema(project: Project) -> list[str]:
 
 
 def _upgrade_stages(project: Project) -> list[str]:
-    """Replace the stages in `dvc.yaml` that differ from the template; a user's own ones stay."""
+    """Replace the stages in `dvc.yaml` that differ from the template; the user's own ones stay."""
     path, text = project.stages, template("dvc.yaml")
     if not path.exists():
         write_file(path, text.encode())
@@ -73,20 +77,18 @@ def _upgrade_stages(project: Project) -> list[str]:
     document, ours = _load(path.read_text(encoding="utf-8")), _load(text)["stages"]
     stages = document.get("stages") if isinstance(document, dict) else None
     if not isinstance(stages, dict):
-        raise UserError(
-            "dvc.yaml: got something that is not a mapping with `stages`; mend it first"
-        )
+        raise UserError("dvc.yaml: got something that is not a mapping with `stages`; fix it first")
     changed = [name for name, stage in ours.items() if stages.get(name) != stage]
     if not changed:
         return []
     stages.update({name: ours[name] for name in changed})
-    former = keep_former(path)
+    backup = back_up(path)
     write_file(path, _dump(document).encode())
-    return [f"dvc.yaml: rewrote {', '.join(changed)}; the former file is kept as {former.name}"]
+    return [f"dvc.yaml: rewrote {', '.join(changed)}; the previous file is kept as {backup.name}"]
 
 
 def _yaml() -> YAML:
-    """Reads and writes YAML with its comments and its layout."""
+    """A YAML reader and writer that preserves comments and layout."""
     yaml = YAML()
     yaml.indent(mapping=2, sequence=4, offset=2)
     yaml.width = 10**6

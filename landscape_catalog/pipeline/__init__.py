@@ -1,1 +1,1 @@
-"""The five stages of the pipeline: each reads, calls pure code, and writes."""
+"""The five stages of the pipeline. Each reads its inputs, calls pure code, and writes outputs."""

@@ -1,4 +1,4 @@
-"""The report: charts as specifications, and the page around them."""
+"""The report: Vega-Lite charts and the HTML page around them."""
 
 from landscape_catalog.reports.page import build_page
 

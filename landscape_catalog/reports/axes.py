@@ -1,4 +1,4 @@
-"""The two drawn axes to scale: which way they run, and where each cell begins and ends."""
+"""The x and y axis of the maps, drawn to scale: direction, scale, and the edges of each cell."""
 
 from __future__ import annotations
 
@@ -16,37 +16,40 @@ Scale = Literal["log", "linear", "even"]
 class Parameter:
     """How a parameter of the grid is drawn.
 
-    `falling`: it falls in the direction of its axis (to the right, or upwards).
+    Attributes:
+        title: the parameter in words.
+        scale: default scale of its axis.
+        descending: whether values decrease along the axis (to the right, or upwards).
     """
 
     title: str
     scale: Scale
-    falling: bool = False
+    descending: bool = False
 
 
 KNOWN = {
     "load.width": Parameter("width", "log"),
     "load.samples": Parameter("training samples", "log"),
-    "load.label_noise": Parameter("label noise", "linear", falling=True),
-    "load.pixel_noise": Parameter("pixel noise", "linear", falling=True),
-    "temperature.batch_size": Parameter("batch size", "log", falling=True),
+    "load.label_noise": Parameter("label noise", "linear", descending=True),
+    "load.pixel_noise": Parameter("pixel noise", "linear", descending=True),
+    "temperature.batch_size": Parameter("batch size", "log", descending=True),
     "temperature.lr": Parameter("learning rate", "log"),
     "temperature.weight_decay": Parameter("weight decay", "log"),
 }
 
 
 def parameter(path: str) -> Parameter:
-    """A parameter by its dotted path; one of one's own is linear and rises.
+    """A parameter by its dotted path. Custom parameters default to a linear, ascending axis.
 
     >>> parameter("load.extra.reaction_rate")
-    Parameter(title='reaction rate', scale='linear', falling=False)
+    Parameter(title='reaction rate', scale='linear', descending=False)
     """
-    own = Parameter(path.rsplit(".", 1)[-1].replace("_", " "), "linear")
-    return KNOWN.get(path, own)
+    custom = Parameter(path.rsplit(".", 1)[-1].replace("_", " "), "linear")
+    return KNOWN.get(path, custom)
 
 
 def label(value: Any) -> str:
-    """A parameter's value as it is written on an axis.
+    """A parameter's value as an axis label.
 
     >>> [label(value) for value in (16, 0.05, 5e-4, 0.0, 1234567, True, "relu", None)]
     ['16', '0.05', '0.0005', '0', '1234567', 'true', 'relu', 'none']
@@ -62,7 +65,7 @@ def label(value: Any) -> str:
 
 
 def ordered(values: Sequence[Any]) -> tuple[Any, ...]:
-    """The distinct values: numbers from low to high, anything else in order of appearance.
+    """The distinct values: numbers in ascending order, anything else in order of appearance.
 
     >>> ordered([3, 1, 2, 1]), ordered(["tanh", "relu", "tanh"])
     ((1, 2, 3), ('tanh', 'relu'))
@@ -72,11 +75,12 @@ def ordered(values: Sequence[Any]) -> tuple[Any, ...]:
 
 
 def chosen_scale(values: Sequence[Any], usual: Scale, setting: str) -> Scale:
-    """How an axis is drawn: as the setting says, else as is usual, where the values allow it.
+    """The scale of an axis: the setting, or the default for `auto`, if the values allow it.
 
-    Equal cells for what is no number and for a single value; no logarithm of zero.
+    Non-numeric values, or a single value, get cells of equal size (`even`); a logarithmic scale
+    falls back to a linear one if some value is not positive.
 
-    >>> chosen_scale([1, 2, 4], "log", "auto"), chosen_scale([0.0, 0.1], "log", "auto")
+     chosen_scale([1, 2, 4], "log", "auto"), chosen_scale([0.0, 0.1], "log", "auto")
     ('log', 'linear')
     >>> chosen_scale(["relu", "tanh"], "linear", "log"), chosen_scale([8], "log", "auto")
     ('even', 'even')
@@ -87,33 +91,33 @@ def chosen_scale(values: Sequence[Any], usual: Scale, setting: str) -> Scale:
     return "linear" if wanted == "log" and min(values) <= 0 else wanted
 
 
-def cell_edges(places: Sequence[float], scale: Scale) -> tuple[float, ...]:
-    """Where cells begin and end: half-way between neighbours, the outermost cells symmetrical.
+def cell_edges(positions: Sequence[float], scale: Scale) -> tuple[float, ...]:
+    """The edges of the cells: midpoints between neighbours; the outermost cells are symmetric.
 
-    Half-way on a logarithmic axis is the geometric mean.
+    On a logarithmic axis the midpoint is the geometric mean.
 
     Args:
-        places: where the values lie, rising.
-        scale: `log` or not.
+        places: positions of the values, ascending.
+        scale: `log` or any other.
 
     Returns:
-        One edge more than there are places, rising.
+        One more edge than there are values, ascending.
 
     >>> cell_edges([1, 4, 16], "log"), cell_edges([0, 2, 3], "linear")
     ((0.5, 2.0, 8.0, 32.0), (-1.0, 1.0, 2.5, 3.5))
     """
-    if len(places) == 1:
-        return (places[0] - 0.5, places[0] + 0.5)
+    if len(positions) == 1:
+        return (positions[0] - 0.5, positions[0] + 0.5)
     if scale == "log":
-        inner = [math.sqrt(low * high) for low, high in itertools.pairwise(places)]
-        return (places[0] ** 2 / inner[0], *inner, places[-1] ** 2 / inner[-1])
-    inner = [(low + high) / 2 for low, high in itertools.pairwise(places)]
-    return (2 * places[0] - inner[0], *inner, 2 * places[-1] - inner[-1])
+        inner = [math.sqrt(low * high) for low, high in itertools.pairwise(positions)]
+        return (positions[0] ** 2 / inner[0], *inner, positions[-1] ** 2 / inner[-1])
+    inner = [(low + high) / 2 for low, high in itertools.pairwise(positions)]
+    return (2 * positions[0] - inner[0], *inner, 2 * positions[-1] - inner[-1])
 
 
 @dataclass(frozen=True)
 class Axis:
-    """One drawn axis: a parameter's values from low to high, and how they are spread."""
+    """One drawn axis: the values of a parameter in ascending order, and their scale."""
 
     path: str
     values: tuple[Any, ...]
@@ -127,7 +131,7 @@ class Axis:
 
     @property
     def title(self) -> str:
-        """The parameter with the direction in which load falls or temperature rises."""
+        """The parameter with an arrow in the direction of less load or higher temperature."""
         if self.path not in KNOWN:
             return self.name
         effect = "less load" if self.path.startswith("load.") else "hotter"
@@ -135,56 +139,56 @@ class Axis:
 
     @property
     def reverse(self) -> bool:
-        """Whether high values lie at the left or at the bottom."""
-        return parameter(self.path).falling and self._has_order
+        """Whether high values are at the left or at the bottom."""
+        return parameter(self.path).descending and self._has_order
 
     @property
     def labels(self) -> list[str]:
-        """Every value as text, from left to right or from top to bottom."""
+        """The label of every value, from left to right or from top to bottom."""
         texts = [label(value) for value in self.values]
         return texts[::-1] if self.reverse != self.vertical else texts
 
     @cached_property
-    def places(self) -> tuple[float, ...]:
-        """Where the values lie on the scale: they themselves, or 0, 1, 2, ... on equal cells."""
+    def positions(self) -> tuple[float, ...]:
+        """Positions of the values on the scale: the values themselves, or 0, 1, 2, ... if even."""
         if self.scale == "even":
             return tuple(float(i) for i in range(len(self.values)))
         return self.values
 
     @cached_property
     def edges(self) -> tuple[float, ...]:
-        """Where cells begin and end, rising."""
-        return cell_edges(self.places, self.scale)
+        """The edges of the cells, ascending."""
+        return cell_edges(self.positions, self.scale)
 
     @cached_property
     def fractions(self) -> tuple[float, ...]:
-        """The edges as parts of the axis' length, from its low end."""
-        low, high = self._straight(self.edges[0]), self._straight(self.edges[-1])
-        return tuple((self._straight(edge) - low) / (high - low) for edge in self.edges)
+        """The edges as fractions of the axis length, from its low end."""
+        low, high = self._linearised(self.edges[0]), self._linearised(self.edges[-1])
+        return tuple((self._linearised(edge) - low) / (high - low) for edge in self.edges)
 
     @property
     def narrowest(self) -> float:
-        """The narrowest cell as a part of the axis' length."""
+        """Width of the narrowest cell as a fraction of the axis length."""
         return min(high - low for low, high in itertools.pairwise(self.fractions))
 
-    def part(self, place: float) -> float:
-        """A place as a part of the axis' length, from its low end."""
-        low, high = self._straight(self.edges[0]), self._straight(self.edges[-1])
-        return (self._straight(place) - low) / (high - low)
+    def fraction(self, position: float) -> float:
+        """A position as a fraction of the axis length, from its low end."""
+        low, high = self._linearised(self.edges[0]), self._linearised(self.edges[-1])
+        return (self._linearised(position) - low) / (high - low)
 
     def cell(self, value: Any) -> tuple[float, float, float, float]:
-        """A value's cell: where it begins and ends, its middle, and where the value lies."""
+        """The cell of a value: lower edge, upper edge, middle, and the position of the value."""
         i = self.values.index(value)
         low, high = self.edges[i], self.edges[i + 1]
         middle = math.sqrt(low * high) if self.scale == "log" else (low + high) / 2
-        return low, high, middle, self.places[i]
+        return low, high, middle, self.positions[i]
 
     @property
     def _has_order(self) -> bool:
         return _are_numbers(self.values)
 
-    def _straight(self, place: float) -> float:
-        return math.log(place) if self.scale == "log" else place
+    def _linearised(self, position: float) -> float:
+        return math.log(position) if self.scale == "log" else position
 
 
 def make_axis(path: str, values: Sequence[Any], setting: str, *, vertical: bool) -> Axis:
@@ -194,7 +198,7 @@ def make_axis(path: str, values: Sequence[Any], setting: str, *, vertical: bool)
         path: the parameter.
         values: its value in every cell, in the order of the grid.
         setting: `report.x_scale` or `report.y_scale`.
-        vertical: whether it runs upwards.
+        vertical: whether this is the y axis.
     """
     distinct = ordered(values)
     scale = chosen_scale(distinct, parameter(path).scale, setting)

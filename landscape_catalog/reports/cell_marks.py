@@ -1,4 +1,4 @@
-"""What charts of cells are made of: rectangles, texts, tooltips, facets and titles."""
+"""Building blocks of charts of cells: rectangles, text marks, tooltips, facets and titles."""
 
 from __future__ import annotations
 
@@ -13,7 +13,14 @@ from landscape_catalog.phases import NC, Rule
 from landscape_catalog.reports.axes import Axis
 from landscape_catalog.reports.cells import ReportData
 from landscape_catalog.reports.colours import PAPER
-from landscape_catalog.reports.layout import GAP, LETTER_WIDTH, Layout, apart, scale_of, ticks_of
+from landscape_catalog.reports.layout import (
+    GAP,
+    LETTER_WIDTH,
+    Layout,
+    non_overlapping,
+    scale_of,
+    ticks_of,
+)
 
 CELLS = alt.NamedData("cells")
 IS_NC = f"datum.phase == '{NC.name}'"
@@ -22,19 +29,19 @@ FEWEST_LETTERS = 48
 
 
 def known_values(data: ReportData, field: str) -> list[float]:
-    """The numbers in a column."""
+    """The non-missing numbers in a column."""
     return [row[field] for row in data.cells if row[field] is not None]
 
 
 def phase_colour(rule: Rule) -> alt.Color:
-    """The colours of a rule's phases."""
+    """The colour encoding of a rule's phases."""
     phases = rule.phases
     scale = alt.Scale(domain=[p.name for p in phases], range=[p.colour for p in phases])
     return alt.Color("phase:N", scale=scale, legend=None)
 
 
 def rectangles(data: ReportData, layout: Layout, stroke: float, **more: Any) -> alt.Chart:
-    """The cells with their edges, and white lines between them unless they are tiny."""
+    """A rectangle for each cell, with white lines between the cells unless they are tiny."""
     cell = min(layout.x_cell, layout.y_cell)
     width = stroke if cell >= 12 else 0.3 if cell >= 7 else 0
     return (
@@ -50,7 +57,7 @@ def rectangles(data: ReportData, layout: Layout, stroke: float, **more: Any) -> 
 
 
 def texts(data: ReportData, layout: Layout, font: float, **more: Any) -> alt.Chart:
-    """Text in the middle of the cells."""
+    """A text mark in the middle of each cell."""
     return (
         alt.Chart()
         .mark_text(**{"fontSize": font, "fontWeight": "bold", **more})
@@ -62,43 +69,43 @@ def texts(data: ReportData, layout: Layout, font: float, **more: Any) -> alt.Cha
 
 
 def not_converged(data: ReportData, layout: Layout, largest: float, **more: Any) -> alt.Chart:
-    """NC in each cell that has not converged; here and there among them where cells are tiny."""
+    """NC in each cell that has not converged; if cells are tiny, only in as many as have room."""
     font, chosen = layout.font(2, largest), IS_NC
     if font < SMALLEST_FONT:
         font = SMALLEST_FONT
         rows = [row for row in data.cells if row["phase"] == NC.name]
-        chosen = f"indexof({json.dumps(apart(data, layout, rows, font))}, datum.i) >= 0"
+        chosen = f"indexof({json.dumps(non_overlapping(data, layout, rows, font))}, datum.i) >= 0"
     return (
         texts(data, layout, font, **more).transform_filter(chosen).encode(text=alt.value(NC.name))
     )
 
 
 def tooltips(data: ReportData) -> list[alt.Tooltip]:
-    """Everything that is known of a cell."""
-    heads = [("phase", "phase"), ("reason", "because"), ("x", data.x.path), ("y", data.y.path)]
-    heads += [("facet", "and")] if len(data.facets) > 1 else []
+    """A tooltip with all values of a cell."""
+    heads = [("phase", "phase"), ("reason", "reason"), ("x", data.x.path), ("y", data.y.path)]
+    heads += [("facet", "facet")] if len(data.facets) > 1 else []
     heads += [("runs", "runs"), ("note", "note")]
     for measure in data.measures:
         if known_values(data, measure.column):
             unit = data.units[measure.metric]
-            words = [measure.words, *filter(None, [unit, measure.way])]
+            words = [measure.words, *filter(None, [unit, measure.label])]
             heads.append((f"{measure.column} text", ", ".join(words)))
     return [alt.Tooltip(f"{field}:N", title=title) for field, title in heads]
 
 
 def faceted(chart: Any, data: ReportData, columns: int, width: float) -> Any:
-    """One diagram for each facet, if there are several.
+    """Facet a chart if there are several facets.
 
     Args:
-        chart: the diagram.
-        data: the facets.
-        columns: how many stand in a row.
-        width: of one diagram; headings are broken into lines to fit it.
+        chart: the chart.
+        data: the data, with their facets.
+        columns: facets per row.
+        width: width of one facet, to which headings are wrapped.
     """
     if len(data.facets) < 2:
         return chart
     lines = [
-        [line for part in facet.split(", ") for line in _broken(part, width / LETTER_WIDTH)]
+        [line for part in facet.split(", ") for line in _wrapped(part, width / LETTER_WIDTH)]
         for facet in data.facets
     ]
     header = alt.Header(
@@ -114,13 +121,13 @@ def faceted(chart: Any, data: ReportData, columns: int, width: float) -> Any:
 
 
 def titled(chart: Any, title: str, words: Sequence[str], width: float) -> Any:
-    """A chart with its title, and what is said of it under that.
+    """A chart with a title and a subtitle.
 
     Args:
         chart: the chart.
         title: the title; empty for none.
-        words: sentences, each from a new line.
-        width: of the chart, in which lines are broken.
+        words: the sentences of the subtitle, each on a new line.
+        width: width of the chart, to which lines are wrapped.
     """
     if not title:
         return chart
@@ -128,7 +135,7 @@ def titled(chart: Any, title: str, words: Sequence[str], width: float) -> Any:
     return chart.properties(
         title=alt.TitleParams(
             title,
-            subtitle=[line for part in words for line in _broken(part, letters)],
+            subtitle=[line for part in words for line in _wrapped(part, letters)],
             anchor="start",
             fontSize=13,
             subtitleFontSize=11,
@@ -146,5 +153,5 @@ def _position(axis: Axis, field: str, length: float) -> Any:
     return channel(f"{field}:Q", scale=scale_of(axis), title=title, axis=ticks)
 
 
-def _broken(words: str, letters: float) -> list[str]:
+def _wrapped(words: str, letters: float) -> list[str]:
     return textwrap.wrap(words, max(int(letters), 1), break_long_words=False)

@@ -1,4 +1,4 @@
-"""The catalog's cells as rows that charts can draw: places on the axes, colours, words."""
+"""The catalog's cells as rows for charts: positions on the axes, numbers and text."""
 
 from __future__ import annotations
 
@@ -11,29 +11,36 @@ from typing import Any
 from landscape_catalog.experiment.experiment import Report
 from landscape_catalog.phases import Rule, rule_of
 from landscape_catalog.reports.axes import Axis, label, make_axis, ordered, parameter
-from landscape_catalog.reports.measures import Judge, Measure, Tables, judge, measures, metric_units
+from landscape_catalog.reports.measures import (
+    Measure,
+    PerformanceMetric,
+    Tables,
+    measures,
+    metric_units,
+    performance_metric,
+)
 
 Row = dict[str, Any]
-NOT_CONVERGED = "not converged"  # of an estimator; a run that has not is NC
+NOT_CONVERGED = "not converged"  # status of an estimate; a run that has not converged is NC
 DEFAULT_X, DEFAULT_Y = "load.width", "temperature.batch_size"
 
 
 @dataclass(frozen=True)
 class ReportData:
-    """Everything that the maps of cells draw.
+    """The data of all charts of cells.
 
     Attributes:
-        x: the drawn load.
-        y: the drawn temperature.
-        cells: a row a cell: edges and middles on both axes, words, and a column for each measure.
-        facets: the values of everything else that varies, as headings, in order.
-        row_length: how many facets go together (the values of the innermost axis).
-        loads: the facets without variants and temperatures; each has one gain plot.
+        x: the x axis, a load parameter.
+        y: the y axis, a temperature parameter.
+        cells: one row per cell: its edges and middle on both axes, text, and a column per measure.
+        facets: headings of the facets, in order: the values of all other parameters that vary.
+        row_length: number of facets that belong together (the values of the innermost parameter).
+        loads: the facets without variants and temperatures; each has a gain plot.
         variants: names of the variants, `base` first.
-        measures: every metric by every probe and snapshot.
-        judge: what says how good a cell is.
+        measures: every metric for every probe and snapshot.
+        performance: the metric by which cells are ranked.
         units: unit of each metric.
-        rule: by which the cells were classified.
+        rule: the rule by which the cells were classified.
     """
 
     x: Axis
@@ -44,24 +51,24 @@ class ReportData:
     loads: list[str]
     variants: list[str]
     measures: list[Measure]
-    judge: Judge
+    performance: PerformanceMetric
     units: dict[str, str]
     rule: Rule
 
-    def ways(self, metric: str) -> list[Measure]:
-        """A metric by every probe or of every snapshot, the primary first."""
+    def measures_of(self, metric: str) -> list[Measure]:
+        """A metric for each of its probes or snapshots, the primary one first."""
         return [measure for measure in self.measures if measure.metric == metric]
 
 
-def spoken(number: Row) -> str:
-    """A mean with its spread and count, the error of measuring it, and why it is in doubt.
+def format_mean(number: Row) -> str:
+    """A mean with its standard deviation, count, measurement error, and any caveat, as text.
 
     >>> number = {"mean": 1.23456, "sd": 0.1, "n": 3, "measurement_error": 0.02, "reason": None}
-    >>> spoken(number)
-    '1.235 ± 0.1 (sd, n = 3), measured to 0.02'
-    >>> spoken(number | {"sd": None, "n": 1, "measurement_error": 0.0})
+    >>> format_mean(number)
+    '1.235 ± 0.1 (sd, n = 3), measurement error 0.02'
+    >>> format_mean(number | {"sd": None, "n": 1, "measurement_error": 0.0})
     '1.235 (n = 1)'
-    >>> spoken(number | {"mean": None, "n": 0, "reason": "no run has converged"})
+    >>> format_mean(number | {"mean": None, "n": 0, "reason": "no run has converged"})
     'missing: no run has converged'
     """
     reason = number["reason"]
@@ -69,24 +76,24 @@ def spoken(number: Row) -> str:
         return f"missing: {reason}" if reason else "missing"
     sd, n, error = number["sd"], number["n"], number["measurement_error"]
     spread = f" ± {sd:.2g} (sd, n = {n})" if sd is not None else f" (n = {n})"
-    measured = f", measured to {error:.1g}" if error else ""
+    measured = f", measurement error {error:.1g}" if error else ""
     return f"{number['mean']:.4g}{spread}{measured}" + (f"; {reason}" if reason else "")
 
 
 def rounded(value: float | None, figures: int = 6) -> float | None:
-    """A number as it is drawn: some figures, and None for what no axis can hold."""
+    """A number rounded to some significant figures; None if it is missing or not finite."""
     if value is None or not math.isfinite(value):
         return None
     return float(f"{value:.{figures}g}")
 
 
 def report_data(tables: Tables, settings: Report | None = None) -> ReportData:
-    """Lay the catalog's cells out on two axes; variants and every other axis become facets.
+    """Arrange the catalog's cells on two axes; variants and all other axes become facets.
 
     Args:
         tables: the catalog.
-        settings: the two axes and their scales; an axis that is not named is the first under
-            `load` (`temperature`), else width (batch size). Also the metrics to draw.
+        settings: the two axes and their scales, and the metrics to draw. An axis that is not named
+            is the grid's first one under `load` (or `temperature`), or else width (or batch size).
     """
     settings = settings or Report()
     experiment = tables["experiments"].row(0, named=True)
@@ -96,7 +103,7 @@ def report_data(tables: Tables, settings: Report | None = None) -> ReportData:
     x_axis = make_axis(x, [cell.get(x) for cell in cells], settings.x_scale, vertical=False)
     y_axis = make_axis(y, [cell.get(y) for cell in cells], settings.y_scale, vertical=True)
     found, numbers = measures(tables, settings.panels or ()), _numbers(tables)
-    doubted = {(m, probe) for (_, m, probe), n in numbers.items() if n["status"] == NOT_CONVERGED}
+    doubtful = {(m, probe) for (_, m, probe), n in numbers.items() if n["status"] == NOT_CONVERGED}
     loads = [path for path in others if path.startswith("load.")]
     rows = [
         {
@@ -104,9 +111,9 @@ def report_data(tables: Tables, settings: Report | None = None) -> ReportData:
             "i": cell["position"],
             "facet": _facet(cell, others, variants),
             "load": _facet(cell, loads, []),
-            **_place(cell, x_axis, y_axis),
-            **_words(cell),
-            **_measured(cell["cell_id"], found, numbers, doubted),
+            **_position(cell, x_axis, y_axis),
+            **_texts(cell),
+            **_measured(cell["cell_id"], found, numbers, doubtful),
         }
         for cell in cells
     ]
@@ -119,14 +126,14 @@ def report_data(tables: Tables, settings: Report | None = None) -> ReportData:
         loads=_present(_facets(cells, loads, variants[:1]), rows, "load"),
         variants=variants,
         measures=found,
-        judge=judge(tables),
+        performance=performance_metric(tables),
         units=metric_units(tables),
         rule=rule_of(json.loads(experiment["classify"])),
     )
 
 
 def _paths(experiment: Row, settings: Report) -> tuple[str, str, list[str]]:
-    """The drawn load, the drawn temperature, and every other axis."""
+    """The load on the x axis, the temperature on the y axis, and all other axes of the grid."""
     axes = [axis["path"] for axis in json.loads(experiment["axes"])]
     x = settings.x or next((p for p in axes if p.startswith("load.")), DEFAULT_X)
     y = settings.y or next((p for p in axes if p.startswith("temperature.")), DEFAULT_Y)
@@ -139,7 +146,7 @@ def _cell_rows(tables: Tables) -> list[Row]:
 
 
 def _with_values(row: Row) -> Row:
-    """A cell with its parameters by dotted path, those of one's own among them."""
+    """A cell with its parameters by dotted path, including custom ones."""
     known = {
         f"{section}.{name}": row[name]
         for section, names in (
@@ -153,8 +160,8 @@ def _with_values(row: Row) -> Row:
 
 def _numbers(tables: Tables) -> dict[tuple[str, str, str], Row]:
     """Mean, spread, count, error and status by cell, metric and probe."""
-    said = ("measurement_error", "status", "reason")
-    columns = ("cell_id", "metric", "probe", "mean", "sd", "n", *said)
+    key, values = ("cell_id", "metric", "probe"), ("mean", "sd", "n")
+    columns = (*key, *values, "measurement_error", "status", "reason")
     return {
         (row["cell_id"], row["metric"], row["probe"]): row
         for row in tables["cell_metrics"].select(columns).iter_rows(named=True)
@@ -167,40 +174,40 @@ def _facet(cell: Row, paths: list[str], variants: list[str]) -> str:
 
 
 def _facets(cells: list[Row], paths: list[str], variants: list[str]) -> list[str]:
-    """Every facet in order: variant by variant, then the other axes from low to high."""
+    """Every possible facet in order: by variant, then by the other axes in ascending order."""
     choices = [[("variant", name) for name in variants]]
     choices += [[(path, v) for v in ordered([c.get(path) for c in cells])] for path in paths]
     return [_facet(dict(point), paths, variants) for point in itertools.product(*choices)]
 
 
 def _present(facets: list[str], rows: list[Row], kind: str) -> list[str]:
-    """Those that have cells: variants may differ in their axes."""
+    """The facets that have cells; some may have none, since variants may differ in their axes."""
     known = {row[kind] for row in rows}
     return [facet for facet in facets if facet in known]
 
 
 def _row_length(cells: list[Row], paths: list[str], variants: list[str]) -> int:
-    """How many values the innermost facet axis has."""
+    """Number of values of the innermost facet parameter."""
     return len(ordered([c.get(paths[-1]) for c in cells])) if paths else len(variants)
 
 
-def _place(cell: Row, x: Axis, y: Axis) -> Row:
-    """Where a cell lies on both axes, and both values in words."""
+def _position(cell: Row, x: Axis, y: Axis) -> Row:
+    """Position of a cell on both axes, and both values as text."""
     row: Row = {"x": label(cell.get(x.path)), "y": label(cell.get(y.path))}
     for name, axis in (("x", x), ("y", y)):
-        low, high, middle, place = axis.cell(cell.get(axis.path))
-        row |= {f"{name}0": low, f"{name}1": high, f"{name}m": middle, f"{name}p": place}
+        low, high, middle, value = axis.cell(cell.get(axis.path))
+        row |= {f"{name}0": low, f"{name}1": high, f"{name}m": middle, f"{name}p": value}
     return row
 
 
-def _words(cell: Row) -> Row:
+def _texts(cell: Row) -> Row:
     notes = []
     if cell["lr_in_effect"] != cell["lr"]:
-        notes.append(f"learning rate in effect {label(cell['lr_in_effect'])}")
+        notes.append(f"effective learning rate {label(cell['lr_in_effect'])}")
     if cell["ambiguous"]:
-        notes.append("connectivity is ambiguous")
+        notes.append("the sign of mode connectivity is ambiguous")
     if cell["doubtful"]:
-        notes.append("called flat, but its training loss is over 10 times the flat cells' median")
+        notes.append("classified as flat, but training loss > 10 times the median of flat cells")
     return {
         "variant": cell["variant"],
         "phase": cell["phase"],
@@ -214,9 +221,9 @@ def _measured(
     cell_id: str,
     found: list[Measure],
     numbers: dict[tuple[str, str, str], Row],
-    doubted: set[tuple[str, str]],
+    doubtful: set[tuple[str, str]],
 ) -> Row:
-    """Each measure as a number, its spread, words, and its logarithm where colours follow that."""
+    """Each measure as a number and as text, with sd and logarithm if charts need them."""
     missing: Row = {"mean": None, "sd": None, "n": 0, "status": "missing", "reason": None}
     row: Row = {}
     for measure in found:
@@ -225,8 +232,8 @@ def _measured(
         row[column] = mean
         if measure.quantity.slice is not None:
             row[f"{column} sd"] = rounded(known["sd"])
-        row[f"{column} text"] = spoken(known)
-        if (measure.metric, measure.probe) in doubted:
+        row[f"{column} text"] = format_mean(known)
+        if (measure.metric, measure.probe) in doubtful:
             row[f"{column} doubt"] = known["status"] == NOT_CONVERGED
         if measure.quantity.logarithmic:
             row[f"ln {column}"] = rounded(math.log(mean)) if mean and mean > 0 else None

@@ -1,29 +1,29 @@
-"""Colours: of scales, of variants, and of text that must be read on them."""
+"""Colours of scales and variants, and of text that is readable on top of them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-DOUBTED = "#8a8f96"  # a number whose estimator has not converged
+NOT_CONVERGED_COLOUR = "#8a8f96"  # text colour of a number whose estimator has not converged
 MISSING_COLOUR = "#ececec"
 INK, PAPER = "#1d1d1d", "#ffffff"
-DARK = 0.2  # luminance below which white can be read better than ink
+DARK = 0.2  # luminance below which white text has more contrast than dark text
 VARIANT_COLOURS = ["#3d3d3d", "#d55e00", "#0072b2", "#009e73", "#cc79a7", "#a08000", "#56b4e9"]
-# From dark to light, no lighter than can be seen on white (after Matplotlib's plasma).
+# From dark to light, but no lighter than is visible on white (after Matplotlib's plasma).
 _SEQUENCE = ((13, 8, 135), (126, 3, 168), (204, 71, 120), (240, 130, 60))
 
 
 def readable_on(colour: str) -> str:
-    """A Vega expression for white or dark text, whichever has more contrast on a colour.
+    """A Vega expression for white or dark text, whichever has more contrast on the background.
 
     Args:
-        colour: a Vega expression for the colour.
+        colour: a Vega expression for the background colour.
     """
     return f"luminance({colour}) < {DARK} ? '{PAPER}' : '{INK}'"
 
 
 def sequence(n: int) -> list[str]:
-    """Colours from dark to light for values that have an order.
+    """A sequence of n colours from dark to light, for ordered values.
 
     >>> sequence(1), sequence(2)
     (['#0d0887'], ['#0d0887', '#f0823c'])

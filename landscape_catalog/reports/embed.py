@@ -1,4 +1,4 @@
-"""The page's scripts: the Vega libraries, every table of rows once, and every chart."""
+"""The script of the page: the Vega libraries, the data tables (each once), and the charts."""
 
 from __future__ import annotations
 
@@ -11,55 +11,57 @@ import altair as alt
 import vl_convert
 
 _DRAW = """
-const rows = ({columns, pools, rows}) => rows.map(row => Object.fromEntries(
-  columns.map((column, i) => [column, column in pools ? pools[column][row[i]] : row[i]])));
+const decode = ({columns, dictionaries, rows}) => rows.map(row => Object.fromEntries(
+  columns.map((column, i) =>
+    [column, column in dictionaries ? dictionaries[column][row[i]] : row[i]])));
 function draw(slot) {
   const spec = charts[slot.id], datasets = {};
   JSON.stringify(spec, (key, value) => {
-    if (key === "data" && value?.name) datasets[value.name] ??= rows(tables[value.name]);
+    if (key === "data" && value?.name) datasets[value.name] ??= decode(tables[value.name]);
     return value;
   });
   window.vegaEmbed(slot, {...spec, datasets}, {actions: false, renderer: "svg"})
     .catch(error => console.error(slot.id, error));
 }
 for (const slot of document.querySelectorAll(".chart")) {
-  const fold = slot.closest("details");
-  if (fold) fold.addEventListener("toggle", () => draw(slot), {once: true});
+  const details = slot.closest("details");
+  if (details) details.addEventListener("toggle", () => draw(slot), {once: true});
   else draw(slot);
 }
 """
 
 
-def columnar(rows: Sequence[Mapping[str, Any]], *without: str) -> dict[str, Any]:
-    """Rows with the names of their columns said once, and values that repeat said once.
+def dictionary_encoded(rows: Sequence[Mapping[str, Any]], *without: str) -> dict[str, Any]:
+    """Rows in a compact form: column names once, and repetitive columns dictionary-encoded.
 
-    A column in `pools` holds places in its pool.
+    The values of a column in `dictionaries` are indices into its dictionary.
 
-    >>> columnar([{"a": 1, "b": "long"}, {"a": 2, "b": "long"}])
-    {'columns': ['a', 'b'], 'pools': {'b': ['long']}, 'rows': [[1, 0], [2, 0]]}
+    >>> dictionary_encoded([{"a": 1, "b": "long"}, {"a": 2, "b": "long"}])
+    {'columns': ['a', 'b'], 'dictionaries': {'b': ['long']}, 'rows': [[1, 0], [2, 0]]}
     """
     columns = [name for name in (rows[0] if rows else {}) if name not in without]
-    pools: dict[str, list[Any]] = {}
+    dictionaries: dict[str, list[Any]] = {}
     values = []
     for name in columns:
         column = [row[name] for row in rows]
         distinct = {json.dumps(value): value for value in column}
         if len(distinct) * 2 <= len(column):
-            pools[name] = list(distinct.values())
-            places = {written: i for i, written in enumerate(distinct)}
-            column = [places[json.dumps(value)] for value in column]
+            dictionaries[name] = list(distinct.values())
+            indices = {encoded: i for i, encoded in enumerate(distinct)}
+            column = [indices[json.dumps(value)] for value in column]
         values.append(column)
-    return {"columns": columns, "pools": pools, "rows": [list(row) for row in zip(*values)]}
+    rows_as_lists = [list(row) for row in zip(*values)]
+    return {"columns": columns, "dictionaries": dictionaries, "rows": rows_as_lists}
 
 
 def scripts(specs: Mapping[str, alt.TopLevelMixin], tables: Mapping[str, Any]) -> str:
-    """The Vega libraries, the tables and the charts as one script; it draws into `.chart` slots.
+    """One script with the Vega libraries, the tables and the charts, drawn into `.chart` elements.
 
-    A chart inside `<details>` is drawn when that is opened, since a hidden chart has no size.
+    A chart inside `<details>` is drawn when that is opened, since a hidden element has no size.
 
     Args:
-        specs: the charts by the id of their slot.
-        tables: the rows by the name that charts give them.
+        specs: the charts, by id of their element.
+        tables: the encoded tables, by the names under which charts refer to them.
     """
     charts = {name: chart.to_dict() for name, chart in specs.items()}
     return (

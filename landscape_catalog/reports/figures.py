@@ -1,4 +1,4 @@
-"""Every chart of the page, by the place that it has there."""
+"""All charts of the page with their data."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import altair as alt
 from landscape_catalog.experiment.experiment import Report
 from landscape_catalog.reports import maps
 from landscape_catalog.reports.cells import ReportData, report_data
-from landscape_catalog.reports.embed import columnar
+from landscape_catalog.reports.embed import dictionary_encoded
 from landscape_catalog.reports.gain import Gain, best_over_temperatures, gain_chart
-from landscape_catalog.reports.lines import Curves, curves, everywhere, training_lines
+from landscape_catalog.reports.lines import Curves, curves, fill_grid, training_lines
 from landscape_catalog.reports.measures import Tables
 from landscape_catalog.reports.panels import Panel, panels
 from landscape_catalog.reports.slices import Slice, slice_chart, slices
@@ -20,17 +20,18 @@ from landscape_catalog.reports.small_multiples import connectivity_curves, train
 
 
 @dataclass(frozen=True)
-class Drawings:
-    """What the page draws.
+class Figures:
+    """The charts of the page.
 
     Attributes:
         data: the cells.
-        panels: the metrics over the grid.
-        slices: the metrics against the temperature.
-        gains: for each other load, what variants gain; empty with one variant.
+        panels: metrics over the grid.
+        slices: metrics against the temperature.
+        gains: the gains of the variants, for each combination of other loads; empty if there is
+            only one variant.
         curves: the curves of each probe of connectivity.
-        charts: every chart by the id of its slot.
-        tables: the rows that charts name.
+        charts: all charts, by id of their element.
+        tables: the encoded tables that charts refer to.
     """
 
     data: ReportData
@@ -42,56 +43,56 @@ class Drawings:
     tables: dict[str, Any] = field(default_factory=dict)
 
 
-def drawings(tables: Tables, settings: Report) -> Drawings:
+def make_figures(tables: Tables, settings: Report) -> Figures:
     """Every chart of a catalog.
 
     Args:
         tables: the catalog.
-        settings: axes and their scales.
+        settings: axes with their scales, and the panels.
     """
     data = report_data(tables, settings)
     loads = data.loads if len(data.variants) > 1 else []
-    drawn = Drawings(
+    figures = Figures(
         data=data,
         panels=panels(data, settings.panels),
         slices=slices(data),
         gains=[best_over_temperatures(data, load) for load in loads],
         curves=curves(tables, data),
     )
-    _draw_cells(drawn)
-    _draw_lines(drawn, training_lines(tables, data))
-    return drawn
+    _draw_cells(figures)
+    _draw_lines(figures, training_lines(tables, data))
+    return figures
 
 
-def _draw_cells(drawn: Drawings) -> None:
-    data = drawn.data
-    shown = {panel.column for panel in drawn.panels}
-    unseen = [measure.column for measure in data.measures if measure.column not in shown]
-    drawn.tables["cells"] = columnar(data.cells, "cell_id", *unseen)
-    drawn.charts["phases"] = maps.phase_diagram(data)
-    for panel in drawn.panels:
-        drawn.charts[panel.key] = maps.metric_panel(data, panel)
-    for one in drawn.slices:
-        drawn.charts[one.key] = slice_chart(data, one)
-    for i, gain in enumerate(drawn.gains):
+def _draw_cells(figures: Figures) -> None:
+    data = figures.data
+    shown = {panel.column for panel in figures.panels}
+    hidden = [measure.column for measure in data.measures if measure.column not in shown]
+    figures.tables["cells"] = dictionary_encoded(data.cells, "cell_id", *hidden)
+    figures.charts["phases"] = maps.phase_diagram(data)
+    for panel in figures.panels:
+        figures.charts[panel.key] = maps.metric_panel(data, panel)
+    for one in figures.slices:
+        figures.charts[one.key] = slice_chart(data, one)
+    for i, gain in enumerate(figures.gains):
         if gain.rows:
-            drawn.tables[f"gain-{i}"] = columnar(gain.rows)
-            drawn.charts[f"gain-{i}"] = gain_chart(data, f"gain-{i}", gain)
+            figures.tables[f"gain-{i}"] = dictionary_encoded(gain.rows)
+            figures.charts[f"gain-{i}"] = gain_chart(data, f"gain-{i}", gain)
 
 
-def _draw_lines(drawn: Drawings, training: list[dict[str, Any]]) -> None:
-    for i, facet in enumerate(drawn.data.facets):
+def _draw_lines(figures: Figures, training: list[dict[str, Any]]) -> None:
+    for i, facet in enumerate(figures.data.facets):
         name = f"training-{i}"
-        lines = everywhere([line for line in training if line["facet"] == facet], drawn.data)
-        drawn.tables[name] = columnar(lines, "facet")
-        drawn.charts[name] = training_curves(name, lines, drawn.data)
-        for j, probe in enumerate(drawn.curves):
-            name, lines = curves_id(j, i), everywhere(probe.of(facet), drawn.data)
+        lines = fill_grid([line for line in training if line["facet"] == facet], figures.data)
+        figures.tables[name] = dictionary_encoded(lines, "facet")
+        figures.charts[name] = training_curves(name, lines, figures.data)
+        for j, probe in enumerate(figures.curves):
+            name, lines = curves_id(j, i), fill_grid(probe.of(facet), figures.data)
             if lines:
-                drawn.tables[name] = columnar(lines, "facet")
-                drawn.charts[name] = connectivity_curves(name, probe, drawn.data)
+                figures.tables[name] = dictionary_encoded(lines, "facet")
+                figures.charts[name] = connectivity_curves(name, probe, figures.data)
 
 
 def curves_id(probe: int, facet: int) -> str:
-    """The slot of the curves of a probe in a facet; the primary probe comes first."""
+    """Id of the chart of a probe's curves in a facet; probe 0 is the primary one."""
     return f"curves-{facet}" if probe == 0 else f"curves-{facet}-probe-{probe}"

@@ -1,4 +1,4 @@
-"""What each variant gains over `base`, load by load (Figure 13)."""
+"""The gain of each variant over `base`, at each load (Figure 13)."""
 
 from __future__ import annotations
 
@@ -20,13 +20,14 @@ WIDTH, HEIGHT = 400, 240
 
 @dataclass(frozen=True)
 class Gain:
-    """The best cells of each variant over every temperature.
+    """The best cell of each variant over all temperatures, at each load.
 
     Attributes:
-        rows: a row a variant and load: place, `best`, `gain` over base, and the best temperature.
-        connected_from: place of the first load at which base's best cell is well connected, where
-            it is not so from the beginning.
-        connected_label: that load in words.
+        rows: one row per variant and load: its position, `best`, `gain` over base, and the
+            temperature of the best cell.
+        connected_from: position of the first load at which base's best cell is well connected;
+            None if it is so from the first load on, or at none.
+        connected_label: this load as text.
     """
 
     rows: list[Row]
@@ -35,13 +36,13 @@ class Gain:
 
 
 def best_over_temperatures(data: ReportData, load: str) -> Gain:
-    """The best test accuracy (lowest test loss) at each load, and what each variant gains.
+    """The best test accuracy (or lowest test loss) at each load, and each variant's gain.
 
-    Cells that have not converged do not count.
+    Cells that have not converged are ignored.
 
     Args:
         data: the cells.
-        load: which of the other loads, as in `data.loads`.
+        load: the values of the other loads, an element of `data.loads`.
     """
     best = {
         (variant, value): cell
@@ -51,20 +52,22 @@ def best_over_temperatures(data: ReportData, load: str) -> Gain:
     }
     base = data.variants[0]
     rows = [_row(data, cell, best.get((base, value))) for (_, value), cell in best.items()]
-    along = [best.get((base, value)) for value in _falling_load(data)]
-    found = _turn([cell for cell in along if cell is not None], data.rule.poorly_connected_below)
+    along = [best.get((base, value)) for value in _loads_left_to_right(data)]
+    found = _first_connected(
+        [cell for cell in along if cell is not None], data.rule.poorly_connected_below
+    )
     return Gain(rows, found["xp"] if found else None, found["x"] if found else "")
 
 
 def _row(data: ReportData, cell: Row, base: Row | None) -> Row:
-    metric = data.judge.metric
-    gain = None if base is None else rounded(data.judge.gain(cell[metric], base[metric]))
+    metric = data.performance.metric
+    gain = None if base is None else rounded(data.performance.gain(cell[metric], base[metric]))
     kept = {name: cell[name] for name in ("variant", "x", "xp", "y", "facet")}
     return kept | {"best": cell[metric], "gain": gain}
 
 
 def _best_cell(data: ReportData, load: str, variant: str, x: str) -> Row | None:
-    metric = data.judge.metric
+    metric = data.performance.metric
     cells = [
         cell
         for cell in data.cells
@@ -74,41 +77,40 @@ def _best_cell(data: ReportData, load: str, variant: str, x: str) -> Row | None:
     ]
     if not cells:
         return None
-    best = data.judge.best([cell[metric] for cell in cells])
+    best = data.performance.best([cell[metric] for cell in cells])
     return next(cell for cell in cells if cell[metric] == best)
 
 
-def _falling_load(data: ReportData) -> list[Any]:
-    """The loads from left to right."""
+def _loads_left_to_right(data: ReportData) -> list[Any]:
     return list(data.x.values)[:: -1 if data.x.reverse else 1]
 
 
-def _turn(cells: list[Row], least: float | None) -> Row | None:
-    """The first well connected cell (mc >= least) after a poorly connected one."""
+def _first_connected(cells: list[Row], least: float | None) -> Row | None:
+    """The first well-connected cell (mc >= least) if the cells before it are poorly connected."""
     if least is None:
         return None
-    poor = False
+    poorly_connected = False
     for cell in cells:
         mc = cell["mode_connectivity"]
         if mc is None:
             continue
         if mc >= least:
-            return cell if poor else None
-        poor = True
+            return cell if poorly_connected else None
+        poorly_connected = True
     return None
 
 
 def gain_chart(data: ReportData, name: str, gain: Gain) -> alt.TopLevelMixin:
-    """Left: the best of each variant. Right: by how much it is better than base.
+    """Left: the best value of each variant. Right: its gain over base.
 
     Args:
         data: the cells.
-        name: the rows' name in the page.
+        name: name of the table of rows in the page.
         gain: the rows.
     """
-    judge = data.judge
-    extreme = "Best" if judge.higher_is_better else "Lowest"
-    best = _lines(data, name, "best", reverse=not judge.higher_is_better)
+    metric = data.performance
+    extreme = "Best" if metric.higher_is_better else "Lowest"
+    best = _lines(data, name, "best", reverse=not metric.higher_is_better)
     over = _lines(data, name, "gain", reverse=False).transform_filter(
         f"datum.variant != '{data.variants[0]}'"
     )
@@ -117,13 +119,13 @@ def gain_chart(data: ReportData, name: str, gain: Gain) -> alt.TopLevelMixin:
     if gain.connected_from is not None:
         left.append(_turning_point(data, gain))
         right.append(_turning_point(data, gain))
-    words = judge.title.lower()
-    gained = f"{judge.title} reduced against base, {judge.unit}"
-    if judge.higher_is_better:
-        gained = f"Gain in {words} over base, points"
+    name_of_metric = metric.title.lower()
+    gained = f"Reduction in {name_of_metric} relative to base, {metric.unit}"
+    if metric.higher_is_better:
+        gained = f"Gain in {name_of_metric} over base, percentage points"
     return (
         alt.hconcat(
-            _panel(left, f"{extreme} {words} over temperatures, {judge.unit}"),
+            _panel(left, f"{extreme} {name_of_metric} over temperatures, {metric.unit}"),
             _panel(right, gained),
             spacing=70,
             bounds="flush",
@@ -135,7 +137,7 @@ def gain_chart(data: ReportData, name: str, gain: Gain) -> alt.TopLevelMixin:
 
 def _panel(layers: list[alt.Chart], title: str) -> Any:
     chart = alt.layer(*layers).properties(width=WIDTH, height=HEIGHT)
-    return titled(chart, title, ["better is up"], WIDTH)
+    return titled(chart, title, ["up is better"], WIDTH)
 
 
 def _lines(data: ReportData, name: str, field: str, *, reverse: bool) -> alt.Chart:
@@ -159,9 +161,9 @@ def _lines(data: ReportData, name: str, field: str, *, reverse: bool) -> alt.Cha
                 alt.Tooltip("variant:N"),
                 alt.Tooltip("x:N", title=data.x.path),
                 alt.Tooltip("y:N", title=f"best {data.y.path}"),
-                alt.Tooltip("best:Q", format=".5~g", title=data.judge.title.lower()),
+                alt.Tooltip("best:Q", format=".5~g", title=data.performance.title.lower()),
                 alt.Tooltip("gain:Q", format="+.4~g", title="gain over base"),
-                alt.Tooltip("facet:N", title="in"),
+                alt.Tooltip("facet:N", title="facet"),
             ],
         )
     )

@@ -1,4 +1,4 @@
-"""How large diagrams are, how facets stand together, and which labels an axis has room for."""
+"""Sizes of maps, arrangement of facets, and which labels fit on an axis."""
 
 from __future__ import annotations
 
@@ -20,14 +20,22 @@ GAP = 14
 SMALLEST, LOWEST, LARGEST_HEIGHT = 60, 120, 700
 NARROWEST_FACET = 84
 NARROWEST_CELL = 4.5
-USUAL_PART = 0.72  # of an ordinary cell, that the narrowest one should have
+NARROWEST_SHARE = 0.72  # desired width of the narrowest cell, relative to the nominal cell size
 LABEL_SIZE, LETTER_WIDTH, LINE_HEIGHT = 10, 6.0, 12.0
-BOLD_LETTER, BOLD_LINE = 0.72, 1.2  # as parts of the font's size
+BOLD_LETTER, BOLD_LINE = 0.72, 1.2  # width of a letter and height of a line, per font size
 
 
 @dataclass(frozen=True)
 class Layout:
-    """The size of one diagram and of its narrowest cell in pixels, and how many stand in a row."""
+    """The layout of a faceted map.
+
+    Attributes:
+        width: width of one facet in pixels.
+        height: height of one facet in pixels.
+        columns: facets per row.
+        x_cell: width of the narrowest cell in pixels.
+        y_cell: height of the lowest cell in pixels.
+    """
 
     width: int
     height: int
@@ -36,7 +44,7 @@ class Layout:
     y_cell: float
 
     def font(self, letters: int, largest: float) -> float:
-        """The font size at which so many letters fit into the narrowest cell.
+        """The font size at which this many letters fit into the smallest cell.
 
         >>> Layout(300, 300, 1, x_cell=20, y_cell=30).font(2, 17)
         13.9
@@ -45,13 +53,13 @@ class Layout:
         return min(round(fitting, 1), largest)
 
 
-def laid_out(data: ReportData, cell: float, stretch: float = 1.0) -> Layout:
-    """Diagrams of about so many pixels a cell; facets in one row where they fit, else in several.
+def fitted_layout(data: ReportData, cell: float, stretch: float = 1.0) -> Layout:
+    """A layout with cells of about a given size; facets are in one row if they fit the page.
 
     Args:
         data: the cells.
-        cell: pixels of an ordinary cell.
-        stretch: how far an axis of uneven cells may be stretched for the narrowest one.
+        cell: nominal size of a cell in pixels.
+        stretch: how far an axis with uneven cells may be stretched to widen the narrowest one.
     """
     width, height = _length(data.x, cell, stretch), _length(data.y, cell, stretch)
     room = PAGE_WIDTH - LEGEND_WIDTH - 40 - LETTER_WIDTH * longest(data.y.labels)
@@ -64,12 +72,12 @@ def laid_out(data: ReportData, cell: float, stretch: float = 1.0) -> Layout:
 
 
 def _length(axis: Axis, cell: float, stretch: float) -> float:
-    usual = cell * len(axis.values)
-    return max(min(USUAL_PART * cell / axis.narrowest, stretch * usual), usual, SMALLEST)
+    nominal = cell * len(axis.values)
+    return max(min(NARROWEST_SHARE * cell / axis.narrowest, stretch * nominal), nominal, SMALLEST)
 
 
 def _columns(data: ReportData, width: float, room: float) -> int:
-    """One row if facets need not get too narrow, else rows that begin with an outer value."""
+    """Facets per row: all of them if they do not get too narrow, else whole outer values."""
     n = len(data.facets)
     least = min(max(NARROWEST_FACET, NARROWEST_CELL / data.x.narrowest), width)
     most = max(int(room // (least + GAP)), 1)
@@ -84,14 +92,14 @@ def _columns(data: ReportData, width: float, room: float) -> int:
 
 
 def longest(texts: Sequence[str]) -> int:
-    """Letters of the longest text."""
+    """Length of the longest text."""
     return max(map(len, texts), default=0)
 
 
 def shown_labels(axis: Axis, length: float) -> list[str]:
-    """The label of each value from low to high, empty where it would overlap another.
+    """The label of each value in ascending order, empty where it would overlap another.
 
-    The two ends come first, then the others from the low end.
+    The two ends have priority, then the others from the low end.
 
     Args:
         axis: the axis.
@@ -99,7 +107,7 @@ def shown_labels(axis: Axis, length: float) -> list[str]:
     """
     texts = [label(value) for value in axis.values]
     sizes = [LINE_HEIGHT if axis.vertical else LETTER_WIDTH * len(text) + 5 for text in texts]
-    middles = [axis.part(place) * length for place in axis.places]
+    middles = [axis.fraction(place) * length for place in axis.positions]
     shown: list[int] = []
     for i in sorted(range(len(texts)), key=lambda i: (i not in (0, len(texts) - 1), i)):
         if all(abs(middles[i] - middles[j]) >= (sizes[i] + sizes[j]) / 2 for j in shown):
@@ -107,27 +115,32 @@ def shown_labels(axis: Axis, length: float) -> list[str]:
     return [text if i in shown else "" for i, text in enumerate(texts)]
 
 
-def apart(data: ReportData, layout: Layout, rows: Sequence[Row], font: float) -> list[int]:
-    """Cells that two letters can be written in and touch no others; by their index.
+def non_overlapping(
+    data: ReportData, layout: Layout, rows: Sequence[Row], font: float
+) -> list[int]:
+    """Indices of cells that can each carry a two-letter label without overlap.
 
-    The cell in the middle of a facet's cells comes first and is always chosen; the others' letters
-    must lie within the diagram.
+    In each facet, the most central of the given cells is always chosen; the labels of the others
+    must also lie within the map.
 
     Args:
         data: the axes.
-        layout: the size of a diagram.
-        rows: the cells.
-        font: size of the letters.
+        layout: the layout of the map.
+        rows: the candidate cells.
+        font: font size of the labels.
     """
     facets: dict[str, dict[int, Point]] = {}
     for row in rows:
-        place = data.x.part(row["xm"]) * layout.width, data.y.part(row["ym"]) * layout.height
+        place = (
+            data.x.fraction(row["xm"]) * layout.width,
+            data.y.fraction(row["ym"]) * layout.height,
+        )
         facets.setdefault(row["facet"], {})[row["i"]] = place
     size = 2 * BOLD_LETTER * font, BOLD_LINE * font
-    return [i for places in facets.values() for i in _apart(places, size, layout)]
+    return [i for places in facets.values() for i in _non_overlapping(places, size, layout)]
 
 
-def _apart(places: dict[int, Point], size: Point, layout: Layout) -> list[int]:
+def _non_overlapping(places: dict[int, Point], size: Point, layout: Layout) -> list[int]:
     (width, height), n = size, len(places)
     x, y = (sum(place[side] for place in places.values()) / n for side in (0, 1))
     chosen: list[int] = []
@@ -145,7 +158,7 @@ def _apart(places: dict[int, Point], size: Point, layout: Layout) -> list[int]:
 
 
 def scale_of(axis: Axis) -> alt.Scale:
-    """The scale of a drawn axis: from its first edge to its last."""
+    """The Vega scale of an axis, from its first edge to its last."""
     return alt.Scale(
         type="log" if axis.scale == "log" else "linear",
         domain=[axis.edges[0], axis.edges[-1]],
@@ -156,10 +169,10 @@ def scale_of(axis: Axis) -> alt.Scale:
 
 
 def ticks_of(axis: Axis, length: float, **more: Any) -> alt.Axis:
-    """Ticks at exactly the parameter's values, with the labels that there is room for."""
-    places, texts = json.dumps(axis.places), json.dumps(shown_labels(axis, length))
+    """Ticks at exactly the parameter's values, with as many labels as fit."""
+    places, texts = json.dumps(axis.positions), json.dumps(shown_labels(axis, length))
     return alt.Axis(
-        values=list(axis.places),
+        values=list(axis.positions),
         labelExpr=f"{texts}[indexof({places}, datum.value)]",
         labelAngle=0,
         labelOverlap=False,

@@ -1,4 +1,4 @@
-"""Lines behind the cells: training by epoch, and the curves between runs."""
+"""Line data of the cells: training loss by epoch, and the curves between runs."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ FIGURES = 4
 
 @dataclass(frozen=True)
 class Curves:
-    """Every curve of one probe of connectivity.
+    """All curves of one connectivity probe.
 
     Attributes:
-        probe: its name in the catalog.
-        way: its name for readers; empty where there is only one probe.
-        method: how curves are found.
-        quantity: `error` or `loss`, of the training data.
-        unit: unit of that.
-        lines: a row a curve, with lists `t`, `train` and `test`.
+        probe: name of the probe in the catalog.
+        label: name of the probe in params.yaml; empty if there is only one probe.
+        method: how the curves are fitted.
+        quantity: `error` or `loss` on the training data.
+        unit: unit of this quantity.
+        lines: one row per curve, with lists `t`, `train` and `test`.
     """
 
     probe: str
-    way: str
+    label: str
     method: str
     quantity: str
     unit: str
@@ -43,7 +43,7 @@ class Curves:
 
 
 def chosen_epochs(n: int, most: int) -> list[int]:
-    """Which of n epochs are drawn: every one, or evenly spread ones, the first and last among them.
+    """Indices of the epochs to draw: all, or evenly spaced ones including the first and last.
 
     >>> chosen_epochs(3, 8), chosen_epochs(10, 4)
     ([0, 1, 2], [0, 3, 6, 9])
@@ -54,7 +54,7 @@ def chosen_epochs(n: int, most: int) -> list[int]:
 
 
 def points_a_line(n_lines: int) -> int:
-    """How many points of each line are drawn, so that the page stays small.
+    """Number of points drawn per line, chosen to keep the page small.
 
     >>> points_a_line(10), points_a_line(2000), points_a_line(20_000)
     (60, 20, 8)
@@ -64,7 +64,7 @@ def points_a_line(n_lines: int) -> int:
 
 
 def training_lines(tables: Tables, data: ReportData) -> list[Row]:
-    """A row a run, with lists `epoch` and `train_loss`."""
+    """One row per run, with lists `epoch` and `train_loss`."""
     places = _places(data)
     runs = tables["runs"].select("run_id", "cell_id", "seed")
     lines = (
@@ -89,19 +89,20 @@ def training_lines(tables: Tables, data: ReportData) -> list[Row]:
 
 
 def curves(tables: Tables, data: ReportData) -> list[Curves]:
-    """The curves of every probe of connectivity, the primary first."""
+    """The curves of every connectivity probe, the primary first."""
     return [
-        _curves(tables, data, measure.probe, measure.way, measure.method)
-        for measure in data.ways("mode_connectivity")
+        _curves(tables, data, measure.probe, measure.label, measure.method)
+        for measure in data.measures_of("mode_connectivity")
     ]
 
 
-def _curves(tables: Tables, data: ReportData, probe: str, way: str, method: str) -> Curves:
+def _curves(tables: Tables, data: ReportData, probe: str, label: str, method: str) -> Curves:
     found = tables["curves"].filter(pl.col("probe") == probe).select("quantity", "unit").unique()
-    by = "error" if data.judge.metric == "test_accuracy" else "loss"
-    usual = (by, data.units[f"train_{by}"])
-    quantity, unit = found.row(0) if found.height == 1 else usual
-    return Curves(probe, way, method, quantity, unit, _curve_lines(tables, data, probe, quantity))
+    by = "error" if data.performance.metric == "test_accuracy" else "loss"
+    default = (by, data.units[f"train_{by}"])
+    quantity, unit = found.row(0) if found.height == 1 else default
+    lines = _curve_lines(tables, data, probe, quantity)
+    return Curves(probe, label, method, quantity, unit, lines)
 
 
 def _curve_lines(tables: Tables, data: ReportData, probe: str, quantity: str) -> list[Row]:
@@ -129,10 +130,10 @@ def _curve_lines(tables: Tables, data: ReportData, probe: str, quantity: str) ->
     ]
 
 
-def everywhere(lines: list[Row], data: ReportData) -> list[Row]:
-    """Lines of one facet, and one without points wherever there is none.
+def fill_grid(lines: list[Row], data: ReportData) -> list[Row]:
+    """The lines of one facet, with an empty line added for each cell that has none.
 
-    Small charts stand in rows and columns, and a place that is left out would move the others.
+    Vega-Lite leaves out rows and columns without data, which would misalign the small multiples.
     """
     if not lines:
         return []

@@ -1,4 +1,4 @@
-"""Maps of the grid as Altair specifications: phases, and one metric each."""
+"""Maps of the grid as Altair charts: the phase diagram, and one panel per metric."""
 
 from __future__ import annotations
 
@@ -24,27 +24,27 @@ from landscape_catalog.reports.cell_marks import (
 )
 from landscape_catalog.reports.cells import ReportData
 from landscape_catalog.reports.colours import (
-    DOUBTED,
     INK,
     MISSING_COLOUR,
+    NOT_CONVERGED_COLOUR,
     PAPER,
     readable_on,
 )
-from landscape_catalog.reports.layout import GAP, LEGEND_WIDTH, LINE_HEIGHT, Layout, laid_out
+from landscape_catalog.reports.layout import GAP, LEGEND_WIDTH, LINE_HEIGHT, Layout, fitted_layout
 from landscape_catalog.reports.panels import Panel
 
-PHASE_CELL, PANEL_CELL = 74, 46  # pixels of a cell
+PHASE_CELL, PANEL_CELL = 74, 46  # nominal size of a cell in pixels
 DENSE_PHASE_CELL, DENSE_PANEL_CELL = 34, 18
 MOST_LARGE_CELLS = 64
 ROOM_FOR_NUMBERS = 32
 HUGE = 100_000
-FADED = 0.35  # opacity of a cell whose number is in doubt
+FADED = 0.35  # opacity of a cell in which an estimator has not converged
 STRETCH = 1.6
 PHASE_NAME = f"datum.phase == '{UNCLASSIFIED.name}' ? '?' : datum.phase"
 
 
 def phase_diagram(data: ReportData) -> alt.TopLevelMixin:
-    """The phase of every cell, coloured, and named in the cell where there is room."""
+    """The phase of every cell by colour, and also as text where it fits into the cell."""
     layout = _layout(data, PHASE_CELL, DENSE_PHASE_CELL)
     dark = [phase.name for phase in data.rule.phases if phase.dark]
     white = alt.FieldOneOfPredicate(field="phase", oneOf=dark)
@@ -60,9 +60,9 @@ def phase_diagram(data: ReportData) -> alt.TopLevelMixin:
 
 
 def metric_panel(data: ReportData, panel: Panel) -> alt.TopLevelMixin:
-    """One metric over the grid; grey where it is missing, NC where training did not converge.
+    """One metric over the grid; grey if it is missing, NC if training has not converged.
 
-    A cell is faded and its number grey where an estimator has not converged.
+    A cell is faded, and its number grey, if an estimator has not converged.
     """
     layout = _layout(data, PANEL_CELL, DENSE_PANEL_CELL)
     is_known = f"isValid(datum['{panel.field}'])"
@@ -74,14 +74,14 @@ def metric_panel(data: ReportData, panel: Panel) -> alt.TopLevelMixin:
         measured = rectangles(data, layout, 1).encode(color=colour, opacity=faded)
         layers.append(measured.transform_filter(is_known))
     layers += _panel_texts(data, panel, layout)
-    doubted = any(row.get(f"{panel.column} doubt") for row in data.cells)
-    faint = "faded: an estimator has not converged" if doubted else ""
+    doubtful = any(row.get(f"{panel.column} doubt") for row in data.cells)
+    faint = "faded: an estimator has not converged" if doubtful else ""
     words = [part for part in (panel.method, "; ".join(filter(None, (panel.hint, faint)))) if part]
     return _finished(layers, data, layout, panel.title, words)
 
 
 def _panel_texts(data: ReportData, panel: Panel, layout: Layout) -> list[alt.Chart]:
-    """NC where a cell has not converged; elsewhere the number, where there is room for it."""
+    """NC in cells that have not converged; in the others the number, if it fits."""
     field, colour = f"datum['{panel.field}']", alt.ExprRef(f"'{INK}'")
     if known_values(data, panel.field):
         on_colour = readable_on(f"scale('color', {field})")
@@ -91,7 +91,7 @@ def _panel_texts(data: ReportData, panel: Panel, layout: Layout) -> list[alt.Cha
     if has_room and known_values(data, panel.column):
         is_there = f"isValid(datum['{panel.column}']) && !({IS_NC})"
         doubt = f"datum['{panel.column} doubt']"
-        colour = alt.ExprRef(f"{doubt} ? '{DOUBTED}' : {colour.to_dict()['expr']}")
+        colour = alt.ExprRef(f"{doubt} ? '{NOT_CONVERGED_COLOUR}' : {colour.to_dict()['expr']}")
         numbers = texts(data, layout, 11, fill=colour, fontWeight="normal")
         numbers = numbers.transform_calculate(number=_written(panel)).encode(text="number:N")
         marks.append(numbers.transform_filter(is_there))
@@ -99,13 +99,13 @@ def _panel_texts(data: ReportData, panel: Panel, layout: Layout) -> list[alt.Cha
 
 
 def _written(panel: Panel) -> str:
-    """A cell's number as text: a huge one by its power of ten."""
+    """A Vega expression for a cell's number as text; huge ones in scientific notation."""
     value = f"datum['{panel.column}']"
     return f"format({value}, abs({value}) < {HUGE} ? '{panel.number}' : '.0e')"
 
 
 def _scale(data: ReportData, panel: Panel) -> alt.Scale:
-    """Colours over everything that shares them; around zero where they diverge."""
+    """The colour scale over all panels that share it; symmetric around zero if diverging."""
     values = [value for field in panel.fields for value in known_values(data, field)]
     low, high = min(values), max(values)
     if panel.symmetric:
@@ -125,7 +125,7 @@ def _legend(layout: Layout) -> alt.Legend:
 
 def _layout(data: ReportData, large: float, dense: float) -> Layout:
     is_small = len(data.x.values) * len(data.y.values) <= MOST_LARGE_CELLS
-    return laid_out(data, large, STRETCH) if is_small else laid_out(data, dense)
+    return fitted_layout(data, large, STRETCH) if is_small else fitted_layout(data, dense)
 
 
 def _finished(

@@ -1,4 +1,4 @@
-"""Pieces of HTML that sections are made of."""
+"""HTML fragments that sections are built from."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from collections.abc import Iterable
 
 
 def text(value: object) -> str:
-    """Anything as text that HTML does not read as its own."""
+    """A value as text, escaped for HTML."""
     return html.escape(str(value))
 
 
 def counted(n: int, thing: str) -> str:
-    """A number of things.
+    """A count with its noun, in singular or plural.
 
     >>> counted(1, "cell"), counted(2, "cell")
     ('1 cell', '2 cells')
@@ -21,7 +21,7 @@ def counted(n: int, thing: str) -> str:
 
 
 def table(rows: Iterable[tuple[str, ...]], *, head: tuple[str, ...] = ()) -> str:
-    """A table of texts; the first of each row names it, unless there is a head."""
+    """A table; without a `head`, the first cell of each row is its heading."""
     lines = ["".join(f"<th>{text(name)}</th>" for name in head)] if head else []
     for first, *rest in rows:
         tag = "td" if head else "th"
@@ -37,16 +37,16 @@ def section(*parts: str, kind: str = "") -> str:
 
 
 def hint(words: str) -> str:
-    """A paragraph that says how something is read."""
+    """A paragraph that explains how to read a chart."""
     return f'<p class="hint">{text(words)}</p>'
 
 
 def slot(name: str, *, wide: bool = True) -> str:
-    """The place of a chart; a wide one scrolls on its own."""
+    """The element that a chart is drawn into; a wide one scrolls horizontally by itself."""
     chart = f'<div id="{name}" class="chart"></div>'
     return f'<div class="wide">{chart}</div>' if wide else chart
 
 
-def folded(summary: str, *parts: str) -> str:
-    """Something that is there when it is asked for."""
+def collapsible(summary: str, *parts: str) -> str:
+    """A block that is collapsed until its summary is clicked."""
     return f"<details><summary>{text(summary)}</summary>{''.join(parts)}</details>"

@@ -1,4 +1,4 @@
-"""What the catalog measured: metrics by probe and snapshot, their units, and what judges a cell."""
+"""The measured metrics by probe and snapshot, their units, and the performance metric."""
 
 from __future__ import annotations
 
@@ -16,33 +16,33 @@ Tables = dict[str, pl.DataFrame]
 Row = dict[str, Any]
 SNAPSHOT_WORDS = {
     "best_train_loss": "best training loss",
-    "early_stopped": "early stopped by the rule",
+    "early_stopped": "early-stopped by the rule",
     "last": "last epoch",
-    "best_test": "best on the test data",
+    "best_test": "best test error or loss",
 }
 
 
 @dataclass(frozen=True)
 class Measure:
-    """One metric by one probe or of one snapshot: a column of the cells' rows.
+    """One metric for one probe or snapshot: a column of the table of cells.
 
     Attributes:
-        metric: its name in the catalog.
+        metric: name of the metric in the catalog.
         probe: the probe, or a snapshot other than the primary.
-        column: its name in the rows that charts draw.
-        way: what tells it from the others of its metric; empty where there are none.
-        method: how it is measured, where there are several ways.
+        column: name of the column.
+        label: name of the probe or snapshot for readers; empty if the metric has only one.
+        method: how it is measured; empty if the metric has only one probe.
     """
 
     metric: str
     probe: str
     column: str
-    way: str = ""
+    label: str = ""
     method: str = ""
 
     @property
     def quantity(self) -> Quantity:
-        """How it is drawn; a custom metric's number plainly."""
+        """How the metric is drawn; custom metrics have the default."""
         return QUANTITIES.get(self.metric, Quantity(self.metric))
 
     @property
@@ -52,8 +52,8 @@ class Measure:
 
 
 @dataclass(frozen=True)
-class Judge:
-    """How good a cell is: by accuracy, error or loss on the test data, as the task says."""
+class PerformanceMetric:
+    """The metric by which cells are ranked: accuracy, error or loss on the test data."""
 
     metric: str
     title: str
@@ -65,12 +65,12 @@ class Judge:
         return max(values) if self.higher_is_better else min(values)
 
     def gain(self, value: float, base: float) -> float:
-        """By how much a value is better than the base's."""
+        """How much better a value is than the one of base; positive is better."""
         return value - base if self.higher_is_better else base - value
 
 
 def metric_units(tables: Tables) -> dict[str, str]:
-    """The unit of every metric, as its numbers have it; several where variants differ in it."""
+    """The unit of every metric; several, joined by `or`, if variants differ in it."""
     units = dict.fromkeys(QUANTITIES, "")
     found = tables["cell_metrics"].select("metric", "unit").unique(maintain_order=True)
     named: dict[str, list[str]] = {}
@@ -79,41 +79,41 @@ def metric_units(tables: Tables) -> dict[str, str]:
     return units | {metric: " or ".join(every) for metric, every in named.items()}
 
 
-def judge(tables: Tables) -> Judge:
-    """What the experiment's task is judged by."""
-    metric = tables["experiments"]["judge"][0]
+def performance_metric(tables: Tables) -> PerformanceMetric:
+    """The performance metric of the experiment's task."""
+    metric = tables["experiments"]["performance_metric"][0]
     title = metric.replace("_", " ").capitalize()
     higher = QUANTITIES[metric].better == "higher"
-    return Judge(metric, title, metric_units(tables)[metric], higher)
+    return PerformanceMetric(metric, title, metric_units(tables)[metric], higher)
 
 
 def measures(tables: Tables, chosen: Sequence[str] = ()) -> list[Measure]:
-    """Every metric, the primary way first, then by other probes and of other snapshots.
+    """Every metric for its primary probe, followed by its other probes or snapshots.
 
     Args:
         tables: the catalog.
-        chosen: metrics to draw. A value of a custom metric is known by its numbers; where no run
-            or pair has any, it is known by being chosen.
+        chosen: metrics to draw. They add the values of a custom metric for which the catalog has no
+            numbers at all, so that their names cannot be taken from it.
     """
     probes = tables["probes"].sort("position").rows(named=True)
-    judged, snapshots = judge(tables).metric, _snapshots(tables)
+    performance, snapshots = performance_metric(tables).metric, _snapshots(tables)
     found = []
     for name, quantity in QUANTITIES.items():
-        ways = [probe for probe in probes if probe["metric"] == METRIC_OF.get(name)]
-        if quantity.panel is not None and len(ways) > 1:
-            found += _of_probes(name, ways)
-        elif name == judged:
+        own = [probe for probe in probes if probe["metric"] == METRIC_OF.get(name)]
+        if quantity.panel is not None and len(own) > 1:
+            found += _of_probes(name, own)
+        elif name == performance:
             found += list(_of_snapshots(name, snapshots))
         else:
             found.append(Measure(name, PRIMARY, name))
-    # A dot means a nested field to Vega, and a name cannot hold a hyphen.
+    # Vega reads a dot as access to a nested field; metric names cannot contain hyphens.
     return found + [
         Measure(name, PRIMARY, name.replace(".", "-")) for name in _custom(tables, chosen)
     ]
 
 
 def _custom(tables: Tables, chosen: Sequence[str]) -> list[str]:
-    """Every value of the custom metrics."""
+    """Names of all values of the custom metrics."""
     measured = tables["cell_metrics"].filter(~pl.col("metric").is_in(list(QUANTITIES)))
     names: list[str] = measured["metric"].unique().sort().to_list()
     for probe in tables["probes"].filter(pl.col("metric") == "custom")["name"]:
@@ -137,7 +137,7 @@ def _of_probes(metric: str, probes: list[Row]) -> list[Measure]:
 
 
 def _what_differs(probe: Row, probes: list[Row]) -> str:
-    """The parameters in which the probes of a metric differ, with this one's values."""
+    """The parameters in which the probes of a metric differ, with the values of this probe."""
     every = [json.loads(other["parameters"]) for other in probes]
     own = json.loads(probe["parameters"])
     different = [
@@ -155,5 +155,5 @@ def _snapshots(tables: Tables) -> list[str]:
 
 def _of_snapshots(metric: str, snapshots: list[str]) -> Iterator[Measure]:
     for i, name in enumerate(snapshots):
-        way = SNAPSHOT_WORDS.get(name, name) if len(snapshots) > 1 else ""
-        yield Measure(metric, name if i else PRIMARY, f"{metric}_{name}" if i else metric, way)
+        label = SNAPSHOT_WORDS.get(name, name) if len(snapshots) > 1 else ""
+        yield Measure(metric, name if i else PRIMARY, f"{metric}_{name}" if i else metric, label)

@@ -1,4 +1,4 @@
-"""The report: one HTML file that opens offline."""
+"""The report: a single self-contained HTML file that works offline."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ import polars as pl
 
 from landscape_catalog.experiment.experiment import Report
 from landscape_catalog.reports.embed import scripts
-from landscape_catalog.reports.figures import drawings
+from landscape_catalog.reports.figures import make_figures
 from landscape_catalog.reports.markup import counted, text
 from landscape_catalog.reports.measures import Tables
 from landscape_catalog.reports.records import cells_section, provenance_section
 from landscape_catalog.reports.sections import (
     curves_section,
-    first_section,
     gain_section,
     panels_section,
+    phase_section,
     slices_section,
     training_section,
 )
 
 
 def build_page(tables: dict[str, pl.DataFrame], settings: Report) -> str:
-    """The whole report as HTML, a function of the catalog and the report's settings alone.
+    """The report as HTML; it depends only on the catalog and the report settings.
 
     Args:
         tables: the catalog.
-        settings: title, axes and their scales.
+        settings: title, axes with their scales, and panels.
     """
-    drawn = drawings(tables, settings)
+    figures = make_figures(tables, settings)
     title = text(settings.title)
     return "\n".join(
         [
@@ -42,16 +42,16 @@ def build_page(tables: dict[str, pl.DataFrame], settings: Report) -> str:
             f"<h1>{title}</h1>",
             _lead(tables),
             _warnings(tables),
-            first_section(tables, drawn),
-            panels_section(drawn),
-            gain_section(drawn),
-            slices_section(drawn),
-            curves_section(drawn),
-            training_section(drawn),
-            cells_section(drawn.data),
+            phase_section(tables, figures),
+            panels_section(figures),
+            gain_section(figures),
+            slices_section(figures),
+            curves_section(figures),
+            training_section(figures),
+            cells_section(figures.data),
             provenance_section(tables),
             "</main>",
-            scripts(drawn.charts, drawn.tables),
+            scripts(figures.charts, figures.tables),
             "</body></html>",
             "",
         ]
@@ -75,8 +75,8 @@ def _lead(tables: Tables) -> str:
     length = f"{train['updates']} updates" if by_updates else f"at most {train['epochs']} epochs"
     words = (
         f"{experiment['model']} on {experiment['dataset']}: {', '.join(filter(None, grid))}, "
-        f"{_seeds(tables)} a cell, {counted(experiment['n_runs'], 'run')} of {length}. "
-        "Point at a cell for every number."
+        f"{_seeds(tables)} per cell, {counted(experiment['n_runs'], 'run')} of {length}. "
+        "Hover over a cell to see all of its numbers."
     )
     return f'<p class="lead">{text(words)}</p>'
 
@@ -92,17 +92,17 @@ def _warnings(tables: Tables) -> str:
     doubtful = tables["phases"]["doubtful"].sum()
     if doubtful:
         warnings.append(
-            f"Cells that are called flat although their training loss is more than ten times the "
-            f"median of flat cells: {doubtful}. A high temperature shrinks the Hessian too. Set "
-            "classify.train_loss to tell them apart."
+            f"Cells classified as flat although their training loss is more than ten times the "
+            f"median of the flat cells: {doubtful}. A high temperature also shrinks the Hessian; "
+            "set classify.train_loss to separate such cells from flat ones."
         )
     ambiguous = tables["phases"]["ambiguous"].sum()
     if ambiguous:
         warnings.append(f"Cells in which the sign of mode connectivity is ambiguous: {ambiguous}.")
-    mixtures = tables["runs"].select("torch", "device", "cpu").unique().height
-    if mixtures > 1:
+    environments = tables["runs"].select("torch", "device", "cpu").unique().height
+    if environments > 1:
         warnings.append(
-            f"The runs were trained with {mixtures} mixtures of torch version, device and "
-            "processor; see the provenance."
+            f"The runs were trained with {environments} different combinations of torch version, "
+            "device and CPU; see Provenance."
         )
     return "".join(f'<p class="warning">{text(words)}</p>' for words in warnings)

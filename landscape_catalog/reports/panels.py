@@ -1,4 +1,4 @@
-"""Which metrics are drawn over the grid, and in which colours."""
+"""The panels: which metrics are drawn over the grid, and how."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ class Panel:
     """One metric drawn over the grid.
 
     Attributes:
-        key: the panel's name in the page.
-        title: what is drawn.
-        hint: how its colours are read.
-        method: how it is measured, where there are several ways.
-        column: the rows' column that is written in a cell.
-        field: the column that colours it.
-        fields: the columns that share its colours.
-        scheme: the colours.
-        number: format of the numbers in cells.
-        symmetric: whether colours diverge around zero.
-        reverse: whether the colours run backwards.
+        key: id of the panel in the page.
+        title: the metric, with its unit.
+        hint: how to read the colours.
+        method: how it is measured; empty if the metric has only one probe.
+        column: column with the number written in each cell.
+        field: column that determines the colour.
+        fields: all columns that share the colour scale.
+        scheme: a Vega colour scheme.
+        number: Vega format of the numbers in the cells.
+        symmetric: whether the colour scale diverges around zero.
+        reverse: whether the colour scheme is reversed.
     """
 
     key: str
@@ -47,11 +47,11 @@ class Panel:
 
 
 def panels(data: ReportData, chosen: tuple[str, ...] | None = None) -> list[Panel]:
-    """The panels of Figure 2, or the chosen ones, each followed by its other probes or snapshots.
+    """The panels of Figure 2, or the chosen ones; other probes or snapshots of a metric follow it.
 
     Args:
         data: the cells.
-        chosen: names of metrics; None: what the task is judged by, then the rest of Figure 2.
+        chosen: names of metrics; None: the performance metric, then the other panels of Figure 2.
 
     Raises:
         SpecError: if a chosen metric is not in the catalog.
@@ -71,28 +71,28 @@ def panels(data: ReportData, chosen: tuple[str, ...] | None = None) -> list[Pane
 def _of_figure_2(data: ReportData) -> list[str]:
     placed = [q for q in QUANTITIES.values() if q.panel is not None and q.panel.place]
     ordered = sorted(placed, key=lambda q: q.panel.place if q.panel is not None else 0)
-    return [data.judge.metric, *(q.name for q in ordered)]
+    return [data.performance.metric, *(q.name for q in ordered)]
 
 
 def unit_words(quantity: Quantity, unit: str) -> str:
-    """A unit, with what it is a share of where it is a percentage."""
+    """A unit; for a percentage, also what it is a percentage of."""
     return f"{unit} of {quantity.share_of}" if unit == "%" and quantity.share_of else unit
 
 
 def _of_metric(data: ReportData, name: str) -> Iterator[Panel]:
-    """A panel for each probe or snapshot, in the same colours, so that they can be compared."""
-    ways = data.ways(name)
-    fields = tuple(_field(way) for way in ways)
-    quantity = ways[0].quantity
+    """A panel for each probe or snapshot; they share a colour scale so that they are comparable."""
+    measures = data.measures_of(name)
+    fields = tuple(_field(measure) for measure in measures)
+    quantity = measures[0].quantity
     drawn = quantity.panel or PLAIN
     unit = unit_words(quantity, data.units.get(name, ""))
-    title = drawn.title.format(name=ways[0].words, unit=unit).removesuffix(", ")
+    title = drawn.title.format(name=measures[0].words, unit=unit).removesuffix(", ")
     first = Panel(
-        ways[0].column,
+        measures[0].column,
         title,
         drawn.hint,
         "",
-        ways[0].column,
+        measures[0].column,
         fields[0],
         fields,
         drawn.scheme,
@@ -100,16 +100,16 @@ def _of_metric(data: ReportData, name: str) -> Iterator[Panel]:
         drawn.symmetric,
         drawn.reverse,
     )
-    if len(ways) < 2:
+    if len(measures) < 2:
         yield first
         return
-    for way, field in zip(ways, fields):
+    for measure, field in zip(measures, fields):
         yield replace(
             first,
-            key=way.column,
-            title=f"{title}: {way.way}",
-            method=way.method,
-            column=way.column,
+            key=measure.column,
+            title=f"{title}: {measure.label}",
+            method=measure.method,
+            column=measure.column,
             field=field,
         )
 

@@ -1,4 +1,4 @@
-"""The page's last sections: every cell in words, and where the numbers come from."""
+"""The last sections of the page: the table of cells, and the provenance of the results."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ import json
 import polars as pl
 
 from landscape_catalog.reports.cells import ReportData
-from landscape_catalog.reports.markup import counted, folded, hint, section, table, text
+from landscape_catalog.reports.markup import collapsible, counted, hint, section, table, text
 from landscape_catalog.reports.measures import Tables
 
 
 def cells_section(data: ReportData) -> str:
-    """A row a cell: its place, its phase and why."""
+    """A table with one row per cell: its parameters, its phase and the reason."""
     columns = ["x", "y", "facet", "phase", "reason", "note"]
-    head = [data.x.path, data.y.path, "and", "phase", "because", "note"]
+    head = [data.x.path, data.y.path, "facet", "phase", "reason", "note"]
     if len(data.facets) == 1:
         columns.remove("facet")
-        head.remove("and")
+        head.remove("facet")
     if not any(cell["note"] for cell in data.cells):
         columns.remove("note")
         head.remove("note")
     rows = [tuple(cell[column] for column in columns) for cell in data.cells]
     inner = f'<div class="wide">{table(rows, head=tuple(head))}</div>'
-    return section(folded("Every cell and why it is in its phase", inner))
+    return section(collapsible("All cells with their phases and reasons", inner))
 
 
 def provenance_section(tables: Tables) -> str:
-    """Ids, contents, machines and methods."""
+    """Ids, content hashes, software, hardware and methods."""
     experiment = tables["experiments"].row(0, named=True)
     data = tables["landscapes"].select("data_id", "content_hash").unique().sort("data_id")
     machine = ("torch", "device", "cpu")
@@ -40,20 +40,20 @@ def provenance_section(tables: Tables) -> str:
         *_methods(tables),
     ]
     words = (
-        "Ids are hashes of what a thing is; equal ids mean equal experiments. Method: Yang et al. "
-        "2021, Taxonomizing local versus global structure in neural network loss landscapes."
+        "Ids are hashes of specifications: equal ids mean equal experiments. Method: Yang et al. "
+        "(2021), Taxonomizing local versus global structure in neural network loss landscapes."
     )
     spec = json.dumps(json.loads(experiment["spec"]), indent=2)
     return section(
         "<h2>Provenance</h2>",
         hint(words),
         f'<div class="hashes wide">{table(rows)}</div>',
-        folded("The experiment", f"<pre>{text(spec)}</pre>"),
+        collapsible("Specification of the experiment", f"<pre>{text(spec)}</pre>"),
     )
 
 
 def _methods(tables: Tables) -> list[tuple[str, str]]:
-    """How each metric is estimated; a line a probe where there are several."""
+    """The estimator of each metric, one row per probe."""
     probes = tables["probes"].sort("position")
     counts = dict(probes.group_by("metric").agg(pl.len()).iter_rows())
     return [

@@ -1,4 +1,4 @@
-"""Metrics against the temperature, a line for each load (Figure 8e)."""
+"""Metrics against the temperature, with one line per load (Figure 8e)."""
 
 from __future__ import annotations
 
@@ -29,16 +29,16 @@ class Slice:
 
     @property
     def key(self) -> str:
-        """Its name in the page."""
+        """Id of the chart in the page."""
         return f"slice-{self.column}"
 
 
 def slices(data: ReportData) -> list[Slice]:
-    """What is drawn: nothing where an axis has one value, and no metric without numbers."""
+    """The slices to draw: none if an axis has only one value, and no metric without values."""
     if min(len(data.x.values), len(data.y.values)) < 2:
         return []
-    judging = [q.name for q in QUANTITIES.values() if q.better is not None]
-    names = [data.judge.metric, *(name for name in QUANTITIES if name not in judging)]
+    ranking = [q.name for q in QUANTITIES.values() if q.better is not None]
+    names = [data.performance.metric, *(name for name in QUANTITIES if name not in ranking)]
     every = []
     for name in names:
         drawn = QUANTITIES[name].slice
@@ -49,15 +49,15 @@ def slices(data: ReportData) -> list[Slice]:
 
 
 def slice_chart(data: ReportData, one: Slice) -> alt.TopLevelMixin:
-    """Mean and standard deviation of a metric against the temperature, a line for each load."""
+    """Mean and standard deviation of a metric against the temperature, with one line per load."""
     span = _span(data, one) if one.logarithmic else None
     columns, width = _columns(data)
-    ticks = ticks_of(_lying(data.y), width, titleFontSize=11)
+    ticks = ticks_of(_horizontal(data.y), width, titleFontSize=11)
     base = (
         alt.Chart()
         .transform_filter(_is_drawn(one))
         .encode(
-            x=alt.X("yp:Q", scale=_rising(data.y), title=_title(data.y), axis=ticks),
+            x=alt.X("yp:Q", scale=_ascending_scale(data.y), title=_title(data.y), axis=ticks),
             color=_load_colour(data),
             tooltip=[
                 alt.Tooltip("x:N", title=data.x.path),
@@ -79,7 +79,7 @@ def slice_chart(data: ReportData, one: Slice) -> alt.TopLevelMixin:
 
 
 def _span(data: ReportData, one: Slice) -> tuple[float, float]:
-    """The ends of a logarithmic axis: with the bars, but not far below the means for them."""
+    """The domain of a logarithmic axis: it includes the bars, but not far below the means."""
     pairs = [(row[one.column], row[f"{one.column} sd"] or 0.0) for row in _rows(data, one)]
     ends = [mean + side * sd for mean, sd in pairs for side in (-1, 0, 1)]
     least = min(pairs)[0] / LONGEST_BAR
@@ -88,7 +88,7 @@ def _span(data: ReportData, one: Slice) -> tuple[float, float]:
 
 
 def _bars(base: alt.Chart, one: Slice, span: tuple[float, float] | None) -> alt.Chart:
-    """One standard deviation to either side; cut off where a logarithmic axis ends."""
+    """Bars of ± one standard deviation, clipped at the lower end of a logarithmic axis."""
     mean, sd = f"datum['{one.column}']", f"datum['{one.column} sd']"
     low = f"{mean} - {sd}" if span is None else f"max({mean} - {sd}, {span[0]})"
     return (
@@ -107,13 +107,13 @@ def _value(one: Slice, span: tuple[float, float] | None) -> alt.Y:
 
 
 def _rows(data: ReportData, one: Slice) -> list[Row]:
-    """The cells that are drawn."""
+    """The cells to draw."""
     rows = [row for row in data.cells if row["phase"] != NC.name and row[one.column] is not None]
     return [row for row in rows if row[one.column] > 0] if one.logarithmic else rows
 
 
 def _is_drawn(one: Slice) -> str:
-    """The same as a Vega expression."""
+    """The condition of `_rows` as a Vega expression."""
     value = f"datum['{one.column}']"
     test = f"{value} > 0" if one.logarithmic else f"isValid({value})"
     return f"datum.phase != '{NC.name}' && {test}"
@@ -127,12 +127,12 @@ def _columns(data: ReportData) -> tuple[int, int]:
     return columns, min(WIDTH, round((PAGE_WIDTH - 140) / columns - 20))
 
 
-def _lying(axis: Axis) -> Axis:
-    """A vertical axis laid on its side, values rising to the right."""
+def _horizontal(axis: Axis) -> Axis:
+    """The y axis as a horizontal axis, with values increasing to the right."""
     return Axis(axis.path, axis.values, axis.scale, vertical=False)
 
 
-def _rising(axis: Axis) -> alt.Scale:
+def _ascending_scale(axis: Axis) -> alt.Scale:
     scale = scale_of(axis).copy()
     scale["reverse"] = False
     return scale

@@ -1,4 +1,4 @@
-"""Small charts of lines, one a cell, laid out as the phase diagram: training and curves."""
+"""Small multiples of line charts, one per cell, arranged like the phase diagram."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ ROOM_FOR_THREE_LABELS = 60
 
 
 def training_curves(name: str, lines: Sequence[dict[str, Any]], data: ReportData) -> Any:
-    """Training loss by epoch, one small chart a cell.
+    """Training loss by epoch, with one small chart per cell.
 
     Args:
-        name: the lines' name in the page.
+        name: name of the table of lines in the page.
         lines: the lines.
-        data: the cells that they are of.
+        data: the cells.
     """
     chart = (
         alt.Chart(alt.NamedData(name))
@@ -44,16 +44,16 @@ def training_curves(name: str, lines: Sequence[dict[str, Any]], data: ReportData
             tooltip=["seed:N", "epoch:Q", alt.Tooltip("train_loss:Q", format=".4g")],
         )
     )
-    return _laid_out(chart, data)
+    return _grid_of_charts(chart, data)
 
 
 def connectivity_curves(name: str, curves: Curves, data: ReportData) -> Any:
-    """Training error (or loss) along each fitted curve, one small chart a cell (Figure 12).
+    """Training error (or loss) along each fitted curve, with one chart per cell (Figure 12).
 
     Args:
-        name: the curves' name in the page.
-        curves: what the curves are of.
-        data: the cells that they are of.
+        name: name of the table of curves in the page.
+        curves: the probe's curves, with their quantity and unit.
+        data: the cells.
     """
     words = f"{curves.quantity}, {curves.unit}"
     ends = [0, 0.5, 1] if _width(data) >= ROOM_FOR_THREE_LABELS else [0, 1]
@@ -74,7 +74,7 @@ def connectivity_curves(name: str, curves: Curves, data: ReportData) -> Any:
             ],
         )
     )
-    return _laid_out(chart, data)
+    return _grid_of_charts(chart, data)
 
 
 def _small_axis(**more: Any) -> alt.Axis:
@@ -82,7 +82,7 @@ def _small_axis(**more: Any) -> alt.Axis:
 
 
 def _powers(lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """Ticks at powers of ten, at most three of them; where there is none, some numbers."""
+    """At most three ticks, at powers of ten; if fewer than two lie in the range, other numbers."""
     values = [value for line in lines for value in line["train_loss"] if value and value > 0]
     low, high = math.log10(min(values, default=1)), math.log10(max(values, default=1))
     powers = list(range(math.ceil(low), math.floor(high) + 1))
@@ -93,13 +93,13 @@ def _powers(lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 
 def _width(data: ReportData) -> int:
-    """Of one small chart, so that a row of them fits the page."""
+    """Width of one small chart, such that a row of them fits the page."""
     room = PAGE_WIDTH - 80 - LETTER_WIDTH * longest(data.y.labels)
     fitting = room / len(data.x.labels) - SPACING
     return round(min(max(fitting, SMALLEST[0]), LARGEST[0]))
 
 
-def _laid_out(chart: alt.Chart, data: ReportData) -> Any:
+def _grid_of_charts(chart: alt.Chart, data: ReportData) -> Any:
     width = _width(data)
     height = max(round(width * LARGEST[1] / LARGEST[0]), SMALLEST[1])
     row_header = alt.Header(

@@ -1,4 +1,4 @@
-"""The device that work is done on, and what to say of it."""
+"""Choice of device and number of workers, and the provenance of results."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from landscape_catalog.experiment.experiment import Execution
 from landscape_catalog.store.records import Provenance
 
 WORKERS_ON_A_GPU = 2
-# Files by which a Linux system shows that it has a driver for NVIDIA, AMD or Windows' GPUs.
+# Files that exist on Linux if a GPU driver is loaded: NVIDIA, AMD, or WSL (Windows).
 GPU_DRIVERS = ("/proc/driver/nvidia", "/dev/kfd", "/dev/dxg")
 
 
 def chosen_device(execution: Execution) -> str:
-    """`cuda` or `cpu`.
+    """The device to compute on: `cuda` or `cpu`.
 
     Raises:
-        SpecError: if a GPU is asked for and there is none.
+        SpecError: if a GPU is requested but none is available.
     """
     if execution.device == "cpu":
         return "cpu"
     available = _has_gpu()
     if execution.device == "cuda" and not available:
-        given, allowed = "'cuda'", "`auto` or `cpu` here: torch finds no GPU"
+        given, allowed = "'cuda'", "`auto` or `cpu` on this machine: torch finds no GPU"
         raise SpecError([Problem("execution.device", given, allowed)])
     return "cuda" if available else "cpu"
 
 
 def _has_gpu() -> bool:
-    """Whether torch can use a GPU; does not load torch where the system shows no driver."""
+    """Whether torch can use a GPU; torch is not imported if the system has no GPU driver."""
     if sys.platform == "linux" and not any(Path(driver).exists() for driver in GPU_DRIVERS):
         return False
     import torch
@@ -41,7 +41,7 @@ def _has_gpu() -> bool:
 
 
 def chosen_workers(execution: Execution) -> int:
-    """How many jobs run at a time in processes of this machine."""
+    """Number of jobs that run in parallel on this machine."""
     if execution.workers != "auto":
         return execution.workers
     if chosen_device(execution) == "cuda":
@@ -50,7 +50,7 @@ def chosen_workers(execution: Execution) -> int:
 
 
 def provenance(device: str) -> Provenance:
-    """Versions and kinds of machine that numbers were computed with."""
+    """The software and hardware that results on this device are computed with; imports torch."""
     import torch
 
     name = torch.cuda.get_device_name() if device == "cuda" else "cpu"

@@ -1,4 +1,4 @@
-"""The protocol of executors, after `concurrent.futures`: jobs go in, futures come out."""
+"""The executor interface, modelled on `concurrent.futures`: submit a job, get a future."""
 
 from __future__ import annotations
 
@@ -12,34 +12,35 @@ from landscape_catalog.runner.worker_cache import WorkerCache
 
 Result = TypeVar("Result")
 JobFunction = Callable[[Any, WorkerCache], Result]
-"""What a job is: a function of a module, called with a payload and its worker's cache."""
+"""A job's function, defined at module level and called with a payload and the worker's cache."""
 
 
 class Executor(ABC):
-    """Runs jobs, in this process or elsewhere, with the same bits wherever they run.
+    """Runs jobs in this process or elsewhere; results are bit-identical wherever they run.
 
-    Every worker computes under `runner.settings.reproducible` and has one `WorkerCache`, which ends
-    with it. A new executor is one module with a subclass of this, and one line in `registry.py`.
+    Every worker computes under `runner.settings.reproducible` and has its own `WorkerCache`, which
+    lives as long as the worker. To add an executor, write a module with a subclass of this and add
+    a line to `registry.py`.
     """
 
     count: int
-    """Jobs at a time."""
+    """Number of jobs that run in parallel."""
 
     @abstractmethod
     def submit(self, function: JobFunction[Result], payload: Any) -> Future[Result]:
-        """Hand in a job.
+        """Submit a job.
 
-        The future holds what the function returns, or else the error that it raises;
-        `WorkerDiedError` where the worker ended before the job did. Function and payload must be
+        The future holds the function's return value or the exception it raised, and
+        `WorkerDiedError` if the worker died before the job ended. Function and payload must be
         picklable, since a job may run in another process.
         """
 
     @abstractmethod
     def shutdown(self, *, cancel: bool = False) -> None:
-        """Free what the workers hold; no job may be submitted afterwards.
+        """Stop the workers and free their resources; no job may be submitted afterwards.
 
         Args:
-            cancel: stop the jobs that are still running or waiting instead of awaiting them.
+            cancel: cancel running and pending jobs instead of waiting for them.
         """
 
     def __enter__(self) -> Executor:

@@ -1,4 +1,4 @@
-"""Many independent jobs on an executor, where one that fails does not stop the others."""
+"""Runs many independent jobs on an executor; a failing job does not stop the others."""
 
 from __future__ import annotations
 
@@ -16,12 +16,18 @@ from landscape_catalog.runner.executor import Executor, JobFunction
 from landscape_catalog.runner.timings import Work
 from landscape_catalog.runner.worker_cache import WorkerCache
 
-SUBMITTED = 2  # jobs handed in for each that can run, so that no worker waits for its next one
+SUBMITTED = 2  # jobs submitted per worker, so that a worker that finishes has its next job ready
 
 
 @dataclass(frozen=True)
 class Job:
-    """One piece of work: a name for people, what the function gets, and its size."""
+    """One unit of work.
+
+    Attributes:
+        name: shown in progress and failure messages.
+        payload: argument of the job's function.
+        work: size of the job.
+    """
 
     name: str
     payload: Any
@@ -30,7 +36,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Failure:
-    """A job that did not finish, and why."""
+    """A failed job, with a one-line reason and the traceback."""
 
     name: str
     reason: str
@@ -44,23 +50,24 @@ def run_jobs(
     *,
     on_done: Callable[[Job, float | None], None],
 ) -> list[Failure]:
-    """Do every job, the most costly first.
+    """Run all jobs, the most expensive first.
 
-    A job that raises, or whose worker dies (out of memory), is a `Failure`; the others go on. A
-    full or read-only disk ends everything, since every other job would fail alike. Ctrl-C leaves
-    through the executor's `__exit__`, which cancels: jobs at work are lost, finished ones are kept.
+    A job that raises, or whose worker dies (e.g. out of memory), becomes a `Failure`; the others
+    continue. A full or read-only disk aborts everything, since all other jobs would fail as well.
+    On Ctrl-C the executor's `__exit__` cancels: running jobs are lost, finished ones are kept.
 
     Args:
-        executor: where to do them.
-        function: a function of a module, called with a job's payload and its worker's cache.
-        jobs: what to do.
-        on_done: called in this process with a job and its seconds, None if it failed.
+        executor: the executor to run them on.
+        function: a module-level function, called with a job's payload and its worker's cache.
+        jobs: the jobs.
+        on_done: called in this process with each job and its duration in seconds, or None if it
+            failed.
 
     Returns:
         The failures, in the order of `jobs`.
 
     Raises:
-        StorageError: if a job could not write.
+        StorageError: if a job could not write its result.
     """
     failures: dict[str, Failure] = {}
     waiting = deque(sorted(jobs, key=lambda job: -job.work.cost))
@@ -70,7 +77,7 @@ def run_jobs(
             job = waiting.popleft()
             future = executor.submit(partial(_timed, function), job.payload)
             running[future] = job
-            if future.done():  # an executor in this process: each job is reported as it ends
+            if future.done():  # a serial executor: report each job before submitting the next
                 break
         for future in wait(running, return_when=FIRST_COMPLETED).done:
             job, error = running.pop(future), future.exception()

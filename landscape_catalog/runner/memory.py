@@ -1,22 +1,22 @@
-"""How a process treats memory that it has freed."""
+"""Tuning of the C allocator for training."""
 
 from __future__ import annotations
 
 import ctypes
 import sys
 
-# Of glibc's malloc.h.
+# Constants of glibc's malloc.h.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 LARGEST, LARGEST_BEFORE_2_35 = 2**31 - 1, 2**25
 
 
 def keep_freed_memory() -> None:
-    """Use freed memory again instead of handing it back to the system and asking for it anew.
+    """Make malloc reuse freed memory instead of returning it to the operating system.
 
-    Each step of a training frees arrays of some megabytes and asks for as many. By default glibc
-    gives such arrays back at once, and the system fills the next ones with zeros, page by page,
-    which takes up to a third of a step. The process stays as large as it was at its largest. A
-    system without glibc is left as it is.
+    Each training step frees and reallocates arrays of several megabytes. By default glibc returns
+    such arrays to the system immediately, which then zeroes the pages of the next ones; this takes
+    up to a third of a step. The price is that the process keeps its peak memory. On systems
+    without glibc this does nothing.
 
     Source: mallopt(3).
     """
@@ -25,6 +25,6 @@ def keep_freed_memory() -> None:
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is None:
         return
-    # To set one threshold stops malloc from adapting the other, so both or none.
+    # Setting one threshold stops malloc from adapting the other, so set both or neither.
     if mallopt(M_MMAP_THRESHOLD, LARGEST) or mallopt(M_MMAP_THRESHOLD, LARGEST_BEFORE_2_35):
         mallopt(M_TRIM_THRESHOLD, LARGEST)

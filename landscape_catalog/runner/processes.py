@@ -1,4 +1,4 @@
-"""Jobs in parallel processes of this machine; one that dies takes no other job with it."""
+"""Runs jobs in parallel processes on this machine; a process that dies affects only its own job."""
 
 from __future__ import annotations
 
@@ -25,14 +25,17 @@ SECONDS_TO_STOP = 10
 
 
 class ProcessExecutor(Executor):
-    """Processes with one thread of torch each; they start with the first job and die with us."""
+    """A pool of processes with one torch thread each.
+
+    They start with the first job and end with the process that owns the executor.
+    """
 
     def __init__(self, count: int) -> None:
         self.count = count
         self._pool: ProcessPool | None = None
 
     def submit(self, function: JobFunction[Result], payload: Any) -> Future[Result]:
-        """Hand in a job for the next process that is free."""
+        """Submit a job to the next free process."""
         if self._pool is None:
             self._pool = ProcessPool(
                 max_workers=self.count,
@@ -41,12 +44,12 @@ class ProcessExecutor(Executor):
                 context=multiprocessing.get_context("spawn"),
             )
         future: Future[Result] = Future()
-        scheduled = self._pool.schedule(_do, args=[function, payload])
+        scheduled = self._pool.schedule(_call, args=[function, payload])
         scheduled.add_done_callback(partial(_pass_on, future))
         return future
 
     def shutdown(self, *, cancel: bool = False) -> None:
-        """End the processes, at once or when their jobs are done."""
+        """End the processes, immediately or when their jobs are done."""
         pool, self._pool = self._pool, None
         if pool is None:
             return
@@ -59,7 +62,7 @@ class ProcessExecutor(Executor):
 
 
 def _pass_on(future: Future[Any], scheduled: Future[Any]) -> None:
-    """What became of a job; the death of its process in the words of every executor."""
+    """Pass a job's outcome on, with the death of its process as a `WorkerDiedError`."""
     if scheduled.cancelled():
         future.cancel()
         return
@@ -73,24 +76,24 @@ def _pass_on(future: Future[Any], scheduled: Future[Any]) -> None:
         future.set_result(scheduled.result())
 
 
-# Of a worker's process, which belongs to one executor and ends with it.
+# State of a worker process, which belongs to one executor and ends with it.
 _cache = WorkerCache()
 _settings = ExitStack()
 
 
-def _do(function: JobFunction[Any], payload: Any) -> Any:
+def _call(function: JobFunction[Any], payload: Any) -> Any:
     return function(payload, _cache)
 
 
 def _start_worker(parent: int) -> None:
-    """Leave Ctrl-C to the parent, set torch as every worker has it, and die with the parent."""
+    """Ignore Ctrl-C (the parent handles it), apply the torch settings, and exit with the parent."""
     keep_freed_memory()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _settings.enter_context(reproducible())
-    threading.Thread(target=_die_with, args=[parent], daemon=True).start()
+    threading.Thread(target=_exit_with, args=[parent], daemon=True).start()
 
 
-def _die_with(parent: int) -> None:
+def _exit_with(parent: int) -> None:
     while os.getppid() == parent:
         time.sleep(0.5)
     os._exit(1)

@@ -1,4 +1,4 @@
-"""Telling how far a stage is: a bar on a terminal, plain lines elsewhere."""
+"""Progress of a stage: a progress bar on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from rich.progress import (
 SECONDS_BETWEEN_LINES = 10.0
 
 
-def spoken_time(seconds: float) -> str:
-    """A duration in words.
+def format_duration(seconds: float) -> str:
+    """A duration in human-readable form.
 
-    >>> [spoken_time(s) for s in (3.2, 75, 7320, 2e6, 1e9)]
+    >>> [format_duration(s) for s in (3.2, 75, 7320, 2e6, 1e9)]
     ['3 s', '1 min 15 s', '2 h 02 min', '23 days', '32 years']
     """
     whole = round(seconds)
@@ -37,7 +37,7 @@ def spoken_time(seconds: float) -> str:
 
 
 class StageProgress:
-    """Counts jobs as they end, weighs them by cost, and says how much time is left."""
+    """Counts finished jobs, weights them by cost, and estimates the remaining time."""
 
     def __init__(self, title: str, *, jobs: int, cost: float, terminal: bool | None = None) -> None:
         self.title, self.jobs, self.cost = title, jobs, cost
@@ -72,17 +72,19 @@ class StageProgress:
 
     @property
     def seconds_left(self) -> float:
-        """Time left if costs hold: elapsed / cost done * cost to do."""
+        """Estimated remaining time: elapsed time / cost done * cost left, or NaN at the start."""
         if not self.cost_done:
             return float("nan")
         elapsed = time.monotonic() - self._started
         return elapsed / self.cost_done * (self.cost - self.cost_done)
 
     def step(self, name: str, cost: float) -> None:
-        """One more job has ended."""
+        """Record that one more job has ended."""
         self.done += 1
         self.cost_done += cost
-        left = f"about {spoken_time(self.seconds_left)} left" if self.done < self.jobs else "done"
+        left = (
+            f"about {format_duration(self.seconds_left)} left" if self.done < self.jobs else "done"
+        )
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, completed=self.done, left=left)
             return

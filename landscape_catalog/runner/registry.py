@@ -1,4 +1,4 @@
-"""The executors that `execution.executor` can name."""
+"""Registry of executors, by their name in `execution.executor`."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ EXECUTORS: dict[str, Callable[[Execution], Executor]] = {
 
 
 def chosen_executor(execution: Execution) -> Executor:
-    """The executor that an experiment asks for; it starts nothing before its first job.
+    """The executor that an experiment requests; workers start only with the first job.
 
     Raises:
-        SpecError: if there is none of that name.
+        SpecError: if there is no executor of that name.
     """
     if execution.executor not in EXECUTORS:
         given, allowed = repr(execution.executor), " or ".join(EXECUTORS)

@@ -1,4 +1,4 @@
-"""Jobs one after the other in this process: for tests, debuggers and notebooks."""
+"""Runs jobs one after another in this process, for tests, debuggers and notebooks."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from landscape_catalog.runner.worker_cache import WorkerCache
 
 
 class SerialExecutor(Executor):
-    """Runs a job as soon as it is submitted, under the settings of every worker.
+    """Runs each job as soon as it is submitted, under the same settings as any worker.
 
-    Ctrl-C and breakpoints reach the job itself. Torch is loaded with the first job.
+    Ctrl-C and breakpoints reach the job itself. Torch is imported with the first job.
     """
 
     count = 1
@@ -22,15 +22,15 @@ class SerialExecutor(Executor):
         self._cache = WorkerCache()
 
     def submit(self, function: JobFunction[Result], payload: Any) -> Future[Result]:
-        """Run the job now; the future is done when this returns."""
+        """Run the job immediately; the returned future is done."""
         future: Future[Result] = Future()
         try:
             with reproducible():
                 future.set_result(function(payload, self._cache))
-        except (Exception, SystemExit) as error:  # whatever a user's code does in a job
+        except (Exception, SystemExit) as error:  # a user's code may raise anything
             future.set_exception(error)
         return future
 
     def shutdown(self, *, cancel: bool = False) -> None:
-        """Forget what the jobs shared; nothing is ever left running."""
+        """Clear the cache; no job is ever running at this point."""
         self._cache = WorkerCache()

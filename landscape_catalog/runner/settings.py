@@ -1,4 +1,4 @@
-"""The settings of torch under which every result is computed, wherever it is computed."""
+"""The torch settings under which every result is computed, on any executor."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import numpy as np
 
 @contextmanager
 def reproducible() -> Iterator[None]:
-    """Compute with the settings that every worker has; afterwards all is as it was before.
+    """Compute under the settings of every worker, and restore the previous ones afterwards.
 
-    One thread, float32 unless a tensor says otherwise, gradients recorded, and deterministic
-    kernels without TF32, on CUDA as far as there are such kernels. The random states of torch,
-    NumPy and `random` are put back too: code that seeds them does not change its caller's numbers.
+    These are: one thread, float32 as the default dtype, gradients enabled, TF32 disabled, and
+    deterministic kernels (on CUDA, as far as they exist). The random states of torch, NumPy and
+    `random` are restored as well, so that code that seeds them does not affect its caller.
     """
     import torch
 
@@ -37,7 +37,7 @@ def reproducible() -> Iterator[None]:
 
 
 def _make_deterministic() -> None:
-    """Ask torch for the same bits every time; on CUDA as far as its kernels allow."""
+    """Make torch's results bit-reproducible; on CUDA, as far as its kernels allow."""
     import torch
 
     torch.backends.cudnn.benchmark = False
@@ -47,10 +47,10 @@ def _make_deterministic() -> None:
 
 
 def _switches() -> list[tuple[Any, str, Any]]:
-    """What `_make_deterministic` changes: owner, name and value, in the order of putting it back.
+    """The settings that `_make_deterministic` changes: owner, name, value, in restoring order.
 
-    `allow_tf32` also moves the newer `fp32_precision`, and cannot be read where a caller has used
-    the newer one.
+    Setting `allow_tf32` also changes the newer `fp32_precision`, and reading it raises an error if
+    the caller has set the newer one.
     """
     import torch
 

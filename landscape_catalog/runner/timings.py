@@ -1,4 +1,4 @@
-"""How long jobs took here, and how long others will take."""
+"""A log of how long jobs took on this machine, and estimates of how long others will take."""
 
 from __future__ import annotations
 
@@ -11,16 +11,25 @@ from pathlib import Path
 from landscape_catalog.store.files import explained_storage
 
 KEPT_LINES = 5000
-# A step costs its arithmetic and an overhead that is worth so many multiply-adds (some 10 ms at
-# 10 G a second); the speed is assumed only where nothing has been timed.
+# A step costs its arithmetic plus an overhead, expressed in multiply-adds (about 10 ms at 1e10 per
+# second). The assumed speed is used only for kinds of jobs that have never been timed.
 OVERHEAD_MULTIPLY_ADDS = 1e8
-# Multiply-adds a second of one process: of a CPU core, of a share of a data-centre GPU.
+# Multiply-adds per second of one process, on a CPU core or on a share of a data-centre GPU.
 ASSUMED_SPEED = {"cpu": 1e10, "cuda": 2e12}
 
 
 @dataclass(frozen=True)
 class Work:
-    """The size of a job: what kind, on which network, samples a step, steps, arithmetic a step."""
+    """The size of a job.
+
+    Attributes:
+        kind: `train`, or the name of a metric.
+        model: name of the network.
+        width: width of the network.
+        batch_size: samples per step.
+        steps: number of steps.
+        multiply_adds: multiply-adds per step.
+    """
 
     kind: str
     model: str
@@ -31,12 +40,12 @@ class Work:
 
     @property
     def cost(self) -> float:
-        """Multiply-adds of the job, with what its overhead is worth."""
+        """Multiply-adds of the job, including the equivalent of its overhead."""
         return self.steps * (OVERHEAD_MULTIPLY_ADDS + self.multiply_adds)
 
 
 def log_timing(path: Path, work: Work, seconds: float) -> None:
-    """Append what a job took."""
+    """Append a job's duration to the log."""
     with explained_storage(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("a", encoding="utf-8") as stream:
@@ -44,7 +53,7 @@ def log_timing(path: Path, work: Work, seconds: float) -> None:
 
 
 def read_timings(path: Path) -> list[tuple[Work, float]]:
-    """Every readable line of the log, newest last; a line broken by a kill is passed over."""
+    """The last entries of the log, newest last; truncated or unreadable lines are skipped."""
     try:
         lines = path.read_text(encoding="utf-8").splitlines()[-KEPT_LINES:]
     except FileNotFoundError:
@@ -61,8 +70,13 @@ def read_timings(path: Path) -> list[tuple[Work, float]]:
 
 
 @dataclass(frozen=True)
-class Estimate:
-    """Seconds that jobs will take in one process, and whether they rest on jobs timed here."""
+class TimeEstimate:
+    """Estimated seconds of jobs in one process.
+
+    Attributes:
+        seconds: the estimate.
+        timed: whether it is based on timed jobs only, without any assumed speed.
+    """
 
     seconds: float
     timed: bool
@@ -70,22 +84,23 @@ class Estimate:
 
 def estimate(
     jobs: Iterable[Work], timings: Sequence[tuple[Work, float]], *, device: str = "cpu"
-) -> Estimate:
-    """How long jobs will take, by the nearest measured job of the same kind and network.
+) -> TimeEstimate:
+    """Estimate how long jobs will take.
 
-    Nearest in log width and log batch size; seconds in proportion to `cost` carry over. Where a
-    kind has never been timed here, by an assumed speed: a guess within a factor of several.
+    Each job's time is that of the nearest timed job of the same kind and network (in log width and
+    log batch size), scaled by the ratio of their costs. Kinds that have never been timed here are
+    estimated from an assumed speed, which may be off by several times.
     """
     total, timed = 0.0, True
     for job in jobs:
-        alike = (job.kind, job.model)
-        same = [entry for entry in timings if (entry[0].kind, entry[0].model) == alike]
+        key = (job.kind, job.model)
+        same = [entry for entry in timings if (entry[0].kind, entry[0].model) == key]
         if same:
             work, seconds = min(reversed(same), key=lambda entry: _distance(entry[0], job))
             total += seconds * job.cost / work.cost
         else:
             total, timed = total + job.cost / ASSUMED_SPEED[device], False
-    return Estimate(total, timed)
+    return TimeEstimate(total, timed)
 
 
 def _distance(one: Work, other: Work) -> float:

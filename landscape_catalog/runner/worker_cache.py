@@ -1,4 +1,4 @@
-"""What the jobs of one worker share, so that none of it is read or computed for each job anew."""
+"""A cache for values that the jobs of one worker share, such as data and networks."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True)
 class CacheKind(Generic[Value]):
-    """One kind of cached value, and how many of them a worker keeps.
+    """One kind of cached value.
 
     Attributes:
-        name: tells it from other kinds.
-        most: values kept; beyond that, the least recently used goes.
+        name: identifies the kind.
+        most: maximum number of values kept; beyond it, the least recently used is evicted.
     """
 
     name: str
@@ -24,7 +24,9 @@ class CacheKind(Generic[Value]):
 
 
 class WorkerCache:
-    """Values by kind and key, for as long as a worker lives. No result may depend on what is there.
+    """An LRU cache per kind of value, which lives as long as its worker.
+
+    Results must not depend on what is cached.
 
     >>> squares: CacheKind[int] = CacheKind("squares", most=2)
     >>> cache = WorkerCache()
@@ -38,7 +40,7 @@ class WorkerCache:
         self._kinds: dict[str, OrderedDict[Hashable, Any]] = {}
 
     def get(self, kind: CacheKind[Value], key: Hashable, make: Callable[[], Value]) -> Value:
-        """The value under a key, made if it is not there."""
+        """The value under a key, created by `make` if it is not cached."""
         found = self.peek(kind, key)
         if found is None:
             found = make()
@@ -46,7 +48,7 @@ class WorkerCache:
         return found
 
     def peek(self, kind: CacheKind[Value], key: Hashable) -> Value | None:
-        """The value under a key, or None."""
+        """The value under a key, or None if it is not cached."""
         values = self._kinds.get(kind.name, OrderedDict())
         if key in values:
             values.move_to_end(key)
@@ -54,7 +56,7 @@ class WorkerCache:
         return found
 
     def put(self, kind: CacheKind[Value], key: Hashable, value: Value) -> None:
-        """Keep a value, and drop the least recently used where there are too many."""
+        """Cache a value, evicting the least recently used ones if there are too many."""
         values = self._kinds.setdefault(kind.name, OrderedDict())
         values[key] = value
         values.move_to_end(key)

@@ -1,1 +1,1 @@
-"""Files: whole-file writes, sealed records, the shared store of finished results, the lock."""
+"""Files on disk: atomic writes, sealed records, the shared store of results, and the lock."""

@@ -32,17 +32,17 @@ def _weight(snapshot: str) -> str:
 
 
 def sealed(record: Record) -> bytes:
-    """A record as JSON text with the checksum of its own content."""
+    """A record as JSON, including a checksum of its content."""
     content = json.loads(record.model_dump_json())
     return (json.dumps({**content, _SEAL: checksum(content)}, indent=1) + "\n").encode()
 
 
 def read_sealed(path: Path, kind: type[RecordType]) -> RecordType:
-    """Read a record and hold it against its checksum.
+    """Read a record and verify its checksum.
 
     Raises:
-        FileNotFoundError: if it is not there.
-        DamagedFileError: if it does not hold what was written.
+        FileNotFoundError: if the file does not exist.
+        DamagedFileError: if the record is unreadable or its checksum does not match.
     """
     content = path.read_bytes()
     try:
@@ -58,23 +58,23 @@ def read_sealed(path: Path, kind: type[RecordType]) -> RecordType:
 
 def _verified(path: Path, sha256: str) -> Path:
     if not path.is_file() or file_sha256(path) != sha256:
-        raise DamagedFileError(f"{path} is damaged: its bytes are not those that were written")
+        raise DamagedFileError(f"{path} is damaged: its SHA-256 does not match the record")
     return path
 
 
 def pack(arrays: dict[str, np.ndarray]) -> bytes:
-    """Arrays as the bytes of a safetensors file, sorted by name."""
+    """Arrays, sorted by name, as the bytes of a safetensors file."""
     ordered = {name: np.ascontiguousarray(arrays[name]) for name in sorted(arrays)}
     return safetensors.numpy.save(ordered)
 
 
 def write_run(folder: Path, record: RunRecord, weights: bytes) -> None:
-    """Write a run's folder as a whole; `weights` is what `pack_run` made."""
+    """Write a run's folder atomically; `weights` is the output of `pack_run`."""
     write_folder(folder, {WEIGHTS_FILE: weights, RECORD_FILE: sealed(record)})
 
 
 def pack_run(snapshots: dict[str, dict[str, np.ndarray]], history: dict[str, np.ndarray]) -> bytes:
-    """The weights of each snapshot, and the history, as the bytes of `weights.safetensors`."""
+    """The weights of each snapshot and the history as the bytes of `weights.safetensors`."""
     arrays = {_HISTORY + name: value for name, value in history.items()}
     for snapshot, state in snapshots.items():
         arrays |= {_weight(snapshot) + name: value for name, value in state.items()}
@@ -91,19 +91,19 @@ def _read_folder(folder: Path, kind: type[RecordType]) -> RecordType:
 
 def _check_id(folder: Path, found: str) -> None:
     if found != folder.name:
-        raise DamagedFileError(f"{folder} is damaged: it holds {found}")
+        raise DamagedFileError(f"{folder} is damaged: its record has the id {found}")
 
 
 def read_run(folder: Path, *, verified: bool = False) -> RunRecord:
-    """Read and verify a run: its record and the bytes of its weights.
+    """Read a run's record and verify it and the weights file.
 
     Args:
-        folder: of the run.
-        verified: whether this stage has hashed the weights already; only the record is read.
+        folder: folder of the run.
+        verified: whether this stage has already verified the weights; they are then not hashed.
 
     Raises:
-        FileNotFoundError: if it is not there.
-        DamagedFileError: if a file does not hold what was written.
+        FileNotFoundError: if there is no such run.
+        DamagedFileError: if a file's checksum does not match.
     """
     record = _read_folder(folder, RunRecord)
     _check_id(folder, record.run_id)
@@ -113,12 +113,12 @@ def read_run(folder: Path, *, verified: bool = False) -> RunRecord:
 
 
 def read_weights(folder: Path, snapshot: str = FIRST_SNAPSHOT) -> dict[str, np.ndarray]:
-    """The state dict of a run, by the network's own names."""
+    """The state dict of a run."""
     return _read_group(folder, _weight(snapshot))
 
 
 def read_history(folder: Path) -> dict[str, np.ndarray]:
-    """What a run recorded each epoch, (epochs,) each."""
+    """The quantities that a run recorded after each epoch, each of shape (epochs,)."""
     return _read_group(folder, _HISTORY)
 
 
@@ -129,16 +129,16 @@ def _read_group(folder: Path, prefix: str) -> dict[str, np.ndarray]:
 
 
 def write_prepared(folder: Path, record: DataRecord, arrays: bytes) -> None:
-    """Write prepared data as a whole folder."""
+    """Write a folder of prepared data atomically."""
     write_folder(folder, {ARRAYS_FILE: arrays, RECORD_FILE: sealed(record)})
 
 
 def read_data_record(folder: Path) -> DataRecord:
-    """Read and verify prepared data: the record and the bytes of the arrays.
+    """Read the record of prepared data and verify it and the arrays file.
 
     Raises:
-        FileNotFoundError: if it is not there.
-        DamagedFileError: if a file does not hold what was written.
+        FileNotFoundError: if there are no such data.
+        DamagedFileError: if a file's checksum does not match.
     """
     record = _read_folder(folder, DataRecord)
     _check_id(folder, record.data_id)
@@ -149,11 +149,11 @@ def read_data_record(folder: Path) -> DataRecord:
 def read_prepared(
     folder: Path, *, verified: DataRecord | None = None
 ) -> tuple[DataRecord, PreparedData]:
-    """Verified prepared data with their record; raises as `read_data_record`.
+    """Verified prepared data with their record; raises the same errors as `read_data_record`.
 
     Args:
-        folder: of the data.
-        verified: their record, if this stage has verified them; they are not hashed again.
+        folder: folder of the data.
+        verified: their record, if this stage has already verified them; they are then not hashed.
     """
     record = read_data_record(folder) if verified is None else verified
     arrays = safetensors.numpy.load_file(folder / ARRAYS_FILE)
@@ -166,8 +166,8 @@ def write_measurement(path: Path, record: MeasurementRecord) -> None:
 
 
 def read_measurement(path: Path) -> MeasurementRecord:
-    """Read and verify one measurement; raises as `read_sealed`."""
+    """Read and verify one measurement; raises the same errors as `read_sealed`."""
     record = read_sealed(path, MeasurementRecord)
     if record.measurement_id != path.stem:
-        raise DamagedFileError(f"{path} is damaged: it holds measurement {record.measurement_id}")
+        raise DamagedFileError(f"{path} is damaged: its record has the id {record.measurement_id}")
     return record

@@ -1,8 +1,8 @@
 """The shared store of finished runs and measurements, so that nothing is computed twice.
 
-DVC switches its own run cache off for a stage that keeps its outputs, and works in temporary copies
-for queued experiments; this store is what they all share. It lies outside the project, is verified
-on every take, and may be deleted at any time: `data/` holds its own copies.
+DVC's run cache does not apply to stages whose outputs persist, and DVC runs queued experiments in
+temporary copies of the project; all of them share this store. It lies outside the project, every
+read from it is verified, and it may be deleted at any time, since `data/` holds its own copies.
 """
 
 from __future__ import annotations
@@ -23,9 +23,13 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class ArtifactCache:
-    """One kind of finished thing: where the project keeps it, where the store does, how to read it.
+    """A two-level cache of one kind of artifact, e.g. runs: first the project, then the store.
 
-    `suffix` is what stands behind the id in a file name: empty for folders.
+    Attributes:
+        local: folder of the artifacts in the project.
+        shared: their folder in the store.
+        suffix: file name extension that follows the id; empty for folders.
+        read: reads and verifies an artifact's record.
     """
 
     local: Path
@@ -34,22 +38,23 @@ class ArtifactCache:
     read: Callable[[Path], Any]
 
     def path(self, key: str) -> Path:
-        """Where the project keeps the thing with this id."""
+        """Path in the project of the artifact with this id."""
         return self.local / f"{key}{self.suffix}"
 
     def shared_path(self, key: str) -> Path:
-        """Where the store keeps the thing with this id."""
+        """Path in the store of the artifact with this id."""
         return self.shared / f"{key}{self.suffix}"
 
     def fetch(self, key: str, enough: Callable[[Any], bool] = lambda _: True) -> Any | None:
-        """The verified record of a finished thing, from the project or else from the store.
+        """The verified record of an artifact, from the project or else copied from the store.
 
-        A damaged copy is named in the log and removed, never read as truth. What the project has
-        and the store lacks is put into the store. None if it has to be computed.
+        A damaged copy is logged and removed. An artifact that the project has but the store lacks
+        is added to the store. Returns None if the artifact has to be computed.
 
         Args:
-            key: its id.
-            enough: whether a record holds what is wanted; one that does not is left where it is.
+            key: id of the artifact.
+            enough: whether a record is sufficient; an insufficient one is left in place but not
+                returned.
         """
         record = self._read_or_remove(self.path(key))
         if record is not None and enough(record):
@@ -64,11 +69,14 @@ class ArtifactCache:
         return self._read_or_remove(self.path(key))
 
     def has(self, key: str) -> bool:
-        """Whether the project or the store seems to have a thing; verified only by `fetch`."""
+        """Whether the artifact exists in the project or the store; it is not verified."""
         return self.path(key).exists() or self.shared_path(key).exists()
 
     def peek(self, key: str) -> Any | None:
-        """The verified record from either place, touching nothing; None if neither is sound."""
+        """The verified record from the project or the store, without changing either.
+
+        None if neither has an intact copy.
+        """
         for path in (self.path(key), self.shared_path(key)):
             try:
                 return self.read(path)
@@ -82,29 +90,35 @@ class ArtifactCache:
         except FileNotFoundError:
             return None
         except DamagedFileError as error:
-            log.warning("%s. It is rebuilt.", error)
+            log.warning("%s. It will be rebuilt.", error)
             remove(path)
             return None
 
     def share(self, key: str, *, anew: bool = False) -> None:
-        """Put a finished thing into the store; a store that cannot be written is only a warning.
+        """Copy an artifact to the store; if the store is not writable, only warn.
 
         Args:
-            key: its id.
-            anew: whether it replaces what the store has.
+            key: id of the artifact.
+            anew: whether to replace the copy in the store.
         """
         try:
             if anew:
                 remove(self.shared_path(key))
             self._copy_to_store(key)
         except (StorageError, OSError) as error:
-            log.warning("not shared with other workspaces: %s", error)
+            log.warning("could not be added to the shared store: %s", error)
 
     def prune(self, keys: set[str]) -> int:
-        """Remove everything from the project that has none of these ids; the store keeps it.
+        """Remove all other artifacts from the project, after making sure the store has them.
+
+        Args:
+            keys: ids of the artifacts to keep.
+
+        Returns:
+            The number of artifacts removed.
 
         Raises:
-            StorageError: if something would be lost, since the store cannot take it.
+            StorageError: if an artifact is not in the store and cannot be written to it.
         """
         for path in sorted(self.local.glob("*")):
             key = path.name.removesuffix(self.suffix)
@@ -120,10 +134,10 @@ class ArtifactCache:
 
 
 def run_cache(local: Path, store: Path) -> ArtifactCache:
-    """Where trained runs are."""
+    """The cache of trained runs."""
     return ArtifactCache(local, store / "runs", "", read_run)
 
 
 def measurement_cache(local: Path, store: Path) -> ArtifactCache:
-    """Where measurements are."""
+    """The cache of measurements."""
     return ArtifactCache(local, store / "measurements", ".json", read_measurement)

@@ -1,4 +1,4 @@
-"""Writing whole files or none, and saying plainly when the disk will not have it."""
+"""Atomic writes of files and folders, with clear errors when the disk refuses them."""
 
 from __future__ import annotations
 
@@ -18,38 +18,36 @@ _REASONS = {
     errno.ENOSPC: "the disk is full",
     errno.EDQUOT: "the disk quota is used up",
     errno.EROFS: "the file system is read-only",
-    errno.EACCES: "the folder cannot be written (no permission)",
-    errno.ENOTDIR: "a file stands where a folder should be",
-    errno.EEXIST: "a file stands where a folder should be",
-    errno.EPERM: "the folder cannot be written (no permission)",
+    errno.EACCES: "no permission to write to the folder",
+    errno.ENOTDIR: "there is a file where a folder is needed",
+    errno.EEXIST: "there is a file where a folder is needed",
+    errno.EPERM: "no permission to write to the folder",
 }
 
 
 @contextmanager
 def explained_storage(path: Path) -> Iterator[None]:
-    """Turn 'no space', 'read-only' and 'no permission' into a `StorageError` that names `path`."""
+    """Turn 'no space', 'read-only' and 'no permission' errors into a `StorageError` for `path`."""
     try:
         yield
     except OSError as error:
         reason = _REASONS.get(error.errno or 0)
         if reason is None:
             raise
-        raise StorageError(
-            f"cannot write {path}: {reason}. What was finished before is kept."
-        ) from error
+        raise StorageError(f"cannot write {path}: {reason}. Finished results are kept.") from error
 
 
 def file_sha256(path: Path) -> str:
-    """SHA-256 of a file's bytes, in hexadecimal."""
+    """SHA-256 of a file's content, in hexadecimal."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def write_file(path: Path, content: bytes) -> None:
-    """Write a file as a whole: to a temporary name, flushed to disk, then renamed.
+    """Write a file atomically: under a temporary name, flushed to disk, then renamed.
 
     Raises:
-        StorageError: if there is no room or no permission.
+        StorageError: if the disk is full or there is no permission.
     """
     with explained_storage(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -64,10 +62,10 @@ def write_file(path: Path, content: bytes) -> None:
 
 
 def write_folder(path: Path, contents: dict[str, bytes]) -> None:
-    """Write a folder of files as a whole; one that is already there is left as it is.
+    """Write a folder of files atomically; an existing non-empty folder is left unchanged.
 
     Raises:
-        StorageError: if there is no room or no permission.
+        StorageError: if the disk is full or there is no permission.
     """
     with explained_storage(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -84,7 +82,7 @@ def write_folder(path: Path, contents: dict[str, bytes]) -> None:
 
 
 def copy_whole(source: Path, target: Path) -> None:
-    """Copy a file or a flat folder as a whole; never a hard link, so damage does not spread."""
+    """Copy a file or a flat folder atomically; not a hard link, so that damage does not spread."""
     if source.is_dir():
         write_folder(target, {item.name: item.read_bytes() for item in sorted(source.iterdir())})
     else:
@@ -92,7 +90,7 @@ def copy_whole(source: Path, target: Path) -> None:
 
 
 def remove(path: Path) -> None:
-    """Remove a file or folder if it is there."""
+    """Remove a file or folder if it exists."""
     with explained_storage(path):
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
@@ -101,19 +99,19 @@ def remove(path: Path) -> None:
 
 
 def prune(folder: Path, keep: set[str]) -> int:
-    """Remove everything in a folder whose name is not in `keep`; make the folder if need be.
+    """Remove everything from a folder whose name is not in `keep`; create the folder if missing.
 
     Returns:
-        How many entries went, leftovers of broken writes not counted.
+        The number of entries removed, not counting leftovers of interrupted writes.
     """
     with explained_storage(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    gone = 0
+    removed = 0
     for item in folder.iterdir():
         if item.name not in keep:
             remove(item)
-            gone += not item.name.startswith(TEMPORARY_PREFIX)
-    return gone
+            removed += not item.name.startswith(TEMPORARY_PREFIX)
+    return removed
 
 
 def _temporary(path: Path) -> Path:
@@ -136,7 +134,7 @@ def _rename_unless_there(temporary: Path, path: Path) -> None:
 
 
 def _sync_folder(path: Path) -> None:
-    """Flush a rename to disk, where the system lets a folder be opened."""
+    """Flush a rename to disk, on systems where a folder can be opened."""
     if os.name != "posix":
         return
     descriptor = os.open(path, os.O_RDONLY)

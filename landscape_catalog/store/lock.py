@@ -1,4 +1,4 @@
-"""One stage at a time in a project folder."""
+"""The lock that lets only one stage at a time run in a project folder."""
 
 from __future__ import annotations
 
@@ -19,10 +19,11 @@ SECONDS_BETWEEN_TRIES = 0.2
 
 @contextmanager
 def project_lock(path: Path) -> Iterator[None]:
-    """Hold the project's lock, waiting for whoever has it (a stage whose `dvc` was killed, say).
+    """Hold the project's lock, waiting while another stage holds it.
 
-    The system drops the lock with the process that holds it, however that ends. The holder's
-    process id stands in a file beside it, for the message of those who wait.
+    That may be a stage that still runs after its `dvc` was killed. The operating system releases
+    the lock when its holder ends, however that happens. The holder's process id is written to a
+    file next to the lock, so that a waiting process can report it.
     """
     holder = path.with_name(f"{path.name}.holder")
     lock = FileLock(path)
@@ -36,7 +37,7 @@ def project_lock(path: Path) -> Iterator[None]:
             )
             lock.acquire(poll_interval=SECONDS_BETWEEN_TRIES)
     try:
-        with suppress(OSError):  # only a message would miss it
+        with suppress(OSError):  # it is needed only for a message
             holder.write_text(str(os.getpid()))
         yield
     finally:

@@ -1,4 +1,4 @@
-"""The record of one measurement; its numbers are those of one of the metrics."""
+"""The record of one measurement, which holds the result dataclass of its metric."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from landscape_catalog.metrics.registry import METRICS
 from landscape_catalog.schema.records import Record
 from landscape_catalog.store.records import DataRecord, Provenance, RunRecord
 
-# The dataclass of every metric, told apart by its field `metric`.
+# The union of the metrics' result dataclasses, discriminated by the field `metric`.
 _RESULTS: Any = functools.reduce(operator.or_, [metric.result for metric in METRICS.values()])
 
 
@@ -25,13 +25,13 @@ class MeasurementRecord(Record):
     run_ids: list[str]
     """The run, or the two runs of a pair in order."""
     snapshot: Snapshot = "best_train_loss"
-    """Which weights of the runs."""
+    """The snapshot of the runs' weights that was measured."""
     probe: dict[str, Any]
-    """How it was measured: the parameters that the id hashes."""
+    """How it was measured: the parameters that the id is a hash of."""
     measured: Annotated[_RESULTS, Field(discriminator="metric")]
     """The numbers."""
     provenance: Provenance
-    """With what it was measured."""
+    """The software and hardware it was measured with."""
 
 
 RECORDS: dict[str, TypeAdapter[Any]] = {

@@ -1,8 +1,8 @@
-"""`recipes.json`: the version of the package, and the recipes, that a study is computed by.
+"""`recipes.json`: the package version and the recipes that a study is computed with.
 
-A study depends on an installed package and not on its source, so DVC cannot see when the code
-changes. This file stands for the code: it is committed, every stage depends on it, and a stage that
-finds another version installed stops instead of mixing results.
+A study depends on the installed package, not on its source, so DVC cannot see when the code
+changes. This file stands in for the code: it is committed, every stage depends on it, and a stage
+that finds a different version installed stops instead of mixing results.
 """
 
 from __future__ import annotations
@@ -25,23 +25,23 @@ class Recipes:
     version: str
     """Version of landscape_catalog."""
     recipes: dict[str, int]
-    """Number of every recipe; see `landscape_catalog.metrics.registry.every_recipe`."""
+    """Number of each recipe; see `landscape_catalog.metrics.registry.every_recipe`."""
 
     def text(self) -> str:
-        """The file's text: JSON with sorted keys, one line for each recipe."""
+        """The text of the file: JSON with sorted keys, one line per recipe."""
         return json.dumps(asdict(self), indent=2, sort_keys=True) + "\n"
 
 
 def installed_recipes() -> Recipes:
-    """The version and the recipes of the package that is installed."""
+    """The version and the recipes of the installed package."""
     return Recipes(version(PACKAGE), every_recipe())
 
 
 def read_recipes(path: Path) -> Recipes | None:
-    """The recipes that a study is computed by; None where there is no such file.
+    """The recipes that a study is computed with; None if there is no such file.
 
     Raises:
-        RecipesError: if the file does not hold what `Recipes.text` writes.
+        RecipesError: if the file is not valid.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -52,15 +52,15 @@ def read_recipes(path: Path) -> Recipes | None:
     except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise RecipesError(
             f"{path.name} cannot be read ({type(error).__name__}: {error}): "
-            f"`landscape upgrade` writes it for the installed version"
+            f"`landscape upgrade` rewrites it for the installed version"
         ) from error
 
 
 def describe_change(former: Recipes, new: Recipes) -> str:
-    """What differs between two versions, in one line; empty where nothing does.
+    """The differences between two versions in one line; empty if there are none.
 
     >>> describe_change(Recipes("1.0", {"a": 1, "b": 1}), Recipes("1.1", {"a": 2, "c": 1}))
-    'version 1.0 -> 1.1, recipe a 1 -> 2, recipe b is gone, recipe c is new'
+    'version 1.0 -> 1.1, recipe a 1 -> 2, recipe b is removed, recipe c is new'
     """
     parts = []
     if former.version != new.version:
@@ -70,19 +70,19 @@ def describe_change(former: Recipes, new: Recipes) -> str:
         if old is None:
             parts.append(f"recipe {name} is new")
         elif current is None:
-            parts.append(f"recipe {name} is gone")
+            parts.append(f"recipe {name} is removed")
         elif old != current:
             parts.append(f"recipe {name} {old} -> {current}")
     return ", ".join(parts)
 
 
 def check_recipes(path: Path) -> None:
-    """Refuse to compute with another version than the one that a study's `recipes.json` names.
+    """Refuse to compute with a version other than the one named in a study's `recipes.json`.
 
-    A project without the file has the code among its dependencies and is not checked.
+    A project without this file lists the code among its DVC dependencies and is not checked.
 
     Raises:
-        RecipesError: if version or recipes differ, or the file cannot be read.
+        RecipesError: if the version or a recipe differs, or the file cannot be read.
     """
     written = read_recipes(path)
     if written is None:
@@ -92,5 +92,5 @@ def check_recipes(path: Path) -> None:
         raise RecipesError(
             f"{path.name} and the installed {PACKAGE} differ: {change}. "
             f"`landscape upgrade` moves this study to the installed version, and `dvc repro` then "
-            f"computes only what differs; or install {PACKAGE} {written.version} again"
+            f"recomputes only what differs; alternatively, install {PACKAGE} {written.version}"
         )

@@ -1,7 +1,7 @@
-"""What is stored of prepared data, runs and measurements: one JSON record each.
+"""The JSON records of prepared data and runs.
 
-A record carries a schema version and is sealed with a checksum of its own content, so that a file
-damaged on disk is noticed when it is read. Times, hosts, dates and commits are in none of them.
+A record carries a schema version and is sealed with a checksum of its own content, so that damage
+on disk is detected when it is read. No record contains times, host names, dates or commits.
 """
 
 from __future__ import annotations
@@ -14,46 +14,46 @@ from landscape_catalog.schema.records import Record, Values
 
 
 class Provenance(Values):
-    """With what a thing was computed. No part of any id."""
+    """The software and hardware that a result was computed with. Not part of any id."""
 
     torch: str
     """Version of torch."""
     device: str
-    """Kind of device: `cpu`, or the name of the GPU."""
+    """The device: `cpu`, or the name of the GPU."""
     cpu: str
-    """Architecture of the processor and the vector instructions that torch uses on it."""
+    """Architecture of the CPU and the vector instructions that torch uses on it."""
 
 
 class DataRecord(Record):
     """Prepared data of a landscape."""
 
     data_id: str
-    """Id of the data, known before they were made."""
+    """Id of the data, known before they are prepared."""
     spec: dict[str, Any]
-    """What the id hashes."""
+    """The specification that the id is a hash of."""
     content_hash: str
-    """SHA-256 of the arrays themselves."""
+    """SHA-256 of the arrays."""
     file_sha256: str
     """SHA-256 of `arrays.safetensors`."""
     n_train: int
-    """Training samples."""
+    """Number of training samples."""
     n_test: int
-    """Test samples."""
+    """Number of test samples."""
     kind: Kind = "images"
     """`images`, `text` or `points`."""
     n_classes: int
-    """Classes, or tokens of the vocabulary; 0 where there are none."""
+    """Number of classes, or of tokens in the vocabulary; 0 if targets are not classes."""
     channels: int
-    """Channels of an image; 0 where there are no images."""
+    """Number of image channels; 0 if the data are not images."""
     n_changed_labels: int
-    """Training labels that differ from the true ones."""
+    """Number of training labels that differ from the true ones."""
     frequency_loss: float
-    """Cross-entropy in nats of predicting the training labels' frequencies: a run whose training
-    loss is no better has not converged. Infinite where targets are no classes."""
+    """Cross-entropy in nats of predicting the frequencies of the training labels: a run whose
+    training loss is no better has not converged. Infinite if targets are not classes."""
 
 
 class RunRecord(Record):
-    """One trained network; its weights and history lie beside it in `weights.safetensors`."""
+    """One trained network; weights and history are stored next to it in `weights.safetensors`."""
 
     run_id: str
     """Id of the run."""
@@ -62,21 +62,21 @@ class RunRecord(Record):
     seed: int
     """Seed of the initial weights and of the batch order."""
     spec: dict[str, Any]
-    """What the id hashes."""
+    """The specification that the id is a hash of."""
     data_content_hash: str
     """Content hash of the data that it was trained on."""
     n_parameters: int
-    """Trainable parameters."""
+    """Number of trainable parameters."""
     n_epochs: int
-    """Epochs that were trained."""
+    """Number of epochs trained."""
     stop_reason: Literal["calm", "epochs", "updates", "diverged"]
-    """`calm`: stopping rule; `epochs`, `updates`: all were trained; `diverged`: the loss was not
-    finite."""
+    """`calm`: the stopping rule was met; `epochs`, `updates`: all of them were done; `diverged`:
+    the loss was not finite."""
     best_epoch: int
-    """Epoch of the weights with the best training loss, 0 for the initial ones."""
+    """Epoch of the weights with the best training loss; 0 for the initial weights."""
     other_snapshots: dict[Snapshot, int] = {}
-    """Other weights that are kept beside those of the best training loss, with their epochs."""
+    """Epochs of the further snapshots that are kept besides the one of best training loss."""
     weights_sha256: str
     """SHA-256 of `weights.safetensors`."""
     provenance: Provenance
-    """With what it was trained."""
+    """The software and hardware it was trained with."""

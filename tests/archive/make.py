@@ -1,9 +1,9 @@
-"""Pack a finished project folder as `tests/archive/NAME.tar.xz`; README.md says which were packed.
+"""Pack a finished project folder as `tests/archive/NAME.tar.xz`; see README.md for the archives.
 
     python tests/archive/make.py FOLDER NAME [--without-weights]
 
-The same folder gives the same bytes. `--without-weights` keeps of each run's weights file only the
-history, and seals the run's record again with the SHA-256 of what is left.
+The output is reproducible. `--without-weights` keeps only the history in each run's weights file,
+and updates the SHA-256 and the checksum in the run's record accordingly.
 """
 
 from __future__ import annotations
@@ -34,14 +34,14 @@ WEIGHTS_FILE, RECORD_FILE, HISTORY = "weights.safetensors", "record.json", "hist
 
 
 def read_parts(root: Path) -> dict[str, bytes]:
-    """The archived files of a project by their paths in it."""
+    """The files of a project to archive, by their relative paths."""
     chosen = [root / part for part in PARTS]
     files = [path for part in chosen for path in ([part] if part.is_file() else part.rglob("*"))]
     return {p.relative_to(root).as_posix(): p.read_bytes() for p in files if p.is_file()}
 
 
 def without_weights(files: dict[str, bytes]) -> dict[str, bytes]:
-    """The same files with the history alone in each run's weights file."""
+    """The same files, with only the history in each run's weights file."""
     stripped = dict(files)
     for name in [name for name in files if name.endswith(f"/{WEIGHTS_FILE}")]:
         arrays = safetensors.numpy.load(files[name])
@@ -57,7 +57,7 @@ def without_weights(files: dict[str, bytes]) -> dict[str, bytes]:
 
 
 def packed(files: dict[str, bytes]) -> bytes:
-    """A compressed tar of files, sorted by name, without times, owners or modes of its own."""
+    """A compressed tar archive, sorted by name, with default times, owners and modes."""
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w", format=tarfile.USTAR_FORMAT) as tar:
         for name in sorted(files):
@@ -68,7 +68,7 @@ def packed(files: dict[str, bytes]) -> bytes:
 
 
 def main() -> None:
-    """Pack one folder; an archive that is already there is left alone."""
+    """Pack one folder; an existing archive is never overwritten."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("name")

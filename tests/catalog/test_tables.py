@@ -1,4 +1,4 @@
-"""The catalog: tables, the wide view, questions, and what becomes of a damaged file."""
+"""The catalog: tables, the wide view, SQL queries and damaged files."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Finished = tuple[Path, Path]
 
 @pytest.fixture
 def catalog(finished: Finished, tmp_path: Path) -> Path:
-    """The data folder of a finished project: its Parquet tables alone."""
+    """A data folder that holds only the Parquet tables of a finished project."""
     shutil.copytree(finished[0] / "data" / "catalog", tmp_path / "catalog")
     return tmp_path
 
@@ -49,7 +49,7 @@ def test_counts(catalog: Path) -> None:
     assert heights["cell_metrics"] == 4 * len(QUANTITIES)
 
 
-def test_parquet_and_duckdb_say_the_same(catalog: Path) -> None:
+def test_parquet_and_duckdb_hold_the_same_rows(catalog: Path) -> None:
     for name, frame in read_tables(catalog / "catalog").items():
         order = ", ".join(TABLES[name].order)
         assert_frame_equal(ask(catalog, f"SELECT * FROM core.{name} ORDER BY {order}"), frame)
@@ -72,7 +72,7 @@ def test_the_wide_view(catalog: Path) -> None:
         assert {metric, f"{metric}_sd", f"{metric}_n"} <= set(wide.columns)
 
 
-def test_every_curve_point_is_kept_and_gives_mc(catalog: Path) -> None:
+def test_mode_connectivity_follows_from_the_stored_curve_points(catalog: Path) -> None:
     points = ask(catalog, "SELECT * FROM curve_points ORDER BY cell_id, run_id, t")
     pairs = ask(catalog, "SELECT * FROM pairs WHERE mode_connectivity IS NOT NULL")
     assert pairs.height > 0
@@ -123,7 +123,7 @@ def test_a_damaged_table_is_named(catalog: Path) -> None:
         "",
     ],
 )
-def test_reading_only(catalog: Path, sql: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_queries_are_read_only(catalog: Path, sql: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(catalog)
     with pytest.raises(QueryError):
         ask(catalog, sql)
@@ -158,7 +158,7 @@ def test_a_folder_with_brackets(catalog: Path) -> None:
     assert [path.name for path in odd.iterdir() if "tmp" in path.name] == []
 
 
-def test_no_catalog_yet(tmp_path: Path) -> None:
+def test_a_missing_catalog_is_reported(tmp_path: Path) -> None:
     with pytest.raises(MissingArtifactError, match="run `dvc repro`") as caught:
         ask(tmp_path, "SELECT 1")
     assert caught.value.exit_code == 2
@@ -171,7 +171,7 @@ def test_nan_becomes_null() -> None:
     assert frame_of(table, [row])["train_loss"].to_list() == [None]
 
 
-def test_the_numbers_for_dvc(finished: Finished) -> None:
+def test_the_dvc_metrics_file(finished: Finished) -> None:
     summary = json.loads((finished[0] / "reports" / "metrics.json").read_text())
     leaves = [leaf for part in summary.values() for leaf in part]
     assert len(leaves) <= 30

@@ -1,4 +1,4 @@
-"""The arithmetic of jobs, with that of custom networks and tasks counted while preparing."""
+"""The multiply-adds of jobs; those of custom networks and tasks are counted by `prepare`."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def with_counts(cell: Cell, counts: dict[str, int]) -> Cell:
     return dataclasses.replace(cell, landscape=dataclasses.replace(cell.landscape, model=model))
 
 
-def test_a_counted_network_is_no_longer_overhead_alone() -> None:
+def test_a_counted_network_costs_more_than_overhead() -> None:
     cell = grid_of(CUSTOM_CODE).cells[0]
     assert forward_multiply_adds(cell) == 0
     counted = with_counts(cell, {network_key(cell): 700})
@@ -65,26 +65,26 @@ def test_a_custom_task_on_a_built_in_network() -> None:
     ],
     ids=str,
 )
-def test_keys_follow_shapes(changes: dict[str, Any], keys: int) -> None:
+def test_network_keys_depend_on_shapes(changes: dict[str, Any], keys: int) -> None:
     assert len({network_key(cell) for cell in grid_of({**CUSTOM_CODE, **changes}).cells}) == keys
 
 
 @pytest.mark.parametrize("content", ["", "[1]", '{"a": "b"}', '{"a": null}', "{"])
-def test_an_unreadable_note_is_no_note(content: str, tmp_path: Path) -> None:
+def test_an_unreadable_file_counts_as_empty(content: str, tmp_path: Path) -> None:
     path = tmp_path / "multiply_adds.json"
     assert read_multiply_adds(path) == {}
     path.write_text(content)
     assert read_multiply_adds(path) == {}
 
 
-def test_a_note_that_cannot_be_written_harms_nothing(tmp_path: Path) -> None:
+def test_counts_that_cannot_be_written_are_ignored(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     note_multiply_adds(tmp_path / "file" / "multiply_adds.json", {"a": 1})
     note_multiply_adds(tmp_path / "folder" / "multiply_adds.json", {"a": 1})
     assert read_multiply_adds(tmp_path / "folder" / "multiply_adds.json") == {"a": 1}
 
 
-def test_prepare_counts_what_is_custom(custom_code: Own) -> None:
+def test_prepare_counts_custom_networks_and_tasks(custom_code: Own) -> None:
     custom_code.write("own_network", textwrap.dedent(GOOD_NETWORK))
     custom_code.write("custom_task", textwrap.dedent(GOOD_TASK))
     prepare(custom_code, task="custom_task:Mine", load=", label_noise: [0.0, 0.5]")

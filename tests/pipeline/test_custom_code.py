@@ -1,4 +1,4 @@
-"""A user's own code: found, hashed, tried, and told plainly what is wrong with it."""
+"""Custom code: how it is found, checksummed and validated, and the messages about its errors."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def sha256(content: bytes) -> bytes:
 
 
 def of_files(**contents: str) -> str:
-    """The checksum of a package by hand: of each file its path, a zero byte, its SHA-256."""
+    """The checksum of a package by hand: for each file its path, a zero byte and its SHA-256."""
     parts = [name.encode() + b"\0" + sha256(contents[name].encode()) for name in sorted(contents)]
     return sha256(b"".join(parts)).hex()
 
@@ -39,7 +39,9 @@ def test_functions_are_found_by_name(custom_code: Own) -> None:
         "found_one", "def f():\n    return 1\nclass C:\n    def g():\n        return 2\n"
     )
     custom_code.write("found_package.__init__", "")
-    custom_code.write("found_package.inner.deep", "def h():\n    return 3\n")  # a folder is enough
+    custom_code.write(
+        "found_package.inner.deep", "def h():\n    return 3\n"
+    )  # needs no __init__.py
     folder = custom_code.project.custom
     assert import_custom("found_one:f", folder)() == 1
     assert import_custom("found_one:C.g", folder)() == 2
@@ -47,7 +49,7 @@ def test_functions_are_found_by_name(custom_code: Own) -> None:
     assert import_custom("math:hypot", folder)(3, 4) == 5, "what is installed"
 
 
-def test_the_folder_comes_before_what_is_installed(custom_code: Own) -> None:
+def test_the_folder_precedes_installed_packages(custom_code: Own) -> None:
     custom_code.write("wave", "def f():\n    return 'mine'\n")  # a name of the standard library
     assert import_custom("wave:f", custom_code.project.custom)() == "mine"
 
@@ -73,7 +75,7 @@ def test_the_checksum_of_a_module(custom_code: Own) -> None:
 
 
 def test_the_checksum_of_a_package(custom_code: Own) -> None:
-    """Every source file of the top-level package, whichever module is named; nothing else."""
+    """All source files of the top-level package, whichever module is named, and nothing else."""
     files = {"__init__.py": "", "a.py": "x = 1\n", "inner/__init__.py": "", "inner/b.py": "y = 1\n"}
     for name, text in files.items():
         custom_code.write("sum_package." + name.removesuffix(".py").replace("/", "."), text)
@@ -102,7 +104,7 @@ def test_the_checksum_of_a_package_without_init(custom_code: Own) -> None:
     assert found == of_files(**{"a.py": "x = 1\n", "b.py": "y = 1\n"})
 
 
-def test_the_checksum_does_not_see_what_is_compiled(custom_code: Own) -> None:
+def test_the_checksum_ignores_bytecode(custom_code: Own) -> None:
     custom_code.write("sum_compiled.__init__", "def f():\n    return 1\n")
     folder = custom_code.project.custom
     before = code_checksum("sum_compiled:f", folder)
@@ -112,8 +114,8 @@ def test_the_checksum_does_not_see_what_is_compiled(custom_code: Own) -> None:
     assert code_checksum("sum_compiled:f", folder) == before
 
 
-def test_code_that_changes_is_imported_anew(custom_code: Own) -> None:
-    """In one process, as in a notebook; also where only a helper has changed."""
+def test_changed_code_is_reloaded(custom_code: Own) -> None:
+    """In one process, as in a notebook; also if only a helper module has changed."""
     folder = custom_code.project.custom
     main, helper = custom_code.path("new_main"), custom_code.path("new_helper")
     custom_code.written |= {"new_main", "new_helper"}
@@ -123,7 +125,7 @@ def test_code_that_changes_is_imported_anew(custom_code: Own) -> None:
     assert import_custom("new_main:f", folder) is first, "what has not changed stays"
     assert first() == "ab"
     checksum = code_checksum("new_main:f", folder)
-    main.write_text(main.read_text().replace("'a'", "'c'"))  # of the same length, at once
+    main.write_text(main.read_text().replace("'a'", "'c'"))  # same length, immediately
     helper.write_text("def g():\n    return 'd'\n")
     assert import_custom("new_main:f", folder)() == "cd"
     assert code_checksum("new_main:f", folder) != checksum
@@ -146,7 +148,7 @@ def test_a_module_of_the_same_name_in_another_project(custom_code: Own, tmp_path
         import_custom("only_here:f", other)
 
 
-def test_the_folder_comes_before_what_is_in_memory(custom_code: Own) -> None:
+def test_the_folder_precedes_loaded_modules(custom_code: Own) -> None:
     import wave
 
     custom_code.path("wave").write_text("def f():\n    return 'mine'\n")
@@ -156,8 +158,8 @@ def test_the_folder_comes_before_what_is_in_memory(custom_code: Own) -> None:
         sys.modules["wave"] = wave
 
 
-def test_other_code_than_ids_were_made_with_is_refused(custom_code: Own) -> None:
-    """Somebody edits a file while a stage is running."""
+def test_code_that_does_not_match_the_ids_is_refused(custom_code: Own) -> None:
+    """For example, if a file is edited while a stage is running."""
     custom_code.write("edited", "def f():\n    return 1\n")
     folder = custom_code.project.custom
     code = code_checksum("edited:f", folder)
@@ -359,12 +361,12 @@ def test_good_code_passes(custom_code: Own, caplog: pytest.LogCaptureFixture) ->
         ),
         (
             [("return self.head(self.body(x))", "return self.body(x)")],
-            "own_network:network gave an output of shape (3, 4) for 3 samples; "
+            "own_network:network returned an output of shape (3, 4) for 3 samples; "
             "it must be (3, 10): a number for each class",
         ),
         (
             [("return self.head(self.body(x))", "return self.head(self.body(x)).sum(0)")],
-            "own_network:network gave an output of shape (10,) for 3 samples; "
+            "own_network:network returned an output of shape (10,) for 3 samples; "
             "it must be (3, 10): a number for each class",
         ),
         (
@@ -378,7 +380,7 @@ def test_good_code_passes(custom_code: Own, caplog: pytest.LogCaptureFixture) ->
         (
             [("super().__init__()", "super().__init__(); self.idle = nn.Linear(2, 2)")],
             "own_network:network: its loss does not depend on idle.weight, idle.bias; "
-            "leave out what has no effect, or set requires_grad to False",
+            "remove parameters that have no effect, or set their requires_grad to False",
         ),
         (
             [
@@ -389,11 +391,11 @@ def test_good_code_passes(custom_code: Own, caplog: pytest.LogCaptureFixture) ->
             ],
             "own_network:network: its loss does not depend on idle.0.weight, idle.1.weight, "
             "idle.2.weight, idle.3.weight, idle.4.weight and 4 more; "
-            "leave out what has no effect, or set requires_grad to False",
+            "remove parameters that have no effect, or set their requires_grad to False",
         ),
     ],
 )
-def test_a_network_that_is_none(
+def test_an_invalid_network_is_refused(
     changes: list[tuple[str, str]], message: str, custom_code: Own
 ) -> None:
     custom_code.write("own_network", changed(GOOD_NETWORK, *changes))
@@ -403,7 +405,7 @@ def test_a_network_that_is_none(
     assert str(caught.value) == message
 
 
-def test_frozen_parameters_are_no_fault(custom_code: Own) -> None:
+def test_frozen_parameters_are_allowed(custom_code: Own) -> None:
     idle = "super().__init__(); self.idle = nn.Linear(2, 2).requires_grad_(False)"
     custom_code.write("own_network", changed(GOOD_NETWORK, ("super().__init__()", idle)))
     prepare(custom_code)
@@ -463,7 +465,7 @@ def test_a_network_without_a_second_derivative(custom_code: Own) -> None:
                     "return samples[:2]",
                 )
             ],
-            "custom_task:Mine: its perturbation by mixup gave 2 samples where 3 were asked for",
+            "custom_task:Mine: its perturbation by mixup returned 2 samples instead of 3",
         ),
         (
             [("class Mine(Task)", "class Mine")],
@@ -488,7 +490,7 @@ def test_a_network_without_a_second_derivative(custom_code: Own) -> None:
         ),
         (
             [(".square().sum(1)", ".square().sum()")],
-            "custom_task:Mine: its losses are not one number a sample",
+            "custom_task:Mine: its losses are not one number per sample",
         ),
         (
             [(".square().sum(1)", ".square().sum(1).detach()")],
@@ -500,7 +502,7 @@ def test_a_network_without_a_second_derivative(custom_code: Own) -> None:
         ),
         (
             [("return outputs.argmax(1) != samples.targets", "return 0.5")],
-            "custom_task:Mine: its errors are not one number a sample",
+            "custom_task:Mine: its errors are not one number per sample",
         ),
         (
             [("return outputs.argmax(1) != samples.targets", "return samples.labels")],
@@ -508,8 +510,8 @@ def test_a_network_without_a_second_derivative(custom_code: Own) -> None:
         ),
         (
             [("return outputs\n", "return outputs[0]\n")],
-            "custom_task:Mine: its features of 3 samples have shape (10,); there must be a row for "
-            "each",
+            "custom_task:Mine: its features of 3 samples have shape (10,); there must be one row "
+            "per sample",
         ),
         (
             [("return outputs\n", "return outputs.shape\n")],
@@ -530,7 +532,7 @@ def test_a_network_without_a_second_derivative(custom_code: Own) -> None:
         ),
     ],
 )
-def test_a_task_that_is_none(
+def test_an_invalid_task_is_refused(
     changes: list[tuple[str, str]], message: str, custom_code: Own
 ) -> None:
     custom_code.write("own_network", textwrap.dedent(GOOD_NETWORK))
@@ -541,7 +543,7 @@ def test_a_task_that_is_none(
     assert str(caught.value).startswith(message)
 
 
-def test_a_task_of_a_built_in_network(custom_code: Own) -> None:
+def test_a_custom_task_on_a_built_in_network(custom_code: Own) -> None:
     broken = changed(GOOD_TASK, ("return network(", "return network(None, "))
     custom_code.write("custom_task", broken)
     with pytest.raises(CodeError, match=r"^custom_task:Mine: failed: TypeError: "):
@@ -555,7 +557,9 @@ def test_a_task_of_a_built_in_network(custom_code: Own) -> None:
         ("body.9", "'body.9'", "null, body, body.0, body.1, body.2, head"),
     ],
 )
-def test_a_layer_that_is_not_there(layer: str, given: str, allowed: str, custom_code: Own) -> None:
+def test_an_unknown_layer_is_refused(
+    layer: str, given: str, allowed: str, custom_code: Own
+) -> None:
     custom_code.write("own_network", textwrap.dedent(GOOD_NETWORK))
     with pytest.raises(SpecError) as caught:
         prepare(custom_code, similarity=f"[{{layer: head}}, {{name: b, layer: {layer}}}]")
@@ -580,7 +584,7 @@ def test_a_layer_of_a_built_in_network(custom_code: Own) -> None:
     assert not before & set(custom_code.project.prepared.iterdir())
 
 
-def test_a_layer_that_gives_no_tensor(custom_code: Own) -> None:
+def test_a_layer_that_does_not_output_a_tensor(custom_code: Own) -> None:
     pair = ("return self.head(self.body(x))", "return self.pair(self.body(x))[0]")
     made = (
         "self.head = nn.Linear(width, n_outputs)",
@@ -622,14 +626,14 @@ def test_a_dataset_function(custom_code: Own) -> None:
     assert len(list(custom_code.project.prepared.iterdir())) == 2
 
 
-def test_a_dataset_function_that_draws_anew(custom_code: Own) -> None:
+def test_a_dataset_function_without_a_seed(custom_code: Own) -> None:
     custom_code.write("own_network", textwrap.dedent(GOOD_NETWORK))
     calls = ("import numpy as np", "import numpy as np; CALLS = []")
     anew = ("+ 20", "+ np.uint8(CALLS.append(1) or len(CALLS))")
     custom_code.write("own_data", changed(DATA, calls, anew))
     prepare(custom_code, dataset='"own_data:data"')
     shutil.rmtree(custom_code.project.prepared)
-    message = "own_data:data returned other data than before, though neither its code .*: seed"
+    message = "own_data:data returned different data than before although neither its code .*: seed"
     with pytest.raises(ContentMismatchError, match=message):
         prepare(custom_code, dataset='"own_data:data"')
 
@@ -644,7 +648,7 @@ def test_a_dataset_function_that_draws_anew(custom_code: Own) -> None:
         ([("labels = ", "labels = 1 / 0 + ")], "own_data:data failed: ZeroDivisionError: "),
     ],
 )
-def test_a_dataset_function_that_is_none(
+def test_an_invalid_dataset_function_is_refused(
     changes: list[tuple[str, str]], message: str, custom_code: Own
 ) -> None:
     custom_code.write("own_network", textwrap.dedent(GOOD_NETWORK))

@@ -1,4 +1,4 @@
-"""How measurements are put into jobs, and what jobs of one worker share."""
+"""How measurements are grouped into jobs, and what the jobs of one worker share."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ LARGE = {"dataset.name": "cifar10", "load.width": 8, "load.samples": 5000}
 
 
 def needed(changes: dict[str, Any]) -> list[MeasurementSpec]:
-    """All but losses, cell by cell."""
+    """All measurements except losses, cell by cell."""
     measure = experiment_of(changes).measure
     found: list[MeasurementSpec] = []
     for cell in grid_of(changes).cells:
@@ -49,7 +49,7 @@ def test_every_measurement_is_in_one_job(changes: dict[str, Any], workers: int) 
 
 @pytest.mark.parametrize(("workers", "sizes"), [(1, [6] * 4), (6, [3] * 8), (24, [2] * 12)])
 def test_small_curves_of_a_landscape_share_jobs(workers: int, sizes: list[int]) -> None:
-    """Two widths, two batch sizes, three pairs a cell, in two repeats."""
+    """Two widths, two batch sizes, three pairs per cell, two repeats."""
     jobs = curve_jobs({**ALL_PAIRS, "measure.connectivity.repeats": 2}, workers)
     assert all(
         len({(item.cell.landscape.landscape_id, item.repeat) for item in job}) == 1 for job in jobs
@@ -64,12 +64,12 @@ def test_no_job_has_more_curves_than_are_fitted_at_a_time() -> None:
 
 
 @pytest.mark.parametrize("changes", [LARGE, CUSTOM_CODE, {"load.width": 64}], ids=str)
-def test_large_curves_and_those_of_a_network_of_ones_own_are_alone(changes: Any) -> None:
+def test_large_curves_and_curves_of_custom_networks_are_not_batched(changes: Any) -> None:
     assert all(len(job) == 1 for job in curve_jobs({**ALL_PAIRS, **changes}, 1))
 
 
 class Job:
-    """What the measurements of a job share, without data and networks."""
+    """A job context without data and networks."""
 
     def __init__(self, cache: WorkerCache) -> None:
         self.cache = cache

@@ -1,4 +1,4 @@
-"""One job's measurements: each is kept, whatever becomes of the others."""
+"""The measurements of one job: each is written, whether or not the others succeed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CHANGES = {"train.seeds": 3, "measure.connectivity.pairs": "all"}
 
 @dataclass
 class Measurements:
-    """Where records go."""
+    """The cache that records are written to."""
 
     folder: Path
     shared: list[str] = field(default_factory=list)
@@ -37,7 +37,7 @@ class Measurements:
 
 @dataclass
 class Payload:
-    """What a job gets, without data and networks."""
+    """A job's payload without data and networks."""
 
     specs: tuple[MeasurementSpec, ...]
     measurements: Measurements
@@ -62,7 +62,7 @@ def distances(monkeypatch: pytest.MonkeyPatch) -> tuple[MeasurementSpec, ...]:
     return tuple(spec for spec in every if spec.metric == "distance")
 
 
-def test_one_that_fails_is_named_and_the_others_are_kept(
+def test_a_failed_measurement_is_named_and_the_others_are_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, distances: tuple[MeasurementSpec, ...]
 ) -> None:
     bad = distances[1]
@@ -82,10 +82,10 @@ def test_one_that_fails_is_named_and_the_others_are_kept(
     assert all((tmp_path / f"{key}.json").exists() for key in kept)
 
 
-def test_a_disk_that_fails_ends_the_job_as_what_it_is(
+def test_a_storage_error_aborts_the_job(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, distances: tuple[MeasurementSpec, ...]
 ) -> None:
-    """The stage stops everything for it, since every other job would fail alike."""
+    """The stage then stops all jobs, since every other job would fail as well."""
 
     def compute(context: MeasurementContext) -> WeightDistance:
         raise StorageError("no space left")

@@ -340,7 +340,7 @@ def test_a_hand_edited_file_is_kept(tmp_path: Path) -> None:
     edited = params.read_text() + "# a user's note\n"
     params.write_text(edited)
     said = use_preset("fig03-lr-decay", "paper", tmp_path)
-    assert "the former one is kept as params.yaml.bak" in said
+    assert "the previous file is kept as params.yaml.bak" in said
     assert kept.read_text() == edited
     assert read_experiment(params) == experiment(3)
     # A preset's text is not backed up and does not replace the backup.
@@ -351,7 +351,7 @@ def test_a_hand_edited_file_is_kept(tmp_path: Path) -> None:
     for number in (2, 3):
         params.write_text(f"# Draft {number}\n")
         said = use_preset("fig03-lr-decay", "paper", tmp_path)
-        assert f"the former one is kept as params.yaml.bak{number}." in said
+        assert f"the previous file is kept as params.yaml.bak{number}." in said
         assert (tmp_path / f"params.yaml.bak{number}").read_text() == f"# Draft {number}\n"
     assert kept.read_text() == edited
 
@@ -405,7 +405,7 @@ def test_an_unknown_name(name: str, suggestion: str, tmp_path: Path) -> None:
     assert f"preset: got '{name}'" in str(caught.value)
     assert f"did you mean `{suggestion}`?" in str(caught.value)
     assert not (tmp_path / "params.yaml").exists()
-    with pytest.raises(SpecError, match="`landscape preset list` shows"):
+    with pytest.raises(SpecError, match="listed by `landscape preset list`"):
         show_preset("nothing like it at all", tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""Catalogs that nobody trained: smooth numbers on any grid, for drawing."""
+"""Synthetic catalogs: smooth numbers on any grid, for drawing."""
 
 from __future__ import annotations
 
@@ -24,20 +24,20 @@ LOSSES = ("train_loss", "train_accuracy", "train_error", "test_loss", "test_accu
 
 @dataclass(frozen=True)
 class Catalog:
-    """What a made-up catalog holds; names with a dot in `axes` are paths as in params.yaml."""
+    """Contents of a synthetic catalog; the keys of `axes` are dotted paths as in params.yaml."""
 
     axes: dict[str, list[Any]]
     variants: tuple[str, ...] = ("base",)
     kind: str = "images"
     unit: str | None = "%"
-    judge: str | None = None  # None: accuracy of images, loss of other data
+    performance_metric: str | None = None  # None: accuracy for images, loss for other data
     loss_unit: str = "nats"
     seeds: int = 3
     epochs: int = 20
     connectivity: tuple[str, ...] = ("primary",)
     similarity: tuple[str, ...] = ("primary",)
     snapshots: tuple[str, ...] = ("best_train_loss",)
-    doubted: tuple[str, ...] = ()
+    unconverged_metrics: tuple[str, ...] = ()
     not_converged: Callable[[Row], bool] = field(default=lambda cell: False)
     classify: dict[str, Any] | None = None  # None: thresholds of the paper's rule
 
@@ -66,13 +66,15 @@ class Catalog:
             "cka": {"threshold": 0.5},
             "train_loss": 0.05,
         }
+        default = "test_accuracy" if self.kind == "images" else "test_loss"
         return {
             "experiment_id": "e", "classification_id": "k", "dataset": "made up",
             "model": "resnet18", "kind": self.kind, "connectivity_unit": self.unit,
             "n_cells": len(cells), "n_runs": len(cells) * self.seeds,
             "axes": json.dumps([{"path": path, "values": v} for path, v in self.axes.items()]),
             "variants": json.dumps(self.variants), "spec": json.dumps(spec),
-            "classify": json.dumps(self.classify or rule), "judge": self.judge or ("test_accuracy" if self.kind == "images" else "test_loss"),
+            "classify": json.dumps(self.classify or rule),
+            "performance_metric": self.performance_metric or default,
         }  # fmt: skip
 
     def _probes(self) -> Iterator[Row]:
@@ -91,17 +93,17 @@ class Catalog:
         for i, (variant, *values) in enumerate(points):
             point = dict(zip(self.axes, values))
             plain = {path.split(".")[1]: v for path, v in point.items() if ".extra." not in path}
-            own = {path: v for path, v in point.items() if ".extra." in path}
+            custom = {path: v for path, v in point.items() if ".extra." in path}
             row = {**LOAD, **TEMPERATURE, **plain}
             yield {
                 "cell_id": f"cell{i:05}", "landscape_id": "l", "position": i, "variant": variant,
-                **row, "lr_in_effect": row["lr"], "extra": json.dumps(own),
+                **row, "lr_in_effect": row["lr"], "extra": json.dumps(custom),
             }  # fmt: skip
 
     def _values(self, cell: Row) -> dict[str, float]:
         """Metrics that vary smoothly, with a poorly connected and a hot region."""
-        own = sum(v for v in json.loads(cell["extra"]).values() if isinstance(v, float))
-        size = math.log2(cell["width"]) + own - 8 * cell["label_noise"]
+        custom = sum(v for v in json.loads(cell["extra"]).values() if isinstance(v, float))
+        size = math.log2(cell["width"]) + custom - 8 * cell["label_noise"]
         size += 0.5 * (cell["variant"] != self.variants[0]) + 0.3 * math.log10(cell["samples"])
         heat = 5 - math.log2(cell["batch_size"]) + math.log(cell["lr"] / 0.05)
         loss = math.exp(1.4 * heat - 2) / (1 + size) + 1e-3
@@ -146,10 +148,10 @@ class Catalog:
         return QUANTITIES[metric].unit or None
 
     def _status(self, metric: str, mean: float | None) -> Row:
-        """What is missing, and which estimates have not converged: those of `doubted`."""
+        """Status of a mean: missing without a value, not converged for `unconverged_metrics`."""
         if mean is None:
             return {"status": "missing", "reason": "no run has converged"}
-        if metric in self.doubted:
+        if metric in self.unconverged_metrics:
             return {"status": "not converged", "reason": "1 of 2: after 5 steps"}
         return {"status": "ok", "reason": None}
 
@@ -181,7 +183,7 @@ class Catalog:
 
 
 def phase(cell: Row, values: dict[str, float]) -> Row:
-    """A phase with its reason, as the catalog says it."""
+    """A phase with its reason, in the form of the table `phases`."""
     if not cell["n_converged"]:
         return {"phase": "NC", "reason": "all runs have not converged"}
     if cell["n_converged"] < 2:
@@ -189,4 +191,7 @@ def phase(cell: Row, values: dict[str, float]) -> Row:
     poor, sharp = values["mode_connectivity"] < -1, values["train_loss"] > 0.05
     name = {(1, 1): "I", (0, 1): "II", (1, 0): "III"}.get((int(poor), int(sharp)))
     name = name or ("IV-B" if values["cka"] >= 0.5 else "IV-A")
-    return {"phase": name, "reason": f"mc {values['mode_connectivity']:.3g}, as a reader is told"}
+    return {
+        "phase": name,
+        "reason": f"mc {values['mode_connectivity']:.3g}, in the words of the rule",
+    }

@@ -1,4 +1,4 @@
-"""Axes to scale: edges by hand, directions, labels that do not overlap."""
+"""Axes to scale: edges computed by hand, directions, labels that do not overlap."""
 
 from __future__ import annotations
 
@@ -28,13 +28,14 @@ def test_edges_of_a_linear_axis_are_half_way() -> None:
 
 
 @pytest.mark.parametrize("scale", ["log", "linear", "even"])
-def test_neighbours_share_an_edge_and_ends_are_symmetrical(scale: Any) -> None:
+def test_neighbours_share_an_edge_and_the_outermost_cells_are_symmetric(scale: Any) -> None:
     drawn = axis("load.width", WIDTHS, scale)
     cells = [drawn.cell(width) for width in WIDTHS]
     assert all(left[1] == right[0] for left, right in itertools.pairwise(cells))
     assert all(low < place < high for low, high, _, place in cells)
     parts = [
-        (drawn.part(low), drawn.part(place), drawn.part(high)) for low, high, _, place in cells
+        (drawn.fraction(low), drawn.fraction(place), drawn.fraction(high))
+        for low, high, _, place in cells
     ]
     for low, place, high in (parts[0], parts[-1]):
         assert place - low == pytest.approx(high - place)
@@ -83,7 +84,7 @@ def test_scales(path: str, values: list[Any], setting: str, scale: str) -> None:
         ("load.extra.kind", ["small", "big"], ["small", "big"]),
     ],
 )
-def test_load_falls_to_the_right(path: str, values: list[Any], labels: list[str]) -> None:
+def test_load_decreases_to_the_right(path: str, values: list[Any], labels: list[str]) -> None:
     assert axis(path, values).labels == labels
 
 
@@ -97,7 +98,7 @@ def test_load_falls_to_the_right(path: str, values: list[Any], labels: list[str]
         ("temperature.extra.noise", [1, 2], ["2", "1"]),
     ],
 )
-def test_temperature_goes_up(
+def test_temperature_increases_upwards(
     path: str, values: list[Any], top_to_bottom: list[str], setting: str
 ) -> None:
     drawn = axis(path, values, setting)
@@ -126,7 +127,7 @@ def test_labels_are_thinned_and_do_not_overlap(length: int) -> None:
     shown = shown_labels(drawn, length)
     assert (shown[0], shown[-1]) == ("1", "128")
     spans = [
-        (drawn.part(width) * length, LETTER_WIDTH * len(text) / 2)
+        (drawn.fraction(width) * length, LETTER_WIDTH * len(text) / 2)
         for width, text in zip(WIDTHS, shown)
         if text
     ]

@@ -1,4 +1,4 @@
-"""From a catalog to rows: primary probes, facets, parameters of one's own, what judges."""
+"""From a catalog to rows: primary probes, facets, custom parameters, the performance metric."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import pytest
 from landscape_catalog.catalog import read_tables
 from landscape_catalog.experiment.experiment import Report
 from landscape_catalog.reports.cells import report_data
-from landscape_catalog.reports.layout import apart, laid_out
-from landscape_catalog.reports.lines import curves, everywhere, training_lines
+from landscape_catalog.reports.layout import fitted_layout, non_overlapping
+from landscape_catalog.reports.lines import curves, fill_grid, training_lines
 from tests.reports.grids import Catalog
 
 GRID = {"load.width": [1, 2], "temperature.batch_size": [16, 32]}
@@ -26,7 +26,7 @@ WAYS = {
 
 
 def test_the_papers_orientation(finished: tuple[Path, Path]) -> None:
-    """Width rises to the right, batch size falls upwards (the first row is the hottest)."""
+    """Width increases to the right, batch size decreases upwards (the first row is the hottest)."""
     data = report_data(read_tables(finished[0] / "data" / "catalog"))
     assert (data.x.path, data.x.labels) == ("load.width", ["1", "2"])
     assert (data.y.path, data.y.labels) == ("temperature.batch_size", ["16", "32"])
@@ -46,7 +46,7 @@ def test_primary_probes_are_not_mixed_with_others() -> None:
     )
 
 
-def test_variants_and_axes_that_are_not_drawn_are_facets() -> None:
+def test_variants_and_other_axes_become_facets() -> None:
     axes = {**GRID, "load.label_noise": [0.1, 0.0]}
     data = report_data(Catalog(axes, variants=("base", "decay")).tables())
     assert data.facets == [
@@ -65,7 +65,7 @@ def test_the_drawn_axes_are_chosen() -> None:
     assert data.x.cell(1000) == (0.5, 1.5, 1.0, 1.0)
 
 
-def test_parameters_of_ones_own_are_axes_or_facets() -> None:
+def test_custom_parameters_are_axes_or_facets() -> None:
     axes = {
         "load.extra.reaction_rate": [1.0, 10.0],
         "temperature.extra.activation": ["relu", "tanh"],
@@ -91,31 +91,31 @@ def test_a_parameter_that_only_a_variant_has() -> None:
 
 @pytest.mark.parametrize("kind", ["images", "points", "text"])
 @pytest.mark.parametrize(
-    ("judge", "higher"), [("test_accuracy", True), ("test_loss", False), ("test_error", False)]
+    ("metric", "higher"), [("test_accuracy", True), ("test_loss", False), ("test_error", False)]
 )
-def test_the_task_says_what_judges_a_cell(kind: str, judge: str, higher: bool) -> None:
-    found = report_data(Catalog(GRID, kind=kind, judge=judge).tables()).judge
-    assert (found.metric, found.higher_is_better) == (judge, higher)
+def test_the_catalog_names_the_performance_metric(kind: str, metric: str, higher: bool) -> None:
+    found = report_data(Catalog(GRID, kind=kind, performance_metric=metric).tables()).performance
+    assert (found.metric, found.higher_is_better) == (metric, higher)
 
 
 def test_each_number_has_its_own_unit() -> None:
-    """The unit of a loss does not follow from that of connectivity, which may be of the error."""
+    """Mode connectivity may be in the unit of the error, which need not be that of the loss."""
     own = report_data(
         Catalog(GRID, kind="points", unit="mm", loss_unit="squared residual").tables()
     )
     assert own.units["mode_connectivity"] == own.units["line_barrier"] == "mm"
-    assert own.units["test_loss"] == own.judge.unit == "squared residual"
+    assert own.units["test_loss"] == own.performance.unit == "squared residual"
     images = report_data(Catalog(GRID).tables())
     assert (images.units["mode_connectivity"], images.units["train_loss"]) == ("%", "nats")
     assert (images.units["n_epochs"], images.units["cka"]) == ("epochs", "")
 
 
-def test_probes_say_in_what_they_differ() -> None:
-    ways = report_data(Catalog(GRID, **WAYS).tables()).ways("cka")
-    assert [(way.probe, way.way) for way in ways] == [
+def test_probes_are_described_by_the_parameters_in_which_they_differ() -> None:
+    found = report_data(Catalog(GRID, **WAYS).tables()).measures_of("cka")
+    assert [(measure.probe, measure.label) for measure in found] == [
         ("primary", "the primary one"), ("alpha 0.5", "the alpha 0.5 one"),
     ]  # fmt: skip
-    assert [way.method for way in ways] == [
+    assert [measure.method for measure in found] == [
         "linear CKA, mixup, alpha 2.0", "linear CKA, mixup, alpha 3.0",
     ]  # fmt: skip
 
@@ -124,7 +124,7 @@ def test_probes_say_in_what_they_differ() -> None:
     ("kind", "unit", "quantity", "end"),
     [("images", "%", "error", 3.0), ("text", "nats", "loss", 0.03)],
 )
-def test_curves_are_of_what_connectivity_is_of(
+def test_curves_show_the_quantity_that_connectivity_is_measured_in(
     kind: str, unit: str, quantity: str, end: float
 ) -> None:
     tables = Catalog(GRID, kind=kind, unit=unit, **WAYS).tables()
@@ -144,39 +144,39 @@ def test_long_training_is_thinned() -> None:
     assert all((line["epoch"][0], line["epoch"][-1]) == (1, 500) for line in lines)
 
 
-def test_every_place_has_a_small_chart() -> None:
-    """One that is left out would move the others to wrong places."""
+def test_every_cell_has_a_small_chart() -> None:
+    """A missing chart would misalign the others."""
     tables = Catalog(GRID, not_converged=lambda cell: cell["width"] == 2).tables()
     data = report_data(tables)
     (primary,) = curves(tables, data)
-    places = [(line["x"], line["y"]) for line in everywhere(primary.of(""), data)]
+    places = [(line["x"], line["y"]) for line in fill_grid(primary.of(""), data)]
     assert sorted(places) == [("1", "16"), ("1", "32"), ("2", "16"), ("2", "32")]
 
 
 @pytest.mark.parametrize(
     ("amounts", "widths", "columns"), [(10, 3, 10), (10, 14, 10), (3, 2, 3), (40, 14, 10)]
 )
-def test_facets_stand_in_rows(amounts: int, widths: int, columns: int) -> None:
+def test_facets_are_arranged_in_rows(amounts: int, widths: int, columns: int) -> None:
     samples = [100 * (i + 1) for i in range(amounts)]
     axes = {"load.width": [2**i for i in range(widths)], "load.samples": samples, "temperature.batch_size": [16]}  # fmt: skip
-    layout = laid_out(report_data(Catalog(axes, seeds=1, epochs=1).tables()), 18)
+    layout = fitted_layout(report_data(Catalog(axes, seeds=1, epochs=1).tables()), 18)
     assert layout.columns == columns
 
 
-def test_variants_by_amounts_stand_below_each_other() -> None:
+def test_each_variant_has_a_row_of_facets() -> None:
     axes = {"load.width": [1, 2, 4, 8], "load.samples": [100 * i for i in range(1, 9)]}
     data = report_data(Catalog(axes, variants=("base", "decay"), seeds=1, epochs=1).tables())
     assert len(data.facets) == 16
-    assert laid_out(data, 46).columns == 8
+    assert fitted_layout(data, 46).columns == 8
 
 
-def test_tiny_cells_that_have_not_converged_are_named_here_and_there() -> None:
+def test_labels_of_tiny_cells_that_have_not_converged_are_thinned() -> None:
     axes = {"load.width": list(range(1, 41)), "temperature.batch_size": list(range(2, 82))}
     catalog = Catalog(axes, seeds=1, epochs=1, not_converged=lambda cell: cell["width"] > 20)
     data = report_data(catalog.tables(), Report(x_scale="even", y_scale="even"))
-    layout = laid_out(data, 4)
+    layout = fitted_layout(data, 4)
     rows = [row for row in data.cells if row["phase"] == "NC"]
-    chosen = apart(data, layout, rows, 6)
+    chosen = non_overlapping(data, layout, rows, 6)
     assert 0 < len(chosen) < len(rows)
     places = {row["i"]: (row["xm"] * 4, row["ym"] * layout.height / 80) for row in rows}
     for i, j in itertools.pairwise(chosen):
@@ -184,7 +184,7 @@ def test_tiny_cells_that_have_not_converged_are_named_here_and_there() -> None:
         assert abs(a - c) >= 8.6 or abs(b - d) >= 7.1
 
 
-def test_no_number_is_no_number() -> None:
+def test_missing_and_infinite_numbers_are_not_drawn() -> None:
     tables = Catalog(GRID, seeds=1).tables()
     infinite = pl.when(pl.col("metric") == "trace").then(float("inf")).otherwise(pl.col("mean"))
     changed = {**tables, "cell_metrics": tables["cell_metrics"].with_columns(mean=infinite)}

@@ -1,4 +1,4 @@
-"""Maps of the grid as specifications: colours, tooltips, marks, comparable panels."""
+"""Maps of the grid as Vega-Lite specifications: colours, tooltips, marks, shared scales."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ def test_text_on_a_colour_has_the_better_contrast() -> None:
         assert contrast(colour, chosen) >= 4
 
 
-def test_cells_that_have_not_converged_are_named_in_every_panel() -> None:
+def test_cells_that_have_not_converged_are_labelled_in_every_panel() -> None:
     catalog = Catalog(GRID, **WAYS, not_converged=lambda cell: cell["width"] == 8)
     data = report_data(catalog.tables())
     for one in panels(data):
@@ -116,7 +116,7 @@ def test_cells_that_have_not_converged_are_named_in_every_panel() -> None:
     assert {row["phase"] for row in data.cells if row["x"] == "8"} == {"NC"}
 
 
-def test_numbers_are_written_where_there_is_room(data: ReportData) -> None:
+def test_numbers_are_written_where_they_fit(data: ReportData) -> None:
     numbers = layers(data, "cka")[-1]
     assert numbers["encoding"]["text"]["field"] == "number"
     assert numbers["transform"][0]["calculate"].startswith("format(datum['cka'], ")
@@ -126,14 +126,14 @@ def test_numbers_are_written_where_there_is_room(data: ReportData) -> None:
 
 
 @pytest.mark.parametrize("axes", [{}, GRID])
-def test_without_any_number_everything_is_grey(axes: dict[str, Any]) -> None:
+def test_without_any_number_all_cells_are_grey(axes: dict[str, Any]) -> None:
     data = report_data(Catalog(axes, not_converged=lambda cell: True).tables())
     for one in panels(data):
         grey, names = layers(data, one.key)
         assert (grey["mark"]["type"], names["encoding"]["text"]) == ("rect", {"value": "NC"})
 
 
-def test_one_value_has_a_colour_too() -> None:
+def test_a_single_value_has_a_colour() -> None:
     data = report_data(Catalog({}).tables())
     low, high = colour_scale(data, "test_accuracy")["domain"]
     assert low < data.cells[0]["test_accuracy"] < high
@@ -147,9 +147,7 @@ def test_one_value_has_a_colour_too() -> None:
         ("test_accuracy", ["test_accuracy", "test_accuracy_best_test"]),
     ],
 )  # fmt: skip
-def test_other_probes_and_snapshots_have_panels_in_the_same_colours(
-    metric: str, keys: list[str]
-) -> None:
+def test_panels_of_one_metric_share_a_colour_scale(metric: str, keys: list[str]) -> None:
     data = report_data(Catalog(GRID, **WAYS).tables())
     assert [one.key for one in panels(data) if one.key.startswith(metric)] == keys
     scales = [colour_scale(data, key) for key in keys]
@@ -166,10 +164,10 @@ def test_a_probe_is_titled_with_its_name_and_method() -> None:
     assert title["text"] == "CKA similarity: the alpha 0.5 one"
     assert title["subtitle"][0].startswith("linear CKA, mixup")
     snapshot = panel(data, "test_accuracy_best_test")
-    assert snapshot.title == "Test accuracy, %: best on the test data"
+    assert snapshot.title == "Test accuracy, %: best test error or loss"
 
 
-def test_test_loss_stands_in_the_place_of_accuracy() -> None:
+def test_test_loss_replaces_accuracy() -> None:
     text = Catalog(GRID, kind="text", unit="nats", snapshots=("last", "best_test"))
     data = report_data(text.tables())
     first, second = panels(data)[:2]
@@ -181,7 +179,7 @@ def test_test_loss_stands_in_the_place_of_accuracy() -> None:
     assert panel(data, "mode_connectivity").title == "Mode connectivity mc, nats"
 
 
-def test_facets_stand_in_order_under_one_title() -> None:
+def test_facets_are_in_order_under_one_title() -> None:
     axes = {**GRID, "load.label_noise": [0.0, 0.2]}
     data = report_data(Catalog(axes, variants=("base", "decay")).tables())
     for chart in (maps.phase_diagram(data), maps.metric_panel(data, panel(data, "cka"))):
@@ -200,7 +198,7 @@ def test_charts_share_the_cells(data: ReportData) -> None:
         assert '"values": [{' not in written
 
 
-def test_a_metric_that_nothing_measured_is_not_in_tooltips() -> None:
+def test_a_metric_without_values_is_not_in_tooltips() -> None:
     tables = Catalog(GRID).tables()
     gone = pl.when(pl.col("metric") == "norm").then(None).otherwise(pl.col("mean"))
     data = report_data({**tables, "cell_metrics": tables["cell_metrics"].with_columns(mean=gone)})
@@ -209,8 +207,8 @@ def test_a_metric_that_nothing_measured_is_not_in_tooltips() -> None:
     assert "cka" in titles
 
 
-def test_a_number_that_has_not_converged_is_faded_and_said_to_be() -> None:
-    data = report_data(Catalog(GRID, doubted=("trace",)).tables())
+def test_a_number_that_has_not_converged_is_faded_and_the_subtitle_says_so() -> None:
+    data = report_data(Catalog(GRID, unconverged_metrics=("trace",)).tables())
     assert all(row["trace doubt"] for row in data.cells)
     assert "cka doubt" not in data.cells[0]
     assert data.cells[0]["trace text"].endswith("; 1 of 2: after 5 steps")

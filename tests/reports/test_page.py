@@ -1,4 +1,4 @@
-"""The page: what it says, what it needs, and whether every chart draws in a real browser."""
+"""The page: its text, that it is self-contained, and that every chart draws in a real browser."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def page_of(name: str) -> str:
 
 
 def embedded(page: str, name: str) -> dict[str, Any]:
-    """What the page's script holds: `tables` or `charts`."""
+    """The constant `tables` or `charts` of the page's script."""
     (line,) = re.findall(rf"^const {name} = (.*);$", page, re.MULTILINE)
     return json.loads(line)
 
@@ -88,33 +88,35 @@ def test_a_large_grid_stays_small() -> None:
     assert len(page.encode()) < 2_000_000
 
 
-def test_text_is_said_in_its_unit() -> None:
+def test_quantities_are_described_in_their_unit() -> None:
     page = page_of("text")
     assert "mode connectivity &lt; −1 nats" in page
-    assert "Training loss in nats at each t" in page
+    assert "Training loss in nats along the fitted Bezier curve" in page
     assert "of training error" not in page
     images = page_of("rich")
     assert "mode connectivity &lt; −1 % of training error" in images
-    assert "Training error in % at each t" in images
+    assert "Training error in % along the fitted Bezier curve" in images
 
 
-def test_sections_that_have_nothing_to_show_are_absent() -> None:
+def test_empty_sections_are_left_out() -> None:
     page = page_of("one cell and seed")
     assert "Slices" not in page
-    assert "What the variants gain" not in page
-    assert "There are none" in page
+    assert "Gain of the variants" not in page
+    assert "No cell has two converged runs" in page
     rich = page_of("rich")
     assert "<h2>Slices</h2>" in rich
-    assert "<h2>What the variants gain</h2>" in rich
+    assert "<h2>Gain of the variants</h2>" in rich
     assert "is well connected at" in rich
 
 
-def test_other_probes_are_folded() -> None:
+def test_secondary_probes_are_collapsed() -> None:
     page = page_of("rich")
-    folded = re.search(r"<details><summary>the small\.rate\[0\] one.*?</details>", page, re.DOTALL)
-    assert folded
-    assert 'id="curves-0-probe-1"' in folded.group()
-    assert 'id="curves-0"' not in folded.group()
+    collapsed = re.search(
+        r"<details><summary>the small\.rate\[0\] one.*?</details>", page, re.DOTALL
+    )
+    assert collapsed
+    assert 'id="curves-0-probe-1"' in collapsed.group()
+    assert 'id="curves-0"' not in collapsed.group()
 
 
 def test_text_of_a_catalog_cannot_end_the_script() -> None:
@@ -144,7 +146,7 @@ def browser(tmp_path: Path) -> Iterator[Any]:
 
 
 def draw(browser: Any, page: Path) -> list[str]:
-    """Open a page and everything folded in it; the slots, once each has a chart with marks."""
+    """Open a page, expand everything, and return its chart elements once all have been drawn."""
     from selenium.webdriver.support.ui import WebDriverWait
 
     browser.set_network_conditions(offline=True, latency=0, throughput=0)

@@ -1,4 +1,4 @@
-"""The report repeats no rule: phases, colours and thresholds are those of the one that classified."""
+"""The report takes phases, colours and thresholds from the rule that classified the cells."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ AXES = {"load.width": [2, 4, 8], "temperature.batch_size": [16, 32]}
 
 @pytest.fixture
 def tables(monkeypatch: pytest.MonkeyPatch) -> dict[str, pl.DataFrame]:
-    """A catalog by another rule: one cell is NC, one hot, four are cold."""
+    """A catalog classified by another rule: one cell is NC, one hot, four are cold."""
     monkeypatch.setitem(RULES, "by_loss", ByLoss)
     found = Catalog(
         AXES, ("base", "other"), classify={"rule": "by_loss", "train_loss": 0.2}

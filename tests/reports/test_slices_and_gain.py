@@ -1,4 +1,4 @@
-"""Metrics against the temperature, and what variants gain over base."""
+"""Metrics against the temperature, and the gain of variants over base."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ GRID = {"load.width": [1, 2, 8], "temperature.batch_size": [16, 32]}
 
 
 def with_metric(tables: dict[str, Any], metric: str, values: list[float | None]) -> dict[str, Any]:
-    """The catalog with other means of a metric, cell by cell."""
+    """The catalog with different means of a metric, cell by cell."""
     cells = tables["cells"].sort("position")["cell_id"]
     new = pl.DataFrame({"cell_id": cells, "new": values}, schema_overrides={"new": pl.Float64})
     is_metric = (pl.col("metric") == metric) & (pl.col("probe") == "primary")
@@ -57,7 +57,7 @@ def test_slices_of_text_are_of_loss() -> None:
     assert (first.column, first.title, first.hint) == ("test_loss", "Test loss, nats", "lower is better")  # fmt: skip
 
 
-def test_slices_have_the_facets() -> None:
+def test_slices_are_faceted() -> None:
     data = report_data(Catalog(GRID, variants=("base", "decay")).tables())
     spec = slice_chart(data, slices(data)[0]).to_dict()
     assert spec["facet"]["sort"] == ["base", "decay"]
@@ -89,7 +89,7 @@ def test_no_turning_point(values: list[float | None]) -> None:
     assert best_over_temperatures(report_data(tables), "").connected_from is None
 
 
-def test_lower_loss_is_a_gain() -> None:
+def test_a_lower_loss_is_a_gain() -> None:
     tables = Catalog(GRID, variants=("base", "decay"), kind="text", unit="nats").tables()
     tables = with_metric(tables, "test_loss", [3.0, 2.0, 2.0, 2.0, 2.0, 2.0] + [1.5] * 6)
     data = report_data(tables)
@@ -98,7 +98,7 @@ def test_lower_loss_is_a_gain() -> None:
     left, right = gain_chart(data, "gain-0", found).to_dict()["hconcat"]
     assert left["layer"][0]["encoding"]["y"]["scale"]["reverse"]  # better is up
     assert not right["layer"][1]["encoding"]["y"]["scale"]["reverse"]
-    assert left["title"]["subtitle"] == right["title"]["subtitle"] == ["better is up"]
+    assert left["title"]["subtitle"] == right["title"]["subtitle"] == ["up is better"]
 
 
 def test_gain_compares_only_where_base_has_converged() -> None:
@@ -113,7 +113,7 @@ def test_gain_compares_only_where_base_has_converged() -> None:
     assert ("base", "8") not in gains
 
 
-def test_gain_of_each_other_load() -> None:
+def test_gain_for_each_other_load() -> None:
     axes = {**GRID, "load.label_noise": [0.0, 0.1], "temperature.lr": [0.05, 0.1]}
     data = report_data(Catalog(axes, variants=("base", "decay")).tables())
     found = best_over_temperatures(data, "label noise 0.1")

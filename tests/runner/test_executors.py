@@ -1,4 +1,4 @@
-"""Jobs on every executor: the same results and bits, and one that fails does not stop the others."""
+"""Jobs on every executor: bit-identical results, and a failing job does not stop the others."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ NUMBERS: CacheKind[int] = CacheKind("numbers", most=2)
 
 
 def work(payload: Any, cache: WorkerCache) -> Any:
-    """A job: what it does is its payload."""
+    """A job whose payload says what it does."""
     if payload == "raise":
         raise ValueError("no such thing")
     if payload == "exit":
@@ -51,7 +51,7 @@ def work(payload: Any, cache: WorkerCache) -> Any:
 
 
 def settings() -> tuple[Any, ...]:
-    """Everything that decides bits."""
+    """All settings that affect the bits of a result."""
     cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
     switches = cudnn.benchmark, cudnn.deterministic, cudnn.allow_tf32, matmul.allow_tf32
     return torch.get_num_threads(), torch.get_default_dtype(), torch.is_grad_enabled(), *switches
@@ -67,7 +67,7 @@ def job(name: str, payload: Any, steps: int = 1) -> Job:
 
 
 def do(executor: Executor, *payloads: Any) -> tuple[dict[str, bool], dict[str, str]]:
-    """Which jobs ended well, and why the others failed."""
+    """Which jobs succeeded, and why the others failed."""
     ended: dict[str, bool] = {}
     jobs = [job(f"{i}-{payload}", payload) for i, payload in enumerate(payloads)]
     with executor:
@@ -78,7 +78,7 @@ def do(executor: Executor, *payloads: Any) -> tuple[dict[str, bool], dict[str, s
     return ended, {failure.name: failure.reason for failure in failures}
 
 
-def test_the_others_go_on(start: Callable[[], Executor]) -> None:
+def test_a_failing_job_does_not_stop_the_others(start: Callable[[], Executor]) -> None:
     ended, failures = do(start(), 1, "raise", 2, "exit", "memory", 3, 4)
     assert {name for name, well in ended.items() if well} == {"0-1", "2-2", "5-3", "6-4"}
     assert {name for name, well in ended.items() if not well} == set(failures)
@@ -87,7 +87,7 @@ def test_the_others_go_on(start: Callable[[], Executor]) -> None:
     assert "MemoryError" in failures["4-memory"]
 
 
-def test_a_worker_that_dies_is_told_apart() -> None:
+def test_the_death_of_a_worker_is_reported_as_such() -> None:
     ended, failures = do(ProcessExecutor(2), 1, "die", 2, 3)
     assert ended == {"0-1": True, "1-die": False, "2-2": True, "3-3": True}
     assert "its process died" in failures["1-die"]
@@ -97,7 +97,7 @@ def test_a_worker_that_dies_is_told_apart() -> None:
         assert executor.submit(work, 5).result() == 5
 
 
-def test_a_full_disk_ends_everything(start: Callable[[], Executor]) -> None:
+def test_a_full_disk_aborts_all_jobs(start: Callable[[], Executor]) -> None:
     with pytest.raises(StorageError, match="the disk is full"):
         do(start(), "disk", 1, 2)
 
@@ -110,7 +110,7 @@ def test_an_interrupt_leaves_the_serial_executor_at_once() -> None:
     assert ended == ["first"]
 
 
-def test_the_most_costly_go_first_and_each_is_reported_as_it_ends() -> None:
+def test_the_most_expensive_job_runs_first_and_each_is_reported_as_it_ends() -> None:
     events: list[str] = []
 
     def noted(payload: str, cache: WorkerCache) -> None:
@@ -123,8 +123,8 @@ def test_the_most_costly_go_first_and_each_is_reported_as_it_ends() -> None:
     assert events == [f"{name} {what}" for name in names for what in ("runs", "done")]
 
 
-def test_few_jobs_are_handed_in_at_a_time() -> None:
-    """So that a queue of thousands on a cluster holds no more than it can begin soon."""
+def test_few_jobs_are_submitted_at_a_time() -> None:
+    """Otherwise thousands of jobs would wait in the queue of a cluster."""
 
     class Counting(ProcessExecutor):
         waiting, most = 0, 0
@@ -149,7 +149,7 @@ def test_few_jobs_are_handed_in_at_a_time() -> None:
     assert 2 <= executor.most <= 4
 
 
-def test_the_same_settings_on_each_and_the_former_ones_after(
+def test_every_executor_uses_the_same_settings_and_restores_the_previous_ones(
     start: Callable[[], Executor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.backends.cudnn, "benchmark", True)
@@ -165,7 +165,7 @@ def test_the_same_settings_on_each_and_the_former_ones_after(
     assert found == (1, torch.float32, True, False, True, False, False)
 
 
-def test_random_states_are_put_back() -> None:
+def test_random_states_are_restored() -> None:
     def draws() -> tuple[float, float, float]:
         return float(torch.rand(1)), float(np.random.rand()), random.random()
 
@@ -187,7 +187,7 @@ def test_a_cache_belongs_to_its_executor(start: Callable[[], Executor]) -> None:
             assert executor.submit(work, "cached").result() == (1, 1)
 
 
-def test_a_kind_of_cached_values_is_bounded() -> None:
+def test_the_number_of_cached_values_is_bounded() -> None:
     cache, other = WorkerCache(), CacheKind[int]("others", most=1)
     for key in ("a", "b", "a", "c"):
         cache.get(NUMBERS, key, lambda: 0)
@@ -207,7 +207,7 @@ def test_executors_by_name() -> None:
         chosen_executor(Execution(executor="threads"))
 
 
-def test_plain_lines_when_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+def test_progress_is_plain_lines_without_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     with StageProgress("train", jobs=2, cost=4.0, terminal=False) as progress:
         progress.step("one", 1.0)
         assert progress.seconds_left > 0

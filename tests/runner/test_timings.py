@@ -1,4 +1,4 @@
-"""How long jobs will take: by the nearest job that was timed, else by arithmetic."""
+"""Time estimates: from the nearest timed job, else from arithmetic and an assumed speed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from landscape_catalog.pipeline.shared.measurements import (
 from landscape_catalog.pipeline.train.stage import train_work
 from landscape_catalog.runner.timings import (
     KEPT_LINES,
-    Estimate,
+    TimeEstimate,
     Work,
     estimate,
     log_timing,
@@ -36,23 +36,23 @@ def job(**changes: Any) -> Work:
 
 
 def test_the_cost_of_a_job() -> None:
-    """A step is worth its arithmetic and 1e8 multiply-adds of overhead."""
+    """A step costs its multiply-adds plus an overhead equivalent to 1e8 of them."""
     assert TRAIN.cost == 100 * (3e8 + 1e8)
     assert job(multiply_adds=0).cost == 100 * 1e8
 
 
-def test_nothing_timed_is_a_guess() -> None:
-    """1e10 multiply-adds a second on a CPU core."""
+def test_without_timings_the_estimate_is_a_guess() -> None:
+    """An assumed 1e10 multiply-adds per second on a CPU core."""
     found = estimate([TRAIN, job(steps=50)], [])
-    assert found == Estimate(pytest.approx(150 * 4e8 / 1e10), timed=False)
+    assert found == TimeEstimate(pytest.approx(150 * 4e8 / 1e10), timed=False)
     on_gpu = estimate([TRAIN, job(steps=50)], [], device="cuda")
     assert not on_gpu.timed
     assert on_gpu.seconds < found.seconds
 
 
 def test_no_jobs_take_no_time() -> None:
-    assert estimate([], []) == Estimate(0.0, timed=True)
-    assert estimate([], [(TRAIN, 3.0)]) == Estimate(0.0, timed=True)
+    assert estimate([], []) == TimeEstimate(0.0, timed=True)
+    assert estimate([], [(TRAIN, 3.0)]) == TimeEstimate(0.0, timed=True)
 
 
 @pytest.mark.parametrize(
@@ -69,19 +69,19 @@ def test_no_jobs_take_no_time() -> None:
 )
 def test_seconds_scale_with_the_cost(changes: dict[str, Any], share: float) -> None:
     found = estimate([job(**changes)], [(TRAIN, 12.0)])
-    assert found == Estimate(pytest.approx(12.0 * share), timed=True)
+    assert found == TimeEstimate(pytest.approx(12.0 * share), timed=True)
 
 
 def test_only_jobs_of_the_same_kind_and_network_count() -> None:
     timings = [(TRAIN, 12.0)]
     for other in (job(kind="hessian"), job(model="vgg11"), job(kind="loss", model="mine:network")):
         found = estimate([other], timings)
-        assert found == Estimate(pytest.approx(100 * 4e8 / 1e10), timed=False)
+        assert found == TimeEstimate(pytest.approx(100 * 4e8 / 1e10), timed=False)
 
 
-def test_one_guess_makes_the_whole_a_guess() -> None:
+def test_one_untimed_job_makes_the_total_a_guess() -> None:
     found = estimate([TRAIN, job(kind="hessian"), TRAIN], [(TRAIN, 12.0)])
-    assert found == Estimate(pytest.approx(12.0 + 4.0 + 12.0), timed=False)
+    assert found == TimeEstimate(pytest.approx(12.0 + 4.0 + 12.0), timed=False)
 
 
 @pytest.mark.parametrize(
@@ -105,10 +105,10 @@ def test_the_nearest_job_in_width_and_batch(width: int, batch_size: int, seconds
     ]
     asked = [job(width=width, batch_size=batch_size)]
     for order in (timings, timings[::-1]):
-        assert estimate(asked, order) == Estimate(pytest.approx(seconds), timed=True)
+        assert estimate(asked, order) == TimeEstimate(pytest.approx(seconds), timed=True)
 
 
-def test_of_equals_the_newest() -> None:
+def test_among_equally_near_jobs_the_newest_counts() -> None:
     timings = [(TRAIN, 5.0), (job(steps=200), 6.0), (job(width=8), 1.0)]
     assert estimate([TRAIN], timings).seconds == pytest.approx(3.0)
 
@@ -136,7 +136,7 @@ def test_jobs_add_up(some: list[Work], others: list[Work], timings: Any) -> None
 
 @settings(deadline=None, max_examples=40)
 @given(TIMED)
-def test_there_and_back(timings: list[tuple[Work, float]]) -> None:
+def test_timings_read_back_as_logged(timings: list[tuple[Work, float]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "not yet there" / "timings.jsonl"
         assert read_timings(path) == []
@@ -147,7 +147,7 @@ def test_there_and_back(timings: list[tuple[Work, float]]) -> None:
             assert found == pytest.approx(seconds, abs=1e-4)
 
 
-def test_lines_that_cannot_be_read_are_passed_over(tmp_path: Path) -> None:
+def test_unreadable_lines_are_skipped(tmp_path: Path) -> None:
     path = tmp_path / "timings.jsonl"
     log_timing(path, TRAIN, 1.0)
     lines = [
@@ -165,7 +165,7 @@ def test_lines_that_cannot_be_read_are_passed_over(tmp_path: Path) -> None:
     assert read_timings(path) == [(TRAIN, 1.0), (job(steps=7), 2.0)]
 
 
-def test_old_lines_are_left(tmp_path: Path) -> None:
+def test_only_the_newest_lines_are_read(tmp_path: Path) -> None:
     path = tmp_path / "timings.jsonl"
     line = json.dumps({**asdict(TRAIN), "seconds": 1.0}) + "\n"
     path.write_text(line * KEPT_LINES)
@@ -175,7 +175,7 @@ def test_old_lines_are_left(tmp_path: Path) -> None:
     assert found[-1] == (job(steps=7), 2.0)
 
 
-def test_a_log_that_cannot_be_written(tmp_path: Path) -> None:
+def test_a_log_that_cannot_be_written_is_a_storage_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError):
         log_timing(tmp_path / "file" / "timings.jsonl", TRAIN, 1.0)
@@ -195,7 +195,7 @@ SMALL = {"load": {"width": 1, "samples": 1000}, "temperature": {"batch_size": 32
 
 
 def test_the_size_of_training() -> None:
-    """Three forward passes a step, 31 steps an epoch of 1,000 samples."""
+    """Three forward passes per step, 31 steps per epoch of 1,000 samples."""
     (run, *_) = grid_of(SMALL | {"train.epochs": 7}).runs
     assert train_work(run) == Work("train", "resnet18", 1, 32, 7 * 31, 3 * 32 * FORWARD)
     (run, *_) = grid_of(SMALL | {"train.stopping": "updates", "train.updates": 50}).runs
@@ -229,7 +229,7 @@ def test_the_size_of_measurements() -> None:
     ]
 
 
-def test_a_network_of_ones_own_is_overhead_alone() -> None:
+def test_a_custom_network_costs_only_overhead() -> None:
     work = train_work(grid_of(CUSTOM_CODE | {"train.epochs": 2}).runs[0])
     assert (work.model, work.multiply_adds) == ("mine:network", 0)
     assert work.cost == 2 * (540 // 16) * 1e8

@@ -1,4 +1,4 @@
-"""Whole files or none, sealed records, and a store that is verified on every take."""
+"""Atomic writes, sealed records, and a store that is verified on every read."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def a_run(folder: Path, run_id: str = "a" * 16) -> Path:
     return folder / run_id
 
 
-def test_a_run_comes_back(tmp_path: Path) -> None:
+def test_a_run_reads_back_as_written(tmp_path: Path) -> None:
     folder = a_run(tmp_path)
     assert read_run(folder).seed == 0
     assert read_weights(folder)["w"].tolist() == [0, 1, 2, 3, 4, 5]
@@ -61,7 +61,7 @@ def flip(path: Path, at: int) -> None:
 
 @pytest.mark.parametrize("name", ["record.json", "weights.safetensors"])
 @pytest.mark.parametrize("how", ["flipped", "cut", "gone"])
-def test_damage_is_noticed(tmp_path: Path, name: str, how: str) -> None:
+def test_damage_is_detected(tmp_path: Path, name: str, how: str) -> None:
     folder = a_run(tmp_path)
     path = folder / name
     if how == "flipped":
@@ -74,7 +74,7 @@ def test_damage_is_noticed(tmp_path: Path, name: str, how: str) -> None:
         read_run(folder)
 
 
-def test_every_flipped_bit_of_a_record_is_noticed(tmp_path: Path) -> None:
+def test_every_flipped_bit_of_a_record_is_detected(tmp_path: Path) -> None:
     path = a_run(tmp_path) / "record.json"
     good, whole = read_sealed(path, RunRecord), path.read_bytes()
     for at in range(len(whole)):
@@ -84,7 +84,7 @@ def test_every_flipped_bit_of_a_record_is_noticed(tmp_path: Path) -> None:
         path.write_bytes(whole)
 
 
-def test_a_damaged_run_is_named_and_taken_from_the_store(
+def test_a_damaged_run_is_reported_and_restored_from_the_store(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     cache = run_cache(tmp_path / "data", tmp_path / "store")
@@ -98,7 +98,7 @@ def test_a_damaged_run_is_named_and_taken_from_the_store(
     assert file_sha256(folder / "weights.safetensors") == good
 
 
-def test_a_damaged_store_is_never_believed(tmp_path: Path) -> None:
+def test_a_damaged_copy_in_the_store_is_not_used(tmp_path: Path) -> None:
     cache = run_cache(tmp_path / "data", tmp_path / "store")
     folder = a_run(tmp_path / "store" / "runs")
     flip(folder / "weights.safetensors", 40)
@@ -106,7 +106,7 @@ def test_a_damaged_store_is_never_believed(tmp_path: Path) -> None:
     assert not folder.exists()
 
 
-def test_a_copy_shares_no_bytes_with_the_store(tmp_path: Path) -> None:
+def test_a_copy_is_independent_of_the_store(tmp_path: Path) -> None:
     cache = run_cache(tmp_path / "data", tmp_path / "store")
     folder = a_run(tmp_path / "data")
     cache.share(folder.name)
@@ -121,7 +121,7 @@ def test_a_store_that_cannot_be_written_is_only_a_warning(
     cache = run_cache(tmp_path / "data", tmp_path / "store")
     folder = a_run(tmp_path / "data")
     cache.share(folder.name)
-    assert "not shared with other workspaces" in caplog.text
+    assert "could not be added to the shared store" in caplog.text
 
 
 def test_pruning_leaves_exactly_the_grid(tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ def test_a_finished_folder_is_not_replaced(tmp_path: Path) -> None:
         (errno.EACCES, "no permission"),
     ],
 )
-def test_a_disk_that_will_not_take_it(
+def test_a_failed_write_is_explained_and_leaves_nothing_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, words: str
 ) -> None:
     def refuse(_: int) -> None:
@@ -177,14 +177,14 @@ def test_losses_may_be_infinite() -> None:
     assert adapter.validate_json(adapter.dump_json(values)).loss == float("inf")
 
 
-def test_an_empty_shelf(tmp_path: Path) -> None:
+def test_an_empty_cache(tmp_path: Path) -> None:
     cache: ArtifactCache = run_cache(tmp_path / "data", tmp_path / "store")
     assert cache.fetch("nothing") is None
     assert not cache.has("nothing")
 
 
 def test_pruning_loses_nothing_that_the_store_lacks(tmp_path: Path) -> None:
-    """Somebody deleted the store: what leaves the project goes there first."""
+    """If the store was deleted, artifacts are copied there before the project drops them."""
     cache = run_cache(tmp_path / "data", tmp_path / "store")
     folder = a_run(tmp_path / "data")
     assert cache.prune(set()) == 1
@@ -192,7 +192,7 @@ def test_pruning_loses_nothing_that_the_store_lacks(tmp_path: Path) -> None:
     assert cache.fetch(folder.name) is not None
 
 
-def test_pruning_stops_where_the_store_cannot_take_it(tmp_path: Path) -> None:
+def test_pruning_stops_if_the_store_is_not_writable(tmp_path: Path) -> None:
     (tmp_path / "store").write_text("a file where the folder should be")
     cache = run_cache(tmp_path / "data", tmp_path / "store")
     folder = a_run(tmp_path / "data")

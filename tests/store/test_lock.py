@@ -1,4 +1,4 @@
-"""One stage at a time in a folder."""
+"""The project lock: one stage at a time in a folder."""
 
 from __future__ import annotations
 
@@ -21,7 +21,9 @@ def take(path: Path) -> None:
         pass
 
 
-def test_who_waits_says_for_whom(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_waiting_stage_names_the_process_it_waits_for(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     path = tmp_path / "inner" / "lock"
     with ThreadPoolExecutor() as threads:
         with project_lock(path):
@@ -36,7 +38,7 @@ def test_who_waits_says_for_whom(tmp_path: Path, caplog: pytest.LogCaptureFixtur
         assert caplog.messages == []
 
 
-def test_a_lock_ends_with_its_process(tmp_path: Path) -> None:
+def test_a_lock_is_released_when_its_process_dies(tmp_path: Path) -> None:
     path = tmp_path / "lock"
     code = (
         "import os, sys; from pathlib import Path\n"
@@ -47,13 +49,13 @@ def test_a_lock_ends_with_its_process(tmp_path: Path) -> None:
     take(path)
 
 
-def test_an_error_inside_frees_the_lock(tmp_path: Path) -> None:
+def test_an_error_in_the_block_releases_the_lock(tmp_path: Path) -> None:
     with pytest.raises(KeyError), project_lock(tmp_path / "lock"):
         raise KeyError
     take(tmp_path / "lock")
 
 
-def test_a_lock_that_cannot_be_written(tmp_path: Path) -> None:
+def test_a_lock_that_cannot_be_written_is_a_storage_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(StorageError, match="a file stands where a folder should be"):
+    with pytest.raises(StorageError, match="there is a file where a folder is needed"):
         take(tmp_path / "file" / "lock")

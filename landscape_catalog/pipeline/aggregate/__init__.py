@@ -1,1 +1,1 @@
-"""Stage 4: the catalog."""
+"""Stage 4: build the catalog."""

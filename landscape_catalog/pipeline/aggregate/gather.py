@@ -1,4 +1,4 @@
-"""The records of an experiment, gathered cell by cell for the catalog."""
+"""Gathers the records of an experiment, cell by cell, for the catalog."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ from landscape_catalog.store.artifacts import read_history
 
 
 def gather(workspace: Workspace) -> ExperimentResult:
-    """Everything that an experiment has made.
+    """All results of an experiment.
 
     Raises:
         MissingArtifactError: if a run or a measurement is missing.
     """
-    return _Gathering(workspace).result()
+    return _Gatherer(workspace).result()
 
 
-class _Gathering:
+class _Gatherer:
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
         self.measure: MeasureBase = workspace.experiment.measure
@@ -88,18 +88,18 @@ class _Gathering:
         return nc_reason(self.records[run.run_id], loss, self.data[run.cell.landscape.data.data_id])
 
     def _measured(self, specs: Iterable[MeasurementSpec]) -> dict[str, list[Found]]:
-        """What was found about one run or pair, probe by probe and repeat by repeat."""
+        """The results for one run or pair, grouped by metric and probe; one per repeat."""
         found: dict[str, dict[str, Found]] = defaultdict(dict)
         for spec in specs:
             if METRICS[spec.metric].identifies:
                 self.ids.append(spec.measurement_id)
-            way = found[spec.metric].setdefault(spec.probe, Found(spec.probe))
-            way.results.append(measured(self.workspace, spec))
-        return {metric: list(ways.values()) for metric, ways in found.items()}
+            of_probe = found[spec.metric].setdefault(spec.probe, Found(spec.probe))
+            of_probe.results.append(measured(self.workspace, spec))
+        return {metric: list(by_probe.values()) for metric, by_probe in found.items()}
 
 
 def _probes(measure: MeasureBase) -> list[ProbeResult]:
-    """Every way in which something is measured."""
+    """Every probe of the metrics that have settings."""
     return [
         ProbeResult(
             metric.name,
@@ -113,7 +113,7 @@ def _probes(measure: MeasureBase) -> list[ProbeResult]:
 
 
 def _methods(measure: MeasureBase) -> dict[tuple[str, str], str]:
-    """How each metric is computed by each of its probes."""
+    """How each metric is computed, by metric and probe."""
     found = {}
     for metric in METRICS.values():
         sections = measure.probes(metric.section)

@@ -1,4 +1,4 @@
-"""Stage 4: the catalog's tables, the DuckDB file, and the numbers that DVC compares."""
+"""Stage 4: writes the catalog's tables, the DuckDB file, and the metrics and plots for DVC."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 
 
 def run_aggregate(root: Path) -> None:
-    """Gather every record, classify every cell, and write the catalog.
+    """Gather all records, classify every cell, and write the catalog.
 
     Raises:
         MissingArtifactError: if a run or a measurement is missing.
@@ -45,7 +45,7 @@ def run_aggregate(root: Path) -> None:
 
 
 def write_tables(tables: dict[str, pl.DataFrame], folder: Path) -> None:
-    """Write the Parquet tables and their manifest; nothing else is left in the folder."""
+    """Write the Parquet tables and their manifest, removing everything else from the folder."""
     files = packed_tables(tables)
     prune(folder, set(files))
     for name, content in files.items():

@@ -1,1 +1,1 @@
-"""Stage 3: every metric of every run and pair."""
+"""Stage 3: measure every metric on every run and pair."""

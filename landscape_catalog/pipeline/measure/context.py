@@ -1,4 +1,4 @@
-"""What the measurements of one job work on: data, task, and each network, loaded once."""
+"""The context of a job's measurements: data, task and networks, each loaded once per job."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ from landscape_catalog.runner.worker_cache import CacheKind, WorkerCache
 from landscape_catalog.tasks import Samples
 
 Value = TypeVar("Value")
-# The evaluation of runs as endpoints of curves: numbers, and no weights.
+# Evaluations of runs at the endpoints of curves. These are a few numbers each, without weights.
 ENDPOINTS: CacheKind[Any] = CacheKind("endpoints", most=10_000)
 
 
 class JobContext:
-    """What the measurements of one job share.
+    """Everything that the measurements of one job share.
 
-    All are of one cell, or of cells with the same data, network and task.
+    They all belong to one cell, or to cells with the same data, network and task.
 
     Attributes:
         payload: the job.
-        cache: of the worker.
-        remembered: what was computed for several measurements of the job.
+        cache: the worker's cache, shared with its other jobs.
+        remembered: values shared by the measurements of this job.
     """
 
     def __init__(self, payload: MeasurePayload, cache: WorkerCache) -> None:
@@ -39,18 +39,18 @@ class JobContext:
         self.remembered: dict[tuple[Any, ...], Any] = {}
 
     def measurement(self, spec: MeasurementSpec) -> MeasurementContext:
-        """The context of one of the job's measurements."""
+        """The context of one measurement of the job."""
         return MeasurementContext(self, spec)
 
     def remember(self, key: tuple[Any, ...], make: Callable[[], Value]) -> Value:
-        """What `make` gives, computed once a job."""
+        """The value that `make` returns, computed once per job."""
         if key not in self.remembered:
             self.remembered[key] = make()
         found: Value = self.remembered[key]
         return found
 
     def state(self, run_id: str, snapshot: str) -> dict[str, Tensor]:
-        """Weights of a run."""
+        """The state dict of a run."""
         folder, device = self.payload.runs.path(run_id), self.payload.device
         return self.remember(
             ("state", run_id, snapshot), lambda: load_state(folder, device, snapshot)
@@ -58,7 +58,7 @@ class JobContext:
 
     @property
     def trainable_names(self) -> list[str]:
-        """The names of the parameters that are trained, which a network has without weights too."""
+        """Names of the trainable parameters; no weights are loaded."""
 
         def make() -> list[str]:
             parameters = self.data.network(self.cell, self.payload.custom).named_parameters()
@@ -67,7 +67,7 @@ class JobContext:
         return self.remember(("trainable names",), make)
 
     def network(self, run_id: str, snapshot: str, *, fresh: bool) -> nn.Module:
-        """A network with those weights, in eval mode."""
+        """A network with these weights, in eval mode; a new one if `fresh`."""
 
         def make() -> nn.Module:
             network = self.data.network(self.cell, self.payload.custom).to(self.payload.device)
@@ -78,24 +78,24 @@ class JobContext:
 
 
 class MeasurementContext:
-    """One measurement, as `metrics.context.Context` describes it."""
+    """The context of one measurement; implements the protocol `metrics.context.Context`."""
 
     def __init__(self, job: JobContext, spec: MeasurementSpec) -> None:
         self._job, self._spec = job, spec
 
     @property
     def id(self) -> str:
-        """Of the measurement."""
+        """Id of the measurement."""
         return self._spec.measurement_id
 
     @property
     def settings(self) -> Any:
-        """The section that says how."""
+        """Settings of the probe."""
         return self._spec.settings
 
     @property
     def method(self) -> str:
-        """How it is computed, in words."""
+        """How the metric is computed, in words."""
         return self._spec.method
 
     @property
@@ -110,65 +110,65 @@ class MeasurementContext:
 
     @property
     def task(self) -> Any:
-        """Loss and error."""
+        """The task, which defines loss and error."""
         return self._job.task
 
     @property
     def run_ids(self) -> tuple[str, ...]:
-        """Of the runs."""
+        """Ids of the run, or of the two runs of a pair."""
         return tuple(run.run_id for run in self._spec.runs)
 
     @property
     def snapshot(self) -> str:
-        """Which weights of the runs."""
+        """The snapshot of the runs' weights to measure."""
         return self._spec.snapshot
 
     @property
     def is_custom(self) -> bool:
-        """Whether network or task is a user's own."""
+        """Whether the network or the task is custom."""
         return self._spec.is_custom
 
     @property
     def group(self) -> Sequence[MeasurementContext]:
-        """The measurements of the job, which are computed side by side where that is so at all."""
+        """All measurements of the job; if `is_grouped`, they are computed as one batch."""
         return [self._job.measurement(spec) for spec in self._job.payload.specs]
 
     @property
     def is_grouped(self) -> bool:
-        """Whether it is computed side by side."""
+        """Whether the measurements of the job are computed as one batch."""
         return self._spec.group_id is not None
 
     @property
     def function(self) -> Callable[..., Any]:
-        """The user's own function of a custom metric."""
+        """The function of a custom metric."""
         name, folder = self.settings.function, self._job.payload.custom
         return isolated(import_custom(name, folder, code=self._spec.code))
 
     @property
     def trainable_names(self) -> Sequence[str]:
-        """The names of the parameters that are trained."""
+        """Names of the trainable parameters."""
         return self._job.trainable_names
 
     def network(self, which: int = 0, *, fresh: bool = False) -> nn.Module:
-        """A network with the weights of a run, in eval mode."""
+        """A network with the weights of a run, in eval mode; a new one if `fresh`."""
         return self._job.network(self.run_ids[which], self.snapshot, fresh=fresh)
 
     def state(self, which: int = 0) -> dict[str, Tensor]:
-        """The weights of a run, by name."""
+        """The state dict of a run."""
         return self._job.state(self.run_ids[which], self.snapshot)
 
-    def seed(self, purpose: str, *apart: str | int) -> int:
-        """A seed of one purpose, the same for every run and pair on the same data."""
-        return self._spec.seed(purpose, *apart)
+    def seed(self, purpose: str, *labels: str | int) -> int:
+        """A seed for one purpose, the same for every run and pair on the same data."""
+        return self._spec.seed(purpose, *labels)
 
     def remember(self, key: tuple[Any, ...], make: Callable[[], Value]) -> Value:
-        """What `make` gives, computed once for all measurements of the job."""
+        """The value that `make` returns, computed once for all measurements of the job."""
         return self._job.remember(key, make)
 
     def recall_endpoint(self, key: tuple[Any, ...]) -> Any | None:
-        """The evaluation of a curve's end that was stored under this key, or None."""
+        """The evaluation of a curve's endpoint cached under this key, or None."""
         return self._job.cache.peek(ENDPOINTS, key)
 
     def store_endpoint(self, key: tuple[Any, ...], value: Any) -> None:
-        """Keep the evaluation of a curve's end for the worker's later jobs."""
+        """Cache the evaluation of a curve's endpoint for later jobs of this worker."""
         self._job.cache.put(ENDPOINTS, key, value)

@@ -1,4 +1,4 @@
-"""Which measurements share a job."""
+"""Assigns measurements to jobs."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from landscape_catalog.pipeline.shared.measurements import MeasurementSpec
 
-LARGEST_GROUP = 8  # as many as the numerics compute side by side, which only workers load
+LARGEST_GROUP = 8  # the largest batch of the numerics, which only workers import
 
 
 def measurement_jobs(
@@ -16,8 +16,9 @@ def measurement_jobs(
 ) -> list[tuple[MeasurementSpec, ...]]:
     """Group measurements into jobs.
 
-    Costly ones alone, cheap ones cell by cell. Those that are computed side by side share jobs: at
-    least two (a single one gains nothing), but not so many that a worker has nothing to do.
+    Expensive measurements are jobs of their own; the cheap ones of a cell share a job. Measurements
+    that are computed as a batch share jobs: at least two each (one alone gains nothing), but not so
+    many that a worker is left without work.
     """
     jobs: dict[tuple[str, str], list[MeasurementSpec]] = defaultdict(list)
     groups: dict[str, list[MeasurementSpec]] = defaultdict(list)

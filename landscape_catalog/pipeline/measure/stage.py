@@ -1,4 +1,4 @@
-"""Stage 3: every metric of every run and pair, measured once."""
+"""Stage 3: measures every metric on every run and pair, once."""
 
 from __future__ import annotations
 
@@ -33,10 +33,11 @@ log = logging.getLogger(__name__)
 def run_measure(root: Path) -> None:
     """Make the measurements that neither the project nor the store has.
 
-    First the losses, which tell the runs that have converged; then, of these, the rest.
+    Losses come first, since they determine which runs have converged; all other metrics are then
+    measured on converged runs only.
 
     Raises:
-        MissingArtifactError: if a run is missing or was damaged and the store has no copy.
+        MissingArtifactError: if a run is missing, or is damaged and the store has no copy.
         JobsFailedError: if some measurements failed; the others are kept.
     """
     workspace = open_workspace(root)
@@ -57,10 +58,13 @@ def run_measure(root: Path) -> None:
 def measure_missing(
     workspace: Workspace, executor: Executor
 ) -> tuple[list[MeasurementSpec], int, list[Failure]]:
-    """Make the measurements that are not there: every one needed, how many were made, failures.
+    """Make the missing measurements.
+
+    Returns:
+        All measurements needed, how many were made now, and the failed jobs.
 
     Raises:
-        MissingArtifactError: if a run is missing or was damaged and the store has no copy.
+        MissingArtifactError: if a run is missing, or is damaged and the store has no copy.
     """
     device = chosen_device(workspace.experiment.execution)
     records = trained_runs(workspace)
@@ -74,7 +78,7 @@ def measure_missing(
 def _make(
     workspace: Workspace, title: str, specs: list[MeasurementSpec], device: str, executor: Executor
 ) -> tuple[int, list[Failure]]:
-    """Make what is missing; says how many were made, and which jobs failed."""
+    """Make the missing measurements; returns how many were made, and the failed jobs."""
     cache = workspace.measurements
     missing = [spec for spec in distinct(specs) if cache.fetch(spec.measurement_id) is None]
     groups = measurement_jobs(missing, executor.count)
@@ -101,7 +105,7 @@ def _job(workspace: Workspace, specs: tuple[MeasurementSpec, ...], device: str) 
 
 
 def measure_job(payload: MeasurePayload, cache: WorkerCache) -> None:
-    """Make the measurements of one job. Runs in a worker, which alone needs torch."""
+    """Make the measurements of one job. Runs in a worker, so that only workers import torch."""
     from landscape_catalog.pipeline.measure.worker import measure_and_keep
 
     measure_and_keep(payload, cache)

@@ -1,4 +1,4 @@
-"""The worker's side of stage 3: one job's measurements of trained networks."""
+"""The worker side of stage 3: makes the measurements of one job."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from landscape_catalog.store.measurements import MeasurementRecord
 
 
 def measure_and_keep(payload: MeasurePayload, cache: WorkerCache) -> None:
-    """Make the measurements of one job and keep them, each as soon as it is made.
+    """Make the measurements of one job, writing each as soon as it is done.
 
     Raises:
-        MeasurementError: if some failed, after the others have been kept.
-        StorageError: at once, if a file cannot be read or written.
+        MeasurementError: if some failed, after the others have been written.
+        StorageError: immediately, if a file cannot be read or written.
     """
     job, failed = JobContext(payload, cache), []
     for spec in payload.specs:
@@ -27,7 +27,7 @@ def measure_and_keep(payload: MeasurePayload, cache: WorkerCache) -> None:
             measured = spec.declaration.compute(job.measurement(spec))
         except StorageError:
             raise
-        except Exception as error:  # whatever a user's network or task does
+        except Exception as error:  # a custom network or task may raise anything
             failed.append((spec, error))
             continue
         _keep(payload, spec, measured)

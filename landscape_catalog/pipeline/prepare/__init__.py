@@ -1,1 +1,1 @@
-"""Stage 1: the prepared data of every landscape."""
+"""Stage 1: prepare the data of every landscape."""

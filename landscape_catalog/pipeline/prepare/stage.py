@@ -1,4 +1,4 @@
-"""Stage 1: the data of every landscape, one folder a data id."""
+"""Stage 1: prepares the data of every landscape, one folder per data id."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ log = logging.getLogger(__name__)
 
 
 def run_prepare(root: Path) -> None:
-    """Prepare what the grid needs, verify what is there, remove what it does not need.
+    """Prepare missing data, verify existing data, and remove data that the grid does not need.
 
-    What is not needed goes last: an experiment that is refused on trial removes nothing.
+    Removal comes last, so that an experiment that fails validation removes nothing.
 
     Raises:
-        ContentMismatchError: if data come out with other content than their id stands for.
+        ContentMismatchError: if prepared data differ from earlier data with the same id.
     """
     workspace = open_workspace(root)
     with project_lock(workspace.project.lock):
@@ -46,7 +46,7 @@ def run_prepare(root: Path) -> None:
         needed = {spec.data_id for spec in workspace.grid.data}
         removed = prune(workspace.project.prepared, needed)
         log.info(
-            "prepare: %d data sets, %d already there, %d prepared, %d removed",
+            "prepare: %d datasets, %d already there, %d prepared, %d removed",
             len(needed),
             len(needed) - prepared,
             prepared,
@@ -55,10 +55,13 @@ def run_prepare(root: Path) -> None:
 
 
 def prepare_missing(workspace: Workspace) -> int:
-    """Prepare the data that are not there, and try custom code on them; says how many.
+    """Prepare missing data and validate custom code on the data.
+
+    Returns:
+        The number of datasets prepared.
 
     Raises:
-        ContentMismatchError: if data come out with other content than their id stands for.
+        ContentMismatchError: if prepared data differ from earlier data with the same id.
     """
     missing = [spec for spec in workspace.grid.data if not _is_sound(workspace, spec.data_id)]
     for specs in _by_source(missing):
@@ -78,7 +81,7 @@ def prepare_missing(workspace: Workspace) -> int:
 
 
 def _needs_validation(workspace: Workspace) -> bool:
-    """Whether there is something that only running a network can show."""
+    """Whether something can be checked only by running a network."""
     names = {cell.landscape.model.name for cell in workspace.grid.cells}
     names |= {cell.landscape.task.name for cell in workspace.grid.cells}
     layers = [probe.layer for probe in workspace.experiment.measure.probes("similarity")]
@@ -86,7 +89,7 @@ def _needs_validation(workspace: Workspace) -> bool:
 
 
 def _by_source(specs: list[DataSpec]) -> list[list[DataSpec]]:
-    """Specs that are made of the same pool, so that it is read once."""
+    """Specs grouped by the pool they are drawn from, so that each pool is read once."""
     groups: dict[str, list[DataSpec]] = {}
     for spec in specs:
         key = canonical_json([spec.dataset.content(), spec.facts.checksum, spec.extra])
@@ -100,7 +103,7 @@ def _is_sound(workspace: Workspace, data_id: str) -> bool:
     except MissingArtifactError:
         return False
     except DamagedFileError as error:
-        log.warning("%s. It is rebuilt.", error)
+        log.warning("%s. It will be rebuilt.", error)
         remove(workspace.project.prepared / data_id)
         return False
     return True
@@ -118,17 +121,17 @@ def _prepare_one(workspace: Workspace, pool: Pool, spec: DataSpec) -> None:
 
 
 def _record(spec: DataSpec, data: PreparedData, arrays: bytes) -> DataRecord:
-    there, (inputs_name, targets) = data.arrays, ARRAY_NAMES[data.kind]
-    inputs = there[f"train_{inputs_name}"]
-    true = there.get(f"true_{targets}")
-    changed = 0 if true is None else int((there[f"train_{targets}"] != true).sum())
+    stored, (inputs_name, targets) = data.arrays, ARRAY_NAMES[data.kind]
+    inputs = stored[f"train_{inputs_name}"]
+    true = stored.get(f"true_{targets}")
+    changed = 0 if true is None else int((stored[f"train_{targets}"] != true).sum())
     return DataRecord(
         data_id=spec.data_id,
         spec=spec.content,
         content_hash=data.content_hash(),
         file_sha256=hashlib.sha256(arrays).hexdigest(),
         n_train=len(inputs),
-        n_test=len(there[f"test_{targets}"]),
+        n_test=len(stored[f"test_{targets}"]),
         kind=data.kind,
         n_classes=data.n_outputs,
         channels=inputs.shape[1] if data.kind == "images" else 0,
@@ -138,7 +141,7 @@ def _record(spec: DataSpec, data: PreparedData, arrays: bytes) -> DataRecord:
 
 
 def _hold_against_known(store: Path, record: DataRecord, name: str) -> None:
-    """Compare with the content that this machine's store knows under the same id."""
+    """Compare with the content that this machine's store has recorded for the same id."""
     known_path = store / "data" / f"{record.data_id}.json"
     try:
         known = read_sealed(known_path, DataRecord)
@@ -146,17 +149,17 @@ def _hold_against_known(store: Path, record: DataRecord, name: str) -> None:
         try:
             write_file(known_path, sealed(record))
         except StorageError as error:
-            log.warning("content of data %s not noted in the store: %s", record.data_id, error)
+            log.warning("content of data %s not recorded in the store: %s", record.data_id, error)
         return
     if known.content_hash != record.content_hash:
         reason = "A library that draws or reads the data has changed"
         if is_custom(name):
             reason = (
-                f"{name} returned other data than before, though neither its code nor what it "
-                f"declares has changed: seed what it draws, and declare every file that it reads"
+                f"{name} returned different data than before although neither its code nor what it "
+                f"declares has changed: seed its random numbers, and declare every file it reads"
             )
         raise ContentMismatchError(
-            f"data {record.data_id} came out with content {record.content_hash[:12]}, but "
-            f"{known_path} knows it as {known.content_hash[:12]}. {reason}; results must not be "
-            f"mixed. Remove that file to accept it"
+            f"data {record.data_id} have content hash {record.content_hash[:12]}, but "
+            f"{known_path} records {known.content_hash[:12]}. {reason}; results must not be "
+            f"mixed. Remove that file to accept the new content"
         )

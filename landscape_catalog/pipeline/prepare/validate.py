@@ -1,6 +1,6 @@
-"""Checks that need a network to run: of custom networks and tasks, and of layers' names.
+"""Checks of custom networks, custom tasks and layer names, for which a network has to run.
 
-They load torch, so they are made only where an experiment names such things.
+They import torch, so they are made only if an experiment names any of these.
 """
 
 from __future__ import annotations
@@ -31,13 +31,13 @@ NAMED_PARAMETERS = 5  # in a message
 
 
 def validate_networks(workspace: Workspace) -> None:
-    """Run each kind of network once on three prepared samples.
+    """Run each distinct network once on three prepared samples.
 
-    The arithmetic of custom networks and tasks is counted and noted for time estimates.
+    The multiply-adds of custom networks and tasks are counted and recorded for time estimates.
 
     Raises:
-        CodeError: if a user's own network or task fails or gives something of the wrong shape.
-        SpecError: if a layer that a similarity probe names is not there, or cannot be compared.
+        CodeError: if a custom network or task fails or returns something of the wrong shape.
+        SpecError: if a layer named by a similarity probe does not exist or cannot be compared.
     """
     probes = workspace.experiment.measure.probes("similarity")
     layers = {probe.layer for probe in probes if probe.layer}
@@ -46,9 +46,9 @@ def validate_networks(workspace: Workspace) -> None:
     cache = WorkerCache()
     for cell in workspace.grid.cells:
         landscape = cell.landscape
-        own = is_custom(landscape.model.name) or is_custom(landscape.task.name)
+        custom = is_custom(landscape.model.name) or is_custom(landscape.task.name)
         key = network_key(cell)
-        if not (layers or own) or key in tried:
+        if not (layers or custom) or key in tried:
             continue
         tried.add(key)
         data_id = landscape.data.data_id
@@ -58,14 +58,14 @@ def validate_networks(workspace: Workspace) -> None:
         task = data.task(cell, workspace.project.custom)
         name = landscape.task.name if is_custom(landscape.task.name) else landscape.model.name
         _require_layers(network, layers)
-        if own:
+        if custom:
             _try(cell, network, task, data, name)
         for probe in probes:
             _try_features(network, task, data, name, probe)
-        if own:
+        if custom:
             counted = count_multiply_adds(network, data.train, task)
             if counted.count is None:
-                log.info("the arithmetic of %s is not known: %s", name, counted.reason)
+                log.info("the multiply-adds of %s are unknown: %s", name, counted.reason)
             else:
                 counts[key] = counted.count
     if counts:
@@ -73,13 +73,13 @@ def validate_networks(workspace: Workspace) -> None:
 
 
 def _try(cell: Cell, network: nn.Module, task: Task, data: LoadedData, name: str) -> None:
-    """One loss, its derivatives and errors, each of the shape that it must have."""
+    """Compute loss, derivatives and errors once, and check their shapes."""
     samples = data.train[:TRIAL_SAMPLES]
     model, custom_task = cell.landscape.model.name, cell.landscape.task.name
     both = " on ".join(filter(is_custom, (custom_task, model))) or model
     dtype = next(network.parameters()).dtype
     if is_custom(custom_task):
-        _require_words(custom_task, task)
+        _require_attributes(custom_task, task)
     outputs = _called(both, "", task.outputs, network, samples, dtype)
     if not isinstance(outputs, Tensor):
         raise CodeError(f"{both} returned {type(outputs).__name__}, not a tensor")
@@ -95,12 +95,12 @@ def _try(cell: Cell, network: nn.Module, task: Task, data: LoadedData, name: str
     errors = _called(name, "its errors ", task.errors, outputs, samples)
     for what, value in (("losses", losses), ("errors", errors)):
         if not isinstance(value, Tensor) or value.ndim != 1:
-            raise CodeError(f"{name}: its {what} are not one number a sample")
+            raise CodeError(f"{name}: its {what} are not one number per sample")
     _require_two_derivatives(name, network, loss)
 
 
-def _require_words(name: str, task: Task) -> None:
-    """What a task says of itself, which only measuring would read."""
+def _require_attributes(name: str, task: Task) -> None:
+    """Validate the task's attributes up front."""
     wrong = {
         "connectivity_by": ("error or loss", task.connectivity_by in ("error", "loss")),
         "error_unit": ("text", isinstance(task.error_unit, str)),
@@ -118,7 +118,7 @@ def _require_words(name: str, task: Task) -> None:
 
 
 def _require_two_derivatives(name: str, network: nn.Module, loss: Tensor) -> None:
-    """The gradient reaches every parameter, and can be differentiated again for the Hessian."""
+    """Require a gradient for every parameter, and that it can be differentiated for the Hessian."""
     trained = {key: value for key, value in network.named_parameters() if value.requires_grad}
     take = partial(torch.autograd.grad, inputs=list(trained.values()))
     gradient = _called(
@@ -129,7 +129,7 @@ def _require_two_derivatives(name: str, network: nn.Module, loss: Tensor) -> Non
         more = f" and {len(unused) - NAMED_PARAMETERS} more" if unused[NAMED_PARAMETERS:] else ""
         raise CodeError(
             f"{name}: its loss does not depend on {', '.join(unused[:NAMED_PARAMETERS])}{more}; "
-            "leave out what has no effect, or set requires_grad to False"
+            "remove parameters that have no effect, or set their requires_grad to False"
         )
     _called(
         name,
@@ -142,23 +142,21 @@ def _require_two_derivatives(name: str, network: nn.Module, loss: Tensor) -> Non
 def _try_features(
     network: nn.Module, task: Task, data: LoadedData, name: str, probe: SimilaritySettings
 ) -> None:
-    """What CKA compares: perturbed samples, and a row of numbers for each."""
+    """Check the input of CKA: perturbed samples, and a row of features for each."""
     how = Perturbation(kind=probe.perturbation, samples=TRIAL_SAMPLES)
     what = f"its perturbation by {how.kind} "
     perturbed = _called(name, what, partial(task.perturb, seed=0), data.train, how)
     if not isinstance(perturbed, Samples):
         raise CodeError(f"{name}: {what}is {type(perturbed).__name__}, not Samples")
     if len(perturbed) != how.samples:
-        raise CodeError(
-            f"{name}: {what}gave {len(perturbed)} samples where {how.samples} were asked for"
-        )
+        raise CodeError(f"{name}: {what}returned {len(perturbed)} samples instead of {how.samples}")
     take = partial(network_features, layer=probe.layer)
     if probe.layer is None:
         features = _called(name, "its features ", take, network, perturbed, task)
     else:
         try:
             features = take(network, perturbed, task)
-        except (Exception, SystemExit) as error:  # whatever a layer of a user's network gives
+        except (Exception, SystemExit) as error:  # a custom network's layer may output anything
             allowed = f"null, or a layer that can be compared: {error}"
             problem = Problem("measure.similarity.layer", repr(probe.layer), allowed)
             raise SpecError([problem]) from error
@@ -166,7 +164,7 @@ def _try_features(
         shape = tuple(features.shape)
         raise CodeError(
             f"{name}: its features of {len(perturbed)} samples have shape {shape}; "
-            "there must be a row for each"
+            "there must be one row per sample"
         )
 
 
@@ -174,15 +172,15 @@ def _require_logits(model: str, outputs: Tensor, samples: Samples, data: LoadedD
     wanted: tuple[int, ...] = (len(samples), data.record.n_classes)
     if data.record.kind != "text" and tuple(outputs.shape) != wanted:
         raise CodeError(
-            f"{model} gave an output of shape {tuple(outputs.shape)} for {len(samples)} samples; "
-            f"it must be {wanted}: a number for each class"
+            f"{model} returned an output of shape {tuple(outputs.shape)} for {len(samples)} "
+            f"samples; it must be {wanted}: a number for each class"
         )
 
 
 def _called(name: str, what: str, function: Any, *args: Any) -> Any:
     try:
         return function(*args)
-    except (Exception, SystemExit) as error:  # whatever a user's code does
+    except (Exception, SystemExit) as error:  # custom code may raise anything
         raise CodeError(f"{name}: {what}failed: {type(error).__name__}: {error}") from error
 
 

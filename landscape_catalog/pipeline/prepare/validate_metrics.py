@@ -1,4 +1,4 @@
-"""A trial of every metric of the user's own, before anything is trained."""
+"""Validates custom metrics by calling each of them before anything is trained."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ TRIAL_SAMPLES = 16
 
 
 def validate_metrics(workspace: Workspace) -> None:
-    """Call each custom metric twice on untrained networks of each kind and a few samples.
+    """Call each custom metric twice on each distinct network, untrained, with a few samples.
 
     Raises:
-        CodeError: if one fails, returns something wrong, or other numbers the second time.
+        CodeError: if one fails, returns something invalid, or different numbers the second time.
         SpecError: if `report.panels` names a value that a metric does not return.
     """
     every: tuple[CustomSettings, ...] = workspace.experiment.measure.custom
@@ -47,7 +47,7 @@ def validate_metrics(workspace: Workspace) -> None:
 def _try(
     workspace: Workspace, cell: Cell, data: LoadedData, settings: CustomSettings
 ) -> dict[str, Estimate]:
-    """What a metric returns, if it returns the same twice."""
+    """The values that a metric returns; raises an error unless two calls return the same."""
     custom = workspace.project.custom
     function = isolated(import_metric(settings, workspace.project))
     task = data.task(cell, custom)
@@ -62,7 +62,7 @@ def _try(
 
     first, second = values(), values()
     for name in [*first, *(name for name in second if name not in first)]:
-        # As text, in which NaN is equal to NaN and a float has all its digits.
+        # Compared as text, so that NaN equals NaN; `repr` gives all digits of a float.
         one, other = repr(first.get(name)), repr(second.get(name))
         if one != other:
             raise refused(
@@ -74,7 +74,7 @@ def _try(
 
 
 def _require_panels(panels: tuple[str, ...], returned: dict[str, dict[str, None]]) -> None:
-    """The values that `report.panels` names are among those that the metrics have returned."""
+    """Require that the metrics return every value named in `report.panels`."""
     known = [f"custom.{name}.{value}" for name, values in returned.items() for value in values]
     problems = [
         Problem("report.panels", repr(panel), ", ".join([*QUANTITIES, *known]))

@@ -1,4 +1,4 @@
-"""Stage 5: the phase report, one HTML file."""
+"""Stage 5: writes the phase report, a single HTML file."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ log = logging.getLogger(__name__)
 
 
 def run_report(root: Path) -> None:
-    """Draw the catalog, by the `report` section of `params.yaml` and nothing else.
+    """Write the report from the catalog and the `report` section of `params.yaml` alone.
 
     Raises:
-        RecipesError: if a study was made for another version of the package.
-        SpecError: if that section is wrong, or names an axis that the catalog's experiment lacks.
+        RecipesError: if the project is a study of another version of the package.
+        SpecError: if the section is invalid, or names an axis that the experiment does not have.
         MissingArtifactError: if there is no catalog.
-        DamagedFileError: if one of its tables is damaged.
+        DamagedFileError: if a table is damaged.
     """
     project = Project(root)
     check_recipes(project.recipes)

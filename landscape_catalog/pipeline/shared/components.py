@@ -1,4 +1,4 @@
-"""The dataset, network and task that an experiment names, found and described."""
+"""Finds and describes the dataset, network and task that an experiment names."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ from landscape_catalog.schema.fields import is_custom
 from landscape_catalog.schema.identity import canonical_json, checksum
 from landscape_catalog.store.files import write_file
 
-FACTS = 2  # raised when reading refuses or notes more, so that what is noted is read again
+FACTS = 2  # incremented when facts change or checks become stricter, to invalidate cached facts
 GIVEN_TO_NETWORKS = ("width", "input_shape", "n_outputs")
 
 
 def find_components(experiment: Experiment, project: Project) -> Components:
-    """Describe what an experiment is made of; imports a user's own code where it names some.
+    """Describe the components of an experiment; imports custom code if it names any.
 
     Raises:
-        CodeError: if a user's own function cannot be had.
+        CodeError: if a custom function cannot be imported.
     """
     dataset, model = experiment.dataset, experiment.model
     network = network_component(model.name, project)
@@ -52,26 +52,26 @@ def find_components(experiment: Experiment, project: Project) -> Components:
 
 
 def _once(facts: Callable[[dict[str, Any]], DataFacts]) -> Callable[[dict[str, Any]], DataFacts]:
-    """Facts by the parameters that they are of; files are not hashed again for every landscape."""
+    """Memoise facts by their parameters, so that files are not hashed once per landscape."""
     known: dict[str, DataFacts] = {}
 
-    def remembered(extra: dict[str, Any]) -> DataFacts:
+    def memoised(extra: dict[str, Any]) -> DataFacts:
         key = canonical_json(extra)
         if key not in known:
             known[key] = facts(extra)
         return known[key]
 
-    return remembered
+    return memoised
 
 
 def network_component(name: str, project: Project) -> Component:
-    """A network by name; raises as `find_components`."""
+    """The network with this name; raises the same errors as `find_components`."""
     built_in = frozenset(NETWORKS[name].args) if name in NETWORKS else frozenset()
     return _component(name, project, built_in, given=GIVEN_TO_NETWORKS)
 
 
 def task_component(name: str, project: Project) -> Component:
-    """A task by name; raises as `find_components`."""
+    """The task with this name; raises the same errors as `find_components`."""
     return _component(name, project, frozenset(), given=())
 
 
@@ -86,17 +86,17 @@ def _component(
 
 
 def find_source(dataset: Dataset, extra: dict[str, Any], project: Project) -> Source:
-    """Where the data of a landscape come from.
+    """The source of a landscape's data.
 
     Args:
-        dataset: its section.
-        extra: the parameters of `load.extra` that a user's own function takes.
+        dataset: the section `dataset`.
+        extra: the parameters under `load.extra` that a custom dataset function takes.
         project: the project.
 
     Raises:
-        CodeError: if a user's own function cannot be had, or does not say what it reads.
-        DataError: if a file is not there.
-        SpecError: if a path is missing.
+        CodeError: if a custom function cannot be imported, or does not declare what it reads.
+        DataError: if a file does not exist.
+        SpecError: if a required path is missing from the section.
     """
     if not is_custom(dataset.name):
         return source_of(dataset, project.root)
@@ -107,7 +107,7 @@ def find_source(dataset: Dataset, extra: dict[str, Any], project: Project) -> So
 
 
 def _facts(dataset: Dataset, project: Project, extra: dict[str, Any]) -> DataFacts:
-    """The facts of a dataset; what has to be read for them is read once, and noted."""
+    """The facts of a dataset. If they require reading the data, they are cached on disk."""
     source = find_source(dataset, extra, project)
     if source.known is not None:
         return source.known
@@ -121,6 +121,6 @@ def _facts(dataset: Dataset, project: Project, extra: dict[str, Any]) -> DataFac
     except (OSError, ValueError, TypeError, KeyError):
         pass
     facts = facts_of(source.load(), source.checksum, vocabulary=dataset.vocabulary)
-    with contextlib.suppress(StorageError):  # it is read again next time
+    with contextlib.suppress(StorageError):  # without a cache the data are read again next time
         write_file(path, json.dumps(asdict(facts)).encode())
     return facts

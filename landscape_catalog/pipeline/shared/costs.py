@@ -1,4 +1,4 @@
-"""The size of a job in multiply-adds, which orders jobs and predicts how long they take."""
+"""The size of a job in multiply-adds, used to order jobs and to predict how long they take."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from landscape_catalog.schema.fields import is_custom
 from landscape_catalog.schema.identity import checksum
 from landscape_catalog.store.files import write_file
 
-# Tokens of a sentence, an estimate: exact lengths are not known before the data are prepared.
+# Estimated tokens per sentence; exact lengths are unknown before the data are prepared.
 USUAL_TOKENS = 25
 KEY_LENGTH = 16
 
@@ -24,11 +24,11 @@ def work_of(cell: Cell, kind: str, *, batch_size: int, steps: int, forward_passe
     """The size of a job on a cell's networks.
 
     Args:
-        cell: whose network and data.
-        kind: of job.
-        batch_size: samples in a step.
+        cell: the cell, which determines network and data.
+        kind: kind of job: `train`, or the name of a metric.
+        batch_size: samples per step.
         steps: number of steps.
-        forward_passes: cost of a step in forward passes: a backward pass counts as two more.
+        forward_passes: cost per step in forward passes; a backward pass counts as two.
     """
     per_step = forward_passes * forward_multiply_adds(cell) * batch_size
     landscape = cell.landscape
@@ -38,8 +38,8 @@ def work_of(cell: Cell, kind: str, *, batch_size: int, steps: int, forward_passe
 def forward_multiply_adds(cell: Cell) -> int:
     """Multiply-adds of one forward pass of one sample.
 
-    With custom code they are those that `prepare` has counted. Before that, a custom network counts
-    as 0, so that its jobs consist of overhead, and a custom task as one pass of the network.
+    For custom code, this is the count made by `prepare`. Before that, a custom network counts as 0,
+    so that its jobs consist of overhead only, and a custom task as one pass of the network.
     """
     landscape, data = cell.landscape, cell.landscape.data
     if is_custom(landscape.model.name) or is_custom(landscape.task.name):
@@ -59,7 +59,7 @@ def forward_multiply_adds(cell: Cell) -> int:
 
 
 def network_key(cell: Cell) -> str:
-    """The same for cells whose forward passes have the same shapes, whatever noise or rates."""
+    """A key shared by all cells whose forward passes are the same computation on equal shapes."""
     landscape, data = cell.landscape, cell.landscape.data
     shapes = [data.dataset.name, data.input_shape, data.facts.n_outputs]
     task = [landscape.task.name, cell.task_args, landscape.task.code_content]
@@ -67,7 +67,7 @@ def network_key(cell: Cell) -> str:
 
 
 def read_multiply_adds(path: Path) -> dict[str, int]:
-    """The counts that `prepare` has noted, by `network_key`; none where the file is unreadable."""
+    """The counts recorded by `prepare`, by `network_key`; empty if the file is unreadable."""
     try:
         noted = json.loads(path.read_text(encoding="utf-8"))
         return {str(key): int(count) for key, count in noted.items()}
@@ -76,6 +76,6 @@ def read_multiply_adds(path: Path) -> dict[str, int]:
 
 
 def note_multiply_adds(path: Path, counts: Mapping[str, int]) -> None:
-    """Keep the counts for time estimates, which do without them where the disk has no room."""
+    """Record the counts for time estimates; a disk error is ignored, since they are optional."""
     with contextlib.suppress(StorageError):
         write_file(path, json.dumps(counts, sort_keys=True).encode())

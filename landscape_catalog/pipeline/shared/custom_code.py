@@ -1,8 +1,8 @@
-"""A user's own code, named `package.module:function`: imported, checked, and part of ids.
+"""Custom code, named `package.module:function`: imported, and checksummed for ids.
 
-It is looked for in the project's `custom/` folder first, then among what is installed. What is in
-memory is held against the source on disk at every import, so that one process (a notebook, a test)
-never computes with old code under the checksum of the new one.
+It is searched for in the project's `custom/` folder first, then among installed packages. At every
+import, the loaded module is compared with the source on disk, so that a long-lived process (a
+notebook, a test) never computes with old code under the checksum of new code.
 """
 
 from __future__ import annotations
@@ -21,32 +21,38 @@ from typing import Any
 
 from landscape_catalog.errors import CodeError
 
-Files = list[tuple[str, Path]]  # of a package: the name that its checksum hashes, and the path
+Files = list[tuple[str, Path]]  # source files of a package: the name that is hashed, and the path
 
 
 @dataclass
 class _Imported:
-    """What this process has imported: the `custom/` folder and its source, installed packages."""
+    """What this process has imported.
+
+    Attributes:
+        folder: the `custom/` folder.
+        source: checksum of its source.
+        installed: checksums of installed packages, by top-level name.
+    """
 
     folder: Path | None = None
     source: str | None = None
     installed: dict[str, str] = field(default_factory=dict)
 
 
-_imported = _Imported()  # of the process, as `sys.modules` is
+_imported = _Imported()  # per process, like `sys.modules`
 
 
 def import_custom(name: str, folder: Path, *, code: str | None = None) -> Callable[..., Any]:
-    """The function that `package.module:function` names, as its source stands on disk now.
+    """Import the function that `package.module:function` names, from its current source on disk.
 
     Args:
-        name: of the function.
-        folder: the project's `custom/`.
-        code: the checksum that ids were made with; other source is refused.
+        name: `package.module:function`.
+        folder: the project's `custom/` folder.
+        code: the checksum of the source that ids were computed with; any other is rejected.
 
     Raises:
-        CodeError: if there is no such module or function, its import fails, the source is not that
-            of `code`, or an installed package has changed since it was imported.
+        CodeError: if there is no such module or function, importing it fails, its source does not
+            match `code`, or an installed package has changed since it was imported.
     """
     module_name, _, path = name.partition(":")
     _look_in(folder)
@@ -59,7 +65,7 @@ def import_custom(name: str, folder: Path, *, code: str | None = None) -> Callab
     try:
         with _no_bytecode():
             found: Any = importlib.import_module(module_name)
-    except (Exception, SystemExit) as error:  # whatever a user's module does when it is imported
+    except (Exception, SystemExit) as error:  # custom modules may raise anything when imported
         if isinstance(error, ModuleNotFoundError) and error.name:
             words = f"there is no module `{error.name}`, neither in {folder.name}/ nor installed"
         else:
@@ -74,9 +80,9 @@ def import_custom(name: str, folder: Path, *, code: str | None = None) -> Callab
 
 
 def _look_in(folder: Path) -> None:
-    """Search a project's folder first; forget what was imported from other source than it has.
+    """Put the project's folder first on `sys.path`, and unload its modules if its source changed.
 
-    A change of any file there forgets all of them, since one may have imported another.
+    A change to any file unloads all modules of the folder, since they may import one another.
     """
     folder, former = folder.absolute(), _imported.folder
     if former not in (None, folder) and str(former) in sys.path:
@@ -87,39 +93,39 @@ def _look_in(folder: Path) -> None:
     source = _digest((path.as_posix(), path) for path in folder.rglob("*.py"))
     if (folder, source) != (former, _imported.source):
         places = [place for place in (folder, former) if place is not None]
-        _forget(lambda _, module: any(_lies_in(module, place) for place in places))
+        _unload(lambda _, module: any(_lies_in(module, place) for place in places))
         _imported.folder, _imported.source = folder, source
         importlib.invalidate_caches()
 
 
-def _forget(chosen: Callable[[str, Any], bool]) -> None:
-    """Drop modules from memory, by name and module, so that they are imported anew."""
+def _unload(chosen: Callable[[str, Any], bool]) -> None:
+    """Remove modules from `sys.modules`, selected by name and module, so that they are reloaded."""
     for name, module in list(sys.modules.items()):
         if chosen(name, module):
             del sys.modules[name]
 
 
 def _lies_in(module: Any, folder: Path) -> bool:
-    """Whether a module was read from a folder; asks no module that makes its attributes late."""
+    """Whether a module was loaded from a folder, without triggering a module's `__getattr__`."""
     known = getattr(module, "__dict__", {})
     file = known.get("__file__")
-    places = [file] if file else list(known.get("__path__") or [])  # a namespace has no file
+    places = [file] if file else list(known.get("__path__") or [])  # a namespace package: no file
     return any(Path(place).is_relative_to(folder) for place in places)
 
 
 def _require_current(name: str, folder: Path) -> None:
-    """What is in memory under a top-level name must be what lies on disk.
+    """Make sure that the loaded top-level package matches its source on disk.
 
     Raises:
-        CodeError: if an installed package has changed: parts of it may be in use elsewhere, so it
-            is not imported anew.
+        CodeError: if an installed package has changed. It is not reloaded, since parts of it may be
+            in use elsewhere.
     """
     top = _top(name)
     spec, loaded = _find(top), sys.modules.get(top)
     files = [] if spec is None else _files(spec)
     if _are_in(files, folder):
         if loaded is not None and not _lies_in(loaded, folder.absolute()):
-            _forget(lambda name, _: _top(name) == top)  # the folder shadows it now
+            _unload(lambda name, _: _top(name) == top)  # now shadowed by the folder
     elif files:
         checksum = _installed_digest(tuple(_signed(files)))
         if loaded is None or top not in _imported.installed:
@@ -130,7 +136,7 @@ def _require_current(name: str, folder: Path) -> None:
 
 @contextmanager
 def _no_bytecode() -> Iterator[None]:
-    """Write no compiled files: Python takes them for current within a second of a change."""
+    """Write no bytecode: Python would use it for source that changes within the same second."""
     former, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
         yield
@@ -139,7 +145,7 @@ def _no_bytecode() -> Iterator[None]:
 
 
 def code_checksum(name: str, folder: Path) -> str:
-    """SHA-256 over every source file of the top-level package that `name` lies in.
+    """SHA-256 over all source files of the top-level package that contains `name`.
 
     Raises:
         CodeError: if there is no such package, or its source cannot be read.
@@ -160,13 +166,13 @@ def _top(name: str) -> str:
 
 
 def _find(top: str) -> ModuleSpec | None:
-    """Where an import would find a top-level module now, whatever is in memory."""
+    """The spec by which a top-level module would be imported now, whatever is already loaded."""
     found = (finder.find_spec(top, None) for finder in sys.meta_path)
     return next((spec for spec in found if spec is not None), None)
 
 
 def _files(spec: ModuleSpec) -> Files:
-    """The source files of a module or package; none where it is compiled."""
+    """The source files of a module or package; empty if it has no Python source."""
     if spec.submodule_search_locations:
         bases = [Path(place) for place in spec.submodule_search_locations]
         return [(p.relative_to(base).as_posix(), p) for base in bases for p in base.rglob("*.py")]
@@ -187,7 +193,7 @@ def _digest(files: Iterable[tuple[str, Path]]) -> str:
 
 
 def _signed(files: Files) -> Iterator[tuple[str, Path, int, int]]:
-    """Files with their time of change and size, which tell whether they must be hashed again."""
+    """Files with modification time and size, which show whether they have to be hashed again."""
     for name, path in files:
         found = path.stat()
         yield name, path, found.st_mtime_ns, found.st_size
@@ -195,12 +201,12 @@ def _signed(files: Files) -> Iterator[tuple[str, Path, int, int]]:
 
 @lru_cache(maxsize=64)
 def _installed_digest(signed: tuple[tuple[str, Path, int, int], ...]) -> str:
-    """Of an installed package, which may have hundreds of files: hashed once unless they change."""
+    """Digest of an installed package; memoised, since it may have hundreds of files."""
     return _digest((name, path) for name, path, *_ in signed)
 
 
 def parameters(function: Callable[..., Any], *, given: tuple[str, ...] = ()) -> frozenset[str]:
-    """Names of the parameters that an experiment can set, besides those that are always given."""
+    """Names of a function's parameters that an experiment can set; `given` ones are excluded."""
     try:
         found = inspect.signature(function).parameters
     except (TypeError, ValueError):

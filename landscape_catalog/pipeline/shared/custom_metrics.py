@@ -1,4 +1,4 @@
-"""The metrics of a user's own that an experiment names: found, checked, and their source hashed."""
+"""Custom metrics that an experiment names: imported, checked, and their source hashed."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def metric_codes(experiment: Experiment, project: Project) -> dict[str, str]:
     """SHA-256 of the source of each function that `measure.custom` names, by its name.
 
     Raises:
-        CodeError: if one cannot be imported, or called as its scope requires.
+        CodeError: if one cannot be imported, or cannot be called as its scope requires.
         SpecError: if `args` sets an unknown parameter, or `report.panels` names an unknown metric.
     """
     every: tuple[CustomSettings, ...] = experiment.measure.custom
@@ -43,7 +43,7 @@ def metric_codes(experiment: Experiment, project: Project) -> dict[str, str]:
 
 
 def import_metric(settings: CustomSettings, project: Project) -> Callable[..., Any]:
-    """The function of a metric.
+    """Import the function of a custom metric.
 
     Raises:
         CodeError: if it cannot be imported.
@@ -55,12 +55,12 @@ def import_metric(settings: CustomSettings, project: Project) -> Callable[..., A
 
 
 def isolated(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A function that runs under the settings of every worker and cannot change them for others."""
+    """Wrap a function to run under the settings of every worker and to restore them afterwards."""
     return reproducible()(function)
 
 
 def _unknown_panels(experiment: Experiment) -> Iterator[Problem]:
-    """Panels of a custom metric that is not measured; its values' names are not known yet."""
+    """Panels of custom metrics that are not measured; value names cannot be checked yet."""
     names = [settings.name for settings in experiment.measure.custom]
     for panel in experiment.report.panels or ():
         found = CUSTOM_QUANTITY.fullmatch(panel)
@@ -70,7 +70,7 @@ def _unknown_panels(experiment: Experiment) -> Iterator[Problem]:
 
 
 def _unknown_args(settings: CustomSettings, function: Callable[..., Any]) -> Iterator[Problem]:
-    """Constants that the function has no parameter for."""
+    """Entries of `args` for which the function has no parameter."""
     signature = _signature(function)
     if signature is None:
         return
@@ -86,10 +86,10 @@ def _unknown_args(settings: CustomSettings, function: Callable[..., Any]) -> Ite
 
 
 def _require_call(settings: CustomSettings, function: Callable[..., Any]) -> None:
-    """The function takes what a metric of its scope is called with.
+    """Require that the function accepts the arguments that a metric of its scope is called with.
 
     Raises:
-        CodeError: if not.
+        CodeError: if it does not.
     """
     signature, names = _signature(function), POSITIONAL[settings.scope]
     if signature is None:
@@ -106,7 +106,7 @@ def _require_call(settings: CustomSettings, function: Callable[..., Any]) -> Non
 
 
 def _signature(function: Callable[..., Any]) -> inspect.Signature | None:
-    """None for a builtin that does not tell its parameters; calling it will show."""
+    """The signature, or None for builtins without one; errors then appear when it is called."""
     try:
         return inspect.signature(function)
     except (TypeError, ValueError):
@@ -114,7 +114,7 @@ def _signature(function: Callable[..., Any]) -> inspect.Signature | None:
 
 
 def _shown(signature: inspect.Signature) -> str:
-    """Parameters without their annotations."""
+    """The signature as text, without annotations."""
     bare = [
         part.replace(annotation=inspect.Parameter.empty) for part in signature.parameters.values()
     ]

@@ -1,4 +1,4 @@
-"""What earlier stages have finished: runs, measurements, and which runs have converged."""
+"""Results of earlier stages: trained runs, measurements, and which runs have converged."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def trained_runs(workspace: Workspace) -> dict[str, RunRecord]:
     """The verified record of every run of the grid.
 
     Raises:
-        MissingArtifactError: if one is not there.
-        ContentMismatchError: if one was trained on other data.
+        MissingArtifactError: if a run is missing.
+        ContentMismatchError: if a run was trained on different data under the same id.
     """
     data = workspace.data_records()
     records: dict[str, RunRecord] = {}
@@ -38,14 +38,14 @@ def trained_runs(workspace: Workspace) -> dict[str, RunRecord]:
     if missing:
         some = ", ".join(missing[:3]) + (" ..." if len(missing) > 3 else "")
         raise MissingArtifactError(
-            f"{len(missing)} of {len(workspace.grid.runs)} runs are not there ({some}): "
+            f"{len(missing)} of {len(workspace.grid.runs)} runs are missing ({some}): "
             f"run `landscape train` first"
         )
     return records
 
 
 def converged_runs(workspace: Workspace, records: dict[str, RunRecord]) -> list[list[Run]]:
-    """The runs of each cell that have converged, among those whose loss is measured."""
+    """The converged runs of each cell, among those whose loss has been measured."""
     data, found = workspace.data_records(), []
     for cell in workspace.grid.cells:
         runs = []
@@ -71,16 +71,16 @@ def nc_reason(record: RunRecord, loss: Loss, data: DataRecord) -> str | None:
 
 
 def measured(workspace: Workspace, spec: MeasurementSpec) -> Any:
-    """The verified numbers of a measurement.
+    """The verified result of a measurement.
 
     Raises:
         MissingArtifactError: if it has not been made.
-        DamagedFileError: if the record under its id holds another metric.
+        DamagedFileError: if the record with its id is of another metric.
     """
     record = workspace.measurements.fetch(spec.measurement_id)
     if record is None:
         raise MissingArtifactError(
-            f"measurement {spec.measurement_id} ({spec.metric}) is not there: "
+            f"measurement {spec.measurement_id} ({spec.metric}) is missing: "
             f"run `landscape measure` first"
         )
     if not isinstance(record.measured, spec.declaration.result):
@@ -91,6 +91,6 @@ def measured(workspace: Workspace, spec: MeasurementSpec) -> Any:
 def further_measurements(
     workspace: Workspace, converged: Iterable[list[Run]]
 ) -> list[MeasurementSpec]:
-    """What is measured beyond the losses, cell by cell."""
+    """All measurements besides the losses, cell by cell."""
     measure, codes = workspace.experiment.measure, workspace.metric_codes
     return [spec for runs in converged for spec in measurements_of(runs, measure, codes)]

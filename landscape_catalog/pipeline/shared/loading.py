@@ -1,4 +1,4 @@
-"""Prepared data and trained networks as tensors on a device, for the workers of a stage."""
+"""Loads prepared data and trained networks as tensors on a device, for the workers."""
 
 from __future__ import annotations
 
@@ -29,10 +29,11 @@ class LoadedData:
     """Prepared data on a device.
 
     Attributes:
-        record: what is known of them.
-        moments: mean and standard deviation of each channel of images; else None.
-        train, test: on the device.
-        input_shape: of one input.
+        record: the record of the data.
+        moments: mean and standard deviation of each image channel; None for other data.
+        train: training samples, on the device.
+        test: test samples, on the device.
+        input_shape: shape of one input.
     """
 
     record: DataRecord
@@ -42,10 +43,10 @@ class LoadedData:
     input_shape: tuple[int, ...]
 
     def task(self, cell: Cell, custom: Path) -> Task:
-        """What the cell's batches and losses are: a built-in task, or a user's own.
+        """The cell's task, built in or custom.
 
         Raises:
-            CodeError: if a user's own function fails or returns no `Task`.
+            CodeError: if a custom function fails or does not return a `Task`.
         """
         task = cell.landscape.task
         return self.task_of(task.name, cell.task_args, custom, code=task.code)
@@ -53,7 +54,7 @@ class LoadedData:
     def task_of(
         self, name: str, args: Mapping[str, Any], custom: Path, *, code: str | None = None
     ) -> Task:
-        """A task by name, built in or a user's own; raises as `task`."""
+        """A task by name, built in or custom; raises the same errors as `task`."""
         if is_custom(name):
             return custom_task(name, args, custom, code=code)
         return make_task(name, self.moments)
@@ -62,7 +63,7 @@ class LoadedData:
         """A fresh network for these data, on the CPU, initialised from `seed`.
 
         Raises:
-            CodeError: if a user's own function fails or returns no network.
+            CodeError: if a custom function fails or does not return a network.
         """
         model, width = cell.landscape.model, cell.landscape.width
         return self.network_of(
@@ -79,7 +80,7 @@ class LoadedData:
         code: str | None = None,
         seed: int = 0,
     ) -> nn.Module:
-        """A network by name, built in or a user's own; raises as `network`."""
+        """A network by name, built in or custom; raises the same errors as `network`."""
         try:
             return models.build(
                 import_custom(name, custom, code=code) if is_custom(name) else name,
@@ -96,16 +97,16 @@ class LoadedData:
 def custom_task(
     name: str, args: Mapping[str, Any], custom: Path, *, code: str | None = None
 ) -> Task:
-    """A user's own task; `code` as of `import_custom`.
+    """A custom task; `code` is passed to `import_custom`.
 
     Raises:
-        CodeError: if the function fails or returns no `Task`.
+        CodeError: if the function fails or does not return a `Task`.
     """
     try:
         task = import_custom(name, custom, code=code)(**args)
     except CodeError:
         raise
-    except (Exception, SystemExit) as error:  # whatever a user's function does
+    except (Exception, SystemExit) as error:  # a custom function may raise anything
         raise CodeError(f"{name} failed: {type(error).__name__}: {error}") from error
     if not isinstance(task, Task):
         raise CodeError(
@@ -118,13 +119,13 @@ LOADED_DATA: CacheKind[LoadedData] = CacheKind("loaded data", most=4)
 
 
 def load_data(folder: Path, record: DataRecord, device: str, cache: WorkerCache) -> LoadedData:
-    """Read prepared data and bring them to the device; kept for the worker's next job.
+    """Load prepared data onto the device; cached for the worker's later jobs.
 
     Args:
-        folder: of the data.
-        record: theirs, which the stage's driver has verified together with the arrays.
-        device: where to.
-        cache: of the worker.
+        folder: folder of the data.
+        record: their record, which the stage's driver has verified together with the arrays.
+        device: the device.
+        cache: the worker's cache.
     """
     key = (folder, record.content_hash, device)
     return cache.get(LOADED_DATA, key, lambda: _loaded(folder, record, device))
@@ -156,6 +157,6 @@ def _moments(data: PreparedData) -> tuple[tuple[float, ...], tuple[float, ...]] 
 
 
 def load_state(folder: Path, device: str, snapshot: str) -> dict[str, Tensor]:
-    """The weights of a run on the device."""
+    """The state dict of a run, on the device."""
     weights = read_weights(folder, snapshot)
     return {name: torch.from_numpy(value).to(device) for name, value in weights.items()}

@@ -1,4 +1,4 @@
-"""Which measurements an experiment needs, each with its id: known before any is made."""
+"""The measurements that an experiment needs, each with its id, known before any is made."""
 
 from __future__ import annotations
 
@@ -18,20 +18,20 @@ from landscape_catalog.schema.fields import Section, is_custom
 from landscape_catalog.schema.identity import derive_seed, identify, recipes
 
 Codes = Mapping[str, str]  # SHA-256 of the source of each custom metric's function
-LOSS = "loss"  # the metric that decides about convergence, so that it comes first
+LOSS = "loss"  # measured first, since it determines which runs have converged
 
 
 @dataclass(frozen=True)
 class MeasurementSpec:
-    """A measurement of one run or of a pair, and how it is to be made.
+    """Specification of a measurement on one run or a pair of runs.
 
     Attributes:
-        metric: its name.
-        runs: one run, or two of a cell in order of seeds.
-        snapshot: which weights.
-        settings: the section that says how; None where there is nothing to say.
-        probe: what the catalog calls it.
-        repeat: which of several, each with seeds of its own.
+        metric: name of the metric.
+        runs: one run, or two runs of a cell in order of their seeds.
+        snapshot: which weights of the runs.
+        settings: settings of the probe; None if the metric has none.
+        probe: name of the probe in the catalog.
+        repeat: index of the repeat; each repeat has its own seeds.
         code: SHA-256 of the source of a custom metric's function.
     """
 
@@ -45,18 +45,18 @@ class MeasurementSpec:
 
     @property
     def declaration(self) -> Metric:
-        """What the metric is."""
+        """The metric's declaration."""
         return METRICS[self.metric]
 
     @cached_property
     def content(self) -> dict[str, Any]:
-        """How it is measured, as the id hashes it."""
+        """How it is measured: the part of the specification that the id is a hash of."""
         content = self.declaration.content(self.settings)
         return content if self.code is None else content | {"code": self.code}
 
     @cached_property
     def measurement_id(self) -> str:
-        """Hash of the runs in order, the snapshot, the probe, the repeat and the recipes."""
+        """Hash of metric, runs in order, snapshot, probe settings, repeat and recipes."""
         metric = self.declaration
         content = {
             "metric": self.metric,
@@ -78,26 +78,26 @@ class MeasurementSpec:
         """The cell that the runs belong to."""
         return self.runs[0].cell
 
-    def seed(self, purpose: str, *apart: str | int) -> int:
-        """A seed of one purpose, the same for every run and pair on the same data.
+    def seed(self, purpose: str, *labels: str | int) -> int:
+        """A seed for one purpose, the same for every run and pair on the same data.
 
-        `apart` tells it from others of that purpose; zeros are as if they were not there.
+        Labels distinguish several seeds for the same purpose; a label of 0 is ignored.
         """
-        parts = [part for part in apart if part != 0]
+        parts = [label for label in labels if label != 0]
         return derive_seed(self.cell.landscape.data.data_id, purpose, self.repeat, *parts)
 
     @property
     def is_custom(self) -> bool:
-        """Whether network or task is a user's own."""
+        """Whether the network or the task is custom."""
         landscape = self.cell.landscape
         return is_custom(landscape.model.name) or is_custom(landscape.task.name)
 
     @cached_property
     def group_id(self) -> str | None:
-        """The same for all measurements that may be computed side by side; None: on its own.
+        """An id shared by all measurements that may be computed as one batch, or None.
 
-        Those of one landscape and probe have the same batches, by `seed`. Nothing is known of the
-        arithmetic of a user's own code.
+        Measurements of the same landscape and probe use the same minibatches, since `seed` depends
+        only on the data. Custom code is never batched, since its arithmetic is unknown.
         """
         landscape, data = self.cell.landscape, self.cell.landscape.data
         if self.is_custom:
@@ -123,7 +123,7 @@ class MeasurementSpec:
 
     @cached_property
     def work(self) -> Work:
-        """The size of the job."""
+        """The size of the measurement."""
         cost = self.declaration.cost(self.settings, self.cell.landscape.data.samples)
         return work_of(
             self.cell,
@@ -135,23 +135,23 @@ class MeasurementSpec:
 
 
 def losses_of(runs: Iterable[Run], measure: MeasureBase) -> list[MeasurementSpec]:
-    """Loss and error of every run and snapshot; those of the primary one decide convergence."""
+    """Loss and error of every run and snapshot; the primary snapshot's determine convergence."""
     return [spec for run in runs for spec in _of_runs(METRICS[LOSS], [run], measure, {})]
 
 
 def primary_loss(run: Run, measure: MeasureBase) -> MeasurementSpec:
-    """Loss and error of a run's primary snapshot."""
+    """The measurement of loss and error of a run's primary snapshot."""
     return losses_of([run], measure)[0]
 
 
 def measurements_of(
     converged: Sequence[Run], measure: MeasureBase, codes: Codes
 ) -> list[MeasurementSpec]:
-    """Everything that is measured on a cell's converged runs and their pairs, besides losses.
+    """All measurements on a cell's converged runs and their pairs, besides the losses.
 
     Args:
-        converged: runs of one cell, in order of seeds.
-        measure: the metrics.
+        converged: converged runs of one cell, in order of seeds.
+        measure: the section `measure`.
         codes: checksum of the source of each function that `measure.custom` names.
     """
     found: list[MeasurementSpec] = []
@@ -162,10 +162,10 @@ def measurements_of(
     return found
 
 
-def _ways(
+def _probes(
     metric: Metric, measure: MeasureBase, scope: str, codes: Codes
 ) -> Iterator[tuple[Any, str, str | None]]:
-    """Settings, probe and code of every way to measure runs (or pairs)."""
+    """Settings, catalog name and code checksum of a metric's probes of the given scope."""
     sections = measure.probes(metric.section)
     for settings in metric.ways(sections):
         if metric.scope_of(settings) == scope:
@@ -180,7 +180,7 @@ def _of_runs(
 ) -> Iterator[MeasurementSpec]:
     snapshots = measure.snapshots if metric.every_snapshot else measure.snapshots[:1]
     for run in runs:
-        for settings, probe, code in _ways(metric, measure, "run", codes):
+        for settings, probe, code in _probes(metric, measure, "run", codes):
             for i, snapshot in enumerate(snapshots):
                 for repeat in range(metric.repeats(settings)):
                     name = snapshot if i else probe
@@ -193,7 +193,7 @@ def _of_pairs(
     metric: Metric, runs: Sequence[Run], measure: MeasureBase, codes: Codes
 ) -> Iterator[MeasurementSpec]:
     by_id, snapshot = {run.run_id: run for run in runs}, measure.snapshots[0]
-    for settings, probe, code in _ways(metric, measure, "pair", codes):
+    for settings, probe, code in _probes(metric, measure, "pair", codes):
         for one, other in chosen_pairs(list(by_id), metric.pairs(settings)):
             for repeat in range(metric.repeats(settings)):
                 pair = (by_id[one], by_id[other])
@@ -201,7 +201,7 @@ def _of_pairs(
 
 
 def probes_of(measure: MeasureBase) -> Iterator[tuple[Metric, Any, str]]:
-    """Every metric with settings of its own, each way to measure it, and the catalog's name."""
+    """Every probe of the metrics that own a section: metric, settings, and name in the catalog."""
     for metric in METRICS.values():
         if metric.owns_section:
             for place, settings in enumerate(measure.probes(metric.section)):
@@ -209,10 +209,10 @@ def probes_of(measure: MeasureBase) -> Iterator[tuple[Metric, Any, str]]:
 
 
 def distinct(specs: Iterable[MeasurementSpec]) -> list[MeasurementSpec]:
-    """Each measurement once: probes may differ in their names alone."""
+    """Each measurement once; probes that differ only in name share their measurements."""
     return list({spec.measurement_id: spec for spec in specs}.values())
 
 
 def pairs_of(cell: Cell) -> int:
-    """How many pairs a cell's runs make."""
+    """Number of pairs of a cell's runs."""
     return len(list(itertools.combinations(cell.runs, 2)))

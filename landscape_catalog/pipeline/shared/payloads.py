@@ -1,8 +1,8 @@
-"""What a worker is handed: everything that one job needs, and nothing heavy to import.
+"""The payloads that are sent to workers: everything one job needs, without heavy imports.
 
-Specs and verified records travel as values. Arrays and weights are too large for that: a worker
+Specs and verified records are passed by value. Arrays and weights are too large for that: a worker
 reads them from the project's folders and writes its results there, so it must see the same file
-system as the stage that started it, under the same paths.
+system, under the same paths, as the stage that started it.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ class TrainPayload:
     """What a worker needs to train one run.
 
     Attributes:
-        run: which.
-        data: the record of the run's data, verified together with their arrays.
-        prepared: the folder of those arrays.
-        cache: where runs are kept.
+        run: the run.
+        data: the record of the run's data, verified together with the arrays.
+        prepared: the folder of the arrays.
+        cache: the cache of runs.
         device: `cpu` or `cuda`.
-        custom: the folder of the user's own code.
-        snapshots: which weights to keep.
+        custom: the folder of custom code.
+        snapshots: the snapshots to keep.
     """
 
     run: Run
@@ -45,12 +45,12 @@ class MeasurePayload:
 
     Attributes:
         specs: the measurements.
-        data: the record of the data, verified together with their arrays.
-        prepared: the folder of those arrays.
-        runs: where trained runs are kept, verified by the stage.
-        measurements: where measurements are kept.
+        data: the record of the data, verified together with the arrays.
+        prepared: the folder of the arrays.
+        runs: the cache of runs, which the stage has verified.
+        measurements: the cache of measurements.
         device: `cpu` or `cuda`.
-        custom: the folder of the user's own code.
+        custom: the folder of custom code.
     """
 
     specs: tuple[MeasurementSpec, ...]

@@ -1,4 +1,4 @@
-"""What every stage opens first: the experiment, its grid, and where finished things are."""
+"""The workspace that every stage opens: the experiment, its grid, and the caches of results."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Workspace:
-    """An experiment in its folder."""
+    """An experiment in its project folder."""
 
     project: Project
     experiment: Experiment
@@ -61,24 +61,27 @@ class Workspace:
         return {spec.data_id: self.data_record(spec.data_id) for spec in self.grid.data}
 
     def data_record(self, data_id: str) -> DataRecord:
-        """The verified record of one; its arrays are hashed once. Raises as `data_records`."""
+        """The verified record of one data id; its arrays are hashed only once.
+
+        Raises the same errors as `data_records`.
+        """
         if data_id not in self._data:
             folder = self.project.prepared / data_id
             try:
                 self._data[data_id] = read_data_record(folder)
             except FileNotFoundError:
                 raise MissingArtifactError(
-                    f"{self.project.shown(folder)} is not there: run `landscape prepare` first"
+                    f"{self.project.shown(folder)} is missing: run `landscape prepare` first"
                 ) from None
         return self._data[data_id]
 
 
 def open_workspace(root: Path) -> Workspace:
-    """Read and check `params.yaml` and lay out its grid.
+    """Read and check `params.yaml` and expand its grid.
 
     Raises:
         RecipesError: if the root is a study of another version of the package.
-        SpecError: if it does not describe an experiment, or the grid does not fit the data.
+        SpecError: if it is not a valid experiment, or the grid does not fit the data.
     """
     project = Project(root)
     check_recipes(project.recipes)
@@ -87,16 +90,16 @@ def open_workspace(root: Path) -> Workspace:
 
 
 def make_workspace(experiment: Experiment, project: Project, store: Path) -> Workspace:
-    """An experiment with its grid, in a project's folder; raises as `lay_out`.
+    """The workspace of an experiment; raises the same errors as `lay_out`.
 
     Args:
-        experiment: as it was read.
-        project: where results go.
-        store: where finished ones are shared.
+        experiment: the experiment.
+        project: the project that results are written to.
+        store: folder of the shared store.
     """
     grid = lay_out(experiment, project)
     chosen_device(experiment.execution)
-    chosen_executor(experiment.execution)  # refuses a name that is none
+    chosen_executor(experiment.execution)  # raises if there is no executor of that name
     return Workspace(
         project,
         experiment,
@@ -112,7 +115,7 @@ def lay_out(experiment: Experiment, project: Project) -> Grid:
     """The grid of an experiment.
 
     Raises:
-        UserError: if the experiment cannot be done as it stands.
+        UserError: if the experiment is not valid.
     """
     variants = resolve_variants(experiment)
     check_drawn_axes(experiment.report, experiment.load, experiment.temperature)
@@ -120,16 +123,16 @@ def lay_out(experiment: Experiment, project: Project) -> Grid:
 
 
 def check_content(run_id: str, trained_on: str, data: DataRecord) -> None:
-    """A run must have been trained on the very data that are prepared here.
+    """Require that a run was trained on exactly the data that are prepared here.
 
     Raises:
-        ContentMismatchError: if not.
+        ContentMismatchError: if it was not.
     """
     if trained_on != data.content_hash:
         raise ContentMismatchError(
-            f"run {run_id} was trained on other content of data {data.data_id}: "
-            f"{trained_on[:12]} there, {data.content_hash[:12]} here. A library that draws or "
-            f"reads the data has changed; remove the run from data/ and the store to train it"
+            f"run {run_id} was trained on a different version of data {data.data_id}: content hash "
+            f"{trained_on[:12]} instead of {data.content_hash[:12]}. A library that draws or reads "
+            f"the data has changed; remove the run from data/ and the store to train it again"
         )
 
 
@@ -141,10 +144,10 @@ def work_through(
     *,
     executor: Executor,
 ) -> list[Failure]:
-    """Do every job on the executor, with progress and timings; says which failed.
+    """Run all jobs on the executor, with progress and timings; returns the failures.
 
     Raises:
-        Interrupted: on Ctrl-C, after saying what is saved.
+        Interrupted: on Ctrl-C, after logging what is saved.
     """
     if not jobs:
         return []
@@ -160,7 +163,7 @@ def work_through(
             return run_jobs(executor, function, jobs, on_done=on_done)
         except Interrupted:
             log.warning(
-                "interrupted: %d of %d jobs of `%s` are saved; run the same command again to go on",
+                "interrupted: %d of %d jobs of `%s` are saved; run the same command to continue",
                 progress.done,
                 len(jobs),
                 title,
@@ -169,7 +172,7 @@ def work_through(
 
 
 def raise_failures(workspace: Workspace, title: str, failures: list[Failure]) -> None:
-    """End a stage with a table of its failures, if it had any; tracebacks go to a file.
+    """Raise an error that lists a stage's failures, if any; tracebacks are written to a file.
 
     Raises:
         JobsFailedError: if some jobs failed.
@@ -182,6 +185,6 @@ def raise_failures(workspace: Workspace, title: str, failures: list[Failure]) ->
     width = max(len(failure.name) for failure in failures)
     table = "\n".join(f"  {failure.name:<{width}}  {failure.reason}" for failure in failures)
     raise JobsFailedError(
-        f"{title}: {len(failures)} jobs failed, the others are kept. "
+        f"{title}: {len(failures)} jobs failed; the results of the others are kept. "
         f"Tracebacks: {workspace.project.shown(workspace.project.failures)}\n{table}"
     )

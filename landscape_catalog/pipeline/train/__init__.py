@@ -1,1 +1,1 @@
-"""Stage 2: every run of the grid."""
+"""Stage 2: train every run of the grid."""

@@ -1,4 +1,4 @@
-"""Stage 2: every run of the grid, trained once."""
+"""Stage 2: trains every run of the grid, once."""
 
 from __future__ import annotations
 
@@ -31,16 +31,16 @@ log = logging.getLogger(__name__)
 
 
 def run_train(root: Path) -> None:
-    """Train the runs that neither the project nor the store has; remove what the grid lacks.
+    """Train the runs that neither the project nor the store has; remove runs not in the grid.
 
     Raises:
         MissingArtifactError: if the data have not been prepared.
-        ContentMismatchError: if a run was trained on other data under the same id.
+        ContentMismatchError: if a run was trained on different data under the same id.
         JobsFailedError: if some runs failed; the others are kept.
     """
     workspace = open_workspace(root)
     with project_lock(workspace.project.lock):
-        workspace.data_records()  # all of them are there, and sound
+        workspace.data_records()  # raises unless all data are prepared and intact
         removed = workspace.runs.prune({run.run_id for run in workspace.grid.runs})
         missing = missing_runs(workspace)
         log.info(
@@ -59,7 +59,7 @@ def missing_runs(workspace: Workspace) -> list[Run]:
     """The runs of the grid that neither the project nor the store has.
 
     Raises:
-        ContentMismatchError: if one that is there was trained on other data under the same id.
+        ContentMismatchError: if an existing run was trained on different data under the same id.
     """
     missing = []
     for run in workspace.grid.runs:
@@ -73,10 +73,10 @@ def missing_runs(workspace: Workspace) -> list[Run]:
 
 
 def train_runs(workspace: Workspace, runs: Sequence[Run], executor: Executor) -> None:
-    """Train runs and keep them.
+    """Train runs and write them to the project and the store.
 
     Raises:
-        JobsFailedError: if some failed; the others are kept.
+        JobsFailedError: if some runs failed; the others are kept.
     """
     device = chosen_device(workspace.experiment.execution)
     jobs = [_job(workspace, run, device) for run in runs]
@@ -100,7 +100,7 @@ def _job(workspace: Workspace, run: Run, device: str) -> Job:
 
 
 def train_work(run: Run) -> Work:
-    """The size of training a run, if it takes every epoch."""
+    """The size of training a run, assuming that it does not stop early."""
     cell = run.cell
     batch_size, train = cell.temperature["batch_size"], cell.train
     steps = train.epochs * (cell.landscape.data.samples // batch_size)
@@ -110,7 +110,7 @@ def train_work(run: Run) -> Work:
 
 
 def _has_snapshots(workspace: Workspace, record: RunRecord) -> bool:
-    """Whether a run holds every snapshot that is to be measured."""
+    """Whether a run has all snapshots that are to be measured."""
     wanted = set(workspace.experiment.measure.snapshots)
     return wanted <= {FIRST_SNAPSHOT, *record.other_snapshots}
 
@@ -120,7 +120,7 @@ def _data_id(run: Run) -> str:
 
 
 def train_one(payload: TrainPayload, cache: WorkerCache) -> None:
-    """Train one run. Runs in a worker, which alone needs torch."""
+    """Train one run. Runs in a worker, so that only workers import torch."""
     from landscape_catalog.pipeline.train.worker import train_and_keep
 
     train_and_keep(payload, cache)

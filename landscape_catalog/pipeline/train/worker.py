@@ -1,4 +1,4 @@
-"""The worker's side of stage 2: one run, trained and kept."""
+"""The worker side of stage 2: trains one run and writes it."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ Arrays = dict[str, np.ndarray]
 
 
 def train_and_keep(payload: TrainPayload, cache: WorkerCache) -> None:
-    """Train one run and keep it, in the project and in the store.
+    """Train one run and write it to the project and to the store.
 
     Raises:
-        ContentMismatchError: if the run is there already without a snapshot that is wanted, and
-            training it again on the same kind of machine gave other weights.
+        ContentMismatchError: if the run exists without a snapshot that is wanted now, and
+            retraining it with the same software and hardware gave different weights.
     """
     run, device = payload.run, payload.device
     data = load_data(payload.prepared, payload.data, device, cache)
@@ -70,14 +70,14 @@ def train_and_keep(payload: TrainPayload, cache: WorkerCache) -> None:
         provenance=provenance(device),
     )
     if former is not None:
-        _hold_against(*former, record, snapshots[FIRST_SNAPSHOT])
-        remove(folder)  # it is whole in memory, and the store may still have the former one
+        _require_same_weights(*former, record, snapshots[FIRST_SNAPSHOT])
+        remove(folder)  # the new run is complete in memory, and the store may have the former one
     write_run(folder, record, weights)
     payload.cache.share(run.run_id, anew=former is not None)
 
 
 def recipe_of(run: Run) -> Recipe:
-    """How a run is trained: its cell's `train` section and temperature, the rate in effect."""
+    """The training recipe of a run: the `train` section, the temperature and the scaled `lr`."""
     cell = run.cell
     chosen = {**cell.train.model_dump(), **cell.temperature, "lr": cell.lr}
     return Recipe(**{field.name: chosen[field.name] for field in fields(Recipe)})
@@ -116,9 +116,9 @@ def _history(trained: TrainedRun) -> Arrays:
 
 
 def _former(cache: ArtifactCache, run_id: str) -> tuple[Path, RunRecord] | None:
-    """The run as the project or the store has it, without a snapshot that is wanted now.
+    """The existing run in the project or the store, which lacks a snapshot that is wanted now.
 
-    What is still there is sound: the stage has verified it, and removed what was damaged.
+    It is intact, since the stage has verified it and removed damaged copies.
     """
     for folder in (cache.path(run_id), cache.shared_path(run_id)):
         try:
@@ -128,14 +128,17 @@ def _former(cache: ArtifactCache, run_id: str) -> tuple[Path, RunRecord] | None:
     return None
 
 
-def _hold_against(folder: Path, former: RunRecord, record: RunRecord, weights: Arrays) -> None:
-    """A run that is trained again for one more snapshot must come out as it was."""
+def _require_same_weights(
+    folder: Path, former: RunRecord, record: RunRecord, weights: Arrays
+) -> None:
+    """Require that a run retrained for a further snapshot has the same weights as before."""
     if former.provenance != record.provenance:
-        return  # other bits are to be expected of another machine
-    known = read_weights(folder)  # a counter of no dimension is stored with one
+        return  # another machine may give other bits
+    known = read_weights(folder)  # 0-dimensional arrays are stored with one dimension
     pairs = ((known[name].ravel(), value.ravel()) for name, value in weights.items())
     if not all(np.array_equal(one, other, equal_nan=True) for one, other in pairs):
         raise ContentMismatchError(
-            f"run {record.run_id} came out with other weights than it had. What was measured on it "
-            f"is not to be mixed with the new ones: remove {folder.name} from data/ and the store"
+            f"run {record.run_id} was trained again and has different weights than before. Its "
+            f"earlier measurements must not be mixed with new ones: remove {folder.name} from "
+            f"data/ and the store"
         )
