@@ -40,9 +40,9 @@ class Report(Section):
     title: Text = "Phases of training"
     """Title of the page."""
     x: str | None = None
-    """The `load` parameter on the x axis, e.g. `load.width`; `null`: the first axis of `load`."""
+    """The `load` parameter on the x axis, such as `load.width`; `null`: the first axis."""
     y: str | None = None
-    """The `temperature` parameter on the y axis; `null`: the first axis of `temperature`."""
+    """The `temperature` parameter on the y axis; `null`: the first axis."""
     x_scale: Scale = "auto"
     """Scale of x: `log`, `linear`, `even` (equally wide cells), or `auto`, which depends on the
     parameter."""
@@ -54,7 +54,7 @@ class Report(Section):
         ]
         | None
     ) = None
-    """Metrics to draw over the grid, by their names in the catalog, e.g. `cka_debiased` or
+    """Metrics to draw over the grid, by their names in the catalog, such as `cka_debiased` or
     `custom.sharpness.increase`; `null`: those of the paper's Figure 2."""
 
 

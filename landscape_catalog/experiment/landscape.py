@@ -59,8 +59,9 @@ class Dataset(Section):
     """A noisy label is drawn from the other classes (`different`) or from all classes (`any`, as in
     the authors' file, where some draws give the true label again)."""
     path: Annotated[FilePath | None, allowed("a path, or null"), Outside()] = None
-    """`arrays`: the file (.npz, .safetensors, .parquet). `text_pairs`: the path of the files
-    without the language extension. Ids depend on the files' content, not on their location."""
+    """Your own data: for `arrays`, the file (.npz, .safetensors, .parquet); for `text_pairs`, the
+    path of the files without the language extension. Ids depend on the files' content, not on their
+    location."""
     test_path: Annotated[FilePath | None, allowed("a path, or null"), Outside()] = None
     """The same for a separate test split; `null`: the test set is held out."""
     root: Annotated[FilePath, allowed("a path"), Outside()] = "data/raw"
@@ -101,7 +102,7 @@ class Model(Section):
         ),
     ]
     args: Annotated[dict[Name, Constant], Later({})] = {}
-    """Constants for the network, e.g. `batch_norm: false` for vgg11."""
+    """Constants for the network, such as `batch_norm: false` for vgg11."""
 
 
 class Load(Section):

@@ -36,9 +36,9 @@ class Temperature(Section):
     """Learning rate: the initial value, or the peak after a warm-up."""
     weight_decay: Axis[NonNegativeFloat] = 5e-4
     """The optimiser's weight decay (L2, in the gradient), which is twice the lambda of the paper's
-    Eq. 1: wd theta is the gradient of 1/2 wd ||theta||^2 = lambda ||theta||^2."""
+    equation 1: wd theta is the gradient of 1/2 wd ||theta||^2 = lambda ||theta||^2."""
     extra: dict[Name, Axis[Constant]] = {}
-    """Custom parameters by name (e.g. a dropout rate): each is passed to the model and task
+    """Custom parameters by name (such as a dropout rate): each is passed to the model and task
     functions that have a parameter of that name."""
 
 
@@ -50,13 +50,13 @@ class Train(Section):
     epochs: Annotated[PositiveInt, When("stopping", ("rule", "epochs"))] = 150
     """Maximum number of epochs of a run."""
     seeds: Annotated[PositiveInt, Outside()] = 5
-    """Runs per cell, with seeds 0, 1, 2, ... Only a count: it is not part of any run's id."""
+    """Number of runs per cell; their seeds are 0, 1, 2 and so on. Not part of any run's id."""
     momentum: Annotated[Fraction, When("optimizer", ("sgd",))] = 0.9
     """Momentum of SGD (the authors' code)."""
     beta1: Annotated[ProperFraction, When("optimizer", ("adam",))] = 0.9
     """Adam: decay rate of the first moment (mean of gradients)."""
     beta2: Annotated[ProperFraction, When("optimizer", ("adam",))] = 0.98
-    """Adam: decay rate of the second moment (mean of squares; Vaswani et al. 2017)."""
+    """Adam: decay rate of the second moment (mean of squares). 0.98: Vaswani et al. 2017."""
     epsilon: Annotated[PositiveFloat, When("optimizer", ("adam",))] = 1e-8
     """Adam: term added to the square root in the denominator."""
     schedule: Annotated[Literal["constant", "step", "inverse_sqrt"], Later("constant")] = "constant"
@@ -75,7 +75,7 @@ class Train(Section):
     label_smoothing: Annotated[ProperFraction, Later(0.0)] = 0.0
     """Share of the training target that is spread over all classes; no metric uses it."""
     clip_norm: Annotated[PositiveFloat | None, Later(None)] = None
-    """Maximum gradient norm; larger gradients are scaled down to it. `null`: no clipping."""
+    """Maximum gradient norm, to which larger gradients are scaled down; `null`: no clipping."""
     augment: Annotated[bool, Later(False)] = False
     """Random shifts by up to an eighth of the size and horizontal flips of training images. Off, as
     in the paper: it makes noisy labels hard to fit."""
@@ -85,12 +85,12 @@ class Train(Section):
     updates: Annotated[PositiveInt, When("stopping", ("updates",))] = 80_000
     """Number of gradient updates under `stopping: updates` (paper's translation: 80,000)."""
     stop_tolerance: NonNegativeFloat = 1e-4
-    """The rule stops when the epoch's training loss changes by less than this ..."""
+    """Stopping rule: an epoch is on a plateau if its training loss changes by less than this."""
     stop_patience: PositiveInt = 5
-    """... for this many epochs in a row ..."""
+    """Stopping rule: it applies after this many epochs in a row on a plateau."""
     stop_not_before: Annotated[int, Field(ge=0), Later(0)] = 0
-    """... but not before this epoch (the authors' code: 30). If `stopping` lets training continue,
-    the rule only determines the `early_stopped` weights."""
+    """Stopping rule: it never applies before this epoch (the authors' code: 30). If `stopping` lets
+    training continue, the rule only determines the `early_stopped` weights."""
 
     def rate(self, lr: float, batch_size: int) -> float:
         """The rate in effect: lr, or lr B / 128 under linear scaling."""
