@@ -19,7 +19,7 @@ class Project:
 
     Attributes:
         root: the folder with `params.yaml`.
-        results: where everything that is made goes; None: below the root.
+        results: the folder below which all outputs are written; None: the root.
     """
 
     root: Path

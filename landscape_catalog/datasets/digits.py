@@ -1,4 +1,4 @@
-"""scikit-learn's handwritten digits: 1,797 images of 8 x 8 pixels, bundled, no download."""
+"""scikit-learn's handwritten digits: 1,797 images of 8 x 8 pixels, embedded, no download."""
 
 from __future__ import annotations
 
@@ -40,4 +40,4 @@ def _source(settings: DatasetSettings, project: Path) -> Source:
     return Source(CHECKSUM, load_digits, facts)
 
 
-DATASET = DatasetSpec("digits", kind="images", origin="bundled", source=_source)
+DATASET = DatasetSpec("digits", kind="images", origin="embedded", source=_source)

@@ -105,7 +105,7 @@ def _source(settings: DatasetSettings, project: Path) -> Source:
 DATASET = DatasetSpec(
     "number_words",
     kind="text",
-    origin="generated",
+    origin="embedded",
     source=_source,
     uses=frozenset({"vocabulary"}),
 )

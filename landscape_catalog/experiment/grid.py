@@ -143,7 +143,7 @@ class Run:
 class Cell:
     """One point of the grid. `load` and `temperature` hold every parameter of their section.
 
-    `seeds` are those of its runs; None: as many as `train.seeds` says, from 0.
+    `seeds` are the seeds of its runs; None: 0 to `train.seeds` - 1.
     """
 
     landscape: Landscape

@@ -29,7 +29,7 @@ class MeasureBase(Section):
     gets every metric and determines the phase; for the others, only loss and error are measured."""
 
     def probes(self, section: str | None) -> tuple[Any, ...]:
-        """Every way to measure that a section asks for, the primary first; none if it is null."""
+        """The probes of a section, the primary one first; none if the section is null."""
         found = None if section is None else getattr(self, section)
         if found is None:
             return ()
