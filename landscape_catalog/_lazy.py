@@ -1,4 +1,4 @@
-"""Packages whose names are imported when they are first asked for (PEP 562)."""
+"""Packages whose public names are imported on first access (PEP 562)."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ def lazy_exports(
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """`__getattr__` and `__dir__` of a package that imports each of its names on first use.
 
-    So `import landscape_catalog`, or a module of `landscape_catalog.tasks` that declares what tasks
-    are, does not load torch.
+    This keeps torch out of `import landscape_catalog`, and out of the modules of
+    `landscape_catalog.tasks` that only declare tasks.
 
     Args:
         package: its `__name__`.
-        modules: the module that defines each public name.
+        modules: for each public name, the module that defines it.
     """
 
     def load(name: str) -> Any:

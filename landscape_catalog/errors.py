@@ -1,21 +1,21 @@
 """Every error that the project raises on purpose.
 
-LandscapeError                 base; exit code 1
-├── UserError                  the user can mend it before any work; exit code 2
-│   ├── SpecError              a problem in params.yaml, one line each
-│   ├── RecipesError           a study is of another version than the one installed
-│   ├── CodeError              a user's own function fails or returns something wrong
+LandscapeError                 base class; exit code 1
+├── UserError                  the user can fix it before any work starts; exit code 2
+│   ├── SpecError              params.yaml is not valid; one line per problem
+│   ├── RecipesError           a study belongs to another version than the one installed
+│   ├── CodeError              a user's own function fails or returns something invalid
 │   ├── QueryError             a query that cannot be answered
-│   ├── MissingArtifactError   something an earlier stage makes is not there
-│   └── DataError              a dataset cannot be had or is not what it should be
-├── DamagedFileError           a file under data/ is not what was written
-├── ContentMismatchError       a known data id came out with other content
-├── StorageError               the disk is full or the folder cannot be written
-├── WorkerDiedError            the process that did a job ended before the job did
-├── MeasurementError           some measurements of one job failed, the others are kept
-└── JobsFailedError            some runs or measurements failed, the rest is kept
+│   ├── MissingArtifactError   the output of an earlier stage is missing
+│   └── DataError              a dataset is unavailable or invalid
+├── DamagedFileError           a file under data/ does not hold what was written
+├── ContentMismatchError       prepared data differ from what their id stands for
+├── StorageError               the disk is full or the folder is not writable
+├── WorkerDiedError            a worker process ended before its job was done
+├── MeasurementError           some measurements of a job failed; the others are kept
+└── JobsFailedError            some runs or measurements failed; the rest are kept
 
-and `Interrupted`, which is no error.
+`Interrupted` is outside this tree: it is not an error.
 """
 
 from __future__ import annotations
@@ -24,20 +24,20 @@ from dataclasses import dataclass
 
 
 class LandscapeError(Exception):
-    """Base of all errors of this project; `exit_code` is what the command line ends with."""
+    """Base class of all errors of this project; `exit_code` is that of the command line."""
 
     exit_code = 1
 
 
 class UserError(LandscapeError):
-    """The input is wrong; nothing has been done."""
+    """The input is invalid; no work has been done."""
 
     exit_code = 2
 
 
 @dataclass(frozen=True)
 class Problem:
-    """One wrong value in an experiment: where it stands, what it is and what is allowed there."""
+    """An invalid value in an experiment: its path, the value given, and what is allowed."""
 
     path: str
     given: str
@@ -48,7 +48,7 @@ class Problem:
 
 
 class SpecError(UserError):
-    """`params.yaml` does not describe an experiment; holds one `Problem` for each wrong value."""
+    """`params.yaml` is not a valid experiment; holds one `Problem` for each invalid value."""
 
     def __init__(self, problems: list[Problem], source: str = "params.yaml") -> None:
         self.problems = problems
@@ -61,7 +61,7 @@ class RecipesError(UserError):
 
 
 class CodeError(UserError):
-    """A user's own dataset, network or task cannot be had, fails, or returns something wrong."""
+    """A user's own function cannot be loaded, fails, or returns something invalid."""
 
 
 class QueryError(UserError):
@@ -69,36 +69,36 @@ class QueryError(UserError):
 
 
 class MissingArtifactError(UserError):
-    """Something that an earlier stage makes is not there."""
+    """The output of an earlier stage is missing."""
 
 
 class DataError(UserError):
-    """A dataset cannot be had or is not what it should be; says what to put where."""
+    """A dataset is unavailable or invalid; the message says which file to put where."""
 
 
 class DamagedFileError(LandscapeError):
-    """A file under `data/` does not hold what was written; it is never read as truth."""
+    """A file under `data/` does not hold what was written to it; its content is never used."""
 
 
 class ContentMismatchError(LandscapeError):
-    """Preparing known data gave other content than the data id stands for."""
+    """Preparing the data again gave other content than their id stands for."""
 
 
 class StorageError(LandscapeError):
-    """A file could not be written: no space, read-only, no permission."""
+    """A file could not be written: disk full, read-only, or no permission."""
 
 
 class WorkerDiedError(LandscapeError):
-    """The worker that did a job is gone (killed, out of memory) and the job's result with it."""
+    """A worker process died (killed, out of memory), and the result of its job is lost."""
 
 
 class Interrupted(BaseException):
-    """Ctrl-C or a request to end; no `KeyboardInterrupt`, which the command line's library eats."""
+    """Ctrl-C or a termination signal. The command-line library swallows `KeyboardInterrupt`."""
 
 
 class MeasurementError(LandscapeError):
-    """Some measurements of one job failed, the others are kept; says which, and why."""
+    """Some measurements of a job failed; names them and why. The others are kept."""
 
 
 class JobsFailedError(LandscapeError):
-    """Some jobs of a stage failed; what the others made is kept."""
+    """Some jobs of a stage failed; the results of the others are kept."""

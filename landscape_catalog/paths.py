@@ -1,4 +1,4 @@
-"""Every file name of a project, in one place."""
+"""Every file name of a project, in one place. Paths are composed here; no file is touched."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Project:
 
     Attributes:
         root: the folder with `params.yaml`.
-        results: where everything that is made goes; None: below the root.
+        results: the folder below which all outputs are written; None: the root.
     """
 
     root: Path
@@ -32,17 +32,17 @@ class Project:
 
     @property
     def recipes(self) -> Path:
-        """The version of the package that a study is computed by; only studies have it."""
+        """The package version that a study is pinned to; only studies have this file."""
         return self.root / "recipes.json"
 
     @property
     def stages(self) -> Path:
-        """DVC's description of the stages."""
+        """The stages of the DVC pipeline."""
         return self.root / "dvc.yaml"
 
     @property
     def experiment_schema(self) -> Path:
-        """The JSON Schema by which editors complete `params.yaml`."""
+        """The JSON Schema with which editors validate and complete `params.yaml`."""
         return self.root / "schemas" / "experiment.schema.json"
 
     @property
@@ -92,27 +92,27 @@ class Project:
 
     @property
     def lock(self) -> Path:
-        """Held by the stage at work."""
+        """The lock held by the running stage."""
         return self.internal / "lock"
 
     @property
     def timings(self) -> Path:
-        """One line for each job done: what it was and how long it took."""
+        """One line per finished job: what it was and how long it took."""
         return self.internal / "timings.jsonl"
 
     @property
     def failures(self) -> Path:
-        """The failures of the last stage that had any, with tracebacks."""
+        """The failures of the most recent stage that had any, with tracebacks."""
         return self.internal / "failures.json"
 
     @property
     def facts(self) -> Path:
-        """What is known of datasets that had to be read for it, one file each."""
+        """The facts of datasets that are only known after reading them, one file per dataset."""
         return self.internal / "facts"
 
     @property
     def multiply_adds(self) -> Path:
-        """Arithmetic of a forward pass of networks and tasks that are a user's own."""
+        """Multiply-adds of a forward pass of custom networks and tasks."""
         return self.internal / "multiply_adds.json"
 
     @property
@@ -125,11 +125,11 @@ class Project:
         return self.root / "custom"
 
     def shown(self, path: Path) -> str:
-        """A path as the reader knows it: relative to the root where it lies below it."""
+        """The path as messages show it: relative to the root if it is below the root."""
         return str(path.relative_to(self.root)) if path.is_relative_to(self.root) else str(path)
 
 
 def store_root() -> Path:
-    """Where finished runs and measurements are shared by every workspace of this machine."""
+    """The folder in which all workspaces of this machine share finished runs and measurements."""
     chosen = os.environ.get(STORE_VARIABLE)
     return Path(chosen) if chosen else Path(platformdirs.user_cache_dir("landscape_catalog"))

@@ -55,7 +55,7 @@ Unpack = Callable[[str], Project]
 
 @pytest.fixture
 def unpack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Unpack]:
-    """Lay out an archive as a project folder with the repository's `custom/` and an empty store."""
+    """Unpack an archive to a project folder with the repository's `custom/` and an empty store."""
     monkeypatch.setattr(sys, "path", list(sys.path))
     sys.modules.pop(CUSTOM_MODULE, None)
     monkeypatch.setenv(STORE_VARIABLE, str(tmp_path / "store"))
@@ -77,7 +77,7 @@ def store() -> Path:
 
 
 def fill_store(project: Project) -> None:
-    """The store as the archived project left it."""
+    """Fill the store as the archived project left it."""
     shutil.copytree(project.runs, store() / "runs")
     shutil.copytree(project.measurements, store() / "measurements")
     (store() / "data").mkdir()
@@ -86,7 +86,7 @@ def fill_store(project: Project) -> None:
 
 
 def forbid_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Fail as soon as a stage hands a job to whatever runs jobs."""
+    """Fail as soon as a stage submits a job to an executor."""
 
     def refuse(executor: object, function: object, jobs: Any, **options: object) -> list[Any]:
         assert not jobs, f"jobs were started: {[job.name for job in jobs]}"
@@ -96,7 +96,7 @@ def forbid_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def compute(project: Project) -> None:
-    """The stages that compute; none of them may have anything to do."""
+    """Run the stages that compute; none of them may have anything to do."""
     run_prepare(project.root)
     run_train(project.root)
     run_measure(project.root)
@@ -109,13 +109,13 @@ def contents(folder: Path) -> dict[str, bytes]:
 
 
 def stamps(folder: Path) -> dict[str, tuple[int, int]]:
-    """Inode and time of change of every file: other ones if a file is written again."""
+    """Inode and change time of every file, which differ if a file is rewritten."""
     files = {path.relative_to(folder).as_posix(): path.stat() for path in folder.rglob("*")}
     return {name: (stat.st_ino, stat.st_mtime_ns) for name, stat in files.items()}
 
 
 def holds(new: Any, old: Any) -> bool:
-    """Whether a JSON value keeps every entry of an older one."""
+    """Whether a JSON value contains every entry of an older one."""
     if isinstance(old, dict) and isinstance(new, dict):
         return all(key in new and holds(new[key], value) for key, value in old.items())
     if isinstance(old, list) and isinstance(new, list):
@@ -124,13 +124,13 @@ def holds(new: Any, old: Any) -> bool:
 
 
 def assert_complete(record: Record, path: Path) -> None:
-    """A record keeps everything that its file says, except for the seal, which covers new fields."""
+    """A record keeps everything in its file except for the seal, which covers new fields."""
     old = json.loads(path.read_text())
     del old["checksum"]
     assert holds(json.loads(sealed(record)), old), f"{path} loses something when it is read"
 
 
-def test_the_archives_are_the_ones_that_were_made() -> None:
+def test_the_archives_are_unmodified() -> None:
     lines = (ARCHIVES / "SHA256SUMS").read_text().splitlines()
     sums = {name: digest for digest, name in map(str.split, lines)}
     found = {p.name: hashlib.sha256(p.read_bytes()).hexdigest() for p in ARCHIVES.glob("*.tar.xz")}
@@ -162,10 +162,10 @@ def test_every_old_record_is_read(name: str, unpack: Unpack) -> None:
 
 
 @pytest.mark.parametrize("name", WITH_WEIGHTS)
-def test_nothing_that_is_there_is_computed_again(
+def test_existing_results_are_not_recomputed(
     name: str, unpack: Unpack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """From `data/` alone: no file is written again, removed or added, and the store is filled."""
+    """From `data/` alone: no file is rewritten, removed or added, and the store is filled."""
     project = unpack(name)
     forbid_jobs(monkeypatch)
     data = project.root / "data"
@@ -178,7 +178,7 @@ def test_nothing_that_is_there_is_computed_again(
 
 
 @pytest.mark.parametrize("name", WITH_WEIGHTS)
-def test_runs_and_measurements_come_back_from_the_store(
+def test_runs_and_measurements_are_restored_from_the_store(
     name: str, unpack: Unpack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project = unpack(name)
@@ -195,7 +195,7 @@ def test_runs_and_measurements_come_back_from_the_store(
 
 @pytest.mark.parametrize("name", ["every_metric", "text"])
 def test_data_are_prepared_as_before(name: str, unpack: Unpack) -> None:
-    """Not `convection`: NumPy's sine may round in another way on another processor."""
+    """Except `convection`: NumPy's sine may round differently on another processor."""
     project = unpack(name)
     fill_store(project)
     before = contents(project.prepared)
@@ -205,11 +205,11 @@ def test_data_are_prepared_as_before(name: str, unpack: Unpack) -> None:
 
 
 @pytest.mark.parametrize("name", SIZES)
-def test_the_tables_are_those_of_before(name: str, unpack: Unpack, tmp_path: Path) -> None:
-    """Equal to the byte once added columns are dropped.
+def test_the_tables_are_unchanged(name: str, unpack: Unpack, tmp_path: Path) -> None:
+    """Byte-identical once added columns are dropped.
 
-    Where another version of Polars is installed, which may lay out a file in another way, the
-    archived tables are written again before their bytes are compared.
+    If another version of Polars is installed, whose file layout may differ, the archived tables are
+    rewritten before their bytes are compared.
     """
     project = unpack(name)
     reports, old = project.root / "reports", tmp_path / "old"
@@ -223,7 +223,7 @@ def test_the_tables_are_those_of_before(name: str, unpack: Unpack, tmp_path: Pat
     assert contents(reports) == contents(old / "reports")
 
 
-def test_a_comparison_notices_every_change(
+def test_the_comparison_detects_every_change(
     unpack: Unpack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project, new = unpack("text"), tmp_path / "new"

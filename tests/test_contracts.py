@@ -1,10 +1,11 @@
-"""What is generated is fresh, what is public is known, what is documented is there."""
+"""Generated files are up to date, public names are complete, documented things exist."""
 
 from __future__ import annotations
 
 import ast
 import importlib
 import json
+import os
 import re
 from pathlib import Path
 from types import FunctionType
@@ -15,6 +16,7 @@ from ruamel.yaml import YAML
 from landscape_catalog.cli import app
 from landscape_catalog.commands.schemas import schema_files
 from landscape_catalog.experiment.experiment import Experiment
+from landscape_catalog.paths import Project, store_root
 from landscape_catalog.pipeline.shared.workspace import open_workspace
 from tests.conftest import ROOT
 
@@ -23,11 +25,11 @@ FORBIDDEN = {"dvc", "duckdb", "polars", "altair", "typer", "pathlib", "os", "rua
 
 
 @pytest.mark.parametrize("name", sorted(schema_files()))
-def test_schemas_are_fresh(name: str) -> None:
+def test_schemas_are_up_to_date(name: str) -> None:
     assert (ROOT / "schemas" / name).read_text() == schema_files()[name], "run `make schemas`"
 
 
-def test_no_schema_is_left_over() -> None:
+def test_no_schema_is_obsolete() -> None:
     assert {path.name for path in (ROOT / "schemas").iterdir()} == set(schema_files())
 
 
@@ -62,7 +64,7 @@ def test_the_default_experiment_names_every_parameter_with_a_comment() -> None:
     assert [line for line in values if "#" not in line] == []
 
 
-def test_the_default_grid_is_as_large_as_it_says() -> None:
+def test_the_size_of_the_default_grid() -> None:
     grid = open_workspace(ROOT).grid
     sizes = {axis.path: len(axis.values) for axis in grid.axes}
     assert sizes["load.width"] >= 4
@@ -80,6 +82,23 @@ def test_stages_in_dvc_are_commands_and_their_dependencies_exist() -> None:
             assert path.startswith("data/") or (ROOT / path).exists(), path
 
 
+def test_file_names_are_composed_without_touching_the_disk(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def touched(*args: object, **kwargs: object) -> None:
+        raise AssertionError(f"the disk was accessed: {args}")
+
+    project = Project(Path("/nowhere"))
+    with monkeypatch.context() as patch:
+        for name in ("stat", "lstat", "open", "listdir", "scandir", "mkdir", "access", "readlink"):
+            patch.setattr(os, name, touched)
+        for name, value in vars(Project).items():
+            if isinstance(value, property):
+                assert isinstance(getattr(project, name), Path)
+        assert project.shown(project.runs) == "data/runs"
+        assert store_root().is_absolute()
+
+
 @pytest.mark.parametrize("room", PURE)
 def test_pure_rooms_touch_no_files_and_no_services(room: str) -> None:
     for path in (ROOT / "landscape_catalog" / room).rglob("*.py"):
@@ -92,7 +111,7 @@ def test_pure_rooms_touch_no_files_and_no_services(room: str) -> None:
 @pytest.mark.parametrize(
     "module", ["tasks", "training", "phases", "catalog", "datasets", "reports"]
 )
-def test_what_a_module_promises_is_there(module: str) -> None:
+def test_exports_exist_and_are_documented(module: str) -> None:
     loaded = importlib.import_module(f"landscape_catalog.{module}")
     assert loaded.__all__ == sorted(
         loaded.__all__, key=lambda name: (not name.isupper(), not name[0].isupper(), name)
@@ -108,20 +127,20 @@ def test_every_command_is_in_the_readme() -> None:
         assert f"landscape {command.callback.__name__}" in readme
 
 
-def test_the_readme_links_to_files_that_are_there() -> None:
+def test_links_in_documents_resolve() -> None:
     for document in [ROOT / "README.md", *(ROOT / "docs").glob("*.md")]:
         for target in re.findall(r"\]\((?!https?:)([^)#]+)", document.read_text()):
             assert (document.parent / target).exists(), f"{document.name}: {target}"
 
 
-def test_no_path_of_a_machine_is_tracked() -> None:
+def test_no_document_contains_a_local_path() -> None:
     for path in Path(ROOT).rglob("*.md"):
         if ".venv" not in path.parts:
             assert "/home/" not in path.read_text()
 
 
 def imported_files(start: Path) -> set[Path]:
-    """Files of the package that a module imports, directly or not, late imports included."""
+    """Files of the package that a module imports, directly or indirectly, anywhere in its code."""
     package, found, todo = ROOT / "landscape_catalog", set(), [start]
     while todo:
         path = todo.pop()
@@ -148,7 +167,9 @@ def test_a_stage_depends_on_the_code_that_it_uses(stage: str) -> None:
         covered = any(
             name == dependency or name.startswith(f"{dependency}/") for dependency in known
         )
-        assert covered or path.name in neutral, f"{stage} uses {name}, and dvc.yaml does not say so"
+        assert covered or path.name in neutral, (
+            f"{stage} uses {name}, which is not a dependency in dvc.yaml"
+        )
 
 
 def test_documents_state_the_numbers_of_the_default_experiment() -> None:

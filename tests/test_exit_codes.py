@@ -1,4 +1,4 @@
-"""The command line: one message and an exit code for each kind of error, and no traceback."""
+"""The command line: each kind of error gives one message, an exit code and no traceback."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from landscape_catalog.pipeline.train import stage
 
 @pytest.fixture
 def _signals() -> Iterator[None]:
-    """`main` takes signals for itself."""
+    """Restore the signal handlers that `main` replaces."""
     former = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
     yield
     for number, handler in former.items():

@@ -1,4 +1,4 @@
-"""Every family of networks from end to end, on still less than the smoke presets; one's own code."""
+"""Every family of networks and custom code end to end, even smaller than the smoke presets."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ variants: {}
 
 
 def tables_of(tmp_path: Path, params: str, custom: Path | None = None) -> dict[str, pl.DataFrame]:
-    """The catalog of an experiment, run from nothing; its report shows every cell."""
+    """The catalog of an experiment run from scratch; checks that its report shows every cell."""
     folder = write_project(tmp_path / "grid", params)
     if custom is not None:
         shutil.copytree(custom, folder / "custom")
@@ -150,11 +150,11 @@ def test_transformer(tmp_path: Path) -> None:
         for name in ("best_test", "last")
     )
     assert (best["test_loss"] <= last["test_loss"] + 1e-9).all()
-    assert (last["epoch"] == 23).all()  # 90 updates at 4 an epoch
+    assert (last["epoch"] == 23).all()  # 90 updates at 4 per epoch
 
 
 @pytest.mark.filterwarnings("ignore:`torch.jit:FutureWarning")  # within torch.func
-def test_the_example_of_ones_own_code(tmp_path: Path) -> None:
+def test_the_example_of_custom_code(tmp_path: Path) -> None:
     """The `params.yaml` that docs/own.md shows."""
     blocks = re.findall(r"```yaml\n(.*?)```", (ROOT / "docs" / "own.md").read_text(), re.S)
     assert blocks[-1].count("execution:") == 0
@@ -166,7 +166,7 @@ def test_the_example_of_ones_own_code(tmp_path: Path) -> None:
     assert tables["pairs"]["mode_connectivity"].count() == 8
 
 
-def test_a_snapshot_that_is_missing_is_trained_again_and_matches(
+def test_a_missing_snapshot_is_trained_again_and_matches(
     fresh_copy: tuple[Path, Path],
 ) -> None:
     folder, store = fresh_copy
@@ -184,7 +184,7 @@ def test_a_snapshot_that_is_missing_is_trained_again_and_matches(
         assert read_weights(path, "last").keys() == weights.keys()
         assert all(np.array_equal(again[key], weights[key]) for key in weights)
     assert "0 to train" in run_stages(folder, store, "train")
-    # Another workspace wants another one: the store then has both, and neither is lost.
+    # A second workspace requests another snapshot: the store then has both.
     shutil.rmtree(folder / "data" / "runs")
     params = folder / "params.yaml"
     params.write_text(params.read_text().replace("best_train_loss, last", "early_stopped"))
@@ -194,7 +194,7 @@ def test_a_snapshot_that_is_missing_is_trained_again_and_matches(
     assert "0 to train" in run_stages(folder, store, "train")
 
 
-def test_another_probe_trains_and_measures_only_itself(fresh_copy: tuple[Path, Path]) -> None:
+def test_another_probe_measures_only_itself(fresh_copy: tuple[Path, Path]) -> None:
     folder, store = fresh_copy
     text = (folder / "params.yaml").read_text()
     one = "  similarity:\n    samples: 64\n"
@@ -206,8 +206,8 @@ def test_another_probe_trains_and_measures_only_itself(fresh_copy: tuple[Path, P
     assert f", {pairs} made," in run_stages(folder, store, "measure")
 
 
-def test_own_code_that_changes_renames_its_runs(tmp_path: Path) -> None:
-    """In one process: what is in memory is never taken for what the file says now."""
+def test_a_change_of_custom_code_changes_run_ids(tmp_path: Path) -> None:
+    """In one process: a module in memory is never used in place of its changed file."""
     params = TINY_PARAMS.replace("name: resnet18", 'name: "small:network"')
     folder, store = write_project(tmp_path / "grid", params), tmp_path / "store"
     (folder / "custom").mkdir()
@@ -241,7 +241,7 @@ def losses(folder: Path) -> dict[str, float]:
     return {path.name: float(read_history(path)["train_loss"][-1]) for path in runs}
 
 
-def test_everything_that_can_be_asked_of_the_metrics(fresh_copy: tuple[Path, Path]) -> None:
+def test_every_setting_of_the_metrics(fresh_copy: tuple[Path, Path]) -> None:
     folder, store = fresh_copy
     text = (folder / "params.yaml").read_text()
     hessian = "batch_size: 32, mode: train, density: true, density_probes: 2, density_steps: 4"

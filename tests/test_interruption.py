@@ -1,4 +1,4 @@
-"""Killed at any moment, the pipeline completes, trains no finished run again, and gives equal bytes.
+"""Killed at any moment, the pipeline completes without retraining and gives the same bytes.
 
 `INTERRUPTIONS=4 pytest tests/test_interruption.py` tries four moments of each stage.
 """
@@ -19,7 +19,9 @@ from tests.stages import run_ids, run_stages, wait_until, write_project
 from tests.test_pipeline import outputs
 
 pytestmark = pytest.mark.slow
-MOMENTS = [1, 0, 2, 3][: int(os.environ.get("INTERRUPTIONS", "1"))]  # things that are finished
+MOMENTS = [1, 0, 2, 3][
+    : int(os.environ.get("INTERRUPTIONS", "1"))
+]  # kill once this many items are finished
 NAMES = {"train": "runs", "measure": "measurements"}
 PARAMS = TINY_PARAMS.replace("batch_size: [16, 32]", "batch_size: 16").replace(
     "executor: serial", "executor: processes"
@@ -27,13 +29,13 @@ PARAMS = TINY_PARAMS.replace("batch_size: [16, 32]", "batch_size: 16").replace(
 
 
 def finished_things(folder: Path, stage: str) -> dict[str, int]:
-    """Name and time of making of each complete thing in a stage's folder."""
+    """Name and modification time of each complete item in a stage's folder."""
     items = (folder / "data" / NAMES[stage]).glob("[!.]*")
     return {item.name: item.stat().st_mtime_ns for item in items if item.name != ".gitignore"}
 
 
 def start(folder: Path, store: Path, *words: str, **pipes: int) -> subprocess.Popen[str]:
-    """A command as the leader of a process group of its own."""
+    """Start a command as the leader of its own process group."""
     where = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL} | pipes
     return subprocess.Popen(
         words, cwd=folder, env=environment(store), start_new_session=True, text=True, **where
@@ -42,7 +44,7 @@ def start(folder: Path, store: Path, *words: str, **pipes: int) -> subprocess.Po
 
 @pytest.fixture
 def undisturbed(finished: tuple[Path, Path], tmp_path: Path) -> Path:
-    """The same experiment without a kill: what `finished` has computed, and a catalog of its own."""
+    """The same experiment without a kill: the results of `finished`, aggregated separately."""
     folder = write_project(tmp_path / "undisturbed", PARAMS)
     shutil.copytree(finished[1], tmp_path / "its store")
     run_stages(folder, tmp_path / "its store")
@@ -73,7 +75,7 @@ def test_kill_9(stage: str, moment: int, undisturbed: Path, tmp_path: Path) -> N
     assert run_ids(folder) == run_ids(undisturbed)
 
 
-def test_ctrl_c_says_what_is_saved(tmp_path: Path) -> None:
+def test_ctrl_c_reports_what_is_saved(tmp_path: Path) -> None:
     folder, store = write_project(tmp_path / "stopped", PARAMS), tmp_path / "store"
     run_stages(folder, store, "prepare")
     process = start(folder, store, "landscape", "train", stderr=subprocess.PIPE)

@@ -1,6 +1,6 @@
-"""The five stages: what they compute, what they do not, what they leave behind.
+"""The five stages: what they compute, what they skip, and what they leave behind.
 
-Real `dvc` where it is what is tested; elsewhere the stages in this process, on the serial executor.
+Tests of `dvc` run it; the others run the stages in this process, on the serial executor.
 """
 
 from __future__ import annotations
@@ -48,12 +48,12 @@ def trained_by(output: str) -> int:
 
 
 def train(folder: Path, store: Path) -> int:
-    """Runs that the first two stages train, without the others."""
+    """The runs trained by the first two stages alone."""
     return trained_by(run_stages(folder, store, "prepare", "train"))
 
 
 def outputs(folder: Path) -> dict[str, str]:
-    """Hashes of everything that is an output, by path."""
+    """Hashes of all outputs, by path."""
     paths = [p for top in ("data", "reports") for p in (folder / top).rglob("*") if p.is_file()]
     return {
         str(p.relative_to(folder)): file_sha256(p)
@@ -62,7 +62,7 @@ def outputs(folder: Path) -> dict[str, str]:
     }
 
 
-def test_nothing_to_do_is_quick_and_says_so(fresh_copy: Copy) -> None:
+def test_nothing_to_do_is_quick_and_reported(fresh_copy: Copy) -> None:
     folder, store = fresh_copy
     done = run(folder, store, "dvc", "repro")
     assert "up to date" in done.stdout + done.stderr
@@ -70,8 +70,8 @@ def test_nothing_to_do_is_quick_and_says_so(fresh_copy: Copy) -> None:
 
 
 @pytest.mark.slow
-def test_both_executors_give_equal_bytes(finished: Copy, tmp_path: Path) -> None:
-    """Two processes with an empty store, and the stages of `dvc repro` one job at a time."""
+def test_both_executors_give_identical_bytes(finished: Copy, tmp_path: Path) -> None:
+    """Two processes with an empty store against the stages of `dvc repro`, one job at a time."""
     other, store = write_project(tmp_path / "other place", TINY_PARAMS), tmp_path / "empty store"
     edit(other, executor="processes")
     output = run_stages(other, store)
@@ -87,7 +87,7 @@ def test_both_executors_give_equal_bytes(finished: Copy, tmp_path: Path) -> None
 def test_a_stage_hashes_no_array_and_no_weights_twice(
     stage: str, fresh_copy: Copy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With work to do: a run and the measurements on it are gone, and there is no store."""
+    """There is work to do: a run and its measurements are deleted, and there is no store."""
     folder, store = fresh_copy
     shutil.rmtree(store)
     paths = list((folder / "data" / "measurements").glob("*.json"))
@@ -132,7 +132,7 @@ def test_adding_a_width_and_a_seed_trains_exactly_the_new_runs(fresh_copy: Copy)
     assert train(folder, store) == 3
     edit(folder, width="[1, 2]", seeds="2")
     assert counts(run_stages(folder, store)) == {"trained": 0, "made": 0}
-    assert run_ids(folder) == before  # no leftover
+    assert run_ids(folder) == before  # nothing is left over
 
 
 def test_a_threshold_recomputes_no_metric(fresh_copy: Copy) -> None:
@@ -149,7 +149,7 @@ def test_a_threshold_recomputes_no_metric(fresh_copy: Copy) -> None:
 
 @pytest.mark.slow
 def test_experiments(fresh_copy: Copy) -> None:
-    """`dvc exp run -S`: another landscape, back again, and both as an axis."""
+    """`dvc exp run -S`: another landscape, the first one again, and both as an axis."""
     folder, store = fresh_copy
     edit(folder, temperature__batch_size="16")
     run_stages(folder, store)
@@ -225,7 +225,7 @@ def test_damage_without_a_store_is_computed_again(fresh_copy: Copy) -> None:
 
 
 def test_one_failing_run_does_not_stop_the_others(fresh_copy: Copy) -> None:
-    """A run whose width makes it fail: the stage ends with a table, the rest is kept."""
+    """One width makes its runs fail: the stage ends with a table, and the rest is kept."""
     folder, store = fresh_copy
     edit(folder, width="[1, 3, 5000000]", temperature__batch_size="16")
     with pytest.raises(JobsFailedError) as caught:
@@ -244,7 +244,7 @@ def test_one_failing_run_does_not_stop_the_others(fresh_copy: Copy) -> None:
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
-def test_a_folder_that_cannot_be_written(fresh_copy: Copy) -> None:
+def test_a_folder_that_is_not_writable(fresh_copy: Copy) -> None:
     folder, store = fresh_copy
     edit(folder, label_noise="0.3")
     (folder / "data" / "prepared").chmod(0o500)
@@ -262,19 +262,19 @@ def test_a_folder_that_cannot_be_written(fresh_copy: Copy) -> None:
         ("report", "landscape aggregate"),
     ],
 )
-def test_a_stage_before_its_time(stage: str, needs: str, tmp_path: Path) -> None:
+def test_a_stage_without_its_inputs(stage: str, needs: str, tmp_path: Path) -> None:
     folder = write_project(tmp_path / "new", TINY_PARAMS)
     with pytest.raises(MissingArtifactError, match=needs):
         run_stages(folder, tmp_path / "store", stage)
 
 
-def test_a_question_before_there_is_a_catalog(tmp_path: Path) -> None:
+def test_a_query_without_a_catalog(tmp_path: Path) -> None:
     folder = write_project(tmp_path / "new", TINY_PARAMS)
     with pytest.raises(MissingArtifactError, match="there is no catalog yet"):
         answer(folder, "SELECT 1", "table")
 
 
-def test_the_report_reads_the_catalog_and_its_own_section_alone(
+def test_the_report_reads_only_the_catalog_and_its_own_section(
     fresh_copy: Copy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder, store = fresh_copy
@@ -296,7 +296,9 @@ def test_the_report_reads_the_catalog_and_its_own_section_alone(
         ("report: [", r"\(file\): "),
     ],
 )
-def test_a_wrong_report_section(section: str, message: str, finished: Copy, tmp_path: Path) -> None:
+def test_an_invalid_report_section(
+    section: str, message: str, finished: Copy, tmp_path: Path
+) -> None:
     folder = write_project(tmp_path / "copy", section)
     shutil.copytree(finished[0] / "data" / "catalog", folder / "data" / "catalog")
     with pytest.raises(SpecError, match=rf"^params\.yaml:\n  {message}"):
@@ -304,7 +306,7 @@ def test_a_wrong_report_section(section: str, message: str, finished: Copy, tmp_
 
 
 def test_a_ring_of_three_seeds_and_a_cell_that_has_not_converged(fresh_copy: Copy) -> None:
-    """Curves start at the run that they name; an NC cell has no pairs, and the plan knows."""
+    """Curves start at the run that they name; an NC cell has no pairs, as the plan predicts."""
     folder, store = fresh_copy
     text = (folder / "params.yaml").read_text()
     text = text.replace("connectivity:\n", "connectivity:\n    pairs: ring\n")
@@ -358,7 +360,7 @@ def test_the_plan(fresh_copy: Copy) -> None:
 
 
 def test_what_is_stored_is_what_was_measured(finished: Copy) -> None:
-    """A curve's ends and the distance follow from the stored networks themselves."""
+    """A curve's endpoints and the distance are recomputed from the stored networks."""
     folder, _ = finished
     records = [read_measurement(path) for path in (folder / "data" / "measurements").iterdir()]
     distances = [r for r in records if isinstance(r.measured, WeightDistance)]
@@ -376,8 +378,8 @@ def test_what_is_stored_is_what_was_measured(finished: Copy) -> None:
         assert record.data_content_hash == data.content_hash
 
 
-def test_help_is_quick() -> None:
-    """No heavy import stands in the way of `landscape --help` (a count, not a time)."""
+def test_help_imports_nothing_heavy() -> None:
+    """`landscape --help` imports nothing heavy (checked by counting modules, not by time)."""
     code = (
         "import sys, landscape_catalog.cli; print(*sorted(m for m in sys.modules if '.' not in m))"
     )

@@ -1,4 +1,4 @@
-"""Files for those who carry on: they agree with the package and with each other."""
+"""Files for contributors: they agree with the package and with each other."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def load(name: str) -> Any:
     return YAML(typ="safe", pure=True).load((ROOT / name).read_text())
 
 
-def test_the_citation_is_of_this_version(project: dict[str, Any]) -> None:
+def test_the_citation_matches_the_version(project: dict[str, Any]) -> None:
     citation = load("CITATION.cff")
     assert citation["title"] == project["name"]
     assert str(citation["version"]) == project["version"]
@@ -42,7 +42,7 @@ def test_the_paper_is_cited_as_in_the_readme() -> None:
     assert f"({paper['url']})" in readme
 
 
-def test_the_changelog_starts_with_what_is_unreleased_and_has_this_version(
+def test_the_changelog_starts_with_unreleased_changes_and_the_version(
     project: dict[str, Any],
 ) -> None:
     headings = re.findall(r"^## \[(.+?)\]", (ROOT / "CHANGELOG.md").read_text(), re.MULTILINE)
@@ -66,14 +66,14 @@ def rooms_in_order() -> list[str]:
 
 
 def test_rooms_are_named_in_the_guide() -> None:
-    """Every room of the package, so that a new one is given its place in the order."""
+    """Every room of the package, so that a new one gets its place in the order."""
     rooms = {p.parent.name for p in PACKAGE.glob("*/__init__.py")}
     rooms |= {p.stem for p in PACKAGE.glob("*.py")} - {"__main__"}
     assert sorted(rooms_in_order()) == sorted(rooms)
 
 
 def imported(path: Path) -> Iterator[str]:
-    """Every module that a file imports, at its top or within functions."""
+    """Every module that a file imports, at the top or inside functions."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.ImportFrom) and node.module:
             yield node.module
@@ -107,7 +107,7 @@ def test_rooms_and_dependencies_are_described(project: dict[str, Any]) -> None:
     assert sorted(named) == sorted(needed)
 
 
-def test_what_the_guide_names_is_there() -> None:
+def test_targets_and_links_of_the_guide_exist() -> None:
     guide = (ROOT / "CONTRIBUTING.md").read_text()
     targets = re.findall(r"(?:^|`)make (\w+)", guide, re.MULTILINE)
     makefile = (ROOT / "Makefile").read_text()

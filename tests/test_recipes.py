@@ -1,7 +1,7 @@
-"""Numbers of every component, pinned in float64: if one moves, its recipe must be raised.
+"""Numbers of every component, pinned in float64: if they change, its recipe must be raised.
 
-A change that is meant to alter numbers raises the component's number in `schema/identity.py` or in the `spec.py` of its metric and
-pins the new ones here.
+A change that is meant to alter numbers raises the recipe in `schema/identity.py`, or in the
+`spec.py` of the metric, and pins the new numbers here.
 """
 
 from __future__ import annotations
@@ -56,14 +56,14 @@ PINNED: dict[str, object] = {
 }
 
 
-def test_recipes_are_those_that_the_numbers_were_pinned_for() -> None:
+def test_the_numbers_are_pinned_for_the_current_recipes() -> None:
     raised = {"curve_fit": 2, "curve_points": 3, "barrier": 2, "similarity": 2}
     assert dict.fromkeys(every_recipe(), 1) | raised == every_recipe()
 
 
 @pytest.fixture(scope="module")
 def numbers() -> dict[str, object]:
-    """A few float64 steps of everything, from the digits to CKA."""
+    """A short float64 run of every component, from the digits to CKA."""
     how = Preparation(test_samples=360, samples=64, label_noise=0.1, pixel_noise=10, seed=0)
     data = prepare(load_digits(), how)
     mean, std = (tuple(map(float, data.arrays[name])) for name in ("mean", "std"))
@@ -133,7 +133,9 @@ def numbers() -> dict[str, object]:
 
 
 @pytest.mark.parametrize("component", sorted(PINNED))
-def test_numbers_do_not_move_without_the_recipe(component: str, numbers: dict[str, object]) -> None:
+def test_numbers_do_not_change_without_the_recipe(
+    component: str, numbers: dict[str, object]
+) -> None:
     expected, found = PINNED[component], numbers[component]
     if isinstance(expected, str):
         assert found == expected
@@ -142,5 +144,5 @@ def test_numbers_do_not_move_without_the_recipe(component: str, numbers: dict[st
 
 
 def test_every_component_is_pinned() -> None:
-    """`phases` is pinned by its truth table (tests/phases); `custom` is the user's own code."""
+    """Except `phases`, pinned by its truth table (tests/phases), and `custom`, the user's code."""
     assert set(PINNED) | {"phases", "custom"} == set(every_recipe())

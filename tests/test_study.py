@@ -1,4 +1,4 @@
-"""A study: what `landscape init` makes, what `landscape upgrade` changes, and the wheel they run from."""
+"""Studies: what `landscape init` creates, what `landscape upgrade` changes, and the wheel."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ STAGES = ["prepare", "train", "measure", "aggregate", "report"]
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """A study as it is made; tests that change it take `study`."""
+    """A freshly created study; tests that modify it use `study`."""
     folder = tmp_path_factory.mktemp("new") / "a study"
     with pytest.MonkeyPatch.context() as patch:
         for name, value in IDENTITY.items():
@@ -75,7 +75,7 @@ def change_recipes(study: Path, **changes: Any) -> None:
     path.write_text(json.dumps({**content, **changes, "recipes": recipes}))
 
 
-# What is made
+# Creation
 
 
 def test_a_study_is_a_committed_repository(made: Path) -> None:
@@ -105,7 +105,7 @@ def test_its_editor_finds_the_schema(made: Path) -> None:
     assert schema == schema_files()["experiment.schema.json"]
 
 
-def test_its_recipes_are_the_installed_ones(made: Path) -> None:
+def test_its_recipes_are_those_installed(made: Path) -> None:
     installed = installed_recipes()
     content = json.loads((made / "recipes.json").read_text())
     assert content == {"version": installed.version, "recipes": installed.recipes}
@@ -123,12 +123,12 @@ def test_its_readme_names_commands_and_is_short(made: Path) -> None:
     ("name", "ours"),
     [("params.yaml", "params.yaml"), ("dvcignore", ".dvcignore"), ("dvc/config", ".dvc/config")],
 )
-def test_templates_are_the_projects_own_files(name: str, ours: str) -> None:
+def test_templates_equal_the_files_of_the_project(name: str, ours: str) -> None:
     assert template(name) == (ROOT / ours).read_text(), "run `make schemas`"
 
 
-def test_its_stages_are_the_projects_own_but_for_the_code() -> None:
-    """`recipes.json` stands for the package's source; the user's data come before everything."""
+def test_its_stages_equal_those_of_the_project_except_for_the_code() -> None:
+    """`recipes.json` replaces the package's source; the user's data are the first dependency."""
     ours, theirs = load((ROOT / "dvc.yaml").read_text()), load(template("dvc.yaml"))
     assert list(theirs["stages"]) == list(ours["stages"]) == STAGES
     for name, stage in ours["stages"].items():
@@ -141,7 +141,7 @@ def test_its_stages_are_the_projects_own_but_for_the_code() -> None:
     assert theirs == ours
 
 
-def test_a_preset_takes_the_place_of_the_default_experiment(tmp_path: Path) -> None:
+def test_a_preset_replaces_the_default_experiment(tmp_path: Path) -> None:
     init_study(tmp_path / "study", "fig03-lr-decay", "smoke")
     text = (tmp_path / "study" / "params.yaml").read_text()
     assert text == preset_text(find_preset("fig03-lr-decay"), "smoke")
@@ -152,7 +152,7 @@ def test_a_preset_takes_the_place_of_the_default_experiment(tmp_path: Path) -> N
 
 
 def test_an_empty_folder_is_filled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Also the current one, which must stay the folder that the shell is in."""
+    """Including the current folder, which must not be replaced under the shell."""
     monkeypatch.chdir(tmp_path)
     before = tmp_path.stat().st_ino
     said = init_study(Path())
@@ -163,12 +163,12 @@ def test_an_empty_folder_is_filled(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert open_workspace(tmp_path).grid.runs
 
 
-def test_folders_above_are_made(tmp_path: Path) -> None:
+def test_parent_folders_are_created(tmp_path: Path) -> None:
     assert "cd " in init_study(tmp_path / "one" / "two")
     assert (tmp_path / "one" / "two" / "dvc.yaml").is_file()
 
 
-def test_without_an_identity_nothing_is_committed_and_it_says_so(
+def test_without_a_git_identity_nothing_is_committed_and_a_message_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in (*IDENTITY, "EMAIL"):
@@ -184,19 +184,19 @@ def test_without_an_identity_nothing_is_committed_and_it_says_so(
     assert "dvc.yaml" in git(tmp_path / "study", "diff", "--cached", "--name-only")
 
 
-def test_a_hook_of_git_may_call_it(made: Path, tmp_path: Path, monkeypatch: Any) -> None:
-    """Git tells its hooks which repository they run in; the study must not become part of it."""
+def test_init_within_a_git_hook(made: Path, tmp_path: Path, monkeypatch: Any) -> None:
+    """Git sets variables that point hooks to their repository; the study must ignore them."""
     monkeypatch.setenv("GIT_DIR", str(made / ".git"))
     monkeypatch.setenv("GIT_INDEX_FILE", str(made / ".git" / "index"))
     init_study(tmp_path / "study")
     assert (tmp_path / "study" / ".git" / "index").is_file()
 
 
-# What is refused
+# Refusals
 
 
 def refusal(folder: Path, *words: Any, kind: type[LandscapeError] = SpecError) -> str:
-    """The one message of a refusal, after which everything is as it was."""
+    """The single message of a refusal, which must leave everything unchanged."""
     before = sorted(path for path in folder.parent.rglob("*"))
     with pytest.raises(kind) as error:
         init_study(folder, *words)
@@ -204,7 +204,7 @@ def refusal(folder: Path, *words: Any, kind: type[LandscapeError] = SpecError) -
     return str(error.value)
 
 
-def test_what_is_there_is_left_alone(tmp_path: Path) -> None:
+def test_existing_files_are_left_alone(tmp_path: Path) -> None:
     folder = tmp_path / "full"
     folder.mkdir()
     (folder / "notes.txt").write_text("mine")
@@ -284,7 +284,7 @@ def test_another_recipe_stops_a_stage(study: Path) -> None:
 def test_a_raised_recipe_stops_stages_until_the_study_is_upgraded(
     study: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """As when a new version of the package is installed."""
+    """As if a new version of the package were installed."""
     runs = open_workspace(study).grid.runs
     former = RECIPES["phases"]
     monkeypatch.setitem(RECIPES, "phases", former + 1)
@@ -316,7 +316,7 @@ def test_an_upgrade_goes_to_the_installed_version(study: Path) -> None:
     assert "already" in upgrade_study(study)
 
 
-def test_an_upgrade_rewrites_stages_and_schema_and_keeps_what_is_the_users(study: Path) -> None:
+def test_an_upgrade_rewrites_stages_and_schema_and_keeps_user_files(study: Path) -> None:
     path, schema = study / "dvc.yaml", study / "schemas" / "experiment.schema.json"
     former = path.read_text().replace("[report]", "[report, load]").replace("data/runs", "runs")
     former += "  talk:\n    cmd: python talk.py  # figures for the talk\n    deps: [data/catalog]\n"
@@ -333,14 +333,14 @@ def test_an_upgrade_rewrites_stages_and_schema_and_keeps_what_is_the_users(study
     assert "already" in upgrade_study(study)
 
 
-def test_an_upgrade_writes_stages_that_are_gone(study: Path) -> None:
+def test_an_upgrade_restores_missing_stages(study: Path) -> None:
     (study / "dvc.yaml").unlink()
     assert "dvc.yaml: written" in upgrade_study(study)
     assert git(study, "status", "--porcelain") == ""
 
 
 @pytest.mark.parametrize("text", ["stages: [", "[]", "stages: 3"])
-def test_stages_that_cannot_be_understood_are_left_alone(text: str, study: Path) -> None:
+def test_unreadable_stages_are_left_alone(text: str, study: Path) -> None:
     change_recipes(study, version="0.0.1")
     (study / "dvc.yaml").write_text(text)
     with pytest.raises(UserError, match=r"dvc\.yaml"):
@@ -349,7 +349,7 @@ def test_stages_that_cannot_be_understood_are_left_alone(text: str, study: Path)
     assert json.loads((study / "recipes.json").read_text())["version"] == "0.0.1"
 
 
-def test_this_project_is_no_study() -> None:
+def test_this_project_is_not_a_study() -> None:
     assert not (ROOT / "recipes.json").exists()
     with pytest.raises(UserError, match=r"there is no recipes\.json here"):
         upgrade_study(ROOT)
@@ -376,7 +376,7 @@ variants: {}
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel, built from a copy of what is needed for it."""
+    """The wheel, built from a copy of the files that it needs."""
     base = tmp_path_factory.mktemp("wheel")
     source = base / "source"
     source.mkdir()
@@ -400,7 +400,7 @@ def pip(folder: Path, command: str, *words: str) -> None:
     )
 
 
-def test_the_wheel_has_every_file_that_the_package_has(wheel: Path) -> None:
+def test_the_wheel_contains_every_file_of_the_package(wheel: Path) -> None:
     packed = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info" not in name}
     files = {
         path.relative_to(ROOT).as_posix()
@@ -412,7 +412,7 @@ def test_the_wheel_has_every_file_that_the_package_has(wheel: Path) -> None:
 
 @pytest.mark.slow
 def test_a_study_runs_from_the_wheel(wheel: Path, tmp_path: Path) -> None:
-    """Install, init, refuse another version, upgrade, and `dvc repro` to the report."""
+    """Install, init, refuse another version, upgrade, and run `dvc repro` up to the report."""
     installed, folder = tmp_path / "installed", tmp_path / "a study"
     pip(tmp_path, "install", "--target", str(installed), str(wheel))
     commands = [installed / "bin", Path(sys.executable).parent, os.environ["PATH"]]

@@ -1,4 +1,4 @@
-"""Datasets: what an experiment can name, and how it becomes training and test data."""
+"""Datasets: the built-in and custom ones, and how they become training and test data."""
 
 from landscape_catalog.datasets.custom import custom_pool, declared_version
 from landscape_catalog.datasets.facts import DataFacts, Kind, facts_of

@@ -1,18 +1,18 @@
-"""Byte-pair encoding: text as rows of numbers, one vocabulary for both languages.
+"""Byte-pair encoding: text as rows of token ids, with one vocabulary for both languages.
 
 Learned with Hugging Face's `tokenizers` on the bytes of the text:
 
-- no symbol is ever unknown, and decoding gives back the text exactly, white space and all;
-- a learned encoding is JSON, and the same text always learns the same JSON, whatever the number of
-  threads (ties between pairs go to the lower numbers, and the alphabet is sorted);
+- no token is ever unknown, and decoding restores the text exactly, including white space;
+- a learned encoding is JSON, and the same text always gives the same JSON, whatever the number of
+  threads (ties between pairs are broken by the lower ids, and the alphabet is sorted);
 - one wheel of 3.4 MB serves Python 3.10 and later.
 
-`sentencepiece` (a wheel of 1.7 MB for each Python) would do too, with its normalisation switched
-off and byte fallback on, but its model is a binary file, and it writes a blank as U+2581, so that
-this character of a text comes back as a blank.
+`sentencepiece` (a wheel of 1.7 MB per Python version) would also work, with normalisation off and
+byte fallback on, but its model is a binary file, and it represents a space as U+2581, so that this
+character in a text is decoded as a space.
 
-The special symbols are numbers below the vocabulary's own, never strings: a text that contains
-"<pad>" is text.
+Special tokens are ids below those of the vocabulary, never strings: a text that contains "<pad>"
+is ordinary text.
 
 Source: Sennrich, Haddow and Birch 2016, Neural Machine Translation of Rare Words with Subword
 Units.
@@ -33,21 +33,21 @@ PADDING, BEGIN, END, UNKNOWN = 0, 1, 2, 3
 N_SPECIAL = 4
 N_BYTES = 256
 SMALLEST_VOCABULARY = N_SPECIAL + N_BYTES
-LEAST_COUNT = 2  # a pair seen once is not worth a symbol
+LEAST_COUNT = 2  # a pair that occurs only once gets no token
 
 
 def learn_bpe(lines: Iterable[str], vocabulary: int) -> BytePairs:
-    """Learn an encoding: join the most frequent pair of neighbours until the vocabulary is full.
+    """Learn an encoding: merge the most frequent adjacent pair until the vocabulary is full.
 
-    Pairs are joined within words only (a word takes the blank before it along).
+    Pairs are merged within words only (a word includes the space before it).
 
     Args:
         lines: the training text of both languages.
-        vocabulary: symbols in all, the special ones and the 256 bytes included. It stays smaller
-            where the text has no further pair that occurs twice.
+        vocabulary: total number of tokens, including the special tokens and the 256 bytes. The
+            result is smaller if no further pair occurs at least twice.
 
     Raises:
-        ValueError: if the vocabulary cannot hold the special symbols and the bytes.
+        ValueError: if the vocabulary is too small for the special tokens and the bytes.
 
     >>> pairs = learn_bpe(["ein ein ein eins"], 262)
     >>> pairs.size, pairs.decode(pairs.encode(["ein"], begin=True, end=True))
@@ -58,7 +58,7 @@ def learn_bpe(lines: Iterable[str], vocabulary: int) -> BytePairs:
     if vocabulary < SMALLEST_VOCABULARY:
         raise ValueError(
             f"a vocabulary of {vocabulary} is too small; at least {SMALLEST_VOCABULARY} "
-            f"are needed: {N_BYTES} bytes and {N_SPECIAL} special symbols"
+            f"are needed: {N_BYTES} bytes and {N_SPECIAL} special tokens"
         )
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -76,29 +76,29 @@ def learn_bpe(lines: Iterable[str], vocabulary: int) -> BytePairs:
 
 @dataclass(frozen=True)
 class BytePairs:
-    """A learned encoding; symbol i of `tokenizer` has the number i + 4.
+    """A learned encoding; token i of `tokenizer` has the id i + 4.
 
     Attributes:
-        tokenizer: of Hugging Face, without special symbols of its own.
+        tokenizer: of Hugging Face, without special tokens of its own.
     """
 
     tokenizer: Tokenizer
 
     @property
     def size(self) -> int:
-        """How many symbols there are, the special ones included."""
+        """Number of tokens, including the special ones."""
         return N_SPECIAL + self.tokenizer.get_vocab_size()
 
     def encode(self, lines: Sequence[str], *, begin: bool, end: bool) -> np.ndarray:
-        """Lines as rows of numbers.
+        """Encode lines as rows of token ids.
 
         Args:
             lines: n texts.
-            begin: put `BEGIN` before each.
-            end: put `END` after each.
+            begin: whether to prepend `BEGIN` to each.
+            end: whether to append `END` to each.
 
         Returns:
-            (n, longest) of int32, filled up with `PADDING`.
+            (n, length of the longest) of int32, padded with `PADDING`.
         """
         found = [one.ids for one in self.tokenizer.encode_batch(list(lines))]
         lengths = [len(ids) + begin + end for ids in found]
@@ -113,19 +113,19 @@ class BytePairs:
         return rows
 
     def decode(self, rows: np.ndarray) -> list[str]:
-        """Rows of numbers as text: each up to its first `END`, without other special symbols.
+        """Decode rows of token ids: each up to its first `END`, without other special tokens.
 
-        Bytes that are no UTF-8, as a network may put them together, become U+FFFD.
+        Byte sequences that are not valid UTF-8, which a network may generate, become U+FFFD.
 
         Args:
-            rows: (n, length) of whole numbers.
+            rows: (n, length) of integers.
 
         Raises:
-            ValueError: if a number is outside the vocabulary.
+            ValueError: if an id is outside the vocabulary.
         """
         rows = np.asarray(rows)
         if rows.size and not (rows.min() >= 0 and rows.max() < self.size):
-            raise ValueError(f"symbols must be in 0..{self.size - 1}")
+            raise ValueError(f"token ids must be in 0..{self.size - 1}")
         texts = []
         for row in rows:
             stop = np.flatnonzero(row == END)
@@ -134,7 +134,7 @@ class BytePairs:
         return self.tokenizer.decode_batch(texts, skip_special_tokens=False)
 
     def to_json(self) -> str:
-        """All that is learned, as JSON."""
+        """The learned encoding as JSON."""
         return self.tokenizer.to_str()
 
     @staticmethod

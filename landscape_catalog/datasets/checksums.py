@@ -1,4 +1,4 @@
-"""Checksums of one file, or of several in a given order."""
+"""Checksums of one or several files."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from landscape_catalog.errors import DataError
 
 
 def file_checksum(paths: Iterable[Path]) -> str:
-    """SHA-256 of one file, or over those of several in their order.
+    """SHA-256 of a file, or a combined checksum of several files in the given order.
 
     Raises:
         DataError: if one is missing or cannot be read.
@@ -19,10 +19,10 @@ def file_checksum(paths: Iterable[Path]) -> str:
 
 
 def joined_checksum(checksums: Sequence[str]) -> str:
-    """The one checksum, or the SHA-256 over a line for each of several.
+    """A single checksum unchanged, or the SHA-256 of several, one per line.
 
-    Of several files it is not that of their bytes joined: lines that move from the end of one to
-    the start of the next would not show.
+    Hashing the concatenated bytes of several files instead would miss lines that move from the end
+    of one file to the start of the next.
     """
     if len(checksums) == 1:
         return checksums[0]
@@ -35,5 +35,5 @@ def _sha256(path: Path) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise DataError(f"{path} cannot be read: {error.strerror}") from error
-    except ValueError as error:  # no file name, such as one with a zero byte
+    except ValueError as error:  # not a file name, e.g. one with a null byte
         raise DataError(f"{str(path)!r} cannot be read: {error}") from error

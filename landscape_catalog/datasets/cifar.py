@@ -1,4 +1,4 @@
-"""The format of CIFAR-10 and CIFAR-100: pickles of 2009, in one archive."""
+"""The format of CIFAR-10 and CIFAR-100: Python 2 pickles in one archive."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def _read(datasets: ModuleType, images: PublishedImages, folder: Path) -> tuple[
     }
     read = type(images.reader, (base,), changed)
     with warnings.catch_warnings():
-        # The published pickles are of 2009; NumPy 2.4.0 to 2.4.4 takes their types with a warning.
+        # NumPy 2.4.0 to 2.4.4 warns about the dtypes in the published pickles, which are from 2009.
         warnings.filterwarnings("ignore", message=".*align should be passed.*")
         train, test = (_split(read(folder, train=train)) for train in (True, False))
     return train, test

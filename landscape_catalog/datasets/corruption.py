@@ -1,8 +1,8 @@
-"""Subsets, label noise and pixel noise: the data-side load parameters.
+"""Subsampling, label noise and pixel noise: the load parameters of the data.
 
-Each sample gets a rank, a wrong label and unit noise, drawn once for a dataset and a seed; a noise
-level only selects and scales them. So levels are nested: labels that are wrong at 10% are wrong at
-20% too.
+Each sample gets a rank, a wrong label and unit noise, drawn once per dataset and seed; the noise
+level only selects and scales them. Levels are therefore nested: labels that are wrong at 10% are
+also wrong at 20%.
 """
 
 from __future__ import annotations
@@ -14,18 +14,18 @@ import numpy as np
 
 from landscape_catalog.datasets.preparation import Preparation
 
-NOISE_ROWS = 4096  # images whose pixel noise is drawn at a time, to bound memory
+NOISE_ROWS = 4096  # images per draw of pixel noise, to bound memory
 
 
 @dataclass(frozen=True)
 class Draws:
-    """The random draws for a pool, one entry for each sample.
+    """The random draws for a pool, one entry per sample.
 
     Attributes:
         order: (n,) the fixed shuffle of the pool.
-        rank: (n,) in [0, 1): the samples of lowest rank get a wrong label first.
-        offset: (n,) in 1..classes-1: from the true label to the wrong one, modulo the classes.
-        any_label: (n,) in 0..classes-1: the replacement where any class is allowed.
+        rank: (n,) in [0, 1): the samples with the lowest ranks get a wrong label first.
+        offset: (n,) in 1..classes-1: difference of wrong and true label, modulo the classes.
+        any_label: (n,) in 0..classes-1: the new label if it may be of any class.
     """
 
     order: np.ndarray
@@ -44,7 +44,7 @@ def draw_order(n: int, seed: int) -> np.ndarray:
 
 
 def draw(n: int, n_classes: int, seed: int) -> Draws:
-    """Draw everything about labels once for a pool, from a counter-based generator."""
+    """Make all draws for a pool except pixel noise, from a counter-based generator."""
     return Draws(
         order=draw_order(n, seed),
         rank=_generator(seed, 1).random(n),
@@ -58,16 +58,16 @@ def noisy_labels(
 ) -> np.ndarray:
     """Labels of the chosen samples of a pool, with exactly round(label_noise * n) replaced.
 
-    Those of lowest rank are replaced. In mode `different` the new class is
+    The samples with the lowest ranks are replaced. In mode `different` the new class is
     (label + offset) mod classes, uniform over the other classes; in mode `any` it is drawn from all
-    classes, so that one draw in `classes` changes nothing, as in the authors' file of noisy labels.
+    classes, so that one draw in n_classes keeps the label, as in the authors' file of noisy labels.
 
     Args:
         labels: (n,) true labels of the pool.
-        draws: of the pool.
+        draws: the draws for the pool.
         chosen: (samples,) indices into the pool.
         n_classes: number of classes.
-        how: its label noise and mode.
+        how: the preparation, with the share and mode of label noise.
     """
     noisy = labels[chosen]  # a copy
     n_replaced = n_changed(how.label_noise, len(noisy))
@@ -80,23 +80,23 @@ def noisy_labels(
 
 
 def n_changed(share: float, n: int) -> int:
-    """How many labels a share stands for: share * n to the nearest whole number, halves up.
+    """The number of labels to change: share * n rounded to the nearest integer, halves up.
 
     >>> n_changed(0.2, 1437), n_changed(0.29, 50)
     (287, 15)
     """
-    exact = Decimal(repr(float(share))) * n  # as written: 0.29 * 50 is 14.5, and rounds up
+    exact = Decimal(repr(float(share))) * n  # 0.29 * 50 is exactly 14.5 and rounds up
     return int(exact.to_integral_value(ROUND_HALF_UP))
 
 
 def noisy_pixels(images: np.ndarray, *, amplitude: float, seed: int) -> np.ndarray:
     """Add uniform noise in [0, amplitude] to every pixel, clip at 255, round to uint8.
 
-    The unit noise of an image depends on the seed and its place in the pool, so that levels are
-    nested.
+    The unit noise of an image depends only on the seed and its position in the pool, so that
+    levels are nested.
 
     Args:
-        images: the whole pool in its own order, (n, channels, h, w) of uint8.
+        images: the whole pool in its original order, (n, channels, h, w) of uint8.
         amplitude: on the 0-255 scale.
         seed: of the noise.
 

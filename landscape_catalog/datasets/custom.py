@@ -1,4 +1,4 @@
-"""Custom dataset functions: calling one, and checking what it returns."""
+"""Custom dataset functions: call one and check what it returns."""
 
 from __future__ import annotations
 
@@ -14,41 +14,41 @@ from landscape_catalog.datasets.pool import ImagePool, PointPool, check_images
 from landscape_catalog.errors import CodeError, DataError
 
 REQUIRED, OPTIONAL = ("inputs", "targets"), ("test_inputs", "test_targets", "n_classes")
-NUMBERS, WHOLE = "biuf", "iu"  # kinds of NumPy types
+NUMBERS, INTEGERS = "biuf", "iu"  # kinds of NumPy dtypes
 
 
 def declared_version(name: str, function: Callable[..., Any], root: Path) -> str:
-    """What a dataset function's data are: the checksum of its `files`, its `version`, or both.
+    """The version of a function's data: the checksum of its `files`, its `version`, or both.
 
-    The code of a function enters ids by itself; what it reads does not, so it must say.
+    Ids include the code of the function, but not what it reads, which it must therefore declare.
 
     Args:
         name: of the function, for messages.
-        function: has an attribute `files` (paths from the project's root) or `version` (text).
+        function: has an attribute `files` (paths relative to the root) or `version` (text).
         root: the project's root.
 
     Raises:
-        CodeError: if it declares neither, or a file is not there.
+        CodeError: if it declares neither, or a file cannot be read.
     """
     files, version = getattr(function, "files", None), getattr(function, "version", None)
     if files is None and version is None:
         called = name.rpartition(":")[2]
         raise CodeError(
-            f"{name}: declare what it reads: `{called}.files = ('data/mine.npz',)`, or, "
-            f"if it makes its data itself, `{called}.version = '1'`"
+            f"{name}: declare the files that it reads, `{called}.files = ('data/mine.npz',)`, or, "
+            f"if it generates its data, `{called}.version = '1'`"
         )
     if files is None:
         return f"version {version}"
     declared = [files] if isinstance(files, (str, Path)) else files
     if not isinstance(declared, Iterable) or isinstance(declared, bytes):
-        raise CodeError(f"{name}: its `files` are {files!r}; give a path or a tuple of paths")
+        raise CodeError(f"{name}: its `files` are {files!r}; expected a path or a tuple of paths")
     content = joined_checksum([_declared_file(name, root, path) for path in declared])
     return content if version is None else f"version {version}, files {content}"
 
 
 def _declared_file(name: str, root: Path, path: Any) -> str:
     if not isinstance(path, (str, Path)):
-        raise CodeError(f"{name}: its `files` hold {path!r}; give paths")
+        raise CodeError(f"{name}: its `files` contain {path!r}; expected paths")
     try:
         return file_checksum([root / path])
     except DataError as error:
@@ -58,17 +58,17 @@ def _declared_file(name: str, root: Path, path: Any) -> str:
 def custom_pool(name: str, function: Callable[..., Any], args: Mapping[str, Any]) -> Any:
     """Call a dataset function and check what it returns.
 
-    It returns a mapping with `inputs` and `targets` of the same length, and may return
-    `test_inputs`, `test_targets` and `n_classes`. Inputs of uint8 with shape (n, channels, h, w)
-    and whole-number targets are images; anything else is taken as float32 arrays.
+    It must return a mapping with `inputs` and `targets` of equal length; `test_inputs`,
+    `test_targets` and `n_classes` are optional. uint8 inputs of shape (n, channels, h, w) with
+    integer targets are images; anything else is converted to float32 arrays.
 
     Raises:
         CodeError: if it fails or returns something else.
-        DataError: if images are not what they should be.
+        DataError: if images are invalid.
     """
     try:
         found = function(**args)
-    except (Exception, SystemExit) as error:  # whatever a user's function does
+    except (Exception, SystemExit) as error:  # a user's function may raise anything
         raise CodeError(f"{name} failed: {type(error).__name__}: {error}") from error
     if not isinstance(found, Mapping) or not set(REQUIRED) <= set(found):
         keys = sorted(map(str, found)) if isinstance(found, Mapping) else None
@@ -79,7 +79,7 @@ def custom_pool(name: str, function: Callable[..., Any], args: Mapping[str, Any]
     unknown = sorted(map(str, set(found) - set(REQUIRED) - set(OPTIONAL)))
     if unknown:
         known = ", ".join(REQUIRED + OPTIONAL)
-        raise CodeError(f"{name} returned {', '.join(unknown)}; known are {known}")
+        raise CodeError(f"{name} returned unknown keys {', '.join(unknown)}; allowed: {known}")
     arrays = {key: _array(name, key, found[key]) for key in found if key != "n_classes"}
     for side in ("", "test_"):
         _require_equal_lengths(name, arrays, side)
@@ -89,7 +89,7 @@ def custom_pool(name: str, function: Callable[..., Any], args: Mapping[str, Any]
     whole = isinstance(n_classes, (int, np.integer)) and not isinstance(n_classes, bool)
     if not (n_classes is None or (whole and n_classes >= 2)):
         raise CodeError(
-            f"{name} returned `n_classes` {n_classes!r}; it must be a whole number of at least 2"
+            f"{name} returned `n_classes` {n_classes!r}; it must be an integer of at least 2"
         )
     return _pool(name, arrays, n_classes)
 
@@ -97,26 +97,29 @@ def custom_pool(name: str, function: Callable[..., Any], args: Mapping[str, Any]
 def _array(name: str, key: str, value: Any) -> np.ndarray:
     try:
         array = np.asarray(value)
-    except Exception as error:  # whatever an object does, such as a tensor with a gradient
-        raise CodeError(f"{name} returned {key} that are no array: {error}") from error
+    except Exception as error:  # an object may raise anything, e.g. a tensor with a gradient
+        raise CodeError(f"{name} returned {key} that are not an array: {error}") from error
     if array.dtype.kind not in NUMBERS:
-        raise CodeError(f"{name} returned {key} of type {array.dtype}; give real numbers")
+        raise CodeError(f"{name} returned {key} of type {array.dtype}; expected real numbers")
     return array
 
 
 def _require_equal_lengths(name: str, arrays: dict[str, np.ndarray], side: str) -> None:
-    there = [key for key in (f"{side}inputs", f"{side}targets") if key in arrays]
-    if len(there) == 1:
-        raise CodeError(f"{name} returned `{there[0]}` without its partner")
-    lengths = [len(arrays[key]) if arrays[key].ndim else 0 for key in there]
-    if there and (lengths[0] != lengths[1] or lengths[0] == 0):
+    inputs, targets = f"{side}inputs", f"{side}targets"
+    present = [key for key in (inputs, targets) if key in arrays]
+    if len(present) == 1:
+        raise CodeError(f"{name} returned `{present[0]}`; `{inputs}` and `{targets}` go together")
+    lengths = [len(arrays[key]) if arrays[key].ndim else 0 for key in present]
+    if present and (lengths[0] != lengths[1] or lengths[0] == 0):
         raise CodeError(
-            f"{name} returned {lengths[0]} {there[0]} and {lengths[1]} {there[1]}; "
-            "there must be as many, and at least one"
+            f"{name} returned {lengths[0]} {inputs} and {lengths[1]} {targets}; "
+            "their numbers must be equal and not zero"
         )
-    for key in there:
+    for key in present:
         if arrays[key].size == 0:
-            raise CodeError(f"{name} returned {key} of shape {arrays[key].shape}; no side may be 0")
+            raise CodeError(
+                f"{name} returned {key} of shape {arrays[key].shape}; no dimension may be 0"
+            )
 
 
 def _require_equal_shapes(name: str, arrays: dict[str, np.ndarray], key: str) -> None:
@@ -124,18 +127,18 @@ def _require_equal_shapes(name: str, arrays: dict[str, np.ndarray], key: str) ->
     if test is not None and test.shape[1:] != arrays[key].shape[1:]:
         raise CodeError(
             f"{name} returned {key} of shape {arrays[key].shape} and test_{key} of shape "
-            f"{test.shape}; one sample must have the same shape in both"
+            f"{test.shape}; samples must have the same shape in both"
         )
 
 
 def _pool(name: str, arrays: dict[str, np.ndarray], n_classes: int | None) -> Any:
     inputs, test_inputs = arrays["inputs"], arrays.get("test_inputs")
-    if arrays["targets"].ndim != 1 or arrays["targets"].dtype.kind not in WHOLE:
+    if arrays["targets"].ndim != 1 or arrays["targets"].dtype.kind not in INTEGERS:
         if n_classes is not None:
             kind, shape = arrays["targets"].dtype, arrays["targets"].shape
             raise CodeError(
                 f"{name} returned `n_classes` and targets of type {kind} and shape {shape}; "
-                "classes are one whole number a sample"
+                "classes must be one integer per sample"
             )
         floats = {key: _floats(name, key, value) for key, value in arrays.items()}
         test = (floats.get("test_inputs"), floats.get("test_targets"))
@@ -154,24 +157,24 @@ def _pool(name: str, arrays: dict[str, np.ndarray], n_classes: int | None) -> An
 def _classes(
     name: str, arrays: dict[str, np.ndarray], n_classes: int | None
 ) -> tuple[np.ndarray, np.ndarray | None, int]:
-    """Targets and test targets as int64, and how many classes they are of."""
+    """Targets and test targets as int64, and the number of classes."""
     test_targets = arrays.get("test_targets")
-    if test_targets is not None and test_targets.dtype.kind not in WHOLE:
+    if test_targets is not None and test_targets.dtype.kind not in INTEGERS:
         raise CodeError(
             f"{name} returned test_targets of type {test_targets.dtype}; "
-            "give whole numbers, as the targets are"
+            "expected integers, like the targets"
         )
     try:
         targets, n_classes = training_classes(arrays["targets"], f"{name}: targets", n_classes)
         if test_targets is not None:
             test_targets = classes_of_test(test_targets, targets, f"{name}: test_targets")
     except DataError as error:
-        raise CodeError(f"{error}. Targets that are no classes are floats") from error
+        raise CodeError(f"{error}. Targets that are not classes must be floats") from error
     return targets, test_targets, n_classes
 
 
 def _floats(name: str, key: str, values: np.ndarray) -> np.ndarray:
-    """As float32; what is too large for it is not finite."""
+    """The values as float32, which must be finite; values too large for float32 overflow."""
     with np.errstate(over="ignore"):
         floats = values.astype(np.float32)
     if not np.isfinite(floats).all():

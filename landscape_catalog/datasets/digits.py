@@ -1,4 +1,4 @@
-"""scikit-learn's handwritten digits: 1,797 images of 8 x 8, embedded, no download."""
+"""scikit-learn's handwritten digits: 1,797 images of 8 x 8 pixels, embedded, no download."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ CHECKSUM = "0b7e9c3202d7bcd255d6a19a238d3743bf5e320ba74812a6679958a017c55382"
 
 
 def load_digits() -> ImagePool:
-    """Read the digits, grey values 0..16 stretched to 0..255 and rounded.
+    """Read the digits, with grey values 0..16 rescaled to 0..255 and rounded.
 
     Raises:
-        ContentMismatchError: if the installed scikit-learn holds other digits than these.
+        ContentMismatchError: if the digits of the installed scikit-learn have another checksum.
 
     Source: Alpaydin and Kaynak 1998, UCI; shipped with scikit-learn.
     """

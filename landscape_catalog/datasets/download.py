@@ -1,4 +1,4 @@
-"""Published files: held against their MD5, and fetched whole or not at all."""
+"""Download published files atomically and verify their MD5."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from landscape_catalog.errors import DataError
 
 log = logging.getLogger(__name__)
 
-TIMEOUT_S = 30  # for a server to answer or go on; without one, a silent server holds for minutes
-# As it lies there: a server must not pack a packed file once more, of which the MD5 is another.
+TIMEOUT_S = 30  # to connect, and between packets; without it, a silent server blocks for minutes
+# `identity`: a server must not compress the file in transit, which would change its MD5.
 HEADERS = {"User-Agent": "landscape_catalog", "Accept-Encoding": "identity"}
-FAILURES = (OSError, ValueError)  # requests' errors are OSErrors; another hash is a ValueError
+FAILURES = (OSError, ValueError)  # errors of requests are OSErrors, a wrong hash a ValueError
 
 
 @dataclass(frozen=True)
 class Download:
-    """A file that can be had.
+    """A file to download.
 
     Attributes:
-        path: where it is kept, under the data folder.
+        path: where to store it, relative to the data folder.
         md5: of its bytes.
-        urls: where it lies; tried in order.
-        pages: where a person finds it, if that is somewhere else.
+        urls: addresses, tried in order.
+        pages: web pages for a manual download, if they differ from `urls`.
     """
 
     path: str
@@ -35,7 +35,7 @@ class Download:
 
 
 def files_checksum(files: dict[str, str]) -> str:
-    """SHA-256 of the sorted lines "path md5": names the contents of files without reading them.
+    """SHA-256 of the sorted lines "path md5": identifies the files without reading them.
 
     >>> files_checksum({"b": "1", "a": "2"}) == hashlib.sha256(b"a 2\\nb 1\\n").hexdigest()
     True
@@ -45,10 +45,10 @@ def files_checksum(files: dict[str, str]) -> str:
 
 
 def check_md5(path: Path, md5: str) -> None:
-    """Refuse a file that is not the published one.
+    """Reject a file that is not the published one.
 
     Raises:
-        DataError: naming the file, both checksums and what to do.
+        DataError: names the file, both checksums and what to do.
     """
     try:
         with path.open("rb") as file:
@@ -57,21 +57,22 @@ def check_md5(path: Path, md5: str) -> None:
         raise DataError(f"{path} cannot be read: {error}") from error
     if digest.hexdigest() != md5:
         raise DataError(
-            f"{path} has MD5 {digest.hexdigest()}, the published file has {md5}: it is cut off, "
-            "damaged or another file. Remove it, to have it downloaded again, or replace it"
+            f"{path} has MD5 {digest.hexdigest()}, but the published file has {md5}: it is "
+            "truncated, damaged or another file. Remove it to download it again, or replace it"
         )
 
 
 def fetch(wanted: list[Download], folder: Path, what: str) -> None:
-    """Download absent files: each appears under its name only when it is whole and has its MD5.
+    """Download missing files; each appears under its name only once it is complete and verified.
 
     Args:
-        wanted: files that are not there.
+        wanted: the missing files.
         folder: the data folder.
         what: the dataset's name, for messages.
 
     Raises:
-        DataError: if one cannot be had: what to get from where, and where to put it.
+        DataError: if one cannot be downloaded; says which files to get from where, and where to put
+            them.
     """
     for index, download in enumerate(wanted):
         try:
@@ -83,7 +84,7 @@ def fetch(wanted: list[Download], folder: Path, what: str) -> None:
 def _fetch_one(download: Download, target: Path) -> None:
     import pooch  # slow to import, and only needed here
 
-    pooch.get_logger().setLevel(logging.WARNING)  # we log what is downloaded
+    pooch.get_logger().setLevel(logging.WARNING)  # downloads are logged below
     get = pooch.HTTPDownloader(timeout=TIMEOUT_S, headers=HEADERS, chunk_size=2**20)
     for url in download.urls:
         log.info("Downloading %s", url)
@@ -93,12 +94,12 @@ def _fetch_one(download: Download, target: Path) -> None:
             if url == download.urls[-1]:
                 raise OSError(f"{url}: {error}") from error
         else:
-            target.chmod(0o644)  # pooch's temporary file is for its owner alone
+            target.chmod(0o644)  # pooch's temporary file is only readable by its owner
             return
 
 
 def _by_hand(wanted: list[Download], folder: Path, what: str, error: BaseException) -> str:
-    lines = [f"{what} could not be downloaded: {error}", "Put these files there by hand:"]
+    lines = [f"{what} could not be downloaded: {error}", "Put these files in place manually:"]
     for download in wanted:
         lines.append(f"  {folder / download.path}")
         places = " or ".join(download.pages or download.urls)

@@ -14,18 +14,18 @@ Kind = Literal["images", "text", "points"]
 
 @dataclass(frozen=True)
 class DataFacts:
-    """A dataset as it is known before it is prepared.
+    """Kind, size and shape of a dataset, known before it is prepared.
 
     Attributes:
         kind: `images`, `text` (pairs of sentences) or `points` (custom arrays).
         checksum: of the raw data.
-        n_train: samples that training and held-out data are drawn from; an upper bound where they
-            are not `counted`.
-        n_test: samples of the dataset's own test split; 0: the test set is held out.
-        n_outputs: classes, or the size of the vocabulary; 0 where there are none.
+        n_train: number of samples from which training and held-out data are drawn; an upper bound
+            unless `counted`.
+        n_test: number of samples of the dataset's own test split; 0: the test set is held out.
+        n_outputs: number of classes, or vocabulary size; 0 if there are none.
         shape: of one input as it is read, (channels, height, width) for images.
-        counted: whether n_train is exact: some sentence pairs are left out when they are read.
-        single_class: the first class of images that has one training sample only, or None.
+        counted: whether n_train is exact; long sentence pairs are only dropped on reading.
+        single_class: the first class of images with a single training sample, or None.
     """
 
     kind: Kind
@@ -38,12 +38,12 @@ class DataFacts:
     single_class: int | None = None
 
     def n_available(self, test_samples: int | Literal["all"]) -> int:
-        """Training samples that remain once so many test samples are held out."""
+        """Number of training samples left after holding out that many test samples."""
         held_out = 0 if self.n_test or test_samples == "all" else test_samples
         return self.n_train - held_out
 
     def input_shape(self, resize: int | tuple[int, int] | None) -> tuple[int, ...]:
-        """Shape of one input as the network sees it, with images resized."""
+        """Shape of one input as the network receives it, after resizing images."""
         if self.kind != "images" or resize is None:
             return self.shape
         return (self.shape[0], *(resize if isinstance(resize, tuple) else (resize, resize)))

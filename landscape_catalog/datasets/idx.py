@@ -1,4 +1,4 @@
-"""The format of MNIST and of the datasets made in its image: four gzipped IDX files."""
+"""The format of MNIST and of its drop-in replacements: four gzipped IDX files."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ NAMES = ("train-images-idx3", "train-labels-idx1", "t10k-images-idx3", "t10k-lab
 def idx_images(
     reader: str, md5s: tuple[str, str, str, str], mirrors: tuple[str, ...]
 ) -> PublishedImages:
-    """60,000 training and 10,000 test images of 28 x 28 in ten classes.
+    """60,000 training and 10,000 test images of 28 x 28 pixels in ten classes.
 
     Args:
         reader: torchvision's name of the dataset.
-        md5s: of training images and labels, test images and labels.
+        md5s: of training images, training labels, test images and test labels.
         mirrors: see `PublishedImages`.
     """
     files = {f"{reader}/raw/{name}-ubyte.gz": md5 for name, md5 in zip(NAMES, md5s)}
@@ -32,7 +32,7 @@ def idx_images(
 
 def _read(datasets: ModuleType, images: PublishedImages, folder: Path) -> tuple[Split, Split]:
     with tempfile.TemporaryDirectory() as scratch:
-        # Unpacked anew from what was checked: unpacked copies in the folder have no published MD5.
+        # Always unpack the verified archives: unpacked copies in the folder have no published MD5.
         raw = Path(scratch) / images.reader / "raw"
         raw.mkdir(parents=True)
         for path in images.files:

@@ -1,10 +1,10 @@
 """IWSLT 2016, German to English: transcripts of TED talks.
 
-The edition that torchtext names: one archive of all language pairs on Google Drive, in which each
-pair is an archive of its own. Both are read in memory; nothing is unpacked to the disk.
+The edition used by torchtext: one archive of all language pairs on Google Drive, which contains an
+archive for each pair. Both are read in memory; nothing is unpacked to disk.
 
 Source: Cettolo, Girardi and Federico 2012, WIT3; https://wit3.fbk.eu/2016-01. Names, MD5 and counts
-as in torchtext's IWSLT2016.
+are those of torchtext's IWSLT2016.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from landscape_catalog.errors import DataError
 
 ARCHIVE, MD5 = "2016-01.tgz", "c393ed3fc2a1b0f004b3331043f615ae"
 CHECKSUM = files_checksum({ARCHIVE: MD5})
-N_TRAIN, N_TEST = 196_884, 1_305  # before long pairs are left out
+N_TRAIN, N_TEST = 196_884, 1_305  # before long pairs are dropped
 PAGE = "https://drive.google.com/uc?id=1l5y6Giag9aRPwGtuZHswh3w5v3qEz8D8"
-# Google asks before it gives out files that it has not searched for viruses; confirm=t says yes.
+# Google asks for confirmation before serving files too large for its virus scan: confirm=t.
 DIRECT = (
     "https://drive.usercontent.google.com/download"
     "?id=1l5y6Giag9aRPwGtuZHswh3w5v3qEz8D8&export=download&confirm=t"
@@ -36,7 +36,7 @@ DIRECT = (
 INNER = "texts/de/en/de-en.tgz"
 TRAIN = ("train.tags.de-en.de", "train.tags.de-en.en")
 TEST = ("IWSLT16.TED.tst2014.de-en.de.xml", "IWSLT16.TED.tst2014.de-en.en.xml")
-# A line of the training file that begins so says something about a talk and is no sentence.
+# Lines of the training file with these prefixes are metadata of a talk, not sentences.
 # fmt: off
 TAGS = (
     "<url", "<speaker", "<talkid", "<title", "<description", "<keywords", "<reviewer",
@@ -46,19 +46,19 @@ TAGS = (
 
 
 def load_iwslt_de_en(folder: Path, max_words: int, md5: str = MD5) -> TextPool:
-    """Read the training pairs and tst2014, fetching the archive first where it is absent.
+    """Read the training pairs and tst2014, downloading the archive if it is missing.
 
-    A pair of the training file of which a side is empty is left out, and so are, of both splits,
-    pairs with a side of more than `max_words` words.
+    Training pairs with an empty side are dropped, and so are pairs of both splits with more than
+    `max_words` words on either side.
 
     Args:
-        folder: where `2016-01.tgz` lies or is put.
-        max_words: of either side, between white space.
+        folder: that contains `2016-01.tgz`, or to which it is downloaded.
+        max_words: maximum number of words on either side, separated by white space.
         md5: of the archive.
 
     Raises:
-        DataError: if the archive can neither be found nor fetched (what to put where), is not the
-            published one, or does not hold what it should.
+        DataError: if the archive is missing and cannot be downloaded (the message says what to put
+            where), is not the published one, or lacks some content.
     """
     path = folder / ARCHIVE
     if not path.is_file():
@@ -81,7 +81,7 @@ def load_iwslt_de_en(folder: Path, max_words: int, md5: str = MD5) -> TextPool:
 
 
 def _read_members(path: Path) -> dict[str, bytes]:
-    """The four files, by name."""
+    """The contents of the four files by name."""
     try:
         with tarfile.open(path) as outer:
             packed = _member(outer, INNER, path)
@@ -92,26 +92,26 @@ def _read_members(path: Path) -> dict[str, bytes]:
 
 
 def _member(archive: tarfile.TarFile, name: str, path: Path) -> bytes:
-    """The file of this name in whatever folder of the archive."""
+    """The content of the file of this name, in any folder of the archive."""
     for member in archive:
         if member.isfile() and f"/{member.name}".endswith(f"/{name}"):
             file = archive.extractfile(member)
             return file.read() if file else b""
-    raise DataError(f"{path} holds no {name}")
+    raise DataError(f"{path} does not contain {name}")
 
 
 def _sentences(content: bytes, where: str) -> list[str]:
-    """The lines of a training file that are sentences, empty ones included: they keep the place."""
+    """The sentences of a training file, including empty lines, which keep both sides aligned."""
     lines = (line.strip() for line in lines_of(content, where))
     return [line for line in lines if not line.startswith(TAGS)]
 
 
 def _segments(content: bytes, where: str) -> list[str]:
-    """The text of the <seg> elements of a test file, in their order."""
+    """The text of the <seg> elements of a test file, in order."""
     try:
         root = ElementTree.fromstring(content)
     except ElementTree.ParseError as error:
-        raise DataError(f"{where} is no XML: {error}") from error
+        raise DataError(f"{where} is not valid XML: {error}") from error
     return [(segment.text or "").strip() for segment in root.iter("seg")]
 
 

@@ -1,8 +1,8 @@
-"""Numbers in German words and their translation into English: embedded, no download.
+"""Number words in German and their English translation: generated, no download.
 
-A small translation task with a rule to be found: German puts the units before the tens, writes a
+A small translation task with a rule to learn: German puts the units before the tens, writes a
 number as one word and says "ein" where English says "one". Conventions: "einhundert" and
-"eintausend" with their "ein"; British "and" before the tens, hyphens, no commas.
+"eintausend" with a leading "ein"; British "and" before the tens, hyphens, no commas.
 """
 
 from __future__ import annotations
@@ -37,20 +37,20 @@ ENGLISH_TENS = (
 
 
 def number_words(limit: int = N_PAIRS) -> TextPool:
-    """The numbers 0 to limit - 1 in German (sources) and English (targets), in their order.
+    """The numbers 0 to limit - 1 in German (sources) and English (targets), in order.
 
     Args:
-        limit: how many, from 1 to 10,000.
+        limit: number of pairs, from 1 to 10,000.
 
     Raises:
-        ValueError: for another limit.
+        ValueError: if the limit is out of range.
 
     >>> pool = number_words(2346)
     >>> pool.sources[2345], pool.targets[2345]
     ('zweitausenddreihundertfünfundvierzig', 'two thousand three hundred and forty-five')
     """
     if not 1 <= limit <= N_PAIRS:
-        raise ValueError(f"{limit} number words asked for; allowed: 1 to {N_PAIRS}")
+        raise ValueError(f"{limit} number words requested; allowed: 1 to {N_PAIRS}")
     return TextPool([german(n) for n in range(limit)], [english(n) for n in range(limit)])
 
 

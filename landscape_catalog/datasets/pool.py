@@ -1,4 +1,4 @@
-"""A dataset as it is read: before test samples are held out and noise is added."""
+"""Pools: datasets as read, before test samples are held out and noise is added."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from landscape_catalog.errors import DataError
 
 @dataclass(frozen=True)
 class ImagePool:
-    """Clean images of one size, with their classes.
+    """Clean images of equal size, with their classes.
 
     Attributes:
         images: (n, channels, height, width) of uint8.
         labels: (n,) of int64, in 0..n_classes-1.
         n_classes: number of classes.
-        test_images, test_labels: the test split as the dataset defines it, or None.
+        test_images, test_labels: the dataset's own test split, or None.
     """
 
     images: np.ndarray
@@ -29,7 +29,7 @@ class ImagePool:
     test_labels: np.ndarray | None = None
 
     def checksum(self) -> str:
-        """SHA-256 of the images and labels, then of those of the test split where there is one."""
+        """SHA-256 of the images and labels, followed by those of the test split if there is one."""
         digest = hashlib.sha256()
         for array in (self.images, self.labels, self.test_images, self.test_labels):
             if array is not None:
@@ -39,11 +39,11 @@ class ImagePool:
 
 @dataclass(frozen=True)
 class TextPool:
-    """Sentence pairs: source i is translated by target i.
+    """Sentence pairs: target i is the translation of source i.
 
     Attributes:
         sources, targets: of equal length.
-        test_sources, test_targets: the test split as the dataset defines it, or None.
+        test_sources, test_targets: the dataset's own test split, or None.
     """
 
     sources: list[str]
@@ -64,7 +64,7 @@ class PointPool:
     Attributes:
         inputs: (n, ...) of float32.
         targets: (n, ...) of int64 or float32.
-        n_classes: number of classes, or None where the targets are no classes.
+        n_classes: number of classes, or None if the targets are not classes.
         test_inputs, test_targets: a test split, or None.
     """
 
@@ -75,7 +75,7 @@ class PointPool:
     test_targets: np.ndarray | None = None
 
     def checksum(self) -> str:
-        """SHA-256 over name, type, shape and bytes of every array."""
+        """SHA-256 over the name, dtype, shape and bytes of every array."""
         digest = hashlib.sha256()
         for name, array in vars(self).items():
             if isinstance(array, np.ndarray):
@@ -86,17 +86,17 @@ class PointPool:
 
 Pool = ImagePool | TextPool | PointPool
 
-CHANNELS = (1, 3, 4)  # of grey, coloured and transparent images
+CHANNELS = (1, 3, 4)  # of greyscale, RGB and RGBA images
 
 
 def require_channels_first(images: np.ndarray, where: str) -> None:
-    """Refuse images whose last axis may be that of the channels.
+    """Reject images whose last axis may be the channel axis.
 
-    A last axis of 1, 3 or 4 is taken for a width only where the first after n is 1, 3 or 4 too and
-    the image is square: (n, 3, 4, 4), but neither (n, 4, 4, 3) nor (n, 3, 9, 3).
+    A last axis of 1, 3 or 4 is accepted as the width only if the second axis is 1, 3 or 4 as well
+    and the image is square: (n, 3, 4, 4), but neither (n, 4, 4, 3) nor (n, 3, 9, 3).
 
     Raises:
-        DataError: if the order of the axes cannot be told from the shape, or is another.
+        DataError: if the shape is that of channels last, or is ambiguous.
     """
     if images.ndim != 4 or images.shape[3] not in CHANNELS:
         return
@@ -104,19 +104,19 @@ def require_channels_first(images: np.ndarray, where: str) -> None:
     if channels not in CHANNELS or height != width:
         raise DataError(
             f"{where} have shape {images.shape}, which looks like channels last; "
-            "give (n, channels, height, width), or (n, height, width) of grey"
+            "expected (n, channels, height, width), or (n, height, width) for greyscale"
         )
 
 
 def check_images(pool: ImagePool, where: str) -> None:
-    """Refuse a pool that cannot be trained on.
+    """Reject a pool that cannot be trained on.
 
     Args:
-        pool: what was read.
-        where: the dataset or file that the message names.
+        pool: the pool as read.
+        where: the dataset or file, for messages.
 
     Raises:
-        DataError: at the first fault: class count, type, dimensions, lengths, labels, test split.
+        DataError: at the first problem with the class count, dtype, shape, labels or test split.
     """
     if pool.n_classes < 2:
         raise DataError(f"{where}: {pool.n_classes} classes; at least 2 are needed")
@@ -124,29 +124,29 @@ def check_images(pool: ImagePool, where: str) -> None:
     if pool.test_images is None and pool.test_labels is None:
         return
     if pool.test_images is None or pool.test_labels is None:
-        raise DataError(f"{where}: test images and test labels are given together or not at all")
+        raise DataError(f"{where}: test images and test labels must be given together")
     _check_split(pool.test_images, pool.test_labels, pool.n_classes, f"{where}, test split")
     if pool.test_images.shape[1:] != pool.images.shape[1:]:
         raise DataError(
             f"{where}: test images are {_size(pool.test_images)}, "
-            f"training images are {_size(pool.images)}"
+            f"but training images are {_size(pool.images)}"
         )
 
 
 def _check_split(images: np.ndarray, labels: np.ndarray, n_classes: int, where: str) -> None:
     if images.dtype != np.uint8:
-        raise DataError(f"{where}: images are {images.dtype}; give uint8 on the 0-255 scale")
+        raise DataError(f"{where}: images are {images.dtype}; expected uint8 in 0-255")
     if images.ndim != 4:
         raise DataError(
-            f"{where}: images have {images.ndim} dimensions; give 4: (n, channels, height, width)"
+            f"{where}: images have {images.ndim} dimensions; expected (n, channels, height, width)"
         )
     if labels.dtype.kind not in "iu" or labels.ndim != 1:
         raise DataError(
             f"{where}: labels are {labels.dtype} of {labels.ndim} dimensions; "
-            "give one whole number an image"
+            "expected one integer per image"
         )
     if len(images) != len(labels):
-        raise DataError(f"{where}: {len(images)} images and {len(labels)} labels")
+        raise DataError(f"{where}: {len(images)} images but {len(labels)} labels")
     if images.size == 0:
         raise DataError(f"{where}: no samples: images have shape {images.shape}")
     outside = np.flatnonzero((labels < 0) | (labels >= n_classes))

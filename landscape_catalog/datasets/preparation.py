@@ -1,4 +1,4 @@
-"""What is made of a pool: how many samples, which are held out, and the noise on the rest."""
+"""How a pool is prepared: number of samples, test split and noise."""
 
 from __future__ import annotations
 
@@ -11,14 +11,15 @@ class Preparation:
     """How a pool becomes the training and test data of one landscape.
 
     Attributes:
-        samples: training samples, the first of a fixed shuffle.
-        test_samples: test samples, the same for every load; `all` of the dataset's own test split.
+        samples: number of training samples, the first of a fixed shuffle.
+        test_samples: number of test samples, the same for every load; `all` takes the whole of the
+            dataset's own test split.
         seed: of the split and of all draws.
-        label_noise: share of the training labels that is replaced.
-        label_noise_mode: by a `different` class, or by `any`.
+        label_noise: share of the training labels that are replaced.
+        label_noise_mode: whether the new label is of a `different` class or of `any` class.
         pixel_noise: amplitude of uniform noise on the training images, 0-255 scale.
-        size: (height, width) that images are resampled to, before noise; None: as they are.
-        vocabulary: tokens of a text, those for padding, begin, end and unknown among them.
+        size: (height, width) that images are resampled to, before noise; None: not resampled.
+        vocabulary: number of tokens for text, including padding, begin, end and unknown.
     """
 
     samples: int

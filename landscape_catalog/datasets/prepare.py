@@ -1,4 +1,4 @@
-"""From a pool to the training and test data of one landscape: split, subsample, add noise."""
+"""Prepare the training and test data of a landscape from a pool: split, subsample, corrupt."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ from landscape_catalog.datasets.prepared import (
 )
 from landscape_catalog.datasets.resize import resized
 
-SPLIT_STREAM = 5  # of the counter-based generator that chooses test samples
+SPLIT_STREAM = 5  # stream of the counter-based generator that draws the test samples
 
 
 def prepare(pool: Pool, how: Preparation) -> PreparedData:
-    """Split off a test set, take the first samples of a fixed shuffle, and add noise to them.
+    """Split off a test set, take the first samples of a fixed shuffle, and corrupt them.
 
-    The dataset's own test split is used where it has one; else test samples are held out, images
-    stratified by class. Test samples are the same for every load and stay clean. The vocabulary of
-    a text is learned on every training pair, whatever `samples` is, so that it does not move along
-    a load axis.
+    The dataset's own test split is used if it has one; otherwise test samples are held out, images
+    stratified by class. Test samples are the same for every load and are never corrupted. For text,
+    the vocabulary is learned on all training pairs, whatever `samples` is, so that it does not
+    change along a load axis.
 
     Raises:
-        ValueError: if more samples are asked for than are left, or a vocabulary is too small.
+        ValueError: if more samples are requested than available, or the vocabulary is too small.
     """
     if isinstance(pool, TextPool):
         return _prepare_text(pool, how)
@@ -69,7 +69,7 @@ def _image_split(
     if pool.test_images is not None and pool.test_labels is not None:
         images, labels = pool.test_images, pool.test_labels
         if test_samples != "all" and test_samples < len(labels):
-            if len(labels) - test_samples < pool.n_classes:  # too few are left out to stratify
+            if len(labels) - test_samples < pool.n_classes:  # the rest is too small to stratify
                 chosen = _split_order(len(labels), seed)[:test_samples]
             else:
                 _, chosen = _stratified(labels, test_samples, seed)
@@ -81,7 +81,7 @@ def _image_split(
 
 
 def _split_order(n: int, seed: int) -> np.ndarray:
-    """A shuffle whose first entries are test samples, (n,)."""
+    """A shuffle of n indices, (n,), of which the first are the test samples."""
     generator = np.random.Generator(np.random.Philox(key=seed, counter=[0, 0, 0, SPLIT_STREAM]))
     return generator.permutation(n)
 
@@ -93,10 +93,11 @@ def _stratified(labels: np.ndarray, n: int, seed: int) -> tuple[np.ndarray, np.n
 
 
 def _pixel_moments(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation of each channel of pixels in [0, 1].
+    """Mean and standard deviation of each channel, with pixels in [0, 1].
 
-    From sums of whole numbers, since the order in which NumPy adds floats, and so the last bit,
-    differs between its versions. A channel of one value gets a deviation of 1, to divide by.
+    Computed from integer sums, since the order in which NumPy adds floats, and therefore the last
+    bit, differs between its versions. A constant channel gets a standard deviation of 1, so that it
+    can be divided by.
     """
     means, deviations = [], []
     values = np.arange(256)
@@ -138,7 +139,7 @@ def _text_split(
 
 
 def _prepare_points(pool: PointPool, how: Preparation) -> PreparedData:
-    """Custom arrays; targets that are classes get label noise as those of images do."""
+    """Custom arrays; class targets get label noise in the same way as image labels."""
     inputs, targets, test_inputs, test_targets = _point_split(pool, how.test_samples, how.seed)
     require_samples(how.samples, len(inputs))
     n_classes = pool.n_classes or 0

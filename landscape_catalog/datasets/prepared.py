@@ -1,4 +1,4 @@
-"""The data that a landscape is built on, as arrays by name."""
+"""The prepared data of a landscape, as named arrays."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 from landscape_catalog.datasets.facts import Kind
 
-# What a sample's input and target are called, with `train_` or `test_` before it.
+# Names of inputs and targets, to be prefixed by `train_` or `test_`.
 ARRAY_NAMES: dict[Kind, tuple[str, str]] = {
     "images": ("images", "labels"),
     "text": ("sources", "targets"),
@@ -23,17 +23,17 @@ class PreparedData:
     """Training and test data of one landscape.
 
     Attributes:
-        kind: what the arrays are.
+        kind: the kind of data.
         arrays: by name. `images`: `train_images` (n, channels, h, w) of uint8 with pixel noise,
-            `train_labels` (n,) of int64 with label noise, `true_labels` without, `test_images`,
-            `test_labels`, clean, and `mean`, `std` (channels,) of the clean pixels in [0, 1] of all
-            training images, so that the normalisation does not move along a load axis. `text`:
-            `train_sources`, `train_targets`, `test_sources`, `test_targets` of int32 tokens, and
-            `tokenizer`, its JSON as bytes. `points`: `train_inputs`, `train_targets`,
-            `test_inputs`, `test_targets`.
-        n_outputs: classes or vocabulary; 0 where there are none.
-        frequency_loss: cross-entropy of predicting the training targets' frequencies, nats;
-            infinite where targets have none.
+            `train_labels` (n,) of int64 with label noise, `true_labels` without it, clean
+            `test_images` and `test_labels`, and `mean` and `std`, (channels,), of the clean pixels
+            in [0, 1] of all training images, so that the normalisation does not change along a load
+            axis. `text`: `train_sources`, `train_targets`, `test_sources`, `test_targets` of int32
+            tokens, and `tokenizer`, its JSON as bytes. `points`: `train_inputs`, `train_targets`,
+            `test_inputs`, `test_targets`; with classes also `true_targets`.
+        n_outputs: number of classes or vocabulary size; 0 if there are none.
+        frequency_loss: cross-entropy of predicting the frequencies of the training targets, in
+            nats; infinite if the targets are not discrete.
     """
 
     kind: Kind
@@ -42,7 +42,7 @@ class PreparedData:
     frequency_loss: float
 
     def content_hash(self) -> str:
-        """SHA-256 over name, type, shape and bytes of every array."""
+        """SHA-256 over the name, dtype, shape and bytes of every array."""
         digest = hashlib.sha256()
         for name, array in sorted(self.arrays.items()):
             digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
@@ -51,9 +51,9 @@ class PreparedData:
 
 
 def frequency_loss(labels: np.ndarray) -> float:
-    """Cross-entropy of predicting the labels' own frequencies, H = -sum p ln p, in nats.
+    """Cross-entropy of always predicting the labels' frequencies, H = -sum p ln p, in nats.
 
-    A run whose training loss is no better has learned nothing: it has not converged (NC).
+    A run whose training loss is not below it has learned nothing: it has not converged (NC).
 
     >>> round(frequency_loss(np.array([0, 1, 0, 1])), 4)
     0.6931
@@ -64,13 +64,13 @@ def frequency_loss(labels: np.ndarray) -> float:
 
 
 def require_samples(wanted: int, available: int) -> None:
-    """Refuse more samples than there are, with ValueError."""
+    """Raise ValueError if more samples are requested than available."""
     if wanted > available:
-        raise ValueError(f"{wanted} samples asked for, {available} are left")
+        raise ValueError(f"{wanted} samples requested, {available} available")
 
 
 def held_out_number(test_samples: int | Literal["all"]) -> int:
-    """How many samples are held out; `all` is refused with ValueError, since all leave none."""
+    """Number of samples to hold out; raises ValueError for `all`, which would leave none."""
     if test_samples == "all":
-        raise ValueError("`all` test samples, and the dataset has no test split")
+        raise ValueError("`all` test samples requested, but the dataset has no test split")
     return test_samples

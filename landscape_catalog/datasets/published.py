@@ -1,7 +1,7 @@
-"""Published image datasets: fetched, held against their checksums, and read by torchvision.
+"""Published image datasets: downloaded, verified against their checksums, read by torchvision.
 
-Every file is held against its published MD5 before it is read: torchvision itself does so for the
-CIFAR and SVHN files only, and reads MNIST's unpacked copies as they lie.
+Every file is verified against its published MD5 before it is read: torchvision only does so for the
+CIFAR and SVHN files, and reads unpacked copies of MNIST without verifying them.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ Split = tuple[np.ndarray, np.ndarray]  # images (n, channels, height, width), la
 
 @dataclass(frozen=True)
 class PublishedImages:
-    """What is known of a published dataset before it is read.
+    """What is known about a published dataset before it is read.
 
-    MD5s and addresses are those of torchvision, which a test compares; they are repeated here so
-    that planning a grid imports no torchvision.
+    MD5s and URLs are those of torchvision, as a test checks; they are repeated here so that
+    planning a grid does not import torchvision.
 
     Attributes:
-        reader: torchvision's name of it.
-        n_train, n_test: images of the two splits.
+        reader: its name in torchvision.
+        n_train, n_test: number of images of the two splits.
         n_classes: number of classes.
-        shape: channels, height, width of an image.
-        files: path under the data folder, as torchvision lays it out, to MD5.
-        mirrors: where its files lie, each ending in a slash; tried in order.
-        read: training and test split, given `torchvision.datasets`, this entry and the folder of
-            its verified files.
-        archive: name and MD5 of the one archive that holds the files, or None if they lie singly.
+        shape: (channels, height, width) of an image.
+        files: MD5 of each file, by path relative to the data folder, in torchvision's layout.
+        mirrors: base URLs, each ending in a slash; tried in order.
+        read: reads the training and test split, given `torchvision.datasets`, this entry and the
+            folder of its verified files.
+        archive: name and MD5 of the archive that contains the files, or None if there is none.
     """
 
     reader: str
@@ -55,11 +55,11 @@ class PublishedImages:
 
     @property
     def checksum(self) -> str:
-        """SHA-256 of the published MD5s: names the contents without reading them."""
+        """SHA-256 of the published MD5s: identifies the files without reading them."""
         return files_checksum(self.files)
 
     def downloads(self, missing: list[str]) -> list[Download]:
-        """What to fetch so that the missing ones of `files` are there."""
+        """The downloads that provide the missing ones of `files`."""
         wanted = [self.archive] if self.archive else [(path, self.files[path]) for path in missing]
         return [
             Download(path, md5, tuple(mirror + PurePosixPath(path).name for mirror in self.mirrors))
@@ -67,31 +67,31 @@ class PublishedImages:
         ]
 
     def load(self, folder: Path) -> ImagePool:
-        """Read the dataset, fetching the files that are absent.
+        """Read the dataset, downloading missing files.
 
         Args:
-            folder: holds the files as torchvision lays them out.
+            folder: contains the files in torchvision's layout.
 
         Returns:
             Both splits in the published order; images (n, *shape), labels from 0.
 
         Raises:
-            DataError: if a file can neither be found nor fetched (what to put where), is not the
-                published one (it is neither used nor overwritten), if labels are outside the
-                classes, or torchvision cannot be imported.
+            DataError: if a file is missing and cannot be downloaded (the message says what to put
+                where), or is not the published one (it is neither used nor overwritten), if labels
+                are outside the classes, or if torchvision cannot be imported.
         """
         missing = [path for path in self.files if not (folder / path).is_file()]
         for path, md5 in self.files.items():
             if path not in missing:
                 check_md5(folder / path, md5)
         if missing:
-            self._bring(folder, missing)
+            self._download(folder, missing)
         train, test = self.read(_torchvision(), self, folder)
         pool = ImagePool(*train, self.n_classes, *test)
         check_images(pool, f"{self.reader} in {folder}")
         return pool
 
-    def _bring(self, folder: Path, missing: list[str]) -> None:
+    def _download(self, folder: Path, missing: list[str]) -> None:
         archive = folder / self.archive[0] if self.archive else None
         if archive is None or not archive.is_file():
             fetch(self.downloads(missing), folder, self.reader)
@@ -103,7 +103,7 @@ class PublishedImages:
 
 
 def published_dataset(name: str, images: PublishedImages) -> DatasetSpec:
-    """A published dataset as an entry of the registry."""
+    """The registry entry of a published dataset."""
 
     def source(settings: DatasetSettings, project: Path) -> Source:
         facts = DataFacts(
@@ -136,7 +136,7 @@ def _unpack(archive: Path, folder: Path, paths: list[str]) -> None:
         with tarfile.open(archive) as tar:
             for path in paths:
                 member = tar.extractfile(path)
-                part = folder / f"{path}.part"  # an interruption leaves no file that looks whole
+                part = folder / f"{path}.part"  # an interruption leaves no file that looks complete
                 part.parent.mkdir(parents=True, exist_ok=True)
                 part.write_bytes(member.read() if member else b"")
                 part.replace(folder / path)

@@ -1,4 +1,4 @@
-"""The built-in datasets: one file each, one line here."""
+"""The built-in datasets: each has a file of its own and one line here."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def source_of(settings: DatasetSettings, project: Path) -> Source:
 
 
 def datasets_using(parameter: str) -> tuple[str, ...]:
-    """Names of the datasets on which a parameter of the `dataset` section has an effect.
+    """Names of the datasets that use a parameter of the `dataset` section.
 
     >>> datasets_using("max_words")
     ('text_pairs', 'iwslt_de_en')

@@ -1,4 +1,4 @@
-"""Images of another size, for networks that want one."""
+"""Resize images, for networks that require a certain size."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import numpy as np
 
 
 def resized(images: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Resample every channel bilinearly; shrinking averages over all pixels that fall together.
+    """Resample every channel bilinearly, with antialiasing when downscaling.
 
-    Pillow weighs pixels of 8 bits in whole numbers, so that the bytes are the same on every
-    machine; torch's interpolation is in floats, and is not.
+    Pillow uses integer weights for 8-bit pixels, so that the bytes are the same on every machine;
+    torch interpolates in floating point, where they may differ.
 
     Args:
         images: (n, channels, height, width) of uint8.
@@ -19,7 +19,7 @@ def resized(images: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         (n, channels, *size) of uint8; the same array if the size is already right.
 
     Raises:
-        ValueError: if the images are no uint8 or a side is not positive.
+        ValueError: if the images are not uint8 or a side is not positive.
     """
     if images.dtype != np.uint8 or min(size) < 1:
         raise ValueError(f"cannot resize {images.dtype} to {size}")

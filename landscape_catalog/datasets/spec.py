@@ -12,19 +12,19 @@ from landscape_catalog.datasets.pool import Pool
 
 
 class DatasetSettings(Protocol):
-    """The parameters of the `dataset` section that say what is read, and from where."""
+    """The parameters of the `dataset` section that determine what is read, and from where."""
 
     @property
     def name(self) -> str:
-        """Of the dataset."""
+        """Name of the dataset."""
 
     @property
     def path(self) -> str | None:
-        """A user's file, or files, of training data."""
+        """Path of the user's training data."""
 
     @property
     def test_path(self) -> str | None:
-        """The same of test data."""
+        """Path of the user's test data."""
 
     @property
     def root(self) -> str:
@@ -32,7 +32,7 @@ class DatasetSettings(Protocol):
 
     @property
     def languages(self) -> tuple[str, str]:
-        """File endings of source and target language."""
+        """File extensions of the source and target language."""
 
     @property
     def vocabulary(self) -> int:
@@ -40,7 +40,7 @@ class DatasetSettings(Protocol):
 
     @property
     def max_words(self) -> int:
-        """Most words of a sentence."""
+        """Maximum number of words per sentence."""
 
 
 @dataclass(frozen=True)
@@ -49,8 +49,8 @@ class Source:
 
     Attributes:
         checksum: of the raw data.
-        load: reads it, downloading what is missing.
-        known: its facts where they are known without reading.
+        load: reads it, downloading missing files.
+        known: its facts, if they are known without reading it.
     """
 
     checksum: str
@@ -67,10 +67,9 @@ class DatasetSpec:
         kind: of its samples.
         origin: where it comes from, in a few words for the documentation.
         source: its checksum, reader and known facts, given its settings and the project's root,
-            which paths in the settings are relative to. Raises SpecError if a path is missing and
-            DataError, naming the parameter, if a file is not there.
-        uses: the parameters of the `dataset` section that have an effect on some datasets only,
-            and have one here.
+            to which paths in the settings are relative. Raises SpecError if a path is not set, and
+            DataError, naming the parameter, if a file is missing.
+        uses: those parameters of the `dataset` section that it uses and some other datasets do not.
     """
 
     name: str

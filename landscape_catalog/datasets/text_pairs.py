@@ -1,4 +1,4 @@
-"""Sentence pairs from two text files, a sentence a line."""
+"""Sentence pairs from two text files with one sentence per line."""
 
 from __future__ import annotations
 
@@ -17,19 +17,20 @@ def read_text_pairs(
 ) -> TextPool:
     r"""Read `<prefix>.<language>` of both languages, UTF-8, line i translating line i.
 
-    Lines end at \n or \r\n; the text is otherwise kept as it is. Pairs with a side of more than
-    `max_words` words (between white space) are left out, and their number is logged.
+    Lines end in \n or \r\n; apart from that, the text is unchanged. Pairs with more than
+    `max_words` words on either side (separated by white space) are dropped, and their number is
+    logged.
 
     Args:
-        prefix: the training files without their language.
-        test_prefix: the same of the test files, or None.
-        languages: source and target, as the file names end.
-        max_words: of either side.
+        prefix: path of the training files without the language extension.
+        test_prefix: the same for the test files, or None.
+        languages: file extensions of the source and target language.
+        max_words: maximum number of words on either side.
 
     Raises:
-        DataError: naming the parameter, if a file is missing, not UTF-8 or empty, if its lines end
-            in \r alone, if the sides differ in length, if a line is empty, or if no pair is short
-            enough.
+        DataError: naming the parameter, if a file is missing, empty or not UTF-8, if its lines end
+            in \r only, if the sides differ in length, if a line is empty, or if every pair is too
+            long.
     """
     with parameter("dataset.path"):
         sources, targets = _read_side_by_side(prefix, languages, max_words)
@@ -47,10 +48,10 @@ def language_file(prefix: Path, language: str) -> Path:
     'talks/train.tok.de'
 
     Raises:
-        DataError: if the prefix names no file, such as `/`.
+        DataError: if the prefix has no file name, such as `/`.
     """
     if not prefix.name:
-        raise DataError(f"{prefix} names no files; give them without their language, as data/train")
+        raise DataError(f"{prefix} is not a file prefix; expected a path such as data/train")
     return prefix.with_name(f"{prefix.name}.{language}")
 
 
@@ -76,7 +77,7 @@ def _read_lines(path: Path) -> list[str]:
         raise DataError(f"{path} does not exist")
     content = path.read_bytes()
     if b"\r" in content and b"\n" not in content:
-        raise DataError(f"{path}: its lines end in CR alone; end them in LF, or in CR and LF")
+        raise DataError(f"{path}: lines end in CR only; use LF or CR LF")
     lines = lines_of(content, str(path))
     if not lines:
         raise DataError(f"{path} is empty")
@@ -97,7 +98,7 @@ def _source(settings: DatasetSettings, project: Path) -> Source:
 DATASET = DatasetSpec(
     "text_pairs",
     kind="text",
-    origin="files of yours",
+    origin="your own files",
     source=_source,
     uses=frozenset({"path", "test_path", "languages", "vocabulary", "max_words"}),
 )

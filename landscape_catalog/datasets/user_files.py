@@ -1,4 +1,4 @@
-"""A user's own files: the parameters that name them, their checksum, and messages about them."""
+"""A user's own files: the parameters that name them, their checksum, and error messages."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from landscape_catalog.errors import DataError, Problem, SpecError
 
 @contextmanager
 def parameter(path: str) -> Iterator[None]:
-    """Put a parameter's path before the message of a `DataError`.
+    """Prefix the message of a `DataError` with the path of a parameter.
 
     >>> with parameter("dataset.path"):
     ...     raise DataError("mine.npz does not exist")
@@ -27,13 +27,13 @@ def parameter(path: str) -> Iterator[None]:
 
 
 def given_paths(settings: DatasetSettings, project: Path) -> tuple[Path, Path | None]:
-    """The paths of training and test data, of which the second may be left out.
+    """The paths of the training data and, if given, of the test data.
 
     Raises:
-        SpecError: if there is no path.
+        SpecError: if `dataset.path` is not set.
     """
     if settings.path is None:
-        allowed = f"a path: {settings.name} are files of yours"
+        allowed = f"a path: {settings.name} reads your own files"
         raise SpecError([Problem("dataset.path", "null", allowed)])
     test = None if settings.test_path is None else project / settings.test_path
     return project / settings.path, test
@@ -42,10 +42,10 @@ def given_paths(settings: DatasetSettings, project: Path) -> tuple[Path, Path | 
 def checksum_of_given(
     path: Path, test_path: Path | None, files: Callable[[Path], list[Path]]
 ) -> str:
-    """The checksum of the files that the two paths stand for, in their order.
+    """The checksum of the files of both paths, in order.
 
     Raises:
-        DataError: if a file cannot be read, naming the parameter.
+        DataError: if a file cannot be read; names the parameter.
     """
     found: list[str] = []
     for name, given in (("dataset.path", path), ("dataset.test_path", test_path)):

@@ -1,1 +1,1 @@
-"""What `params.yaml` says: sections, reading, checks, axes, the grid, and identities."""
+"""The experiment in `params.yaml`: sections, parsing, checks, axes, the grid, and ids."""

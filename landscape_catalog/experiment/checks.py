@@ -1,4 +1,4 @@
-"""Combinations of values that do not fit together, although each is valid by itself."""
+"""Checks for values that are valid on their own but do not fit together."""
 
 from __future__ import annotations
 
@@ -39,24 +39,24 @@ def experiment_problems(experiment: Experiment, components: Components) -> list[
 
 
 def _every_facts(experiment: Experiment, components: Components) -> Iterator[DataFacts]:
-    """The facts of the data at every combination of what the dataset takes of `load.extra`."""
+    """The facts of the data for every combination of the `load.extra` values it depends on."""
     taken = components.dataset.taken(experiment.load.extra)
     for values in itertools.product(*map(listed, taken.values())):
         yield components.facts(dict(zip(taken, values)))
 
 
 def _shown(value: Any) -> str:
-    """A value roughly as YAML writes it: a tuple is shown as a list."""
+    """A value roughly as YAML writes it, with a tuple shown as a list."""
     return repr(list(value) if isinstance(value, tuple) else value)
 
 
 def _named(names: Iterable[str], otherwise: str) -> str:
-    """The names, sorted; without any, the reason that there are none."""
+    """The names, sorted; if there are none, the reason."""
     return ", ".join(sorted(names)) or f"nothing: {otherwise}"
 
 
 def _extra_problems(experiment: Experiment, components: Components) -> list[Problem]:
-    """Extra parameters that no function takes, and constants that their function does not take."""
+    """Extra parameters that no function takes, and constants that the named function lacks."""
     dataset, model, task = components.dataset, components.model, components.task
     takers = {
         "load": ("dataset, network and task", dataset.accepts | model.accepts | task.accepts),
@@ -65,7 +65,7 @@ def _extra_problems(experiment: Experiment, components: Components) -> list[Prob
     problems = [
         Problem(
             f"{section}.extra.{name}",
-            "a parameter that nothing takes",
+            "a parameter that no function takes",
             _named(known, f"{who} take no parameters"),
         )
         for section, (who, known) in takers.items()
@@ -77,14 +77,14 @@ def _extra_problems(experiment: Experiment, components: Components) -> list[Prob
         Problem(
             f"temperature.extra.{name}",
             _shown(temperature[name]),
-            f"nothing, where load.extra.{name} is there too: the network and task take one value",
+            f"nothing while load.extra.{name} is set: the network and task take a single value",
         )
         for name in experiment.load.extra
         if name in temperature and name in model.accepts | task.accepts
     ]
     for section, part in (("dataset", dataset), ("model", model)):
         if not is_custom(part.name):
-            continue  # constants of built-in networks are checked with their values
+            continue  # for built-in networks, names and values are checked together
         problems += [
             Problem(
                 f"{section}.args.{name}",
@@ -101,7 +101,7 @@ def _extra_problems(experiment: Experiment, components: Components) -> list[Prob
 
 
 def _test_problems(experiment: Experiment, facts: DataFacts) -> list[Problem]:
-    """Too few or too many test samples: every class must be in the training and the test set."""
+    """Too few or too many test samples: training and test set must contain every class."""
     wanted = experiment.dataset.test_samples
     classes = max(facts.n_outputs, 1) if facts.kind == "images" else 1
     high = facts.n_test or facts.n_train - classes
@@ -111,40 +111,44 @@ def _test_problems(experiment: Experiment, facts: DataFacts) -> list[Problem]:
         return []
     allowed = f"between {classes} and {high}"
     if single is not None:
-        allowed = f"nothing: class {single} has one sample, and the test set needs another one"
+        allowed = f"nothing: class {single} has one sample, but training and test set each need one"
     elif facts.n_test:
         allowed = f"`all` or {allowed}" if classes <= high else "`all`"
     elif classes > high:
         of = f" of {classes} classes" if classes > 1 else ""
-        allowed = f"nothing: {facts.n_train} samples{of} are too few to hold some out"
+        allowed = f"nothing: {facts.n_train} samples{of} are too few to hold out a test set"
     elif wanted == "all":
         allowed += f": {experiment.dataset.name} has no test split of its own"
     elif facts.kind == "images":
-        allowed += ": one sample of each class on either side"
+        allowed += ": training and test set need a sample of each class"
     return [Problem("dataset.test_samples", repr(wanted), allowed)]
 
 
 def _kind_problems(experiment: Experiment, facts: DataFacts) -> list[Problem]:
-    """Parameters that have no meaning on this kind of data."""
+    """Parameters that do not apply to this kind of data."""
     load, name, kind = experiment.load, experiment.dataset.name, facts.kind
     meaningless = {
         "load.label_noise": (load.label_noise, kind == "text" or not facts.n_outputs, "classes"),
         "load.pixel_noise": (load.pixel_noise, kind != "images", "images"),
     }
     problems = [
-        Problem(path, _shown(value), f"0 on {name}: it has a meaning for {what} only")
+        Problem(path, _shown(value), f"0 on {name}: only {what} can have it")
         for path, (value, unfit, what) in meaningless.items()
         if unfit and listed(value) != [0]
     ]
     if kind != "images" and experiment.dataset.resize is not None:
         given = _shown(experiment.dataset.resize)
-        problems.append(Problem("dataset.resize", given, f"null on {name}, which is not images"))
+        problems.append(
+            Problem("dataset.resize", given, f"null on {name}: only images can be resized")
+        )
     if kind == "text" and experiment.dataset.vocabulary < SMALLEST_VOCABULARY:
-        allowed = f"at least {SMALLEST_VOCABULARY}: every byte, and {N_SPECIAL} special tokens"
+        allowed = f"at least {SMALLEST_VOCABULARY}: one token per byte and {N_SPECIAL} special ones"
         given = repr(experiment.dataset.vocabulary)
         problems.append(Problem("dataset.vocabulary", given, allowed))
     if kind != "images" and experiment.train.augment:
-        problems.append(Problem("train.augment", "true", f"false on {name}, which is not images"))
+        problems.append(
+            Problem("train.augment", "true", f"false on {name}: only images can be augmented")
+        )
     task = experiment.dataset.task
     if task in TASKS and kind not in TASKS[task].perturbations:
         allowed = f"on {name}: {AUTO}, {', '.join(tasks_for(kind))}, or your own"
@@ -165,21 +169,21 @@ def _sample_problems(experiment: Experiment, facts: DataFacts) -> list[Problem]:
         facts.n_available(experiment.dataset.test_samples),
     )
     problems = [
-        Problem("load.samples", repr(n), f"at most {n_available}, the training samples there are")
+        Problem("load.samples", repr(n), f"at most {n_available}, the number of training samples")
         for n in samples
         if n != "all" and n > n_available
     ]
     if "all" in samples and not facts.counted:
-        allowed = "a number: how many pairs there are is known once the long ones are left out"
+        allowed = "a number: how many pairs remain after dropping long ones is not known beforehand"
         problems.append(Problem("load.samples", "'all'", allowed))
     if samples.count("all") and n_available in samples:
-        allowed = f"`all` or {n_available}: they are the same"
+        allowed = f"either `all` or {n_available}: they are the same"
         problems.append(Problem("load.samples", repr(samples), allowed))
     return problems
 
 
 def _measure_problems(experiment: Experiment, facts: DataFacts, samples: int) -> list[Problem]:
-    """Settings of metrics that do not fit the data; a custom task counts as the default one."""
+    """Metric settings that do not fit the data; a custom task is treated as the default one."""
     task = experiment.dataset.task
     known = TASKS[task if task in TASKS else default_task(facts.kind)]
     data = MeasuredData(samples, facts.kind, known.perturbations.get(facts.kind, ()))
@@ -194,7 +198,7 @@ def _measure_problems(experiment: Experiment, facts: DataFacts, samples: int) ->
 
 
 def landscape_problems(experiment: Experiment, cells: Sequence[Cell]) -> list[Problem]:
-    """Counts that exceed the data of the smallest landscape, and what does not fit the data."""
+    """Counts that exceed the smallest landscape, and settings that do not fit the data."""
     smallest = min(cells, key=lambda cell: cell.landscape.data.samples).landscape.data
     problems = [
         Problem(

@@ -1,4 +1,4 @@
-"""What the grid needs to know about data, network and task before any of them is built."""
+"""What the grid needs to know about the dataset, network and task before they are built."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from landscape_catalog.tasks.registry import AUTO, default_task
 
 @dataclass(frozen=True)
 class Component:
-    """A named function that builds data, a network or a task.
+    """A named function that builds a dataset, a network or a task.
 
     Attributes:
-        name: built in, or `package.module:function`.
+        name: of a built-in function, or `package.module:function`.
         accepts: names of the parameters that an experiment may set.
         code: SHA-256 of the source of a custom function; None if built in.
-        multiply_adds: of a network, what a forward pass has been counted to take, by a key of its
+        multiply_adds: of a network, the counted multiply-adds of a forward pass, by a key of its
             shapes. Only for time estimates, never part of an id.
     """
 
@@ -28,12 +28,12 @@ class Component:
     multiply_adds: Mapping[str, int] = field(default_factory=dict, compare=False, repr=False)
 
     def taken(self, values: dict[str, Any]) -> dict[str, Any]:
-        """The values for which this function has a parameter."""
+        """The values whose names are parameters of this function."""
         return {name: value for name, value in values.items() if name in self.accepts}
 
     @property
     def code_content(self) -> dict[str, Any]:
-        """What ids hash of custom code; empty for built-in functions, which have recipes."""
+        """What custom code adds to an id; empty for built-in functions, which have recipes."""
         return {"code": self.code} if self.code else {}
 
 
@@ -50,5 +50,5 @@ class Components:
     facts: Callable[[dict[str, Any]], DataFacts]
 
     def task_for(self, kind: Kind) -> Component:
-        """The task of data of a kind, with `auto` resolved."""
+        """The task for a kind of data, with `auto` resolved."""
         return Component(default_task(kind)) if self.task.name == AUTO else self.task

@@ -1,4 +1,4 @@
-"""From an experiment to its grid: every variant, every combination of its axes."""
+"""Expand an experiment into its grid: every variant, every combination of its axes."""
 
 from __future__ import annotations
 
@@ -33,12 +33,14 @@ def expand(
 
     Args:
         variants: the experiment of each variant, `base` first.
-        components_of: finds dataset, network and task of an experiment, with the facts of its data.
+        components_of: finds the dataset, network and task of an experiment, and the facts of its
+            data.
 
     Raises:
-        SpecError: where values do not go together: more samples than there are, a batch larger
-            than the samples of some landscape, a network that cannot take the data, noise that the
-            data cannot have, an axis value repeated once resolved, variants that share cells.
+        SpecError: if values do not fit together: more samples than there are, a batch larger than
+            the training set of some landscape, a network that cannot take the data, noise that
+            does not apply to the data, axis values that are equal once resolved, variants that
+            share cells.
     """
     cells: list[Cell] = []
     problems: list[Problem] = []
@@ -55,7 +57,7 @@ def expand(
             cells += added
         if name == BASE:
             of_base = found
-        else:  # what is wrong with the base is said once
+        else:  # problems of the base are reported once
             found = [
                 Problem(f"variants.{name}.{problem.path}", problem.given, problem.allowed)
                 for problem in found
@@ -137,14 +139,14 @@ def _axes(variants: Mapping[str, Experiment]) -> tuple[GridAxis, ...]:
 
 
 def _shared(cells: list[Cell]) -> list[Problem]:
-    """Variants must differ in every cell: a cell is in the catalog once."""
+    """Variants that share a cell with another: the catalog holds each cell once."""
     first: dict[str, str] = {}
     problems = {}
     for cell in cells:
         other = first.setdefault(cell.cell_id, cell.variant)
         if other != cell.variant:
-            given = f"cells that `{other}` has too"
+            given = f"cells shared with `{other}`"
             problems[cell.variant] = Problem(
-                f"variants.{cell.variant}", given, "an overlay that changes how every run is made"
+                f"variants.{cell.variant}", given, "an overlay that changes every cell"
             )
     return list(problems.values())

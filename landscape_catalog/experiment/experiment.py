@@ -1,4 +1,4 @@
-"""What an experiment is: the sections of `params.yaml` as frozen models.
+"""The sections of `params.yaml` as frozen models.
 
 Defaults are the values of Yang et al. 2021 unless a field says otherwise.
 """
@@ -23,7 +23,7 @@ CUSTOM_QUANTITY = re.compile(r"custom\.([A-Za-z_]\w*)\.[A-Za-z_]\w*", re.ASCII)
 
 
 def _known_quantities(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Refuse names that no metric gives."""
+    """Reject names that no metric reports."""
     for name in names:
         if name not in QUANTITIES and CUSTOM_QUANTITY.fullmatch(name) is None:
             raise PydanticCustomError(
@@ -40,56 +40,57 @@ class Report(Section):
     title: Text = "Phases of training"
     """Title of the page."""
     x: str | None = None
-    """The parameter under `load` that runs along x, e.g. `load.width`; `null`: the first axis."""
+    """The `load` parameter on the x axis, such as `load.width`; `null`: the first axis."""
     y: str | None = None
-    """The parameter under `temperature` that runs along y; `null`: the first axis."""
+    """The `temperature` parameter on the y axis; `null`: the first axis."""
     x_scale: Scale = "auto"
-    """How x is drawn: `log`, `linear`, `even` (equal cells), or `auto`, as fits the parameter."""
+    """Scale of x: `log`, `linear`, `even` (equally wide cells), or `auto`, which depends on the
+    parameter."""
     y_scale: Scale = "auto"
-    """How y is drawn, in the same words."""
+    """Scale of y, with the same choices."""
     panels: (
         Annotated[
             tuple[Text, ...], Strict(False), Field(min_length=1), AfterValidator(_known_quantities)
         ]
         | None
     ) = None
-    """Which metrics are drawn over the grid, by their names in the catalog, e.g. `cka_debiased` or
+    """Metrics to draw over the grid, by their names in the catalog, such as `cka_debiased` or
     `custom.sharpness.increase`; `null`: those of the paper's Figure 2."""
 
 
 class Execution(Section):
-    """Where and how work is done. Changes no result."""
+    """Where and how jobs run. Does not affect the results."""
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    """`auto` takes a GPU when there is one."""
+    """`auto` uses a GPU if there is one."""
     workers: PositiveInt | Literal["auto"] = "auto"
-    """Jobs at a time, one thread each; `auto`: one for every core, two on a GPU."""
+    """Number of parallel jobs, one thread each; `auto`: one per core, or two on a GPU."""
     executor: Text = "processes"
-    """Where jobs run: `processes` of this machine, or `serial`, one after the other in the
-    stage's own process, for debugging. Both give the same bits."""
+    """Where jobs run: in `processes` on this machine, or `serial`, one after the other in the
+    stage's own process, for debugging. Both give bit-identical results."""
 
 
 class Experiment(Section):
     """A whole experiment: everything in `params.yaml`."""
 
     dataset: Dataset
-    """Images and labels."""
+    """The dataset, and how training and test data are made from it."""
     model: Model
-    """Network."""
+    """The network."""
     load: Load
     """Load-like parameters; lists are axes."""
     temperature: Temperature
     """Temperature-like parameters; lists are axes."""
     train: Train
-    """Training of each run."""
+    """How each run is trained."""
     measure: Measure
-    """Metrics."""
+    """What is measured on the trained runs."""
     classify: Classify
-    """The rule that tells phases apart, and its thresholds."""
+    """The phase rule and its thresholds."""
     report: Report
-    """Drawing of the report."""
+    """Axes, scales and panels of the report."""
     execution: Execution = Execution()
-    """Device and workers."""
+    """Device, workers and executor."""
     variants: dict[Name, dict[str, Any]]
-    """Named overlays of dotted paths. Each is one more copy of the grid, and a facet: the grid as
-    it stands here is called `base`."""
+    """Named overlays, given as dotted paths and values. Each adds a copy of the grid, shown as a
+    facet of the report; the grid without an overlay is called `base`."""

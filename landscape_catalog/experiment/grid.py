@@ -1,4 +1,4 @@
-"""The grid of an experiment: axes, landscapes, cells, runs and pairs, each with its id."""
+"""The grid of an experiment: axes, landscapes, cells and runs with their ids, and pairs."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Point = dict[str, Any]
 
 
 def dotted(section: str, parameters: Point) -> Point:
-    """The parameters of a section by their dotted paths, those under `extra` last.
+    """The parameters of a section by dotted path, those under `extra` last.
 
     >>> dotted("load", {"width": 8, "extra": {"depth": 2}})
     {'load.width': 8, 'load.extra.depth': 2}
@@ -30,7 +30,7 @@ def dotted(section: str, parameters: Point) -> Point:
 
 @dataclass(frozen=True)
 class GridAxis:
-    """A parameter that takes several values: its dotted path and the values as they are listed."""
+    """A parameter with several values: its dotted path and the values in the order listed."""
 
     path: str
     values: tuple[Any, ...]
@@ -38,7 +38,7 @@ class GridAxis:
 
 @dataclass(frozen=True, kw_only=True)
 class DataSpec(Preparation):
-    """The data of a landscape: the dataset, and how it is prepared, with every value resolved.
+    """The data of a landscape: the dataset and its preparation, with every value resolved.
 
     `extra` holds the parameters of `load.extra` that the dataset function takes.
     """
@@ -55,7 +55,7 @@ class DataSpec(Preparation):
 
     @cached_property
     def content(self) -> dict[str, Any]:
-        """What the data id hashes: every value as it is in effect."""
+        """What the data id hashes: the values in effect."""
         content = {
             "dataset": self._dataset_content(),
             "source_checksum": self.facts.checksum,
@@ -69,7 +69,7 @@ class DataSpec(Preparation):
         return content | ({"extra": self.extra} if self.extra else {})
 
     def _dataset_content(self) -> dict[str, Any]:
-        """The section with its sizes resolved, without constants that `extra` sets anew."""
+        """The section with sizes resolved, without constants that `extra` overrides."""
         content, facts = self.dataset.content(), self.facts
         if facts.kind == "images":
             if facts.n_test and self.test_samples == facts.n_test:
@@ -83,13 +83,13 @@ class DataSpec(Preparation):
 
     @cached_property
     def data_id(self) -> str:
-        """Known before the data are prepared."""
+        """The id of the data, known before they are prepared."""
         return identify("data", self.content, recipes("data"))
 
 
 @dataclass(frozen=True)
 class Landscape:
-    """Prepared data, a network and a task: what fixes the loss."""
+    """Prepared data, a network and a task: together they define the loss."""
 
     data: DataSpec
     model: Component
@@ -100,7 +100,7 @@ class Landscape:
 
     @cached_property
     def model_content(self) -> dict[str, Any]:
-        """What ids hash of the network."""
+        """The network as ids hash it."""
         content = {"name": self.model.name, "width": self.width, **self.model.code_content}
         return content | ({"args": self.model_args} if self.model_args else {})
 
@@ -143,7 +143,7 @@ class Run:
 class Cell:
     """One point of the grid. `load` and `temperature` hold every parameter of their section.
 
-    `seeds` are those of its runs; None: as many as `train.seeds` says, from 0.
+    `seeds` are the seeds of its runs; None: 0 to `train.seeds` - 1.
     """
 
     landscape: Landscape
@@ -155,7 +155,7 @@ class Cell:
 
     @cached_property
     def content(self) -> dict[str, Any]:
-        """What the cell id hashes: a run without its seed. The learning rate is that in effect."""
+        """What the cell id hashes: a run without its seed, with the learning rate in effect."""
         temperature = {**self.temperature, "lr": self.lr, "extra": self._extra_content()}
         if not temperature["extra"]:
             del temperature["extra"]
@@ -166,7 +166,7 @@ class Cell:
         }
 
     def _extra_content(self) -> Point:
-        """`temperature.extra`, of a built-in network without what it has by default."""
+        """`temperature.extra`, without values that equal the defaults of a built-in network."""
         extra, model = self.temperature["extra"], self.landscape.model
         if model.code:
             return extra
@@ -182,12 +182,12 @@ class Cell:
 
     @property
     def lr(self) -> float:
-        """The learning rate in effect, scaled with the batch where `linear_scaling` says so."""
+        """The learning rate in effect, scaled with the batch size under `linear_scaling`."""
         return self.train.rate(self.temperature["lr"], self.temperature["batch_size"])
 
     @property
     def model_args(self) -> Point:
-        """Parameters of the network: constants, and those under `load` and `temperature`."""
+        """Parameters of the network: constants, and those set under `load` and `temperature`."""
         return self.landscape.model_args | self.landscape.model.taken(self.temperature["extra"])
 
     @property
@@ -203,13 +203,13 @@ class Cell:
 
     @cached_property
     def values(self) -> Point:
-        """Every load and temperature parameter by its dotted path."""
+        """Every load and temperature parameter by dotted path."""
         return dotted("load", self.load) | dotted("temperature", self.temperature)
 
 
 @dataclass(frozen=True)
 class Grid:
-    """Every cell of an experiment, variant by variant, in the order in which axes are listed."""
+    """Every cell of an experiment, variant by variant, in the order of the axes."""
 
     axes: tuple[GridAxis, ...]
     variants: tuple[str, ...]
@@ -238,7 +238,7 @@ def chosen_pairs(
 ) -> list[tuple[str, str]]:
     """Pairs among the runs of a cell: the first two, a ring, or every pair.
 
-    A pair names its runs in the order of seeds, so that it is the same pair whichever way chosen.
+    Each pair lists its runs in the order of their seeds, so that `ring` and `all` agree on it.
 
     >>> chosen_pairs(["a", "b", "c", "d"], "ring")
     [('a', 'b'), ('b', 'c'), ('c', 'd'), ('a', 'd')]

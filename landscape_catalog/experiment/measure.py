@@ -1,4 +1,4 @@
-"""What is measured on trained runs: the section `measure`, a field for each metric's settings."""
+"""The `measure` section: what is measured on trained runs, with one field per metric."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ class MeasureBase(Section):
     snapshots: Annotated[
         tuple[Snapshot, ...], Strict(False), Field(min_length=1), AfterValidator(_each_once)
     ] = ("best_train_loss",)
-    """Which weights of a run are measured: `best_train_loss`, `early_stopped` (the rule's, else the
-    best), `last`, `best_test` (optimal early stopping). The first gets every metric and classifies;
-    of the others loss and error are measured."""
+    """Which weights of a run are measured: `best_train_loss`, `early_stopped` (by the stopping
+    rule, or the best if it never applied), `last`, `best_test` (optimal early stopping). The first
+    gets every metric and determines the phase; for the others, only loss and error are measured."""
 
     def probes(self, section: str | None) -> tuple[Any, ...]:
-        """Every way to measure that a section asks for, the primary first; none if it is null."""
+        """The probes of a section, the primary one first; none if the section is null."""
         found = None if section is None else getattr(self, section)
         if found is None:
             return ()

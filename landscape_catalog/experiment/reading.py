@@ -1,4 +1,4 @@
-"""Reading an experiment from YAML, and saying what is wrong with it in the reader's words."""
+"""Read an experiment from YAML, and report what is wrong with it by the paths in the file."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def _text(path: Path) -> str:
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise SpecError(
-            [Problem("(file)", "nothing", "a file of that name here")], path.name
+            [Problem("(file)", "no file", "an existing, readable UTF-8 file")], path.name
         ) from None
     except (OSError, UnicodeDecodeError) as error:
         raise SpecError(
@@ -45,15 +45,15 @@ def _text(path: Path) -> str:
         ) from None
 
 
-class _ReportAlone(BaseModel):
-    """An experiment of which only the report matters; other sections are not looked at."""
+class _ReportOnly(BaseModel):
+    """An experiment of which only the report section is validated."""
 
     report: Report
 
 
 def read_report(path: Path) -> Report:
     """Read and check the `report` section of `params.yaml` alone; raises as `read_experiment`."""
-    return _parse(_text(path), _ReportAlone, path.name).report
+    return _parse(_text(path), _ReportOnly, path.name).report
 
 
 def check_drawn_axes(report: Report, load: Load, temperature: Temperature) -> None:
@@ -83,7 +83,7 @@ def _parse(text: str, model: type[Model], source: str) -> Model:
         where = " ".join(str(error).split())
         raise SpecError([Problem("(file)", where, "YAML")], source) from None
     if not isinstance(data, dict):
-        given = "nothing" if data is None else type(data).__name__
+        given = "an empty file" if data is None else type(data).__name__
         raise SpecError([Problem("(file)", given, "a mapping of sections")], source)
     try:
         return model.model_validate(data)
@@ -92,7 +92,7 @@ def _parse(text: str, model: type[Model], source: str) -> Model:
 
 
 def explain(error: ValidationError) -> list[Problem]:
-    """One `Problem` for each thing that Pydantic found: path, value given, what is allowed."""
+    """One `Problem` per invalid value that Pydantic found: path, value given, what is allowed."""
     problems = []
     for detail in error.errors():
         location = [part for part in detail["loc"] if part not in (SCALAR_TAG, AXIS_TAG)]
@@ -104,11 +104,11 @@ def explain(error: ValidationError) -> list[Problem]:
             given = _shown(detail["input"].get("rule"))
             problems.append(Problem(f"{path}.rule", given, str(detail["msg"])))
         elif detail["type"] == "invalid_key":
-            problems.append(Problem(repr(location[-1]), "a key that is no text", "keys as text"))
+            problems.append(Problem(repr(location[-1]), "a key that is not text", "a text key"))
         elif detail["type"] == "model_type":
             problems.append(Problem(path, _shown(detail["input"]), "a mapping of parameters"))
         elif detail["type"] == "missing":
-            problems.append(Problem(path, "nothing", "a value; this one is required"))
+            problems.append(Problem(path, "no value (missing required key)", "any valid value"))
         elif location[-1] == "[key]":
             problems.append(Problem(path, repr(location[-2]), "a name: letters, digits and `_`"))
         elif detail["type"] == "too_short":
@@ -119,7 +119,7 @@ def explain(error: ValidationError) -> list[Problem]:
 
 
 def _is_rule(location: list[Any], part: Any) -> bool:
-    """Whether a part of Pydantic's location is no key but the rule of the `classify` section."""
+    """Whether a part of Pydantic's location is not a key but names the rule of `classify`."""
     return len(location) > 1 and location[0] == "classify" and part is location[1] and part in RULES
 
 
@@ -131,9 +131,9 @@ def _is_union_member(name: str) -> bool:
 
 
 def _empty(path: str, given: Any) -> list[Problem]:
-    """A list or text that is empty; nothing where the entries of a list were wrong already."""
-    what = "text" if isinstance(given, str) else "a list"
-    return [] if given else [Problem(path, _shown(given), f"{what} that is not empty")]
+    """An empty list or text; none if invalid entries of a list have been reported already."""
+    what = "non-empty text" if isinstance(given, str) else "a non-empty list"
+    return [] if given else [Problem(path, _shown(given), what)]
 
 
 def _shown(value: Any) -> str:
@@ -149,7 +149,7 @@ def _allowed(detail: Any) -> str:
 
 
 def _merged(problems: list[Problem]) -> list[Problem]:
-    """Join what the members of a union each say of the same value."""
+    """Merge what the members of a union each allow for the same value."""
     joined: dict[tuple[str, str], list[str]] = {}
     for problem in problems:
         allowed = joined.setdefault((problem.path, problem.given), [])
@@ -181,7 +181,7 @@ def _known_keys(parents: list[str]) -> list[str]:
 
 
 def _section_in(annotation: Any) -> type[BaseModel] | None:
-    """The section that a field is, alone or in a list."""
+    """The section model of a field, alone or in a list."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     return next(filter(None, map(_section_in, get_args(annotation))), None)

@@ -1,4 +1,4 @@
-"""Variants: named overlays on an experiment, each one more copy of its grid."""
+"""Variants: named overlays on an experiment, each of which adds a copy of its grid."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ VARIED_SECTIONS = ("dataset", "model", "load", "temperature", "train")
 
 
 def overlaid(data: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any]:
-    """A nested mapping with the values of dotted paths put in; the original is left as it is.
+    """A nested mapping with values set at dotted paths; the original is not modified.
 
     Raises:
-        KeyError: with the path, where a part of it holds a value and no mapping.
+        KeyError: with the path, if it passes through a value that is not a mapping.
 
     >>> overlaid({"a": {"b": 1, "c": 2}}, {"a.b": 3, "d": 4})
     {'a': {'b': 3, 'c': 2}, 'd': 4}
@@ -40,21 +40,23 @@ def overlaid(data: dict[str, Any], overlay: dict[str, Any]) -> dict[str, Any]:
 
 
 def resolve_variants(experiment: Experiment) -> dict[str, Experiment]:
-    """The experiment itself as `base`, and each variant as an experiment of its own, in order.
+    """The experiment itself as `base`, then each variant as a full experiment, in order.
 
     Raises:
-        SpecError: where an overlay names an unknown path or gives a wrong value.
+        SpecError: if an overlay names an unknown path or gives an invalid value.
     """
     base = {**experiment.model_dump(), "variants": {}}
     found, problems = {BASE: experiment}, []
     for name, overlay in experiment.variants.items():
         where = f"variants.{name}"
         if name == BASE:
-            problems.append(Problem(where, "the name `base`", "another; the grid itself is `base`"))
+            problems.append(
+                Problem(where, "the name `base`", "another name: the grid itself is `base`")
+            )
             continue
         outside = [path for path in overlay if not _is_varied(path)]
         if outside or not overlay:
-            given = repr(outside[0]) if outside else "nothing"
+            given = repr(outside[0]) if outside else "an empty overlay"
             allowed = f"dotted paths under {', '.join(VARIED_SECTIONS)}"
             problems.append(Problem(where, given, allowed))
             continue
@@ -67,7 +69,7 @@ def resolve_variants(experiment: Experiment) -> dict[str, Experiment]:
             ]
         except KeyError as error:
             path = error.args[0]
-            given = "a path into a value"
+            given = "a path below a parameter"
             problems.append(Problem(f"{where}.{path}", given, "the path of a parameter"))
     if problems:
         raise SpecError(problems)
@@ -75,9 +77,9 @@ def resolve_variants(experiment: Experiment) -> dict[str, Experiment]:
 
 
 def _is_varied(path: str) -> bool:
-    """Whether a path leads below a section that a variant may change.
+    """Whether a path names a parameter in one of the sections that variants may change.
 
-    A whole section is no path: its other parameters would fall back to their defaults.
+    A whole section is not allowed: its other parameters would fall back to their defaults.
     """
     section, _, rest = path.partition(".")
     return section in VARIED_SECTIONS and bool(rest)

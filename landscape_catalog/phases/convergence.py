@@ -1,4 +1,4 @@
-"""Whether a run has converged at all."""
+"""Whether a run has converged."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ def not_converged_reason(
 ) -> str | None:
     """Why a run counts as NC (not converged), or None if it does not.
 
-    NC: training diverged, or the training loss in eval mode is not finite, or it is no better than
-    predicting the training labels' frequencies (a dead channel's 1e8 among them).
+    NC: training diverged, or the training loss in eval mode is not finite or no better than that
+    of predicting the frequencies of the training labels (which covers the 1e8 of a dead channel).
 
     Args:
-        stop_reason: of the run; `diverged` if the loss was not finite while training.
+        stop_reason: why training ended; `diverged` if its loss became infinite or NaN.
         train_loss: mean cross-entropy in eval mode over the training data, in nats.
         frequency_loss: -sum p ln p of the training labels, in nats.
     """

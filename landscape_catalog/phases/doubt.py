@@ -1,4 +1,4 @@
-"""Flat cells that may be hot."""
+"""Cells that are classified as flat, but may merely be at a high temperature."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ SUSPICIOUS_FACTOR = 10.0
 
 
 def doubtful_flat(rule: Rule, phases: Sequence[str], train_losses: Sequence[float]) -> list[bool]:
-    """Which flat cells have a training loss over ten times the median of the flat ones.
+    """Which flat cells have a training loss above ten times the median of the flat cells.
 
-    A high temperature shrinks the Hessian too, so without a threshold on the training loss such a
-    cell may be called flat although it is hot.
+    A high temperature also shrinks the Hessian, so without a threshold on the training loss a cell
+    at a high temperature may be classified as flat.
 
     Args:
-        rule: that gave the phases.
-        phases: of each cell.
-        train_losses: of each cell, in nats.
+        rule: the rule that assigned the phases.
+        phases: the phase of each cell.
+        train_losses: the training loss of each cell, in nats.
     """
     flat_phases = {phase.name for phase in rule.phases if phase.flat}
     flat = [phase in flat_phases for phase in phases]

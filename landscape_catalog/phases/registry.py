@@ -1,4 +1,4 @@
-"""The phase rules: one file each, one line here."""
+"""The phase rules: each has a file of its own and one line here."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _LISTED: tuple[type[Rule], ...] = (Yang2021,)
 
 
 def rule_name(rule: type[Rule]) -> str:
-    """The name that a rule has in `classify.rule`."""
+    """The name of a rule in `classify.rule`."""
     return str(rule.model_fields["rule"].default)
 
 
@@ -23,10 +23,10 @@ RULES: dict[str, type[Rule]] = {rule_name(rule): rule for rule in _LISTED}
 
 
 def one_of(rules: dict[str, type[Rule]]) -> Any:
-    """The type of the `classify` section: the class that its `rule` names, by default the paper's.
+    """The type of the `classify` section: the class named by its `rule`, by default the paper's.
 
     Args:
-        rules: by name, the default among them.
+        rules: by name, including the default.
     """
     if len(rules) == 1:
         return next(iter(rules.values()))
@@ -52,5 +52,5 @@ else:
 
 
 def rule_of(settings: dict[str, Any]) -> Rule:
-    """The rule that stored settings describe, as the catalog's `classify` holds them."""
+    """The rule for stored settings, as in the `classify` column of the catalog."""
     return RULES[settings.get("rule", rule_name(DEFAULT_RULE))].model_validate(settings)

@@ -1,4 +1,4 @@
-"""What a phase rule is: a section of settings that classifies cells and describes itself."""
+"""The base class of phase rules: settings that classify cells and describe themselves."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ class Phase:
 
     Attributes:
         name: as the catalog stores it.
-        meaning: in a few words.
+        meaning: a short description.
         colour: in the report, as #rrggbb.
         dark: whether text on the colour must be white.
-        flat: whether the Hessian of its cells is small.
+        flat: whether the cells in this phase have a small Hessian.
     """
 
     name: str
@@ -31,20 +31,18 @@ class Phase:
 
 
 NC = Phase("NC", "training has not converged", "#6e6e6e", dark=True)
-UNCLASSIFIED = Phase(
-    "unclassified", "a number that is needed is missing (? in the diagram)", "#d4d4d4"
-)
+UNCLASSIFIED = Phase("unclassified", "a required number is missing (? in the diagram)", "#d4d4d4")
 
 
 @dataclass(frozen=True)
 class CellNumbers:
-    """What classifies a cell.
+    """The numbers by which a cell is classified.
 
     Attributes:
-        n_runs: runs of the cell.
-        n_converged: those that are not NC.
-        means: by metric, the mean over the converged runs or pairs; NaN where there is none.
-        pairs: by metric, its value for each pair.
+        n_runs: number of runs of the cell.
+        n_converged: number of runs that are not NC.
+        means: for each metric, the mean over the converged runs or pairs; NaN if there is none.
+        pairs: for each metric, its value for each pair.
     """
 
     n_runs: int
@@ -53,17 +51,17 @@ class CellNumbers:
     pairs: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
     def mean(self, metric: str) -> float:
-        """The mean of a metric; NaN where there is none."""
+        """The mean of a metric; NaN if there is none."""
         return self.means.get(metric, math.nan)
 
     def of_pairs(self, metric: str) -> Sequence[float]:
-        """A metric's value for each pair."""
+        """The value of a metric for each pair."""
         return self.pairs.get(metric, ())
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """The name of a phase, in words why, and whether connectivity is ambiguous."""
+    """The name of a phase, the reason in words, and whether connectivity is ambiguous."""
 
     phase: str
     reason: str
@@ -71,12 +69,12 @@ class Verdict:
 
 
 class Rule(Section):
-    """Base of the phase rules: the `classify` section of an experiment, one class a rule.
+    """Base class of phase rules, each of which is a form of the `classify` section.
 
-    A subclass names itself by the default of its field `rule`.
+    The default of a subclass's field `rule` is its name.
 
     Attributes:
-        own_phases: the phases that the rule tells apart, in order.
+        own_phases: the phases that the rule distinguishes, in order.
     """
 
     own_phases: ClassVar[tuple[Phase, ...]]
@@ -84,20 +82,20 @@ class Rule(Section):
 
     @property
     def phases(self) -> tuple[Phase, ...]:
-        """Every phase that a cell can be in, in order: the rule's own, NC and unclassified."""
+        """Every phase that a cell can be in, in order: the rule's own, then NC and unclassified."""
         return (*self.own_phases, NC, UNCLASSIFIED)
 
     def classify(self, cell: CellNumbers) -> Verdict:
-        """Put a cell into one phase: NC if more than half of its runs have not converged."""
-        gone = cell.n_runs - cell.n_converged
-        if 2 * gone > cell.n_runs:
-            reason = f"{gone} of {cell.n_runs} runs have not converged"
+        """Assign a phase to a cell: NC if more than half of its runs have not converged."""
+        n_excluded = cell.n_runs - cell.n_converged
+        if 2 * n_excluded > cell.n_runs:
+            reason = f"{n_excluded} of {cell.n_runs} runs have not converged"
             return Verdict(NC.name, reason)
         verdict = self.decide(cell)
-        if not gone:
+        if not n_excluded:
             return verdict
-        some = f"over the {cell.n_converged} of {cell.n_runs} runs that converged"
-        return replace(verdict, reason=f"{verdict.reason}; {some}")
+        averaged = f"over the {cell.n_converged} of {cell.n_runs} runs that converged"
+        return replace(verdict, reason=f"{verdict.reason}; {averaged}")
 
     @property
     @abstractmethod
@@ -106,22 +104,22 @@ class Rule(Section):
 
     @property
     def pair_metrics(self) -> tuple[str, ...]:
-        """The cell metrics of which the rule needs the value for each pair."""
+        """The cell metrics whose value for each pair the rule needs."""
         return ()
 
     @property
     def poorly_connected_below(self) -> float | None:
-        """The mode connectivity below which a cell is poorly connected, if the rule has one."""
+        """The mode connectivity below which a cell is poorly connected; None if there is none."""
         return None
 
     @abstractmethod
     def decide(self, cell: CellNumbers) -> Verdict:
-        """The phase of a cell of which at least half of the runs have converged."""
+        """The phase of a cell in which at least half of the runs have converged."""
 
     @abstractmethod
     def thresholds(self, units: Mapping[str, str]) -> list[tuple[str, str]]:
-        """The thresholds in words, a row (name, condition) each; an empty name continues a row.
+        """The thresholds in words, as rows (name, condition); an empty name continues a row.
 
         Args:
-            units: of each cell metric.
+            units: the unit of each cell metric.
         """

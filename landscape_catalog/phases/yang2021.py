@@ -1,4 +1,4 @@
-"""The phases of Yang et al. 2021: connectivity, sharpness, and similarity of trained networks."""
+"""The phases of Yang et al. 2021, by connectivity, sharpness and similarity of the networks."""
 
 from __future__ import annotations
 
@@ -22,26 +22,24 @@ I = Phase("I", "sharp, poorly connected", "#b5402b", dark=True)  # noqa: E741 (t
 II = Phase("II", "sharp, but connected: training did not reach a minimum", "#e6a532")
 III = Phase("III", "flat, poorly connected", "#4a7fb5", dark=True, flat=True)
 IV_A = Phase("IV-A", "flat, connected, runs unlike", "#8fd0b0", flat=True)
-IV_B = Phase(
-    "IV-B", "flat, connected, runs alike: the best place to be", "#1b8a63", dark=True, flat=True
-)
+IV_B = Phase("IV-B", "flat, connected, runs alike: the best phase", "#1b8a63", dark=True, flat=True)
 
 
 class ConnectivityRule(Section):
     """When a cell is poorly connected."""
 
     tolerance: NonNegativeFloat = 1.0
-    """Poorly connected below minus this mode connectivity; above plus this, not at a minimum.
-    In the unit of mode connectivity (percentage points of training error)."""
+    """Below minus this mode connectivity a cell is poorly connected; above plus this value its runs
+    are not at a minimum. In the unit of mode connectivity (percentage points of training error)."""
 
 
 class HessianRule(Section):
     """When a cell is sharp."""
 
     metric: Literal["top_eigenvalue", "trace"] = "top_eigenvalue"
-    """Which metric is held against the threshold."""
+    """The metric that is compared with the threshold."""
     threshold: PositiveFloat = 76.0
-    """Sharp above this value of the metric itself (not its logarithm)."""
+    """A cell is sharp above this value of the metric itself (not its logarithm)."""
 
 
 class CkaRule(Section):
@@ -52,12 +50,13 @@ class CkaRule(Section):
 
 
 class Yang2021(Rule):
-    """Thresholds of the phases. Changing one trains and measures nothing.
+    """Thresholds of the phases. After a change, nothing is trained or measured again.
 
-    Connected? Poorly if mc < -tolerance. At the bottom of a minimum? No (sharp) if the Hessian
-    metric exceeds its threshold, or mc > +tolerance, or the training loss exceeds its threshold
-    where there is one. I: sharp, poorly connected. II: sharp otherwise. III: flat, poorly
-    connected. IV: flat otherwise; IV-B if CKA is at or above its threshold, else IV-A.
+    A cell is poorly connected if mc < -tolerance. It is sharp (not at the bottom of a minimum) if
+    the Hessian metric exceeds its threshold, if mc > +tolerance, or if the training loss exceeds
+    its threshold, where one is set; otherwise it is flat. I: sharp and poorly connected. II: sharp
+    otherwise. III: flat and poorly connected. IV: flat otherwise; IV-B if CKA is at or above its
+    threshold, else IV-A.
 
     Source: Yang et al. 2021, sections 3.1 and 5.
     """
@@ -65,17 +64,17 @@ class Yang2021(Rule):
     own_phases: ClassVar[tuple[Phase, ...]] = (I, II, III, IV_A, IV_B)
 
     rule: Annotated[Literal["yang2021"], Added("yang2021")] = "yang2021"
-    """The rule that tells phases apart: `yang2021`, by connectivity, the Hessian, training loss and
-    CKA."""
+    """The phase rule: `yang2021` goes by connectivity, the Hessian, training loss and CKA."""
     connectivity: ConnectivityRule = ConnectivityRule()
-    """Threshold on mode connectivity."""
+    """Tolerance of mode connectivity."""
     hessian: HessianRule = HessianRule()
     """Threshold on the Hessian."""
     cka: CkaRule = CkaRule()
     """Threshold on CKA."""
     train_loss: PositiveFloat | None = 0.05
-    """Sharp too if the training loss exceeds this: a hot run is not at the bottom of a minimum
-    however small its Hessian. `null` leaves the Hessian and connectivity alone to say so."""
+    """A cell is also sharp if its training loss exceeds this value: at a high temperature, runs are
+    not at the bottom of a minimum, however small their Hessian. `null`: only the Hessian and
+    connectivity decide."""
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -93,7 +92,7 @@ class Yang2021(Rule):
         return -self.connectivity.tolerance
 
     def thresholds(self, units: Mapping[str, str]) -> list[tuple[str, str]]:
-        """In the units of mode connectivity and training loss."""
+        """The conditions, in the units of mode connectivity and training loss."""
         tolerance, unit = self.connectivity.tolerance, units["mode_connectivity"]
         if unit == "%":
             unit += " of training error"
@@ -110,7 +109,7 @@ class Yang2021(Rule):
         ]
 
     def decide(self, cell: CellNumbers) -> Verdict:
-        """One of the five phases; `unclassified` if a number that is needed is missing."""
+        """One of the five phases; `unclassified` if a required number is missing."""
         phase, parts = self._phase(cell)
         ambiguity = self._ambiguity(cell)
         if ambiguity:
@@ -118,20 +117,21 @@ class Yang2021(Rule):
         return Verdict(phase.name, "; ".join(parts), ambiguous=bool(ambiguity))
 
     def _phase(self, cell: CellNumbers) -> tuple[Phase, list[str]]:
-        """The phase, and what speaks for it."""
+        """The phase and the reasons for it."""
         tolerance = self.connectivity.tolerance
         mc, cka = cell.mean("mode_connectivity"), cell.mean("cka")
         if math.isnan(mc):
-            missing = "mode connectivity is missing (no pair of converged runs has one)"
-            return UNCLASSIFIED, [missing]
+            return UNCLASSIFIED, [
+                "mode connectivity is missing (no pair of converged runs has one)"
+            ]
         poorly = mc < -tolerance
         if poorly:
             connection = f"poorly connected: mc {mc:.3g} < -{tolerance:g}"
         else:
             connection = f"connected: mc {mc:.3g} >= -{tolerance:g}"
-        sharp, flat, lacking = self._sharpness(cell)
-        if not sharp and lacking:
-            return UNCLASSIFIED, [connection, f"{' and '.join(lacking)} missing"]
+        sharp, flat, missing = self._sharpness(cell)
+        if not sharp and missing:
+            return UNCLASSIFIED, [connection, f"{' and '.join(missing)} missing"]
         if sharp:
             return (I if poorly else II), [connection, "sharp: " + ", ".join(sharp)]
         parts = [connection, "flat: " + ", ".join(flat)]
@@ -144,7 +144,7 @@ class Yang2021(Rule):
         return IV_A, [*parts, f"unlike: CKA {cka:.3g} < {self.cka.threshold:g}"]
 
     def _sharpness(self, cell: CellNumbers) -> tuple[list[str], list[str], list[str]]:
-        """Signs of sharpness, signs against it, and numbers that are missing."""
+        """Evidence for sharpness, evidence against it, and the names of missing numbers."""
         metric, tolerance = self.hessian.metric, self.connectivity.tolerance
         tests = [(HESSIAN_NAMES[metric], cell.mean(metric), self.hessian.threshold)]
         if self.train_loss is not None:
@@ -163,7 +163,7 @@ class Yang2021(Rule):
         return sharp, flat, missing
 
     def _ambiguity(self, cell: CellNumbers) -> str | None:
-        """Why the sign of mc may not be trusted, if so."""
+        """Why the sign of mc is ambiguous; None if it is not."""
         tolerance = self.connectivity.tolerance
         both_ways = any(
             low < -tolerance and high > tolerance

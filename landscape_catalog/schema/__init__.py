@@ -1,1 +1,1 @@
-"""What specs and records are made of: bounded values, marks for ids, canonical hashes."""
+"""Building blocks of specs and records: bounded values, markers for ids, canonical hashes."""

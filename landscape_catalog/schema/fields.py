@@ -1,4 +1,4 @@
-"""The kinds of values that an experiment is made of: bounded numbers, axes, and marks for ids."""
+"""Field types of an experiment: bounded numbers, axes, and markers that control ids."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ Scalar = TypeVar("Scalar")
 
 
 def _require_utf8(text: str) -> str:
-    """Refuse text that no file can hold (lone surrogates)."""
+    """Reject text that UTF-8 cannot encode (lone surrogates)."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -80,7 +80,7 @@ def known_or_custom(*known: str) -> AfterValidator:
 
 
 def allowed(words: str) -> WrapValidator:
-    """One message for a value that may be of several kinds, in the place of one for each kind."""
+    """A single message for a value of several possible types, instead of one per type."""
 
     def check(value: Any, validated: ValidatorFunctionWrapHandler) -> Any:
         try:
@@ -91,7 +91,7 @@ def allowed(words: str) -> WrapValidator:
     return WrapValidator(check)
 
 
-# A constant or an axis value of a user's own parameter. Whole numbers stay whole.
+# A constant, or an axis value of a custom parameter. Integers stay integers.
 Constant = Annotated[
     Union[bool, int, Annotated[float, Field(allow_inf_nan=False), Unsigned], Text],
     allowed("true, false, a finite number or text"),
@@ -101,14 +101,14 @@ SCALAR_TAG, AXIS_TAG = "one value", "axis"
 
 
 def _require_axis(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Refuse an axis that is empty or names a value twice."""
+    """Reject an axis that is empty or repeats a value."""
     if not values:
         raise PydanticCustomError("empty_axis", "one value, or a list with at least one")
     repeated = sorted({value for value in values if values.count(value) > 1}, key=str)
     if repeated:
         named = ", ".join(str(value) for value in repeated)
         raise PydanticCustomError(
-            "repeated_axis_value", "each value once (repeated: {named})", {"named": named}
+            "repeated_axis_value", "distinct values (repeated: {named})", {"named": named}
         )
     return values
 
@@ -125,7 +125,7 @@ Axis = Annotated[
     ],
     Discriminator(_kind),
 ]
-# One value, or a list of them that is no axis (probes): the same shape without its meaning.
+# One value or a list of them, like `Axis`, but without adding an axis to the grid (probes).
 OneOrMore = Annotated[
     Union[
         Annotated[Scalar, Tag(SCALAR_TAG)],
@@ -137,17 +137,17 @@ OneOrMore = Annotated[
 
 @dataclass(frozen=True)
 class Later:
-    """Marks a field that came after the first version: no part of an id at its legacy value."""
+    """Marks a field added after the first version: ids leave it out at its legacy value."""
 
     legacy: Any
 
 
 @dataclass(frozen=True)
 class Added:
-    """Marks a field that came after specs were stored in catalogs.
+    """Marks a field added after catalogs had started to store specs.
 
-    At its legacy value it is part of no id, like `Later`, and stored specs leave it out, so that
-    the tables of an experiment that does not use it keep their bytes.
+    At its legacy value, ids leave it out (like `Later`), and so do stored specs: the tables of
+    an experiment that does not use the field keep their bytes.
     """
 
     legacy: Any
@@ -155,7 +155,7 @@ class Added:
 
 @dataclass(frozen=True)
 class When:
-    """Marks a field that has an effect only at some values of another: else no part of an id."""
+    """Marks a field that only has an effect at some values of another; else ids leave it out."""
 
     field: str
     values: tuple[Any, ...]
@@ -163,11 +163,11 @@ class When:
 
 @dataclass(frozen=True)
 class Outside:
-    """Marks a field that is no part of any id (or enters resolved, in another way)."""
+    """Marks a field that ids leave out (or that enters them only in resolved form)."""
 
 
 class Section(BaseModel):
-    """Base of every part of an experiment: frozen, strict, and closed to unknown keys."""
+    """Base class of the sections of an experiment: frozen, strict, without unknown keys."""
 
     model_config = ConfigDict(
         frozen=True,
@@ -178,10 +178,10 @@ class Section(BaseModel):
     )
 
     def content(self) -> dict[str, Any]:
-        """What ids hash of this section: the fields that have an effect.
+        """The part of this section that ids hash: the fields that have an effect.
 
-        Fields of the first version are always there; one that came later is left out at the value
-        under which older results were made; one that is inert is left out.
+        Fields of the first version are always included; a later field is left out at the value
+        under which older results were made, and a field without effect is left out.
         """
         dumped = self.model_dump(mode="json", exclude=self.unused())
         for name in list(dumped):
@@ -197,7 +197,7 @@ class Section(BaseModel):
         return dumped
 
     def unused(self) -> set[str]:
-        """The fields that were `Added` and stand at their legacy value."""
+        """The fields marked `Added` that have their legacy value."""
         return {
             name
             for name, field in type(self).model_fields.items()
@@ -206,7 +206,7 @@ class Section(BaseModel):
         }
 
     def stored(self) -> dict[str, Any]:
-        """The section as catalogs store it: without its unused fields and those of its parts."""
+        """The section as catalogs store it: without unused fields, nested sections included."""
         found = self.model_dump(mode="json", exclude=self.unused())
         for name in found:
             value = getattr(self, name)

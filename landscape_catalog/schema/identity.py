@@ -1,8 +1,8 @@
-"""Names of things: the SHA-256 of canonical JSON of what they are.
+"""Ids derived from content: the SHA-256 of canonical JSON.
 
-Ids may never drift: a run in somebody's store is found by its id. A golden test pins them. Fields
-of the first version are always hashed; a field that comes later is left out at the value under
-which older results were made.
+Ids must never change: finished runs in users' stores are found by them. A golden test pins them.
+Fields of the first version are always hashed; a later field is left out at the value under which
+older results were made.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from typing import Any
 
 ID_LENGTH = 16
 
-# Raised when a change of code alters the numbers of a component, so that only what depends on it
-# is computed again. A golden test fails where numbers move and the recipe does not.
-# Those of a metric stand in its `spec.py`.
+# A component's recipe is raised when a code change alters its numbers, so that only what depends
+# on it is recomputed. A golden test fails if numbers change and the recipe does not. The recipe of
+# a metric is in its `spec.py`.
 RECIPES: dict[str, int] = {
     "data": 1,
     "model": 1,
@@ -27,9 +27,9 @@ RECIPES: dict[str, int] = {
 
 
 def canonical_json(value: Any) -> str:
-    """JSON with sorted keys, no spaces, shortest floats; one text for one value.
+    """JSON with sorted keys, no spaces and shortest floats: equal values give equal text.
 
-    Raises ValueError for NaN and infinities, TypeError for what JSON cannot say.
+    Raises ValueError for NaN and infinities, TypeError for values that JSON cannot represent.
 
     >>> canonical_json({"b": 1.0, "a": [True, None]})
     '{"a":[true,null],"b":1.0}'
@@ -43,23 +43,23 @@ def checksum(value: Any) -> str:
 
 
 def recipes(*names: str) -> dict[str, int]:
-    """The numbers of some recipes of `RECIPES`, by name."""
+    """The current numbers of the named `RECIPES`."""
     return {name: RECIPES[name] for name in names}
 
 
 def identify(kind: str, content: Any, recipes: Mapping[str, int]) -> str:
-    """Id of a thing: its kind, what it is, and the recipes that it is made by.
+    """The id of an object: a hash of its kind, its content, and the recipes that produce it.
 
     Returns:
         The first 16 hexadecimal digits of the SHA-256: 64 bits, so that among a million ids the
-        chance of any two being equal is below 1e-7.
+        probability of a collision is below 1e-7.
     """
     parts = {"kind": kind, "content": content, "recipes": dict(recipes)}
     return checksum(parts)[:ID_LENGTH]
 
 
 def derive_seed(*parts: Any) -> int:
-    """A 63-bit seed from anything that canonical JSON can say: one purpose, one stream.
+    """A 63-bit seed from any values that canonical JSON can represent; one stream per purpose.
 
     >>> derive_seed("data", "curve", 0) == derive_seed("data", "curve", 0)
     True

@@ -1,4 +1,4 @@
-"""The bases of everything that is stored: frozen, closed to unknown keys."""
+"""Base classes of stored records: frozen, without unknown keys."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import Final, Literal
 from pydantic import BaseModel, ConfigDict
 
 SCHEMA_VERSION: Final = 1
-# Parts of a record: frozen, closed to unknown keys, NaN and infinities as strings.
+# Records and their parts: frozen, without unknown keys, NaN and infinities stored as strings.
 VALUES = ConfigDict(
     frozen=True, extra="forbid", use_attribute_docstrings=True, ser_json_inf_nan="strings"
 )
 
 
 class Record(BaseModel):
-    """Base of stored records."""
+    """Base class of stored records."""
 
     model_config = VALUES
     schema_version: Literal[1] = SCHEMA_VERSION
@@ -22,6 +22,6 @@ class Record(BaseModel):
 
 
 class Values(BaseModel):
-    """Base of the parts of a record that are no dataclasses."""
+    """Base class of the parts of a record that are not dataclasses."""
 
     model_config = VALUES

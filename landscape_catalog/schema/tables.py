@@ -1,4 +1,4 @@
-"""Tables of the catalog as they are declared: what a row is, and every column with its meaning."""
+"""Declarations of the catalog's tables: what a row stands for, and what each column means."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ class Table:
     """A table of the catalog.
 
     Attributes:
-        row: what one row is.
+        row: what one row stands for.
         columns: in their stored order.
-        order: the columns that rows are sorted by.
+        order: the columns by which rows are sorted.
     """
 
     row: str

@@ -1,4 +1,4 @@
-"""Byte-pair encoding: exact both ways, the same in every process, right on a text done by hand."""
+"""Byte-pair encoding: lossless, equal in every process, correct on an example worked by hand."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ REAL = SHARED / "data/iwslt14_de_en"
 
 @settings(max_examples=300)
 @given(st.lists(st.text(), max_size=4), st.booleans(), st.booleans())
-def test_decoding_gives_back_any_text(lines: list[str], begin: bool, end: bool) -> None:
+def test_decoding_restores_any_text(lines: list[str], begin: bool, end: bool) -> None:
     assert PAIRS.decode(PAIRS.encode(lines, begin=begin, end=end)) == lines
 
 
@@ -41,13 +41,13 @@ def test_decoding_gives_back_any_text(lines: list[str], begin: bool, end: bool) 
         "漢字 🙂🏽",
     ],
 )
-def test_text_that_looks_like_something_else(text: str) -> None:
+def test_text_that_looks_like_a_special_token(text: str) -> None:
     rows = PAIRS.encode([text], begin=True, end=True)
     assert PAIRS.decode(rows) == [text]
-    assert (rows[:, 1:-1] > UNKNOWN).all()  # text never becomes a special symbol
+    assert (rows[:, 1:-1] > UNKNOWN).all()  # text never becomes a special token
 
 
-def test_rows_are_framed_and_padded() -> None:
+def test_begin_end_and_padding() -> None:
     words = ["eins", "siebenhundertneunundneunzigtausend", ""]
     bare = PAIRS.encode(words, begin=False, end=False)
     lengths = (bare != PADDING).sum(axis=1)
@@ -73,18 +73,18 @@ def test_decoding_stops_at_the_first_end() -> None:
     assert PAIRS.decode(np.array([[PADDING, UNKNOWN, BEGIN]])) == [""]
 
 
-def test_bytes_that_are_no_text_are_marked() -> None:
+def test_invalid_utf8_is_replaced() -> None:
     half = PAIRS.encode(["ż"], begin=False, end=False)[:, :1]
     assert PAIRS.decode(half) == ["\ufffd"]
 
 
 @pytest.mark.parametrize("symbol", [-1, PAIRS.size])
-def test_symbols_outside_the_vocabulary(symbol: int) -> None:
+def test_ids_outside_the_vocabulary(symbol: int) -> None:
     with pytest.raises(ValueError, match=rf"0\.\.{PAIRS.size - 1}"):
         PAIRS.decode(np.array([[symbol]]))
 
 
-def test_pairs_are_joined_by_frequency() -> None:
+def test_pairs_are_merged_by_frequency() -> None:
     # "ab" occurs 5 times, "abc" 3 times, " x" twice, and nothing else twice.
     learned = learn_bpe(["ab", "ab x", "abc x", "abc", "abcd"], 300)
     assert learned.size == 4 + 256 + 3
@@ -92,7 +92,7 @@ def test_pairs_are_joined_by_frequency() -> None:
     assert lengths.tolist() == [1, 1, 1, 2, 2]
 
 
-def test_the_vocabulary_has_the_size_that_is_asked_for() -> None:
+def test_the_vocabulary_has_the_requested_size() -> None:
     assert PAIRS.size == 400
     symbols = PAIRS.encode(LINES, begin=True, end=True)
     assert symbols.max() < PAIRS.size
@@ -102,7 +102,7 @@ def test_the_vocabulary_has_the_size_that_is_asked_for() -> None:
         learn_bpe(LINES, 259)
 
 
-def test_json_holds_everything() -> None:
+def test_json_round_trip() -> None:
     text = PAIRS.to_json()
     again = BytePairs.from_json(text)
     assert again.to_json() == text
@@ -127,7 +127,7 @@ def digest(pairs: BytePairs) -> str:
 
 
 @pytest.mark.parametrize(("parallel", "seed"), [("true", "1"), ("false", "2")])
-def test_every_process_learns_the_same(parallel: str, seed: str) -> None:
+def test_every_process_learns_the_same_encoding(parallel: str, seed: str) -> None:
     variables = {**os.environ, "TOKENIZERS_PARALLELISM": parallel, "PYTHONHASHSEED": seed}
     done = subprocess.run(
         [sys.executable, "-c", LEARN], env=variables, capture_output=True, text=True, check=True
@@ -147,5 +147,5 @@ def test_real_sentences() -> None:
     assert learned.size == 2000
     assert learned.decode(rows) == lines
     n_bytes = sum(len(line.encode()) for line in lines)
-    assert 2 < n_bytes / (rows > UNKNOWN).sum() < 6  # several bytes a symbol
+    assert 2 < n_bytes / (rows > UNKNOWN).sum() < 6  # several bytes per token
     assert digest(learned) == digest(learn_bpe(lines, 2000))

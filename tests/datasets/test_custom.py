@@ -1,4 +1,4 @@
-"""A user's own dataset function: what is taken as what, and every way to be wrong."""
+"""Custom dataset functions: how their results are interpreted, and every invalid result."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CLASSES = np.array([0, 1, 2, 0, 1, 2])
 
 
 def pool_of(**returned: Any) -> Any:
-    """What is made of a function that returns these."""
+    """The pool of a function that returns these values."""
     return custom_pool("mine:data", lambda: returned, {})
 
 
@@ -41,7 +41,7 @@ def test_images() -> None:
     assert (pool.n_classes, pool.test_images, pool.test_labels) == (3, None, None)
 
 
-def test_images_with_a_test_split_and_more_classes_than_are_seen() -> None:
+def test_images_with_a_test_split_and_declared_classes() -> None:
     pool = pool_of(
         inputs=IMAGES, targets=CLASSES, test_inputs=IMAGES[:2], test_targets=[2, 0], n_classes=7
     )
@@ -53,20 +53,20 @@ def test_images_with_a_test_split_and_more_classes_than_are_seen() -> None:
     counted = pool_of(inputs=IMAGES, targets=CLASSES, test_inputs=IMAGES[:2], test_targets=[2, 0])
     assert counted.n_classes == 3
     gap = pool_of(inputs=IMAGES, targets=[0, 4, 0, 4, 0, 4], n_classes=7)
-    assert gap.n_classes == 7  # some have no sample, which is no fault where it is said
+    assert gap.n_classes == 7  # classes without a sample are allowed where their number is declared
 
 
 @pytest.mark.parametrize(
     ("inputs", "targets"),
     [
-        (IMAGES.astype(np.float64), CLASSES),  # no bytes
+        (IMAGES.astype(np.float64), CLASSES),  # not uint8
         (IMAGES.astype(np.int64), CLASSES),
-        (IMAGES[:, 0], CLASSES),  # no channels
-        (IMAGES, CLASSES / 2),  # no classes
-        (IMAGES, np.stack([CLASSES, CLASSES], 1)),  # more than one number a sample
+        (IMAGES[:, 0], CLASSES),  # no channel axis
+        (IMAGES, CLASSES / 2),  # not integers
+        (IMAGES, np.stack([CLASSES, CLASSES], 1)),  # more than one number per sample
     ],
 )
-def test_anything_else_is_points(inputs: np.ndarray, targets: np.ndarray) -> None:
+def test_everything_else_is_points(inputs: np.ndarray, targets: np.ndarray) -> None:
     pool = pool_of(inputs=inputs, targets=targets)
     assert isinstance(pool, PointPool)
     assert pool.inputs.dtype == np.float32
@@ -93,7 +93,7 @@ def test_points_with_a_test_split() -> None:
     assert real.test_targets.dtype == np.float32
 
 
-def test_parameters_are_handed_over() -> None:
+def test_parameters_are_passed_on() -> None:
     def data(beta: float, count: int) -> dict[str, np.ndarray]:
         return {"inputs": np.full((count, 1), beta), "targets": np.zeros(count)}
 
@@ -132,52 +132,54 @@ def test_a_function_that_ends_the_program() -> None:
         ({"targets": CLASSES, 1: 2}, r"keys \['1', 'targets'\]"),
     ],
 )
-def test_no_mapping_with_inputs_and_targets(found: Any, given: str) -> None:
+def test_results_without_inputs_and_targets(found: Any, given: str) -> None:
     wanted = f"^mine:data returned {given}; it must return a mapping with `inputs` and `targets`$"
     with pytest.raises(CodeError, match=wanted):
         custom_pool("mine:data", lambda: found, {})
 
 
-def test_keys_that_are_not_known() -> None:
+def test_unknown_keys() -> None:
     known = "inputs, targets, test_inputs, test_targets, n_classes"
-    refused(f"returned labels; known are {known}$", inputs=IMAGES, targets=CLASSES, labels=1)
-    with pytest.raises(CodeError, match="returned 5, extra; known are"):
+    refused(
+        f"returned unknown keys labels; allowed: {known}$", inputs=IMAGES, targets=CLASSES, labels=1
+    )
+    with pytest.raises(CodeError, match="returned unknown keys 5, extra; allowed: "):
         custom_pool("mine:data", lambda: {"inputs": 0, "targets": 0, 5: 0, "extra": 0}, {})
 
 
-def test_what_is_no_array_of_numbers() -> None:
-    refused("returned inputs that are no array", inputs=[[1, 2], [3]], targets=[0, 1])
-    refused("returned targets of type <U3; give real numbers", inputs=[[1]], targets=["cat"])
+def test_values_that_are_not_numeric_arrays() -> None:
+    refused("returned inputs that are not an array", inputs=[[1, 2], [3]], targets=[0, 1])
+    refused("returned targets of type <U3; expected real numbers", inputs=[[1]], targets=["cat"])
     refused("returned inputs of type object", inputs=[None], targets=[0])
     refused("returned inputs of type complex128", inputs=[1j], targets=[0])
 
 
 def test_lengths() -> None:
-    many = "there must be as many, and at least one"
+    many = "their numbers must be equal and not zero"
     refused(f"returned 6 inputs and 5 targets; {many}", inputs=IMAGES, targets=CLASSES[:5])
     refused(f"returned 0 inputs and 0 targets; {many}", inputs=[], targets=[])
     refused("returned 0 inputs and 0 targets", inputs=1.0, targets=2.0)
     both = {"inputs": IMAGES, "targets": CLASSES}
-    refused("returned `test_inputs` without its partner", **both, test_inputs=IMAGES)
-    refused("returned `test_targets` without its partner", **both, test_targets=CLASSES)
+    refused("returned `test_inputs`; .* go together", **both, test_inputs=IMAGES)
+    refused("returned `test_targets`; .* go together", **both, test_targets=CLASSES)
     refused(
         f"returned 6 test_inputs and 2 test_targets; {many}",
         **both, test_inputs=IMAGES, test_targets=CLASSES[:2],
     )  # fmt: skip
 
 
-def test_samples_that_hold_nothing() -> None:
+def test_empty_samples() -> None:
     empty = np.ones((2, 0))
-    refused(r"inputs of shape \(2, 0\); no side", inputs=empty, targets=[0, 1])
-    refused(r"targets of shape \(2, 0\); no side", inputs=[[1], [2]], targets=empty)
+    refused(r"inputs of shape \(2, 0\); no dimension", inputs=empty, targets=[0, 1])
+    refused(r"targets of shape \(2, 0\); no dimension", inputs=[[1], [2]], targets=empty)
 
 
 def test_a_tensor_with_a_gradient() -> None:
     inputs = torch.ones(2, 1, requires_grad=True)
-    refused("inputs that are no array: .*requires grad", inputs=inputs, targets=[0, 1])
+    refused("inputs that are not an array: .*requires grad", inputs=inputs, targets=[0, 1])
 
 
-def test_shapes_of_the_two_splits() -> None:
+def test_shapes_of_both_splits() -> None:
     refused(
         r"returned inputs of shape \(2, 2\) and test_inputs of shape \(1, 3\)",
         inputs=np.ones((2, 2)), targets=[0, 1], test_inputs=np.ones((1, 3)), test_targets=[1],
@@ -190,7 +192,9 @@ def test_shapes_of_the_two_splits() -> None:
 
 def test_classes() -> None:
     points = np.ones((3, 2))
-    refused("targets: -1 at index 1; classes count from 0", inputs=points, targets=[0, -1, 1])
+    refused(
+        "targets: -1 at index 1; classes are numbered from 0", inputs=points, targets=[0, -1, 1]
+    )
     refused(
         "targets: 2 at index 2; allowed: classes 0 to 1",
         inputs=points,
@@ -200,18 +204,18 @@ def test_classes() -> None:
     refused("targets: only one class; at least 2", inputs=points, targets=[0, 0, 0])
     for stray in (5, 2**63, 2**64 - 1):
         refused(
-            f"test_targets: {stray} at index 2 is no class that the training labels have; "
-            "they go from 0 to 2",
+            f"test_targets: {stray} at index 2 is not a class of the training labels, "
+            "which range from 0 to 2",
             inputs=points, targets=[0, 1, 2], n_classes=9,
             test_inputs=points, test_targets=np.array([0, 0, stray], np.uint64),
         )  # fmt: skip
         refused(
-            f"targets: class 1 has no training sample, and the highest is {stray}; .* are floats$",
+            f"targets: class 1 has no training sample, but the highest class is {stray}; .* be floats$",
             inputs=points, targets=np.array([0, 0, stray], np.uint64),
         )  # fmt: skip
     for wrong in ("ten", 2.5, True, [3], 0, 1, -1):
         refused(
-            "it must be a whole number of at least 2",
+            "it must be an integer of at least 2",
             inputs=points,
             targets=[0, 1, 2],
             n_classes=wrong,
@@ -221,13 +225,13 @@ def test_classes() -> None:
         inputs=points, targets=[0.0, 1.0, 2.0], n_classes=3,
     )  # fmt: skip
     refused(
-        "returned test_targets of type float64; give whole numbers",
+        "returned test_targets of type float64; expected integers",
         inputs=points, targets=[0, 1, 2], test_inputs=points, test_targets=[0.0, 1.0, 1.5],
     )  # fmt: skip
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e300])
-def test_numbers_that_are_not_finite(value: float) -> None:
+def test_non_finite_numbers(value: float) -> None:
     good, bad = np.ones((2, 1)), np.array([[1.0], [value]])
     refused("returned inputs that are not finite", inputs=bad, targets=[0, 1])
     refused("returned targets that are not finite", inputs=good, targets=bad)
@@ -241,7 +245,7 @@ def test_numbers_that_are_not_finite(value: float) -> None:
     )  # fmt: skip
 
 
-def test_images_that_are_none() -> None:
+def test_invalid_images() -> None:
     refused("only one class; at least 2", inputs=IMAGES, targets=np.zeros(6, int))
     refused(
         "test split: images are float64", DataError,
@@ -251,7 +255,7 @@ def test_images_that_are_none() -> None:
 
 def function_with(**attributes: Any) -> Callable[[], None]:
     def data() -> None:
-        """Never called: what it reads is declared."""
+        """Never called, since only its attributes are read."""
         raise AssertionError
 
     for name, value in attributes.items():
@@ -270,7 +274,7 @@ def test_a_version_or_the_content_of_files(tmp_path: Path) -> None:
     one = hashlib.sha256(b"one").hexdigest()
     for files in ("a.bin", Path("a.bin"), ["a.bin"], str(tmp_path / "a.bin")):
         assert version(function_with(files=files), tmp_path) == one
-    # Where both are declared, a change of either is seen.
+    # If both are declared, a change of either one changes the version.
     found = {
         version(function_with(files=files, version=number), tmp_path)
         for files in ("a.bin", "b.bin")
@@ -280,24 +284,22 @@ def test_a_version_or_the_content_of_files(tmp_path: Path) -> None:
 
 
 def test_a_function_that_declares_nothing(tmp_path: Path) -> None:
-    message = (
-        r"mine:data: declare what it reads: `data.files = \('data/mine.npz',\)`.*`data.version"
-    )
+    message = r"mine:data: declare the files that it reads, `data.files = \('data/mine.npz',\)`.*`data.version"
     for function in (function_with(), function_with(files=None), partial(print)):
         with pytest.raises(CodeError, match=message):
             declared_version("mine:data", function, tmp_path)
 
 
-def test_files_that_are_no_paths(tmp_path: Path) -> None:
+def test_files_that_are_not_paths(tmp_path: Path) -> None:
     for files, message in (
-        (5, "its `files` are 5; give a path"),
-        ([1], "its `files` hold 1; give"),
+        (5, "its `files` are 5; expected a path"),
+        ([1], "its `files` contain 1; expected"),
     ):
         with pytest.raises(CodeError, match=f"^mine:data: {message}"):
             declared_version("mine:data", function_with(files=files), tmp_path)
 
 
-def test_a_declared_file_that_is_not_there(tmp_path: Path) -> None:
+def test_a_missing_declared_file(tmp_path: Path) -> None:
     (tmp_path / "a.bin").write_bytes(b"one")
     elsewhere = str(tmp_path.parent / "nowhere" / "c.bin")
     for files, named in (

@@ -17,21 +17,21 @@ def test_every_number_in_both_languages() -> None:
     assert pool.test_sources is None and pool.test_targets is None
 
 
-def test_no_two_numbers_read_the_same() -> None:
+def test_all_words_are_distinct() -> None:
     pool = number_words()
     assert len(set(pool.sources)) == len(set(pool.targets)) == N_PAIRS
 
 
-def test_the_words_are_the_words() -> None:
+def test_the_checksum_of_the_words() -> None:
     assert number_words().checksum() == CHECKSUM
 
 
-def test_fewer_numbers_are_the_first_ones() -> None:
+def test_a_limit_keeps_the_first_numbers() -> None:
     assert number_words(30).sources == number_words().sources[:30]
     assert number_words(1).targets == ["zero"]
 
 
 @pytest.mark.parametrize("limit", [0, -1, 10_001])
 def test_limits(limit: int) -> None:
-    with pytest.raises(ValueError, match=f"{limit} number words asked for; allowed: 1 to 10000"):
+    with pytest.raises(ValueError, match=f"{limit} number words requested; allowed: 1 to 10000"):
         number_words(limit)

@@ -1,4 +1,4 @@
-"""What preparing data means: exact shares, nested levels, a clean and fixed test set, all kinds."""
+"""Preparing data of every kind: exact shares, nested noise levels, a clean and fixed test set."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ from landscape_catalog.datasets.number_words import number_words
 POOL = load_digits()
 Arrays = dict[str, np.ndarray]
 
-# Contents of data ids: they may never change, and are the same on every machine.
+# Contents behind data ids: they must never change, and are the same on every machine.
 CONTENTS = {
     "digits": "6ddf3833888fbfbbfb5d14155150029f8ea874a4bcca84f431cf2f63ca4971c3",
     "noisy and resized digits": "e495f88e59913603daedae7888b48ea979d639788c42f97d0c26719a117949b2",
@@ -48,12 +48,12 @@ def of_labels(share: float, mode: Literal["different", "any"]) -> Preparation:
     return Preparation(samples=1, test_samples=1, seed=0, label_noise=share, label_noise_mode=mode)
 
 
-def stated(share: float, n: int) -> int:
-    """share * n as it is written, halves up."""
+def exact_count(share: float, n: int) -> int:
+    """share * n in exact decimals, halves up."""
     return math.floor(Fraction(repr(share)) * n + Fraction(1, 2))
 
 
-def test_the_digits_are_the_digits() -> None:
+def test_the_digits_of_scikit_learn() -> None:
     assert POOL.images.shape == (1797, 1, 8, 8)
     assert POOL.images.dtype == np.uint8
     assert (POOL.images.min(), POOL.images.max()) == (0, 255)
@@ -67,13 +67,13 @@ def test_the_digits_are_the_digits() -> None:
     classes=st.integers(2, 20),
     seed=st.integers(0, 99),
 )
-def test_exactly_the_stated_share_of_labels_changes(
+def test_exactly_the_given_share_of_labels_changes(
     share: float, n: int, classes: int, seed: int
 ) -> None:
     labels = np.arange(n) % classes
     draws = draw(n, classes, seed)
     noisy = noisy_labels(labels, draws, np.arange(n), classes, of_labels(share, "different"))
-    assert (noisy != labels).sum() == stated(share, n)
+    assert (noisy != labels).sum() == exact_count(share, n)
     assert ((noisy >= 0) & (noisy < classes)).all()
     assert np.array_equal(labels, np.arange(n) % classes), "the given labels were changed"
 
@@ -85,10 +85,10 @@ def test_exactly_the_stated_share_of_labels_changes(
     classes=st.integers(1, 20),
     seed=st.integers(0, 99),
 )
-def test_any_label_replaces_exactly_the_stated_share(
+def test_mode_any_replaces_exactly_the_given_share(
     shares: tuple[float, float], n: int, classes: int, seed: int
 ) -> None:
-    """Draws that change nothing are seen where the labels are of no class."""
+    """Labels outside the classes make replacements visible that would keep the label."""
     draws = draw(n, classes, seed)
     labels = np.full(n, -1)
     little, much = (
@@ -96,7 +96,7 @@ def test_any_label_replaces_exactly_the_stated_share(
         for share in sorted(shares)
     )
     for noisy, share in ((little, min(shares)), (much, max(shares))):
-        assert (noisy != -1).sum() == stated(share, n)
+        assert (noisy != -1).sum() == exact_count(share, n)
         assert (noisy < classes).all()
     assert np.array_equal(little[little != -1], much[little != -1])  # nested
 
@@ -105,7 +105,7 @@ def test_any_label_replaces_exactly_the_stated_share(
 def test_label_noise_on_digits(share: float) -> None:
     data = prepared(label_noise=share).arrays
     changed = data["train_labels"] != data["true_labels"]
-    assert changed.sum() == stated(share, 1437)
+    assert changed.sum() == exact_count(share, 1437)
     assert np.array_equal(data["test_labels"], prepared().arrays["test_labels"])
 
 
@@ -118,7 +118,7 @@ def test_wrong_labels_are_uniform_over_the_other_classes() -> None:
     assert ((counts[1:] - expected) ** 2 / expected).sum() < 26.1  # chi-squared, 8 degrees, 0.1%
 
 
-def test_any_label_leaves_a_share_of_one_in_classes_unchanged() -> None:
+def test_mode_any_keeps_one_label_in_n_classes() -> None:
     data = prepared(label_noise=1.0, label_noise_mode="any").arrays
     offsets = (data["train_labels"] - data["true_labels"]) % 10
     counts = np.bincount(offsets, minlength=10)
@@ -168,7 +168,7 @@ def test_pixel_noise_is_uniform_and_clipped() -> None:
     amplitudes=st.tuples(st.floats(0, 255), st.floats(0, 255)),
     seed=st.integers(0, 99),
 )
-def test_pixel_noise_lies_in_its_range_and_is_nested(
+def test_pixel_noise_is_within_its_range_and_nested(
     n: int, shape: tuple[int, int, int], amplitudes: tuple[float, float], seed: int
 ) -> None:
     images = np.random.Generator(np.random.Philox(key=seed)).integers(0, 256, (n, *shape), np.uint8)
@@ -180,14 +180,14 @@ def test_pixel_noise_lies_in_its_range_and_is_nested(
         assert noisy.dtype == np.uint8
         added = noisy.astype(float) - images
         assert (added >= 0).all()
-        assert (added <= amplitude + 0.5).all()  # it is rounded
+        assert (added <= amplitude + 0.5).all()  # since it is rounded
     assert (little <= much).all()
     assert np.array_equal(images, before), "the given images were changed"
     assert np.array_equal(noisy_pixels(images, amplitude=0, seed=seed), images)
 
 
-def test_noise_depends_on_the_place_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not on how many images there are, nor on how many are drawn at a time."""
+def test_noise_depends_on_the_position_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither on the number of images nor on how many are drawn at a time."""
     images = np.zeros((50, 2, 3, 3), np.uint8)
     noisy = noisy_pixels(images, amplitude=200, seed=4)
     assert np.array_equal(noisy_pixels(images[:20], amplitude=200, seed=4), noisy[:20])
@@ -207,7 +207,7 @@ def test_the_test_set_is_stratified_fixed_and_disjoint() -> None:
     assert np.array_equal(both[np.lexsort(both.T)], everything[np.lexsort(everything.T)])
 
 
-def test_normalisation_does_not_move_with_the_load() -> None:
+def test_normalisation_does_not_depend_on_the_load() -> None:
     data, other = prepared().arrays, prepared(samples=50, pixel_noise=80).arrays
     assert np.array_equal(data["mean"], other["mean"])
     assert np.array_equal(data["std"], other["std"])
@@ -216,10 +216,10 @@ def test_normalisation_does_not_move_with_the_load() -> None:
 
 
 def test_moments_are_exact() -> None:
-    """From sums of whole numbers, so that no order of additions can be seen in the last bit."""
+    """They come from integer sums, so that the last bit does not depend on the order of additions."""
     generator = np.random.Generator(np.random.Philox(key=8))
     images = generator.integers(0, 256, (50, 3, 5, 7), np.uint8)
-    images[:, 2] = 255  # a mask that says nothing
+    images[:, 2] = 255  # a constant channel
     pool = ImagePool(images, np.arange(50) % 2, 2, images[:4], np.arange(4) % 2)
     data = prepare(pool, Preparation(test_samples="all", samples=50, seed=0))
     mean, std = data.arrays["mean"], data.arrays["std"]
@@ -234,7 +234,7 @@ def test_moments_are_exact() -> None:
 
 
 def marked_pool(n: int, n_test: int, classes: int, shape: tuple[int, int, int]) -> ImagePool:
-    """Images that are told apart by their first pixel, which is their place; the rest is noise."""
+    """Images whose first pixel is their position in the pool; the rest is noise."""
     generator = np.random.Generator(np.random.Philox(key=n))
     images = generator.integers(0, 256, (n + n_test, *shape), np.uint8)
     images[:, 0, 0, 0] = np.arange(n + n_test)
@@ -247,7 +247,7 @@ def marked_pool(n: int, n_test: int, classes: int, shape: tuple[int, int, int]) 
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_images_of_any_pool(data: st.DataObject) -> None:
-    """With and without a test split of its own, under every load at once."""
+    """With and without a test split of its own, with every load parameter at once."""
     classes = data.draw(st.integers(2, 4), "classes")
     n = data.draw(st.integers(5 * classes, 100), "n")
     own = data.draw(st.sampled_from([0, classes, 30]), "own test split")
@@ -267,7 +267,7 @@ def test_images_of_any_pool(data: st.DataObject) -> None:
     }
     fixed = {"test_samples": test_samples, "seed": data.draw(st.integers(0, 9), "seed")}
     clean = prepare(pool, Preparation(samples=there, **fixed)).arrays  # type: ignore[arg-type]
-    spoilt = prepare(pool, Preparation(samples=samples, **fixed, **load)).arrays  # type: ignore[arg-type]
+    corrupted = prepare(pool, Preparation(samples=samples, **fixed, **load)).arrays  # type: ignore[arg-type]
 
     every = (
         pool.images if pool.test_images is None else np.concatenate([pool.images, pool.test_images])
@@ -285,13 +285,13 @@ def test_images_of_any_pool(data: st.DataObject) -> None:
     assert np.array_equal(clean["true_labels"], clean["train_labels"])
 
     for name in ("test_images", "test_labels", "mean", "std"):
-        assert np.array_equal(clean[name], spoilt[name])
-    assert np.array_equal(spoilt["true_labels"], clean["true_labels"][:samples])
-    changed = int((spoilt["train_labels"] != spoilt["true_labels"]).sum())
-    exact = stated(load["label_noise"], samples)
+        assert np.array_equal(clean[name], corrupted[name])
+    assert np.array_equal(corrupted["true_labels"], clean["true_labels"][:samples])
+    changed = int((corrupted["train_labels"] != corrupted["true_labels"]).sum())
+    exact = exact_count(load["label_noise"], samples)
     assert changed == exact if load["label_noise_mode"] == "different" else changed <= exact
-    assert ((spoilt["train_labels"] >= 0) & (spoilt["train_labels"] < classes)).all()
-    added = spoilt["train_images"].astype(float) - clean["train_images"][:samples]
+    assert ((corrupted["train_labels"] >= 0) & (corrupted["train_labels"] < classes)).all()
+    added = corrupted["train_images"].astype(float) - clean["train_images"][:samples]
     assert added.shape == (samples, *shape)
     assert ((added >= 0) & (added <= load["pixel_noise"] + 0.5)).all()
 
@@ -301,8 +301,8 @@ def test_images_of_any_pool(data: st.DataObject) -> None:
 
 
 @pytest.mark.parametrize("test_samples", [4, 17, 36, 37, 38, 39, 40])
-def test_any_number_of_an_own_test_split(test_samples: int) -> None:
-    """Stratified where that is possible: not where fewer are left out than there are classes."""
+def test_any_number_of_samples_of_a_test_split(test_samples: int) -> None:
+    """Stratified unless fewer samples are left out than there are classes."""
     pool = marked_pool(60, 40, 4, (1, 2, 2))
     data = prepare(pool, Preparation(test_samples=test_samples, samples=10, seed=0)).arrays
     counts = np.bincount(data["test_labels"], minlength=4)
@@ -310,8 +310,8 @@ def test_any_number_of_an_own_test_split(test_samples: int) -> None:
     assert (np.abs(counts - test_samples / 4) <= (1 if test_samples <= 36 else 3)).all()
 
 
-def test_images_of_another_size() -> None:
-    """Resized before noise and before the moments, as Pillow does it."""
+def test_resized_images() -> None:
+    """Resized by Pillow, before noise is added and before the moments are computed."""
     data = prepared(size=(12, 10), pixel_noise=15.0, samples=200).arrays
     small = prepared(samples=200).arrays
     assert data["train_images"].shape == (200, 1, 12, 10)
@@ -336,7 +336,7 @@ def test_images_of_another_size() -> None:
 
 
 def points(n: int, n_test: int, classes: int | None) -> PointPool:
-    """Inputs (place, -place), targets place mod classes, or the place squared."""
+    """Inputs (i, -i) and targets i mod n_classes, or i squared without classes."""
     places = np.arange(n + n_test, dtype=np.float32)
     inputs = np.stack([places, -places], 1)
     targets = (places.astype(np.int64) % classes) if classes else places**2
@@ -361,7 +361,7 @@ def test_points_of_any_pool(data: st.DataObject) -> None:
     mode = data.draw(st.sampled_from(["different", "any"]), "mode")
     fixed: dict[str, Any] = {"test_samples": test_samples, "seed": data.draw(st.integers(0, 9))}
     clean = prepare(pool, Preparation(samples=there, **fixed))
-    spoilt = prepare(
+    corrupted = prepare(
         pool, Preparation(samples=samples, label_noise=noise, label_noise_mode=mode, **fixed)
     )
     assert clean.kind == "points"
@@ -377,29 +377,29 @@ def test_points_of_any_pool(data: st.DataObject) -> None:
         assert np.array_equal(targets, places % classes if classes else places**2)
         assert targets.dtype == (np.int64 if classes else np.float32)
     for name in ("test_inputs", "test_targets"):
-        assert np.array_equal(clean.arrays[name], spoilt.arrays[name])
-    assert np.array_equal(spoilt.arrays["train_inputs"], clean.arrays["train_inputs"][:samples])
+        assert np.array_equal(clean.arrays[name], corrupted.arrays[name])
+    assert np.array_equal(corrupted.arrays["train_inputs"], clean.arrays["train_inputs"][:samples])
     if classes is None:
         assert set(clean.arrays) == {
             f"{s}_{a}" for s in ("train", "test") for a in ("inputs", "targets")
         }
         assert np.array_equal(
-            spoilt.arrays["train_targets"], clean.arrays["train_targets"][:samples]
+            corrupted.arrays["train_targets"], clean.arrays["train_targets"][:samples]
         )
-        assert spoilt.frequency_loss == math.inf
+        assert corrupted.frequency_loss == math.inf
         return
-    noisy, true = spoilt.arrays["train_targets"], spoilt.arrays["true_targets"]
+    noisy, true = corrupted.arrays["train_targets"], corrupted.arrays["true_targets"]
     assert np.array_equal(true, clean.arrays["train_targets"][:samples])
-    changed, exact = int((noisy != true).sum()), stated(noise, samples)
+    changed, exact = int((noisy != true).sum()), exact_count(noise, samples)
     assert changed == exact if mode == "different" else changed <= exact
     assert ((noisy >= 0) & (noisy < classes)).all()
     shares = [count / samples for count in Counter(noisy.tolist()).values()]
     entropy = -sum(share * math.log(share) for share in shares)
-    assert spoilt.frequency_loss == pytest.approx(entropy, abs=1e-12)
+    assert corrupted.frequency_loss == pytest.approx(entropy, abs=1e-12)
 
 
-def test_points_of_an_own_test_split_are_drawn() -> None:
-    """From everywhere in it: a split may be sorted by class."""
+def test_points_of_a_test_split_are_drawn_at_random() -> None:
+    """From the whole split, which may be sorted by class."""
     inputs = np.arange(300, dtype=np.float32)[:, None]
     sorted_ = PointPool(inputs, np.arange(300) // 100, 3, inputs, np.arange(300) // 100)
     for seed in (0, 1):
@@ -426,7 +426,7 @@ def sentences(data: PreparedData, side: str) -> list[tuple[str, str]]:
     return list(zip(sources, targets))
 
 
-def test_tokens_are_the_sentences() -> None:
+def test_tokens_decode_to_the_sentences() -> None:
     data = words()
     assert data.kind == "text"
     assert data.n_outputs == 320
@@ -442,12 +442,12 @@ def test_tokens_are_the_sentences() -> None:
         assert (targets[:, 0] == 1).all()  # begin; sources have none
         assert (sources[:, 0] > 3).all()
         for tokens in (sources, targets):
-            assert ((tokens == 2).sum(1) == 1).all()  # one end, and then padding alone
+            assert ((tokens == 2).sum(1) == 1).all()  # one end token, followed by padding only
             assert all(not row[row.tolist().index(2) + 1 :].any() for row in tokens)
 
 
-def test_guessing_tokens_by_frequency() -> None:
-    """Of what is asked for: the end of a sentence, never its beginning or padding."""
+def test_frequency_loss_of_tokens() -> None:
+    """Over the predicted tokens: including the end of a sentence, but not its beginning or padding."""
     targets = words().arrays["train_targets"]
     counts = Counter(int(token) for row in targets for token in row[1:] if token)
     n = sum(counts.values())
@@ -459,7 +459,7 @@ def test_guessing_tokens_by_frequency() -> None:
 @settings(max_examples=8, deadline=None)
 @given(samples=st.integers(1, 500), test_samples=st.sampled_from([1, 60, 100]))
 def test_subsets_of_text_are_nested(samples: int, test_samples: int) -> None:
-    """And the vocabulary and the test pairs are those of all samples."""
+    """The vocabulary and the test pairs do not depend on the number of samples."""
     there = 600 - test_samples
     every = words(samples=there, test_samples=test_samples)
     some = words(samples=samples, test_samples=test_samples)
@@ -478,7 +478,7 @@ OWN = TextPool(
 
 
 @pytest.mark.parametrize("test_samples", [5, 39, 40, "all"])
-def test_text_with_a_test_split_of_its_own(test_samples: int | Literal["all"]) -> None:
+def test_text_with_its_own_test_split(test_samples: int | Literal["all"]) -> None:
     data = prepare(OWN, Preparation(test_samples=test_samples, samples=40, vocabulary=400, seed=0))
     assert OWN.test_sources is not None and OWN.test_targets is not None
     assert Counter(sentences(data, "train")) == Counter(zip(OWN.sources, OWN.targets))
@@ -493,7 +493,7 @@ def test_text_with_a_test_split_of_its_own(test_samples: int | Literal["all"]) -
 
 
 def test_the_vocabulary_is_learned_on_training_pairs() -> None:
-    """A word that only test pairs have, often, is no token: it is spelled."""
+    """A word that is frequent in the test pairs only does not get a token."""
     data = prepare(OWN, Preparation(test_samples="all", samples=1, vocabulary=1000, seed=0))
     pairs = BytePairs.from_json(data.arrays["tokenizer"].tobytes().decode())
     lengths = {
@@ -505,7 +505,7 @@ def test_the_vocabulary_is_learned_on_training_pairs() -> None:
     assert lengths[" quince"] >= 5
 
 
-def test_a_content_hash_tells_contents_apart() -> None:
+def test_the_content_hash_depends_on_the_content() -> None:
     assert prepared().content_hash() == prepared().content_hash()
     hashes = {prepared(label_noise=a).content_hash() for a in (0.0, 0.1)}
     hashes |= {prepared(seed=1).content_hash(), prepared(pixel_noise=3).content_hash()}
@@ -514,7 +514,7 @@ def test_a_content_hash_tells_contents_apart() -> None:
     assert len(hashes) == 7
 
 
-def test_a_content_hash_is_of_names_types_and_shapes() -> None:
+def test_the_content_hash_covers_names_dtypes_and_shapes() -> None:
     array = np.arange(6, dtype=np.int32)
     same_bytes = [
         {"a": array},
@@ -526,11 +526,13 @@ def test_a_content_hash_is_of_names_types_and_shapes() -> None:
     hashes = {PreparedData("points", arrays, 0, 0.0).content_hash() for arrays in same_bytes}
     assert len(hashes) == 5
     turned = {"a": np.asfortranarray(array.reshape(2, 3))}
-    assert PreparedData("points", turned, 9, 1.0).content_hash() in hashes  # the order in memory
+    assert (
+        PreparedData("points", turned, 9, 1.0).content_hash() in hashes
+    )  # in another memory layout
 
 
 @pytest.mark.parametrize("name", CONTENTS)
-def test_every_machine_prepares_the_same(name: str) -> None:
+def test_every_machine_prepares_the_same_bytes(name: str) -> None:
     made = {
         "digits": lambda: prepared(),
         "noisy and resized digits": lambda: prepared(
@@ -545,16 +547,16 @@ def test_every_machine_prepares_the_same(name: str) -> None:
 
 
 def test_too_many_samples() -> None:
-    with pytest.raises(ValueError, match="1438 samples asked for, 1437"):
+    with pytest.raises(ValueError, match="1438 samples requested, 1437"):
         prepared(samples=1438)
-    with pytest.raises(ValueError, match="501 samples asked for, 500"):
+    with pytest.raises(ValueError, match="501 samples requested, 500"):
         words(samples=501)
-    with pytest.raises(ValueError, match="8 samples asked for, 7"):
+    with pytest.raises(ValueError, match="8 samples requested, 7"):
         prepare(points(10, 0, None), Preparation(test_samples=3, samples=8, seed=0))
 
 
-def test_all_of_a_test_split_that_is_not_there() -> None:
-    wanted = "`all` test samples, and the dataset has no test split"
+def test_all_without_a_test_split() -> None:
+    wanted = "the dataset has no test split"
     for unprepared in (
         lambda: prepared(test_samples="all"),
         lambda: words(test_samples="all"),
@@ -564,12 +566,12 @@ def test_all_of_a_test_split_that_is_not_there() -> None:
             unprepared()
 
 
-def test_a_vocabulary_that_holds_no_bytes() -> None:
+def test_a_vocabulary_smaller_than_the_bytes() -> None:
     with pytest.raises(ValueError, match="a vocabulary of 259 is too small"):
         words(vocabulary=259)
 
 
-def test_guessing_by_frequencies() -> None:
+def test_frequency_loss() -> None:
     found = frequency_loss(np.array([0] * 9 + [1]))
     assert math.isclose(found, -(0.9 * math.log(0.9) + 0.1 * math.log(0.1)))
     assert math.isclose(frequency_loss(np.arange(10)), math.log(10))

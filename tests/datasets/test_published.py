@@ -1,4 +1,4 @@
-"""Published image datasets: small files in their genuine formats, and every way they can be wrong."""
+"""Published image datasets: small files in the real formats, and every way they can be invalid."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ PUBLISHED = {
     "cifar100": cifar100.IMAGES,
     "svhn": svhn.IMAGES,
 }
-# Data ids are made of these: they may never change.
+# Data ids depend on these: they must never change.
 CHECKSUMS = {
     "mnist": "0c6804b8c804dd71cf6a56bada05e18bddce842e7208c832598c55891c01e332",
     "fashion_mnist": "fe10457f2c6e8d68d57ee6fce306a27b8639b8c2fd13e552b882f70311d540fe",
@@ -52,7 +52,7 @@ def idx(array: np.ndarray) -> bytes:
 
 
 def python2_pickle(value: Any) -> bytes:
-    """Protocol 2 as Python 2 wrote it in 2009, when text was bytes and dtypes took align=0."""
+    """Pickle protocol 2 as written by Python 2, with text as bytes and dtypes with align=0."""
     return b"\x80\x02" + _opcodes(value) + b"."
 
 
@@ -162,7 +162,7 @@ def write(folder: Path, files: dict[str, bytes]) -> None:
         (folder / path).write_bytes(content)
 
 
-def everything_in(folder: Path) -> set[str]:
+def contents_of(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
 
 
@@ -185,7 +185,7 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, Path]]:
-    """An address on this machine, and the folder that it serves."""
+    """The URL of a local server, and the folder that it serves."""
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     folder = tmp_path / "served"
     folder.mkdir()
@@ -221,12 +221,12 @@ def test_checksums_and_addresses_are_those_of_torchvision(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_genuine_formats(name: str, tmp_path: Path, no_network: None) -> None:
+def test_real_formats(name: str, tmp_path: Path, no_network: None) -> None:
     pool = small_pool(name)
     files = FORMATS[name](pool)
     write(tmp_path, files)
     assert_equal(small_entry(name, files).load(tmp_path), pool)
-    assert everything_in(tmp_path) == files.keys()
+    assert contents_of(tmp_path) == files.keys()
 
 
 @pytest.mark.skipif(not (SHARED / "data/fashion_mnist").is_dir(), reason="needs the real files")
@@ -284,12 +284,14 @@ def test_without_network_the_message_says_what_to_put_where(
     for download in entry.downloads([absent]):
         for part in (str(tmp_path / download.path), download.md5, *download.urls):
             assert part in message
-    assert "test" not in message.replace(str(tmp_path), "").lower()  # only what is missing
-    assert everything_in(tmp_path) == files.keys() - {absent}
+    assert (
+        "test" not in message.replace(str(tmp_path), "").lower()
+    )  # only the missing files are named
+    assert contents_of(tmp_path) == files.keys() - {absent}
     assert capfd.readouterr().err == ""
 
 
-def test_files_are_fetched_whole_and_quietly(
+def test_files_are_downloaded_completely_and_without_output(
     tmp_path: Path, server: tuple[str, Path], capfd: pytest.CaptureFixture[str]
 ) -> None:
     pool, (address, served), folder = small_pool("mnist"), server, tmp_path / "root"
@@ -299,21 +301,19 @@ def test_files_are_fetched_whole_and_quietly(
         small_entry("mnist", files), mirrors=(f"{address}nowhere/", address)
     )
     assert_equal(entry.load(folder), pool)
-    assert everything_in(folder) == files.keys()
+    assert contents_of(folder) == files.keys()
     assert capfd.readouterr().err == ""
 
 
-def test_what_a_server_gives_in_place_of_a_file_is_not_kept(
-    tmp_path: Path, server: tuple[str, Path]
-) -> None:
+def test_a_wrong_response_is_not_kept(tmp_path: Path, server: tuple[str, Path]) -> None:
     (address, served), folder = server, tmp_path / "root"
     files = svhn_files(small_pool("svhn"))
     write(served, dict.fromkeys(files, b"<html>This file has moved"))
     entry = dataclasses.replace(small_entry("svhn", files), mirrors=(address,))
     with pytest.raises(DataError, match="does not match the known hash") as caught:
         entry.load(folder)
-    assert "test_32x32.mat" in str(caught.value)  # it would be missing too
-    assert everything_in(folder) == set()
+    assert "test_32x32.mat" in str(caught.value)  # it is missing as well
+    assert contents_of(folder) == set()
 
 
 def packed(files: dict[str, bytes]) -> bytes:
@@ -338,18 +338,18 @@ def test_an_archive_is_unpacked(tmp_path: Path, server: tuple[str, Path], by_han
         mirrors=(address,),
     )
     assert_equal(entry.load(folder), pool)
-    assert everything_in(folder) == {*files, name}
+    assert contents_of(folder) == {*files, name}
     batch = "cifar-10-batches-py/data_batch_1"
     (folder / batch).unlink()
     (folder / name).write_bytes(flip(content))
     with pytest.raises(DataError, match=name):
         entry.load(folder)
-    (folder / batch).write_bytes(flip(files[batch]))  # a damaged file is never taken for absent
+    (folder / batch).write_bytes(flip(files[batch]))  # a damaged file is never treated as missing
     with pytest.raises(DataError, match="data_batch_1"):
         entry.load(folder)
 
 
-def test_an_archive_that_lacks_a_file(tmp_path: Path, no_network: None) -> None:
+def test_an_archive_without_a_file(tmp_path: Path, no_network: None) -> None:
     files = cifar10_files(small_pool("cifar10"))
     content = packed({path: files[path] for path in list(files)[1:]})
     write(tmp_path, {"cifar-10-python.tar.gz": content})
@@ -382,13 +382,13 @@ def test_unpacked_and_converted_copies_are_not_trusted(tmp_path: Path, no_networ
     assert_equal(small_entry("mnist", files).load(tmp_path), pool)
 
 
-def test_a_folder_that_cannot_be_written(tmp_path: Path, no_network: None) -> None:
+def test_a_folder_that_is_not_writable(tmp_path: Path, no_network: None) -> None:
     (tmp_path / "file").write_text("no folder")
     with pytest.raises(DataError, match="could not be downloaded"):
         svhn.IMAGES.load(tmp_path / "file")
 
 
-def test_a_torchvision_that_does_not_match(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_incompatible_torchvision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     files = svhn_files(small_pool("svhn"))
     write(tmp_path, files)
 

@@ -1,4 +1,4 @@
-"""Resizing: closed forms, and the same bytes everywhere."""
+"""Resizing: closed forms, and the same bytes on every machine."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ DIGITS_32 = "412ee8e6d3be0312cdeb600758cc90977436fc34f7c5d474ac5a9cc97d7e9530"
 
 
 def row(*values: int) -> np.ndarray:
-    """One image of one channel and one row."""
+    """One image with one channel and one row."""
     return np.array(values, np.uint8)[None, None, None]
 
 
 def test_doubling_a_ramp() -> None:
-    # New centres lie at a quarter and three quarters between old ones; ends are continued flat.
+    # New pixel centres are at 1/4 and 3/4 between the old ones; the edges are extended.
     found = resized(row(0, 100, 200), (1, 6))
     assert found.tolist() == row(0, 25, 75, 125, 175, 200).tolist()
     upright = resized(row(0, 100, 200).transpose(0, 1, 3, 2), (6, 1))
     assert upright.ravel().tolist() == [0, 25, 75, 125, 175, 200]
 
 
-def test_halving_a_ramp_keeps_it_between_the_ends() -> None:
-    # Each new pixel weighs four old ones by 1, 3, 3, 1 (of 8), symmetric about its centre.
+def test_halving_a_ramp() -> None:
+    # Each new pixel averages four old ones with weights 1, 3, 3, 1 (of 8) around its centre.
     found = resized(row(*range(0, 160, 10)), (1, 8)).ravel()
     assert found[1:-1].tolist() == [25, 45, 65, 85, 105, 125]
-    # At an end the outer weight is missing: (3 * 0 + 3 * 10 + 20) / 7.
+    # At an edge the outer weight is missing: (3 * 0 + 3 * 10 + 20) / 7.
     assert found[0] == round((3 * 0 + 3 * 10 + 20) / 7)
 
 
@@ -42,7 +42,9 @@ def test_halving_a_ramp_keeps_it_between_the_ends() -> None:
     old=st.tuples(st.integers(1, 9), st.integers(1, 9)),
     new=st.tuples(st.integers(1, 20), st.integers(1, 20)),
 )
-def test_a_constant_stays_constant(value: int, old: tuple[int, int], new: tuple[int, int]) -> None:
+def test_a_constant_image_stays_constant(
+    value: int, old: tuple[int, int], new: tuple[int, int]
+) -> None:
     images = np.full((2, 3, *old), value, np.uint8)
     found = resized(images, new)
     assert found.shape == (2, 3, *new)
@@ -59,7 +61,7 @@ def test_images_and_channels_do_not_mix() -> None:
             assert np.array_equal(together[i, channel], alone[0, 0])
 
 
-def test_the_right_size_is_left_alone() -> None:
+def test_the_same_size_returns_the_same_array() -> None:
     images = row(1, 2, 3)
     assert resized(images, (1, 3)) is images
 
@@ -76,6 +78,6 @@ def test_impossible_sizes(size: tuple[int, int]) -> None:
         resized(row(1, 2), size)
 
 
-def test_only_bytes_are_resized() -> None:
+def test_only_uint8_is_resized() -> None:
     with pytest.raises(ValueError, match="cannot resize float64"):
         resized(row(1, 2) / 255, (2, 2))

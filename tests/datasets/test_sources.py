@@ -1,4 +1,4 @@
-"""Where datasets come from: known facts, checksums of files, what is missing."""
+"""Sources of datasets: known facts, checksums of files, missing files."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_every_name_has_a_source_or_needs_a_path() -> None:
 
 @pytest.mark.parametrize("name", DATASETS)
 def test_every_entry_is_complete(name: str, tmp_path: Path) -> None:
-    """It reads no parameter but its name and those that it says it uses."""
+    """It reads no parameters except its name and those listed in `uses`."""
     entry, read = DATASETS[name], set()
 
     class Watched:
@@ -70,7 +70,7 @@ def test_every_entry_is_complete(name: str, tmp_path: Path) -> None:
     assert ("vocabulary" in entry.uses) == (entry.kind == "text")
 
 
-def test_parameters_that_some_datasets_use() -> None:
+def test_datasets_using_a_parameter() -> None:
     assert datasets_using("vocabulary") == ("text_pairs", "number_words", "iwslt_de_en")
     assert datasets_using("path") == ("arrays", "text_pairs")
     content = {name: set(Dataset(name=name, path="a").content()) for name in DATASETS}
@@ -87,7 +87,7 @@ def test_the_registry_loads_no_torch() -> None:
 
 
 @pytest.mark.parametrize("name", KNOWN)
-def test_facts_are_known_without_a_file(name: str, tmp_path: Path) -> None:
+def test_facts_are_known_without_files(name: str, tmp_path: Path) -> None:
     found = source(name, tmp_path)
     kind, n_train, n_test, n_outputs, shape = KNOWN[name]
     assert found.known is not None
@@ -101,21 +101,21 @@ def test_facts_are_known_without_a_file(name: str, tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir()), "something was written"
 
 
-def test_checksums_tell_datasets_apart(tmp_path: Path) -> None:
+def test_datasets_have_different_checksums(tmp_path: Path) -> None:
     assert len({source(name, tmp_path).checksum for name in KNOWN}) == len(KNOWN)
     iwslt = hashlib.sha256(f"2016-01.tgz {MD5}\n".encode()).hexdigest()
     assert source("iwslt_de_en", tmp_path).checksum == iwslt
 
 
 @pytest.mark.parametrize("name", ["digits", "number_words"])
-def test_embedded_data_are_what_is_known_of_them(name: str, tmp_path: Path) -> None:
+def test_facts_of_embedded_datasets_match_their_data(name: str, tmp_path: Path) -> None:
     found = source(name, tmp_path, vocabulary=500)
     pool = found.load()
     assert pool.checksum() == found.checksum
     assert facts_of(pool, found.checksum, vocabulary=500) == found.known
 
 
-def test_the_vocabulary_is_the_one_that_is_asked_for(tmp_path: Path) -> None:
+def test_facts_give_the_requested_vocabulary(tmp_path: Path) -> None:
     for name in ("number_words", "iwslt_de_en"):
         known = source(name, tmp_path, vocabulary=321).known
         assert known is not None
@@ -123,11 +123,11 @@ def test_the_vocabulary_is_the_one_that_is_asked_for(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["arrays", "text_pairs"])
-def test_a_path_is_missing(name: str, tmp_path: Path) -> None:
+def test_a_missing_path(name: str, tmp_path: Path) -> None:
     with pytest.raises(SpecError) as caught:
         source(name, tmp_path)
     (problem,) = caught.value.problems
-    assert str(problem) == f"dataset.path: got null; allowed: a path: {name} are files of yours"
+    assert str(problem) == f"dataset.path: got null; allowed: a path: {name} reads your own files"
 
 
 def write_npz(path: Path, n: int, high: int) -> bytes:
@@ -141,7 +141,7 @@ def test_arrays_are_relative_to_the_project(tmp_path: Path) -> None:
     train, test = write_npz(tmp_path / "in/a.npz", 6, 2), write_npz(tmp_path / "in/b.npz", 4, 2)
     alone = source("arrays", tmp_path, path="in/a.npz")
     assert alone.checksum == hashlib.sha256(train).hexdigest()
-    assert alone.known is None  # it must be read
+    assert alone.known is None  # facts are only known after reading
     assert facts_of(alone.load(), "c", vocabulary=9) == DataFacts("images", "c", 6, 0, 3, (1, 2, 5))
     both = source("arrays", tmp_path, path="in/a.npz", test_path=str(tmp_path / "in/b.npz"))
     assert both.checksum == checksum_of(train, test)
@@ -152,7 +152,7 @@ def test_arrays_are_relative_to_the_project(tmp_path: Path) -> None:
         source("arrays", tmp_path, path="in/a.npz", test_path="in/c.npz")
 
 
-def test_text_pairs_are_two_files_a_split(tmp_path: Path) -> None:
+def test_text_pairs_have_two_files_per_split(tmp_path: Path) -> None:
     texts = {"a.en": "one\ntwo words\n", "a.fr": "un\ndeux mots\n", "b.en": "x\n", "b.fr": "y\n"}
     for name, text in texts.items():
         (tmp_path / name).write_text(text)
@@ -170,11 +170,11 @@ def test_text_pairs_are_two_files_a_split(tmp_path: Path) -> None:
     assert turned.checksum != alone.checksum
     with pytest.raises(DataError, match=r"^dataset.path: .*a\.de cannot be read"):
         source("text_pairs", tmp_path, path="a")
-    with pytest.raises(DataError, match=r"^dataset.path: / names no files"):
+    with pytest.raises(DataError, match=r"^dataset.path: / is not a file prefix"):
         source("text_pairs", tmp_path, path="/")
 
 
-def test_a_line_that_moves_to_another_file_is_seen(tmp_path: Path) -> None:
+def test_a_line_that_moves_to_another_file_changes_the_checksum(tmp_path: Path) -> None:
     def written(**texts: str) -> str:
         for name, text in texts.items():
             for ending in ("de", "en"):
@@ -208,13 +208,13 @@ def test_facts_of_a_pool(
     assert found == DataFacts(kind, "sum", n_train, n_test, n_outputs, shape)  # type: ignore[arg-type]
 
 
-def test_facts_name_a_class_of_one_sample() -> None:
+def test_facts_name_a_class_with_a_single_sample() -> None:
     for labels, single in ([0, 1, 1, 2, 0], 2), ([0, 2, 1, 1, 2], 0), ([0, 0, 1, 1, 1], None):
         found = facts_of(ImagePool(IMAGES, np.array(labels), 3), "sum", vocabulary=7)
         assert found.single_class == single
 
 
-def test_facts_say_how_many_samples_are_left() -> None:
+def test_number_of_available_samples() -> None:
     held_out = DataFacts("images", "sum", 100, 0, 2, (1, 8, 8))
     own = DataFacts("images", "sum", 100, 30, 2, (1, 8, 8))
     assert held_out.n_available(40) == 60

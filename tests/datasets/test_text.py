@@ -38,7 +38,7 @@ def read(prefix: Path, test: Path | None = None, max_words: int = 9) -> Any:
 @pytest.mark.parametrize("newline", ["\n", "\r\n"])
 @pytest.mark.parametrize("last", [True, False])
 @pytest.mark.parametrize("mark", ["", "\ufeff"])
-def test_lines_are_kept_as_they_are(newline: str, last: bool, mark: str, tmp_path: Path) -> None:
+def test_lines_are_unchanged(newline: str, last: bool, mark: str, tmp_path: Path) -> None:
     def text(lines: list[str]) -> str:
         return mark + newline.join(lines) + (newline if last else "")
 
@@ -55,15 +55,15 @@ def test_a_test_split(tmp_path: Path) -> None:
     assert read_text_pairs(test, None, ("en", "de"), 9).sources == ["four"]
 
 
-def test_long_pairs_are_left_out_and_counted(
+def test_long_pairs_are_dropped_and_counted(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     prefix = write(tmp_path / "t", "a b c\na b\na b c d\na b c", "a\na b c\na\na b c d")
     with caplog.at_level(logging.INFO):
         pool = read(prefix, max_words=3)
     assert (pool.sources, pool.targets) == (["a b c", "a b"], ["a", "a b c"])
-    assert "2 of 4 pairs left out, of more than 3 words" in caplog.text
-    with pytest.raises(DataError, match="no pair is left: each of 4 has more than 0 words"):
+    assert "dropped 2 of 4 pairs with more than 3 words" in caplog.text
+    with pytest.raises(DataError, match="no pair is left: all 4 have more than 0 words"):
         read(prefix, max_words=0)
 
 
@@ -77,10 +77,10 @@ def test_long_pairs_are_left_out_and_counted(
         ("", "a", r"t\.de is empty"),
         ("a\nb\nc", "a\nb\nc\xe4".encode("latin-1"), r"t\.en: line 3 is not UTF-8"),
         (b"\xff\na", "a\nb", r"t\.de: line 1 is not UTF-8"),
-        ("a\rb\r", "a\nb", r"t\.de: its lines end in CR alone"),
+        ("a\rb\r", "a\nb", r"t\.de: lines end in CR only"),
     ],
 )
-def test_wrong_files(
+def test_invalid_files(
     german: str | bytes, english: str | bytes, message: str, tmp_path: Path
 ) -> None:
     prefix = write(tmp_path / "t", german, english)
@@ -146,7 +146,7 @@ SEGMENTS = {"de": ["Es ist kalt &amp; naß .", "Ja ."], "en": ["It is cold &amp;
 
 
 def members(**changes: str | bytes) -> dict[str, bytes]:
-    """The files of the inner archive, by name; the translator stands in the German one only."""
+    """The files of the inner archive by name; only the German one has a translator tag."""
     files: dict[str, str | bytes] = {}
     for language in ("de", "en"):
         train = TRAIN.format(language=language, lines="\n".join(SENTENCES[language]))
@@ -172,7 +172,7 @@ def packed(files: dict[str, bytes]) -> bytes:
 
 
 def archive(files: dict[str, bytes]) -> bytes:
-    """An archive in an archive, as published, with another pair of languages before it."""
+    """A nested archive, as published, preceded by one for another pair of languages."""
     inner = packed({"de-en/README": b"", **{f"de-en/{name}": text for name, text in files.items()}})
     other = packed({"en-de/train.tags.en-de.de": b"wrong"})
     return packed({"2016-01/texts/en/de/en-de.tgz": other, "2016-01/texts/de/en/de-en.tgz": inner})
@@ -193,7 +193,7 @@ def no_network(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_iwslt(tmp_path: Path) -> None:
     pool = load(tmp_path, archive(members()))
-    # Without tags, without the pair of which one side is empty; a tag within a sentence is text.
+    # Without tag lines and without the pair with an empty side; a tag within a sentence is text.
     assert pool.sources == ["Vielen Dank .", "1 <2 & \u2028 das <title gilt", SENTENCES["de"][3]]
     assert pool.targets == ["Thank you .", "1 <2 & \u2028 that <title holds", "a long one"]
     assert pool.test_sources == ["Es ist kalt & naß .", "Ja ."]
@@ -218,8 +218,8 @@ def test_an_archive_that_is_not_the_published_one(published: bytes, tmp_path: Pa
         (archive(members())[:300], "2016-01.tgz is damaged"),
         (b"no archive at all", "2016-01.tgz is damaged"),
         (packed({"2016-01/texts/de/en/de-en.tgz": b"no archive"}), "is damaged"),
-        (packed({"2016-01/texts/en/de/en-de.tgz": b""}), "holds no texts/de/en/de-en.tgz"),
-        (archive({"train.tags.de-en.de": b""}), "holds no train.tags.de-en.en"),
+        (packed({"2016-01/texts/en/de/en-de.tgz": b""}), "does not contain texts/de/en/de-en.tgz"),
+        (archive({"train.tags.de-en.de": b""}), "does not contain train.tags.de-en.en"),
         (
             archive(members(**{"train.tags.de-en.en": "one\ntwo"})),
             "train.tags.de-en.de has 4 sentences, train.tags.de-en.en has 2",
@@ -228,11 +228,13 @@ def test_an_archive_that_is_not_the_published_one(published: bytes, tmp_path: Pa
             archive(members(**{"IWSLT16.TED.tst2014.de-en.en.xml": "<mteval/>"})),
             r"IWSLT16.TED.tst2014.de-en.de.xml has 2 sentences, .*en.xml has 0",
         ),
-        (archive(members(**{"IWSLT16.TED.tst2014.de-en.de.xml": "<mteval>"})), "is no XML"),
+        (archive(members(**{"IWSLT16.TED.tst2014.de-en.de.xml": "<mteval>"})), "is not valid XML"),
         (archive(members(**{"train.tags.de-en.de": b"a\n\xff"})), "line 2 is not UTF-8"),
     ],
 )
-def test_archives_that_do_not_hold_it(content: bytes, message: str, tmp_path: Path) -> None:
+def test_archives_without_the_expected_content(
+    content: bytes, message: str, tmp_path: Path
+) -> None:
     with pytest.raises(DataError, match=message):
         load(tmp_path, content)
 
@@ -256,7 +258,9 @@ def answering(content: bytes, asked: list[str]) -> Callable[..., requests.Respon
     return get
 
 
-def test_an_absent_archive_is_fetched_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_archive_is_downloaded_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked: list[str] = []
     content = archive(members())
     monkeypatch.setattr(requests, "get", answering(content, asked))
@@ -267,7 +271,7 @@ def test_an_absent_archive_is_fetched_once(tmp_path: Path, monkeypatch: pytest.M
     assert re.search(r"id=([\w-]+)", iwslt.DIRECT)[1] == re.search(r"id=(.+)", iwslt.PAGE)[1]  # type: ignore[index]
 
 
-def test_a_page_in_place_of_the_archive_is_not_kept(
+def test_a_web_page_instead_of_the_archive_is_not_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(requests, "get", answering(b"<html>Too many downloads", []))

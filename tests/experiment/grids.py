@@ -1,4 +1,4 @@
-"""Grids without files: the base experiment, what its components are, and changes by dotted path."""
+"""Grids without files: a base experiment, its components, and changes by dotted path."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ DIGITS = DataFacts("images", "c", 1797, 0, 10, (1, 8, 8))
 CIFAR = DataFacts("images", "c", 50_000, 10_000, 10, (3, 32, 32))
 POINTS = DataFacts("points", "c", 900, 0, 0, (2,))
 
-# A user's own functions: the parameters that they have, and the checksum of their code.
+# Custom functions: their parameters and the checksum of their code.
 OWN = {
     "mine:data": Component("mine:data", frozenset({"beta", "count"}), "a" * 64),
     "mine:network": Component("mine:network", frozenset({"depth", "rate"}), "b" * 64),
@@ -49,7 +49,7 @@ CUSTOM_CODE = {
 
 
 def components(experiment: Experiment) -> Components:
-    """As `find_components` describes them, from the tables above."""
+    """The components as `find_components` describes them, from the tables above."""
     dataset, model = experiment.dataset, experiment.model
 
     def part(name: str) -> Component:
@@ -67,7 +67,7 @@ def components(experiment: Experiment) -> Components:
 
 
 def put(data: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """A copy of nested mappings with values put at dotted paths."""
+    """A copy of nested mappings with values set at dotted paths."""
     result = copy.deepcopy(data)
     for path, value in changes.items():
         *parents, last = path.split(".")
@@ -79,12 +79,12 @@ def put(data: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
 
 
 def experiment_of(changes: dict[str, Any]) -> Experiment:
-    """The base experiment with values at dotted paths."""
+    """The base experiment with values set at dotted paths."""
     return Experiment.model_validate(put(BASE, changes))
 
 
 def grid_of(changes: dict[str, Any]) -> Grid:
-    """The grid of the base experiment with values at dotted paths."""
+    """The grid of the base experiment with values set at dotted paths."""
     return expand(resolve_variants(experiment_of(changes)), components)
 
 

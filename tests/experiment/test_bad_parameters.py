@@ -1,4 +1,4 @@
-"""Every kind of bad parameter gets one message: path, value given, what is allowed."""
+"""Every kind of invalid parameter gives one message: path, value given, what is allowed."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def text(
     train: str = "",
     similarity: str = "{perturbation: token_noise}",
 ) -> str:
-    """Good parameters of a translation, and what is put into its sections."""
+    """Valid parameters of a translation experiment, with entries added to its sections."""
     if "width" not in load:
         load = f"width: 8, {load}"
     return (
@@ -48,7 +48,7 @@ def text(
     )
 
 
-# Modules of one's own: what they define, or what happens when they are imported.
+# Custom modules: what they define, or what happens when they are imported.
 OWN = {
     "good": """\
         import numpy as np
@@ -72,7 +72,7 @@ OWN = {
     "pleading": "raise ModuleNotFoundError('first install it')",
 }
 
-# What is changed, the path in the message, what was given, what is allowed.
+# The change, then the path, the value given and the values allowed in the message.
 BAD = {
     "unknown section": ("lod: {width: 2}", "lod", "unknown key", "did you mean `load`"),
     "unknown key": ("load: {widht: 2, width: 4}", "load.widht", "unknown", "did you mean `width`"),
@@ -82,7 +82,7 @@ BAD = {
     "wrong type in an axis": ("load: {width: [2, wide]}", "load.width", "'wide'", "integer"),
     "a number in quotes": ("temperature: {lr: '0.1'}", "temperature.lr", "'0.1'", "number"),
     "a fraction for a count": ("load: {width: 2.5}", "load.width", "2.5", "integer"),
-    "a truth value for a count": ("load: {width: true}", "load.width", "True", "integer"),
+    "a boolean for a count": ("load: {width: true}", "load.width", "True", "integer"),
     "out of range": ("load: {width: 2, label_noise: 1.5}", "load.label_noise", "1.5", "less than or equal to 1"),
     "negative": ("temperature: {weight_decay: -1}", "temperature.weight_decay", "-1", "greater than or equal to 0"),
     "zero": ("train: {epochs: 0}", "train.epochs", "0", "greater than 0"),
@@ -90,7 +90,7 @@ BAD = {
     "infinite": ("temperature: {lr: .inf}", "temperature.lr", "inf", "finite"),
     "empty axis": ("load: {width: []}", "load.width", "[]", "at least one"),
     "repeated axis value": ("load: {width: [2, 4, 2]}", "load.width", "[2, 4, 2]", "repeated: 2"),
-    "all of a text that is not counted": (
+    "all samples of an uncounted dataset": (
         "dataset: {name: iwslt_de_en, test_samples: all}\nmodel: {name: transformer}\nload: {width: 8}\n"
         "measure: {similarity: {perturbation: token_noise}}", "load.samples", "'all'", "a number"),
     "the same samples twice": ("load: {width: 2, samples: [all, 1437]}", "load.samples", "all", "same"),
@@ -105,17 +105,17 @@ BAD = {
     "unknown model": ("model: {name: resnet19}", "model.name", "'resnet19'", "resnet18"),
     "unknown choice": (
         "measure: {connectivity: {pairs: some}}", "measure.connectivity.pairs", "'some'", "'first', 'ring' or 'all'"),
-    "a list where none may be": ("train: {epochs: [1, 2]}", "train.epochs", "[1, 2]", "integer"),
+    "a list for a parameter without axis": ("train: {epochs: [1, 2]}", "train.epochs", "[1, 2]", "integer"),
     "missing section": ("model:", "model", "null", ""),
     "a seed too large": ("dataset: {name: digits, seed: 4294967296}", "dataset.seed", "4294967296", "less than"),
-    "text that no file can hold": ('report: {title: "\\ud800"}', "report.title", "ud800", "UTF-8"),
-    "a section that is none": ("train: 5", "train", "5", "a mapping"),
-    "a device that is not here": ("execution: {device: cuda}", "execution.device", "'cuda'", "finds no GPU"),
+    "text that is not UTF-8": ('report: {title: "\\ud800"}', "report.title", "ud800", "UTF-8"),
+    "a section that is a number": ("train: 5", "train", "5", "a mapping"),
+    "a missing device": ("execution: {device: cuda}", "execution.device", "'cuda'", "finds no GPU"),
     "a batch of one": ("temperature: {batch_size: [1, 2]}", "temperature.batch_size", "1", "greater than 1"),
-    "missing key": ("load: {}", "load.width", "nothing", "required"),
-    "a threshold that is none": ("classify: {train_loss: low}", "classify.train_loss", "'low'", "number"),
-    "an axis to draw that is none": ("report: {x: width}", "report.x", "'width'", "load.width"),
-    "an executor that is none": ("execution: {executor: threads}", "execution.executor", "'threads'", "processes or serial"),
+    "missing key": ("load: {}", "load.width", "missing required key", ""),
+    "a threshold that is not a number": ("classify: {train_loss: low}", "classify.train_loss", "'low'", "number"),
+    "an unknown axis of the report": ("report: {x: width}", "report.x", "'width'", "load.width"),
+    "an unknown executor": ("execution: {executor: threads}", "execution.executor", "'threads'", "processes or serial"),
     "workers": ("execution: {workers: many}", "execution.workers", "'many'", "'auto'"),
     # The network and its constants.
     "constants of a network without any": (
@@ -135,13 +135,13 @@ BAD = {
         "model: {name: vgg11, args: {batch_norm: null}}", "model.args.batch_norm", "null", "true, false, a finite number or text"),
     "a constant that is infinite": (
         "model: {name: vgg11, args: {x: .inf}}", "model.args.x", "inf", "true, false, a finite number or text"),
-    "constants that are no mapping": ("model: {name: vgg11, args: 5}", "model.args", "5", "a mapping"),
+    "constants that are not a mapping": ("model: {name: vgg11, args: 5}", "model.args", "5", "a mapping"),
     "the name of a constant": (
         "model: {name: vgg11, args: {batch-norm: true}}", "model.args.batch-norm", "'batch-norm'", "letters, digits and `_`"),
     "a constant without a name": ("model: {name: vgg11, args: {1: true}}", "model.args", "1", "letters, digits and `_`"),
     "heads that do not divide the width": (
         text(load="width: [8, 12]"), "load.width", "12", "multiples of 8"),
-    "own heads that do not divide the width": (
+    "n_heads that does not divide the width": (
         text(load="width: [8, 12]", model="n_heads: 3"), "load.width", "8", "multiples of 3"),
     "vgg11 on small images": (
         "model: {name: vgg11}", "dataset.resize", "images of 8 x 8", "at least 32 x 32 for vgg11"),
@@ -151,7 +151,7 @@ BAD = {
         "model: {name: transformer}\nload: {width: 8}", "model.name", "'transformer'", "on digits: resnet18, vgg11, or your own"),
     "a network for images on text": (
         text(name="resnet18"), "model.name", "'resnet18'", "on number_words: transformer, or your own"),
-    "an unknown network of one's own": (
+    "a custom network without a colon": (
         "model: {name: good.network}", "model.name", "'good.network'", "or your own as `package.module:function`"),
     "a name without a function": ("model: {name: 'good:'}", "model.name", "'good:'", "`package.module:function`"),
     "a name without a module": ("model: {name: ':network'}", "model.name", "':network'", "`package.module:function`"),
@@ -164,11 +164,11 @@ BAD = {
     "an unknown task": ("dataset: {name: digits, task: classify}", "dataset.task", "'classify'", "auto, classification, translation, or your own"),
     "a task that does not take the data": ("dataset: {name: digits, task: translation}", "dataset.task", "'translation'", "on digits: auto, classification, or your own"),
     "an unknown rule": ("classify: {rule: paper}", "classify.rule", "'paper'", "'yang2021'"),
-    # What has no meaning on the data.
+    # Parameters that do not apply to the data.
     "label noise on text": (
-        text(load="label_noise: [0.0, 0.1]"), "load.label_noise", "[0.0, 0.1]", "0 on number_words: it has a meaning for classes only"),
+        text(load="label_noise: [0.0, 0.1]"), "load.label_noise", "[0.0, 0.1]", "0 on number_words"),
     "pixel noise on text": (
-        text(load="pixel_noise: 3"), "load.pixel_noise", "3.0", "0 on number_words: it has a meaning for images only"),
+        text(load="pixel_noise: 3"), "load.pixel_noise", "3.0", "0 on number_words"),
     "mixup of text": (
         text(similarity="{}"), "measure.similarity.perturbation", "'mixup'", "token_noise on text"),
     "pixel noise of text for CKA": (
@@ -178,7 +178,7 @@ BAD = {
         "measure: {similarity: {perturbation: token_noise}}", "measure.similarity.perturbation", "'token_noise'", "mixup or pixel_noise on images"),
     "augmented text": (text(train="augment: true"), "train.augment", "true", "false on number_words"),
     "resized text": (text(dataset="resize: [8, 8]"), "dataset.resize", "[8, 8]", "null on number_words"),
-    "a vocabulary below the bytes": (
+    "a vocabulary smaller than the bytes": (
         text(dataset="vocabulary: 259"), "dataset.vocabulary", "259", "at least 260"),
     # Counts.
     "the test split of a dataset without one": (
@@ -189,87 +189,87 @@ BAD = {
         "dataset: {name: cifar10, test_samples: 10001}", "dataset.test_samples", "10001", "`all` or between 10 and 10000"),
     "test samples neither number nor all": (
         "dataset: {name: cifar10, test_samples: some}", "dataset.test_samples", "'some'", "'all'"),
-    "more than CIFAR-10 has": (
+    "more samples than CIFAR-10 has": (
         "dataset: {name: cifar10}\nload: {width: 2, samples: [all, 50001]}", "load.samples", "50001", "at most 50000"),
-    "CIFAR-10 twice": (
+    "all of CIFAR-10 twice": (
         "dataset: {name: cifar10}\nload: {width: 2, samples: [all, 50000]}", "load.samples", "['all', 50000]", "they are the same"),
     "no samples": ("load: {width: 2, samples: 0}", "load.samples", "0", "greater than 0 or 'all'"),
     "a curve's batch larger than a landscape": (
         "load: {width: 2, samples: [all, 250]}\nmeasure: {connectivity: [{batch_size: 64}, {name: b, batch_size: 300}]}",
         "measure.connectivity.batch_size", "300", "at most 250, the samples of the smallest landscape"),
-    # Parameters of one's own.
-    "a load that nothing takes": (
-        "load: {width: 2, extra: {depth: [1, 2]}}", "load.extra.depth", "that nothing takes", "nothing: dataset, network and task take no parameters"),
-    "a load that a network of one's own lacks": (
-        "model: {name: 'good:network'}\nload: {width: 2, extra: {dept: [1, 2]}}", "load.extra.dept", "that nothing takes", "depth, rate"),
-    "a temperature that nothing takes": (
+    # Custom parameters.
+    "a load parameter that no function takes": (
+        "load: {width: 2, extra: {depth: [1, 2]}}", "load.extra.depth", "no function takes", "nothing: dataset, network and task take no parameters"),
+    "a load parameter that a custom network lacks": (
+        "model: {name: 'good:network'}\nload: {width: 2, extra: {dept: [1, 2]}}", "load.extra.dept", "no function takes", "depth, rate"),
+    "a temperature parameter that no function takes": (
         "dataset: {name: 'good:data', test_samples: 100}\ntemperature: {batch_size: 16, extra: {count: 3}}",
-        "temperature.extra.count", "that nothing takes", "nothing: network and task take no parameters"),
-    "a parameter that is always given": (
+        "temperature.extra.count", "no function takes", "nothing: network and task take no parameters"),
+    "a constant with the name of a fixed argument": (
         "model: {name: 'good:network', args: {width: 3}}", "model.args.width", "unknown parameter", "depth, rate"),
-    "a constant that one's own network lacks": (
+    "a constant that a custom network lacks": (
         "model: {name: 'good:network', args: {dept: 3}}", "model.args.dept", "unknown parameter", "depth, rate"),
-    "a constant of a network without any of one's own": (
+    "a constant of a custom network without parameters": (
         "model: {name: 'good:bare', args: {depth: 3}}", "model.args.depth", "unknown parameter", "nothing: good:bare takes no parameters"),
-    "a constant that one's own dataset lacks": (
+    "a constant that a custom dataset lacks": (
         "dataset: {name: 'good:data', test_samples: 100, args: {cout: 3}}", "dataset.args.cout", "unknown parameter", "count"),
     "a constant of a built-in dataset": (
         "dataset: {name: digits, args: {count: 3}}", "dataset.args", "{'count': 3}", "digits takes no parameters"),
-    "more than own data have at some load": (
+    "more samples than a custom dataset has at some load": (
         "dataset: {name: 'good:data', test_samples: 100}\nload: {width: 2, samples: 250, extra: {count: [400, 300]}}\n"
         "model: {name: 'good:network'}\nmeasure: {hessian: {samples: 50}}", "load.samples", "250", "at most 200"),
     "an axis of lists": (
         "load: {width: 2, extra: {depth: [[1]]}}", "load.extra.depth", "[1]", "true, false, a finite number or text"),
-    "one parameter under load and under temperature": (
+    "the same parameter under load and temperature": (
         "model: {name: 'good:network'}\nload: {width: 2, extra: {depth: [1, 2]}}\ntemperature: {batch_size: 16, extra: {depth: [1, 3]}}",
-        "temperature.extra.depth", "[1, 3]", "nothing, where load.extra.depth is there too"),
-    "layers by PyHessian": ("measure: {hessian: {backend: pyhessian, layers: true}}", "measure.hessian.layers", "true", "false with backend pyhessian"),
-    "parts by PyHessian": ("measure: {hessian: {backend: pyhessian, batch_size: 10}}", "measure.hessian.batch_size", "10", "null with backend pyhessian"),
-    "a part of one sample": ("measure: {hessian: {mode: train, samples: 21, batch_size: 20}}", "measure.hessian.mode", "'train'", "eval"),
-    "an axis of one's own without values": ("load: {width: 2, extra: {depth: []}}", "load.extra.depth", "[]", "at least one"),
-    "an axis of one's own that repeats": (
+        "temperature.extra.depth", "[1, 3]", "nothing while load.extra.depth is set"),
+    "layers with PyHessian": ("measure: {hessian: {backend: pyhessian, layers: true}}", "measure.hessian.layers", "true", "false with backend pyhessian"),
+    "batches with PyHessian": ("measure: {hessian: {backend: pyhessian, batch_size: 10}}", "measure.hessian.batch_size", "10", "null with backend pyhessian"),
+    "a batch of one sample": ("measure: {hessian: {mode: train, samples: 21, batch_size: 20}}", "measure.hessian.mode", "'train'", "eval"),
+    "a custom axis without values": ("load: {width: 2, extra: {depth: []}}", "load.extra.depth", "[]", "at least one"),
+    "a custom axis that repeats a value": (
         "load: {width: 2, extra: {depth: [1, 2, 1]}}", "load.extra.depth", "[1, 2, 1]", "repeated: 1"),
     "the name of a parameter": ("load: {width: 2, extra: {a-b: 1}}", "load.extra.a-b", "'a-b'", "letters, digits and `_`"),
     # Files.
-    "arrays without a file": ("dataset: {name: arrays}", "dataset.path", "null", "a path: arrays are files of yours"),
-    "pairs without files": ("dataset: {name: text_pairs}", "dataset.path", "null", "a path: text_pairs are files of yours"),
-    "one language": ("dataset: {name: text_pairs, path: x, languages: [de]}", "dataset.languages", "['de']", "two file endings"),
+    "arrays without a file": ("dataset: {name: arrays}", "dataset.path", "null", "a path"),
+    "pairs without files": ("dataset: {name: text_pairs}", "dataset.path", "null", "a path"),
+    "one language": ("dataset: {name: text_pairs, path: x, languages: [de]}", "dataset.languages", "['de']", "two file extensions"),
     "three languages": (
-        "dataset: {name: text_pairs, path: x, languages: [de, en, fr]}", "dataset.languages", "['de', 'en', 'fr']", "two file endings"),
-    "a path of nothing": ("dataset: {name: arrays, path: ''}", "dataset.path", "''", "a path, or null"),
-    "a path with a zero byte": (
+        "dataset: {name: text_pairs, path: x, languages: [de, en, fr]}", "dataset.languages", "['de', 'en', 'fr']", "two file extensions"),
+    "an empty path": ("dataset: {name: arrays, path: ''}", "dataset.path", "''", "a path, or null"),
+    "a path with a null byte": (
         'dataset: {name: arrays, path: x.npz, test_path: "a\\0b"}', "dataset.test_path", "'a\\x00b'", "a path, or null"),
-    "a folder with a zero byte": ('dataset: {name: mnist, root: "a\\0b"}', "dataset.root", "'a\\x00b'", "a path"),
-    "a language that is a folder": (
-        "dataset: {name: text_pairs, path: x, languages: [a/b, en]}", "dataset.languages", "['a/b', 'en']", "two file endings"),
-    "a language of nothing": (
-        "dataset: {name: text_pairs, path: x, languages: ['', en]}", "dataset.languages", "['', 'en']", "two file endings"),
+    "a folder with a null byte": ('dataset: {name: mnist, root: "a\\0b"}', "dataset.root", "'a\\x00b'", "a path"),
+    "a language with a slash": (
+        "dataset: {name: text_pairs, path: x, languages: [a/b, en]}", "dataset.languages", "['a/b', 'en']", "two file extensions"),
+    "an empty language": (
+        "dataset: {name: text_pairs, path: x, languages: ['', en]}", "dataset.languages", "['', 'en']", "two file extensions"),
     # Sizes of images.
     "three sizes": ("dataset: {name: digits, resize: [8, 8, 8]}", "dataset.resize", "[8, 8, 8]", "[height, width], or null"),
     "one size in a list": ("dataset: {name: digits, resize: [8]}", "dataset.resize", "[8]", "[height, width], or null"),
-    "a size of nothing": ("dataset: {name: digits, resize: [0, 8]}", "dataset.resize", "[0, 8]", "[height, width], or null"),
-    "half a pixel": ("dataset: {name: digits, resize: 8.5}", "dataset.resize", "8.5", "a whole number above 0"),
-    "a size in words": ("dataset: {name: digits, resize: big}", "dataset.resize", "'big'", "a whole number above 0"),
+    "a size of zero": ("dataset: {name: digits, resize: [0, 8]}", "dataset.resize", "[0, 8]", "[height, width], or null"),
+    "half a pixel": ("dataset: {name: digits, resize: 8.5}", "dataset.resize", "8.5", "a positive integer"),
+    "a size in words": ("dataset: {name: digits, resize: big}", "dataset.resize", "'big'", "a positive integer"),
     # Training.
     "a milestone after the end": (
         "train: {schedule: step, milestones: [0.5, 1.5]}", "train.milestones", "1.5", "less than or equal to 1"),
     "a milestone before the start": (
         "train: {schedule: step, milestones: [-0.5]}", "train.milestones", "-0.5", "greater than or equal to 0"),
-    "no milestones": ("train: {schedule: step, milestones: []}", "train.milestones", "[]", "a list that is not empty"),
+    "no milestones": ("train: {schedule: step, milestones: []}", "train.milestones", "[]", "a non-empty list"),
     "one milestone without a list": ("train: {milestones: 0.5}", "train.milestones", "0.5", "a list"),
     "an unknown schedule": ("train: {schedule: cosine}", "train.schedule", "'cosine'", "'constant', 'step' or 'inverse_sqrt'"),
     "an unknown optimiser": ("train: {optimizer: adamw}", "train.optimizer", "'adamw'", "'sgd' or 'adam'"),
-    "an unknown end": ("train: {stopping: never}", "train.stopping", "'never'", "'rule', 'epochs' or 'updates'"),
-    "no decay of moments": ("train: {beta1: 1.0}", "train.beta1", "1.0", "less than 1"),
-    "gradients clipped to nothing": ("train: {clip_norm: 0}", "train.clip_norm", "0", "greater than 0"),
-    "a warm-up backwards": ("train: {warmup: -1}", "train.warmup", "-1", "greater than or equal to 0"),
+    "an unknown stopping rule": ("train: {stopping: never}", "train.stopping", "'never'", "'rule', 'epochs' or 'updates'"),
+    "a decay rate of one": ("train: {beta1: 1.0}", "train.beta1", "1.0", "less than 1"),
+    "gradients clipped to zero": ("train: {clip_norm: 0}", "train.clip_norm", "0", "greater than 0"),
+    "a negative warm-up": ("train: {warmup: -1}", "train.warmup", "-1", "greater than or equal to 0"),
     # Probes and snapshots.
-    "probes of one name": (
+    "probes of equal name": (
         "measure: {similarity: [{}, {name: b}, {name: b}]}", "measure.similarity", "'b'", "a `name` each (repeated: b)"),
     "a second probe named primary": (
         "measure: {connectivity: [{name: a}, {}]}", "measure.connectivity", "[{'name': 'a'}, {}]", "only the first may be left at `primary`"),
-    "a probe without a name": ("measure: {connectivity: {name: ''}}", "measure.connectivity.name", "''", "text that is not empty"),
-    "no probes": ("measure: {connectivity: []}", "measure.connectivity", "[]", "a list that is not empty"),
+    "a probe without a name": ("measure: {connectivity: {name: ''}}", "measure.connectivity.name", "''", "non-empty text"),
+    "no probes": ("measure: {connectivity: []}", "measure.connectivity", "[]", "a non-empty list"),
     "a probe that is a number": ("measure: {connectivity: [{}, 5]}", "measure.connectivity", "5", "a mapping of parameters"),
     "an unknown key of a probe": (
         "measure: {connectivity: {lrr: 1}}", "measure.connectivity.lrr", "unknown key", "did you mean `lr`"),
@@ -279,18 +279,18 @@ BAD = {
         "measure: {similarity: [{}, {name: b, alpha: 0}]}", "measure.similarity.alpha", "0", "greater than 0"),
     "a curve of two points": (
         "measure: {connectivity: {control_points: 2}}", "measure.connectivity.control_points", "2", "greater than or equal to 3"),
-    "a layer without a name": ("measure: {similarity: {layer: ''}}", "measure.similarity.layer", "''", "text that is not empty"),
-    "no snapshots": ("measure: {snapshots: []}", "measure.snapshots", "[]", "a list that is not empty"),
+    "a layer without a name": ("measure: {similarity: {layer: ''}}", "measure.similarity.layer", "''", "non-empty text"),
+    "no snapshots": ("measure: {snapshots: []}", "measure.snapshots", "[]", "a non-empty list"),
     "a snapshot twice": ("measure: {snapshots: [last, last]}", "measure.snapshots", "['last', 'last']", "each snapshot once"),
     "an unknown snapshot": ("measure: {snapshots: [lst]}", "measure.snapshots", "'lst'", "'best_train_loss', 'early_stopped', 'last' or 'best_test'"),
     "a snapshot without a list": ("measure: {snapshots: last}", "measure.snapshots", "'last'", "a list"),
-    # Drawing.
+    # The report.
     "x of the other section": ("report: {x: temperature.lr}", "report.x", "'temperature.lr'", "null, load.width, load.samples"),
     "y of the other section": ("report: {y: load.width}", "report.y", "'load.width'", "null, temperature.batch_size"),
-    "x of one's own that is none": (
+    "an unknown custom x": (
         "model: {name: 'good:network'}\nload: {width: 2, extra: {depth: [1, 2]}}\nreport: {x: load.extra.dept}",
         "report.x", "'load.extra.dept'", "load.pixel_noise, load.extra.depth"),
-    "y of one's own that is none": ("report: {y: temperature.extra.rate}", "report.y", "'temperature.extra.rate'", "null, temperature.batch_size"),
+    "an unknown custom y": ("report: {y: temperature.extra.rate}", "report.y", "'temperature.extra.rate'", "null, temperature.batch_size"),
     "an unknown scale": ("report: {x_scale: logarithm}", "report.x_scale", "'logarithm'", "'auto', 'log', 'linear' or 'even'"),
     "variants that are a list": ("variants: [decay]", "variants", "['decay']", "a mapping"),
     "a variant that is a number": ("variants: {decay: 5}", "variants.decay", "5", "a mapping"),
@@ -298,7 +298,7 @@ BAD = {
 
 
 def changed(change: str) -> str:
-    """The good parameters with whole sections replaced."""
+    """The valid parameters with whole sections replaced."""
     sections = {line.split(":")[0]: line for line in GOOD.splitlines()}
     sections |= {line.split(":")[0]: line for line in change.splitlines()}
     return "\n".join(sections.values()) + "\n"
@@ -306,20 +306,20 @@ def changed(change: str) -> str:
 
 @pytest.fixture
 def project(custom_code: Own) -> Path:
-    """A folder with one's own code and no `params.yaml` yet."""
+    """A project folder with custom code and without `params.yaml`."""
     for module, code in OWN.items():
         custom_code.write(module, textwrap.dedent(code))
     return custom_code.project.root
 
 
-def test_the_good_parameters_are_good(project: Path) -> None:
+def test_valid_parameters(project: Path) -> None:
     for change, cells in (("", 4), (LARGE, 4), (text(), 2), ("model: {name: 'good:network'}", 4)):
         (project / "params.yaml").write_text(changed(change))
         assert len(open_workspace(project).grid.cells) == cells
 
 
 @pytest.mark.parametrize("kind", BAD)
-def test_one_clear_message(kind: str, project: Path) -> None:
+def test_one_message_per_problem(kind: str, project: Path) -> None:
     change, path, given, allowed = BAD[kind]
     (project / "params.yaml").write_text(changed(change))
     with pytest.raises(SpecError) as caught:
@@ -333,30 +333,30 @@ def test_one_clear_message(kind: str, project: Path) -> None:
     assert str(caught.value) == f"params.yaml:\n  {line}"
 
 
-# What is changed, the message.
+# The change and the message.
 BAD_CODE = {
-    "a module that is not there": (
+    "a missing module": (
         "model: {name: 'nowhere:network'}",
         "nowhere:network: there is no module `nowhere`, neither in custom/ nor installed"),
-    "a module within that is not there": (
+    "a missing submodule": (
         "model: {name: 'good.inner:network'}",
         "good.inner:network: there is no module `good.inner`, neither in custom/ nor installed"),
-    "a function that is not there": (
+    "a missing function": (
         "model: {name: 'good:netwrk'}", "good:netwrk: `good` has no function `netwrk`"),
-    "no function but a number": (
+    "a number instead of a function": (
         "model: {name: 'good:value'}", "good:value: `good` has no function `value`"),
     "an error": (
         "model: {name: 'broken:network'}",
         "broken:network: importing it failed: ZeroDivisionError: division by zero"),
-    "an error of syntax": (
+    "a syntax error": (
         "model: {name: 'unparsed:network'}",
         "unparsed:network: importing it failed: SyntaxError: "),
-    "a module that it imports": (
+    "a missing dependency": (
         "model: {name: 'wanting:network'}",
         "wanting:network: there is no module `not_installed_anywhere`, neither in custom/ nor installed"),
-    "a module that ends the program": (
+    "a module that exits": (
         "model: {name: 'leaving:network'}", "leaving:network: importing it failed: SystemExit: 0"),
-    "a module that asks for another": (
+    "a module that raises ModuleNotFoundError": (
         "model: {name: 'pleading:network'}",
         "pleading:network: importing it failed: ModuleNotFoundError: first install it"),
     "a dataset": (
@@ -370,7 +370,7 @@ BAD_CODE = {
 
 
 @pytest.mark.parametrize("kind", BAD_CODE)
-def test_code_that_cannot_be_had(kind: str, project: Path) -> None:
+def test_code_that_cannot_be_loaded(kind: str, project: Path) -> None:
     change, message = BAD_CODE[kind]
     (project / "params.yaml").write_text(changed(change))
     with pytest.raises(CodeError) as caught:
@@ -383,14 +383,14 @@ def test_code_that_cannot_be_had(kind: str, project: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        (None, "a file of that name"),
+        (None, "got no file"),
         ("load: [1, 2", "YAML"),
         ("", "a mapping of sections"),
         ("- 1\n- 2\n", "a mapping of sections"),
         ("load: {width: 1}\nload: {width: 2}\n", "duplicate key"),
         ("load: {width: 2020-13-45}", "month must be"),
         ("load: {width: !!int abc}", "invalid literal"),
-        ("1: 2", "keys as text"),
+        ("1: 2", "a text key"),
     ],
 )
 def test_unreadable_parameters(text: str | None, words: str, tmp_path: Path) -> None:
@@ -400,7 +400,7 @@ def test_unreadable_parameters(text: str | None, words: str, tmp_path: Path) -> 
         open_workspace(tmp_path)
 
 
-def test_bytes_that_are_no_text(tmp_path: Path) -> None:
+def test_bytes_that_are_not_utf8(tmp_path: Path) -> None:
     (tmp_path / "params.yaml").write_bytes(b"load: \xff\xfe")
     with pytest.raises(SpecError, match="UTF-8"):
         open_workspace(tmp_path)
@@ -428,14 +428,16 @@ def test_bytes_that_are_no_text(tmp_path: Path) -> None:
         ),
     ],
 )
-def test_the_command_says_it_and_ends_with_2(change: str, words: list[str], project: Path) -> None:
+def test_the_command_prints_the_messages_and_exits_with_2(
+    change: str, words: list[str], project: Path
+) -> None:
     (project / "params.yaml").write_text(changed(change))
     done = subprocess.run(
         [sys.executable, "-m", "landscape_catalog", "prepare"],
         cwd=project, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 2
-    for words_of_one in words:
-        assert words_of_one in done.stderr
+    for expected in words:
+        assert expected in done.stderr
     assert "Traceback" not in done.stderr
     assert not (project / "data").exists()

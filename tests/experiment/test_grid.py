@@ -1,4 +1,4 @@
-"""The grid: cells in the order of their axes, values resolved, shapes, pairs."""
+"""The grid: order of cells, resolved values, shapes, pairs."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.experiment.grids import CIFAR, CUSTOM_CODE, DIGITS, TEXT, grid_of
 
 
 def test_the_order_of_cells() -> None:
-    """Load before temperature, in each section's own order, parameters of one's own last."""
+    """Load before temperature, each in the order of its section, custom parameters last."""
     axes: dict[str, list[Any]] = {
         "load.width": [4, 2],
         "load.samples": [300, "all"],
@@ -27,12 +27,14 @@ def test_the_order_of_cells() -> None:
         "temperature.weight_decay": [0.0, 0.1],
         "temperature.extra.rate": [0.1, 0.0],
     }
-    extra = {"load.extra": {"depth": [3, 1], "beta": [0.5, 2.0]}}  # in the order of the file
+    extra = {
+        "load.extra": {"depth": [3, 1], "beta": [0.5, 2.0]}
+    }  # in the order in which they are written
     backwards = {p: axes[p] for p in reversed(axes) if not p.startswith("load.extra")}
     grid = grid_of(CUSTOM_CODE | {"load": {}, "temperature": {}} | backwards | extra)
     assert [axis.path for axis in grid.axes] == list(axes)
     assert [list(axis.values) for axis in grid.axes] == list(axes.values())
-    resolved = axes | {"load.samples": [300, 540]}  # 900 less 360
+    resolved = axes | {"load.samples": [300, 540]}  # 900 minus the 360 held out
     expected = [dict(zip(resolved, values)) for values in itertools.product(*resolved.values())]
     assert [{path: cell.values[path] for path in axes} for cell in grid.cells] == expected
 
@@ -61,14 +63,14 @@ def test_every_parameter_has_a_value_in_every_cell() -> None:
         (TEXT, 9640),
     ],
 )
-def test_all_samples_are_a_number(changes: dict[str, Any], samples: int) -> None:
+def test_all_samples_resolve_to_a_number(changes: dict[str, Any], samples: int) -> None:
     grid = grid_of(changes)
     assert {cell.landscape.data.samples for cell in grid.cells} == {samples}
     assert {cell.values["load.samples"] for cell in grid.cells} == {samples}
     assert grid_of(changes | {"load.samples": samples}).runs[0].run_id == grid.runs[0].run_id
 
 
-def test_all_is_resolved_for_each_size_of_own_data() -> None:
+def test_all_is_resolved_for_each_size_of_custom_data() -> None:
     grid = grid_of(CUSTOM_CODE | {"load.extra.count": [900, 700], "load.width": 4})
     assert [cell.landscape.data.samples for cell in grid.cells] == [540, 540, 340, 340]
 
@@ -89,7 +91,7 @@ def test_shapes(facts: DataFacts, resize: Any, shape: tuple[int, ...]) -> None:
     assert facts.input_shape(dataset.resize) == shape
 
 
-def test_what_landscapes_and_data_are_shared() -> None:
+def test_cells_share_landscapes_and_data() -> None:
     grid = grid_of({"load.width": [2, 4, 8], "load.label_noise": [0.0, 0.1]})
     assert len(grid.cells) == 3 * 2 * 2
     assert len(grid.landscapes) == 3 * 2
@@ -97,7 +99,7 @@ def test_what_landscapes_and_data_are_shared() -> None:
     assert [landscape.width for landscape in grid.landscapes] == [2, 2, 4, 4, 8, 8]
 
 
-def test_parameters_go_to_those_who_take_them() -> None:
+def test_parameters_are_passed_to_the_functions_that_take_them() -> None:
     (cell,) = grid_of(
         CUSTOM_CODE
         | {
@@ -109,12 +111,12 @@ def test_parameters_go_to_those_who_take_them() -> None:
     ).cells
     assert cell.landscape.data.extra == {"beta": 2.0}
     assert cell.landscape.task_args == {"beta": 2.0, "strength": 0.5}
-    assert cell.landscape.model_args == {"depth": 3}, "an axis is over a constant"
+    assert cell.landscape.model_args == {"depth": 3}, "an axis overrides a constant"
     assert cell.model_args == {"depth": 3, "rate": 0.1}
     assert cell.task_args == {"beta": 2.0, "strength": 0.5, "rate": 0.1}
 
 
-def test_seeds_are_runs() -> None:
+def test_each_seed_is_a_run() -> None:
     grid = grid_of({"train.seeds": 3})
     assert [run.seed for run in grid.runs[:4]] == [0, 1, 2, 0]
     assert [run.cell for run in grid.runs[:4]] == [*grid.cells[:1] * 3, grid.cells[1]]

@@ -1,4 +1,4 @@
-"""Ids: pinned, and a function of what a thing is."""
+"""Ids: pinned, and determined by content alone."""
 
 from __future__ import annotations
 
@@ -36,17 +36,17 @@ from tests.experiment.grids import BASE, CUSTOM_CODE, TEXT, experiment_of, grid,
 
 
 def of_runs(runs: Sequence[Run], measure: MeasureBase) -> list[MeasurementSpec]:
-    """What is measured of each run, besides its losses."""
+    """What is measured on each run, besides its losses."""
     return [spec for spec in measurements_of(runs, measure, {}) if len(spec.runs) == 1]
 
 
 def of_pairs(runs: Sequence[Run], measure: MeasureBase) -> list[MeasurementSpec]:
-    """What is measured of each pair."""
+    """What is measured on each pair."""
     return [spec for spec in measurements_of(runs, measure, {}) if len(spec.runs) == 2]
 
 
 def test_golden_ids() -> None:
-    """These may never change: somebody's finished runs are found by them."""
+    """These must never change: finished runs in users' stores are found by them."""
     first = grid().cells[0]
     measure = Experiment.model_validate(BASE).measure
     assert first.landscape.data.data_id == "7ff70bae4d9c75e1"
@@ -66,7 +66,7 @@ def test_golden_ids() -> None:
     }
 
 
-def test_a_recipe_renames_only_what_it_makes(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_recipe_changes_only_the_ids_of_its_component(monkeypatch: pytest.MonkeyPatch) -> None:
     before, measure = grid().cells[0], Experiment.model_validate(BASE).measure
     curve, hessian = of_pairs(before.runs, measure)[0], of_runs(before.runs, measure)[0]
     old = (before.runs[0].run_id, curve.measurement_id, hessian.measurement_id)
@@ -96,19 +96,19 @@ def test_values_in_effect_are_hashed() -> None:
 
 
 def test_seeds_are_a_count() -> None:
-    """Adding a seed adds runs and renames none."""
+    """Adding a seed adds runs and changes no existing id."""
     few, more = grid(), grid(train={"seeds": 3})
     assert {run.run_id for run in few.runs} < {run.run_id for run in more.runs}
     assert len(more.runs) == 12
 
 
-def test_thresholds_and_drawing_name_nothing() -> None:
+def test_thresholds_and_report_settings_enter_no_run_id() -> None:
     ids = [run.run_id for run in grid().runs]
     assert [run.run_id for run in grid(classify={"train_loss": 1.0}).runs] == ids
     assert [run.run_id for run in grid(report={"title": "other"}).runs] == ids
 
 
-def test_another_axis_value_renames_none() -> None:
+def test_another_axis_value_changes_no_run_id() -> None:
     wider = grid(load={"width": [2, 4, 8]})
     assert {run.run_id for run in grid().runs} < {run.run_id for run in wider.runs}
     fixed = grid(load={"width": 2})
@@ -124,10 +124,10 @@ def custom_ids(code: str = "a" * 64, **settings: Any) -> set[str]:
 
 
 def test_the_id_of_a_custom_metric() -> None:
-    """Its source, function and constants enter it, and the name that it has in the catalog does not."""
+    """It depends on the source, function and constants, but not on the name in the catalog."""
     before = custom_ids()
     assert before == {"76a3d946f756537f", "630dfae2f16bb97a"}, (
-        "of the two runs; these may never change"
+        "of the two runs; these must never change"
     )
     assert len(custom_ids(scope="pair")) == 1
     assert custom_ids(name="other") == custom_ids(args={}) == before
@@ -142,7 +142,7 @@ def test_the_id_of_a_custom_metric() -> None:
     assert len(set.union(*every)) == sum(map(len, every))
 
 
-def test_a_custom_metric_renames_no_other_measurement() -> None:
+def test_a_custom_metric_changes_no_other_id() -> None:
     runs, plain = grid().cells[0].runs, experiment_of({}).measure
     chosen = {"name": "mine", "scope": "run", "function": "mine:metric"}
     measure = experiment_of({"measure.custom": [chosen]}).measure
@@ -156,12 +156,12 @@ def test_a_custom_metric_renames_no_other_measurement() -> None:
     assert "custom" in measure.stored()
 
 
-def test_every_id_is_different() -> None:
+def test_all_run_ids_are_distinct() -> None:
     cells = grid(load={"width": [2, 4], "label_noise": [0.0, 0.2]}, train={"seeds": 3}).runs
     assert len({run.run_id for run in cells}) == 2 * 2 * 2 * 3
 
 
-def test_the_grid_has_the_order_of_its_axes() -> None:
+def test_the_grid_follows_the_order_of_its_axes() -> None:
     found = grid()
     assert [axis.path for axis in found.axes] == ["load.width", "temperature.batch_size"]
     places = [
@@ -179,7 +179,7 @@ def test_the_grid_has_the_order_of_its_axes() -> None:
         max_leaves=12,
     )
 )  # fmt: skip
-def test_canonical_json_does_not_see_order(value: Any) -> None:
+def test_canonical_json_ignores_key_order(value: Any) -> None:
     def reversed_keys(part: Any) -> Any:
         if isinstance(part, dict):
             return {key: reversed_keys(part[key]) for key in reversed(list(part))}
@@ -222,18 +222,18 @@ def ids(cell: Cell, measure: MeasureBase) -> dict[str, Any]:
         "cell": cell.cell_id,
         "run": [run.run_id for run in cell.runs[:2]],
     }
-    for item in items:  # the primary probe is the first of its metric
+    for item in items:  # of several probes, keep the primary one, which is the first
         found.setdefault(item.metric, item.measurement_id)
     return found
 
 
 def first_ids(changes: dict[str, Any]) -> dict[str, Any]:
-    """The ids of the first cell of the base experiment with values at dotted paths."""
+    """The ids of the first cell of the base experiment with values set at dotted paths."""
     return ids(grid_of(changes).cells[0], experiment_of(changes).measure)
 
 
-def test_ids_are_the_hash_of_what_things_are() -> None:
-    """Contents written out by hand, hashed by hand."""
+def test_ids_are_hashes_of_the_documented_content() -> None:
+    """Hashes of contents that are written out in full."""
 
     def hashed(kind: str, content: Any, *recipes: str) -> str:
         raised = {"curve_fit": 2, "curve_points": 3}
@@ -315,7 +315,7 @@ def test_ids_are_the_hash_of_what_things_are() -> None:
 
 
 MEASUREMENTS = {"loss", "hessian", "connectivity", "barrier", "similarity", "distance"}
-# What changes along with a thing.
+# The kinds of ids that change together.
 RENAMED: dict[str, set[str]] = {
     "nothing": set(),
     "data": {"data", "landscape", "cell", "run", *MEASUREMENTS},
@@ -340,7 +340,7 @@ PYHESSIAN = {"measure.hessian.backend": "pyhessian"}
 PIXELS = {"measure.similarity.perturbation": "pixel_noise"}
 PLAIN: dict[str, Any] = {}
 
-# What else holds, what changes, what is renamed by it.
+# Other settings, the change, and which ids it changes.
 CASES: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     (PLAIN, {"dataset.seed": 1}, "data"),
     (PLAIN, {"dataset.test_samples": 100}, "data"),
@@ -349,7 +349,7 @@ CASES: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     (CIFAR | {"dataset.test_samples": "all"}, {"dataset.test_samples": 9999}, "data"),
     (PLAIN, {"dataset.resize": 16}, "data"),
     (PLAIN, {"dataset.resize": [16, 8]}, "data"),
-    (PLAIN, {"dataset.resize": 8}, "nothing"),  # as they are
+    (PLAIN, {"dataset.resize": 8}, "nothing"),  # their original size
     (PLAIN, {"dataset.resize": [8, 8]}, "nothing"),
     ({"dataset.resize": 32}, {"dataset.resize": [32, 32]}, "nothing"),
     (PLAIN, {"dataset.label_noise_mode": "any"}, "nothing"),
@@ -361,7 +361,7 @@ CASES: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     (PLAIN, {"dataset.vocabulary": 300}, "nothing"),
     (PLAIN, {"dataset.max_words": 20}, "nothing"),
     (TEXT, {"dataset.vocabulary": 300}, "data"),
-    (TEXT, {"dataset.max_words": 20}, "nothing"),  # number words are few
+    (TEXT, {"dataset.max_words": 20}, "nothing"),  # number words are short
     (SENTENCES, {"dataset.max_words": 20}, "data"),
     (CUSTOM_CODE, {"dataset.args": {"beta": 1.0}}, "data"),
     (CUSTOM_CODE | {"load.extra.beta": 2.0}, {"dataset.args": {"beta": 1.0}}, "nothing"),
@@ -382,9 +382,9 @@ CASES: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     (TEXT | {"model.args": {"dropout": 0.1}}, {"temperature.extra.dropout": 0}, "run"),
     (CUSTOM_CODE, {"model.args": {"depth": 2}}, "landscape"),
     (CUSTOM_CODE | {"model.args": {"depth": 2}}, {"load.extra.depth": 2}, "nothing"),
-    (CUSTOM_CODE, {"load.extra.depth": 2}, "landscape"),  # the network takes it
-    (CUSTOM_CODE, {"load.extra.strength": 0.5}, "landscape"),  # the task takes it
-    (CUSTOM_CODE, {"load.extra.beta": 2.0}, "data"),  # the dataset takes it, and the task
+    (CUSTOM_CODE, {"load.extra.depth": 2}, "landscape"),  # a parameter of the network
+    (CUSTOM_CODE, {"load.extra.strength": 0.5}, "landscape"),  # a parameter of the task
+    (CUSTOM_CODE, {"load.extra.beta": 2.0}, "data"),  # a parameter of both the dataset and the task
     (CUSTOM_CODE, {"temperature.extra.rate": 0.1}, "run"),
     (CUSTOM_CODE | {"temperature.extra.rate": 0.1}, {"temperature.extra.rate": 0.2}, "run"),
     (PLAIN, {"load.width": [3]}, "landscape"),
@@ -501,7 +501,9 @@ CASES: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     CASES,
     ids=[f"{n}: {', '.join(change)} renames {level}" for n, (_, change, level) in enumerate(CASES)],
 )
-def test_what_a_change_renames(context: dict[str, Any], change: dict[str, Any], level: str) -> None:
+def test_which_ids_a_change_affects(
+    context: dict[str, Any], change: dict[str, Any], level: str
+) -> None:
     before, after = first_ids(context), first_ids(context | change)
     assert {kind for kind in before if before[kind] != after[kind]} == RENAMED[level]
 
@@ -539,7 +541,7 @@ def test_linear_scaling_is_a_rate(batch_size: int, lr: float) -> None:
 
 
 def test_linear_scaling_along_an_axis() -> None:
-    """Only the row at batch 128 is that of the plain rate."""
+    """Only the cells at batch size 128 equal those without scaling."""
     batches = {"temperature.batch_size": [64, 128, 256]}
     plain = {run.run_id for run in grid_of(batches).runs}
     scaled = {
@@ -550,8 +552,8 @@ def test_linear_scaling_along_an_axis() -> None:
     assert all(not runs & plain for batch, runs in scaled.items() if batch != 128)
 
 
-def test_a_constant_that_the_temperature_sets_back_is_no_other_network() -> None:
-    """Dropout 0.1 set to 0 by an axis trains other runs than dropout 0.1 does."""
+def test_a_constant_that_the_temperature_overrides() -> None:
+    """An axis that sets dropout from 0.1 back to 0 gives other runs than dropout 0.1."""
     constant = TEXT | {"model.args": {"dropout": 0.1}}
     axis = constant | {"temperature.extra.dropout": [0.0, 0.1, 0.2]}
     rates = {
@@ -563,8 +565,8 @@ def test_a_constant_that_the_temperature_sets_back_is_no_other_network() -> None
     assert len(set(runs)) == len(runs)
 
 
-def test_probes_have_ids_of_their_own() -> None:
-    """A probe is the same measurement wherever it stands in a list."""
+def test_probes_have_their_own_ids() -> None:
+    """The id of a probe does not depend on its position in the list."""
     ways = [{"name": "one", "lr": 0.1}, {"name": "two", "lr": 0.2}, {"name": "three", "lr": 0.3}]
     found = []
     for order in itertools.permutations(ways):
@@ -576,7 +578,7 @@ def test_probes_have_ids_of_their_own() -> None:
     assert len(set(found[0].values())) == 3
 
 
-# Grids as a user has them, real datasets among them; pinned when the settings came to be.
+# Realistic grids, also on published datasets; pinned when their settings were introduced.
 GOLDEN_SETTINGS: dict[str, dict[str, Any]] = {
     "vgg11": {
         "dataset.resize": 32,
@@ -667,7 +669,7 @@ GOLDEN: dict[str, dict[str, str]] = {
 
 @pytest.mark.parametrize("setting", GOLDEN_SETTINGS)
 def test_golden_ids_of_later_settings(setting: str, tmp_path: Any) -> None:
-    """These may never change either."""
+    """These must never change either."""
     experiment = experiment_of(GOLDEN_SETTINGS[setting])
     found = ids(lay_out(experiment, Project(tmp_path)).cells[0], experiment.measure)
     kinds = ("data", "landscape", "cell", "connectivity", "similarity")
@@ -690,15 +692,15 @@ TASK = "def task(strength=1.0, beta=1.0):\n    raise NotImplementedError\n"
 
 
 @pytest.fixture
-def own(custom_code: Own) -> Own:
-    """A network, a dataset and a task of one's own, each in a top-level module of its own."""
+def custom(custom_code: Own) -> Own:
+    """A custom network, dataset and task, each in a separate top-level module."""
     custom_code.write("id_network", NETWORK)
     custom_code.write("id_data", DATA)
     custom_code.write("id_task", TASK)
     return custom_code
 
 
-def own_ids(own: Own, **more: Any) -> dict[str, Any]:
+def custom_code_ids(custom: Own, **more: Any) -> dict[str, Any]:
     experiment = experiment_of(
         {
             "dataset": {"name": "id_data:data", "task": "id_task:task", "test_samples": 100},
@@ -708,66 +710,68 @@ def own_ids(own: Own, **more: Any) -> dict[str, Any]:
             **more,
         }
     )
-    return ids(lay_out(experiment, own.project).cells[0], experiment.measure)
+    return ids(lay_out(experiment, custom.project).cells[0], experiment.measure)
 
 
 @pytest.mark.parametrize(
     ("module", "level"),
     [("id_network", "landscape"), ("id_task", "landscape"), ("id_data", "data")],
 )
-def test_a_change_of_own_code_renames_what_it_makes(own: Own, module: str, level: str) -> None:
-    before = own_ids(own)
-    text = own.path(module).read_text()
-    own.path(module).write_text(text + "# other\n")
-    after = own_ids(own)
+def test_a_change_of_custom_code_changes_the_ids_that_depend_on_it(
+    custom: Own, module: str, level: str
+) -> None:
+    before = custom_code_ids(custom)
+    text = custom.path(module).read_text()
+    custom.path(module).write_text(text + "# other\n")
+    after = custom_code_ids(custom)
     assert {kind for kind in before if before[kind] != after[kind]} == RENAMED[level]
-    own.path(module).write_text(text)
-    assert own_ids(own) == before
+    custom.path(module).write_text(text)
+    assert custom_code_ids(custom) == before
 
 
-def test_a_change_of_other_files_renames_nothing(own: Own) -> None:
-    before = own_ids(own)
-    own.write("id_bystander", "x = 1\n")
-    assert own_ids(own) == before
+def test_other_custom_files_enter_no_id(custom: Own) -> None:
+    before = custom_code_ids(custom)
+    custom.write("id_bystander", "x = 1\n")
+    assert custom_code_ids(custom) == before
 
 
-def test_extra_parameters_enter_where_they_are_taken(own: Own) -> None:
-    """As the real functions declare them."""
-    before = own_ids(own)
+def test_extra_parameters_enter_the_ids_of_the_functions_that_take_them(custom: Own) -> None:
+    """The parameters are read from the signatures of the functions."""
+    before = custom_code_ids(custom)
     for change, level in (
         ({"load.extra.depth": 3}, "landscape"),
         ({"load.extra.strength": 2.0}, "landscape"),
         ({"load.extra.beta": 2.0}, "data"),
         ({"temperature.extra.rate": 0.5}, "run"),
     ):
-        after = own_ids(own, **change)
+        after = custom_code_ids(custom, **change)
         renamed = {kind for kind in before if before[kind] != after[kind]}
         assert renamed == RENAMED[level], change
 
 
-def test_what_a_dataset_function_reads_is_hashed(own: Own) -> None:
-    (own.project.root / "numbers.txt").write_text("1 2 3")
-    own.write("id_data", DATA.replace("data.version = ", "data.files = 'numbers.txt' #"))
-    before = own_ids(own)
-    (own.project.root / "numbers.txt").write_text("1 2 4")
-    after = own_ids(own)
+def test_what_a_dataset_function_reads_is_hashed(custom: Own) -> None:
+    (custom.project.root / "numbers.txt").write_text("1 2 3")
+    custom.write("id_data", DATA.replace("data.version = ", "data.files = 'numbers.txt' #"))
+    before = custom_code_ids(custom)
+    (custom.project.root / "numbers.txt").write_text("1 2 4")
+    after = custom_code_ids(custom)
     assert {kind for kind in before if before[kind] != after[kind]} == RENAMED["data"]
 
 
-def test_the_code_of_a_part_is_in_its_content(own: Own) -> None:
+def test_the_checksum_of_custom_code_is_part_of_the_content(custom: Own) -> None:
     experiment = experiment_of({"model.name": "id_network:network"})
-    landscape = lay_out(experiment, own.project).cells[0].landscape
+    landscape = lay_out(experiment, custom.project).cells[0].landscape
     assert landscape.model_content == {
         "name": "id_network:network",
         "width": 2,
-        "code": code_checksum("id_network:network", own.project.custom),
+        "code": code_checksum("id_network:network", custom.project.custom),
     }
-    assert landscape.model_content["code"] == own.expected_checksum("id_network")
+    assert landscape.model_content["code"] == custom.expected_checksum("id_network")
 
 
 @settings(deadline=None)
 @given(st.floats(1e-6, 10), st.integers(2, 4096))
-def test_rates_in_effect_are_numbers_of_their_own(lr: float, batch_size: int) -> None:
+def test_the_learning_rate_in_effect(lr: float, batch_size: int) -> None:
     train = Train(linear_scaling=True)
     assert train.rate(lr, 128) == lr
     assert math.isclose(train.rate(lr, batch_size) * 128, lr * batch_size, rel_tol=1e-12)

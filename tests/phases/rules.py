@@ -1,4 +1,4 @@
-"""A second phase rule, to see what one needs and that nothing knows the paper's by heart."""
+"""A second phase rule, to test that nothing is specific to the paper's rule."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from landscape_catalog.phases import CellNumbers, Phase, Rule, Verdict
 
 
 class ByLoss(Rule):
-    """Cold or hot, by the training loss."""
+    """Cold or hot phase, by the training loss."""
 
     own_phases: ClassVar[tuple[Phase, ...]] = (
-        Phase("cold", "trained to the end", "#123456", dark=True, flat=True),
-        Phase("hot", "not so", "#fedcba"),
+        Phase("cold", "low training loss", "#123456", dark=True, flat=True),
+        Phase("hot", "high training loss", "#fedcba"),
     )
     rule: Literal["by_loss"] = "by_loss"
     train_loss: Annotated[float, Field(gt=0)] = 0.1

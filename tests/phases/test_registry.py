@@ -58,8 +58,8 @@ def test_thresholds_in_words() -> None:
     assert without[3] == ("", "(training loss not used)")
 
 
-def test_the_default_rule_is_left_out_of_what_is_stored() -> None:
-    """Classification ids and the catalog's `classify` are as they were before there were rules."""
+def test_the_default_rule_is_not_stored() -> None:
+    """Classification ids and the catalog's `classify` are unchanged from before rules existed."""
     before = {
         "connectivity": {"tolerance": 1.0},
         "hessian": {"metric": "top_eigenvalue", "threshold": 76.0},
@@ -119,7 +119,7 @@ def _rules(schema: dict[str, Any]) -> list[dict[str, Any]]:
         ),
     ],
 )
-def test_messages_where_there_are_several_rules(
+def test_messages_with_several_rules(
     section: str, message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     several = create_model("Several", __base__=Experiment, classify=(one_of(TWO), ...))

@@ -1,4 +1,4 @@
-"""The classifier's truth table, and what it does with missing and doubtful numbers."""
+"""The rule's truth table, and how it treats missing and doubtful numbers."""
 
 from __future__ import annotations
 
@@ -31,13 +31,13 @@ def cell(
     pairs: tuple[tuple[float, float, float], ...] = ((0.0, 0.0, 0.0),),
     **means: float,
 ) -> CellNumbers:
-    """A flat, well connected cell with other means; pairs are (mc, lowest, highest)."""
+    """A flat, well-connected cell with some means changed; pairs are (mc, lowest, highest)."""
     names = ("mode_connectivity", "connectivity_lowest", "connectivity_highest")
     return CellNumbers(n_runs, n_converged, MEANS | means, dict(zip(names, zip(*pairs))))
 
 
 def expected(hessian: float, loss: float, mc: float, cka: float) -> str:
-    """The rule in other words: a table of three questions."""
+    """An independent formulation of the rule: three yes-no questions."""
     poorly = mc < -1
     bottom = hessian <= 50 and loss <= 0.05 and mc <= 1
     if not bottom:
@@ -79,7 +79,7 @@ def test_all_five_phases_are_in_the_table() -> None:
         ({}, "IV-B", ["CKA 0.8 >= 0.5", "training loss 0.01 <= 0.05"]),
     ],
 )
-def test_the_reason_names_what_crossed_what(
+def test_the_reason_names_values_and_thresholds(
     changes: dict[str, float], phase: str, words: list[str]
 ) -> None:
     verdict = RULE.classify(cell(**changes))
@@ -98,7 +98,7 @@ def test_the_reason_names_what_crossed_what(
             {"top_eigenvalue": math.nan, "train_loss": 1.0},
             "II",
             "training loss",
-        ),  # sharp without it
+        ),  # sharp by the loss alone
     ],
 )
 def test_missing_numbers(changes: dict[str, float], phase: str, word: str) -> None:
@@ -124,13 +124,13 @@ def test_not_converged() -> None:
         (0.1, "diverged", "infinite or NaN"),
     ],
 )
-def test_why_a_run_has_not_converged(loss: float, stop: str, word: str) -> None:
+def test_reasons_for_nonconvergence(loss: float, stop: str, word: str) -> None:
     reason = not_converged_reason(stop_reason=stop, train_loss=loss, frequency_loss=math.log(10))
     assert reason is not None
     assert word in reason
 
 
-def test_a_run_that_has_learned_something_has_converged() -> None:
+def test_a_loss_below_the_frequency_loss_is_convergence() -> None:
     assert not_converged_reason(stop_reason="epochs", train_loss=2.29, frequency_loss=2.30) is None
 
 
@@ -148,7 +148,7 @@ def test_without_the_training_loss() -> None:
     assert doubtful_flat(RULE, ["I"], [9.0]) == [False]
 
 
-def test_the_trace_may_classify() -> None:
+def test_the_trace_as_hessian_metric() -> None:
     trace = RULE.model_validate(
         {**RULE.model_dump(), "hessian": {"metric": "trace", "threshold": 4.0}}
     )

@@ -1,4 +1,4 @@
-"""Marks of fields: what ids hash and what is stored of a section."""
+"""Field markers: which fields of a section are hashed and stored."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from landscape_catalog.schema.fields import Added, Later, Outside, Section
 
 
 class Inner(Section):
-    """A part."""
+    """A nested section."""
 
     old: int = 1
     new: Annotated[int, Added(0)] = 0
 
 
 class Outer(Section):
-    """A whole."""
+    """A section with nested ones."""
 
     inner: Inner = Inner()
     several: tuple[Inner, ...] = ()
@@ -24,7 +24,7 @@ class Outer(Section):
     new: Annotated[tuple[int, ...] | None, Added(None)] = None
 
 
-def test_added_fields_are_stored_where_they_differ_from_their_legacy_value() -> None:
+def test_added_fields_are_stored_unless_at_their_legacy_value() -> None:
     assert Outer().stored() == {
         "inner": {"old": 1}, "several": [], "later": 3, "outside": 5,
     }  # fmt: skip
@@ -38,13 +38,13 @@ def test_added_fields_are_stored_where_they_differ_from_their_legacy_value() -> 
     }
 
 
-def test_what_is_stored_reads_as_it_was() -> None:
+def test_stored_sections_round_trip() -> None:
     for section in (Outer(), Outer(inner=Inner(new=2), new=(1,))):
         stored = section.stored()
         assert Outer.model_validate(stored, strict=False) == section
 
 
-def test_added_fields_enter_ids_where_they_differ_from_their_legacy_value() -> None:
+def test_added_fields_enter_ids_unless_at_their_legacy_value() -> None:
     assert Inner().content() == {"old": 1}
     assert Inner(new=7).content() == {"old": 1, "new": 7}
     assert Outer().content() == {
