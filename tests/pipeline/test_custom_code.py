@@ -641,7 +641,10 @@ def test_a_dataset_function_without_a_seed(custom_code: Own) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ([("data.version", "data.verse")], "own_data:data: declare what it reads: `data.files = "),
+        (
+            [("data.version", "data.verse")],
+            "own_data:data: declare the files that it reads, `data.files = ",
+        ),
         ([("data.version = ", "data.files = ")], "own_data:data: it declares the file 1, but "),
         ([("return {", "return 5 or {")], "own_data:data returned int; it must return a mapping "),
         ([('"targets"', '"labels"')], "own_data:data returned keys ['inputs', 'labels']; it must "),
