@@ -44,7 +44,7 @@ def prepare() -> None:
 
 @app.command()
 def train() -> None:
-    """Train all runs of the grid that do not exist yet (data/runs)."""
+    """Train all missing runs of the grid (data/runs)."""
     from landscape_catalog.pipeline.train.stage import run_train
 
     run_train(Path.cwd())
@@ -52,7 +52,7 @@ def train() -> None:
 
 @app.command()
 def measure() -> None:
-    """Make all measurements of runs and pairs that do not exist yet (data/measurements)."""
+    """Make all missing measurements (data/measurements)."""
     from landscape_catalog.pipeline.measure.stage import run_measure
 
     run_measure(Path.cwd())
@@ -76,7 +76,10 @@ def report() -> None:
 
 @app.command()
 def plan() -> None:
-    """Print the grid: axes, cells, runs, what is done, what is left and how long it will take."""
+    """Print the grid, what is done, and what is left.
+
+    Lists axes, cells, runs and measurements, with an estimate of the remaining time.
+    """
     from landscape_catalog.commands.plan import describe_plan
 
     typer.echo(describe_plan(Path.cwd()))
@@ -101,7 +104,7 @@ def init(
         Scale | None, typer.Option(help="Scale of the preset; default: `paper`.")
     ] = None,
 ) -> None:
-    """Create a study: a Git and DVC repository with its own experiment."""
+    """Create a study: an experiment in a new Git and DVC repository."""
     from landscape_catalog.commands.init import init_study
 
     typer.echo(init_study(folder, preset, scale.value if scale else None))
@@ -109,7 +112,10 @@ def init(
 
 @app.command()
 def upgrade() -> None:
-    """Upgrade a study to the installed version; `dvc repro` then recomputes what differs."""
+    """Upgrade a study to the installed version of the package.
+
+    Afterwards, `dvc repro` recomputes only what the new version computes differently.
+    """
     from landscape_catalog.commands.upgrade import upgrade_study
 
     typer.echo(upgrade_study(Path.cwd()))
@@ -147,7 +153,7 @@ def preset_use(
         Scale, typer.Option(help="paper: as published; small: overnight; smoke: two minutes.")
     ] = Scale.paper,
 ) -> None:
-    """Write a preset to params.yaml; your own params.yaml is backed up first."""
+    """Write a preset to params.yaml, after backing up your own."""
     from landscape_catalog.commands.presets import use_preset
 
     typer.echo(use_preset(name, scale.value, Path.cwd()))
@@ -166,7 +172,10 @@ def sql(
     query: Annotated[str, typer.Argument(help="A single SQL query, in DuckDB's dialect.")],
     form: Annotated[Format, typer.Option("--format", help="Output format.")] = Format.table,
 ) -> None:
-    """Query the catalog, read-only, e.g. "SELECT width, batch_size, phase FROM cells"."""
+    """Run a read-only SQL query on the catalog.
+
+    Example: landscape sql "SELECT width, batch_size, phase FROM cells"
+    """
     from landscape_catalog.commands.sql import answer
 
     typer.echo(answer(Path.cwd(), query, form.value), nl=False)
@@ -176,7 +185,7 @@ def sql(
 def schemas(
     folder: Annotated[Path, typer.Argument(help="Output folder.")] = Path("schemas"),
 ) -> None:
-    """Generate the JSON Schemas and the catalog's SQL schema from the code."""
+    """Write the JSON Schemas and the SQL schema of the catalog."""
     from landscape_catalog.commands.schemas import write_schemas
 
     write_schemas(folder)

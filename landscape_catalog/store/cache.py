@@ -94,15 +94,15 @@ class ArtifactCache:
             remove(path)
             return None
 
-    def share(self, key: str, *, anew: bool = False) -> None:
+    def share(self, key: str, *, overwrite: bool = False) -> None:
         """Copy an artifact to the store; if the store is not writable, only warn.
 
         Args:
             key: id of the artifact.
-            anew: whether to replace the copy in the store.
+            overwrite: whether to replace an existing copy in the store.
         """
         try:
-            if anew:
+            if overwrite:
                 remove(self.shared_path(key))
             self._copy_to_store(key)
         except (StorageError, OSError) as error:

@@ -116,7 +116,7 @@ def _prepare_one(workspace: Workspace, pool: Pool, spec: DataSpec) -> None:
         raise DataError(f"{spec.dataset.name}: {error}") from error
     arrays = pack(data.arrays)
     record = _record(spec, data, arrays)
-    _hold_against_known(workspace.store, record, spec.dataset.name)
+    _check_against_store(workspace.store, record, spec.dataset.name)
     write_prepared(workspace.project.prepared / spec.data_id, record, arrays)
 
 
@@ -140,7 +140,7 @@ def _record(spec: DataSpec, data: PreparedData, arrays: bytes) -> DataRecord:
     )
 
 
-def _hold_against_known(store: Path, record: DataRecord, name: str) -> None:
+def _check_against_store(store: Path, record: DataRecord, name: str) -> None:
     """Compare with the content that this machine's store has recorded for the same id."""
     known_path = store / "data" / f"{record.data_id}.json"
     try:

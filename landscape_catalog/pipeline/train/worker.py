@@ -73,7 +73,7 @@ def train_and_keep(payload: TrainPayload, cache: WorkerCache) -> None:
         _require_same_weights(*former, record, snapshots[FIRST_SNAPSHOT])
         remove(folder)  # the new run is complete in memory, and the store may have the former one
     write_run(folder, record, weights)
-    payload.cache.share(run.run_id, anew=former is not None)
+    payload.cache.share(run.run_id, overwrite=former is not None)
 
 
 def recipe_of(run: Run) -> Recipe:
