@@ -119,7 +119,7 @@ BAD = {
     "workers": ("execution: {workers: many}", "execution.workers", "'many'", "'auto'"),
     # The network and its constants.
     "constants of a network without any": (
-        "model: {name: resnet18, args: {depth: 3}}", "model.args.depth", "unknown parameter", "nothing: resnet18"),
+        "model: {name: resnet18, args: {depth: 3}}", "model.args.depth", "unknown parameter", "none: resnet18"),
     "a constant of another type": (
         f"{LARGE}\nmodel: {{name: vgg11, args: {{batch_norm: 1}}}}", "model.args.batch_norm", "1", "true or false"),
     "an unknown constant": (
@@ -265,7 +265,7 @@ BAD = {
     "a negative warm-up": ("train: {warmup: -1}", "train.warmup", "-1", "greater than or equal to 0"),
     # Probes and snapshots.
     "probes of equal name": (
-        "measure: {similarity: [{}, {name: b}, {name: b}]}", "measure.similarity", "'b'", "a `name` each (repeated: b)"),
+        "measure: {similarity: [{}, {name: b}, {name: b}]}", "measure.similarity", "'b'", "(repeated: b)"),
     "a second probe named primary": (
         "measure: {connectivity: [{name: a}, {}]}", "measure.connectivity", "[{'name': 'a'}, {}]", "only the first may be left at `primary`"),
     "a probe without a name": ("measure: {connectivity: {name: ''}}", "measure.connectivity.name", "''", "non-empty text"),
