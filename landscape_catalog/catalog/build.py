@@ -7,7 +7,7 @@ import json
 import polars as pl
 
 from landscape_catalog.catalog.cell_rows import cell_row, metric_rows, phase_rows
-from landscape_catalog.catalog.estimates import cell_estimates, estimate_rows
+from landscape_catalog.catalog.estimates import estimate_rows
 from landscape_catalog.catalog.results import ExperimentResult
 from landscape_catalog.catalog.run_rows import (
     epoch_rows,
@@ -37,7 +37,7 @@ def build_tables(result: ExperimentResult) -> dict[str, pl.DataFrame]:
     keys = {"experiment_id": experiment["experiment_id"]}
     runs = [run for cell in result.cells for run in cell.runs]
     pairs = [(cell, pair) for cell in result.cells for pair in cell.pairs]
-    estimates = [cell_estimates(cell, result) for cell in result.cells]
+    estimates = [estimate_rows(cell, result) for cell in result.cells]
     primary = result.experiment.measure.snapshots[0]
     rows: dict[str, list[Row]] = {
         "experiments": [experiment],
@@ -46,18 +46,14 @@ def build_tables(result: ExperimentResult) -> dict[str, pl.DataFrame]:
         "cells": [keys | cell_row(i, cell) for i, cell in enumerate(result.cells)],
         "cell_metrics": [
             keys | {"cell_id": cell.cell.cell_id} | row
-            for cell, numbers in zip(result.cells, estimates)
-            for row in metric_rows(cell, numbers, result)
+            for cell, own in zip(result.cells, estimates)
+            for row in metric_rows(cell, own, result)
         ],
         "runs": [run_row(run) for run in runs],
         "snapshots": [row for run in runs for row in snapshot_rows(run, primary)],
         "epochs": [row for run in runs for row in epoch_rows(run)],
         "pairs": [pair_row(cell, pair) for cell, pair in pairs],
-        "estimates": [
-            row
-            for cell, numbers in zip(result.cells, estimates)
-            for row in estimate_rows(cell, numbers)
-        ],
+        "estimates": [row for own in estimates for row in own],
         "phases": phase_rows(
             result, estimates, keys | {"classification_id": experiment["classification_id"]}
         ),
@@ -99,10 +95,9 @@ def _connectivity_unit(result: ExperimentResult) -> str | None:
     """Unit of the primary probe's first curve, or None if there is no curve."""
     for cell in result.cells:
         for pair in cell.pairs:
-            for found in pair.measured["connectivity"]:
-                if found.probe == PRIMARY:
-                    unit: str = found.results[0].unit
-                    return unit
+            for curve in pair.measured["connectivity"].get(PRIMARY, []):
+                unit: str = curve.unit
+                return unit
     return None
 
 

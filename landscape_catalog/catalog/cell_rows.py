@@ -5,17 +5,14 @@ from __future__ import annotations
 import json
 import math
 import statistics
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
 
-from landscape_catalog.catalog.estimates import CellEstimates, Number, is_of_pairs, method_of
+from landscape_catalog.catalog.estimates import is_of_pairs, method_of
 from landscape_catalog.catalog.results import CellResult, ExperimentResult
-from landscape_catalog.metrics.estimate import Estimate
 from landscape_catalog.metrics.metric import PRIMARY
 from landscape_catalog.metrics.registry import QUANTITIES
-from landscape_catalog.phases import CellNumbers, Rule, doubtful_flat
-
-Row = dict[str, Any]
+from landscape_catalog.phases import CellNumbers, doubtful_flat
+from landscape_catalog.schema.tables import Row
 
 
 def cell_row(position: int, result: CellResult) -> Row:
@@ -39,23 +36,29 @@ def cell_row(position: int, result: CellResult) -> Row:
 
 
 def metric_rows(
-    cell: CellResult, estimates: CellEstimates, result: ExperimentResult
+    cell: CellResult, estimates: Sequence[Row], result: ExperimentResult
 ) -> Iterator[Row]:
-    """Mean, spread, error and count of every metric of a cell, for every probe and snapshot."""
+    """Mean, spread, error and count of every metric of a cell, for every probe and snapshot.
+
+    Args:
+        cell: the cell.
+        estimates: its rows of the table `estimates`.
+        result: of the experiment.
+    """
     names = [*QUANTITIES, *(value.metric for value in result.custom_values)]
-    found: dict[tuple[str, str], list[Number]] = {(name, PRIMARY): [] for name in names}
-    found |= estimates.by_metric
-    for (metric, probe), numbers in found.items():
-        every = [number.estimate for number in numbers]
-        known = [estimate for estimate in every if not math.isnan(estimate.value)]
-        values = [estimate.value for estimate in known]
+    found: dict[tuple[str, str], list[Row]] = {(name, PRIMARY): [] for name in names}
+    for row in _counted(cell, estimates):
+        found.setdefault((row["metric"], row["probe"]), []).append(row)
+    for (metric, probe), rows in found.items():
+        known = [row for row in rows if not math.isnan(row["value"])]
+        values = [row["value"] for row in known]
         spread = statistics.stdev(values) if _has_spread(values) else math.nan
         of_pairs = is_of_pairs(metric, result)
-        status, reason = _status(len(cell.converged), of_pairs, every, known)
+        status, reason = _status(len(cell.converged), of_pairs, rows, known)
         yield {
             "metric": metric,
             "probe": probe,
-            "method": numbers[0].method if numbers else method_of(metric, probe, result),
+            "method": rows[0]["method"] if rows else method_of(metric, probe, result),
             "mean": statistics.fmean(values) if values else None,
             "sd": spread,
             "n": len(values),
@@ -64,25 +67,40 @@ def metric_rows(
             "status": status,
             "reason": reason,
             "source": "measured",
-            "unit": _unit(metric, every),
+            "unit": _unit(metric, rows),
         }
 
 
-def _unit(metric: str, every: list[Estimate]) -> str | None:
+def _counted(cell: CellResult, estimates: Sequence[Row]) -> list[Row]:
+    """The estimates of converged runs and of their pairs, of which a cell's metrics are means."""
+    converged = {run.run.run_id for run in cell.converged}
+    return [row for row in estimates if row["run_id"] in converged]
+
+
+def _values(cell: CellResult, estimates: Sequence[Row], metric: str) -> list[float]:
+    """The non-missing values of a metric, measured by its primary probe."""
+    return [
+        row["value"]
+        for row in _counted(cell, estimates)
+        if (row["metric"], row["probe"]) == (metric, PRIMARY) and not math.isnan(row["value"])
+    ]
+
+
+def _unit(metric: str, rows: list[Row]) -> str | None:
     """The unit of the estimates, or the metric's default unit if they carry none."""
     default = QUANTITIES[metric].unit if metric in QUANTITIES else ""
-    return next((estimate.unit for estimate in every if estimate.unit), default) or None
+    return next((row["unit"] for row in rows if row["unit"]), default) or None
 
 
-def _error_of_mean(known: list[Estimate]) -> float | None:
+def _error_of_mean(known: list[Row]) -> float | None:
     """Error of the mean due to the errors of the estimates.
 
     Standard errors combine in quadrature; if any error is a bound, the mean of the errors is one.
     """
-    errors = [estimate.error for estimate in known]
+    errors = [row["error"] for row in known]
     if not errors:
         return None
-    if any(estimate.kind == "bound" for estimate in known):
+    if any(row["error_kind"] == "bound" for row in known):
         return statistics.fmean(errors)
     return math.hypot(*errors) / len(errors)
 
@@ -92,14 +110,14 @@ def _has_spread(values: list[float]) -> bool:
 
 
 def _status(
-    n_converged: int, of_pairs: bool, every: list[Estimate], known: list[Estimate]
+    n_converged: int, of_pairs: bool, rows: list[Row], known: list[Row]
 ) -> tuple[str, str | None]:
     """Status of a mean, and the reason if it is missing or some estimate has not converged."""
-    problematic = [estimate for estimate in every if estimate.status != "ok"]
+    problematic = [row for row in rows if row["status"] != "ok"]
     if problematic:
-        present = {estimate.status for estimate in known}
+        present = {row["status"] for row in known}
         status = "missing" if not present else max(present, key=("ok", "not converged").index)
-        return status, f"{len(problematic)} of {len(every)}: {problematic[0].reason}"
+        return status, f"{len(problematic)} of {len(rows)}: {problematic[0]['reason']}"
     if known:
         return "ok", None
     if n_converged == 0:
@@ -109,17 +127,23 @@ def _status(
     return "missing", "it was not measured"
 
 
-def phase_rows(result: ExperimentResult, estimates: list[CellEstimates], keys: Row) -> list[Row]:
+def phase_rows(result: ExperimentResult, estimates: list[list[Row]], keys: Row) -> list[Row]:
     """The phase of every cell, with the reason."""
     rule = result.experiment.classify
+    metrics = {*rule.metrics, *rule.pair_metrics, "train_loss"}
+    values = [
+        {metric: _values(cell, rows, metric) for metric in metrics}
+        for cell, rows in zip(result.cells, estimates)
+    ]
+    means = [{metric: _mean(found) for metric, found in cell.items()} for cell in values]
     verdicts = [
-        rule.classify(_numbers(cell, numbers, rule))
-        for cell, numbers in zip(result.cells, estimates)
+        rule.classify(CellNumbers(len(cell.runs), len(cell.converged), mean, of_pairs))
+        for cell, mean, of_pairs in zip(result.cells, means, values)
     ]
     doubtful = doubtful_flat(
         rule,
         [verdict.phase for verdict in verdicts],
-        [numbers.mean("train_loss") for numbers in estimates],
+        [mean["train_loss"] for mean in means],
     )
     return [
         keys | {"cell_id": cell.cell.cell_id, **vars(verdict), "doubtful": doubt}
@@ -127,10 +151,5 @@ def phase_rows(result: ExperimentResult, estimates: list[CellEstimates], keys: R
     ]
 
 
-def _numbers(result: CellResult, numbers: CellEstimates, rule: Rule) -> CellNumbers:
-    return CellNumbers(
-        n_runs=len(result.runs),
-        n_converged=len(result.converged),
-        means={metric: numbers.mean(metric) for metric in rule.metrics},
-        pairs={metric: numbers.values(metric) for metric in rule.pair_metrics},
-    )
+def _mean(values: list[float]) -> float:
+    return statistics.fmean(values) if values else math.nan

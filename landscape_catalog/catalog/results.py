@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from landscape_catalog.experiment.experiment import Experiment
 from landscape_catalog.experiment.grid import Cell, Grid, Run
 from landscape_catalog.metrics.loss.spec import Loss
-from landscape_catalog.metrics.metric import PRIMARY, Found, Scope
+from landscape_catalog.metrics.metric import PRIMARY, Scope
 from landscape_catalog.metrics.registry import METRICS
 from landscape_catalog.store.records import DataRecord, RunRecord
 
-Measured = Mapping[str, list[Found]]  # results of each probe, by metric name
+# The results of a run or pair by metric and probe, one per repeat. The probe of `loss` on a
+# secondary snapshot is the name of the snapshot.
+Measured = Mapping[str, Mapping[str, list[Any]]]
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class RunResult:
     @property
     def losses(self) -> dict[str, Loss]:
         """Loss and error by snapshot; the primary snapshot comes first, under the key `primary`."""
-        return {found.probe: found.results[0] for found in self.measured["loss"]}
+        return {probe: repeats[0] for probe, repeats in self.measured["loss"].items()}
 
     @property
     def loss(self) -> Loss:
@@ -129,9 +132,9 @@ class ExperimentResult:
         for cell in self.cells:
             measured = [run.measured for run in cell.runs] + [pair.measured for pair in cell.pairs]
             for part in measured:
-                for found in part.get("custom", ()):
-                    for result in found.results:
-                        returned.setdefault(found.probe, {}).update(dict.fromkeys(result.values))
+                for probe, repeats in part.get("custom", {}).items():
+                    for result in repeats:
+                        returned.setdefault(probe, {}).update(dict.fromkeys(result.values))
         custom = METRICS["custom"]
         return [
             CustomValue(

@@ -87,17 +87,17 @@ def pair_key(cell: CellResult, pair: PairResult) -> Row:
 def pair_row(cell: CellResult, pair: PairResult) -> Row:
     """A pair with the results of the primary probes."""
     row = pair_key(cell, pair) | {"seed": pair.run.seed, "other_seed": pair.other.seed}
-    for name, probes in pair.measured.items():
-        for found in probes:
-            if found.probe == PRIMARY:
-                row |= METRICS[name].pair_row(found.results)
+    for name, by_probe in pair.measured.items():
+        if PRIMARY in by_probe:
+            row |= METRICS[name].pair_row(by_probe[PRIMARY])
     return row
 
 
 def table_rows(measured: Measured, key: Row) -> dict[str, list[Row]]:
     """Rows of the tables that metrics declare, about one run or pair."""
     rows: dict[str, list[Row]] = {name: [] for name in METRIC_TABLES}
-    for name, found in measured.items():
-        for table, metric_rows in METRICS[name].rows(found).items():
-            rows[table] += [key | row for row in metric_rows]
+    for name, by_probe in measured.items():
+        for probe, repeats in by_probe.items():
+            for table, own in METRICS[name].rows(probe, repeats).items():
+                rows[table] += [key | row for row in own]
     return rows

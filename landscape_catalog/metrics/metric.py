@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 from abc import ABC
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator
@@ -113,19 +113,6 @@ class MeasuredData:
     samples: int
     kind: str
     perturbations: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class Found:
-    """The results of one probe.
-
-    Attributes:
-        probe: catalog name of the probe; for `loss` on a secondary snapshot, the snapshot's name.
-        results: one per repeat.
-    """
-
-    probe: str
-    results: list[Any] = field(default_factory=list)
 
 
 def require_distinct_names(value: Any) -> Any:
@@ -278,7 +265,7 @@ class Metric(ABC):
         """Named estimates for each of the two runs of a pair."""
         return [], []
 
-    def rows(self, found: Sequence[Found]) -> dict[str, list[Row]]:
+    def rows(self, probe: str, results: Sequence[Any]) -> dict[str, list[Row]]:
         """Rows of its tables, without the columns that identify the run or pair."""
         return {}
 

@@ -11,7 +11,7 @@ from pydantic import ConfigDict
 
 from landscape_catalog.metrics.connectivity.spec import ConnectivitySettings, CurvePoint
 from landscape_catalog.metrics.estimate import Estimate
-from landscape_catalog.metrics.metric import Cost, Found, Metric, Named, PairChoice, Quantity
+from landscape_catalog.metrics.metric import Cost, Metric, Named, PairChoice, Quantity
 from landscape_catalog.schema.records import VALUES
 from landscape_catalog.schema.tables import REAL, Row
 
@@ -85,11 +85,10 @@ class BarrierMetric(Metric):
             Estimate(line.barrier, 0.0, "exact", 1, "lines", line.unit, reason=reason),
         )
 
-    def rows(self, found: Sequence[Found]) -> dict[str, list[Row]]:
+    def rows(self, probe: str, results: Sequence[LineBarrier]) -> dict[str, list[Row]]:
         """A row of `curve_points` for each point of the line."""
-        lines = [result for probe in found for result in probe.results]
         key = {"probe": LINE, "fit": 0}
-        return {"curve_points": [key | point.row() for line in lines for point in line.points]}
+        return {"curve_points": [key | point.row() for line in results for point in line.points]}
 
     def pair_row(self, results: Sequence[LineBarrier]) -> Row:
         """The barrier and its position."""

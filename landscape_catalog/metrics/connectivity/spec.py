@@ -17,7 +17,6 @@ from landscape_catalog.metrics.evaluation import Evaluation
 from landscape_catalog.metrics.metric import (
     PRIMARY,
     Cost,
-    Found,
     MeasuredData,
     Metric,
     Named,
@@ -275,16 +274,15 @@ class ConnectivityMetric(Metric):
             unit = results[0].unit
             yield name, Estimate(value, error_of_mean(values), kind, n, "fits", unit, reason=reason)
 
-    def rows(self, found: Sequence[Found]) -> dict[str, list[Row]]:
+    def rows(self, probe: str, results: Sequence[ModeConnectivity]) -> dict[str, list[Row]]:
         """A row of `curves` for each fit, and a row of `curve_points` for each of its points."""
         columns = [name for name, _, _ in self.tables["curves"].columns[5:]]
         curves: list[Row] = []
         points: list[Row] = []
-        for probe in found:
-            for fit, result in enumerate(probe.results):
-                key = {"probe": probe.probe, "fit": fit}
-                curves.append(key | {name: getattr(result, name) for name in columns})
-                points += [key | point.row() for point in result.points]
+        for fit, result in enumerate(results):
+            key = {"probe": probe, "fit": fit}
+            curves.append(key | {name: getattr(result, name) for name in columns})
+            points += [key | point.row() for point in result.points]
         return {"curves": curves, "curve_points": points}
 
     def pair_row(self, results: Sequence[ModeConnectivity]) -> Row:

@@ -11,7 +11,7 @@ from pydantic import ConfigDict
 
 from landscape_catalog.metrics.estimate import Estimate
 from landscape_catalog.metrics.hessian.spec import PRODUCT_COST, HessianFamily, HessianSettings
-from landscape_catalog.metrics.metric import Cost, Found, Named
+from landscape_catalog.metrics.metric import Cost, Named
 from landscape_catalog.schema.records import VALUES
 from landscape_catalog.schema.tables import REAL, RUN_KEY, Row, Table
 
@@ -84,10 +84,10 @@ class DensityMetric(HessianFamily):
             reason = results[0].reason
             yield "density", Estimate(math.nan, n_unit="probes", converged=False, reason=reason)
 
-    def rows(self, found: Sequence[Found]) -> dict[str, list[Row]]:
+    def rows(self, probe: str, results: Sequence[SpectralDensity]) -> dict[str, list[Row]]:
         """A row of `densities` for each grid point."""
         rows = []
-        for result in (result for probe in found for result in probe.results):
+        for result in results:
             columns = zip(result.eigenvalues, result.density, result.standard_error)
             rows += [
                 {"grid_value": x, "density": y, "standard_error": error} for x, y, error in columns

@@ -15,7 +15,6 @@ from landscape_catalog.errors import Problem
 from landscape_catalog.metrics.estimate import Estimate
 from landscape_catalog.metrics.metric import (
     Cost,
-    Found,
     MeasuredData,
     Metric,
     Named,
@@ -235,9 +234,9 @@ class HessianMetric(HessianFamily):
             ),
         )
 
-    def rows(self, found: Sequence[Found]) -> dict[str, list[Row]]:
+    def rows(self, probe: str, results: Sequence[HessianEstimate]) -> dict[str, list[Row]]:
         """A row of `hessians` for the whole Hessian, with an empty layer name."""
-        return {"hessians": [result.row("") for probe in found for result in probe.results]}
+        return {"hessians": [result.row("") for result in results]}
 
 
 def _backend_problems(settings: HessianSettings) -> list[Problem]:

@@ -15,7 +15,7 @@ from landscape_catalog.metrics.hessian.spec import (
     HessianSettings,
     usual_products,
 )
-from landscape_catalog.metrics.metric import Cost, Found
+from landscape_catalog.metrics.metric import Cost
 from landscape_catalog.schema.records import VALUES
 from landscape_catalog.schema.tables import Row
 
@@ -48,9 +48,8 @@ class LayersMetric(HessianFamily):
         """The cost of the whole Hessian, once per layer."""
         return Cost(settings.samples, USUAL_LAYERS * usual_products(settings), PRODUCT_COST)
 
-    def rows(self, found: Sequence[Found]) -> dict[str, list[Row]]:
+    def rows(self, probe: str, results: Sequence[LayerHessians]) -> dict[str, list[Row]]:
         """A row of `hessians` for each layer."""
-        results = [result for probe in found for result in probe.results]
         return {
             "hessians": [
                 estimate.row(layer)

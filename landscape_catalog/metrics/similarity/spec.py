@@ -14,7 +14,6 @@ from landscape_catalog.metrics.estimate import Estimate, binomial_error
 from landscape_catalog.metrics.metric import (
     PRIMARY,
     Cost,
-    Found,
     MeasuredData,
     Metric,
     Named,
@@ -181,11 +180,9 @@ class SimilarityMetric(Metric):
             )
             yield name, Estimate(value, error, kind, n, "samples", reason=reason)
 
-    def rows(self, found: Sequence[Found]) -> dict[str, list[Row]]:
+    def rows(self, probe: str, results: Sequence[OutputSimilarity]) -> dict[str, list[Row]]:
         """A row of `similarities` for each probe."""
-        rows = [
-            {"probe": probe.probe} | asdict(result) for probe in found for result in probe.results
-        ]
+        rows = [{"probe": probe} | asdict(result) for result in results]
         for row in rows:
             del row["metric"]
         return {"similarities": rows}

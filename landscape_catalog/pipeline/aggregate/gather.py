@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import defaultdict
 from collections.abc import Iterable
+from typing import Any
 
 from landscape_catalog.catalog import (
     CellResult,
@@ -17,7 +18,6 @@ from landscape_catalog.catalog.results import Measured
 from landscape_catalog.experiment.grid import Cell, Run
 from landscape_catalog.experiment.measure import MeasureBase
 from landscape_catalog.metrics.loss.spec import Loss
-from landscape_catalog.metrics.metric import Found
 from landscape_catalog.metrics.registry import METRICS
 from landscape_catalog.pipeline.shared.finished import measured, nc_reason, trained_runs
 from landscape_catalog.pipeline.shared.measurements import (
@@ -84,18 +84,18 @@ class _Gatherer:
         return CellResult(cell, runs, pairs)
 
     def _nc_reason(self, run: Run, measured: Measured) -> str | None:
-        loss: Loss = measured["loss"][0].results[0]
+        loss: Loss = next(iter(measured["loss"].values()))[0]
         return nc_reason(self.records[run.run_id], loss, self.data[run.cell.landscape.data.data_id])
 
-    def _measured(self, specs: Iterable[MeasurementSpec]) -> dict[str, list[Found]]:
+    def _measured(self, specs: Iterable[MeasurementSpec]) -> Measured:
         """The results for one run or pair, grouped by metric and probe; one per repeat."""
-        found: dict[str, dict[str, Found]] = defaultdict(dict)
+        found: dict[str, dict[str, list[Any]]] = defaultdict(dict)
         for spec in specs:
             if METRICS[spec.metric].identifies:
                 self.ids.append(spec.measurement_id)
-            of_probe = found[spec.metric].setdefault(spec.probe, Found(spec.probe))
-            of_probe.results.append(measured(self.workspace, spec))
-        return {metric: list(by_probe.values()) for metric, by_probe in found.items()}
+            repeats = found[spec.metric].setdefault(spec.probe, [])
+            repeats.append(measured(self.workspace, spec))
+        return dict(found)
 
 
 def _probes(measure: MeasureBase) -> list[ProbeResult]:
