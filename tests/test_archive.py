@@ -249,7 +249,7 @@ def test_the_comparison_detects_every_change(
     (off,) = found(frame.with_columns(one_bit_off))
     assert off.startswith("epochs: row 0, train_loss: ")
     (order,) = found(frame.select(frame.columns[::-1]))
-    assert order.startswith("epochs: the columns are in another order: ")
+    assert order.startswith("epochs: the order of the columns differs: ")
     renamed = frame.rename({"epoch": "number"})
     assert found(renamed) == ["epochs: missing columns epoch"]
     monkeypatch.setitem(compare_catalogs.RENAMED, "epochs", {"epoch": "number"})

@@ -340,7 +340,7 @@ def test_one_seed_has_no_pairs(fresh_copy: Copy) -> None:
     unclassified = tables["phases"].filter(pl.col("phase") != "NC")
     assert set(unclassified["phase"]) == {"unclassified"}
     assert unclassified["reason"].str.contains("mode connectivity is missing").all()
-    assert "There are none" in (folder / "reports" / "phases.html").read_text()
+    assert "No cell has two converged runs" in (folder / "reports" / "phases.html").read_text()
 
 
 def test_the_plan(fresh_copy: Copy) -> None:

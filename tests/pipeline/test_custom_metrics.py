@@ -1,4 +1,4 @@
-"""A user's own metrics from params.yaml to the report, and what is said of one that is wrong."""
+"""Custom metrics from params.yaml to the report, and the messages about invalid ones."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def copied(finished: tuple[Path, Path], tmp_path: Path) -> tuple[Path, Path]:
 
 
 def rows(folder: Path, sql: str) -> list[dict[str, Any]]:
-    """What the catalog answers."""
+    """The result of an SQL query."""
     found = Project(folder)
     return query(sql, tables=found.catalog, database=found.database).to_dicts()
 
@@ -153,8 +153,8 @@ def test_every_number_is_in_the_catalog(finished: tuple[Path, Path]) -> None:
     assert not any("custom" in name or "sharpness" in name for name in view)
 
 
-def test_what_is_missing_says_why(finished: tuple[Path, Path]) -> None:
-    """`missing` and `not converged` by run and by cell; the estimate's own fields are kept."""
+def test_missing_values_have_a_reason(finished: tuple[Path, Path]) -> None:
+    """`missing` and `not converged`, per run and per cell; fields of the estimate are kept."""
     folder, _ = finished
     partly = numbers(folder, "estimates", "metric LIKE 'custom.partly.%' AND lr < 1")
     said = {(row["width"], row["metric"][-1], row["status"], row["reason"]) for row in partly}
@@ -213,7 +213,7 @@ def test_chosen_panels_and_tooltips_draw_them(finished: tuple[Path, Path], tmp_p
     for name in ("sharpness-increase", "ensemble-loss", "partly-a"):
         assert f'<div id="custom-{name}" class="chart">' in page
     experiment = open_with(folder, tmp_path).experiment
-    drawn = figures.drawings(read_tables(Project(folder).catalog), experiment.report)
+    drawn = figures.make_figures(read_tables(Project(folder).catalog), experiment.report)
     titles = [panel.title for panel in drawn.panels]
     assert titles[0] == "sharpness: increase, nats"
     assert titles[2:] == ["ensemble: loss, nats", "partly: a, m"]
@@ -229,7 +229,9 @@ def test_chosen_panels_and_tooltips_draw_them(finished: tuple[Path, Path], tmp_p
         assert value is None or any(math.isclose(value, text, rel_tol=5e-3) for text in shown)
     words = {row["custom-sharpness-increase text"] for row in drawn.data.cells}
     assert "missing: no run has converged" in words
-    assert any(re.fullmatch(r"[\d.e-]+ ± .* \(sd, n = 2\), measured to .*", text) for text in words)
+    assert any(
+        re.fullmatch(r"[\d.e-]+ ± .* \(sd, n = 2\), measurement error .*", text) for text in words
+    )
 
 
 def open_with(folder: Path, store: Path) -> Any:
@@ -238,12 +240,12 @@ def open_with(folder: Path, store: Path) -> Any:
 
 
 def without(table: pl.DataFrame, metrics: str) -> pl.DataFrame:
-    """A table of metrics without those whose names begin so."""
+    """A table of metrics without those whose names match a pattern."""
     return table.filter(~pl.col("metric").str.starts_with(metrics))
 
 
-def test_they_rename_and_change_nothing_else(copied: tuple[Path, Path]) -> None:
-    """Without them every other row is the same, and so are the ids; nothing is computed."""
+def test_custom_metrics_leave_everything_else_unchanged(copied: tuple[Path, Path]) -> None:
+    """Without them, all other rows and all ids are the same, and nothing is recomputed."""
     folder, store = copied
     before, runs = read_tables(Project(folder).catalog), run_ids(folder)
     set_custom(folder, "[]")
@@ -264,8 +266,8 @@ def test_they_rename_and_change_nothing_else(copied: tuple[Path, Path]) -> None:
         assert before[name].equals(table), name
 
 
-def test_one_may_change_what_it_is_given(finished: tuple[Path, Path], tmp_path: Path) -> None:
-    """Of the metrics that are called in the same process, the first wrecks networks and data."""
+def test_a_metric_may_modify_its_arguments(finished: tuple[Path, Path], tmp_path: Path) -> None:
+    """The first of the metrics called in one process overwrites the networks and the data."""
     others = project(tmp_path / "others", CUSTOM.replace(f"{WRECK}, ", ""))
     run_stages(others, tmp_path / "other store")
     wrecked, spared = (read_tables(Project(folder).catalog) for folder in (finished[0], others))
@@ -273,7 +275,7 @@ def test_one_may_change_what_it_is_given(finished: tuple[Path, Path], tmp_path: 
         assert without(wrecked[name], "custom.wreck").equals(spared[name]), name
 
 
-def test_one_cannot_change_the_settings_of_others() -> None:
+def test_a_metric_cannot_change_global_settings() -> None:
     def careless() -> None:
         assert torch.get_default_dtype() == torch.float32
         assert torch.is_grad_enabled()
@@ -332,7 +334,7 @@ TRANSLATION = {
 def test_the_examples_take_any_task(
     sections: dict[str, Any], perturbation: str, tmp_path: Path
 ) -> None:
-    """One's own loss with derivatives by its inputs, and sentences."""
+    """A custom loss with derivatives with respect to inputs, and a translation task."""
     folder = project(tmp_path / "grid")
     shutil.copy(ROOT / "custom" / "convection.py", folder / "custom")
     custom = f"[{SHARPNESS}, {ENSEMBLE}]"
@@ -357,10 +359,10 @@ def test_a_new_name_computes_nothing(copied: tuple[Path, Path]) -> None:
     ("change", "made"),
     [("source", 4), ("args", 4), ("another module", 8)],
 )
-def test_a_change_of_a_metric_computes_that_metric_alone(
+def test_a_changed_metric_is_the_only_one_recomputed(
     copied: tuple[Path, Path], change: str, made: int
 ) -> None:
-    """Four runs have converged; two metrics of runs lie in one module."""
+    """Four runs have converged; two run metrics are defined in one module."""
     folder, store = copied
     measured = {path.name for path in Project(folder).measurements.iterdir()}
     if change == "args":
@@ -375,8 +377,8 @@ def test_a_change_of_a_metric_computes_that_metric_alone(
     assert len(now - measured) == len(measured - now) == made
 
 
-def test_a_metric_that_nothing_was_measured_by_is_drawn_empty(tmp_path: Path) -> None:
-    """Where no run converges, the names of its values are known from `report.panels` alone."""
+def test_a_metric_without_any_measurement_is_drawn_empty(tmp_path: Path) -> None:
+    """If no run converges, the names of its values are known only from `report.panels`."""
     folder = project(tmp_path / "grid", f"[{SHARPNESS}]", "[custom.sharpness.increase, cka]")
     params = (folder / "params.yaml").read_text()
     (folder / "params.yaml").write_text(params.replace("lr: [0.02, 1.0e+6]", "lr: 1.0e+6"))
@@ -384,8 +386,8 @@ def test_a_metric_that_nothing_was_measured_by_is_drawn_empty(tmp_path: Path) ->
     assert 'id="custom-sharpness-increase"' in Project(folder).report.read_text()
 
 
-def test_one_that_fails_in_measuring_keeps_the_others(copied: tuple[Path, Path]) -> None:
-    """It passes on untrained networks and fails on trained ones."""
+def test_a_metric_that_fails_does_not_affect_the_others(copied: tuple[Path, Path]) -> None:
+    """It works on untrained networks and fails on trained ones."""
     folder, store = copied
     (folder / "custom" / "late.py").write_text(
         textwrap.dedent(
@@ -449,7 +451,7 @@ BAD: dict[str, tuple[str, str, str]] = {
 
 
 def prepare(own: Own, source: str, changes: str = "") -> None:
-    """`landscape prepare` with one metric of a user's own."""
+    """`landscape prepare` with one custom metric."""
     own.write("bad", source)
     settings = {"name": "mine", "scope": "run", "function": "'bad:metric'"}
     key, _, value = changes.partition(": ")
@@ -488,7 +490,7 @@ def test_bad_metrics_are_refused_before_any_work(case: str, custom_code: Own) ->
     ],
 )  # fmt: skip
 def test_good_metrics_pass(source: str, changes: str, custom_code: Own) -> None:
-    """Among them one that draws from torch's own generator, which is seeded for it."""
+    """Including one that uses torch's global random generator, which is seeded for it."""
     prepare(custom_code, source, changes)
 
 
