@@ -98,7 +98,7 @@ def test_a_room_imports_only_rooms_below_it(room: str) -> None:
 
 def test_rooms_and_dependencies_are_described(project: dict[str, Any]) -> None:
     text = (ROOT / "docs" / "architecture.md").read_text()
-    rooms = text.partition("\n## Rooms\n")[2].partition("\n## ")[0]
+    rooms = text.partition("\n## Subpackages\n")[2].partition("\n## ")[0]
     assert re.findall(r"^\| `(\w+)(?:\.py)?`", rooms, re.MULTILINE) == rooms_in_order()
     table = text.partition("\n## Dependencies\n")[2].partition("\n## ")[0]
     described = re.findall(r"^\| ([\w., -]+) \|", table, re.MULTILINE)[1:]

@@ -89,13 +89,13 @@ def _extra_problems(experiment: Experiment, components: Components) -> list[Prob
             Problem(
                 f"{section}.args.{name}",
                 "an unknown parameter",
-                _named(part.accepts, f"{part.name} takes no parameters"),
+                _named(part.accepts, f"{part.name} has no arguments to set"),
             )
             for name in getattr(experiment, section).args
             if name not in part.accepts
         ]
     if experiment.dataset.args and not is_custom(dataset.name):
-        allowed = f"{{}}: {dataset.name} takes no parameters"
+        allowed = f"{{}}: {dataset.name} has no arguments to set"
         problems.append(Problem("dataset.args", repr(experiment.dataset.args), allowed))
     return problems
 

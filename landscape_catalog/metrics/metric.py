@@ -203,8 +203,8 @@ class Metric(ABC):
         """Values of the columns `metric` and `probe` for a number that a probe yielded."""
         return name, probe
 
-    def ways(self, sections: tuple[Any, ...]) -> tuple[Any, ...]:
-        """The settings of its probes, the primary one first, given those of its section."""
+    def select_probes(self, sections: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The settings it is measured with, the primary probe's first, out of its section's."""
         return sections if self.section else (None,)
 
     def problems(self, settings: Any, data: MeasuredData) -> list[Problem]:

@@ -210,11 +210,11 @@ BAD = {
     "a constant that a custom network lacks": (
         "model: {name: 'good:network', args: {dept: 3}}", "model.args.dept", "unknown parameter", "depth, rate"),
     "a constant of a custom network without parameters": (
-        "model: {name: 'good:bare', args: {depth: 3}}", "model.args.depth", "unknown parameter", "nothing: good:bare takes no parameters"),
+        "model: {name: 'good:bare', args: {depth: 3}}", "model.args.depth", "unknown parameter", "nothing: good:bare has no arguments to set"),
     "a constant that a custom dataset lacks": (
         "dataset: {name: 'good:data', test_samples: 100, args: {cout: 3}}", "dataset.args.cout", "unknown parameter", "count"),
     "a constant of a built-in dataset": (
-        "dataset: {name: digits, args: {count: 3}}", "dataset.args", "{'count': 3}", "digits takes no parameters"),
+        "dataset: {name: digits, args: {count: 3}}", "dataset.args", "{'count': 3}", "digits has no arguments to set"),
     "more samples than a custom dataset has at some load": (
         "dataset: {name: 'good:data', test_samples: 100}\nload: {width: 2, samples: 250, extra: {count: [400, 300]}}\n"
         "model: {name: 'good:network'}\nmeasure: {hessian: {samples: 50}}", "load.samples", "250", "at most 200"),

@@ -51,5 +51,5 @@ def test_an_optional_metric_is_measured_only_where_it_is_asked_for() -> None:
     side: TypeAdapter[Settings | None] = TypeAdapter(annotation)
     assert side.validate_python(None) is None
     assert side.validate_python({}) == Settings()
-    assert Optional().ways(()) == ()
-    assert Optional().ways((Settings(),)) == (Settings(),)
+    assert Optional().select_probes(()) == ()
+    assert Optional().select_probes((Settings(),)) == (Settings(),)

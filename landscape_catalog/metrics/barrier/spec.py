@@ -55,7 +55,7 @@ class BarrierMetric(Metric):
         ("line_t", REAL, "where the barrier is highest"),
     )
 
-    def ways(self, sections: tuple[Any, ...]) -> tuple[Any, ...]:
+    def select_probes(self, sections: tuple[Any, ...]) -> tuple[Any, ...]:
         """The primary probe only: a straight line has no fit parameters that could differ."""
         return sections[:1]
 

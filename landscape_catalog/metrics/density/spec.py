@@ -60,7 +60,7 @@ class DensityMetric(HessianFamily):
         )
     }
 
-    def ways(self, sections: tuple[Any, ...]) -> tuple[Any, ...]:
+    def select_probes(self, sections: tuple[Any, ...]) -> tuple[Any, ...]:
         """Only the probes that ask for it."""
         return tuple(settings for settings in sections if settings.density)
 

@@ -40,7 +40,7 @@ class LayersMetric(HessianFamily):
     name = "layers"
     result = LayerHessians
 
-    def ways(self, sections: tuple[Any, ...]) -> tuple[Any, ...]:
+    def select_probes(self, sections: tuple[Any, ...]) -> tuple[Any, ...]:
         """Only the probes that ask for it."""
         return tuple(settings for settings in sections if settings.layers)
 

@@ -117,7 +117,7 @@ def _methods(measure: MeasureBase) -> dict[tuple[str, str], str]:
     found = {}
     for metric in METRICS.values():
         sections = measure.probes(metric.section)
-        for settings in metric.ways(sections):
+        for settings in metric.select_probes(sections):
             place = sections.index(settings) if settings is not None else 0
             found[metric.name, metric.probe_name(settings, place)] = metric.method(settings)
     return found

@@ -167,7 +167,7 @@ def _probes(
 ) -> Iterator[tuple[Any, str, str | None]]:
     """Settings, catalog name and code checksum of a metric's probes of the given scope."""
     sections = measure.probes(metric.section)
-    for settings in metric.ways(sections):
+    for settings in metric.select_probes(sections):
         if metric.scope_of(settings) == scope:
             place = sections.index(settings) if settings is not None else 0
             function = getattr(settings, "function", None)
