@@ -15,10 +15,12 @@ from typing import Any
 import polars as pl
 import pytest
 
+from landscape_catalog.catalog import read_tables
 from landscape_catalog.paths import RECORD_FILE, STORE_VARIABLE, Project
 from landscape_catalog.pipeline.aggregate.stage import run_aggregate
 from landscape_catalog.pipeline.measure.stage import run_measure
 from landscape_catalog.pipeline.prepare.stage import run_prepare
+from landscape_catalog.pipeline.report.stage import run_report
 from landscape_catalog.pipeline.shared import workspace
 from landscape_catalog.pipeline.train.stage import run_train
 from landscape_catalog.schema.records import Record
@@ -221,6 +223,38 @@ def test_the_tables_are_unchanged(name: str, unpack: Unpack, tmp_path: Path) -> 
     same_polars = pl.__version__ == POLARS
     assert differences(old / "catalog", project.catalog, same_polars=same_polars) == []
     assert contents(reports) == contents(old / "reports")
+
+
+@pytest.mark.parametrize(
+    ("name", "loss_unit", "error_unit", "performance_metric"),
+    [
+        ("convection", "squared residual", None, "test_loss"),
+        ("text", "nats", "%", "test_loss"),
+        ("every_metric", "nats", "%", "test_accuracy"),
+    ],
+)
+def test_units_that_old_records_leave_out(
+    name: str,
+    loss_unit: str,
+    error_unit: str | None,
+    performance_metric: str,
+    unpack: Unpack,
+) -> None:
+    """Units of a custom task are those of its curves, or unknown, but never assumed."""
+    project = unpack(name)
+    run_aggregate(project.root)
+    tables = read_tables(project.catalog)
+    sides = ("train", "test")
+    expected = {f"{side}_loss": loss_unit for side in sides}
+    expected |= {f"{side}_error": error_unit for side in sides}
+    for table, number in [("estimates", "value"), ("cell_metrics", "mean")]:
+        known = pl.col("metric").is_in(list(expected)) & pl.col(number).is_not_null()
+        rows = tables[table].filter(known)
+        assert dict(rows.select("metric", "unit").unique().iter_rows()) == expected
+    assert tables["experiments"]["performance_metric"].item() == performance_metric
+    run_report(project.root)
+    page = (project.root / "reports" / "phases.html").read_text()
+    assert f"Training loss in {loss_unit} by epoch" in page
 
 
 def test_the_comparison_detects_every_change(

@@ -73,7 +73,7 @@ def tables_of(tmp_path: Path, params: str, custom: Path | None = None) -> dict[s
     tables = read_tables(folder / "data" / "catalog")
     page = (folder / "reports" / "phases.html").read_text()
     shown = re.findall(
-        r"<tr>.*?</tr>", page.partition("Every cell and why")[2].partition("</table>")[0]
+        r"<tr>.*?</tr>", page.partition("All cells with their phases")[2].partition("</table>")[0]
     )
     assert len(shown) == 1 + tables["cells"].height, "a heading, and a row for each cell"
     return tables

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 
 import polars as pl
 
@@ -19,6 +20,7 @@ from landscape_catalog.catalog.run_rows import (
     table_rows,
 )
 from landscape_catalog.catalog.tables import METRIC_TABLES, TABLES, frame_of
+from landscape_catalog.metrics.loss.spec import Loss
 from landscape_catalog.metrics.metric import PRIMARY
 from landscape_catalog.schema.identity import identify, recipes
 from landscape_catalog.schema.tables import Row
@@ -87,7 +89,9 @@ def _experiment_row(result: ExperimentResult) -> Row:
         "variants": json.dumps(grid.variants),
         "spec": json.dumps(spec),
         "classify": json.dumps(rule),
-        "performance_metric": _performance_metric(result),
+        "performance_metric": performance_metric(
+            run.loss for cell in result.cells for run in cell.runs
+        ),
     }
 
 
@@ -101,16 +105,13 @@ def _connectivity_unit(result: ExperimentResult) -> str | None:
     return None
 
 
-def _performance_metric(result: ExperimentResult) -> str:
-    """The test metric by which cells are ranked, according to the task of the first run.
+def performance_metric(losses: Iterable[Loss]) -> str:
+    """The test metric by which cells are ranked, according to the tasks of all runs.
 
-    Records of the first version do not store it; for these it is the accuracy if the data are
-    images, and the loss otherwise.
+    Variants whose tasks rank by different metrics are compared by their loss.
     """
-    first = result.cells[0].runs[0]
-    data = result.data[first.run.cell.landscape.data.data_id]
-    default = "accuracy" if data.kind == "images" else "loss"
-    return f"test_{first.loss.judged_by or default}"
+    ranked_by = {loss.judged_by for loss in losses}
+    return f"test_{ranked_by.pop() if len(ranked_by) == 1 else 'loss'}"
 
 
 def _landscape_rows(result: ExperimentResult) -> list[Row]:

@@ -80,7 +80,7 @@ def chosen_scale(values: Sequence[Any], usual: Scale, setting: str) -> Scale:
     Non-numeric values, or a single value, get cells of equal size (`even`); a logarithmic scale
     falls back to a linear one if some value is not positive.
 
-     chosen_scale([1, 2, 4], "log", "auto"), chosen_scale([0.0, 0.1], "log", "auto")
+    >>> chosen_scale([1, 2, 4], "log", "auto"), chosen_scale([0.0, 0.1], "log", "auto")
     ('log', 'linear')
     >>> chosen_scale(["relu", "tanh"], "linear", "log"), chosen_scale([8], "log", "auto")
     ('even', 'even')
@@ -97,7 +97,7 @@ def cell_edges(positions: Sequence[float], scale: Scale) -> tuple[float, ...]:
     On a logarithmic axis the midpoint is the geometric mean.
 
     Args:
-        places: positions of the values, ascending.
+        positions: positions of the values, ascending.
         scale: `log` or any other.
 
     Returns:

@@ -13,6 +13,7 @@ from landscape_catalog.reports.cell_marks import titled
 from landscape_catalog.reports.cells import ReportData, rounded
 from landscape_catalog.reports.colours import VARIANT_COLOURS
 from landscape_catalog.reports.layout import scale_of, ticks_of
+from landscape_catalog.reports.measures import with_unit
 
 Row = dict[str, Any]
 WIDTH, HEIGHT = 400, 240
@@ -120,12 +121,13 @@ def gain_chart(data: ReportData, name: str, gain: Gain) -> alt.TopLevelMixin:
         left.append(_turning_point(data, gain))
         right.append(_turning_point(data, gain))
     name_of_metric = metric.title.lower()
-    gained = f"Reduction in {name_of_metric} relative to base, {metric.unit}"
+    over_temperatures = f"{extreme} {name_of_metric} over temperatures, {{unit}}"
+    gained = with_unit(f"Reduction in {name_of_metric} relative to base, {{unit}}", metric.unit)
     if metric.higher_is_better:
         gained = f"Gain in {name_of_metric} over base, percentage points"
     return (
         alt.hconcat(
-            _panel(left, f"{extreme} {name_of_metric} over temperatures, {metric.unit}"),
+            _panel(left, with_unit(over_temperatures, metric.unit)),
             _panel(right, gained),
             spacing=70,
             bounds="flush",

@@ -69,6 +69,15 @@ class PerformanceMetric:
         return value - base if self.higher_is_better else base - value
 
 
+def with_unit(title: str, unit: str, **words: str) -> str:
+    """A title with its placeholders filled; `{unit}` at its end is left out if there is no unit.
+
+    >>> with_unit("Test loss, {unit}", "nats"), with_unit("Test loss, {unit}", "")
+    ('Test loss, nats', 'Test loss')
+    """
+    return title.format(unit=unit, **words).rstrip(", ")
+
+
 def metric_units(tables: Tables) -> dict[str, str]:
     """The unit of every metric; several, joined by `or`, if variants differ in it."""
     units = dict.fromkeys(QUANTITIES, "")

@@ -10,7 +10,7 @@ from landscape_catalog.metrics import metric as metrics
 from landscape_catalog.metrics.metric import Quantity
 from landscape_catalog.metrics.registry import QUANTITIES
 from landscape_catalog.reports.cells import ReportData
-from landscape_catalog.reports.measures import Measure
+from landscape_catalog.reports.measures import Measure, with_unit
 
 PLAIN = metrics.Panel(0, "{name}, {unit}", "brighter is higher")
 
@@ -86,7 +86,7 @@ def _of_metric(data: ReportData, name: str) -> Iterator[Panel]:
     quantity = measures[0].quantity
     drawn = quantity.panel or PLAIN
     unit = unit_words(quantity, data.units.get(name, ""))
-    title = drawn.title.format(name=measures[0].words, unit=unit).removesuffix(", ")
+    title = with_unit(drawn.title, unit, name=measures[0].words)
     first = Panel(
         measures[0].column,
         title,

@@ -105,17 +105,22 @@ def curves_section(figures: Figures) -> str:
 
 def _curve_words(curves: Curves) -> str:
     return (
-        f"Training {curves.quantity} in {curves.unit} along the fitted Bezier curve, as a function "
-        "of t, with batch-norm statistics (if any) recomputed at each t. A hump is a barrier "
-        "(mc < 0); a dip means that the endpoints are not at a minimum (mc > 0). Colour: phase. An "
-        "empty chart means that fewer than two runs of the cell have converged."
+        f"Training {curves.quantity}{_in(curves.unit)} along the fitted Bezier curve, as a "
+        "function of t, with batch-norm statistics (if any) recomputed at each t. A hump is a "
+        "barrier (mc < 0); a dip means that the endpoints are not at a minimum (mc > 0). Colour: "
+        "phase. An empty chart means that fewer than two runs of the cell have converged."
     )
+
+
+def _in(unit: str) -> str:
+    """The unit as part of a sentence, if it is known."""
+    return f" in {unit}" if unit else ""
 
 
 def training_section(figures: Figures) -> str:
     """Training loss by epoch."""
     words = (
-        f"Training loss in {figures.data.units['train_loss']} by epoch (running mean in train "
+        f"Training loss{_in(figures.data.units['train_loss'])} by epoch (running mean in train "
         "mode, logarithmic scale), with one line per seed. Colour: phase."
     )
     parts = [_in_facet(figures, i, slot(f"training-{i}")) for i in range(len(figures.data.facets))]

@@ -13,6 +13,7 @@ from landscape_catalog.reports.cell_marks import CELLS, faceted, titled
 from landscape_catalog.reports.cells import ReportData, Row
 from landscape_catalog.reports.colours import sequence
 from landscape_catalog.reports.layout import PAGE_WIDTH, scale_of, ticks_of
+from landscape_catalog.reports.measures import with_unit
 
 WIDTH, HEIGHT, NARROWEST = 400, 220, 170
 MARGIN, LONGEST_BAR = 1.1, 5
@@ -43,7 +44,7 @@ def slices(data: ReportData) -> list[Slice]:
     for name in names:
         drawn = QUANTITIES[name].slice
         if drawn is not None:
-            title = drawn.title.format(unit=data.units[name])
+            title = with_unit(drawn.title, data.units[name])
             every.append(Slice(name, title, drawn.hint, drawn.logarithmic))
     return [one for one in every if _rows(data, one)]
 

@@ -12,6 +12,7 @@ from landscape_catalog.reports.cell_marks import phase_colour
 from landscape_catalog.reports.cells import ReportData
 from landscape_catalog.reports.layout import LETTER_WIDTH, PAGE_WIDTH, longest
 from landscape_catalog.reports.lines import Curves
+from landscape_catalog.reports.measures import with_unit
 
 LARGEST, SMALLEST = (112, 62), (34, 26)
 SPACING = 8
@@ -55,7 +56,7 @@ def connectivity_curves(name: str, curves: Curves, data: ReportData) -> Any:
         curves: the probe's curves, with their quantity and unit.
         data: the cells.
     """
-    words = f"{curves.quantity}, {curves.unit}"
+    words = with_unit(f"{curves.quantity}, {{unit}}", curves.unit)
     ends = [0, 0.5, 1] if _width(data) >= ROOM_FOR_THREE_LABELS else [0, 1]
     chart = (
         alt.Chart(alt.NamedData(name))

@@ -13,9 +13,12 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from landscape_catalog.catalog import TABLES, packed_tables, query, read_tables
+from landscape_catalog.catalog.build import performance_metric
 from landscape_catalog.catalog.tables import TYPES, frame_of
 from landscape_catalog.commands.sql import answer
 from landscape_catalog.errors import DamagedFileError, MissingArtifactError, QueryError
+from landscape_catalog.metrics.evaluation import Evaluation
+from landscape_catalog.metrics.loss.spec import Judge, Loss
 from landscape_catalog.metrics.registry import QUANTITIES
 
 Finished = tuple[Path, Path]
@@ -39,6 +42,22 @@ def test_tables_have_their_schemas_and_order(catalog: Path) -> None:
         }
         assert_frame_equal(frame, frame.sort(TABLES[name].order))
         assert all(meaning for _, _, meaning in TABLES[name].columns)
+
+
+@pytest.mark.parametrize(
+    ("ranked_by", "metric"),
+    [
+        (["accuracy", "accuracy"], "test_accuracy"),
+        (["error"], "test_error"),
+        (["loss", "loss"], "test_loss"),
+        (["accuracy", "loss"], "test_loss"),
+        (["loss", "error", "error"], "test_loss"),
+    ],
+)
+def test_cells_are_ranked_by_what_all_tasks_share(ranked_by: list[Judge], metric: str) -> None:
+    values = Evaluation(loss=0.0, loss_sd=0.0, n_wrong=0, n=1)
+    losses = [Loss(values, values, judged_by=by) for by in ranked_by]
+    assert performance_metric(losses) == metric
 
 
 def test_counts(catalog: Path) -> None:

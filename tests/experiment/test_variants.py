@@ -150,7 +150,7 @@ def test_a_path_changes_only_what_it_names(data: Any, path: list[str], value: in
         ({"load.samples": 5000}, "load.samples", "5000", "at most 1437"),
         ({"temperature.batch_size": 2000}, "temperature.batch_size", "2000", "at most 1437"),
         ({"model.name": "vgg11"}, "dataset.resize", "images of 8 x 8", "at least 32 x 32"),
-        ({"model.args.depth": 2}, "model.args.depth", "an unknown parameter", "nothing: resnet18"),
+        ({"model.args.depth": 2}, "model.args.depth", "an unknown parameter", "none: resnet18"),
         (
             {"load.extra.depth": 2},
             "load.extra.depth",

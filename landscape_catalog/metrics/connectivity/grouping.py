@@ -1,9 +1,10 @@
 """Which curves are fitted as a group because their networks are small.
 
 The curves of a group are stacked, which rounds differently from fitting them one by one, so this
-rule affects numbers. It is frozen: it belongs to `curve_fit` recipe 2, and changing it requires a
-new recipe number. It is independent of `pipeline.shared.costs`, whose constants are only used for
-time estimates and may be retuned at any time.
+rule affects numbers. It is frozen: it belongs to `curve_fit` recipe 2, and changing it, or the
+multiply-adds that `models.registry` gives for a network, requires a new recipe number. Those are
+exact counts, compared with counted ones in tests. The constants of time estimates
+(`pipeline.shared.costs`, `runner.timings`) have no part in it and may be retuned at any time.
 """
 
 from __future__ import annotations

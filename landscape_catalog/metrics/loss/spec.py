@@ -14,7 +14,7 @@ from landscape_catalog.metrics.evaluation import Evaluation
 from landscape_catalog.metrics.metric import Metric, Named, Panel, Quantity, Slice
 from landscape_catalog.schema.records import VALUES
 
-NATS, PERCENT = "nats", "%"
+PERCENT = "%"
 Judge = Literal["accuracy", "error", "loss"]
 
 
@@ -29,12 +29,12 @@ class Loss:
     test: Evaluation
     """On the clean test data."""
     loss_unit: str | None = None
-    """Unit of the loss; null (nats) in records of the first version."""
+    """Unit of the loss; null in records of the first version."""
     error_unit: str | None = None
-    """Unit of the error; null (%) in records of the first version."""
+    """Unit of the error; null in records of the first version."""
     judged_by: Judge | None = None
     """The test quantity by which runs of this task are ranked; null in records of the first
-    version: accuracy for images, loss for anything else."""
+    version."""
     metric: Literal["loss"] = field(default="loss", kw_only=True)
     """Which metric."""
 
@@ -91,7 +91,7 @@ class LossMetric(Metric):
 
 
 def _estimates(side: str, values: Evaluation, loss: Loss, *, exact: bool) -> Iterator[Named]:
-    n, loss_unit, error_unit = values.n, loss.loss_unit or NATS, loss.error_unit or PERCENT
+    n, loss_unit, error_unit = values.n, loss.loss_unit or "", loss.error_unit or ""
     kind: Literal["exact", "standard error"] = "exact" if exact else "standard error"
     # A custom task's error need not be a share of units; its standard error is then unknown.
     share_error = 0.0 if exact else 100 * binomial_error(values.accuracy / 100, n)

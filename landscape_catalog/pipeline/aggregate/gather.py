@@ -19,6 +19,7 @@ from landscape_catalog.experiment.grid import Cell, Run
 from landscape_catalog.experiment.measure import MeasureBase
 from landscape_catalog.metrics.loss.spec import Loss
 from landscape_catalog.metrics.registry import METRICS
+from landscape_catalog.pipeline.aggregate.first_version import completed
 from landscape_catalog.pipeline.shared.finished import measured, nc_reason, trained_runs
 from landscape_catalog.pipeline.shared.measurements import (
     MeasurementSpec,
@@ -67,6 +68,13 @@ class _Gatherer:
         further: dict[tuple[str, ...], list[MeasurementSpec]] = defaultdict(list)
         for spec in measurements_of(converged, self.measure, self.workspace.metric_codes):
             further[tuple(run.run_id for run in spec.runs)].append(spec)
+        pairs = [
+            PairResult(run, other, self._measured(further[run.run_id, other.run_id]))
+            for run, other in itertools.combinations(converged, 2)  # in order of seeds
+        ]
+        for found in losses.values():
+            for repeats in found["loss"].values():
+                repeats[:] = [completed(loss, cell, pairs) for loss in repeats]
         runs = [
             RunResult(
                 run=run,
@@ -76,10 +84,6 @@ class _Gatherer:
                 nc_reason=reasons[run.run_id],
             )
             for run in cell.runs
-        ]
-        pairs = [
-            PairResult(run, other, self._measured(further[run.run_id, other.run_id]))
-            for run, other in itertools.combinations(converged, 2)  # in order of seeds
         ]
         return CellResult(cell, runs, pairs)
 
