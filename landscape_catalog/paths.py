@@ -121,7 +121,7 @@ class Project:
 
     @property
     def custom(self) -> Path:
-        """A user's own datasets, networks and tasks."""
+        """A user's own datasets, networks, tasks and metrics."""
         return self.root / "custom"
 
     def shown(self, path: Path) -> str:

@@ -50,6 +50,14 @@ def test_the_changelog_starts_with_unreleased_changes_and_the_version(
     assert headings[1] == project["version"]
 
 
+def test_the_lock_file_lists_the_stages_of_today() -> None:
+    stages, locked = load("dvc.yaml")["stages"], load("dvc.lock")["stages"]
+    assert list(locked) == list(stages)
+    for name, stage in stages.items():
+        assert locked[name]["cmd"] == stage["cmd"]
+        assert [entry["path"] for entry in locked[name]["deps"]] == sorted(stage["deps"]), name
+
+
 def test_the_workflow_calls_the_same_checks(project: dict[str, Any]) -> None:
     steps = load(".github/workflows/ci.yml")["jobs"]["test"]["steps"]
     assert [step["run"] for step in steps if "run" in step] == ["bash .ci/run"]
