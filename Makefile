@@ -1,8 +1,8 @@
 # `make repro` sets everything up and runs the experiment; `make test` runs every check.
-# Paths are relative, so that a folder with spaces in its name will do.
+# Paths are relative, so that the project's path may contain spaces.
 PYTHON ?= python3
 BIN := .venv/bin
-# `dvc` starts the `landscape` command by its name.
+# `dvc` finds the `landscape` command through PATH.
 RUN := PATH="$$PWD/$(BIN):$$PATH"
 
 .PHONY: repro test check lint types schemas presets bench clean
@@ -21,17 +21,18 @@ lint: .venv/installed
 types: .venv/installed
 	$(RUN) mypy
 
-# Regenerate what is derived: schemas/, docs/presets.md, and the default experiment of a study.
+# Regenerate schemas/, docs/presets.md, and the params.yaml of new studies.
 schemas: .venv/installed
 	cp params.yaml landscape_catalog/commands/templates/params.yaml
 	$(RUN) landscape schemas schemas
 	$(RUN) landscape preset table > docs/presets.md
 
-# Run every preset at its smoke scale, some half an hour; reports in reports/presets/.
+# Run every preset at smoke scale (about half an hour) and write reports to reports/presets/.
 presets: .venv/installed
 	$(RUN) python scripts/smoke_presets.py
 
-# Cost and error of the metrics against plain ways and other tools, some hour on a quiet machine.
+# Cost and error of the metrics, compared with simple baselines and other tools; about an hour on an
+# idle machine.
 bench: .venv/installed
 	$(RUN) python benchmarks/hessian.py
 	$(RUN) python benchmarks/connectivity.py
@@ -41,7 +42,7 @@ bench: .venv/installed
 
 .venv/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "Python 3.11 or later is needed; name one with: make repro PYTHON=python3.12"; exit 1; }
+	  { echo "Python 3.11 or later is needed; choose one with: make repro PYTHON=python3.12"; exit 1; }
 	$(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	@touch .venv/installed

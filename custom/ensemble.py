@@ -1,4 +1,4 @@
-"""What two runs gain as an ensemble: how differently they err on the test data.
+"""Ensemble gain: how much two runs improve on the test data if their outputs are averaged.
 
 A metric of scope `pair`. In `params.yaml`:
 
@@ -22,20 +22,23 @@ from landscape_catalog.tasks import Data, Task
 def gain(
     network: nn.Module, other: nn.Module, data: Data, task: Task, *, seed: int, samples: int = 10000
 ) -> dict[str, Estimate]:
-    """By how much averaging the outputs of two networks lowers their test loss and test error.
+    """Decrease of the test loss and test error when the outputs of two networks are averaged.
 
-    loss = (L(f) + L(g)) / 2 - L((f + g) / 2), and the same for the error; f and g are outputs, the
-    logits of a classifier. The loss's gain is the ambiguity of Krogh and Vedelsby 1995, "Neural
-    network ensembles, cross validation, and active learning": where the loss is convex in the
-    outputs, it is never negative, and 0 where the two give the same outputs.
+    gain = (L(f) + L(g)) / 2 - L((f + g) / 2), where L is the test loss or the test error and f and
+    g are the outputs, for a classifier the logits. The gain in loss is the ambiguity of Krogh and
+    Vedelsby 1995, "Neural network ensembles, cross validation, and active learning". If the loss is
+    convex in the outputs, it is never negative; it is 0 if both networks have the same outputs.
 
     Args:
         network: one run of a cell.
-        other: another run of it.
-        data: its first `samples` test samples are used.
-        task: loss and error.
-        seed: not used: nothing is drawn.
-        samples: at most so many test samples.
+        other: another run of the same cell.
+        data: provides the test samples.
+        task: defines loss and error.
+        seed: not used, since nothing is random.
+        samples: maximum number of test samples; the first ones are used.
+
+    Returns:
+        The gain in `loss` and in `error`, each with its standard error over the units.
     """
     dtype, losses, errors = next(network.parameters()).dtype, [], []
     chosen = data.test[:samples]

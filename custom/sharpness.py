@@ -1,4 +1,4 @@
-"""Sharpness of a minimum: by how much the training loss rises under random perturbations.
+"""Sharpness of a minimum: increase of the training loss under random perturbations.
 
 A metric of scope `run`. In `params.yaml`:
 
@@ -30,26 +30,30 @@ def loss_increase(
 ) -> dict[str, Estimate]:
     """Mean and largest increase of the training loss under perturbations of relative size epsilon.
 
-    increase = E_d [L(theta + d)] - L(theta), where each filter i of each layer l is moved by
+    increase = E_d [L(theta + d)] - L(theta), where filter i of layer l is perturbed by
 
         d_li = epsilon |theta_li| g_li / |g_li|,    g_li ~ N(0, I).
 
-    A filter is what makes one output channel or unit, a row of the weight. Scaling a filter scales
-    its perturbation, so that networks with the same function under such scaling are equally sharp.
-    Biases and batch-norm parameters (one number an output) stay, as do running statistics.
+    A filter is the part of a weight that computes one output channel or unit, i.e. one row. Its
+    perturbation scales with it, so networks that differ only by such a rescaling, and compute the
+    same function, are equally sharp. Biases, batch-norm parameters and running statistics are not
+    perturbed.
 
     The filter-wise normalisation is that of Li et al. 2018, "Visualizing the loss landscape of
-    neural nets"; `largest` is a lower bound, by sampling, of the maximum over a neighbourhood that
-    Keskar et al. 2017, "On large-batch training for deep learning", call sharpness.
+    neural nets". `largest` is a lower bound, found by sampling, on the maximum over a neighbourhood
+    that Keskar et al. 2017, "On large-batch training for deep learning", call sharpness.
 
     Args:
-        network: with the weights theta.
-        data: its first `samples` training samples are used.
-        task: its loss is L.
+        network: has the weights theta.
+        data: provides the training samples.
+        task: defines the loss L.
         seed: of the directions.
-        epsilon: length of the perturbation of a filter, in units of the filter's own.
+        epsilon: norm of a filter's perturbation, relative to the norm of the filter.
         draws: number of directions.
-        samples: at most so many training samples.
+        samples: maximum number of training samples; the first ones are used.
+
+    Returns:
+        The mean `increase`, with its standard error over the directions, and the `largest`.
     """
     chosen = data.train[:samples]
     weights = [p for p in network.parameters() if p.requires_grad and p.ndim > 1]
@@ -73,7 +77,7 @@ def loss_increase(
 
 
 def filter_direction(weight: Tensor, generator: torch.Generator) -> Tensor:
-    """A random direction whose rows are as long as the weight's, (filters, ...).
+    """A random direction (filters, ...) whose rows have the same norms as those of the weight.
 
     >>> weight = torch.tensor([[3.0, 4.0], [0.0, 0.0]])
     >>> filter_direction(weight, torch.Generator().manual_seed(0)).norm(dim=1)
@@ -87,7 +91,7 @@ def filter_direction(weight: Tensor, generator: torch.Generator) -> Tensor:
 
 @torch.no_grad()
 def mean_loss(network: nn.Module, samples: Samples, task: Task) -> float:
-    """The loss over all units of some samples, summed in float64."""
+    """The mean loss over all units of the samples, summed in float64."""
     dtype, total, units = next(network.parameters()).dtype, 0.0, 0
     for start in range(0, len(samples), task.evaluation_batch):
         part = samples[start : start + task.evaluation_batch]

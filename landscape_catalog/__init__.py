@@ -1,7 +1,7 @@
 """Maps neural-network training onto the phases of its loss landscape.
 
-`import landscape_catalog as lc` is the front door; docs/python.md shows it. Nothing heavy is loaded
-before it is used.
+`import landscape_catalog as lc` is the whole Python interface, described in docs/python.md. Each
+name is imported on first use, so the import itself loads neither torch nor Polars.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ __all__ = [
 
 _API = "landscape_catalog.api"
 _TASKS = "landscape_catalog.tasks"
-__getattr__, _lazy_names = lazy_exports(
+__getattr__, _ = lazy_exports(
     __name__,
     {
         "Catalog": f"{_API}.catalog",

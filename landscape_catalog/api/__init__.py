@@ -1,1 +1,1 @@
-"""The front door: what `import landscape_catalog` offers to Python code and notebooks."""
+"""The public Python interface: the names that `import landscape_catalog` provides."""

@@ -1,4 +1,4 @@
-"""The catalog of a project: its tables, queries to them, and its trained runs."""
+"""The catalog of a project: its tables, SQL queries on them, and its trained runs."""
 
 from __future__ import annotations
 
@@ -17,33 +17,33 @@ if TYPE_CHECKING:
 
 
 class Catalog:
-    """What `landscape aggregate` has made of a project's results, read-only.
+    """The tables that `landscape aggregate` builds from a project's results, read-only.
 
-    Every file is verified against its checksum when it is read. `landscape sql` asks the same
-    object. Made by `open_catalog`, and by measuring a cell of an `Experiment`.
+    Every file is verified against its checksum when it is read. `landscape sql` uses the same
+    object. Returned by `open_catalog` and by `ExperimentCell.measure`.
     """
 
     def __init__(self, project: Project, folder: Path | None = None) -> None:
         self._project = project
         self._tables = project.catalog if folder is None else folder / "catalog"
         self._database = project.database if folder is None else folder / "catalog.duckdb"
-        self._cache = WorkerCache()  # of prepared data, for the networks of several runs
+        self._cache = WorkerCache()  # prepared data, shared by the networks of several runs
 
     def __repr__(self) -> str:
         return f"<Catalog in {self._tables}>"
 
     @property
     def tables(self) -> tuple[str, ...]:
-        """Names of the tables; schemas/catalog.sql says what each column is."""
+        """Names of the tables; schemas/catalog.sql describes their columns."""
         return tuple(TABLES)
 
     def table(self, name: str) -> pl.DataFrame:
-        """One of the tables as it is stored.
+        """One of the tables, as stored.
 
         Raises:
             QueryError: if there is no such table.
             MissingArtifactError: if there is no catalog yet.
-            DamagedFileError: if a file does not hold what was written.
+            DamagedFileError: if a file does not match its checksum.
         """
         if name not in TABLES:
             raise QueryError(f"there is no table `{name}`; there are {', '.join(TABLES)}")
@@ -51,24 +51,24 @@ class Catalog:
 
     @property
     def cells(self) -> pl.DataFrame:
-        """A row a cell: its parameters, its phase, and the mean, spread, count and status of
-        every metric. Raises as `table`."""
+        """One row per cell: its parameters, its phase, and the mean, standard deviation, count and
+        status of every metric. Raises the errors of `table`."""
         return self.sql("SELECT * FROM cells")
 
     @property
     def runs(self) -> pl.DataFrame:
-        """A row a run: cell, seed, status, loss and error. Raises as `table`."""
+        """One row per run: cell, seed, status, loss and error. Raises the errors of `table`."""
         return self.table("runs")
 
     def sql(self, sql: str, *, plain: bool = False) -> pl.DataFrame:
-        """The rows of one SQL query, as DuckDB understands it.
+        """The result of one SQL query in DuckDB's dialect.
 
         Args:
-            sql: one statement that returns rows.
-            plain: give columns of other types than numbers, truth values and text as text.
+            sql: a single statement that returns rows.
+            plain: whether to convert columns to text unless they hold numbers, booleans or text.
 
         Raises:
-            QueryError: if the SQL is wrong, is not one statement, or would write.
+            QueryError: if the SQL is invalid, is not a single statement, or would write.
             MissingArtifactError: if there is no catalog yet.
         """
         return query(sql, tables=self._tables, database=self._database, plain=plain)
@@ -78,17 +78,17 @@ class Catalog:
 
         Raises:
             MissingArtifactError: if there is no such run.
-            DamagedFileError: if a file does not hold what was written.
+            DamagedFileError: if a file does not match its checksum.
         """
         return StoredRun(self._project, run_id, self._cache)
 
 
 def open_catalog(root: str | Path = ".") -> Catalog:
-    """The catalog of the project (or study) whose params.yaml lies in the folder `root`.
+    """Open the catalog of the project (or study) in the folder `root`.
 
     Raises:
         MissingArtifactError: if it has no catalog yet.
-        DamagedFileError: if its manifest does not hold what was written.
+        DamagedFileError: if its manifest does not match its checksum.
     """
     project = Project(Path(root))
     read_fingerprint(project.catalog)

@@ -1,8 +1,11 @@
-"""Curves between two networks of yours, on plain tensors."""
+"""Curves between two of your own networks, on plain tensors.
+
+No function in this module modifies its networks or torch's settings and random state. Each computes
+with one thread and deterministic kernels, so equal calls return bit-identical results.
+"""
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Literal
 
 import torch  # noqa: F401 (used in the doctests)
@@ -12,7 +15,7 @@ from landscape_catalog.api.tensors import LossFunction, Pair, samples_of, state_
 from landscape_catalog.metrics.barrier.spec import LineBarrier
 from landscape_catalog.metrics.connectivity.spec import ModeConnectivity
 from landscape_catalog.metrics.numerics.curves.barrier import line_barrier as _line_barrier
-from landscape_catalog.metrics.numerics.curves.connectivity import mode_connectivity as _deviation
+from landscape_catalog.metrics.numerics.curves.connectivity import connectivity_of_points
 from landscape_catalog.metrics.numerics.curves.fit import CurveRecipe, fit_curve
 from landscape_catalog.metrics.numerics.curves.points import curve_points
 from landscape_catalog.runner.settings import reproducible
@@ -41,47 +44,45 @@ def mode_connectivity(
 ) -> ModeConnectivity:
     """Mode connectivity of two networks along a Bezier curve that is fitted between them.
 
-    mc = 1/2 (L(theta) + L(theta')) - L(gamma(t*)), t* the inner t whose deviation from the mean of
-    the endpoints is largest in magnitude. L is the loss, or, for a `Task` such as `Classification`,
-    what it names in `connectivity_by`. Negative: a barrier. Positive: the endpoints are not minima.
-    Batch-norm statistics are recomputed at each t.
-
-    The networks, their gradients and modes, and torch's settings and random state stay as they are;
-    so it is with every function of this module.
+    mc = 1/2 (L(theta) + L(theta')) - L(gamma(t*)), where t* is the t strictly between the endpoints
+    whose deviation from their mean is largest in magnitude. L is the loss; for a `Task` such as
+    `Classification`, it is the error or the loss, according to the task's `connectivity_by`.
+    Negative: a barrier. Positive: the endpoints are not minima. Batch-norm statistics are
+    recomputed at each t.
 
     Args:
-        one: on the device of the data.
+        one: on the same device as the data.
         other: of the same architecture.
-        loss: `loss(outputs, targets)`, which returns one loss a sample, (n,), or their mean, (); or
-            a `Task`.
-        data: inputs (n, ...) and targets (n, ...), or `Samples`: the curve is fitted to them and
-            evaluated on them.
-        test: further samples on which each point is evaluated; None: those of `data` again.
-        control_points: of the curve, its endpoints included.
-        init: where the inner control points start: on the straight line, or at random weights.
+        loss: `loss(outputs, targets)`, which returns the loss of each sample, (n,), or their mean,
+            (); or a `Task`.
+        data: inputs (n, ...) and targets (n, ...), or `Samples`, on which the curve is fitted and
+            evaluated.
+        test: other samples on which each point is evaluated as well; None: those of `data`.
+        control_points: number of control points, endpoints included.
+        init: initial inner control points: on the straight line between the endpoints, or random
+            weights.
         epochs: length of the fit.
-        updates: length of the fit in SGD updates, instead of epochs.
+        updates: length of the fit in SGD updates instead of epochs.
         lr: initial learning rate.
-        batch_size: of the fit, and of recomputing batch-norm statistics; all n samples where there
-            are fewer.
+        batch_size: of the fit, and for recomputing batch-norm statistics; limited to n.
         momentum: of SGD.
         weight_decay: coefficient of 1/2 ||gamma(t)||^2.
-        points: evenly spaced t at which the curve is evaluated, its endpoints included.
-        refine: further t, chosen next to the largest deviation.
-        seed: of t and batches.
+        points: number of evenly spaced t at which the curve is evaluated, endpoints included.
+        refine: maximum number of further t, added one by one next to the largest deviation.
+        seed: of the fit (t and batches) and of the batches for batch-norm statistics.
 
     Returns:
-        `mode_connectivity` in the unit of the loss (of the error, for a task), the `t` where it is
-        reached, the `lowest` and `highest` deviation, and every point. Means of several fits with
-        other seeds have an error; a single fit has none that is known.
+        `mode_connectivity`, in the unit of L; the `t` where it is attained; the `lowest` and
+        `highest` deviation; and every evaluated point. The error of a single fit is unknown;
+        `estimates` gives the mean of several fits with different seeds and its standard error.
 
     Raises:
-        ValueError: if there is no sample, the networks differ in a shape or a frozen parameter, or
-            the loss is no mean over samples.
+        ValueError: if there are no samples, the networks differ in shape or in a frozen parameter,
+            or the loss is not a mean over samples.
 
     Source: Garipov et al. 2018; Yang et al. 2021, Eq. 4 and 12.
 
-    Between a network and itself the curve stays where it is:
+    A curve between a network and itself does not move:
 
     >>> x = torch.tensor([[1.0], [2.0]])
     >>> line = torch.nn.Linear(1, 1, bias=False)
@@ -110,9 +111,7 @@ def mode_connectivity(
             seed=derive_seed("statistics", seed),
             refine=refine,
         )
-    by = task.connectivity_by
-    found = _deviation([p.t for p in evaluated], [p.train.quantity(by) for p in evaluated])
-    return dataclasses.replace(found, unit=task.connectivity_unit, quantity=by, points=evaluated)
+    return connectivity_of_points(evaluated, task)
 
 
 def line_barrier(
@@ -132,26 +131,28 @@ def line_barrier(
     statistics are recomputed at each t.
 
     Args:
-        one: on the device of the data.
+        one: on the same device as the data.
         other: of the same architecture.
-        loss: as of `mode_connectivity`, and L with it.
+        loss: see `mode_connectivity`; it also determines L.
         data: inputs (n, ...) and targets (n, ...), or `Samples`.
-        test: further samples on which each point is evaluated; None: those of `data` again.
-        points: evenly spaced t, both ends included.
-        batch_size: of recomputing batch-norm statistics; all n samples where there are fewer.
-        seed: of their shuffle.
+        test: other samples on which each point is evaluated as well; None: those of `data`.
+        points: number of evenly spaced t, endpoints included. The default is finer than that of
+            `mode_connectivity`, because a line needs no fit. The pipeline evaluates the line at
+            `measure.connectivity.points`, 5 by default, as it does the curve.
+        batch_size: for recomputing batch-norm statistics; limited to n.
+        seed: of the batches for batch-norm statistics.
 
     Returns:
-        `barrier` in the unit of the loss (of the error, for a task), the `t` where it is, and every
-        point. Exact at these t, but for rounding.
+        `barrier`, in the unit of L; the `t` where it is attained; and every evaluated point. Exact
+        at these t up to rounding.
 
     Raises:
-        ValueError: as of `mode_connectivity`, and for fewer than two points.
+        ValueError: see `mode_connectivity`; also for fewer than two points.
 
     Source: Frankle et al. 2020; Entezari et al. 2022.
 
-    Targets 1 are fitted by u v = 1; on the line from (1, 1) to (-1, -1), u v = (1 - 2t)^2, whose
-    loss (1 - (1 - 2t)^2)^2 is largest at 1/2:
+    The network u v x fits targets of 1 if u v = 1. On the line from (1, 1) to (-1, -1),
+    u v = (1 - 2t)^2, and the loss (1 - (1 - 2t)^2)^2 is largest at t = 1/2:
 
     >>> def product(weight):
     ...     network = torch.nn.Sequential(*(torch.nn.Linear(1, 1, bias=False) for _ in range(2)))
@@ -164,7 +165,7 @@ def line_barrier(
     """
     train, task = samples_of(data), task_of(loss)
     with reproducible():
-        found = _line_barrier(
+        return _line_barrier(
             one,
             (state_of(one), state_of(other)),
             train,
@@ -174,4 +175,3 @@ def line_barrier(
             batch_size=min(batch_size, len(train)),
             seed=derive_seed("statistics", seed),
         )
-    return dataclasses.replace(found, unit=task.connectivity_unit, quantity=task.connectivity_by)

@@ -1,4 +1,4 @@
-"""An experiment in Python: its grid, and single cells trained and measured in this process."""
+"""An experiment in Python: its grid, whose cells can be trained and measured in this process."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ from landscape_catalog.store.recipes_file import check_recipes
 
 
 class Experiment:
-    """What a params.yaml describes: a grid of cells, each of which can be trained and measured.
+    """The experiment that a params.yaml describes: a grid of cells to train and measure.
 
-    Work is done by the code of the stages, one job after the other in this process, so that it
-    gives the same bits; torch's settings and random state are afterwards what they were before.
+    Jobs run one after the other in this process, with the code of the pipeline's stages, so results
+    are bit-identical to theirs. torch's settings and random state are restored afterwards.
 
     Attributes:
-        spec: the sections of params.yaml, checked.
+        spec: the validated sections of params.yaml.
         grid: axes, landscapes, cells and runs, with their ids.
     """
 
@@ -52,18 +52,19 @@ class Experiment:
 
     @classmethod
     def load(cls, path: str | Path = "params.yaml", *, keep: bool = False) -> Experiment:
-        """Read and check an experiment, and lay out its grid. Loads no torch.
+        """Read and check an experiment, and expand its grid, without loading torch.
 
         Args:
-            path: of the file, or of the folder with params.yaml. Custom code and data files are
-                looked for in its folder.
-            keep: whether results go where the stages keep them, the project's data/ and the store,
-                from which they are also taken. If not, everything is computed anew in a temporary
-                folder, which is removed when Python ends, and the project is not written to.
+            path: the file, or a folder that contains params.yaml. Custom code and data files
+                are looked up in its folder.
+            keep: whether to share results with the pipeline: finished ones are taken from the
+                project's data/ and from the store, and new ones are written there. Otherwise
+                everything is computed in a temporary folder, which is removed when Python exits,
+                and the project is not modified.
 
         Raises:
-            SpecError: if it does not describe an experiment, or the grid does not fit the data.
-            RecipesError: if the folder is a study of another version of the package.
+            SpecError: if the file is not a valid experiment, or the grid does not fit the data.
+            RecipesError: if the folder is a study pinned to another version of the package.
         """
         path = Path(path).absolute()
         path = path / "params.yaml" if path.is_dir() else path
@@ -80,11 +81,11 @@ class Experiment:
 
     @property
     def cells(self) -> tuple[ExperimentCell, ...]:
-        """The cells of the grid, in its order."""
+        """The cells, in the order of the grid."""
         return tuple(ExperimentCell(self, cell) for cell in self.grid.cells)
 
     def _of(self, cell: grids.Cell) -> Workspace:
-        """The workspace of one cell alone."""
+        """The workspace restricted to one cell."""
         grid = dataclasses.replace(self.grid, cells=(cell,))
         return dataclasses.replace(self._workspace, grid=grid)
 
@@ -98,9 +99,9 @@ class ExperimentCell:
     """One point of an experiment's grid.
 
     Attributes:
-        cell_id: the hash of what it is.
+        cell_id: hash of its specification.
         values: every load and temperature parameter by its dotted path.
-        variant: the overlay that it belongs to, or `base`.
+        variant: the variant that it belongs to, or `base`.
     """
 
     def __init__(self, experiment: Experiment, cell: grids.Cell) -> None:
@@ -115,32 +116,32 @@ class ExperimentCell:
         return f"<cell {self.cell_id}: {place}>"
 
     def train(self, seed: int = 0) -> StoredRun:
-        """Prepare the data and train one run, unless that is done already.
+        """Prepare the data and train one run, unless this has already been done.
 
         Args:
-            seed: of the initial weights and of the order of batches; also one beyond `train.seeds`.
+            seed: of the initial weights and of the order of batches; it may exceed those that
+                `train.seeds` implies.
 
         Raises:
             JobsFailedError: if training failed.
-            UserError: if the seed is negative, or data or custom code cannot be had.
+            UserError: if the seed is negative, or data or custom code cannot be loaded.
         """
         workspace = self._prepared([seed])
         return StoredRun(workspace.project, workspace.grid.runs[0].run_id, self._experiment._cache)
 
     def measure(self, seeds: Sequence[int] | None = None) -> Catalog:
-        """Measure everything that `measure` asks for, training first what has not been trained.
+        """Measure everything in the section `measure`, after training the runs that are missing.
 
         Args:
-            seeds: of the runs, which are also measured pairwise; None: as many as `train.seeds`
-                says.
+            seeds: of the runs, which are also measured in pairs; None: those of `train.seeds`.
 
         Returns:
-            A catalog of this cell alone: each number of a run or pair with its error in
+            A catalog of this cell: every number of a run or pair with its error in
             `.table("estimates")`, their means and the phase in `.cells`.
 
         Raises:
             JobsFailedError: if a run or a measurement failed.
-            UserError: as `train`.
+            UserError: see `train`.
         """
         experiment = self._experiment
         workspace = self._prepared(seeds)
@@ -152,7 +153,7 @@ class ExperimentCell:
         return Catalog(workspace.project, folder)
 
     def _prepared(self, seeds: Sequence[int] | None) -> Workspace:
-        """The workspace of this cell and these seeds, its data prepared and its runs trained."""
+        """The workspace of this cell and these seeds, with data prepared and runs trained."""
         if seeds is not None and (not seeds or min(seeds) < 0):
             raise UserError(f"seeds: got {list(seeds)}; allowed: whole numbers of at least 0")
         chosen = None if seeds is None else tuple(sorted(set(seeds)))
@@ -165,7 +166,7 @@ class ExperimentCell:
 
 
 def _temporary_folder() -> Path:
-    """A folder that is removed when Python ends."""
+    """A folder that is removed when Python exits."""
     folder = tempfile.mkdtemp(prefix="landscape-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return Path(folder)

@@ -1,8 +1,11 @@
-"""Metrics of one network of yours, on plain tensors: its loss, its Hessian, its spectrum."""
+"""Metrics of your own network, on plain tensors: loss, Hessian and spectral density.
+
+No function in this module modifies its networks or torch's settings and random state. Each computes
+with one thread and deterministic kernels, so equal calls return bit-identical results.
+"""
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Literal
 
 import torch  # noqa: F401 (used in the doctests)
@@ -26,23 +29,19 @@ from landscape_catalog.tasks import Samples, Task
 def evaluate(network: nn.Module, loss: LossFunction | Task, data: Pair | Samples) -> Evaluation:
     """Mean loss of a network in eval mode, L = (1/n) sum_i l_i, summed in float64.
 
-    The network, its gradients and mode, and torch's settings and random state stay as they are;
-    so it is with every function of this module. Each computes with one thread and deterministic
-    kernels, so that the same call gives the same bits.
-
     Args:
-        network: on the device of the data.
-        loss: `loss(outputs, targets)`, which returns one loss a sample, (n,), or their mean, (); or
-            a `Task`.
+        network: on the same device as the data.
+        loss: `loss(outputs, targets)`, which returns the loss of each sample, (n,), or their mean,
+            (); or a `Task`.
         data: inputs (n, ...) and targets (n, ...), or `Samples`.
 
     Returns:
-        `loss`, its standard deviation `loss_sd` over the `n` samples (the standard error of a
-        sample's mean is loss_sd / sqrt(n)) in the unit of the loss; the error, which of a plain
-        loss function is the loss.
+        `loss` and its standard deviation `loss_sd` over the `n` samples, in the unit of the loss
+        (the standard error of the mean is loss_sd / sqrt(n)), and the error. With a plain loss
+        function, the error is the loss.
 
     Raises:
-        ValueError: if there is no sample, or the loss is no mean over samples.
+        ValueError: if there are no samples, or the loss is not a mean over samples.
 
     >>> line = torch.nn.Linear(1, 1, bias=False)
     >>> _ = torch.nn.init.constant_(line.weight, 2.0)
@@ -68,30 +67,32 @@ def hessian(
 ) -> HessianEstimate:
     """Top eigenvalue and trace of the Hessian of a network's mean loss, each with its error.
 
-    H = d^2/dtheta^2 (1/n) sum_i l_i in all trainable parameters, without weight decay. The top
-    eigenvalue, of largest magnitude, is found by Lanczos; the trace is exact on the Krylov space
-    and estimated by random probes on its complement (Hutch++).
+    H = d^2/dtheta^2 (1/n) sum_i l_i with respect to all trainable parameters, without weight decay.
+    The top eigenvalue is the one of largest magnitude, computed by the Lanczos method; the trace is
+    exact on the Krylov space and estimated with random probes on its complement (Hutch++).
 
     Args:
-        network: on the device of the data.
-        loss: as of `evaluate`; twice differentiable where the network stands.
-        data: inputs (n, ...) and targets (n, ...), or `Samples`: the batch whose loss is
+        network: on the same device as the data.
+        loss: see `evaluate`; must be twice differentiable at the weights.
+        data: inputs (n, ...) and targets (n, ...), or `Samples`: the batch whose mean loss is
             differentiated.
-        max_iterations: most Lanczos steps, and most probes.
-        tolerance: of the eigenvalue: its residual relative to it.
-        trace_tolerance: of the trace: its standard error relative to it.
-        mode: batch norm uses its running statistics (`eval`) or those of the batch (`train`).
-        batch_size: samples at a time where memory is short; None takes all at once.
-        seed: of the Lanczos start and of the probes.
+        max_iterations: maximum number of Lanczos steps, and of probes.
+        tolerance: on the eigenvalue's residual, relative to the eigenvalue.
+        trace_tolerance: on the trace's standard error, relative to the trace.
+        mode: whether batch norm uses its running statistics (`eval`) or those of the batch
+            (`train`).
+        batch_size: samples processed at a time, to save memory; None: all.
+        seed: of the Lanczos start vector and of the probes.
 
     Returns:
-        `top_eigenvalue`, with an eigenvalue of H within `top_residual`; `trace` with
-        `trace_standard_error` over `trace_n` probes; whether each converged, and if not why. In
-        units of the loss per squared unit of the parameters. NaN where a product is not finite.
+        `top_eigenvalue`, which is within `top_residual` of an eigenvalue of H; `trace` with its
+        `trace_standard_error` over `trace_n` probes; and whether each has converged, with a reason
+        if it has not. The unit is that of the loss per squared unit of the parameters. Both are NaN
+        if a product with H is not finite.
 
     Raises:
-        ValueError: if there is no sample or trainable parameter, or the loss is random, or is no
-            mean over samples.
+        ValueError: if there are no samples or no trainable parameters, or the loss is random or is
+            not a mean over samples.
 
     Source: Lanczos 1950; Meyer et al. 2021; Yang et al. 2021, section 2.
 
@@ -107,8 +108,7 @@ def hessian(
     recipe = HessianRecipe(max_iterations, tolerance, trace_tolerance, mode, batch_size)
     seeds = derive_seed("start", seed), derive_seed("probes", seed)
     with reproducible():
-        found = hessian_estimate(network, samples, task_of(loss), recipe, seed=seeds)
-    return dataclasses.replace(found, method="Lanczos and deflated probes", samples=len(samples))
+        return hessian_estimate(network, samples, task_of(loss), recipe, seed=seeds)
 
 
 def spectral_density(
@@ -124,26 +124,27 @@ def spectral_density(
 ) -> SpectralDensity:
     """Density of the eigenvalues of the Hessian of a network's mean loss.
 
-    phi(x) = (1/p) sum_i N(x; lambda_i, width^2) over the p eigenvalues, by stochastic Lanczos
-    quadrature, smoothed by a Gaussian of one percent of the eigenvalues' range.
+    phi(x) = (1/p) sum_i N(x; lambda_i, width^2) over the p eigenvalues, estimated by stochastic
+    Lanczos quadrature. The Gaussian's width is one percent of the range of the eigenvalues.
 
     Args:
-        network: on the device of the data.
-        loss: as of `evaluate`; twice differentiable where the network stands.
+        network: on the same device as the data.
+        loss: see `evaluate`; must be twice differentiable at the weights.
         data: inputs (n, ...) and targets (n, ...), or `Samples`.
-        probes: random starts, at least 2, over which the standard error is taken.
-        steps: Lanczos steps of each, one Hessian-vector product a step.
-        mode: as of `hessian`.
-        batch_size: as of `hessian`.
-        seed: of the starts.
+        probes: number of random start vectors, at least 2; the standard error is computed over
+            them.
+        steps: Lanczos steps per start vector, each with one Hessian-vector product.
+        mode: see `hessian`.
+        batch_size: see `hessian`.
+        seed: of the start vectors.
 
     Returns:
-        `density` and its `standard_error` on the evenly spaced grid `eigenvalues`, 201 values each;
-        the density is per unit of the eigenvalues and integrates to 1. Empty, with the `reason`,
-        where a product is not finite.
+        `density` and its `standard_error` on the evenly spaced grid `eigenvalues`, 201 values each.
+        The density is per unit of the eigenvalues and integrates to 1. The lists are empty, with a
+        `reason`, if a product with H is not finite.
 
     Raises:
-        ValueError: as of `hessian`, and for fewer than 2 probes.
+        ValueError: see `hessian`; also for fewer than 2 probes.
 
     Source: Lin, Saad and Yang 2016; Ghorbani et al. 2019.
 
@@ -157,12 +158,11 @@ def spectral_density(
     1.0
     """
     if probes < 2:
-        raise ValueError(f"the error needs at least 2 probes, got {probes}")
+        raise ValueError(f"probes must be at least 2, for a standard error, got {probes}")
     samples = samples_of(data)
     recipe = HessianRecipe(mode=mode, batch_size=batch_size)
     start = derive_seed("density", seed)
     with reproducible():
-        found = hessian_density(
+        return hessian_density(
             network, samples, task_of(loss), recipe, probes=probes, steps=steps, seed=start
         )
-    return dataclasses.replace(found, samples=len(samples))

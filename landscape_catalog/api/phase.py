@@ -1,4 +1,4 @@
-"""The phase that some numbers stand for."""
+"""Classify a cell from its metrics."""
 
 from __future__ import annotations
 
@@ -19,25 +19,27 @@ class _Settings(BaseModel):
 
 
 def classify(*, thresholds: Mapping[str, Any] | None = None, **numbers: float) -> Verdict:
-    """The phase of a point of the grid, from the means of its metrics.
+    """Classify a cell of the grid into a phase, from the means of its metrics.
 
-    The rule of Yang et al. 2021, unless `thresholds` name another. Connected, if mode connectivity
-    is not below minus the tolerance? At the bottom of a minimum, if the Hessian's top eigenvalue,
-    the training loss and mode connectivity are not above their thresholds? I: neither; II:
-    connected only; III: at the bottom only; IV: both, IV-B if CKA reaches its threshold, else IV-A.
+    By default, this is the rule of Yang et al. 2021. A cell is connected if its mode connectivity
+    is at least minus the tolerance. It is flat (at the bottom of a minimum) if the Hessian's top
+    eigenvalue, the training loss and mode connectivity do not exceed their thresholds. Phase I is
+    neither, II is connected only, III is flat only, and IV is both: IV-B if CKA reaches its
+    threshold, otherwise IV-A.
 
     Args:
-        thresholds: the `classify` section of params.yaml as a mapping; None: the defaults.
-        numbers: `train_loss` in nats, `top_eigenvalue` (or `trace`), `mode_connectivity` in
-            percentage points of training error, and `cka`, as the rule needs them.
+        thresholds: the `classify` section of params.yaml as a mapping, which may also choose
+            another rule; None: the defaults.
+        numbers: the metrics that the rule needs: `train_loss` in nats, `top_eigenvalue` (or
+            `trace`), `mode_connectivity` in percentage points of training error, and `cka`.
 
     Returns:
-        The `phase`, the `reason` in words, and whether connectivity is `ambiguous`.
+        The `phase`, the `reason` in words, and whether connectivity is `ambiguous`. The phase is
         `unclassified` if a number that the rule needs is missing or NaN.
 
     Raises:
-        SpecError: if a threshold is wrong.
-        TypeError: if the rule uses no number of such a name.
+        SpecError: if `thresholds` are invalid.
+        TypeError: if the rule does not use one of the numbers.
 
     Source: Yang et al. 2021, sections 3.1 and 5.
 
@@ -54,5 +56,5 @@ def classify(*, thresholds: Mapping[str, Any] | None = None, **numbers: float) -
     unknown = set(numbers) - set(rule.metrics)
     if unknown:
         used = ", ".join(rule.metrics)
-        raise TypeError(f"the rule has no use for {', '.join(sorted(unknown))}; it takes {used}")
+        raise TypeError(f"the rule does not use {', '.join(sorted(unknown))}; it uses {used}")
     return rule.classify(CellNumbers(1, 1, numbers))

@@ -1,4 +1,7 @@
-"""How alike two networks of yours are, on plain tensors: in their outputs and in their weights."""
+"""Similarity of two networks, on plain tensors: of their outputs and of their weights.
+
+No function in this module modifies its networks or torch's settings and random state.
+"""
 
 from __future__ import annotations
 
@@ -24,30 +27,28 @@ def cka(
 ) -> OutputSimilarity:
     """Linear CKA of two networks on the same samples, biased and debiased, with their errors.
 
-    s = ||X' Y||_F^2 / (||X' X||_F ||Y' Y||_F) of centred features X and Y, between 0 and 1; the
-    debiased form takes the unbiased estimator of HSIC instead, is at most 1, and reads 0 for
+    s = ||X' Y||_F^2 / (||X' X||_F ||Y' Y||_F) for centred features X and Y, between 0 and 1. The
+    debiased form uses the unbiased estimator of HSIC; it is at most 1, and 0 on average for
     independent features.
-
-    Networks, their modes, and torch's settings and random state stay as they are.
 
     Args:
         one: features (n, d), or a network whose outputs are the features.
         other: features (n, d') of the same samples, or a network.
-        inputs: (n, ...) that the networks are called on, in eval mode; only with networks.
-        layer: name of an inner module of the networks whose output is compared instead.
+        inputs: inputs (n, ...) of the networks, which are called in eval mode; only for networks.
+        layer: name of a submodule of the networks, to compare its outputs instead of theirs.
 
     Returns:
         `cka` and `debiased`, each with its delete-one jackknife standard error over the `n`
-        samples; NaN with a `reason` where features are constant or not finite. No unit.
+        samples; NaN with a `reason` if features are constant or not finite. Dimensionless.
 
     Raises:
-        ValueError: if the sample counts differ, there is no sample, networks come without inputs,
-            or there is no such layer.
+        ValueError: if the numbers of samples differ, there are no samples, a network is given
+            without inputs, or there is no such layer.
 
     Source: Kornblith et al. 2019; Song et al. 2012; Yang et al. 2021, Eq. 3, which compares softmax
     outputs: `cka(one(x).softmax(1), other(x).softmax(1))`.
 
-    CKA sees no scale, shift or rotation:
+    CKA is invariant to scaling, shifts and rotations:
 
     >>> x = torch.tensor([[0.0, 1.0], [1.0, 0.0], [2.0, 5.0], [4.0, 4.0], [7.0, 1.0]])
     >>> found = cka(x, 3 * x.flip(1) + 1)
@@ -68,16 +69,16 @@ def _features(side: Tensor | nn.Module, inputs: Tensor | None, layer: str | None
 
 
 def l2_distance(one: nn.Module, other: nn.Module) -> WeightDistance:
-    """L2 distance of the weights of two networks, ||theta - theta'||_2, summed in float64.
+    """L2 distance between the weights of two networks, ||theta - theta'||_2, summed in float64.
 
     Args:
-        one: its trainable parameters are compared.
-        other: has the same.
+        one: the network whose trainable parameters are compared.
+        other: of the same architecture.
 
     Returns:
-        `l2`, the `norm` of the one and the `other_norm` of the other, and `relative`, the distance
-        as a share of the mean norm. Exact but for rounding; NaN with a `reason` where weights are
-        not finite.
+        The distance `l2`, the norms `norm` and `other_norm` of the two networks, and `relative`,
+        the distance divided by the mean norm. Exact up to rounding; NaN with a `reason` if weights
+        are not finite.
 
     Raises:
         ValueError: if the networks differ in shape, or one lacks a parameter.

@@ -1,4 +1,4 @@
-"""A trained run: what was asked for, how training went, and the network with its weights."""
+"""A trained run: its specification, its training history, and the network with its weights."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
 
 
 class StoredRun:
-    """One run of data/runs, verified when it is opened.
+    """A run stored in data/runs, verified when it is opened.
 
-    Its network and task are rebuilt from the run's own record, whatever params.yaml says now.
+    Its network and task are rebuilt from the run's own record, independently of params.yaml.
 
     Attributes:
-        run_id: the hash of what it is.
-        record: everything that is stored beside the weights.
+        run_id: hash of its specification.
+        record: everything stored beside the weights.
     """
 
     def __init__(self, project: Project, run_id: str, cache: WorkerCache) -> None:
@@ -55,22 +55,22 @@ class StoredRun:
 
     @property
     def seed(self) -> int:
-        """Of the initial weights and of the order of batches."""
+        """Seed of the initial weights and of the order of batches."""
         return self.record.seed
 
     @property
     def spec(self) -> dict[str, Any]:
-        """What the id hashes: data, model, task, train, temperature and seed."""
+        """What the id is a hash of: data, model, task, train, temperature and seed."""
         return self.record.spec
 
     @property
     def provenance(self) -> Provenance:
-        """Version of torch, device and processor that it was trained with."""
+        """The version of torch, the device and the processor that trained it."""
         return self.record.provenance
 
     @property
     def history(self) -> pl.DataFrame:
-        """A row an epoch, from 1: training loss and error, and the test error where training
+        """One row per epoch, starting at 1: training loss and error, and the test error if training
         stopped by it."""
         import polars as pl
 
@@ -80,7 +80,7 @@ class StoredRun:
 
     @property
     def snapshots(self) -> dict[str, int]:
-        """The weights that were kept, and the epoch of each."""
+        """The epoch of each snapshot of the weights that was kept, by the snapshot's name."""
         others: dict[Any, int] = self.record.other_snapshots
         return {FIRST_SNAPSHOT: self.record.best_epoch, **others}
 
@@ -103,10 +103,11 @@ class StoredRun:
         """The network with its weights, in eval mode, on the CPU.
 
         Raises:
-            MissingArtifactError: if there are no such weights, or the prepared data, which give the
-                network its shape, are not there.
-            CodeError: if the network is a custom one and its code is not there or has changed.
-            ContentMismatchError: if the network that is built does not have these weights.
+            MissingArtifactError: if there is no such snapshot, or if the prepared data, which
+                determine the network's shape, are missing.
+            CodeError: if the code of a custom network is missing or has changed.
+            ContentMismatchError: if the rebuilt network does not have these weights, or the data
+                have changed.
         """
         model = self.spec["model"]
         weights = self.weights(snapshot)
@@ -118,14 +119,14 @@ class StoredRun:
             network.load_state_dict(weights)
         except RuntimeError as error:
             raise ContentMismatchError(
-                f"run {self.run_id}: the network that {component.name} builds now does not have "
-                f"the weights that were stored: {error}"
+                f"run {self.run_id}: the network that {component.name} builds now does not match "
+                f"the stored weights: {error}"
             ) from error
         return network.eval()
 
     @property
     def task(self) -> Task:
-        """Loss and error that it was trained with; raises as `network`."""
+        """The task (loss and error) of its training. Raises the errors of `network`."""
         task = self.spec.get("task", {"name": default_task(self._data.record.kind)})
         component = self._current(task_component(task["name"], self._project), task)
         args = task.get("args", {}) | component.taken(self._extra)
@@ -133,7 +134,7 @@ class StoredRun:
 
     @property
     def data(self) -> Data:
-        """Training and test samples, on the CPU. Raises MissingArtifactError as `network`."""
+        """Training and test samples, on the CPU. Raises the errors of `network`."""
         from landscape_catalog.tasks import Data
 
         return Data(self._data.train, self._data.test)
@@ -156,21 +157,21 @@ class StoredRun:
             record = read_data_record(folder)
         except FileNotFoundError:
             raise MissingArtifactError(
-                f"{self._project.shown(folder)}, the data of run {self.run_id}, is not there: run "
+                f"{self._project.shown(folder)}, the data of run {self.run_id}, is missing: run "
                 "`landscape prepare`"
             ) from None
         if record.content_hash != self.record.data_content_hash:
             raise ContentMismatchError(
                 f"run {self.run_id} was trained on other content of data {record.data_id} than "
-                "that which is prepared here"
+                "is prepared here"
             )
         return record
 
     def _current(self, component: Component, spec: dict[str, Any]) -> Component:
-        """A custom network or task must have the source that the run was trained with."""
+        """Check that the source of a custom network or task is the one that trained the run."""
         if component.code != spec.get("code"):
             raise CodeError(
-                f"{component.name}: its source is not the one that run {self.run_id} was trained "
-                "with; check out that version to rebuild it"
+                f"{component.name}: its source has changed since run {self.run_id} was trained "
+                "with it; check out the earlier version to rebuild the run"
             )
         return component

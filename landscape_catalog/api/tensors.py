@@ -1,4 +1,4 @@
-"""Plain tensors and loss functions as the tasks and samples that metrics are computed from."""
+"""Converts plain tensors and loss functions to the samples and tasks that metrics need."""
 
 from __future__ import annotations
 
@@ -15,18 +15,18 @@ from landscape_catalog.tasks.task import Network
 
 LossFunction: TypeAlias = Callable[[Tensor, Tensor], Tensor]
 Pair: TypeAlias = tuple[Tensor, Tensor]
-AGREEMENT = 1e-4  # of a mean loss in float32, relative
+AGREEMENT = 1e-4  # relative tolerance when comparing means of losses in float32
 
 
 class LossTask(Task):
-    """A task made of a loss function alone.
+    """A task that consists of a loss function only.
 
-    A unit is a sample. Inputs go into the network as they are, floating-point ones in its
-    precision. There is no error apart from the loss.
+    A unit is a sample. Inputs are passed to the network unchanged, except that floating-point
+    inputs are converted to its precision. The error is the loss.
 
     Args:
-        function: called as `function(outputs, targets)`; returns one loss a sample, (n,), or their
-            mean, as `torch.nn.functional.cross_entropy` does.
+        function: called as `function(outputs, targets)`; returns the loss of each sample, (n,), or
+            their mean, as `torch.nn.functional.cross_entropy` does.
     """
 
     error_unit = ""
@@ -38,8 +38,8 @@ class LossTask(Task):
         self.function = function
 
     def outputs(self, network: Network, samples: Samples, dtype: torch.dtype) -> Tensor:
-        """What the network returns."""
-        inputs = samples.inputs.clone()  # a network may write over what it is given
+        """The network's outputs."""
+        inputs = samples.inputs.clone()  # a network may modify its inputs in place
         return network(inputs.to(dtype) if inputs.is_floating_point() else inputs)
 
     def loss(self, outputs: Tensor, samples: Samples, *, label_smoothing: float = 0.0) -> Tensor:
@@ -47,7 +47,7 @@ class LossTask(Task):
         return self._called(outputs, samples.targets).mean()
 
     def losses(self, outputs: Tensor, samples: Samples, *, label_smoothing: float = 0.0) -> Tensor:
-        """The loss of each sample, (n,), one at a time where the function returns their mean.
+        """The loss of each sample, (n,); computed one by one if the function returns their mean.
 
         Raises:
             ValueError: if the loss of the batch is not the mean over its samples.
@@ -61,8 +61,8 @@ class LossTask(Task):
         whole, mean = float(found.detach()), float(each.detach().double().mean())
         if math.isfinite(whole) and not math.isclose(whole, mean, rel_tol=AGREEMENT, abs_tol=1e-6):
             raise ValueError(
-                f"the loss of {len(samples)} samples is {whole:.6g}, but the mean of their own "
-                f"losses is {mean:.6g}: the loss must be a mean over samples, or one value a sample"
+                f"the loss of {len(samples)} samples is {whole:.6g}, but the mean of their single "
+                f"losses is {mean:.6g}: the loss must be one value per sample, or their mean"
             )
         return each
 
@@ -75,8 +75,8 @@ class LossTask(Task):
         return outputs.flatten(1)
 
     def perturb(self, samples: Samples, perturbation: Perturbation, *, seed: int) -> Samples:
-        """Refused: a loss function does not say what its inputs are."""
-        raise ValueError("a loss function alone does not say how its inputs can be perturbed")
+        """Not supported: a loss function does not determine how to perturb inputs."""
+        raise ValueError("a loss function alone does not determine how to perturb inputs")
 
     def _called(self, outputs: Tensor, targets: Tensor) -> Tensor:
         found = self.function(outputs, targets)
@@ -84,30 +84,30 @@ class LossTask(Task):
             shape = tuple(found.shape) if isinstance(found, Tensor) else type(found).__name__
             raise ValueError(
                 f"the loss of {len(targets)} samples is {shape}; it must be a tensor with one "
-                "value a sample, or their mean"
+                "value per sample, or their mean"
             )
         return found
 
 
 def task_of(loss: LossFunction | Task) -> Task:
-    """A task as it is, a loss function as a `LossTask`."""
+    """A `Task` unchanged; a loss function as a `LossTask`."""
     return loss if isinstance(loss, Task) else LossTask(loss)
 
 
 def samples_of(data: Pair | Samples) -> Samples:
-    """Samples as they are, a pair (inputs, targets) as samples.
+    """`Samples` unchanged; a pair (inputs, targets) as `Samples`.
 
     Raises:
-        ValueError: if there is no sample, or inputs and targets are of different length.
+        ValueError: if there are no samples, or inputs and targets differ in length.
     """
     samples = data if isinstance(data, Samples) else Samples(*data)
     if not len(samples):
-        raise ValueError("there is no sample")
+        raise ValueError("there are no samples")
     return samples
 
 
 def copied(network: nn.Module) -> nn.Module:
-    """A copy whose mode, gradients and statistics may change."""
+    """A copy, whose mode, gradients and batch-norm statistics may be changed."""
     return copy.deepcopy(network)
 
 

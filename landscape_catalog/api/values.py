@@ -1,4 +1,4 @@
-"""Every number of a result with its error."""
+"""The numbers of a metric's result, each with its error."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from landscape_catalog.metrics.registry import METRICS
 
 
 def estimates(*results: Any) -> dict[str, Estimate]:
-    """The numbers of a metric's result, by their names in the catalog, each with its error.
+    """The numbers of a metric's result, each with its error, by their names in the catalog.
 
     Args:
-        results: what one metric gave: `hessian`, `mode_connectivity`, `line_barrier`, `cka`,
-            `l2_distance`, or the `measured` of a stored record. Of several results of
-            `mode_connectivity`, from fits with different seeds, the mean and its standard error.
+        results: a result of `hessian`, `mode_connectivity`, `line_barrier`, `cka` or `l2_distance`,
+            or the field `measured` of a stored record. Several results of `mode_connectivity`, from
+            fits with different seeds, are combined into their mean with its standard error.
 
     Returns:
-        `Estimate`s: `value`, `error`, its `kind` (`exact`, `standard error`, `bound`, `unknown`),
-        `n` of `n_unit` it was computed from, `unit`, `status` and the `reason` why a number is
-        missing or has not converged.
+        `Estimate`s: the `value`; its `error` and the `kind` of error (`exact`, `standard error`,
+        `bound` or `unknown`); the number `n` of `n_unit` that it was computed from; its `unit`; its
+        `status`; and the `reason` if it is missing or has not converged.
 
     Raises:
-        TypeError: if there is no result, or one is of another metric than the first.
+        TypeError: if there are no results, or they belong to different metrics.
 
     >>> from landscape_catalog.metrics.distance.spec import WeightDistance
     >>> found = estimates(WeightDistance(5.0, 0.0, 5.0, n=2))["l2_distance"]

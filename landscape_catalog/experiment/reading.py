@@ -108,7 +108,7 @@ def explain(error: ValidationError) -> list[Problem]:
         elif detail["type"] == "model_type":
             problems.append(Problem(path, _shown(detail["input"]), "a mapping of parameters"))
         elif detail["type"] == "missing":
-            problems.append(Problem(path, "no value (missing required key)", "any valid value"))
+            problems.append(Problem(path, "no value", "a value, since this key is required"))
         elif location[-1] == "[key]":
             problems.append(Problem(path, repr(location[-2]), "a name: letters, digits and `_`"))
         elif detail["type"] == "too_short":

@@ -1,4 +1,4 @@
-"""`open_catalog`: tables, queries, and runs whose networks are rebuilt from their records."""
+"""`open_catalog`: tables, SQL queries, and runs whose networks are rebuilt from their records."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tests.stages import run_stages, uses_store, write_project
 Finished = tuple[Path, Path]
 
 
-def test_cells_have_a_row_each_with_their_phase(finished: Finished) -> None:
+def test_cells_have_one_row_per_cell_with_its_phase(finished: Finished) -> None:
     cells = open_catalog(finished[0]).cells
     assert cells["width"].to_list() == [1, 1, 2, 2]
     assert cells["phase"].null_count() == 0
@@ -42,12 +42,12 @@ def test_tables_and_queries(finished: Finished) -> None:
         catalog.sql("DELETE FROM core.runs")
 
 
-def test_no_catalog_yet(tmp_path: Path) -> None:
+def test_a_missing_catalog_is_reported(tmp_path: Path) -> None:
     with pytest.raises(MissingArtifactError, match="no catalog yet"):
         open_catalog(tmp_path)
 
 
-def test_every_run_s_network_has_the_loss_that_was_measured(finished: Finished) -> None:
+def test_rebuilt_networks_have_the_measured_loss(finished: Finished) -> None:
     catalog = open_catalog(finished[0])
     for row in catalog.runs.iter_rows(named=True):
         run = catalog.run(row["run_id"])
@@ -57,7 +57,7 @@ def test_every_run_s_network_has_the_loss_that_was_measured(finished: Finished) 
         assert evaluate(network, run.data.test, run.task).loss == row["test_loss"]
 
 
-def test_what_a_run_says_of_itself(finished: Finished) -> None:
+def test_attributes_of_a_run(finished: Finished) -> None:
     catalog = open_catalog(finished[0])
     row = catalog.runs.row(0, named=True)
     run = catalog.run(row["run_id"])
@@ -72,7 +72,7 @@ def test_what_a_run_says_of_itself(finished: Finished) -> None:
     assert run.weights().keys() == run.network().state_dict().keys()
 
 
-def test_a_network_of_a_run_does_not_follow_params(fresh_copy: Finished) -> None:
+def test_a_rebuilt_network_does_not_depend_on_params(fresh_copy: Finished) -> None:
     folder, _ = fresh_copy
     catalog = open_catalog(folder)
     run_id = catalog.runs["run_id"][0]
@@ -82,7 +82,7 @@ def test_a_network_of_a_run_does_not_follow_params(fresh_copy: Finished) -> None
     assert all(torch.equal(found[name], value) for name, value in expected.items())
 
 
-def test_what_is_not_there_is_named(fresh_copy: Finished) -> None:
+def test_missing_artifacts_are_named_in_the_message(fresh_copy: Finished) -> None:
     folder, _ = fresh_copy
     catalog = open_catalog(folder)
     run_id = catalog.runs["run_id"][0]
@@ -95,7 +95,7 @@ def test_what_is_not_there_is_named(fresh_copy: Finished) -> None:
         catalog.run(run_id).network()
 
 
-def test_damage_is_noticed(fresh_copy: Finished) -> None:
+def test_damaged_files_are_detected(fresh_copy: Finished) -> None:
     folder, _ = fresh_copy
     catalog = open_catalog(folder)
     run_id = catalog.runs["run_id"][0]
@@ -148,7 +148,7 @@ variants: {}
 
 @pytest.fixture(scope="module")
 def custom(tmp_path_factory: pytest.TempPathFactory) -> Finished:
-    """A project with a custom network and task, one run of it."""
+    """A finished project with a custom network and a custom task, and one run."""
     base = tmp_path_factory.mktemp("custom")
     folder = write_project(base / "p", CUSTOM_PARAMS)
     (folder / "custom").mkdir()
@@ -166,13 +166,13 @@ def test_custom_networks_and_tasks_are_rebuilt_with_their_arguments(custom: Fini
     assert evaluate(run.network(), run.data.train, run.task).loss == row["train_loss"]
 
 
-def test_custom_code_that_has_changed_is_refused(custom: Finished, tmp_path: Path) -> None:
+def test_changed_custom_code_is_refused(custom: Finished, tmp_path: Path) -> None:
     folder = tmp_path / "changed"
     shutil.copytree(custom[0], folder)
     catalog = open_catalog(folder)
     run = catalog.run(catalog.runs["run_id"][0])
     (folder / "custom" / "half.py").write_text(CUSTOM + "\n# another version\n")
-    with pytest.raises(CodeError, match=r"half:network: its source is not .* was trained with"):
+    with pytest.raises(CodeError, match=r"half:network: its source has changed since run"):
         run.network()
     with pytest.raises(CodeError, match="half:Half"):
         run.task  # noqa: B018
@@ -181,8 +181,8 @@ def test_custom_code_that_has_changed_is_refused(custom: Finished, tmp_path: Pat
         run.network()
 
 
-def test_data_of_other_content_are_refused(finished: Finished, tmp_path: Path) -> None:
-    """As after an upgrade of a library that draws them."""
+def test_data_with_other_content_are_refused(finished: Finished, tmp_path: Path) -> None:
+    """As after an upgrade of a library that generates them."""
     folder = tmp_path / "p"
     shutil.copytree(finished[0], folder)
     catalog = open_catalog(folder)
@@ -192,7 +192,7 @@ def test_data_of_other_content_are_refused(finished: Finished, tmp_path: Path) -
         run.network()
 
 
-def test_nothing_is_written_by_reading(finished: Finished) -> None:
+def test_reading_writes_nothing(finished: Finished) -> None:
     folder, store = finished
     with uses_store(store):
         catalog = open_catalog(folder)

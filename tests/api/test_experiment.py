@@ -1,4 +1,4 @@
-"""Cells trained and measured in Python: the pipeline's bytes, and nothing else moves."""
+"""Training and measuring cells in Python: the same bytes as the pipeline, and no side effects."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ from tests.conftest import TINY_PARAMS
 from tests.stages import run_stages, uses_store, write_project
 
 Finished = tuple[Path, Path]
-CONVERGED = 2  # the cell whose two runs have converged
+CONVERGED = 2  # index of the cell whose two runs have converged
 
 
 def everything_in(folder: Path) -> dict[str, tuple[int, int]]:
-    """Every file with its time of change and size."""
+    """Modification time and size of every file."""
     files = [path for path in folder.rglob("*") if path.is_file()]
     return {str(p): (p.stat().st_mtime_ns, p.stat().st_size) for p in files}
 
@@ -33,7 +33,7 @@ def files_of(folder: Path) -> dict[str, bytes]:
 
 @pytest.fixture(scope="module")
 def measured(finished: Finished) -> tuple[Experiment, Catalog]:
-    """A cell of the tiny grid whose runs have converged, trained and measured in Python."""
+    """An experiment, and the catalog of its converged cell, trained and measured in Python."""
     folder, store = finished
     with uses_store(store):
         before = everything_in(folder) | everything_in(store)
@@ -43,12 +43,12 @@ def measured(finished: Finished) -> tuple[Experiment, Catalog]:
     return experiment, catalog
 
 
-def test_a_run_is_the_pipeline_s_to_the_byte(
+def test_runs_are_byte_identical_to_those_of_the_pipeline(
     finished: Finished, measured: tuple[Experiment, Catalog]
 ) -> None:
     experiment, catalog = measured
     for seed in (0, 1):
-        run = experiment.cells[CONVERGED].train(seed)  # it is there: nothing is trained again
+        run = experiment.cells[CONVERGED].train(seed)  # already there, so nothing is trained again
         assert run.seed == seed
         made = files_of(experiment._workspace.project.runs / run.run_id)
         assert made == files_of(finished[0] / "data" / "runs" / run.run_id)
@@ -58,7 +58,7 @@ def test_a_run_is_the_pipeline_s_to_the_byte(
     }
 
 
-def test_measurements_are_the_pipeline_s_to_the_byte(
+def test_measurements_are_byte_identical_to_those_of_the_pipeline(
     finished: Finished, measured: tuple[Experiment, Catalog]
 ) -> None:
     experiment, catalog = measured
@@ -72,7 +72,7 @@ def test_measurements_are_the_pipeline_s_to_the_byte(
     }  # fmt: skip
 
 
-def test_a_cell_s_catalog_says_what_the_project_s_says_of_it(
+def test_the_catalog_of_a_cell_agrees_with_that_of_the_project(
     finished: Finished, measured: tuple[Experiment, Catalog]
 ) -> None:
     experiment, catalog = measured
@@ -86,13 +86,13 @@ def test_a_cell_s_catalog_says_what_the_project_s_says_of_it(
     assert mine.drop(apart).equals(theirs.drop(apart))
 
 
-def test_every_number_comes_with_its_error(measured: tuple[Experiment, Catalog]) -> None:
+def test_every_number_has_an_error(measured: tuple[Experiment, Catalog]) -> None:
     estimates = measured[1].table("estimates")
     assert {"value", "error", "error_kind", "unit", "status"} <= set(estimates.columns)
     assert {"top_eigenvalue", "mode_connectivity", "cka"} <= set(estimates["metric"])
 
 
-def test_chosen_seeds_are_measured_alone(finished: Finished) -> None:
+def test_only_the_given_seeds_are_measured(finished: Finished) -> None:
     with uses_store(finished[1]):
         cell = Experiment.load(finished[0]).cells[0]
         catalog = cell.measure(seeds=[5])  # beyond `train.seeds`
@@ -102,7 +102,7 @@ def test_chosen_seeds_are_measured_alone(finished: Finished) -> None:
     assert catalog.cells["phase"].item() == "unclassified"
 
 
-def test_settings_and_random_state_are_put_back(finished: Finished) -> None:
+def test_settings_and_random_state_are_restored(finished: Finished) -> None:
     torch.manual_seed(5)
     expected = torch.rand(3)
     torch.manual_seed(5)
@@ -112,7 +112,7 @@ def test_settings_and_random_state_are_put_back(finished: Finished) -> None:
     assert torch.equal(torch.rand(3), expected)
 
 
-def test_kept_results_are_where_the_stages_keep_them(finished: Finished, tmp_path: Path) -> None:
+def test_kept_results_are_shared_with_the_stages(finished: Finished, tmp_path: Path) -> None:
     folder, store = write_project(tmp_path / "kept", TINY_PARAMS), tmp_path / "store"
     with uses_store(store):
         cell = Experiment.load(folder, keep=True).cells[0]
@@ -125,7 +125,7 @@ def test_kept_results_are_where_the_stages_keep_them(finished: Finished, tmp_pat
     assert "7 to train" in run_stages(folder, store, "prepare", "train")
 
 
-def test_a_kept_cell_s_catalog_replaces_no_other(fresh_copy: Finished) -> None:
+def test_measuring_a_kept_cell_leaves_the_project_s_catalog_alone(fresh_copy: Finished) -> None:
     folder, store = fresh_copy
     before = files_of(folder / "data" / "catalog")
     with uses_store(store):
@@ -133,7 +133,7 @@ def test_a_kept_cell_s_catalog_replaces_no_other(fresh_copy: Finished) -> None:
     assert files_of(folder / "data" / "catalog") == before
 
 
-def test_an_experiment_says_what_it_is(finished: Finished) -> None:
+def test_attributes_of_an_experiment(finished: Finished) -> None:
     experiment = Experiment.load(finished[0] / "params.yaml")
     assert "4 cells" in repr(experiment)
     assert [cell.values["load.width"] for cell in experiment.cells] == [1, 1, 2, 2]
@@ -141,24 +141,24 @@ def test_an_experiment_says_what_it_is(finished: Finished) -> None:
     assert experiment.cells[2].cell_id in repr(experiment.cells[2])
 
 
-def test_another_file_in_the_same_folder(finished: Finished, tmp_path: Path) -> None:
+def test_a_file_of_another_name_can_be_loaded(finished: Finished, tmp_path: Path) -> None:
     path = tmp_path / "other.yaml"
     path.write_text(TINY_PARAMS.replace("[1, 2]", "[1, 2, 3]"))
     assert len(Experiment.load(path).cells) == 6
 
 
 @pytest.mark.parametrize("seeds", [[-1], [], [0, -2]])
-def test_wrong_seeds(seeds: list[int], finished: Finished) -> None:
+def test_invalid_seeds_are_refused(seeds: list[int], finished: Finished) -> None:
     with pytest.raises(UserError, match="seeds"):
         Experiment.load(finished[0]).cells[0].measure(seeds=seeds)
 
 
-def test_a_wrong_file_is_refused_as_everywhere(tmp_path: Path) -> None:
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SpecError, match=r"params\.yaml"):
         Experiment.load(tmp_path)
 
 
-def test_a_failure_of_custom_code_is_said(tmp_path: Path) -> None:
+def test_a_failure_of_custom_code_is_reported(tmp_path: Path) -> None:
     custom = "\n".join(
         [
             "from torch import nn",
@@ -198,7 +198,7 @@ variants: {}
 """
 
 
-def test_a_network_is_rebuilt_with_every_parameter_of_the_grid(tmp_path: Path) -> None:
+def test_networks_are_rebuilt_with_every_parameter_of_the_grid(tmp_path: Path) -> None:
     folder = write_project(tmp_path / "text", TEXT_PARAMS)
     with uses_store(tmp_path / "store"):
         cells = Experiment.load(folder).cells

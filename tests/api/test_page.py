@@ -1,4 +1,4 @@
-"""docs/python.md and the README's lines of Python, run against a finished project."""
+"""The examples of docs/python.md and the README's Python code, run in a finished project."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ import pytest
 from landscape_catalog.paths import STORE_VARIABLE
 from tests.conftest import ROOT
 
-TOLERANCE = 0.05  # relative: what another kind of CPU may add up to over a short training
+TOLERANCE = 0.05  # relative; over a short training, rounding differs this much between CPUs
 NUMBER = re.compile(r"-?\d+\.\d+(?:e[+-]?\d+)?")
-# What training a project on another kind of CPU may change: any number, and what follows from it.
+# What may differ between CPUs after training: any number, and whatever follows from it.
 VARIES = re.compile(
     r"-?\d+(?:\.\d+)?(?:e[+-]?\d+)?|null|'[^']*connected: [^']*'|not converged|\bok\b"
     r"|\b(?:I|II|III|IV-A|IV-B|NC|unclassified)\b"
@@ -25,13 +25,13 @@ OWN_NETWORKS = "## Metrics on your own networks"
 
 
 def blocks(path: Path, after: str = "") -> list[str]:
-    """The text of each ```python block of a page, behind some heading."""
+    """The text of each ```python block of a page, after a heading if one is given."""
     page = path.read_text(encoding="utf-8").partition(after)[2] if after else path.read_text()
     return re.findall(r"```python\n(.*?)```", page, re.DOTALL)
 
 
 def agrees(shown: str, found: str) -> bool:
-    """Whether two outputs are equal but for spacing and the last digits of numbers."""
+    """Whether two outputs are equal except for spacing and the last digits of numbers."""
     plain = [re.sub(r"\s+", " ", re.sub("[─═]+", "-", text)).strip() for text in (shown, found)]
     if NUMBER.split(plain[0]) != NUMBER.split(plain[1]):
         return False
@@ -43,7 +43,7 @@ def agrees(shown: str, found: str) -> bool:
 
 
 def same_form(shown: str, found: str) -> bool:
-    """Whether two outputs are equal but for spacing, numbers and phases."""
+    """Whether two outputs are equal except for spacing, numbers and phases."""
     forms = [VARIES.sub("*", re.sub(r"[\s─═]+", " ", text)).strip() for text in (shown, found)]
     return forms[0] == forms[1]
 
@@ -56,7 +56,7 @@ def in_project(fresh_copy: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.usefixtures("in_project")
-def test_the_page_shows_what_happens(
+def test_the_page_shows_the_actual_output(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(sys, "displayhook", sys.__displayhook__)
@@ -66,7 +66,7 @@ def test_the_page_shows_what_happens(
     of_project = blocks(page)[: -len(own)]
     assert len(of_project) > 5 < len(own)
     for block in of_project + own:
-        # Runs of the project go through many chaotic steps; the networks further down do not.
+        # The project's training amplifies rounding errors; that of the small networks does not.
         compare = same_form if block in of_project else agrees
         for example in doctest.DocTestParser().get_examples(block):
             capsys.readouterr()
@@ -75,13 +75,13 @@ def test_the_page_shows_what_happens(
             assert compare(example.want, found), f"{example.source}\n{example.want}\n{found}"
 
 
-def test_every_block_of_the_page_is_made_of_examples() -> None:
+def test_every_block_of_the_page_starts_with_a_prompt() -> None:
     for block in blocks(ROOT / "docs" / "python.md"):
         assert block.startswith(">>> ")
 
 
 @pytest.mark.usefixtures("in_project")
-def test_the_lines_of_the_readme_run(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_code_of_the_readme_runs(capsys: pytest.CaptureFixture[str]) -> None:
     (block, *_) = blocks(ROOT / "README.md", after="## From Python")
     exec(compile(block, "README.md", "exec"), {})
     printed = capsys.readouterr().out
@@ -100,7 +100,7 @@ def test_the_lines_of_the_readme_run(capsys: pytest.CaptureFixture[str]) -> None
         ("1.0 2.0", "1.0", False),
     ],
 )
-def test_outputs_are_compared(shown: str, found: str, same: bool) -> None:
+def test_outputs_agree_up_to_rounding(shown: str, found: str, same: bool) -> None:
     assert agrees(shown, found) is same
 
 
@@ -114,5 +114,5 @@ def test_outputs_are_compared(shown: str, found: str, same: bool) -> None:
         ("trace=5.0", "top=5.0", False),
     ],
 )
-def test_forms_are_compared(shown: str, found: str, same: bool) -> None:
+def test_outputs_have_the_same_form(shown: str, found: str, same: bool) -> None:
     assert same_form(shown, found) is same

@@ -1,4 +1,4 @@
-"""`classify`: the rule of the catalog on numbers alone."""
+"""`classify`: the catalog's rule, applied to numbers."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ FLAT: dict[str, float] = {"train_loss": 0.01, "top_eigenvalue": 5.0}
         ({"mode_connectivity": 0.0, "cka": float("nan")}, "unclassified"),
     ],
 )
-def test_phases(numbers: dict[str, float], phase: str) -> None:
+def test_each_phase_is_reached(numbers: dict[str, float], phase: str) -> None:
     assert classify(**(FLAT | numbers)).phase == phase
 
 
-def test_other_thresholds() -> None:
+def test_thresholds_can_be_changed() -> None:
     numbers: dict[str, Any] = {"train_loss": 0.01, "trace": 50.0, "mode_connectivity": 0.0}
     flat = {"hessian": {"metric": "trace", "threshold": 100.0}, "cka": {"threshold": 0.9}}
     assert classify(thresholds=flat, cka=0.8, **numbers).phase == "IV-A"
@@ -37,7 +37,7 @@ def test_other_thresholds() -> None:
     assert classify(thresholds=sharp, cka=0.8, **numbers).phase == "II"
 
 
-def test_a_wrong_threshold_is_named_by_its_path() -> None:
+def test_an_invalid_threshold_is_named_by_its_path() -> None:
     with pytest.raises(SpecError) as raised:
         classify(thresholds={"cka": {"treshold": 0.9}}, mode_connectivity=0.0)
     (problem,) = raised.value.problems
@@ -45,6 +45,6 @@ def test_a_wrong_threshold_is_named_by_its_path() -> None:
     assert "threshold" in problem.allowed
 
 
-def test_a_number_that_the_rule_does_not_use_is_refused() -> None:
+def test_numbers_that_the_rule_does_not_use_are_refused() -> None:
     with pytest.raises(TypeError, match=r"trace.*top_eigenvalue"):
         classify(trace=3.0, mode_connectivity=0.0)

@@ -1,4 +1,4 @@
-"""Metrics of one's own networks: right against dense oracles, and nothing of the caller's moves."""
+"""Metrics on plain tensors: compared with dense computations, and without side effects."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def everything_of(network: nn.Module) -> list[Any]:
 
 @pytest.mark.usefixtures("two_threads")
 @pytest.mark.parametrize("name", CALLS)
-def test_nothing_of_the_caller_moves(name: str, batch: Batch) -> None:
+def test_arguments_and_global_state_are_not_modified(name: str, batch: Batch) -> None:
     one, other = network(0), network(1).eval()
     F.cross_entropy(one(batch[0]), batch[1]).backward()
     before = [everything_of(one), everything_of(other), settings(), random_states()]
@@ -103,15 +103,15 @@ def test_nothing_of_the_caller_moves(name: str, batch: Batch) -> None:
 
 @pytest.mark.usefixtures("two_threads")
 @pytest.mark.parametrize("name", CALLS)
-def test_the_same_call_gives_the_same_bits(name: str, batch: Batch) -> None:
+def test_repeated_calls_are_bit_identical(name: str, batch: Batch) -> None:
     first = CALLS[name](network(0), network(1), batch)
     torch.manual_seed(99)
-    with torch.no_grad():  # whatever the caller has set
+    with torch.no_grad():  # the caller's settings do not matter
         again = CALLS[name](network(0).eval(), network(1), batch)
     assert repr(again) == repr(first)
 
 
-def test_inputs_that_a_network_writes_over_stay(batch: Batch) -> None:
+def test_networks_that_modify_their_inputs_in_place_get_a_copy(batch: Batch) -> None:
     greedy = nn.Sequential(nn.ReLU(inplace=True), nn.Linear(3, 2))
     inputs = batch[0].clone()
     evaluate(greedy, F.cross_entropy, batch)
@@ -120,7 +120,7 @@ def test_inputs_that_a_network_writes_over_stay(batch: Batch) -> None:
 
 
 def dense_hessian(model: nn.Module, batch: Batch) -> np.ndarray:
-    """By two nested passes of automatic differentiation in float64."""
+    """The Hessian by nested automatic differentiation in float64."""
     model = copy.deepcopy(model).double().eval()
     names = [name for name, _ in model.named_parameters()]
     shapes = [p.shape for p in model.parameters()]
@@ -135,7 +135,7 @@ def dense_hessian(model: nn.Module, batch: Batch) -> np.ndarray:
     return torch.autograd.functional.hessian(loss, start).numpy()
 
 
-def test_the_hessian_is_that_of_two_nested_passes(batch: Batch) -> None:
+def test_the_hessian_agrees_with_nested_differentiation(batch: Batch) -> None:
     model = network(0)
     dense = dense_hessian(model, batch)
     eigenvalues = np.linalg.eigvalsh(dense)
@@ -146,7 +146,7 @@ def test_the_hessian_is_that_of_two_nested_passes(batch: Batch) -> None:
     assert found.samples == 24
 
 
-def test_the_density_has_its_mass_where_the_eigenvalues_are(batch: Batch) -> None:
+def test_the_density_integrates_to_1_and_has_the_mean_of_the_eigenvalues(batch: Batch) -> None:
     model = network(0)
     eigenvalues = np.linalg.eigvalsh(dense_hessian(model, batch))
     found = spectral_density(model, F.cross_entropy, batch, probes=40, steps=26)
@@ -157,7 +157,7 @@ def test_the_density_has_its_mass_where_the_eigenvalues_are(batch: Batch) -> Non
     assert (grid * density * step).sum() == pytest.approx(eigenvalues.mean(), abs=mean_error)
 
 
-def test_a_mean_loss_and_a_loss_a_sample_are_the_same_loss(batch: Batch) -> None:
+def test_a_mean_loss_and_losses_per_sample_give_the_same_results(batch: Batch) -> None:
     model, other = network(0), network(1)
     one, two = evaluate(model, F.cross_entropy, batch), evaluate(model, by_sample, batch)
     assert one.loss == pytest.approx(two.loss, rel=1e-6)
@@ -176,7 +176,7 @@ def test_a_mean_loss_and_a_loss_a_sample_are_the_same_loss(batch: Batch) -> None
         lambda outputs, targets: 0.5,
     ],
 )
-def test_a_loss_that_is_no_mean_over_samples_is_refused(
+def test_a_loss_that_is_not_a_mean_over_samples_is_refused(
     loss: Callable[[Tensor, Tensor], Any], batch: Batch
 ) -> None:
     with pytest.raises(ValueError, match=r"mean"):
@@ -185,22 +185,22 @@ def test_a_loss_that_is_no_mean_over_samples_is_refused(
         hessian(network(0), loss, batch)
 
 
-def test_no_sample_is_refused(batch: Batch) -> None:
+def test_empty_data_are_refused(batch: Batch) -> None:
     with pytest.raises(ValueError, match="no sample"):
         hessian(network(0), F.cross_entropy, (batch[0][:0], batch[1][:0]))
 
 
-def test_a_curve_of_a_convex_loss_has_no_barrier(batch: Batch) -> None:
+def test_a_convex_loss_has_no_barrier(batch: Batch) -> None:
     one, other = nn.Linear(3, 2), nn.Linear(3, 2)
     straight = line_barrier(one, other, F.cross_entropy, batch)
     assert straight.barrier == 0
     found = mode_connectivity(one, other, F.cross_entropy, batch, epochs=40, lr=0.1)
-    assert found.mode_connectivity > 0  # the curve dips below its ends, which are no minima
+    assert found.mode_connectivity > 0  # the curve dips below its endpoints, which are not minima
     assert found.unit == ""
     assert found.quantity == "loss"
 
 
-def test_a_task_says_what_connectivity_is_of(batch: Batch) -> None:
+def test_the_task_selects_the_quantity_of_connectivity(batch: Batch) -> None:
     found = line_barrier(network(0), network(1), Classification(), Samples(*batch), points=3)
     assert (found.unit, found.quantity) == ("%", "error")
     for point in found.points:
@@ -208,7 +208,7 @@ def test_a_task_says_what_connectivity_is_of(batch: Batch) -> None:
         assert point.train.error_value == pytest.approx(100 * point.train.n_wrong / 24)
 
 
-def test_networks_of_other_shapes_are_refused(batch: Batch) -> None:
+def test_networks_of_different_shapes_are_refused(batch: Batch) -> None:
     wider = nn.Sequential(nn.Linear(3, 5), nn.BatchNorm1d(5), nn.Tanh(), nn.Linear(5, 2))
     with pytest.raises(ValueError, match="shape"):
         line_barrier(network(0), wider, F.cross_entropy, batch)
@@ -216,7 +216,7 @@ def test_networks_of_other_shapes_are_refused(batch: Batch) -> None:
         l2_distance(network(0), wider)
 
 
-def test_cka_of_networks_is_that_of_their_outputs(batch: Batch) -> None:
+def test_cka_of_networks_equals_that_of_their_outputs(batch: Batch) -> None:
     one, other = network(0).eval(), network(1).eval()
     with torch.no_grad():
         matrices = cka(one(batch[0]), other(batch[0]))
@@ -231,7 +231,7 @@ def test_cka_of_networks_needs_inputs() -> None:
         cka(network(0), network(1))
 
 
-def test_every_result_gives_its_numbers_with_their_errors(batch: Batch) -> None:
+def test_estimates_have_the_errors_of_their_metric(batch: Batch) -> None:
     found = estimates(hessian(network(0), F.cross_entropy, batch))
     assert {name: item.kind for name, item in found.items()} == {
         "top_eigenvalue": "bound",
@@ -250,7 +250,7 @@ def test_every_result_gives_its_numbers_with_their_errors(batch: Batch) -> None:
     assert (mean.n, mean.n_unit) == (3, "fits")
 
 
-def test_estimates_of_two_metrics_are_refused(batch: Batch) -> None:
+def test_estimates_of_different_metrics_are_refused(batch: Batch) -> None:
     with pytest.raises(TypeError, match="one metric"):
         estimates()
     distance = l2_distance(network(0), network(1))

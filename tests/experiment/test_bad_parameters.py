@@ -112,7 +112,7 @@ BAD = {
     "a section that is a number": ("train: 5", "train", "5", "a mapping"),
     "a missing device": ("execution: {device: cuda}", "execution.device", "'cuda'", "finds no GPU"),
     "a batch of one": ("temperature: {batch_size: [1, 2]}", "temperature.batch_size", "1", "greater than 1"),
-    "missing key": ("load: {}", "load.width", "missing required key", ""),
+    "missing key": ("load: {}", "load.width", "no value", "this key is required"),
     "a threshold that is not a number": ("classify: {train_loss: low}", "classify.train_loss", "'low'", "number"),
     "an unknown axis of the report": ("report: {x: width}", "report.x", "'width'", "load.width"),
     "an unknown executor": ("execution: {executor: threads}", "execution.executor", "'threads'", "processes or serial"),

@@ -56,7 +56,7 @@ ODD = """\
     from landscape_catalog.metrics.estimate import Estimate
 
     def wreck(network, data, task, *, seed):
-        \"\"\"Spoils everything that it is given.\"\"\"
+        \"\"\"Overwrites all its arguments and changes global settings.\"\"\"
         with torch.no_grad():
             size = sum(p.square().sum() for p in network.parameters())
             for tensor in [*network.state_dict().values(), data.train.inputs, data.test.targets]:
@@ -67,7 +67,7 @@ ODD = """\
         return {"size": size}
 
     def partly(network, data, task, *, seed):
-        \"\"\"Numbers that are missing, not converged, or not returned, by the network's width.\"\"\"
+        \"\"\"Values that are missing, not converged or not returned, depending on the width.\"\"\"
         if next(network.parameters()).shape[0] == 2:
             return {"a": Estimate(1.5, 0.5, "bound", 3, "steps", "m", converged=False), "b": math.nan}
         return {"a": Estimate(math.inf, 1.0)}
@@ -92,7 +92,7 @@ def project(folder: Path, custom: str = CUSTOM, panels: str = PANELS) -> Path:
 
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
-    """A project after all five stages, and its store."""
+    """A project after all five stages, and its run store."""
     base = tmp_path_factory.mktemp("custom metrics")
     folder, store = project(base / "grid"), base / "store"
     run_stages(folder, store)
@@ -101,7 +101,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 @pytest.fixture
 def copied(finished: tuple[Path, Path], tmp_path: Path) -> tuple[Path, Path]:
-    """A copy of the finished project, and of its store."""
+    """A copy of the finished project and of its run store."""
     shutil.copytree(finished[0], tmp_path / "grid")
     shutil.copytree(finished[1], tmp_path / "store")
     return tmp_path / "grid", tmp_path / "store"
@@ -114,7 +114,7 @@ def rows(folder: Path, sql: str) -> list[dict[str, Any]]:
 
 
 def numbers(folder: Path, table: str, where: str) -> list[dict[str, Any]]:
-    """Rows of `estimates` or `cell_metrics` with the cell's place in the grid."""
+    """Rows of `estimates` or `cell_metrics` with the cell's position in the grid."""
     return rows(
         folder,
         f"SELECT width, lr, t.* FROM {table} t JOIN cells USING (cell_id) WHERE {where} "
@@ -126,7 +126,7 @@ def set_custom(folder: Path, custom: str, panels: str = "null") -> None:
     (folder / "params.yaml").write_text(PARAMS.format(custom=custom, panels=panels))
 
 
-def test_every_number_is_in_the_catalog(finished: tuple[Path, Path]) -> None:
+def test_every_value_is_in_the_catalog(finished: tuple[Path, Path]) -> None:
     folder, _ = finished
     found = numbers(folder, "cell_metrics", "metric LIKE 'custom.%'")
     names = {"wreck.size", "partly.a", "partly.b", "sharpness.increase", "sharpness.largest",
@@ -207,7 +207,9 @@ def test_a_pair_needs_two_converged_runs(
     assert by_metric["custom.sharpness.increase"] == {"status": "ok", "reason": None, "n": 1}
 
 
-def test_chosen_panels_and_tooltips_draw_them(finished: tuple[Path, Path], tmp_path: Path) -> None:
+def test_panels_and_tooltips_show_custom_metrics(
+    finished: tuple[Path, Path], tmp_path: Path
+) -> None:
     folder, _ = finished
     page = Project(folder).report.read_text()
     for name in ("sharpness-increase", "ensemble-loss", "partly-a"):
@@ -288,8 +290,8 @@ def test_a_metric_cannot_change_global_settings() -> None:
     assert torch.is_grad_enabled()
 
 
-def test_the_example_of_the_documentation(copied: tuple[Path, Path]) -> None:
-    """Its `params.yaml` and its SQL."""
+def test_the_example_in_the_documentation_runs(copied: tuple[Path, Path]) -> None:
+    """Both its `params.yaml` and its SQL."""
     folder, store = copied
     page = (ROOT / "docs" / "own.md").read_text()
     (example,) = [
@@ -331,10 +333,10 @@ TRANSLATION = {
 @pytest.mark.parametrize(
     ("sections", "perturbation"), [(CONVECTION, "mixup"), (TRANSLATION, "token_noise")]
 )
-def test_the_examples_take_any_task(
+def test_the_example_metrics_work_with_any_task(
     sections: dict[str, Any], perturbation: str, tmp_path: Path
 ) -> None:
-    """A custom loss with derivatives with respect to inputs, and a translation task."""
+    """Such as a custom loss that differentiates with respect to inputs, and a translation task."""
     folder = project(tmp_path / "grid")
     shutil.copy(ROOT / "custom" / "convection.py", folder / "custom")
     custom = f"[{SHARPNESS}, {ENSEMBLE}]"
@@ -345,7 +347,7 @@ def test_the_examples_take_any_task(
     run_stages(folder, tmp_path / "store", "prepare")
 
 
-def test_a_new_name_computes_nothing(copied: tuple[Path, Path]) -> None:
+def test_renaming_a_metric_recomputes_nothing(copied: tuple[Path, Path]) -> None:
     folder, store = copied
     before = rows(folder, "SELECT value FROM estimates WHERE metric = 'custom.sharpness.increase'")
     set_custom(folder, CUSTOM.replace("name: sharpness", "name: rise"), "[custom.rise.increase]")
@@ -362,7 +364,7 @@ def test_a_new_name_computes_nothing(copied: tuple[Path, Path]) -> None:
 def test_a_changed_metric_is_the_only_one_recomputed(
     copied: tuple[Path, Path], change: str, made: int
 ) -> None:
-    """Four runs have converged; two run metrics are defined in one module."""
+    """Four runs have converged; the module `odd` defines two metrics of runs."""
     folder, store = copied
     measured = {path.name for path in Project(folder).measurements.iterdir()}
     if change == "args":
@@ -377,7 +379,7 @@ def test_a_changed_metric_is_the_only_one_recomputed(
     assert len(now - measured) == len(measured - now) == made
 
 
-def test_a_metric_without_any_measurement_is_drawn_empty(tmp_path: Path) -> None:
+def test_a_metric_without_measurements_has_an_empty_panel(tmp_path: Path) -> None:
     """If no run converges, the names of its values are known only from `report.panels`."""
     folder = project(tmp_path / "grid", f"[{SHARPNESS}]", "[custom.sharpness.increase, cka]")
     params = (folder / "params.yaml").read_text()
@@ -387,7 +389,7 @@ def test_a_metric_without_any_measurement_is_drawn_empty(tmp_path: Path) -> None
 
 
 def test_a_metric_that_fails_does_not_affect_the_others(copied: tuple[Path, Path]) -> None:
-    """It works on untrained networks and fails on trained ones."""
+    """The metric passes the check before training and fails on the full data."""
     folder, store = copied
     (folder / "custom" / "late.py").write_text(
         textwrap.dedent(
@@ -408,7 +410,7 @@ def test_a_metric_that_fails_does_not_affect_the_others(copied: tuple[Path, Path
     assert counts(run_stages(folder, store, "measure")) == {"trained": 0, "made": 0}
 
 
-# What is wrong with a metric, and what `landscape prepare` says.
+# Invalid metrics, and the messages of `landscape prepare`.
 GOOD = "def metric(network, data, task, *, seed, epsilon=0.1):\n    return {'a': 1.0}\n"
 BODY = "return {'a': 1.0}"
 PAIR = "scope: pair"
@@ -416,36 +418,36 @@ CALLED = "measure.custom: bad:metric: a metric of scope `run` is called as funct
 RETURNED = "measure.custom: bad:metric: returned "
 MAPPING = "it must return a mapping from names to numbers or Estimates"
 BAD: dict[str, tuple[str, str, str]] = {
-    # source, more of params.yaml, message
-    "no module": ("", "function: 'nowhere:metric'", "measure.custom: nowhere:metric: there is no module `nowhere`, neither in custom/ nor installed"),
-    "no function": ("", "", "measure.custom: bad:metric: `bad` has no function `metric`"),
+    # source, change to the metric in params.yaml, message
+    "a missing module": ("", "function: 'nowhere:metric'", "measure.custom: nowhere:metric: there is no module `nowhere`, neither in custom/ nor installed"),
+    "a missing function": ("", "", "measure.custom: bad:metric: `bad` has no function `metric`"),
     "an import that fails": ("1 / 0", "", "measure.custom: bad:metric: importing it failed: ZeroDivisionError: division by zero"),
-    "no name": (GOOD, "name: null", "measure.custom.name: got null; allowed: string"),
-    "a dotted name": (GOOD, "name: a.b", "measure.custom.name: got 'a.b'; allowed: string should match"),
-    "no scope": (GOOD, "scope: null", "measure.custom.scope: got null; allowed: 'run' or 'pair'"),
-    "another scope": (GOOD, "scope: cell", "measure.custom.scope: got 'cell'; allowed: 'run' or 'pair'"),
-    "no function's name": (GOOD, "function: sharpness", "measure.custom.function: got 'sharpness'; allowed: your own as `package.module:function`"),
+    "a name that is null": (GOOD, "name: null", "measure.custom.name: got null; allowed: string"),
+    "a name that contains a dot": (GOOD, "name: a.b", "measure.custom.name: got 'a.b'; allowed: string should match"),
+    "a scope that is null": (GOOD, "scope: null", "measure.custom.scope: got null; allowed: 'run' or 'pair'"),
+    "an unknown scope": (GOOD, "scope: cell", "measure.custom.scope: got 'cell'; allowed: 'run' or 'pair'"),
+    "a function without its module": (GOOD, "function: sharpness", "measure.custom.function: got 'sharpness'; allowed: your own as `package.module:function`"),
     "an unknown key": (GOOD, "fn: 1", "measure.custom.fn: got an unknown key; allowed: name, scope, function, args"),
     "an unknown argument": (GOOD, "args: {epsilo: 0.1}", "measure.custom.args.epsilo: got an unknown parameter of bad:metric; allowed: epsilon"),
-    "an argument where there are none": (GOOD.replace(", epsilon=0.1", ""), "args: {x: 1}", "measure.custom.args.x: got an unknown parameter of bad:metric; allowed: nothing: bad:metric takes no further ones"),
-    "an argument that is always given": (GOOD, "args: {seed: 1}", "measure.custom.args.seed: got an unknown parameter of bad:metric; allowed: epsilon"),
-    "an argument that is the network": (GOOD, "args: {network: 1}", "measure.custom.args.network: got an unknown parameter of bad:metric; allowed: epsilon"),
+    "an argument of a function that takes none": (GOOD.replace(", epsilon=0.1", ""), "args: {x: 1}", "measure.custom.args.x: got an unknown parameter of bad:metric; allowed: nothing: bad:metric takes no further ones"),
+    "an argument that sets the seed": (GOOD, "args: {seed: 1}", "measure.custom.args.seed: got an unknown parameter of bad:metric; allowed: epsilon"),
+    "an argument that sets the network": (GOOD, "args: {network: 1}", "measure.custom.args.network: got an unknown parameter of bad:metric; allowed: epsilon"),
     "an argument that is a list": (GOOD, "args: {epsilon: [1, 2]}", "measure.custom.args.epsilon: got [1, 2]; allowed: true, false, a finite number or text"),
-    "an argument that is missing": (GOOD.replace("epsilon=0.1", "epsilon"), "", f"{CALLED}(network, data, task, *, seed, epsilon): missing a required argument: 'epsilon'"),
-    "no seed": (GOOD.replace("*, seed, ", ""), "", f"{CALLED}(network, data, task, epsilon=0.1): got an unexpected keyword argument 'seed'"),
-    "a pair's function": (GOOD.replace("network", "network, other", 1), "", f"{CALLED}(network, other, data, task, *, seed, epsilon=0.1): missing a required argument: 'task'"),
-    "a run's function": (GOOD, PAIR, "measure.custom: bad:metric: a metric of scope `pair` is called as function(network, other, data, task, seed=...), but the parameters are (network, data, task, *, seed, epsilon=0.1): too many positional arguments"),
-    "one that raises": (GOOD.replace(BODY, "raise ValueError('no')"), "", "measure.custom: bad:metric: failed: ValueError: no"),
-    "one that leaves": (GOOD.replace(BODY, "raise SystemExit(0)"), "", "measure.custom: bad:metric: failed: SystemExit: 0"),
-    "nothing": (GOOD.replace(BODY, "pass"), "", f"{RETURNED}`NoneType`; {MAPPING}"),
-    "a number": (GOOD.replace(BODY, "return 1.0"), "", f"{RETURNED}`float`; {MAPPING}"),
-    "an empty mapping": (GOOD.replace(BODY, "return {}"), "", f"{RETURNED}an empty mapping; {MAPPING}"),
-    "a name that is none": (GOOD.replace("'a'", "1"), "", f"{RETURNED}the name 1; names consist of letters, digits and `_`"),
-    "a name with a dot": (GOOD.replace("'a'", "'a.b'"), "", f"{RETURNED}the name 'a.b'; names consist of letters, digits and `_`"),
-    "text": (GOOD.replace("1.0", "'1'"), "", f"{RETURNED}'1' as the value of `a`; give a number"),
-    "other numbers": (f"import numpy as np\n{GOOD}".replace("1.0", "np.random.default_rng().random()"), "", "measure.custom: bad:metric: called twice on the same networks with the same seed, it returned Estimate(value="),
-    "other names": (f"import itertools\ncount = itertools.count()\n{GOOD}".replace("'a'", "'a' + str(next(count))"), "", "with the same seed, it returned Estimate(value=1.0"),
-    "a panel of another metric": (GOOD, "panels: custom.b.a", "report.panels: got 'custom.b.a'; allowed: train_loss, "),
+    "a missing required argument": (GOOD.replace("epsilon=0.1", "epsilon"), "", f"{CALLED}(network, data, task, *, seed, epsilon): missing a required argument: 'epsilon'"),
+    "a function without a parameter seed": (GOOD.replace("*, seed, ", ""), "", f"{CALLED}(network, data, task, epsilon=0.1): got an unexpected keyword argument 'seed'"),
+    "a function of pairs for runs": (GOOD.replace("network", "network, other", 1), "", f"{CALLED}(network, other, data, task, *, seed, epsilon=0.1): missing a required argument: 'task'"),
+    "a function of runs for pairs": (GOOD, PAIR, "measure.custom: bad:metric: a metric of scope `pair` is called as function(network, other, data, task, seed=...), but the parameters are (network, data, task, *, seed, epsilon=0.1): too many positional arguments"),
+    "a function that raises": (GOOD.replace(BODY, "raise ValueError('no')"), "", "measure.custom: bad:metric: failed: ValueError: no"),
+    "a function that exits": (GOOD.replace(BODY, "raise SystemExit(0)"), "", "measure.custom: bad:metric: failed: SystemExit: 0"),
+    "returns nothing": (GOOD.replace(BODY, "pass"), "", f"{RETURNED}`NoneType`; {MAPPING}"),
+    "returns a number": (GOOD.replace(BODY, "return 1.0"), "", f"{RETURNED}`float`; {MAPPING}"),
+    "returns an empty mapping": (GOOD.replace(BODY, "return {}"), "", f"{RETURNED}an empty mapping; {MAPPING}"),
+    "returns a name that is not text": (GOOD.replace("'a'", "1"), "", f"{RETURNED}the name 1; names consist of letters, digits and `_`"),
+    "returns a name that contains a dot": (GOOD.replace("'a'", "'a.b'"), "", f"{RETURNED}the name 'a.b'; names consist of letters, digits and `_`"),
+    "returns text as a value": (GOOD.replace("1.0", "'1'"), "", f"{RETURNED}'1' as the value of `a`; give a number"),
+    "returns other values when called again": (f"import numpy as np\n{GOOD}".replace("1.0", "np.random.default_rng().random()"), "", "measure.custom: bad:metric: called twice on the same networks with the same seed, it returned Estimate(value="),
+    "returns other names when called again": (f"import itertools\ncount = itertools.count()\n{GOOD}".replace("'a'", "'a' + str(next(count))"), "", "with the same seed, it returned Estimate(value=1.0"),
+    "a panel of an unknown metric": (GOOD, "panels: custom.b.a", "report.panels: got 'custom.b.a'; allowed: train_loss, "),
     "a panel of a value that is not returned": (GOOD, "panels: custom.mine.b", "custom.mine.a"),
 }  # fmt: skip
 
@@ -465,7 +467,7 @@ def prepare(own: Own, source: str, changes: str = "") -> None:
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_bad_metrics_are_refused_before_any_work(case: str, custom_code: Own) -> None:
+def test_invalid_metrics_are_refused_before_training(case: str, custom_code: Own) -> None:
     source, changes, message = BAD[case]
     with pytest.raises((CodeError, SpecError)) as caught:
         prepare(custom_code, source, changes)
@@ -489,12 +491,12 @@ def test_bad_metrics_are_refused_before_any_work(case: str, custom_code: Own) ->
         (GOOD.replace("network, data", "network, other, data").replace("1.0", "float(network is not other)"), PAIR),
     ],
 )  # fmt: skip
-def test_good_metrics_pass(source: str, changes: str, custom_code: Own) -> None:
-    """Including one that uses torch's global random generator, which is seeded for it."""
+def test_valid_metrics_are_accepted(source: str, changes: str, custom_code: Own) -> None:
+    """Including a metric that uses torch's global random generator, which is seeded before the call."""
     prepare(custom_code, source, changes)
 
 
-def test_two_metrics_of_one_name(custom_code: Own) -> None:
+def test_two_metrics_with_the_same_name_are_refused(custom_code: Own) -> None:
     custom_code.write("bad", GOOD)
     one = "{name: a, scope: run, function: 'bad:metric'}"
     custom_code.project.params.write_text(PARAMS.format(custom=f"[{one}, {one}]", panels="null"))
@@ -502,7 +504,7 @@ def test_two_metrics_of_one_name(custom_code: Own) -> None:
         open_workspace(custom_code.project.root)
 
 
-def test_a_refused_metric_removes_nothing(custom_code: Own) -> None:
+def test_refusing_a_metric_removes_no_prepared_data(custom_code: Own) -> None:
     prepare(custom_code, GOOD)
     before = sorted(path.name for path in custom_code.project.prepared.iterdir())
     text = custom_code.project.params.read_text().replace("samples: 256", "samples: 128")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 from landscape_catalog.metrics.barrier.spec import LineBarrier
 from landscape_catalog.metrics.connectivity.compute import keep_endpoints, known_endpoints
 from landscape_catalog.metrics.context import Context
@@ -12,18 +10,18 @@ from landscape_catalog.metrics.numerics.curves.barrier import line_barrier
 
 def compute(context: Context) -> LineBarrier:
     """Evaluate the line at evenly spaced points, with batch-norm statistics recomputed at each."""
-    settings, task = context.settings, context.task
+    settings = context.settings
     seed = context.seed("curve statistics")
     found = line_barrier(
         context.network(),
         (context.state(0), context.state(1)),
         context.train,
         context.test,
-        task,
+        context.task,
         points=settings.points,
         batch_size=settings.batch_size,
         seed=seed,
         known=known_endpoints(context, settings.batch_size, seed),
     )
     keep_endpoints(context, settings.batch_size, seed, found.points)
-    return dataclasses.replace(found, unit=task.connectivity_unit, quantity=task.connectivity_by)
+    return found

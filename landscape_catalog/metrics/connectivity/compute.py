@@ -13,7 +13,7 @@ from landscape_catalog.metrics.connectivity.spec import (
 )
 from landscape_catalog.metrics.context import Context
 from landscape_catalog.metrics.numerics.curves.bezier import Curve
-from landscape_catalog.metrics.numerics.curves.connectivity import mode_connectivity
+from landscape_catalog.metrics.numerics.curves.connectivity import connectivity_of_points
 from landscape_catalog.metrics.numerics.curves.fit import CurveRecipe, fit_curves
 from landscape_catalog.metrics.numerics.curves.points import curve_points
 
@@ -21,14 +21,13 @@ from landscape_catalog.metrics.numerics.curves.points import curve_points
 def compute(context: Context) -> ModeConnectivity:
     """Fit the curve and evaluate it with batch-norm statistics recomputed at each point."""
     settings: ConnectivitySettings = context.settings
-    task = context.task
     seed = context.seed("curve statistics")
     points = curve_points(
         context.network(),
         _fitted_curve(context),
         context.train,
         context.test,
-        task,
+        context.task,
         points=settings.points,
         refine=settings.refine,
         batch_size=settings.batch_size,
@@ -36,11 +35,7 @@ def compute(context: Context) -> ModeConnectivity:
         known=known_endpoints(context, settings.batch_size, seed),
     )
     keep_endpoints(context, settings.batch_size, seed, points)
-    by = task.connectivity_by
-    found = mode_connectivity(
-        [point.t for point in points], [point.train.quantity(by) for point in points]
-    )
-    return dataclasses.replace(found, unit=task.connectivity_unit, quantity=by, points=points)
+    return connectivity_of_points(points, context.task)
 
 
 def _fitted_curve(context: Context) -> Curve:

@@ -1,1 +1,1 @@
-"""A metric of your own."""
+"""Custom metrics: functions that users write."""

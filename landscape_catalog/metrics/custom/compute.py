@@ -1,4 +1,4 @@
-"""Calling a metric of the user's own, and checking what it returns."""
+"""Calls a custom metric and checks what it returns."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from landscape_catalog.metrics.custom.spec import POSITIONAL, CustomSettings, Cu
 from landscape_catalog.metrics.estimate import ErrorKind, Estimate
 from landscape_catalog.tasks import Data, Samples, Task, seeded
 
-SEEDS = 2**32  # torch, NumPy and scikit-learn all take seeds below this
-NETWORKS = {scope: len(names) - 2 for scope, names in POSITIONAL.items()}  # data and task follow
+SEEDS = 2**32  # torch, NumPy and scikit-learn all accept seeds below this
+NETWORKS = {scope: len(names) - 2 for scope, names in POSITIONAL.items()}  # without data and task
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 
 def compute(context: Context) -> CustomValues:
-    """Call the function on copies of networks and data, which it may change.
+    """Call the function on copies of the networks and the data, which it may modify.
 
     Raises:
-        CodeError: if it fails, or returns anything but names with numbers or `Estimate`s.
+        CodeError: see `call_metric`.
     """
     settings: CustomSettings = context.settings
     networks = [context.network(which, fresh=True) for which in range(NETWORKS[settings.scope])]
@@ -46,44 +46,45 @@ def call_metric(
     *,
     seed: int,
 ) -> dict[str, Estimate]:
-    """Call a metric of the user's own, with torch's random generator seeded for it.
+    """Call a custom metric, with torch's global random generator seeded.
 
     Args:
-        settings: its scope and constants.
-        function: the metric.
-        networks: one for a run, two for a pair, in eval mode; it may change them.
-        data: it gets a copy.
+        settings: its name, scope and arguments.
+        function: the metric itself.
+        networks: one for a run, two for a pair, in eval mode; the metric may modify them.
+        data: the metric receives a copy.
         task: loss and error.
-        seed: of the call.
+        seed: passed to the metric, and the seed of torch's generator.
 
     Raises:
-        CodeError: if it fails, or returns anything but names with numbers or `Estimate`s.
+        CodeError: if the metric fails, or does not return a mapping from names to numbers or
+            `Estimate`s.
     """
     copied = Data(_copied(data.train), _copied(data.test))
     try:
         with seeded(seed, data.train.inputs.device):
             found = function(*networks, copied, task, seed=seed, **settings.args)
-    except (Exception, SystemExit) as error:  # whatever a user's function does
+    except (Exception, SystemExit) as error:  # a user's function may raise anything
         raise refused(settings, f"failed: {type(error).__name__}: {error}") from error
     return checked_values(settings, found)
 
 
 def refused(settings: CustomSettings, words: str) -> CodeError:
-    """What is said of a metric that cannot be used."""
+    """The error for a custom metric that cannot be used."""
     return CodeError(f"measure.custom: {settings.function}: {words}")
 
 
 def _copied(samples: Samples) -> Samples:
-    """The same samples in memory of their own: those of a worker are kept for its next jobs."""
+    """A copy, because the worker reuses its samples for later jobs."""
     positions = None if samples.positions is None else samples.positions.clone()
     return Samples(samples.inputs.clone(), samples.targets.clone(), positions)
 
 
 def checked_values(settings: CustomSettings, found: Any) -> dict[str, Estimate]:
-    """What a metric of the user's own returned, each number as an `Estimate`.
+    """The values that a custom metric returned, each as an `Estimate`.
 
     Raises:
-        CodeError: if it is no mapping from names to numbers or `Estimate`s, or is empty.
+        CodeError: if this is not a mapping from names to numbers or `Estimate`s, or is empty.
     """
     if not isinstance(found, Mapping) or not found:
         given = "an empty mapping" if isinstance(found, Mapping) else f"`{type(found).__name__}`"
@@ -100,10 +101,10 @@ def checked_values(settings: CustomSettings, found: Any) -> dict[str, Estimate]:
 
 
 def _estimate(settings: CustomSettings, name: str, given: Any) -> Estimate:
-    """A number as an `Estimate`, with a reason wherever it is missing or has not converged.
+    """A number as an `Estimate`, with a reason if it is missing or has not converged.
 
-    Fields are checked here since dataclasses are not, and a wrong one would make a record that
-    cannot be read.
+    The fields are checked here because a dataclass does not check them, and an invalid one would
+    make the stored record unreadable.
     """
     estimate = given if isinstance(given, Estimate) else Estimate(given)
 
@@ -144,6 +145,6 @@ def _estimate(settings: CustomSettings, name: str, given: Any) -> Estimate:
 
 
 def _plain(given: Any) -> Any:
-    """The number in a tensor or NumPy array of a single one; anything else as it is."""
+    """The number in a scalar tensor or NumPy array; anything else unchanged."""
     item = getattr(given, "item", None)
     return item() if callable(item) and getattr(given, "ndim", 0) == 0 else given

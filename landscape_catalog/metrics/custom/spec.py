@@ -1,4 +1,4 @@
-"""A metric of the user's own: a function of networks, data, task and seed that returns numbers."""
+"""Custom metrics: functions of networks, data, task and seed that return numbers."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from landscape_catalog.schema.fields import (
 )
 from landscape_catalog.schema.records import VALUES
 
-# What a function is called with by position; `seed` and `args` follow by name.
+# Positional arguments of a function; `seed` and `args` are passed by keyword.
 POSITIONAL: dict[Scope, tuple[str, ...]] = {
     "run": ("network", "data", "task"),
     "pair": ("network", "other", "data", "task"),
@@ -34,14 +34,14 @@ class CustomSettings(Section):
     """A metric of your own; see docs/own.md."""
 
     name: Annotated[Name, Outside()]
-    """Its name. Its numbers are called `custom.<name>.<value>` in the catalog."""
+    """Name of the metric. The catalog calls its values `custom.<name>.<value>`."""
     scope: Scope
-    """What it measures: each converged `run`, or each `pair` of converged runs of a cell."""
+    """What is measured: each converged `run`, or each `pair` of converged runs of a cell."""
     function: Annotated[Text, known_or_custom()]
     """The function, as `module:function` under `custom/` or in an installed package. Its source is
     part of the measurement's id."""
     args: Annotated[dict[Name, Constant], Later({})] = {}
-    """Constants for the function, by the names of its parameters."""
+    """Further keyword arguments of the function."""
 
 
 def _require_distinct_names(value: tuple[CustomSettings, ...]) -> tuple[CustomSettings, ...]:
@@ -58,22 +58,22 @@ def _require_distinct_names(value: tuple[CustomSettings, ...]) -> tuple[CustomSe
 
 @dataclass(frozen=True)
 class CustomValues:
-    """The numbers that a metric of the user's own returned."""
+    """The values that a custom metric returned."""
 
     __pydantic_config__: ClassVar[ConfigDict] = VALUES
 
     values: dict[str, Estimate]
-    """By name, each with unit, error and status."""
+    """By name, each with its unit, error and status."""
     metric: Literal["custom"] = field(default="custom", kw_only=True)
     """Which metric."""
 
 
 class CustomMetric(Metric):
-    """What a function of the user's own returns for a run, or for a pair of runs.
+    """A user's function that returns numbers for a run, or for a pair of runs.
 
-    It is called as `function(network, data, task, seed=..., **args)`, for a pair as
+    It is called as `function(network, data, task, seed=..., **args)`, or for a pair as
     `function(network, other, data, task, seed=..., **args)`, and returns a mapping from names to
-    numbers or `Estimate`s. The names of its values are known once it has been called.
+    numbers or `Estimate`s. The names are not known before it has been called.
     """
 
     name = "custom"
@@ -83,23 +83,23 @@ class CustomMetric(Metric):
     section = "custom"
     owns_section = True
     settings = CustomSettings
-    describes = "Metrics of your own, each a function of networks, data, task and seed."
+    describes = "Your own metrics, each a function of networks, data, task and seed."
     alone = True
     identifies = False
 
     def field(self) -> tuple[Any, Any]:
-        """A list, empty unless the user names some."""
+        """A list of metrics, empty by default."""
         kind = Annotated[
             tuple[CustomSettings, ...], Strict(False), AfterValidator(_require_distinct_names)
         ]
         return Annotated[kind, Added(())], ()
 
     def scope_of(self, settings: CustomSettings) -> Scope:
-        """As the settings say."""
+        """According to the settings."""
         return settings.scope
 
     def probe_name(self, settings: CustomSettings, place: int) -> str:
-        """Its own name."""
+        """The name given in the settings."""
         return settings.name
 
     def catalog_name(self, probe: str, name: str) -> tuple[str, str]:
@@ -107,13 +107,13 @@ class CustomMetric(Metric):
         return f"custom.{probe}.{name}", PRIMARY
 
     def method(self, settings: CustomSettings) -> str:
-        """The function."""
+        """The function's name."""
         return settings.function
 
     def work_kind(self, settings: CustomSettings) -> str:
-        """The function: each takes a time of its own."""
+        """The function's name: timings differ between functions."""
         return f"custom {settings.function}"
 
     def estimates(self, results: Sequence[CustomValues]) -> Iterator[Named]:
-        """As they were returned."""
+        """The values as they were returned."""
         yield from results[0].values.items()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 from landscape_catalog.metrics.context import Context
 from landscape_catalog.metrics.density.spec import SpectralDensity
 from landscape_catalog.metrics.hessian.compute import hessian_batch, hessian_recipe
@@ -13,7 +11,7 @@ from landscape_catalog.metrics.numerics.hessian.estimate import hessian_density
 def compute(context: Context) -> SpectralDensity:
     """Estimate the density by stochastic Lanczos quadrature, smoothed by a Gaussian."""
     settings = context.settings
-    found = hessian_density(
+    return hessian_density(
         context.network(),
         hessian_batch(context),
         context.task,
@@ -22,4 +20,3 @@ def compute(context: Context) -> SpectralDensity:
         steps=settings.density_steps,
         seed=context.seed("hessian density", settings.seed),
     )
-    return dataclasses.replace(found, samples=settings.samples)

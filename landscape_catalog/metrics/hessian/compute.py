@@ -19,7 +19,7 @@ def compute(context: Context) -> HessianEstimate:
     settings: HessianSettings = context.settings
     network, batch = context.network(), hessian_batch(context)
     if settings.backend == "pyhessian":
-        found = pyhessian_estimate(
+        return pyhessian_estimate(
             network,
             batch,
             context.task,
@@ -27,11 +27,9 @@ def compute(context: Context) -> HessianEstimate:
             tolerance=settings.tolerance,
             seed=context.seed("hessian probes", settings.seed),
         )
-    else:
-        found = hessian_estimate(
-            network, batch, context.task, hessian_recipe(settings), seed=hessian_seeds(context)
-        )
-    return described(found, context)
+    return hessian_estimate(
+        network, batch, context.task, hessian_recipe(settings), seed=hessian_seeds(context)
+    )
 
 
 def hessian_batch(context: Context) -> Samples:
@@ -52,8 +50,3 @@ def hessian_seeds(context: Context) -> tuple[int, int]:
     """The seeds of the start vector and of the probes."""
     seed = context.settings.seed
     return context.seed("hessian start", seed), context.seed("hessian probes", seed)
-
-
-def described(found: HessianEstimate, context: Context) -> HessianEstimate:
-    """The estimate as it is stored, with the method and the batch size filled in."""
-    return dataclasses.replace(found, method=context.method, samples=context.settings.samples)

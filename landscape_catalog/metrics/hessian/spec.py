@@ -38,6 +38,13 @@ PRODUCT_COST = 4  # forward passes per Hessian-vector product
 USUAL_ITERATIONS = 20  # typical number of Lanczos steps, for time estimates
 
 
+def estimator_name(backend: Literal["native", "pyhessian"]) -> str:
+    """What a backend is called in the catalog; for PyHessian, with its version."""
+    if backend == "native":
+        return "Lanczos and deflated probes"
+    return f"pyhessian {version('pyhessian')}"
+
+
 class HessianSettings(Section):
     """Top eigenvalue and trace of the Hessian on one batch."""
 
@@ -73,9 +80,7 @@ class HessianSettings(Section):
     @property
     def estimator(self) -> str:
         """The estimator's name; for PyHessian, with its version."""
-        if self.backend == "native":
-            return "Lanczos and deflated probes"
-        return f"pyhessian {version('pyhessian')}"
+        return estimator_name(self.backend)
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from landscape_catalog.metrics.context import Context
 from landscape_catalog.metrics.hessian.compute import (
-    described,
     hessian_batch,
     hessian_recipe,
     hessian_seeds,
@@ -15,11 +14,11 @@ from landscape_catalog.metrics.numerics.hessian.estimate import layer_estimates
 
 def compute(context: Context) -> LayerHessians:
     """Use the same batch, tolerances and seeds as for the whole Hessian."""
-    found = layer_estimates(
+    layers = layer_estimates(
         context.network(),
         hessian_batch(context),
         context.task,
         hessian_recipe(context.settings),
         seed=hessian_seeds(context),
     )
-    return LayerHessians({name: described(layer, context) for name, layer in found.items()})
+    return LayerHessians(layers)

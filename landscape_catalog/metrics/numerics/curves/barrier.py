@@ -99,6 +99,7 @@ def line_barrier(
         network, straight_line(network, ends), train_data, test_data, task,
         points=points, batch_size=batch_size, seed=seed, known=known,
     )  # fmt: skip
-    errors = [point.train.quantity(task.connectivity_by) for point in measured]
+    by = task.connectivity_by
+    errors = [point.train.quantity(by) for point in measured]
     height, t = barrier_height([point.t for point in measured], errors)
-    return LineBarrier(height, t, measured)
+    return LineBarrier(height, t, measured, unit=task.connectivity_unit, quantity=by)

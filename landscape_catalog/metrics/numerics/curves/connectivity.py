@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
-from landscape_catalog.metrics.connectivity.spec import ModeConnectivity
+from landscape_catalog.metrics.connectivity.spec import CurvePoint, ModeConnectivity
+from landscape_catalog.tasks import Task
 
 
 def mode_connectivity(ts: Sequence[float], errors: Sequence[float]) -> ModeConnectivity:
@@ -43,6 +45,23 @@ def mode_connectivity(ts: Sequence[float], errors: Sequence[float]) -> ModeConne
         peak_error=float(max(errors[1:-1])),
         area=_area(ts, errors),
     )
+
+
+def connectivity_of_points(points: Sequence[CurvePoint], task: Task) -> ModeConnectivity:
+    """Mode connectivity of evaluated points, from the error or loss according to the task.
+
+    Args:
+        points: by increasing t, as `curve_points` returns them.
+        task: says in `connectivity_by` whether L is the training error or the training loss.
+
+    Raises:
+        ValueError: as for `mode_connectivity`.
+    """
+    by = task.connectivity_by
+    found = mode_connectivity(
+        [point.t for point in points], [point.train.quantity(by) for point in points]
+    )
+    return replace(found, unit=task.connectivity_unit, quantity=by, points=list(points))
 
 
 def deviations_of(errors: Sequence[float]) -> list[float]:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import nn
 
 from landscape_catalog.metrics.density.spec import SpectralDensity
-from landscape_catalog.metrics.hessian.spec import HessianEstimate
+from landscape_catalog.metrics.hessian.spec import HessianEstimate, estimator_name
 from landscape_catalog.metrics.numerics.hessian.density import spectral_density
 from landscape_catalog.metrics.numerics.hessian.lanczos import (
     NotFiniteError,
@@ -66,7 +66,8 @@ def hessian_estimate(
 
     Source: Lanczos 1950; Meyer et al. 2021; for the quantities, Yang et al. 2021, section 2.
     """
-    return estimate(_operator(network, data, task, recipe), recipe, seed=seed)
+    found = estimate(_operator(network, data, task, recipe), recipe, seed=seed)
+    return _described(found, data)
 
 
 def layer_estimates(
@@ -78,9 +79,16 @@ def layer_estimates(
     eigenvalue is at least as large as that of any block.
     """
     return {
-        layer: estimate(_operator(network, data, task, recipe, names), recipe, seed=seed)
+        layer: _described(
+            estimate(_operator(network, data, task, recipe, names), recipe, seed=seed), data
+        )
         for layer, names in layer_names(network).items()
     }
+
+
+def _described(found: HessianEstimate, data: Samples) -> HessianEstimate:
+    """The estimate with the name of the method and the size of the batch."""
+    return replace(found, method=estimator_name("native"), samples=len(data))
 
 
 def _operator(
@@ -121,9 +129,10 @@ def hessian_density(
     """
     operator = _operator(network, data, task, recipe)
     try:
-        return spectral_density(operator, probes=probes, steps=steps, seed=seed)
+        found = spectral_density(operator, probes=probes, steps=steps, seed=seed)
     except NotFiniteError as error:
-        return SpectralDensity([], [], [], math.nan, probes, steps, str(error))
+        found = SpectralDensity([], [], [], math.nan, probes, steps, str(error))
+    return replace(found, samples=len(data))
 
 
 def estimate(

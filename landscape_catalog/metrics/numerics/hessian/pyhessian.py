@@ -11,7 +11,7 @@ import torch
 from pyhessian import hessian as PyHessian
 from torch import Tensor, nn
 
-from landscape_catalog.metrics.hessian.spec import HessianEstimate
+from landscape_catalog.metrics.hessian.spec import HessianEstimate, estimator_name
 from landscape_catalog.tasks import Samples, Task
 
 
@@ -79,6 +79,8 @@ def pyhessian_estimate(
         products=top_products + 1 + len(probes),
         top_reason=None if top_converged else _reason(float(values[0]), max_iterations),
         trace_reason=None if trace_converged else _reason(float(probes.mean()), max_iterations),
+        method=estimator_name("pyhessian"),
+        samples=len(data),
     )
 
 
