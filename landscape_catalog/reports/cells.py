@@ -6,8 +6,8 @@ import itertools
 import json
 import math
 from dataclasses import dataclass
-from typing import Any
 
+from landscape_catalog.catalog.tables import LOAD, TEMPERATURE
 from landscape_catalog.experiment.experiment import Report
 from landscape_catalog.phases import Rule, rule_of
 from landscape_catalog.reports.axes import Axis, label, make_axis, ordered, parameter
@@ -19,8 +19,8 @@ from landscape_catalog.reports.measures import (
     metric_units,
     performance_metric,
 )
+from landscape_catalog.schema.tables import Row
 
-Row = dict[str, Any]
 NOT_CONVERGED = "not converged"  # status of an estimate; a run that has not converged is NC
 DEFAULT_X, DEFAULT_Y = "load.width", "temperature.batch_size"
 
@@ -149,11 +149,8 @@ def _with_values(row: Row) -> Row:
     """A cell with its parameters by dotted path, including custom ones."""
     known = {
         f"{section}.{name}": row[name]
-        for section, names in (
-            ("load", ("width", "samples", "label_noise", "pixel_noise")),
-            ("temperature", ("batch_size", "lr", "weight_decay")),
-        )
-        for name in names
+        for section, columns in (("load", LOAD), ("temperature", TEMPERATURE))
+        for name, *_ in columns
     }
     return row | known | json.loads(row["extra"])
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from typing import Any
 
 import polars as pl
 
 from landscape_catalog.reports.cells import ReportData, rounded
 from landscape_catalog.reports.measures import Tables
+from landscape_catalog.schema.tables import Row
 
-Row = dict[str, Any]
 MOST_POINTS_A_LINE, FEWEST_POINTS_A_LINE = 60, 8
 MOST_POINTS = 40_000
 FIGURES = 4

@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import polars as pl
 
 from landscape_catalog.metrics.metric import PRIMARY, Quantity
 from landscape_catalog.metrics.registry import METRIC_OF, QUANTITIES
+from landscape_catalog.schema.tables import Row
 
 Tables = dict[str, pl.DataFrame]
-Row = dict[str, Any]
 SNAPSHOT_WORDS = {
     "best_train_loss": "best training loss",
     "early_stopped": "early-stopped by the rule",

@@ -10,10 +10,11 @@ from landscape_catalog.metrics.registry import QUANTITIES
 from landscape_catalog.phases import NC
 from landscape_catalog.reports.axes import Axis
 from landscape_catalog.reports.cell_marks import CELLS, faceted, titled
-from landscape_catalog.reports.cells import ReportData, Row
+from landscape_catalog.reports.cells import ReportData
 from landscape_catalog.reports.colours import sequence
 from landscape_catalog.reports.layout import PAGE_WIDTH, scale_of, ticks_of
 from landscape_catalog.reports.measures import with_unit
+from landscape_catalog.schema.tables import Row
 
 WIDTH, HEIGHT, NARROWEST = 400, 220, 170
 MARGIN, LONGEST_BAR = 1.1, 5

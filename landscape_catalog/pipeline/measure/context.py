@@ -58,7 +58,7 @@ class JobContext:
 
     @property
     def trainable_names(self) -> list[str]:
-        """Names of the trainable parameters; no weights are loaded."""
+        """Names of the trainable parameters, of a network built without loading any weights."""
 
         def make() -> list[str]:
             parameters = self.data.network(self.cell, self.payload.custom).named_parameters()
