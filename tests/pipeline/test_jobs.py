@@ -12,7 +12,7 @@ from landscape_catalog.metrics.evaluation import Evaluation
 from landscape_catalog.metrics.numerics.traced.limits import LARGEST_STACK
 from landscape_catalog.pipeline.measure.context import JobContext, MeasurementContext
 from landscape_catalog.pipeline.measure.jobs import measurement_jobs
-from landscape_catalog.pipeline.shared.measurements import MeasurementSpec, measurements_of
+from landscape_catalog.pipeline.shared.measurement_specs import MeasurementSpec, measurements_of
 from landscape_catalog.runner.worker_cache import WorkerCache
 from tests.experiment.grids import CUSTOM_CODE, TEXT, experiment_of, grid_of
 

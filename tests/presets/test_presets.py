@@ -27,7 +27,7 @@ from landscape_catalog.experiment.experiment import Experiment
 from landscape_catalog.experiment.grid import Cell, Grid
 from landscape_catalog.experiment.reading import parse_experiment, read_experiment
 from landscape_catalog.paths import Project
-from landscape_catalog.pipeline.shared.measurements import measurements_of
+from landscape_catalog.pipeline.shared.measurement_specs import measurements_of
 from landscape_catalog.pipeline.shared.workspace import lay_out, open_workspace
 from landscape_catalog.presets import PRESETS, Scale
 from tests.conftest import ROOT

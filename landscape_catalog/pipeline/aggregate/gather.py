@@ -21,7 +21,7 @@ from landscape_catalog.metrics.loss.spec import Loss
 from landscape_catalog.metrics.registry import METRICS
 from landscape_catalog.pipeline.aggregate.first_version import completed
 from landscape_catalog.pipeline.shared.finished import measured, nc_reason, trained_runs
-from landscape_catalog.pipeline.shared.measurements import (
+from landscape_catalog.pipeline.shared.measurement_specs import (
     MeasurementSpec,
     losses_of,
     measurements_of,

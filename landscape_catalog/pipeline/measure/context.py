@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from landscape_catalog.pipeline.shared.custom_code import import_custom
 from landscape_catalog.pipeline.shared.custom_metrics import isolated
 from landscape_catalog.pipeline.shared.loading import LoadedData, load_data, load_state
-from landscape_catalog.pipeline.shared.measurements import MeasurementSpec
+from landscape_catalog.pipeline.shared.measurement_specs import MeasurementSpec
 from landscape_catalog.pipeline.shared.payloads import MeasurePayload
 from landscape_catalog.runner.worker_cache import CacheKind, WorkerCache
 from landscape_catalog.tasks import Samples

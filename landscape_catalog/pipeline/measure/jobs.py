@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from landscape_catalog.metrics.numerics.traced.limits import LARGEST_STACK
-from landscape_catalog.pipeline.shared.measurements import MeasurementSpec
+from landscape_catalog.pipeline.shared.measurement_specs import MeasurementSpec
 
 
 def measurement_jobs(
