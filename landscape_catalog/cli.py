@@ -86,7 +86,10 @@ def plan() -> None:
 
 
 class Scale(enum.StrEnum):
-    """The scale at which an experiment of the paper is run."""
+    """The scale at which an experiment of the paper is run.
+
+    The values of `presets.Scale`, without importing all presets whenever a command starts.
+    """
 
     paper = "paper"
     small = "small"

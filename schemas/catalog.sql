@@ -95,7 +95,7 @@ CREATE TABLE core.runs (
     status VARCHAR,  -- `converged` or `NC` (not converged)
     status_reason VARCHAR,  -- why it has not converged
     n_epochs BIGINT,  -- number of epochs trained
-    stop_reason VARCHAR,  -- `calm` (stopping rule met), `epochs` (all done) or `diverged`
+    stop_reason VARCHAR,  -- `calm` (stopping rule met), `epochs`, `updates` (all done) or `diverged`
     best_epoch BIGINT,  -- epoch of the weights with the best training loss
     train_loss DOUBLE,  -- mean loss on the training data in eval mode, in the task's unit
     train_loss_sd DOUBLE,  -- its standard deviation over samples (for text: over tokens)

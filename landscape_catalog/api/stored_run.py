@@ -112,7 +112,7 @@ class StoredRun:
         model = self.spec["model"]
         weights = self.weights(snapshot)
         component = self._current(network_component(model["name"], self._project), model)
-        args = model.get("args", {}) | component.taken(self._extra)
+        args = model.get("args", {}) | component.accepted(self._extra)
         custom = self._project.custom
         network = self._data.network_of(component.name, model["width"], args, custom)
         try:
@@ -129,7 +129,7 @@ class StoredRun:
         """The task (loss and error) of its training. Raises the errors of `network`."""
         task = self.spec.get("task", {"name": default_task(self._data.record.kind)})
         component = self._current(task_component(task["name"], self._project), task)
-        args = task.get("args", {}) | component.taken(self._extra)
+        args = task.get("args", {}) | component.accepted(self._extra)
         return self._data.task_of(component.name, args, self._project.custom)
 
     @property

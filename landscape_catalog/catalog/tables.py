@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, get_args
 
 import polars as pl
 
+from landscape_catalog.datasets.facts import Kind
+from landscape_catalog.experiment.training import SNAPSHOTS
+from landscape_catalog.metrics.estimate import ErrorKind
 from landscape_catalog.metrics.registry import METRICS
+from landscape_catalog.phases import NC, RULES, UNCLASSIFIED
 from landscape_catalog.schema.tables import (
     BOOLEAN,
     INTEGER,
@@ -36,13 +41,27 @@ def frame_of(table: Table, rows: list[Row]) -> pl.DataFrame:
     return frame.with_columns(pl.col(pl.Float64).fill_nan(None)).sort(table.order)
 
 
-_LOAD: tuple[Column, ...] = (
+def _one_of(names: Iterable[str], mark: str = "`") -> str:
+    """The names as a list in words, each between two marks."""
+    *most, last = (f"{mark}{name}{mark}" for name in names)
+    return f"{', '.join(most)} or {last}"
+
+
+def _phase_names() -> list[str]:
+    """The names of the phases of all rules, each once."""
+    own = [phase for rule in RULES.values() for phase in rule.own_phases]
+    return list(dict.fromkeys(phase.name for phase in (*own, NC, UNCLASSIFIED)))
+
+
+_METRICS_WITH_SETTINGS = [name for name, metric in METRICS.items() if metric.owns_section]
+# The columns of the parameters under `load` and `temperature`, named after them.
+LOAD: tuple[Column, ...] = (
     ("width", INTEGER, "load.width: width k of the network"),
     ("samples", INTEGER, "load.samples: training samples"),
     ("label_noise", REAL, "load.label_noise: share of labels replaced"),
     ("pixel_noise", REAL, "load.pixel_noise: amplitude of pixel noise, 0-255"),
 )
-_TEMPERATURE: tuple[Column, ...] = (
+TEMPERATURE: tuple[Column, ...] = (
     ("batch_size", INTEGER, "temperature.batch_size: samples per step"),
     ("lr", REAL, "temperature.lr: learning rate as given in params.yaml"),
     ("weight_decay", REAL, "temperature.weight_decay: as passed to the optimiser"),
@@ -59,6 +78,7 @@ _LOSSES: tuple[Column, ...] = (
     ("test_error", REAL, "in the task's unit, for classification %"),
     ("n_test", INTEGER, "test samples (for text: tokens)"),
 )
+_STOP_REASONS = "`calm` (stopping rule met), `epochs`, `updates` (all done) or `diverged`"
 _CELL: tuple[Column, ...] = (("cell_id", TEXT, "the cell"),)
 
 _BEFORE_METRICS: dict[str, Table] = {
@@ -69,7 +89,7 @@ _BEFORE_METRICS: dict[str, Table] = {
             ("classification_id", TEXT, "hash of the experiment and its thresholds"),
             ("dataset", TEXT, "name of the dataset"),
             ("model", TEXT, "name of the network"),
-            ("kind", TEXT, "kind of the data: `images`, `text` or `points`"),
+            ("kind", TEXT, f"kind of the data: {_one_of(get_args(Kind))}"),
             ("connectivity_unit", TEXT, "unit of mode connectivity (of the first curve)"),
             ("n_cells", INTEGER, "number of cells in the grid"),
             ("n_runs", INTEGER, "number of runs in the grid"),
@@ -86,7 +106,11 @@ _BEFORE_METRICS: dict[str, Table] = {
         (
             ("experiment_id", TEXT, "the experiment"),
             ("position", INTEGER, "position in the order of params.yaml"),
-            ("metric", TEXT, "`hessian`, `connectivity`, `similarity` or `custom`"),
+            (
+                "metric",
+                TEXT,
+                _one_of(_METRICS_WITH_SETTINGS),
+            ),
             ("name", TEXT, "name in `probe` columns; `primary` is the one used to classify"),
             ("title", TEXT, "its name in params.yaml"),
             ("method", TEXT, "how it is computed"),
@@ -102,7 +126,7 @@ _BEFORE_METRICS: dict[str, Table] = {
             ("content_hash", TEXT, "SHA-256 of the prepared arrays"),
             ("dataset", TEXT, "name of the dataset"),
             ("model", TEXT, "name of the network"),
-            *_LOAD,
+            *LOAD,
             ("extra", TEXT, "JSON: other parameters of dataset, network and task"),
             ("n_test", INTEGER, "number of test samples"),
             ("n_classes", INTEGER, "number of classes"),
@@ -120,8 +144,8 @@ _BEFORE_METRICS: dict[str, Table] = {
             ("landscape_id", TEXT, "its landscape"),
             ("position", INTEGER, "position in the grid, with axes in the order of params.yaml"),
             ("variant", TEXT, "name of the variant; `base` is the grid without any overlay"),
-            *_LOAD,
-            *_TEMPERATURE,
+            *LOAD,
+            *TEMPERATURE,
             ("lr_in_effect", REAL, "learning rate after train.linear_scaling, if that is set"),
             ("extra", TEXT, "JSON: custom parameters by dotted path"),
             ("n_runs", INTEGER, "number of runs"),
@@ -158,7 +182,11 @@ _BEFORE_METRICS: dict[str, Table] = {
             ("status", TEXT, "`converged` or `NC` (not converged)"),
             ("status_reason", TEXT, "why it has not converged"),
             ("n_epochs", INTEGER, "number of epochs trained"),
-            ("stop_reason", TEXT, "`calm` (stopping rule met), `epochs` (all done) or `diverged`"),
+            (
+                "stop_reason",
+                TEXT,
+                _STOP_REASONS,
+            ),
             ("best_epoch", INTEGER, "epoch of the weights with the best training loss"),
             *_LOSSES,
             ("torch", TEXT, "version of torch that it was trained with"),
@@ -171,7 +199,7 @@ _BEFORE_METRICS: dict[str, Table] = {
         "a measured snapshot of a run's weights",
         (
             *RUN_KEY,
-            ("snapshot", TEXT, "best_train_loss, early_stopped, last or best_test"),
+            ("snapshot", TEXT, _one_of(SNAPSHOTS, mark="")),
             ("is_primary", BOOLEAN, "whether all metrics are measured on these weights"),
             ("epoch", INTEGER, "epoch of these weights; 0 for the initial weights"),
             *_LOSSES,
@@ -199,7 +227,7 @@ _BEFORE_METRICS: dict[str, Table] = {
             ("probe", TEXT, "name of the probe, or of a snapshot other than the primary"),
             ("value", REAL, "the number; null if missing"),
             ("error", REAL, "its error, in the same unit; null if unknown"),
-            ("error_kind", TEXT, "`exact`, `standard error`, `bound` or `unknown`"),
+            ("error_kind", TEXT, _one_of(get_args(ErrorKind))),
             ("n", INTEGER, "how many samples, probes, ... it was computed from"),
             ("n_unit", TEXT, "what n counts: loss units, products, probes, samples, fits, ..."),
             ("method", TEXT, "the estimator"),
@@ -217,7 +245,7 @@ _AFTER_METRICS: dict[str, Table] = {
             ("experiment_id", TEXT, "the experiment"),
             *_CELL,
             ("classification_id", TEXT, "hash of the experiment and the thresholds"),
-            ("phase", TEXT, "I, II, III, IV-A, IV-B, NC or unclassified"),
+            ("phase", TEXT, _one_of(_phase_names(), mark="")),
             ("reason", TEXT, "which number crossed which threshold"),
             ("ambiguous", BOOLEAN, "whether the sign of mode connectivity is uncertain"),
             ("doubtful", BOOLEAN, "flat, but training loss > 10 times the median of flat cells"),

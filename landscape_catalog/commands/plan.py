@@ -8,12 +8,12 @@ from landscape_catalog.errors import DamagedFileError, MissingArtifactError
 from landscape_catalog.experiment.grid import Run
 from landscape_catalog.metrics.metric import PRIMARY
 from landscape_catalog.pipeline.shared.finished import nc_reason
-from landscape_catalog.pipeline.shared.measurements import (
+from landscape_catalog.pipeline.shared.measurement_specs import (
     MeasurementSpec,
     losses_of,
     measurements_of,
     primary_loss,
-    probes_of,
+    probes_with_sections,
 )
 from landscape_catalog.pipeline.shared.workspace import Workspace, open_workspace
 from landscape_catalog.pipeline.train.stage import train_work
@@ -48,7 +48,7 @@ def describe_plan(root: Path) -> str:
     lines += [f"axis          {a.path}: {', '.join(map(str, a.values))}" for a in grid.axes]
     lines += [
         f"probe         {metric.section}: {name}"
-        for metric, _, name in probes_of(measure)
+        for metric, _, name in probes_with_sections(measure)
         if name != PRIMARY
     ]
     lines += [

@@ -136,10 +136,3 @@ class BytePairs:
     def to_json(self) -> str:
         """The learned encoding as JSON."""
         return self.tokenizer.to_str()
-
-    @staticmethod
-    def from_json(text: str) -> BytePairs:
-        """The inverse of `to_json`."""
-        from tokenizers import Tokenizer
-
-        return BytePairs(Tokenizer.from_str(text))

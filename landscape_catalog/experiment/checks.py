@@ -40,9 +40,9 @@ def experiment_problems(experiment: Experiment, components: Components) -> list[
 
 def _every_facts(experiment: Experiment, components: Components) -> Iterator[DataFacts]:
     """The facts of the data for every combination of the `load.extra` values it depends on."""
-    taken = components.dataset.taken(experiment.load.extra)
-    for values in itertools.product(*map(listed, taken.values())):
-        yield components.facts(dict(zip(taken, values)))
+    accepted = components.dataset.accepted(experiment.load.extra)
+    for values in itertools.product(*map(listed, accepted.values())):
+        yield components.facts(dict(zip(accepted, values)))
 
 
 def _shown(value: Any) -> str:

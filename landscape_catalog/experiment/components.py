@@ -27,7 +27,7 @@ class Component:
     code: str | None = None
     multiply_adds: Mapping[str, int] = field(default_factory=dict, compare=False, repr=False)
 
-    def taken(self, values: dict[str, Any]) -> dict[str, Any]:
+    def accepted(self, values: dict[str, Any]) -> dict[str, Any]:
         """The values whose names are parameters of this function."""
         return {name: value for name, value in values.items() if name in self.accepts}
 

@@ -90,14 +90,14 @@ def _points(section: Load | Temperature) -> Iterator[Point]:
 
 def _landscape(experiment: Experiment, components: Components, load: Point) -> Landscape:
     dataset, extra = experiment.dataset, load["extra"]
-    taken = components.dataset.taken(extra)
-    facts = components.facts(taken)
+    accepted = components.dataset.accepted(extra)
+    facts = components.facts(accepted)
     available = facts.n_available(dataset.test_samples)
     data = DataSpec(
         dataset=dataset,
-        part=components.dataset,
+        component=components.dataset,
         facts=facts,
-        extra=taken,
+        extra=accepted,
         samples=available if load["samples"] == "all" else load["samples"],
         test_samples=dataset.test_samples,
         seed=dataset.seed,
@@ -107,14 +107,14 @@ def _landscape(experiment: Experiment, components: Components, load: Point) -> L
         size=_pixels(facts, dataset.resize),
         vocabulary=dataset.vocabulary,
     )
-    args = {**experiment.model.args, **components.model.taken(extra)}
+    args = {**experiment.model.args, **components.model.accepted(extra)}
     return Landscape(
         data=data,
         model=components.model,
         width=load["width"],
         model_args=args if components.model.code else non_default_args(components.model.name, args),
         task=components.task_for(facts.kind),
-        task_args=components.task.taken(extra),
+        task_args=components.task.accepted(extra),
     )
 
 

@@ -44,7 +44,7 @@ class DataSpec(Preparation):
     """
 
     dataset: Dataset
-    part: Component
+    component: Component
     facts: DataFacts
     extra: Point
 
@@ -62,7 +62,7 @@ class DataSpec(Preparation):
             "samples": self.samples,
             "label_noise": self.label_noise,
             "pixel_noise": self.pixel_noise,
-            **self.part.code_content,
+            **self.component.code_content,
         }
         if self.label_noise > 0 and self.label_noise_mode != "different":
             content["label_noise_mode"] = self.label_noise_mode
@@ -170,9 +170,9 @@ class Cell:
         extra, model = self.temperature["extra"], self.landscape.model
         if model.code:
             return extra
-        taken = model.taken(extra)
-        apart = non_default_args(model.name, taken)
-        inert = {n for n in taken if n not in apart and n not in self.landscape.model_args}
+        accepted = model.accepted(extra)
+        apart = non_default_args(model.name, accepted)
+        inert = {n for n in accepted if n not in apart and n not in self.landscape.model_args}
         return {n: apart.get(n, value) for n, value in extra.items() if n not in inert}
 
     @cached_property
@@ -188,12 +188,12 @@ class Cell:
     @property
     def model_args(self) -> Point:
         """Parameters of the network: constants, and those set under `load` and `temperature`."""
-        return self.landscape.model_args | self.landscape.model.taken(self.temperature["extra"])
+        return self.landscape.model_args | self.landscape.model.accepted(self.temperature["extra"])
 
     @property
     def task_args(self) -> Point:
         """Parameters of a custom task."""
-        return self.landscape.task_args | self.landscape.task.taken(self.temperature["extra"])
+        return self.landscape.task_args | self.landscape.task.accepted(self.temperature["extra"])
 
     @cached_property
     def runs(self) -> tuple[Run, ...]:

@@ -66,7 +66,7 @@ class Context(Protocol):
 
     @property
     def trainable_names(self) -> Sequence[str]:
-        """The names of the trainable parameters, in the order of the network."""
+        """The names of the trainable parameters, in the network's order; no weights are loaded."""
 
     def network(self, which: int = 0, *, fresh: bool = False) -> nn.Module:
         """The network with the weights of a run, in eval mode.
@@ -90,4 +90,4 @@ class Context(Protocol):
         """The evaluation of a curve's endpoint that was stored under this key, or None."""
 
     def store_endpoint(self, key: tuple[Any, ...], value: Any) -> None:
-        """Keep the evaluation of a curve's endpoint for later jobs of the same executor."""
+        """Keep the evaluation of a curve's endpoint for later jobs of this worker."""

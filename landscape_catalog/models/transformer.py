@@ -7,12 +7,17 @@ differentiated twice, which Hessian-vector products require.
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-PADDING = 0  # the token that pads short sentences; it is never attended to
+from landscape_catalog.datasets.bpe import PADDING
+from landscape_catalog.models.registry import NETWORKS
+from landscape_catalog.models.sizes import require_positive
+
+DECLARED = NETWORKS["transformer"]
 
 
 class Attention(nn.Module):
@@ -208,29 +213,26 @@ def transformer(
     """Build a `Transformer`.
 
     Raises:
-        ValueError: for a size below one (a vocabulary below two), a dropout outside [0, 1), or a
-            width that is not a multiple of the number of heads.
+        ValueError: for a width below one, a vocabulary below two, a width that is not a multiple
+            of the number of heads, or any other argument outside the limits in `registry`.
 
     >>> sizes = {"n_layers": 6, "n_heads": 8, "feed_forward": 4, "dropout": 0.0}
     >>> sum(p.numel() for p in transformer(width=8, vocabulary=8_000, **sizes).parameters())
     76288
     """
-    least = {"width": 1, "vocabulary": 2, "n_layers": 1, "n_heads": 1, "feed_forward": 1}
-    counts = (width, vocabulary, n_layers, n_heads, feed_forward)
-    for (name, lowest), value in zip(least.items(), counts):
-        if value < lowest:
-            raise ValueError(f"{name} must be at least {lowest}, got {value}")
-    if not 0 <= dropout < 1:
-        raise ValueError(f"dropout must be at least 0 and below 1, got {dropout}")
-    if width % n_heads:
-        raise ValueError(
-            f"width must be a multiple of n_heads: {width} is not divisible by {n_heads}"
-        )
-    return Transformer(
-        width=width,
-        vocabulary=vocabulary,
-        n_layers=n_layers,
-        n_heads=n_heads,
-        feed_forward=feed_forward,
-        dropout=dropout,
-    )
+    require_positive(width=width)
+    if vocabulary < 2:
+        raise ValueError(f"vocabulary must be at least 2, got {vocabulary}")
+    args: dict[str, Any] = {
+        "n_layers": n_layers,
+        "n_heads": n_heads,
+        "feed_forward": feed_forward,
+        "dropout": dropout,
+    }
+    for name, spec in DECLARED.args.items():
+        if not spec.admits(args[name]):
+            raise ValueError(f"{name} must be {spec.allowed}, got {args[name]}")
+    allowed = DECLARED.wrong_width(width, args)
+    if allowed is not None:
+        raise ValueError(f"width: allowed are {allowed}, got {width}")
+    return Transformer(width=width, vocabulary=vocabulary, **args)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
+from landscape_catalog.models.registry import NETWORKS
 from landscape_catalog.models.sizes import require_positive
 
 # Channels of the eight convolutions in units of k; convolutions followed by a max-pool.
 MULTIPLES = (1, 2, 4, 4, 8, 8, 8, 8)
 POOLED = (1, 2, 4, 6, 8)
-SMALLEST_IMAGE = 2 ** len(POOLED)
+DECLARED = NETWORKS["vgg11"]
 
 
 class VGG11(nn.Module):
@@ -63,10 +64,11 @@ class VGG11(nn.Module):
             ValueError: for images below 32 x 32, which cannot be halved five times.
         """
         height, width = images.shape[-2:]
-        if min(height, width) < SMALLEST_IMAGE:
+        least = DECLARED.smallest_image
+        if min(height, width) < least:
             raise ValueError(
-                f"vgg11 pools five times: images must be at least {SMALLEST_IMAGE} x "
-                f"{SMALLEST_IMAGE}, got {height} x {width}"
+                f"{DECLARED.name} {DECLARED.why_smallest}: images must be at least "
+                f"{least} x {least}, got {height} x {width}"
             )
         return self.linear(self.features(images).mean(dim=(2, 3)))
 

@@ -85,11 +85,11 @@ def tooltips(data: ReportData) -> list[alt.Tooltip]:
     heads = [("phase", "phase"), ("reason", "reason"), ("x", data.x.path), ("y", data.y.path)]
     heads += [("facet", "facet")] if len(data.facets) > 1 else []
     heads += [("runs", "runs"), ("note", "note")]
-    for measure in data.measures:
-        if known_values(data, measure.column):
-            unit = data.units[measure.metric]
-            words = [measure.words, *filter(None, [unit, measure.label])]
-            heads.append((f"{measure.column} text", ", ".join(words)))
+    for column in data.metric_columns:
+        if known_values(data, column.name):
+            unit = data.units[column.metric]
+            words = [column.words, *filter(None, [unit, column.label])]
+            heads.append((f"{column.name} text", ", ".join(words)))
     return [alt.Tooltip(f"{field}:N", title=title) for field, title in heads]
 
 

@@ -6,21 +6,21 @@ import itertools
 import json
 import math
 from dataclasses import dataclass
-from typing import Any
 
+from landscape_catalog.catalog.tables import LOAD, TEMPERATURE
 from landscape_catalog.experiment.experiment import Report
 from landscape_catalog.phases import Rule, rule_of
 from landscape_catalog.reports.axes import Axis, label, make_axis, ordered, parameter
-from landscape_catalog.reports.measures import (
-    Measure,
+from landscape_catalog.reports.metric_columns import (
+    MetricColumn,
     PerformanceMetric,
     Tables,
-    measures,
+    metric_columns,
     metric_units,
     performance_metric,
 )
+from landscape_catalog.schema.tables import Row
 
-Row = dict[str, Any]
 NOT_CONVERGED = "not converged"  # status of an estimate; a run that has not converged is NC
 DEFAULT_X, DEFAULT_Y = "load.width", "temperature.batch_size"
 
@@ -32,12 +32,13 @@ class ReportData:
     Attributes:
         x: the x axis, a load parameter.
         y: the y axis, a temperature parameter.
-        cells: one row per cell: its edges and middle on both axes, text, and a column per measure.
+        cells: one row per cell: its edges and middle on both axes, text, and their
+            metrics.
         facets: headings of the facets, in order: the values of all other parameters that vary.
         row_length: number of facets that belong together (the values of the innermost parameter).
         loads: the facets without variants and temperatures; each has a gain plot.
         variants: names of the variants, `base` first.
-        measures: every metric for every probe and snapshot.
+        metric_columns: every metric for every probe and snapshot.
         performance: the metric by which cells are ranked.
         units: unit of each metric.
         rule: the rule by which the cells were classified.
@@ -50,14 +51,14 @@ class ReportData:
     row_length: int
     loads: list[str]
     variants: list[str]
-    measures: list[Measure]
+    metric_columns: list[MetricColumn]
     performance: PerformanceMetric
     units: dict[str, str]
     rule: Rule
 
-    def measures_of(self, metric: str) -> list[Measure]:
+    def columns_of(self, metric: str) -> list[MetricColumn]:
         """A metric for each of its probes or snapshots, the primary one first."""
-        return [measure for measure in self.measures if measure.metric == metric]
+        return [column for column in self.metric_columns if column.metric == metric]
 
 
 def format_mean(number: Row) -> str:
@@ -102,7 +103,7 @@ def report_data(tables: Tables, settings: Report | None = None) -> ReportData:
     cells = [_with_values(row) for row in _cell_rows(tables)]
     x_axis = make_axis(x, [cell.get(x) for cell in cells], settings.x_scale, vertical=False)
     y_axis = make_axis(y, [cell.get(y) for cell in cells], settings.y_scale, vertical=True)
-    found, numbers = measures(tables, settings.panels or ()), _numbers(tables)
+    found, numbers = metric_columns(tables, settings.panels or ()), _numbers(tables)
     doubtful = {(m, probe) for (_, m, probe), n in numbers.items() if n["status"] == NOT_CONVERGED}
     loads = [path for path in others if path.startswith("load.")]
     rows = [
@@ -125,7 +126,7 @@ def report_data(tables: Tables, settings: Report | None = None) -> ReportData:
         row_length=_row_length(cells, others, variants),
         loads=_present(_facets(cells, loads, variants[:1]), rows, "load"),
         variants=variants,
-        measures=found,
+        metric_columns=found,
         performance=performance_metric(tables),
         units=metric_units(tables),
         rule=rule_of(json.loads(experiment["classify"])),
@@ -149,11 +150,8 @@ def _with_values(row: Row) -> Row:
     """A cell with its parameters by dotted path, including custom ones."""
     known = {
         f"{section}.{name}": row[name]
-        for section, names in (
-            ("load", ("width", "samples", "label_noise", "pixel_noise")),
-            ("temperature", ("batch_size", "lr", "weight_decay")),
-        )
-        for name in names
+        for section, columns in (("load", LOAD), ("temperature", TEMPERATURE))
+        for name, *_ in columns
     }
     return row | known | json.loads(row["extra"])
 
@@ -219,22 +217,22 @@ def _texts(cell: Row) -> Row:
 
 def _measured(
     cell_id: str,
-    found: list[Measure],
+    found: list[MetricColumn],
     numbers: dict[tuple[str, str, str], Row],
     doubtful: set[tuple[str, str]],
 ) -> Row:
-    """Each measure as a number and as text, with sd and logarithm if charts need them."""
+    """Each metric column as a number and as text, with sd and logarithm if charts need them."""
     missing: Row = {"mean": None, "sd": None, "n": 0, "status": "missing", "reason": None}
     row: Row = {}
-    for measure in found:
-        known = numbers.get((cell_id, measure.metric, measure.probe), missing)
-        mean, column = rounded(known["mean"]), measure.column
-        row[column] = mean
-        if measure.quantity.slice is not None:
-            row[f"{column} sd"] = rounded(known["sd"])
-        row[f"{column} text"] = format_mean(known)
-        if (measure.metric, measure.probe) in doubtful:
-            row[f"{column} doubt"] = known["status"] == NOT_CONVERGED
-        if measure.quantity.logarithmic:
-            row[f"ln {column}"] = rounded(math.log(mean)) if mean and mean > 0 else None
+    for column in found:
+        known = numbers.get((cell_id, column.metric, column.probe), missing)
+        mean, name = rounded(known["mean"]), column.name
+        row[name] = mean
+        if column.quantity.slice is not None:
+            row[f"{name} sd"] = rounded(known["sd"])
+        row[f"{name} text"] = format_mean(known)
+        if (column.metric, column.probe) in doubtful:
+            row[f"{name} doubt"] = known["status"] == NOT_CONVERGED
+        if column.quantity.logarithmic:
+            row[f"ln {name}"] = rounded(math.log(mean)) if mean and mean > 0 else None
     return row

@@ -13,9 +13,9 @@ from landscape_catalog.reports.cells import ReportData, report_data
 from landscape_catalog.reports.embed import dictionary_encoded
 from landscape_catalog.reports.gain import Gain, best_over_temperatures, gain_chart
 from landscape_catalog.reports.lines import Curves, curves, fill_grid, training_lines
-from landscape_catalog.reports.measures import Tables
-from landscape_catalog.reports.panels import Panel, panels
-from landscape_catalog.reports.slices import Slice, slice_chart, slices
+from landscape_catalog.reports.metric_columns import Tables
+from landscape_catalog.reports.panels import PanelChart, panels
+from landscape_catalog.reports.slices import SliceChart, slice_chart, slices
 from landscape_catalog.reports.small_multiples import connectivity_curves, training_curves
 
 
@@ -35,8 +35,8 @@ class Figures:
     """
 
     data: ReportData
-    panels: list[Panel]
-    slices: list[Slice]
+    panels: list[PanelChart]
+    slices: list[SliceChart]
     gains: list[Gain]
     curves: list[Curves]
     charts: dict[str, alt.TopLevelMixin] = field(default_factory=dict)
@@ -67,7 +67,7 @@ def make_figures(tables: Tables, settings: Report) -> Figures:
 def _draw_cells(figures: Figures) -> None:
     data = figures.data
     shown = {panel.column for panel in figures.panels}
-    hidden = [measure.column for measure in data.measures if measure.column not in shown]
+    hidden = [column.name for column in data.metric_columns if column.name not in shown]
     figures.tables["cells"] = dictionary_encoded(data.cells, "cell_id", *hidden)
     figures.charts["phases"] = maps.phase_diagram(data)
     for panel in figures.panels:

@@ -13,9 +13,9 @@ from landscape_catalog.reports.cell_marks import titled
 from landscape_catalog.reports.cells import ReportData, rounded
 from landscape_catalog.reports.colours import VARIANT_COLOURS
 from landscape_catalog.reports.layout import scale_of, ticks_of
-from landscape_catalog.reports.measures import with_unit
+from landscape_catalog.reports.metric_columns import with_unit
+from landscape_catalog.schema.tables import Row
 
-Row = dict[str, Any]
 WIDTH, HEIGHT = 400, 240
 
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
-from typing import Any
 
 import polars as pl
 
 from landscape_catalog.reports.cells import ReportData, rounded
-from landscape_catalog.reports.measures import Tables
+from landscape_catalog.reports.metric_columns import Tables
+from landscape_catalog.schema.tables import Row
 
-Row = dict[str, Any]
 MOST_POINTS_A_LINE, FEWEST_POINTS_A_LINE = 60, 8
 MOST_POINTS = 40_000
 FIGURES = 4
@@ -91,8 +90,8 @@ def training_lines(tables: Tables, data: ReportData) -> list[Row]:
 def curves(tables: Tables, data: ReportData) -> list[Curves]:
     """The curves of every connectivity probe, the primary first."""
     return [
-        _curves(tables, data, measure.probe, measure.label, measure.method)
-        for measure in data.measures_of("mode_connectivity")
+        _curves(tables, data, column.probe, column.label, column.method)
+        for column in data.columns_of("mode_connectivity")
     ]
 
 

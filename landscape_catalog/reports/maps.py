@@ -31,7 +31,7 @@ from landscape_catalog.reports.colours import (
     readable_on,
 )
 from landscape_catalog.reports.layout import GAP, LEGEND_WIDTH, LINE_HEIGHT, Layout, fitted_layout
-from landscape_catalog.reports.panels import Panel
+from landscape_catalog.reports.panels import PanelChart
 
 PHASE_CELL, PANEL_CELL = 74, 46  # nominal size of a cell in pixels
 DENSE_PHASE_CELL, DENSE_PANEL_CELL = 34, 18
@@ -59,7 +59,7 @@ def phase_diagram(data: ReportData) -> alt.TopLevelMixin:
     return _finished(layers, data, layout, "", [])
 
 
-def metric_panel(data: ReportData, panel: Panel) -> alt.TopLevelMixin:
+def metric_panel(data: ReportData, panel: PanelChart) -> alt.TopLevelMixin:
     """One metric over the grid; grey if it is missing, NC if training has not converged.
 
     A cell is faded, and its number grey, if an estimator has not converged.
@@ -80,7 +80,7 @@ def metric_panel(data: ReportData, panel: Panel) -> alt.TopLevelMixin:
     return _finished(layers, data, layout, panel.title, words)
 
 
-def _panel_texts(data: ReportData, panel: Panel, layout: Layout) -> list[alt.Chart]:
+def _panel_texts(data: ReportData, panel: PanelChart, layout: Layout) -> list[alt.Chart]:
     """NC in cells that have not converged; in the others the number, if it fits."""
     field, colour = f"datum['{panel.field}']", alt.ExprRef(f"'{INK}'")
     if known_values(data, panel.field):
@@ -98,13 +98,13 @@ def _panel_texts(data: ReportData, panel: Panel, layout: Layout) -> list[alt.Cha
     return marks
 
 
-def _written(panel: Panel) -> str:
+def _written(panel: PanelChart) -> str:
     """A Vega expression for a cell's number as text; huge ones in scientific notation."""
     value = f"datum['{panel.column}']"
     return f"format({value}, abs({value}) < {HUGE} ? '{panel.number}' : '.0e')"
 
 
-def _scale(data: ReportData, panel: Panel) -> alt.Scale:
+def _scale(data: ReportData, panel: PanelChart) -> alt.Scale:
     """The colour scale over all panels that share it; symmetric around zero if diverging."""
     values = [value for field in panel.fields for value in known_values(data, field)]
     low, high = min(values), max(values)

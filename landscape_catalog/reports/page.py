@@ -11,7 +11,7 @@ from landscape_catalog.experiment.experiment import Report
 from landscape_catalog.reports.embed import scripts
 from landscape_catalog.reports.figures import make_figures
 from landscape_catalog.reports.markup import counted, text
-from landscape_catalog.reports.measures import Tables
+from landscape_catalog.reports.metric_columns import Tables
 from landscape_catalog.reports.records import cells_section, provenance_section
 from landscape_catalog.reports.sections import (
     curves_section,

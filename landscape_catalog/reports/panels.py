@@ -6,17 +6,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from landscape_catalog.errors import Problem, SpecError
-from landscape_catalog.metrics import metric as metrics
-from landscape_catalog.metrics.metric import Quantity
+from landscape_catalog.metrics.metric import Panel, Quantity
 from landscape_catalog.metrics.registry import QUANTITIES
 from landscape_catalog.reports.cells import ReportData
-from landscape_catalog.reports.measures import Measure, with_unit
+from landscape_catalog.reports.metric_columns import MetricColumn, with_unit
 
-PLAIN = metrics.Panel(0, "{name}, {unit}", "brighter is higher")
+PLAIN = Panel(0, "{name}, {unit}", "brighter is higher")
 
 
 @dataclass(frozen=True)
-class Panel:
+class PanelChart:
     """One metric drawn over the grid.
 
     Attributes:
@@ -46,7 +45,7 @@ class Panel:
     reverse: bool = False
 
 
-def panels(data: ReportData, chosen: tuple[str, ...] | None = None) -> list[Panel]:
+def panels(data: ReportData, chosen: tuple[str, ...] | None = None) -> list[PanelChart]:
     """The panels of Figure 2, or the chosen ones; other probes or snapshots of a metric follow it.
 
     Args:
@@ -57,7 +56,7 @@ def panels(data: ReportData, chosen: tuple[str, ...] | None = None) -> list[Pane
         SpecError: if a chosen metric is not in the catalog.
     """
     names = list(chosen) if chosen is not None else _of_figure_2(data)
-    known = [measure.metric for measure in data.measures]
+    known = [column.metric for column in data.metric_columns]
     problems = [
         Problem("report.panels", repr(name), ", ".join(dict.fromkeys(known)))
         for name in names
@@ -79,20 +78,20 @@ def unit_words(quantity: Quantity, unit: str) -> str:
     return f"{unit} of {quantity.share_of}" if unit == "%" and quantity.share_of else unit
 
 
-def _of_metric(data: ReportData, name: str) -> Iterator[Panel]:
+def _of_metric(data: ReportData, name: str) -> Iterator[PanelChart]:
     """A panel for each probe or snapshot; they share a colour scale so that they are comparable."""
-    measures = data.measures_of(name)
-    fields = tuple(_field(measure) for measure in measures)
-    quantity = measures[0].quantity
+    columns = data.columns_of(name)
+    fields = tuple(_field(column) for column in columns)
+    quantity = columns[0].quantity
     drawn = quantity.panel or PLAIN
     unit = unit_words(quantity, data.units.get(name, ""))
-    title = with_unit(drawn.title, unit, name=measures[0].words)
-    first = Panel(
-        measures[0].column,
+    title = with_unit(drawn.title, unit, name=columns[0].words)
+    first = PanelChart(
+        columns[0].name,
         title,
         drawn.hint,
         "",
-        measures[0].column,
+        columns[0].name,
         fields[0],
         fields,
         drawn.scheme,
@@ -100,19 +99,19 @@ def _of_metric(data: ReportData, name: str) -> Iterator[Panel]:
         drawn.symmetric,
         drawn.reverse,
     )
-    if len(measures) < 2:
+    if len(columns) < 2:
         yield first
         return
-    for measure, field in zip(measures, fields):
+    for column, field in zip(columns, fields):
         yield replace(
             first,
-            key=measure.column,
-            title=f"{title}: {measure.label}",
-            method=measure.method,
-            column=measure.column,
+            key=column.name,
+            title=f"{title}: {column.label}",
+            method=column.method,
+            column=column.name,
             field=field,
         )
 
 
-def _field(measure: Measure) -> str:
-    return f"ln {measure.column}" if measure.quantity.logarithmic else measure.column
+def _field(column: MetricColumn) -> str:
+    return f"ln {column.name}" if column.quantity.logarithmic else column.name

@@ -8,7 +8,7 @@ import polars as pl
 
 from landscape_catalog.reports.cells import ReportData
 from landscape_catalog.reports.markup import collapsible, counted, hint, section, table, text
-from landscape_catalog.reports.measures import Tables
+from landscape_catalog.reports.metric_columns import Tables
 
 
 def cells_section(data: ReportData) -> str:

@@ -6,7 +6,7 @@ from landscape_catalog.phases import Rule
 from landscape_catalog.reports.figures import Figures, curves_id
 from landscape_catalog.reports.lines import Curves
 from landscape_catalog.reports.markup import collapsible, hint, section, slot, table, text
-from landscape_catalog.reports.measures import Tables
+from landscape_catalog.reports.metric_columns import Tables
 
 MOST_OPEN_CHARTS = 400
 
@@ -38,7 +38,7 @@ def _legend(tables: Tables, rule: Rule) -> str:
 
 def panels_section(figures: Figures) -> str:
     """The panels: metrics over the grid."""
-    several = any(len(figures.data.measures_of(panel.column)) > 1 for panel in figures.panels)
+    several = any(len(figures.data.columns_of(panel.column)) > 1 for panel in figures.panels)
     words = (
         "Each panel shows the mean of a metric over the converged runs of a cell, or over pairs of "
         "them, on the axes of the phase diagram. The colour scales of loss, eigenvalue and trace "

@@ -10,17 +10,18 @@ from landscape_catalog.metrics.registry import QUANTITIES
 from landscape_catalog.phases import NC
 from landscape_catalog.reports.axes import Axis
 from landscape_catalog.reports.cell_marks import CELLS, faceted, titled
-from landscape_catalog.reports.cells import ReportData, Row
+from landscape_catalog.reports.cells import ReportData
 from landscape_catalog.reports.colours import sequence
 from landscape_catalog.reports.layout import PAGE_WIDTH, scale_of, ticks_of
-from landscape_catalog.reports.measures import with_unit
+from landscape_catalog.reports.metric_columns import with_unit
+from landscape_catalog.schema.tables import Row
 
 WIDTH, HEIGHT, NARROWEST = 400, 220, 170
 MARGIN, LONGEST_BAR = 1.1, 5
 
 
 @dataclass(frozen=True)
-class Slice:
+class SliceChart:
     """One metric against the temperature."""
 
     column: str
@@ -34,7 +35,7 @@ class Slice:
         return f"slice-{self.column}"
 
 
-def slices(data: ReportData) -> list[Slice]:
+def slices(data: ReportData) -> list[SliceChart]:
     """The slices to draw: none if an axis has only one value, and no metric without values."""
     if min(len(data.x.values), len(data.y.values)) < 2:
         return []
@@ -45,11 +46,11 @@ def slices(data: ReportData) -> list[Slice]:
         drawn = QUANTITIES[name].slice
         if drawn is not None:
             title = with_unit(drawn.title, data.units[name])
-            every.append(Slice(name, title, drawn.hint, drawn.logarithmic))
+            every.append(SliceChart(name, title, drawn.hint, drawn.logarithmic))
     return [one for one in every if _rows(data, one)]
 
 
-def slice_chart(data: ReportData, one: Slice) -> alt.TopLevelMixin:
+def slice_chart(data: ReportData, one: SliceChart) -> alt.TopLevelMixin:
     """Mean and standard deviation of a metric against the temperature, with one line per load."""
     span = _span(data, one) if one.logarithmic else None
     columns, width = _columns(data)
@@ -79,7 +80,7 @@ def slice_chart(data: ReportData, one: Slice) -> alt.TopLevelMixin:
     )
 
 
-def _span(data: ReportData, one: Slice) -> tuple[float, float]:
+def _span(data: ReportData, one: SliceChart) -> tuple[float, float]:
     """The domain of a logarithmic axis: it includes the bars, but not far below the means."""
     pairs = [(row[one.column], row[f"{one.column} sd"] or 0.0) for row in _rows(data, one)]
     ends = [mean + side * sd for mean, sd in pairs for side in (-1, 0, 1)]
@@ -88,7 +89,7 @@ def _span(data: ReportData, one: Slice) -> tuple[float, float]:
     return float(f"{low / MARGIN:.3g}"), float(f"{max(ends) * MARGIN:.3g}")
 
 
-def _bars(base: alt.Chart, one: Slice, span: tuple[float, float] | None) -> alt.Chart:
+def _bars(base: alt.Chart, one: SliceChart, span: tuple[float, float] | None) -> alt.Chart:
     """Bars of ± one standard deviation, clipped at the lower end of a logarithmic axis."""
     mean, sd = f"datum['{one.column}']", f"datum['{one.column} sd']"
     low = f"{mean} - {sd}" if span is None else f"max({mean} - {sd}, {span[0]})"
@@ -100,20 +101,20 @@ def _bars(base: alt.Chart, one: Slice, span: tuple[float, float] | None) -> alt.
     )
 
 
-def _value(one: Slice, span: tuple[float, float] | None) -> alt.Y:
+def _value(one: SliceChart, span: tuple[float, float] | None) -> alt.Y:
     scale = alt.Scale(zero=False)
     if span is not None:
         scale = alt.Scale(type="log", domain=list(span), nice=False)
     return alt.Y(f"{one.column}:Q", title=None, scale=scale, axis=alt.Axis(tickCount=5))
 
 
-def _rows(data: ReportData, one: Slice) -> list[Row]:
+def _rows(data: ReportData, one: SliceChart) -> list[Row]:
     """The cells to draw."""
     rows = [row for row in data.cells if row["phase"] != NC.name and row[one.column] is not None]
     return [row for row in rows if row[one.column] > 0] if one.logarithmic else rows
 
 
-def _is_drawn(one: Slice) -> str:
+def _is_drawn(one: SliceChart) -> str:
     """The condition of `_rows` as a Vega expression."""
     value = f"datum['{one.column}']"
     test = f"{value} > 0" if one.logarithmic else f"isValid({value})"

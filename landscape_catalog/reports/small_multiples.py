@@ -12,7 +12,7 @@ from landscape_catalog.reports.cell_marks import phase_colour
 from landscape_catalog.reports.cells import ReportData
 from landscape_catalog.reports.layout import LETTER_WIDTH, PAGE_WIDTH, longest
 from landscape_catalog.reports.lines import Curves
-from landscape_catalog.reports.measures import with_unit
+from landscape_catalog.reports.metric_columns import with_unit
 
 LARGEST, SMALLEST = (112, 62), (34, 26)
 SPACING = 8

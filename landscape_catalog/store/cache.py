@@ -45,7 +45,7 @@ class ArtifactCache:
         """Path in the store of the artifact with this id."""
         return self.shared / f"{key}{self.suffix}"
 
-    def fetch(self, key: str, enough: Callable[[Any], bool] = lambda _: True) -> Any | None:
+    def fetch(self, key: str, is_sufficient: Callable[[Any], bool] = lambda _: True) -> Any | None:
         """The verified record of an artifact, from the project or else copied from the store.
 
         A damaged copy is logged and removed. An artifact that the project has but the store lacks
@@ -53,16 +53,16 @@ class ArtifactCache:
 
         Args:
             key: id of the artifact.
-            enough: whether a record is sufficient; an insufficient one is left in place but not
+            is_sufficient: whether a record will do; one that will not is left in place but not
                 returned.
         """
         record = self._read_or_remove(self.path(key))
-        if record is not None and enough(record):
+        if record is not None and is_sufficient(record):
             if not self.shared_path(key).exists():
                 self.share(key)
             return record
         shared = self._read_or_remove(self.shared_path(key))
-        if shared is None or not enough(shared):
+        if shared is None or not is_sufficient(shared):
             return None
         remove(self.path(key))
         copy_whole(self.shared_path(key), self.path(key))

@@ -10,11 +10,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from landscape_catalog.models.transformer import PADDING
+from landscape_catalog.datasets.bpe import N_SPECIAL, PADDING
 from landscape_catalog.tasks.samples import Samples
 from landscape_catalog.tasks.task import Network, Perturbation, Task
-
-FIRST_WORD = 4  # smaller tokens are padding, begin, end and unknown
 
 
 @dataclass(frozen=True)
@@ -85,9 +83,9 @@ class Translation(Task):
         parts = []
         for tokens in (samples.inputs, samples.targets):
             corpus = tokens.cpu().numpy()
-            words = corpus[corpus >= FIRST_WORD]
+            words = corpus[corpus >= N_SPECIAL]
             chosen = corpus[rows]
-            replaced = (generator.random(chosen.shape) < perturbation.rate) & (chosen >= FIRST_WORD)
+            replaced = (generator.random(chosen.shape) < perturbation.rate) & (chosen >= N_SPECIAL)
             others = words[generator.integers(len(words), size=chosen.shape)]
             parts.append(torch.from_numpy(np.where(replaced, others, chosen)).to(tokens.device))
         lengths = (parts[1] != PADDING).sum(1).cpu().numpy() - 1  # predicted positions

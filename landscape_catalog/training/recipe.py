@@ -11,7 +11,11 @@ from torch import nn
 
 @dataclass(frozen=True)
 class Recipe:
-    """Hyperparameters of a training run; the defaults are the paper's values for images."""
+    """Hyperparameters of a training run; the defaults are the paper's values for images.
+
+    They equal the defaults of the sections `train` and `temperature` (a test compares them). Those
+    sections do not import them, so that only the stage `train` depends on the code of training.
+    """
 
     batch_size: int = 128
     lr: float = 0.05

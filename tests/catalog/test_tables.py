@@ -7,6 +7,7 @@ import math
 import shutil
 import statistics
 from pathlib import Path
+from typing import get_args
 
 import polars as pl
 import pytest
@@ -20,6 +21,8 @@ from landscape_catalog.errors import DamagedFileError, MissingArtifactError, Que
 from landscape_catalog.metrics.evaluation import Evaluation
 from landscape_catalog.metrics.loss.spec import Judge, Loss
 from landscape_catalog.metrics.registry import QUANTITIES
+from landscape_catalog.phases import RULES
+from landscape_catalog.store.records import RunRecord
 
 Finished = tuple[Path, Path]
 
@@ -58,6 +61,17 @@ def test_cells_are_ranked_by_what_all_tasks_share(ranked_by: list[Judge], metric
     values = Evaluation(loss=0.0, loss_sd=0.0, n_wrong=0, n=1)
     losses = [Loss(values, values, judged_by=by) for by in ranked_by]
     assert performance_metric(losses) == metric
+
+
+def test_descriptions_list_every_value() -> None:
+    def meaning(table: str, name: str) -> str:
+        return next(text for column, _, text in TABLES[table].columns if column == name)
+
+    for reason in get_args(RunRecord.model_fields["stop_reason"].annotation):
+        assert f"`{reason}`" in meaning("runs", "stop_reason")
+    phases = meaning("phases", "phase").replace(" or ", ", ").split(", ")
+    for rule in RULES.values():
+        assert {phase.name for phase in rule.own_phases} | {"NC", "unclassified"} <= set(phases)
 
 
 def test_counts(catalog: Path) -> None:

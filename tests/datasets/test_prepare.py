@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image
+from tokenizers import Tokenizer
 
 from landscape_catalog.datasets import (
     ImagePool,
@@ -418,7 +419,7 @@ def words(**changes: Any) -> PreparedData:
 
 
 def sentences(data: PreparedData, side: str) -> list[tuple[str, str]]:
-    pairs = BytePairs.from_json(data.arrays["tokenizer"].tobytes().decode())
+    pairs = BytePairs(Tokenizer.from_str(data.arrays["tokenizer"].tobytes().decode()))
     assert pairs.size == data.n_outputs
     sources, targets = (
         pairs.decode(data.arrays[f"{side}_{name}"]) for name in ("sources", "targets")
@@ -495,7 +496,7 @@ def test_text_with_its_own_test_split(test_samples: int | Literal["all"]) -> Non
 def test_the_vocabulary_is_learned_on_training_pairs() -> None:
     """A word that is frequent in the test pairs only does not get a token."""
     data = prepare(OWN, Preparation(test_samples="all", samples=1, vocabulary=1000, seed=0))
-    pairs = BytePairs.from_json(data.arrays["tokenizer"].tobytes().decode())
+    pairs = BytePairs(Tokenizer.from_str(data.arrays["tokenizer"].tobytes().decode()))
     lengths = {
         word: int((pairs.encode([word], begin=False, end=False) > 0).sum())
         for word in ("Quittenmus", " quince", " Haus", " house", " lake")

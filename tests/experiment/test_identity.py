@@ -23,7 +23,7 @@ from landscape_catalog.metrics.hessian.spec import HessianSettings
 from landscape_catalog.metrics.similarity.spec import SimilaritySettings
 from landscape_catalog.paths import Project
 from landscape_catalog.pipeline.shared.custom_code import code_checksum
-from landscape_catalog.pipeline.shared.measurements import (
+from landscape_catalog.pipeline.shared.measurement_specs import (
     MeasurementSpec,
     losses_of,
     measurements_of,

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from landscape_catalog.metrics.connectivity.grouping import fits_in_group
-from landscape_catalog.pipeline.shared.measurements import measurements_of
+from landscape_catalog.pipeline.shared.measurement_specs import measurements_of
 from tests.experiment.grids import TEXT, experiment_of, grid_of
 
 # Network, width, input shape, outputs, args, batch size, answer: mostly the widest network that

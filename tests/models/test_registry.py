@@ -19,6 +19,7 @@ from landscape_catalog.models.registry import (
     multiply_adds,
     network_problems,
 )
+from landscape_catalog.models.vgg import POOLED
 
 IMAGES = (3, 32, 32)
 
@@ -123,11 +124,12 @@ def test_images_too_small_for_vgg11(size: tuple[int, int]) -> None:
 
 def test_the_limits_agree_with_the_networks() -> None:
     smallest = NETWORKS["vgg11"].smallest_image
+    assert smallest == 2 ** len(POOLED)
     network = build("vgg11", width=1, input_shape=IMAGES, n_outputs=2).eval()
     network(torch.zeros(1, 3, smallest, smallest))
     with pytest.raises(ValueError, match="at least 32 x 32"):
         network(torch.zeros(1, 3, smallest, smallest - 1))
-    with pytest.raises(ValueError, match="12 is not divisible by 8"):
+    with pytest.raises(ValueError, match=r"multiples of 8, .*, got 12"):
         build("transformer", width=12, input_shape=(), n_outputs=10)
 
 

@@ -11,8 +11,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from landscape_catalog.datasets.bpe import PADDING
 from landscape_catalog.models.registry import args_in_effect
-from landscape_catalog.models.transformer import PADDING, Attention, Transformer, transformer
+from landscape_catalog.models.transformer import Attention, Transformer, transformer
 
 VOCABULARY = 12
 
@@ -276,11 +277,11 @@ def test_any_width_with_one_head() -> None:
     [
         ({"width": 0}, "width must be at least 1, got 0"),
         ({"vocabulary": 1}, "vocabulary must be at least 2, got 1"),
-        ({"n_layers": 0}, "n_layers must be at least 1, got 0"),
-        ({"n_heads": 0}, "n_heads must be at least 1, got 0"),
-        ({"feed_forward": 0}, "feed_forward must be at least 1, got 0"),
-        ({"dropout": 1.0}, "dropout must be at least 0 and below 1, got 1.0"),
-        ({"width": 12}, "width must be a multiple of n_heads: 12 is not divisible by 8"),
+        ({"n_layers": 0}, "n_layers must be a whole number of at least 1, got 0"),
+        ({"n_heads": 0}, "n_heads must be a whole number of at least 1, got 0"),
+        ({"feed_forward": 0}, "feed_forward must be a whole number of at least 1, got 0"),
+        ({"dropout": 1.0}, "dropout must be a number of at least 0 and below 1, got 1.0"),
+        ({"width": 12}, r"width: allowed are multiples of 8, .*, got 12"),
     ],
 )
 def test_bad_sizes(sizes: dict[str, int], message: str) -> None:

@@ -9,11 +9,10 @@ import pytest
 from landscape_catalog.metrics.connectivity.compute import keep_endpoints, known_endpoints
 from landscape_catalog.metrics.connectivity.spec import CurvePoint
 from landscape_catalog.metrics.evaluation import Evaluation
-from landscape_catalog.metrics.numerics.traced.batching import LARGEST_STACK
+from landscape_catalog.metrics.numerics.traced.limits import LARGEST_STACK
 from landscape_catalog.pipeline.measure.context import JobContext, MeasurementContext
-from landscape_catalog.pipeline.measure.jobs import LARGEST_GROUP as JOB_GROUP
 from landscape_catalog.pipeline.measure.jobs import measurement_jobs
-from landscape_catalog.pipeline.shared.measurements import MeasurementSpec, measurements_of
+from landscape_catalog.pipeline.shared.measurement_specs import MeasurementSpec, measurements_of
 from landscape_catalog.runner.worker_cache import WorkerCache
 from tests.experiment.grids import CUSTOM_CODE, TEXT, experiment_of, grid_of
 
@@ -59,7 +58,7 @@ def test_small_curves_of_a_landscape_share_jobs(workers: int, sizes: list[int]) 
 
 def test_no_job_has_more_curves_than_are_fitted_at_a_time() -> None:
     jobs = curve_jobs({**ALL_PAIRS, "train.seeds": 5}, 1)
-    assert max(map(len, jobs)) <= JOB_GROUP == LARGEST_STACK
+    assert max(map(len, jobs)) <= LARGEST_STACK
     assert [len(job) for job in jobs] == [7, 7, 6] * 2
 
 

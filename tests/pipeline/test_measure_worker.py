@@ -14,7 +14,7 @@ from landscape_catalog.metrics.distance.spec import WeightDistance
 from landscape_catalog.pipeline.measure import worker
 from landscape_catalog.pipeline.measure.context import MeasurementContext
 from landscape_catalog.pipeline.measure.worker import measure_and_keep
-from landscape_catalog.pipeline.shared.measurements import MeasurementSpec, measurements_of
+from landscape_catalog.pipeline.shared.measurement_specs import MeasurementSpec, measurements_of
 from landscape_catalog.runner.worker_cache import WorkerCache
 from tests.experiment.grids import experiment_of, grid_of
 

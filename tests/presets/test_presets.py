@@ -8,12 +8,13 @@ import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
+from landscape_catalog.cli import Scale as ScaleOption
 from landscape_catalog.cli import app
 from landscape_catalog.commands.presets import (
     list_presets,
@@ -26,7 +27,7 @@ from landscape_catalog.experiment.experiment import Experiment
 from landscape_catalog.experiment.grid import Cell, Grid
 from landscape_catalog.experiment.reading import parse_experiment, read_experiment
 from landscape_catalog.paths import Project
-from landscape_catalog.pipeline.shared.measurements import measurements_of
+from landscape_catalog.pipeline.shared.measurement_specs import measurements_of
 from landscape_catalog.pipeline.shared.workspace import lay_out, open_workspace
 from landscape_catalog.presets import PRESETS, Scale
 from tests.conftest import ROOT
@@ -75,6 +76,10 @@ def runs(figure: int, selected: Callable[[Cell], bool] = lambda _: True) -> set[
 
 def axes(figure: int) -> dict[str, tuple[Any, ...]]:
     return {axis.path: axis.values for axis in grid(figure).axes}
+
+
+def test_the_command_line_accepts_the_scales_of_presets() -> None:
+    assert tuple(scale.value for scale in ScaleOption) == SCALES == get_args(Scale)
 
 
 def test_every_figure_has_one_preset() -> None:

@@ -111,11 +111,11 @@ def test_each_number_has_its_own_unit() -> None:
 
 
 def test_probes_are_described_by_the_parameters_in_which_they_differ() -> None:
-    found = report_data(Catalog(GRID, **WAYS).tables()).measures_of("cka")
-    assert [(measure.probe, measure.label) for measure in found] == [
+    found = report_data(Catalog(GRID, **WAYS).tables()).columns_of("cka")
+    assert [(column.probe, column.label) for column in found] == [
         ("primary", "the primary one"), ("alpha 0.5", "the alpha 0.5 one"),
     ]  # fmt: skip
-    assert [measure.method for measure in found] == [
+    assert [column.method for column in found] == [
         "linear CKA, mixup, alpha 2.0", "linear CKA, mixup, alpha 3.0",
     ]  # fmt: skip
 

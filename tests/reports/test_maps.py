@@ -12,7 +12,7 @@ from landscape_catalog.metrics.registry import QUANTITIES
 from landscape_catalog.phases import RULES
 from landscape_catalog.reports import colours, maps
 from landscape_catalog.reports.cells import ReportData, report_data
-from landscape_catalog.reports.panels import Panel, panels
+from landscape_catalog.reports.panels import PanelChart, panels
 from tests.reports.grids import Catalog
 
 GRID = {"load.width": [1, 2, 8], "temperature.batch_size": [16, 32]}
@@ -28,7 +28,7 @@ def data() -> ReportData:
     return report_data(Catalog(GRID).tables())
 
 
-def panel(data: ReportData, key: str) -> Panel:
+def panel(data: ReportData, key: str) -> PanelChart:
     return next(one for one in panels(data) if one.key == key)
 
 

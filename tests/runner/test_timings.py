@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from landscape_catalog.errors import StorageError
-from landscape_catalog.pipeline.shared.measurements import (
+from landscape_catalog.pipeline.shared.measurement_specs import (
     losses_of,
     measurements_of,
 )

@@ -75,6 +75,6 @@ def test_ids_include_the_name_of_a_task_that_is_not_the_default(
     assert other.landscape_id != parts.landscape_id
     assert experiment_of({}).dataset.task == "auto"
     components = Components(
-        parts.data.part, parts.model, Component("other"), lambda _: parts.data.facts
+        parts.data.component, parts.model, Component("other"), lambda _: parts.data.facts
     )
     assert components.task_for("images") == Component("other")

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import fields
 
 import pytest
 import torch
 from torch import Tensor, nn
 
+from landscape_catalog.experiment.training import Temperature, Train
 from landscape_catalog.tasks import Perturbation, Samples, Task
 from landscape_catalog.training import EpochRecord, Recipe, rate_factor, train
 
@@ -36,6 +38,12 @@ def weight_at_zero() -> nn.Linear:
     network = nn.Linear(1, 1, bias=False).double()
     nn.init.zeros_(network.weight)
     return network
+
+
+def test_the_defaults_are_those_of_the_experiment() -> None:
+    set_by_user = {**Train().model_dump(), **Temperature().model_dump()}
+    defaults = {field.name: field.default for field in fields(Recipe)}
+    assert defaults == {name: set_by_user[name] for name in defaults}
 
 
 def rates(**settings: object) -> list[float]:

@@ -21,11 +21,12 @@ from landscape_catalog.metrics.loss.spec import Loss
 from landscape_catalog.metrics.registry import METRICS
 from landscape_catalog.pipeline.aggregate.first_version import completed
 from landscape_catalog.pipeline.shared.finished import measured, nc_reason, trained_runs
-from landscape_catalog.pipeline.shared.measurements import (
+from landscape_catalog.pipeline.shared.measurement_specs import (
     MeasurementSpec,
     losses_of,
     measurements_of,
     probes_of,
+    probes_with_sections,
 )
 from landscape_catalog.pipeline.shared.workspace import Workspace
 from landscape_catalog.store.artifacts import read_history
@@ -112,16 +113,14 @@ def _probes(measure: MeasureBase) -> list[ProbeResult]:
             metric.method(settings),
             settings.model_dump_json(exclude=settings.unused()),
         )
-        for metric, settings, name in probes_of(measure)
+        for metric, settings, name in probes_with_sections(measure)
     ]
 
 
 def _methods(measure: MeasureBase) -> dict[tuple[str, str], str]:
     """How each metric is computed, by metric and probe."""
-    found = {}
-    for metric in METRICS.values():
-        sections = measure.probes(metric.section)
-        for settings in metric.select_probes(sections):
-            place = sections.index(settings) if settings is not None else 0
-            found[metric.name, metric.probe_name(settings, place)] = metric.method(settings)
-    return found
+    return {
+        (metric.name, name): metric.method(settings)
+        for metric in METRICS.values()
+        for settings, name in probes_of(metric, measure)
+    }

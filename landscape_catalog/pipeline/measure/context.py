@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from landscape_catalog.pipeline.shared.custom_code import import_custom
 from landscape_catalog.pipeline.shared.custom_metrics import isolated
 from landscape_catalog.pipeline.shared.loading import LoadedData, load_data, load_state
-from landscape_catalog.pipeline.shared.measurements import MeasurementSpec
+from landscape_catalog.pipeline.shared.measurement_specs import MeasurementSpec
 from landscape_catalog.pipeline.shared.payloads import MeasurePayload
 from landscape_catalog.runner.worker_cache import CacheKind, WorkerCache
 from landscape_catalog.tasks import Samples
@@ -58,7 +58,7 @@ class JobContext:
 
     @property
     def trainable_names(self) -> list[str]:
-        """Names of the trainable parameters; no weights are loaded."""
+        """Names of the trainable parameters, of a network built without loading any weights."""
 
         def make() -> list[str]:
             parameters = self.data.network(self.cell, self.payload.custom).named_parameters()

@@ -6,9 +6,8 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 
-from landscape_catalog.pipeline.shared.measurements import MeasurementSpec
-
-LARGEST_GROUP = 8  # the largest batch of the numerics, which only workers import
+from landscape_catalog.metrics.numerics.traced.limits import LARGEST_STACK
+from landscape_catalog.pipeline.shared.measurement_specs import MeasurementSpec
 
 
 def measurement_jobs(
@@ -29,7 +28,7 @@ def measurement_jobs(
             key = spec.measurement_id if spec.declaration.alone else spec.cell.cell_id
             jobs[spec.metric, key].append(spec)
     found = [tuple(job) for job in jobs.values()]
-    most = min(max(sum(map(len, groups.values())) // workers, 2), LARGEST_GROUP)
+    most = min(max(sum(map(len, groups.values())) // workers, 2), LARGEST_STACK)
     for group in groups.values():
         parts = math.ceil(len(group) / most)
         found += [tuple(group[i::parts]) for i in range(parts)]

@@ -12,7 +12,7 @@ from landscape_catalog.pipeline.shared.finished import (
     further_measurements,
     trained_runs,
 )
-from landscape_catalog.pipeline.shared.measurements import MeasurementSpec, distinct, losses_of
+from landscape_catalog.pipeline.shared.measurement_specs import MeasurementSpec, distinct, losses_of
 from landscape_catalog.pipeline.shared.payloads import MeasurePayload
 from landscape_catalog.pipeline.shared.workspace import (
     Workspace,

@@ -6,7 +6,7 @@ from typing import Any
 
 from landscape_catalog.errors import MeasurementError, StorageError
 from landscape_catalog.pipeline.measure.context import JobContext
-from landscape_catalog.pipeline.shared.measurements import MeasurementSpec
+from landscape_catalog.pipeline.shared.measurement_specs import MeasurementSpec
 from landscape_catalog.pipeline.shared.payloads import MeasurePayload
 from landscape_catalog.runner.device import provenance
 from landscape_catalog.runner.worker_cache import WorkerCache

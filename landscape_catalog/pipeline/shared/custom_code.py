@@ -21,6 +21,8 @@ from typing import Any
 
 from landscape_catalog.errors import CodeError
 
+# Parameters that can be set by name.
+NAMED_KINDS = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 Files = list[tuple[str, Path]]  # source files of a package: the name that is hashed, and the path
 
 
@@ -207,10 +209,15 @@ def _installed_digest(signed: tuple[tuple[str, Path, int, int], ...]) -> str:
 
 def parameters(function: Callable[..., Any], *, given: tuple[str, ...] = ()) -> frozenset[str]:
     """Names of a function's parameters that an experiment can set; `given` ones are excluded."""
-    try:
-        found = inspect.signature(function).parameters
-    except (TypeError, ValueError):
-        return frozenset()
-    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    named = [name for name, parameter in found.items() if parameter.kind in kinds]
+    signature = signature_of(function)
+    found = {} if signature is None else signature.parameters
+    named = [name for name, parameter in found.items() if parameter.kind in NAMED_KINDS]
     return frozenset(named) - set(given)
+
+
+def signature_of(function: Callable[..., Any]) -> inspect.Signature | None:
+    """The signature, or None for builtins without one; errors then appear when it is called."""
+    try:
+        return inspect.signature(function)
+    except (TypeError, ValueError):
+        return None

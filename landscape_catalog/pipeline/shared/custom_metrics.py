@@ -11,15 +11,13 @@ from landscape_catalog.experiment.experiment import CUSTOM_QUANTITY, Experiment
 from landscape_catalog.metrics.custom.spec import POSITIONAL, CustomSettings
 from landscape_catalog.metrics.registry import QUANTITIES
 from landscape_catalog.paths import Project
-from landscape_catalog.pipeline.shared.custom_code import code_checksum, import_custom
-from landscape_catalog.runner.settings import reproducible
-
-POSITIONAL_KINDS = (
-    inspect.Parameter.POSITIONAL_ONLY,
-    inspect.Parameter.POSITIONAL_OR_KEYWORD,
-    inspect.Parameter.VAR_POSITIONAL,
+from landscape_catalog.pipeline.shared.custom_code import (
+    NAMED_KINDS,
+    code_checksum,
+    import_custom,
+    signature_of,
 )
-NAMED_KINDS = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+from landscape_catalog.runner.settings import reproducible
 
 
 def metric_codes(experiment: Experiment, project: Project) -> dict[str, str]:
@@ -71,7 +69,7 @@ def _unknown_panels(experiment: Experiment) -> Iterator[Problem]:
 
 def _unknown_args(settings: CustomSettings, function: Callable[..., Any]) -> Iterator[Problem]:
     """Entries of `args` for which the function has no parameter."""
-    signature = _signature(function)
+    signature = signature_of(function)
     if signature is None:
         return
     parameters = list(signature.parameters.values())
@@ -91,7 +89,7 @@ def _require_call(settings: CustomSettings, function: Callable[..., Any]) -> Non
     Raises:
         CodeError: if it does not.
     """
-    signature, names = _signature(function), POSITIONAL[settings.scope]
+    signature, names = signature_of(function), POSITIONAL[settings.scope]
     if signature is None:
         return
     try:
@@ -103,14 +101,6 @@ def _require_call(settings: CustomSettings, function: Callable[..., Any]) -> Non
             f"as function({', '.join(names)}, {by_name}), but the parameters are "
             f"{_shown(signature)}: {error}"
         ) from error
-
-
-def _signature(function: Callable[..., Any]) -> inspect.Signature | None:
-    """The signature, or None for builtins without one; errors then appear when it is called."""
-    try:
-        return inspect.signature(function)
-    except (TypeError, ValueError):
-        return None
 
 
 def _shown(signature: inspect.Signature) -> str:

@@ -9,7 +9,7 @@ from landscape_catalog.errors import DamagedFileError, MissingArtifactError
 from landscape_catalog.experiment.grid import Run
 from landscape_catalog.metrics.loss.spec import Loss
 from landscape_catalog.phases import not_converged_reason
-from landscape_catalog.pipeline.shared.measurements import (
+from landscape_catalog.pipeline.shared.measurement_specs import (
     MeasurementSpec,
     measurements_of,
     primary_loss,

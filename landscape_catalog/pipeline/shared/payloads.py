@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from landscape_catalog.experiment.grid import Run
-from landscape_catalog.pipeline.shared.measurements import MeasurementSpec
+from landscape_catalog.pipeline.shared.measurement_specs import MeasurementSpec
 from landscape_catalog.store.cache import ArtifactCache
 from landscape_catalog.store.records import DataRecord
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from landscape_catalog.metrics.numerics.traced.limits import LARGEST_STACK, SMALLEST_STACK
 from landscape_catalog.metrics.numerics.traced.operations import TracedGraph
 from landscape_catalog.metrics.numerics.traced.trace import (
     MIN_SAMPLES,
@@ -18,8 +19,6 @@ from landscape_catalog.tasks import Samples, Task
 # Number of elements of a batch's largest value up to which call overhead outweighs arithmetic
 # (`benchmarks/connectivity.py`).
 SMALL_VALUE = 2**16
-# A stack of one network rounds differently from a stack of several.
-SMALLEST_STACK, LARGEST_STACK = 2, 8
 # In the channels-last format, oneDNN 3.12's backward convolutions for AVX2 corrupt memory unless
 # the number of channels is a multiple of this (ResNet18 of k = 2 and 4, ONEDNN_MAX_CPU_ISA=AVX2).
 CHANNEL_MULTIPLE = 8

@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import polars as pl
 
 from landscape_catalog.metrics.metric import PRIMARY, Quantity
 from landscape_catalog.metrics.registry import METRIC_OF, QUANTITIES
+from landscape_catalog.schema.tables import Row
 
 Tables = dict[str, pl.DataFrame]
-Row = dict[str, Any]
 SNAPSHOT_WORDS = {
     "best_train_loss": "best training loss",
     "early_stopped": "early-stopped by the rule",
@@ -23,20 +22,20 @@ SNAPSHOT_WORDS = {
 
 
 @dataclass(frozen=True)
-class Measure:
+class MetricColumn:
     """One metric for one probe or snapshot: a column of the table of cells.
 
     Attributes:
         metric: name of the metric in the catalog.
         probe: the probe, or a snapshot other than the primary.
-        column: name of the column.
+        name: of the column.
         label: name of the probe or snapshot for readers; empty if the metric has only one.
         method: how it is measured; empty if the metric has only one probe.
     """
 
     metric: str
     probe: str
-    column: str
+    name: str
     label: str = ""
     method: str = ""
 
@@ -96,7 +95,7 @@ def performance_metric(tables: Tables) -> PerformanceMetric:
     return PerformanceMetric(metric, title, metric_units(tables)[metric], higher)
 
 
-def measures(tables: Tables, chosen: Sequence[str] = ()) -> list[Measure]:
+def metric_columns(tables: Tables, chosen: Sequence[str] = ()) -> list[MetricColumn]:
     """Every metric for its primary probe, followed by its other probes or snapshots.
 
     Args:
@@ -114,10 +113,10 @@ def measures(tables: Tables, chosen: Sequence[str] = ()) -> list[Measure]:
         elif name == performance:
             found += list(_of_snapshots(name, snapshots))
         else:
-            found.append(Measure(name, PRIMARY, name))
+            found.append(MetricColumn(name, PRIMARY, name))
     # Vega reads a dot as access to a nested field; metric names cannot contain hyphens.
     return found + [
-        Measure(name, PRIMARY, name.replace(".", "-")) for name in _custom(tables, chosen)
+        MetricColumn(name, PRIMARY, name.replace(".", "-")) for name in _custom(tables, chosen)
     ]
 
 
@@ -132,9 +131,9 @@ def _custom(tables: Tables, chosen: Sequence[str]) -> list[str]:
     return names
 
 
-def _of_probes(metric: str, probes: list[Row]) -> list[Measure]:
+def _of_probes(metric: str, probes: list[Row]) -> list[MetricColumn]:
     return [
-        Measure(
+        MetricColumn(
             metric,
             probe["name"],
             metric if probe["name"] == PRIMARY else f"{metric}_probe_{i}",
@@ -162,7 +161,8 @@ def _snapshots(tables: Tables) -> list[str]:
     return list(spec["measure"]["snapshots"])
 
 
-def _of_snapshots(metric: str, snapshots: list[str]) -> Iterator[Measure]:
+def _of_snapshots(metric: str, snapshots: list[str]) -> Iterator[MetricColumn]:
     for i, name in enumerate(snapshots):
         label = SNAPSHOT_WORDS.get(name, name) if len(snapshots) > 1 else ""
-        yield Measure(metric, name if i else PRIMARY, f"{metric}_{name}" if i else metric, label)
+        probe, column = (name, f"{metric}_{name}") if i else (PRIMARY, metric)
+        yield MetricColumn(metric, probe, column, label)

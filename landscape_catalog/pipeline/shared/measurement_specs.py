@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -166,13 +165,10 @@ def _probes(
     metric: Metric, measure: MeasureBase, scope: str, codes: Codes
 ) -> Iterator[tuple[Any, str, str | None]]:
     """Settings, catalog name and code checksum of a metric's probes of the given scope."""
-    sections = measure.probes(metric.section)
-    for settings in metric.select_probes(sections):
+    for settings, name in probes_of(metric, measure):
         if metric.scope_of(settings) == scope:
-            place = sections.index(settings) if settings is not None else 0
             function = getattr(settings, "function", None)
-            code = None if function is None else codes[function]
-            yield settings, metric.probe_name(settings, place), code
+            yield settings, name, None if function is None else codes[function]
 
 
 def _of_runs(
@@ -200,19 +196,22 @@ def _of_pairs(
                 yield MeasurementSpec(metric.name, pair, snapshot, settings, probe, repeat, code)
 
 
-def probes_of(measure: MeasureBase) -> Iterator[tuple[Metric, Any, str]]:
+def probes_of(metric: Metric, measure: MeasureBase) -> Iterator[tuple[Any, str]]:
+    """The probes of a metric: settings, or None if it has none, and name in the catalog."""
+    sections = measure.probes(metric.section)
+    for settings in metric.select_probes(sections):
+        place = 0 if settings is None else sections.index(settings)
+        yield settings, metric.probe_name(settings, place)
+
+
+def probes_with_sections(measure: MeasureBase) -> Iterator[tuple[Metric, Any, str]]:
     """Every probe of the metrics that own a section: metric, settings, and name in the catalog."""
     for metric in METRICS.values():
         if metric.owns_section:
-            for place, settings in enumerate(measure.probes(metric.section)):
-                yield metric, settings, metric.probe_name(settings, place)
+            for settings, name in probes_of(metric, measure):
+                yield metric, settings, name
 
 
 def distinct(specs: Iterable[MeasurementSpec]) -> list[MeasurementSpec]:
     """Each measurement once; probes that differ only in name share their measurements."""
     return list({spec.measurement_id: spec for spec in specs}.values())
-
-
-def pairs_of(cell: Cell) -> int:
-    """Number of pairs of a cell's runs."""
-    return len(list(itertools.combinations(cell.runs, 2)))
