@@ -23,6 +23,7 @@ from landscape_catalog.pipeline.aggregate.gather import gather
 from landscape_catalog.pipeline.aggregate.stage import write_tables
 from landscape_catalog.pipeline.measure.stage import measure_missing
 from landscape_catalog.pipeline.prepare.stage import prepare_missing
+from landscape_catalog.pipeline.shared.custom_code import default_dtype_restored
 from landscape_catalog.pipeline.shared.workspace import Workspace, make_workspace, raise_failures
 from landscape_catalog.pipeline.train.stage import missing_runs, train_runs
 from landscape_catalog.runner.serial import SerialExecutor
@@ -73,7 +74,8 @@ class Experiment:
         if not keep:
             project = Project(path.parent, results=_temporary_folder())
             store = project.prepared.parent / "store"
-        return cls(make_workspace(read_experiment(path), project, store))
+        with default_dtype_restored():
+            return cls(make_workspace(read_experiment(path), project, store))
 
     def __repr__(self) -> str:
         axes = ", ".join(f"{axis.path} {list(axis.values)}" for axis in self.grid.axes)

@@ -9,6 +9,8 @@ from landscape_catalog.errors import CodeError, ContentMismatchError, MissingArt
 from landscape_catalog.experiment.components import Component
 from landscape_catalog.paths import Project
 from landscape_catalog.pipeline.shared.components import network_component, task_component
+from landscape_catalog.pipeline.shared.custom_code import default_dtype_restored
+from landscape_catalog.runner.settings import reproducible
 from landscape_catalog.runner.worker_cache import WorkerCache
 from landscape_catalog.store.artifacts import (
     FIRST_SNAPSHOT,
@@ -111,10 +113,12 @@ class StoredRun:
         """
         model = self.spec["model"]
         weights = self.weights(snapshot)
-        component = self._current(network_component(model["name"], self._project), model)
+        with default_dtype_restored():
+            component = self._current(network_component(model["name"], self._project), model)
         args = model.get("args", {}) | component.accepted(self._extra)
         custom = self._project.custom
-        network = self._data.network_of(component.name, model["width"], args, custom)
+        with reproducible():
+            network = self._data.network_of(component.name, model["width"], args, custom)
         try:
             network.load_state_dict(weights)
         except RuntimeError as error:
@@ -128,9 +132,11 @@ class StoredRun:
     def task(self) -> Task:
         """The task (loss and error) of its training. Raises the errors of `network`."""
         task = self.spec.get("task", {"name": default_task(self._data.record.kind)})
-        component = self._current(task_component(task["name"], self._project), task)
+        with default_dtype_restored():
+            component = self._current(task_component(task["name"], self._project), task)
         args = task.get("args", {}) | component.accepted(self._extra)
-        return self._data.task_of(component.name, args, self._project.custom)
+        with reproducible():
+            return self._data.task_of(component.name, args, self._project.custom)
 
     @property
     def data(self) -> Data:

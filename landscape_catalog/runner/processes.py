@@ -8,7 +8,6 @@ import signal
 import threading
 import time
 from concurrent.futures import Future
-from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
@@ -78,18 +77,18 @@ def _pass_on(future: Future[Any], scheduled: Future[Any]) -> None:
 
 # State of a worker process, which belongs to one executor and ends with it.
 _cache = WorkerCache()
-_settings = ExitStack()
 
 
 def _call(function: JobFunction[Any], payload: Any) -> Any:
-    return function(payload, _cache)
+    """Run one job; its settings are its own, since a user's code may change them."""
+    with reproducible():
+        return function(payload, _cache)
 
 
 def _start_worker(parent: int) -> None:
-    """Ignore Ctrl-C (the parent handles it), apply the torch settings, and exit with the parent."""
+    """Ignore Ctrl-C, which the parent handles, and exit with the parent."""
     keep_freed_memory()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _settings.enter_context(reproducible())
     threading.Thread(target=_exit_with, args=[parent], daemon=True).start()
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from typing import Any
 
 import numpy as np
@@ -14,23 +14,36 @@ import numpy as np
 def reproducible() -> Iterator[None]:
     """Compute under the settings of every worker, and restore the previous ones afterwards.
 
-    These are: one thread, float32 as the default dtype, gradients enabled, TF32 disabled, and
-    deterministic kernels (on CUDA, as far as they exist). The random states of torch, NumPy and
-    `random` are restored as well, so that code that seeds them does not affect its caller.
+    These are: one thread, float32 as the default dtype, the CPU as the default device, gradients
+    enabled, no autocast, full float32 precision, oneDNN enabled, and deterministic kernels (on
+    CUDA, as far as they exist). The generators of torch, NumPy and `random` are seeded, so that
+    code that draws from them unseeded is reproducible; their states are restored as well.
     """
     import torch
 
-    former = _switches()
+    former, precision = _switches(), _matmul_precision()
     threads, dtype, states = torch.get_num_threads(), torch.get_default_dtype(), _random_states()
+    algorithms = torch.get_deterministic_debug_mode()
     try:
         torch.set_num_threads(1)
         torch.set_default_dtype(torch.float32)
         _make_deterministic()
-        with torch.enable_grad():
+        torch.manual_seed(0), np.random.seed(0), random.seed(0)
+        with ExitStack() as contexts:
+            contexts.enter_context(torch.inference_mode(False))
+            contexts.enter_context(torch.enable_grad())
+            for device in ("cpu", "cuda"):
+                if torch.is_autocast_enabled(device):
+                    contexts.enter_context(torch.autocast(device, enabled=False))
+            if torch.get_default_device().type != "cpu":
+                contexts.enter_context(torch.device("cpu"))
             yield
     finally:
         for owner, name, value in former:
             setattr(owner, name, value)
+        if precision is not None:
+            torch.set_float32_matmul_precision(precision)
+        torch.set_deterministic_debug_mode(algorithms)
         torch.set_default_dtype(dtype)
         torch.set_num_threads(threads)
         _set_random_states(states)
@@ -40,10 +53,26 @@ def _make_deterministic() -> None:
     """Make torch's results bit-reproducible; on CUDA, as far as its kernels allow."""
     import torch
 
+    torch.set_deterministic_debug_mode("default")
+    torch.set_float32_matmul_precision("highest")
+    mkldnn: Any = torch.backends.mkldnn
+    mkldnn.enabled = True
+    for owner in (mkldnn.matmul, mkldnn.conv, mkldnn.rnn):
+        if owner.fp32_precision not in ("none", "ieee"):
+            owner.fp32_precision = "ieee"
     torch.backends.cudnn.benchmark = False
     torch.backends.cudnn.deterministic = True
     torch.backends.cudnn.allow_tf32 = False
     torch.backends.cuda.matmul.allow_tf32 = False
+
+
+def _matmul_precision() -> str | None:
+    """The precision of matrix products; None if the backends' precisions were set separately."""
+    import torch
+
+    with suppress(RuntimeError):
+        return torch.get_float32_matmul_precision()
+    return None
 
 
 def _switches() -> list[tuple[Any, str, Any]]:
@@ -56,9 +85,11 @@ def _switches() -> list[tuple[Any, str, Any]]:
 
     cudnn: Any = torch.backends.cudnn
     matmul: Any = torch.backends.cuda.matmul
-    names = [(cudnn, "benchmark"), (cudnn, "deterministic")]
+    mkldnn: Any = torch.backends.mkldnn
+    names = [(cudnn, "benchmark"), (cudnn, "deterministic"), (mkldnn, "enabled")]
     names += [(cudnn, "allow_tf32"), (matmul, "allow_tf32")]
-    names += [(owner, "fp32_precision") for owner in (cudnn.conv, cudnn.rnn, matmul)]
+    owners = (cudnn.conv, cudnn.rnn, matmul, mkldnn.matmul, mkldnn.conv, mkldnn.rnn)
+    names += [(owner, "fp32_precision") for owner in owners]
     found = []
     for owner, name in names:
         with suppress(RuntimeError):

@@ -13,12 +13,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from landscape_catalog.errors import CodeError, ContentMismatchError, SpecError
 from landscape_catalog.pipeline.prepare.stage import run_prepare
 from landscape_catalog.pipeline.prepare.validate import validate_networks
-from landscape_catalog.pipeline.shared.custom_code import code_checksum, import_custom, parameters
+from landscape_catalog.pipeline.shared.custom_code import (
+    code_checksum,
+    default_dtype_restored,
+    import_custom,
+    parameters,
+)
 from landscape_catalog.pipeline.shared.workspace import open_workspace
+from landscape_catalog.runner.settings import reproducible
 from tests.experiment.conftest import Own, custom_code
 
 __all__ = ["custom_code"]  # a fixture
@@ -132,6 +139,28 @@ def test_changed_code_is_reloaded(custom_code: Own) -> None:
     helper.write_text("def g():\n    return 'e'\n")
     assert import_custom("new_main:f", folder)() == "ce"
     assert not list(folder.rglob("*.pyc"))
+
+
+def test_a_default_dtype_set_on_import_is_set_in_each_job(custom_code: Own) -> None:
+    """Whether its process imported the module in this job, in an earlier one, or as part of another."""
+    double = "import torch\ntorch.set_default_dtype(torch.float64)\ndef f(): return torch.ones(1).dtype\n"
+    custom_code.write("inner", double)
+    custom_code.write("outer", "import torch, inner\ndef f(): return torch.ones(1).dtype\n")
+    custom_code.write("plain", "import torch\ndef f(): return torch.ones(1).dtype\n")
+    folder = custom_code.project.custom
+    for name, dtype in [
+        ("outer", torch.float64),
+        ("inner", torch.float64),
+        ("plain", torch.float32),
+    ] * 2:
+        with reproducible():
+            assert import_custom(f"{name}:f", folder)() == dtype
+        with default_dtype_restored():
+            import_custom(f"{name}:f", folder)
+        assert torch.get_default_dtype() == torch.float32
+    custom_code.write("inner", double.replace("float64", "float32"))
+    with reproducible():
+        assert import_custom("outer:f", folder)() == torch.float32
 
 
 def test_a_module_of_the_same_name_in_another_project(custom_code: Own, tmp_path: Path) -> None:

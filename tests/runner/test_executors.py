@@ -6,7 +6,8 @@ import os
 import random
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -47,6 +48,14 @@ def work(payload: Any, cache: WorkerCache) -> Any:
         return cache.peek(NUMBERS, "seen"), cache.get(NUMBERS, "seen", lambda: 1)
     if payload == "settings":
         return settings()
+    if payload == "numbers":
+        return numbers()
+    if payload == "spoil":
+        torch.set_default_dtype(torch.float64)
+        torch.backends.mkldnn.enabled = False  # type: ignore[assignment]
+        torch.set_float32_matmul_precision("medium")
+        torch.use_deterministic_algorithms(True)
+        return None
     return payload
 
 
@@ -55,6 +64,57 @@ def settings() -> tuple[Any, ...]:
     cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
     switches = cudnn.benchmark, cudnn.deterministic, cudnn.allow_tf32, matmul.allow_tf32
     return torch.get_num_threads(), torch.get_default_dtype(), torch.is_grad_enabled(), *switches
+
+
+def numbers() -> list[str]:
+    """Numbers that depend on precision, kernels, default dtype and the generators, to the bit."""
+    drawn = [torch.rand(1).item(), np.random.rand(), random.random()]
+    images = torch.sin(torch.arange(2 * 3 * 12 * 12)).reshape(2, 3, 12, 12)
+    layer = torch.nn.Conv2d(3, 4, 3)
+    product = layer(images).flatten(1) @ torch.cos(torch.arange(400.0)).reshape(-1, 1)
+    (slope,) = torch.autograd.grad(product.sum(), layer.bias)
+    return [float(value).hex() for value in [*drawn, *product.flatten().tolist(), *slope.tolist()]]
+
+
+@contextmanager
+def mode_set(
+    set_mode: Callable[[Any], None], get_mode: Callable[[], Any], value: Any
+) -> Iterator[None]:
+    """Change a global setting of torch, as a notebook may have done; check that it still stands."""
+    former = get_mode()
+    set_mode(value)
+    try:
+        yield
+        assert get_mode() == value
+    finally:
+        set_mode(former)
+
+
+def enable_onednn(value: bool) -> None:
+    torch.backends.mkldnn.enabled = value  # type: ignore[assignment]
+
+
+CALLERS: dict[str, Callable[[], Any]] = {
+    "autocast": lambda: torch.autocast("cpu", dtype=torch.bfloat16),
+    "no grad": torch.no_grad,
+    "inference": torch.inference_mode,
+    "dtype": partial(mode_set, torch.set_default_dtype, torch.get_default_dtype, torch.float64),
+    "medium precision": partial(
+        mode_set, torch.set_float32_matmul_precision, torch.get_float32_matmul_precision, "medium"
+    ),
+    "high precision": partial(
+        mode_set, torch.set_float32_matmul_precision, torch.get_float32_matmul_precision, "high"
+    ),
+    "no oneDNN": partial(mode_set, enable_onednn, lambda: torch.backends.mkldnn.enabled, False),
+    "another device": lambda: torch.device("meta"),
+    "deterministic algorithms": partial(
+        mode_set,
+        torch.use_deterministic_algorithms,
+        torch.are_deterministic_algorithms_enabled,
+        True,
+    ),
+    "threads": partial(mode_set, torch.set_num_threads, torch.get_num_threads, 2),
+}
 
 
 @pytest.fixture(params=["serial", "processes"])
@@ -163,6 +223,27 @@ def test_every_executor_uses_the_same_settings_and_restores_the_previous_ones(
         finally:
             torch.set_num_threads(1)
     assert found == (1, torch.float32, True, False, True, False, False)
+
+
+@pytest.mark.parametrize("caller", CALLERS)
+def test_settings_of_the_caller_change_no_bit(caller: str) -> None:
+    with SerialExecutor() as executor:
+        expected = executor.submit(work, "numbers").result()
+        with CALLERS[caller]():
+            assert executor.submit(work, "numbers").result() == expected
+
+
+def test_settings_that_a_job_changes_affect_no_other_job(start: Callable[[], Executor]) -> None:
+    """One job changes settings; the numbers of the next are the same on each executor."""
+    before = settings()
+    with SerialExecutor() as executor:
+        expected = executor.submit(work, "numbers").result()
+    changed = start()
+    changed.count = 1
+    with changed as executor:
+        executor.submit(work, "spoil").result()
+        assert executor.submit(work, "numbers").result() == expected
+    assert settings() == before
 
 
 def test_random_states_are_restored() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from torch import Tensor, nn
@@ -142,7 +143,7 @@ class MeasurementContext:
     def function(self) -> Callable[..., Any]:
         """The function of a custom metric."""
         name, folder = self.settings.function, self._job.payload.custom
-        return isolated(import_custom(name, folder, code=self._spec.code))
+        return isolated(partial(import_custom, name, folder, code=self._spec.code))
 
     @property
     def trainable_names(self) -> Sequence[str]:

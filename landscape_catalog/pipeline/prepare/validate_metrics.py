@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from landscape_catalog.errors import Problem, SpecError
 from landscape_catalog.experiment.experiment import CUSTOM_QUANTITY
 from landscape_catalog.experiment.grid import Cell
@@ -49,7 +51,7 @@ def _try(
 ) -> dict[str, Estimate]:
     """The values that a metric returns; raises an error unless two calls return the same."""
     custom = workspace.project.custom
-    function = isolated(import_metric(settings, workspace.project))
+    function = isolated(partial(import_metric, settings, workspace.project))
     task = data.task(cell, custom)
     few = Data(data.train[:TRIAL_SAMPLES], data.test[:TRIAL_SAMPLES])
     seed = derive_seed("trial of a custom metric") % SEEDS

@@ -34,11 +34,13 @@ class _Imported:
         folder: the `custom/` folder.
         source: checksum of its source.
         installed: checksums of installed packages, by top-level name.
+        dtypes: the default dtype of torch that a module sets when it is imported, by module.
     """
 
     folder: Path | None = None
     source: str | None = None
     installed: dict[str, str] = field(default_factory=dict)
+    dtypes: dict[str, Any] = field(default_factory=dict)
 
 
 _imported = _Imported()  # per process, like `sys.modules`
@@ -46,6 +48,9 @@ _imported = _Imported()  # per process, like `sys.modules`
 
 def import_custom(name: str, folder: Path, *, code: str | None = None) -> Callable[..., Any]:
     """Import the function that `package.module:function` names, from its current source on disk.
+
+    A default dtype of torch that the module sets when it is imported is set again at every call, so
+    that each job computes with it, whichever jobs its process has run before.
 
     Args:
         name: `package.module:function`.
@@ -66,7 +71,7 @@ def import_custom(name: str, folder: Path, *, code: str | None = None) -> Callab
     _require_current(name, folder)
     try:
         with _no_bytecode():
-            found: Any = importlib.import_module(module_name)
+            found: Any = _import(module_name)
     except (Exception, SystemExit) as error:  # custom modules may raise anything when imported
         if isinstance(error, ModuleNotFoundError) and error.name:
             words = f"there is no module `{error.name}`, neither in {folder.name}/ nor installed"
@@ -79,6 +84,38 @@ def import_custom(name: str, folder: Path, *, code: str | None = None) -> Callab
         raise CodeError(f"{name}: `{module_name}` has no function `{path}`")
     function: Callable[..., Any] = found
     return function
+
+
+def _import(name: str) -> Any:
+    """Import a module, and set the default dtype that it and what it imports set on import."""
+    loaded, former = set(sys.modules), _default_dtype()
+    module = importlib.import_module(name)
+    torch, current = sys.modules.get("torch"), _default_dtype()
+    if torch is None:
+        return module
+    for new in set(sys.modules) - loaded:
+        _imported.dtypes.pop(new, None)
+        if current != (former or torch.float32):  # float32 is the default of a fresh torch
+            _imported.dtypes[new] = current
+    torch.set_default_dtype(_imported.dtypes.get(name, current))
+    return module
+
+
+@contextmanager
+def default_dtype_restored() -> Iterator[None]:
+    """Restore the default dtype of torch, if it is loaded, after custom modules were imported."""
+    former = _default_dtype()
+    try:
+        yield
+    finally:
+        if former is not None and _default_dtype() != former:
+            sys.modules["torch"].set_default_dtype(former)
+
+
+def _default_dtype() -> Any:
+    """Torch's default dtype; None if torch is not loaded."""
+    torch = sys.modules.get("torch")
+    return None if torch is None else torch.get_default_dtype()
 
 
 def _look_in(folder: Path) -> None:

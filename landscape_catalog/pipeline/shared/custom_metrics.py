@@ -52,9 +52,18 @@ def import_metric(settings: CustomSettings, project: Project) -> Callable[..., A
         raise CodeError(f"measure.custom: {error}") from error
 
 
-def isolated(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap a function to run under the settings of every worker and to restore them afterwards."""
-    return reproducible()(function)
+def isolated(load: Callable[[], Callable[..., Any]]) -> Callable[..., Any]:
+    """The function that `load` imports, to be called under the settings of every worker.
+
+    It is imported again at each call, which sets the default dtype that its module asks for.
+    """
+    load()  # raises its errors now
+
+    def call(*args: Any, **named: Any) -> Any:
+        with reproducible():
+            return load()(*args, **named)
+
+    return call
 
 
 def _unknown_panels(experiment: Experiment) -> Iterator[Problem]:
