@@ -345,6 +345,29 @@ def test_good_code_passes(custom_code: Own, caplog: pytest.LogCaptureFixture) ->
 
 
 @pytest.mark.parametrize(
+    ("line", "warned"),
+    [
+        ("import helper", {"helper"}),
+        ("import helper.part as p", {"helper"}),
+        ("from helper import part", {"helper"}),
+        ("def later():\n    from helper.part import x", {"helper"}),
+        ("import helper, other", {"helper", "other"}),
+        ("import json, torch", set()),
+        ("import own_network", set()),
+    ],
+)
+def test_imported_modules_that_no_id_depends_on(
+    line: str, warned: set[str], custom_code: Own, caplog: pytest.LogCaptureFixture
+) -> None:
+    custom_code.write("helper.part", "x = 1\n")
+    custom_code.write("other", "x = 1\n")
+    custom_code.write("own_network", textwrap.dedent(GOOD_NETWORK) + f"\n{line}\n")
+    prepare(custom_code)
+    found = [record.args for record in caplog.records if "part of no id" in record.message]
+    assert found == [("own_network", name) for name in sorted(warned)]
+
+
+@pytest.mark.parametrize(
     ("changes", "message"),
     [
         (

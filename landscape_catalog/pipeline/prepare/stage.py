@@ -15,6 +15,7 @@ from landscape_catalog.errors import (
     StorageError,
 )
 from landscape_catalog.experiment.grid import DataSpec
+from landscape_catalog.pipeline.prepare.unhashed import warn_of_unhashed_imports
 from landscape_catalog.pipeline.shared.components import find_source
 from landscape_catalog.pipeline.shared.workspace import Workspace, open_workspace
 from landscape_catalog.schema.fields import is_custom
@@ -69,6 +70,7 @@ def prepare_missing(workspace: Workspace) -> int:
         pool = find_source(first.dataset, first.extra, workspace.project).load()
         for spec in specs:
             _prepare_one(workspace, pool, spec)
+    warn_of_unhashed_imports(workspace)
     if _needs_validation(workspace):
         from landscape_catalog.pipeline.prepare.validate import validate_networks  # loads torch
 
