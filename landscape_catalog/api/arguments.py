@@ -26,7 +26,7 @@ def _bounds(section: type[Section], *names: str, prefix: str = "") -> dict[str, 
 
 
 _SEED = _bounds(HessianSettings, "seed")
-# A batch of a single sample is fine without batch norm, which itself refuses it.
+# Unlike in `params.yaml`, a batch may be a single sample: only batch norm needs more, and says so.
 _BATCH = {"batch_size": PositiveInt}
 _PARTS = {"batch_size": PositiveInt | None}
 
