@@ -11,7 +11,16 @@ from typing import Literal
 import torch  # noqa: F401 (used in the doctests)
 from torch import nn
 
-from landscape_catalog.api.tensors import LossFunction, Pair, samples_of, state_of, task_of
+from landscape_catalog.api.arguments import checked
+from landscape_catalog.api.tensors import (
+    LossFunction,
+    Pair,
+    check_precision,
+    check_trainable,
+    samples_of,
+    state_of,
+    task_of,
+)
 from landscape_catalog.metrics.barrier.spec import LineBarrier
 from landscape_catalog.metrics.connectivity.spec import ModeConnectivity
 from landscape_catalog.metrics.numerics.curves.barrier import line_barrier as _line_barrier
@@ -58,7 +67,7 @@ def mode_connectivity(
         data: inputs (n, ...) and targets (n, ...), or `Samples`, on which the curve is fitted and
             evaluated.
         test: other samples on which each point is evaluated as well; None: those of `data`.
-        control_points: number of control points, endpoints included.
+        control_points: number of control points, endpoints included, from 3 to 10.
         init: initial inner control points: on the straight line between the endpoints, or random
             weights.
         epochs: length of the fit.
@@ -67,7 +76,8 @@ def mode_connectivity(
         batch_size: of the fit, and for recomputing batch-norm statistics; limited to n.
         momentum: of SGD.
         weight_decay: coefficient of 1/2 ||gamma(t)||^2.
-        points: number of evenly spaced t at which the curve is evaluated, endpoints included.
+        points: number of evenly spaced t at which the curve is evaluated, endpoints included;
+            at least 3.
         refine: maximum number of further t, added one by one next to the largest deviation.
         seed: of the fit (t and batches) and of the batches for batch-norm statistics.
 
@@ -77,8 +87,10 @@ def mode_connectivity(
         `estimates` gives the mean of several fits with different seeds and its standard error.
 
     Raises:
-        ValueError: if there are no samples, the networks differ in shape or in a frozen parameter,
-            or the loss is not a mean over samples.
+        ValueError: if an argument is out of range, there are no samples or no trainable parameters,
+            the networks differ in shape or in a frozen parameter, or the loss is not a mean over
+            samples.
+        TypeError: if an argument is of another type, or a network is in half precision.
 
     Source: Garipov et al. 2018; Yang et al. 2021, Eq. 4 and 12.
 
@@ -92,24 +104,47 @@ def mode_connectivity(
     >>> found.mode_connectivity
     0.0
     """
+    given = checked(
+        "mode_connectivity",
+        control_points=control_points,
+        init=init,
+        epochs=epochs,
+        updates=updates,
+        lr=lr,
+        batch_size=batch_size,
+        momentum=momentum,
+        weight_decay=weight_decay,
+        points=points,
+        refine=refine,
+        seed=seed,
+    )
+    check_precision(one=one, other=other)
+    check_trainable(one)
     train, task = samples_of(data), task_of(loss)
-    batch_size = min(batch_size, len(train))
+    test_samples = train if test is None else samples_of(test, "test")
     recipe = CurveRecipe(
-        control_points, init, epochs, updates, lr, batch_size, momentum, weight_decay
+        given.control_points,
+        given.init,
+        given.epochs,
+        given.updates,
+        given.lr,
+        min(given.batch_size, len(train)),
+        given.momentum,
+        given.weight_decay,
     )
     ends = state_of(one), state_of(other)
     with reproducible():
-        curve = fit_curve(one, ends, train, task, recipe, seed=derive_seed("fit", seed))
+        curve = fit_curve(one, ends, train, task, recipe, seed=derive_seed("fit", given.seed))
         evaluated = curve_points(
             one,
             curve,
             train,
-            train if test is None else samples_of(test),
+            test_samples,
             task,
-            points=points,
-            batch_size=batch_size,
-            seed=derive_seed("statistics", seed),
-            refine=refine,
+            points=given.points,
+            batch_size=recipe.batch_size,
+            seed=derive_seed("statistics", given.seed),
+            refine=given.refine,
         )
     return connectivity_of_points(evaluated, task)
 
@@ -136,9 +171,9 @@ def line_barrier(
         loss: see `mode_connectivity`; it also determines L.
         data: inputs (n, ...) and targets (n, ...), or `Samples`.
         test: other samples on which each point is evaluated as well; None: those of `data`.
-        points: number of evenly spaced t, endpoints included. The default is finer than that of
-            `mode_connectivity`, because a line needs no fit. The pipeline evaluates the line at
-            `measure.connectivity.points`, 5 by default, as it does the curve.
+        points: number of evenly spaced t, endpoints included; at least 2. The default is finer than
+            that of `mode_connectivity`, because a line needs no fit. The pipeline evaluates the
+            line at `measure.connectivity.points`, 5 by default, as it does the curve.
         batch_size: for recomputing batch-norm statistics; limited to n.
         seed: of the batches for batch-norm statistics.
 
@@ -147,7 +182,8 @@ def line_barrier(
         at these t up to rounding.
 
     Raises:
-        ValueError: see `mode_connectivity`; also for fewer than two points.
+        ValueError: see `mode_connectivity`.
+        TypeError: see `mode_connectivity`.
 
     Source: Frankle et al. 2020; Entezari et al. 2022.
 
@@ -163,15 +199,19 @@ def line_barrier(
     >>> found.barrier, found.t
     (1.0, 0.5)
     """
+    given = checked("line_barrier", points=points, batch_size=batch_size, seed=seed)
+    check_precision(one=one, other=other)
+    check_trainable(one)
     train, task = samples_of(data), task_of(loss)
+    test_samples = train if test is None else samples_of(test, "test")
     with reproducible():
         return _line_barrier(
             one,
             (state_of(one), state_of(other)),
             train,
-            train if test is None else samples_of(test),
+            test_samples,
             task,
-            points=points,
-            batch_size=min(batch_size, len(train)),
-            seed=derive_seed("statistics", seed),
+            points=given.points,
+            batch_size=min(given.batch_size, len(train)),
+            seed=derive_seed("statistics", given.seed),
         )

@@ -6,8 +6,9 @@ import atexit
 import dataclasses
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
@@ -126,9 +127,10 @@ class ExperimentCell:
 
         Raises:
             JobsFailedError: if training failed.
-            UserError: if the seed is negative, or data or custom code cannot be loaded.
+            UserError: if the seed is not a whole number of at least 0, or data or custom code
+                cannot be loaded.
         """
-        workspace = self._prepared([seed])
+        workspace = self._prepared(_seeds([seed], "seed"))
         return StoredRun(workspace.project, workspace.grid.runs[0].run_id, self._experiment._cache)
 
     def measure(self, seeds: Sequence[int] | None = None) -> Catalog:
@@ -143,10 +145,10 @@ class ExperimentCell:
 
         Raises:
             JobsFailedError: if a run or a measurement failed.
-            UserError: see `train`.
+            UserError: see `train`; also for an empty list of seeds.
         """
         experiment = self._experiment
-        workspace = self._prepared(seeds)
+        workspace = self._prepared(None if seeds is None else _seeds(seeds, "seeds"))
         with experiment._working():
             _, _, failures = measure_missing(workspace, experiment._executor)
             raise_failures(workspace, "measure", failures)
@@ -154,17 +156,29 @@ class ExperimentCell:
             write_tables(build_tables(gather(workspace)), folder / "catalog")
         return Catalog(workspace.project, folder)
 
-    def _prepared(self, seeds: Sequence[int] | None) -> Workspace:
+    def _prepared(self, seeds: tuple[int, ...] | None) -> Workspace:
         """The workspace of this cell and these seeds, with data prepared and runs trained."""
-        if seeds is not None and (not seeds or min(seeds) < 0):
-            raise UserError(f"seeds: got {list(seeds)}; allowed: whole numbers of at least 0")
-        chosen = None if seeds is None else tuple(sorted(set(seeds)))
         experiment = self._experiment
-        workspace = experiment._of(dataclasses.replace(self._cell, seeds=chosen))
+        workspace = experiment._of(dataclasses.replace(self._cell, seeds=seeds))
         with experiment._working():
             prepare_missing(workspace)
             train_runs(workspace, missing_runs(workspace), experiment._executor)
         return workspace
+
+
+def _seeds(given: Any, name: str) -> tuple[int, ...]:
+    """Distinct seeds in increasing order, with NumPy's numbers as Python's.
+
+    Raises:
+        UserError: if there are none, or one is not a whole number of at least 0.
+    """
+    seeds = list(given) if isinstance(given, Iterable) else []
+    whole = all(isinstance(seed, Integral) and not isinstance(seed, bool) for seed in seeds)
+    if not seeds or not whole or min(seeds) < 0:
+        shown = seeds[0] if name == "seed" else given
+        many = "" if name == "seed" else "a list of "
+        raise UserError(f"{name}: got {shown!r}; allowed: {many}whole numbers of at least 0")
+    return tuple(sorted({int(seed) for seed in seeds}))
 
 
 def _temporary_folder() -> Path:

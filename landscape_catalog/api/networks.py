@@ -11,7 +11,16 @@ from typing import Literal
 import torch  # noqa: F401 (used in the doctests)
 from torch import nn
 
-from landscape_catalog.api.tensors import LossFunction, Pair, copied, samples_of, task_of
+from landscape_catalog.api.arguments import checked
+from landscape_catalog.api.tensors import (
+    LossFunction,
+    Pair,
+    check_precision,
+    check_trainable,
+    copied,
+    samples_of,
+    task_of,
+)
 from landscape_catalog.metrics.density.spec import SpectralDensity
 from landscape_catalog.metrics.evaluation import Evaluation
 from landscape_catalog.metrics.hessian.spec import HessianEstimate
@@ -41,7 +50,9 @@ def evaluate(network: nn.Module, loss: LossFunction | Task, data: Pair | Samples
         function, the error is the loss.
 
     Raises:
-        ValueError: if there are no samples, or the loss is not a mean over samples.
+        ValueError: if there are no samples, the network has no parameters, or the loss is not a
+            mean over samples.
+        TypeError: if an argument is of another type, or the network is in half precision.
 
     >>> line = torch.nn.Linear(1, 1, bias=False)
     >>> _ = torch.nn.init.constant_(line.weight, 2.0)
@@ -49,8 +60,10 @@ def evaluate(network: nn.Module, loss: LossFunction | Task, data: Pair | Samples
     >>> evaluate(line, torch.nn.functional.mse_loss, (x, x)).loss  # (1 + 4) / 2
     2.5
     """
+    check_precision(network=network)
+    samples, task = samples_of(data), task_of(loss)
     with reproducible():
-        return _evaluate(copied(network), samples_of(data), task_of(loss))
+        return _evaluate(copied(network), samples, task)
 
 
 def hessian(
@@ -91,8 +104,9 @@ def hessian(
         if a product with H is not finite.
 
     Raises:
-        ValueError: if there are no samples or no trainable parameters, or the loss is random or is
-            not a mean over samples.
+        ValueError: if an argument is out of range, there are no samples or no trainable parameters,
+            or the loss is random or is not a mean over samples.
+        TypeError: if an argument is of another type, or the network is in half precision.
 
     Source: Lanczos 1950; Meyer et al. 2021; Yang et al. 2021, section 2.
 
@@ -104,11 +118,28 @@ def hessian(
     >>> round(found.top_eigenvalue, 4), round(found.trace, 4)
     (4.0, 5.0)
     """
-    samples = samples_of(data)
-    recipe = HessianRecipe(max_iterations, tolerance, trace_tolerance, mode, batch_size)
-    seeds = derive_seed("start", seed), derive_seed("probes", seed)
+    given = checked(
+        "hessian",
+        max_iterations=max_iterations,
+        tolerance=tolerance,
+        trace_tolerance=trace_tolerance,
+        mode=mode,
+        batch_size=batch_size,
+        seed=seed,
+    )
+    check_precision(network=network)
+    check_trainable(network)
+    samples, task = samples_of(data), task_of(loss)
+    recipe = HessianRecipe(
+        given.max_iterations,
+        given.tolerance,
+        given.trace_tolerance,
+        given.mode,
+        given.batch_size,
+    )
+    seeds = derive_seed("start", given.seed), derive_seed("probes", given.seed)
     with reproducible():
-        return hessian_estimate(network, samples, task_of(loss), recipe, seed=seeds)
+        return hessian_estimate(network, samples, task, recipe, seed=seeds)
 
 
 def spectral_density(
@@ -144,7 +175,8 @@ def spectral_density(
         `reason`, if a product with H is not finite.
 
     Raises:
-        ValueError: see `hessian`; also for fewer than 2 probes.
+        ValueError: see `hessian`.
+        TypeError: see `hessian`.
 
     Source: Lin, Saad and Yang 2016; Ghorbani et al. 2019.
 
@@ -157,12 +189,20 @@ def spectral_density(
     >>> round(found.eigenvalues[peak], 2)
     1.0
     """
-    if probes < 2:
-        raise ValueError(f"probes must be at least 2, for a standard error, got {probes}")
-    samples = samples_of(data)
-    recipe = HessianRecipe(mode=mode, batch_size=batch_size)
-    start = derive_seed("density", seed)
+    given = checked(
+        "spectral_density",
+        probes=probes,
+        steps=steps,
+        mode=mode,
+        batch_size=batch_size,
+        seed=seed,
+    )
+    check_precision(network=network)
+    check_trainable(network)
+    samples, task = samples_of(data), task_of(loss)
+    recipe = HessianRecipe(mode=given.mode, batch_size=given.batch_size)
+    start = derive_seed("density", given.seed)
     with reproducible():
         return hessian_density(
-            network, samples, task_of(loss), recipe, probes=probes, steps=steps, seed=start
+            network, samples, task, recipe, probes=given.probes, steps=given.steps, seed=start
         )

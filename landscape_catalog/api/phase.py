@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from numbers import Real
 from typing import Any
 
 from pydantic import BaseModel, ValidationError
@@ -10,6 +11,8 @@ from pydantic import BaseModel, ValidationError
 from landscape_catalog.errors import SpecError
 from landscape_catalog.experiment.reading import explain
 from landscape_catalog.phases import CellNumbers, Classify, Verdict
+
+ROUNDING = 1e-6  # by which CKA may exceed 1
 
 
 class _Settings(BaseModel):
@@ -39,7 +42,8 @@ def classify(*, thresholds: Mapping[str, Any] | None = None, **numbers: float) -
 
     Raises:
         SpecError: if `thresholds` are invalid.
-        TypeError: if the rule does not use one of the numbers.
+        TypeError: if the rule does not use one of the numbers, or an argument is of another type.
+        ValueError: if CKA exceeds 1.
 
     Source: Yang et al. 2021, sections 3.1 and 5.
 
@@ -49,6 +53,8 @@ def classify(*, thresholds: Mapping[str, Any] | None = None, **numbers: float) -
     >>> classify(train_loss=0.002, top_eigenvalue=11.0, mode_connectivity=-7.0).reason
     'poorly connected: mc -7 < -1; flat: top eigenvalue 11 <= 76, training loss 0.002 <= 0.05'
     """
+    if thresholds is not None and not isinstance(thresholds, Mapping):
+        raise TypeError(f"thresholds: got {thresholds!r}; allowed: None or a mapping")
     try:
         rule = _Settings.model_validate({"classify": dict(thresholds or {})}).classify
     except ValidationError as error:
@@ -57,4 +63,9 @@ def classify(*, thresholds: Mapping[str, Any] | None = None, **numbers: float) -
     if unknown:
         used = ", ".join(rule.metrics)
         raise TypeError(f"the rule does not use {', '.join(sorted(unknown))}; it uses {used}")
+    for name, value in numbers.items():
+        if isinstance(value, bool) or not isinstance(value, Real):
+            raise TypeError(f"{name}: got {value!r}; allowed: a number, NaN if it is missing")
+    if numbers.get("cka", 0.0) > 1 + ROUNDING:
+        raise ValueError(f"cka: got {numbers['cka']!r}; allowed: at most 1")
     return rule.classify(CellNumbers(1, 1, numbers))

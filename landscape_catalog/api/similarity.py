@@ -8,7 +8,15 @@ from __future__ import annotations
 import torch  # noqa: F401 (used in the doctests)
 from torch import Tensor, nn
 
-from landscape_catalog.api.tensors import LossTask, copied, samples_of, state_of
+from landscape_catalog.api.arguments import checked
+from landscape_catalog.api.tensors import (
+    LossTask,
+    check_network,
+    check_trainable,
+    copied,
+    samples_of,
+    state_of,
+)
 from landscape_catalog.metrics.distance.spec import WeightDistance
 from landscape_catalog.metrics.numerics.distance import l2_distance as _l2_distance
 from landscape_catalog.metrics.numerics.features import network_features
@@ -16,6 +24,7 @@ from landscape_catalog.metrics.numerics.parameters import trainable_shapes
 from landscape_catalog.metrics.numerics.similarity import similarity
 from landscape_catalog.metrics.similarity.spec import OutputSimilarity
 from landscape_catalog.runner.settings import reproducible
+from landscape_catalog.tasks import Samples
 
 
 def cka(
@@ -43,7 +52,9 @@ def cka(
 
     Raises:
         ValueError: if the numbers of samples differ, there are no samples, a network is given
-            without inputs, or there is no such layer.
+            without inputs, inputs or a layer are given without a network, or there is no such
+            layer.
+        TypeError: if an argument is of another type, or the outputs are not a tensor.
 
     Source: Kornblith et al. 2019; Song et al. 2012; Yang et al. 2021, Eq. 3, which compares softmax
     outputs: `cka(one(x).softmax(1), other(x).softmax(1))`.
@@ -55,17 +66,29 @@ def cka(
     >>> round(found.cka, 6), round(found.standard_error, 6)
     (1.0, 0.0)
     """
+    checked("cka", layer=layer)
+    for name, side in (("one", one), ("other", other)):
+        if not isinstance(side, (Tensor, nn.Module)):
+            given = type(side).__name__
+            raise TypeError(f"{name}: got {given}; allowed: a tensor of features, or a network")
+        if isinstance(side, nn.Module):
+            check_network(**{name: side})
+    if isinstance(one, Tensor) and isinstance(other, Tensor):
+        for name, value in (("inputs", inputs), ("layer", layer)):
+            if value is not None:
+                raise ValueError(f"{name}: allowed only with networks, got two tensors of features")
+    samples = None if inputs is None else samples_of((inputs, inputs), "inputs")
     with reproducible():
-        return similarity(*(_features(side, inputs, layer) for side in (one, other)))
+        return similarity(*(_features(side, samples, layer) for side in (one, other)))
 
 
-def _features(side: Tensor | nn.Module, inputs: Tensor | None, layer: str | None) -> Tensor:
+def _features(side: Tensor | nn.Module, samples: Samples | None, layer: str | None) -> Tensor:
     if isinstance(side, Tensor):
         return side
-    if inputs is None:
+    if samples is None:
         raise ValueError("give the inputs on which the networks are compared")
     task = LossTask(lambda outputs, _: outputs)  # no loss is computed
-    return network_features(copied(side), samples_of((inputs, inputs)), task, layer=layer)
+    return network_features(copied(side), samples, task, layer=layer)
 
 
 def l2_distance(one: nn.Module, other: nn.Module) -> WeightDistance:
@@ -81,7 +104,9 @@ def l2_distance(one: nn.Module, other: nn.Module) -> WeightDistance:
         are not finite.
 
     Raises:
-        ValueError: if the networks differ in shape, or one lacks a parameter.
+        ValueError: if the networks differ in shape, one lacks a parameter, or the first has no
+            trainable parameters.
+        TypeError: if an argument is not a network.
 
     >>> one, other = (torch.nn.Linear(2, 1, bias=False) for _ in range(2))
     >>> _ = torch.nn.init.zeros_(one.weight)
@@ -89,5 +114,7 @@ def l2_distance(one: nn.Module, other: nn.Module) -> WeightDistance:
     >>> l2_distance(one, other).l2
     5.0
     """
+    check_network(one=one, other=other)
+    check_trainable(one)
     with reproducible():
         return _l2_distance(state_of(one), state_of(other), list(trainable_shapes(one)))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from landscape_catalog.pipeline.shared.loading import LoadedData
     from landscape_catalog.tasks import Data, Task
 
+_RUN_ID = re.compile("[0-9a-f]+")
+
 
 class StoredRun:
     """A run stored in data/runs, verified when it is opened.
@@ -41,9 +44,11 @@ class StoredRun:
 
     def __init__(self, project: Project, run_id: str, cache: WorkerCache) -> None:
         self._project, self._cache = project, cache
-        self._folder = project.runs / run_id
+        self._folder = project.runs / str(run_id)
         self.run_id = run_id
         try:
+            if not _RUN_ID.fullmatch(str(run_id)):  # such as a path that leaves the folder
+                raise FileNotFoundError(run_id)
             self.record: RunRecord = read_run(self._folder)
         except FileNotFoundError:
             raise MissingArtifactError(

@@ -51,10 +51,17 @@ class LossTask(Task):
 
         Raises:
             ValueError: if the loss of the batch is not the mean over its samples.
+            TypeError: if the function returns their mean, and the outputs are not a tensor, of
+                which single samples could be taken.
         """
         found = self._called(outputs, samples.targets)
         if found.ndim == 1:
             return found
+        if not isinstance(outputs, Tensor):
+            raise TypeError(
+                f"the outputs of the network are a {type(outputs).__name__}, not a tensor, so the "
+                "losses of single samples cannot be computed: return the loss of each sample"
+            )
         targets = samples.targets
         rows = [slice(i, i + 1) for i in range(len(samples))]
         each = torch.stack([self._called(outputs[row], targets[row]) for row in rows])
@@ -71,7 +78,16 @@ class LossTask(Task):
         return self.losses(outputs, samples)
 
     def features(self, outputs: Tensor, samples: Samples) -> Tensor:
-        """The outputs themselves, (n, d)."""
+        """The outputs themselves, (n, d).
+
+        Raises:
+            TypeError: if the outputs are not a tensor.
+        """
+        if not isinstance(outputs, Tensor):
+            raise TypeError(
+                f"the outputs of the network are a {type(outputs).__name__}, not a tensor: name a "
+                "`layer` whose output is one, or pass features"
+            )
         return outputs.flatten(1)
 
     def perturb(self, samples: Samples, perturbation: Perturbation, *, seed: int) -> Samples:
@@ -90,20 +106,94 @@ class LossTask(Task):
 
 
 def task_of(loss: LossFunction | Task) -> Task:
-    """A `Task` unchanged; a loss function as a `LossTask`."""
-    return loss if isinstance(loss, Task) else LossTask(loss)
-
-
-def samples_of(data: Pair | Samples) -> Samples:
-    """`Samples` unchanged; a pair (inputs, targets) as `Samples`.
+    """A `Task` unchanged; a loss function as a `LossTask`.
 
     Raises:
+        TypeError: if it is neither, or a class instead of an instance of it.
+    """
+    if isinstance(loss, Task):
+        return loss
+    if isinstance(loss, type) or not callable(loss):
+        given = f"the class {loss.__name__}" if isinstance(loss, type) else repr(loss)
+        raise TypeError(f"loss: got {given}; allowed: a function loss(outputs, targets), or a Task")
+    return LossTask(loss)
+
+
+def samples_of(data: Pair | Samples, name: str = "data") -> Samples:
+    """`Samples` unchanged; a pair (inputs, targets) as `Samples`.
+
+    Args:
+        data: the argument.
+        name: of the argument.
+
+    Raises:
+        TypeError: if it is neither, or if the inputs or targets are not tensors.
         ValueError: if there are no samples, or inputs and targets differ in length.
     """
-    samples = data if isinstance(data, Samples) else Samples(*data)
+    if isinstance(data, Samples):
+        pair = [data.inputs, data.targets]
+    elif isinstance(data, (tuple, list)):
+        pair = list(data)
+    else:
+        pair = [data]
+    if len(pair) != 2 or not all(isinstance(part, Tensor) for part in pair):
+        given = ", ".join(type(part).__name__ for part in pair)
+        raise TypeError(
+            f"{name}: got {given}; allowed: a pair (inputs, targets) of tensors, or Samples"
+        )
+    if any(part.ndim == 0 for part in pair):
+        raise ValueError(f"{name}: got a tensor without dimensions; allowed: one row per sample")
+    samples = data if isinstance(data, Samples) else Samples(*pair)
     if not len(samples):
-        raise ValueError("there are no samples")
+        raise ValueError(f"{name}: there are no samples")
     return samples
+
+
+def check_network(**networks: nn.Module) -> None:
+    """Require networks with parameters, given by the names of the arguments.
+
+    Raises:
+        TypeError: if one is not a torch module.
+        ValueError: if one has no parameters.
+    """
+    for argument, network in networks.items():
+        if not isinstance(network, nn.Module):
+            given = type(network).__name__
+            raise TypeError(f"{argument}: got {given}; allowed: a network, a torch.nn.Module")
+        if next(network.parameters(), None) is None:
+            given = type(network).__name__
+            raise ValueError(f"{argument}: got {given}, which has no parameters")
+
+
+def check_precision(**networks: nn.Module) -> None:
+    """Require networks in single or double precision, in which losses are compared and summed.
+
+    Raises:
+        TypeError: if a floating-point parameter is of another type, or as for `check_network`.
+        ValueError: as for `check_network`.
+    """
+    check_network(**networks)
+    for argument, network in networks.items():
+        for name, value in network.named_parameters():
+            inexact = value.is_floating_point() or value.is_complex()
+            if inexact and value.dtype not in (torch.float32, torch.float64):
+                raise TypeError(
+                    f"{argument}: got {value.dtype} for the parameter {name}; allowed: "
+                    "torch.float32 or torch.float64 (convert a copy with `.float()`)"
+                )
+
+
+def check_trainable(network: nn.Module) -> None:
+    """Require a parameter that is not frozen.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    if not any(value.requires_grad for value in network.parameters()):
+        raise ValueError(
+            "the network has no trainable parameters, which span its loss landscape: set "
+            "`requires_grad` of at least one"
+        )
 
 
 def copied(network: nn.Module) -> nn.Module:

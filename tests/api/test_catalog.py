@@ -88,6 +88,9 @@ def test_missing_artifacts_are_named_in_the_message(fresh_copy: Finished) -> Non
     run_id = catalog.runs["run_id"][0]
     with pytest.raises(MissingArtifactError, match=r"no run `0000` in data/runs"):
         catalog.run("0000")
+    for outside in ("../prepared", ".", "", str(folder), f"{run_id}/", 5):
+        with pytest.raises(MissingArtifactError, match="there is no run"):
+            catalog.run(outside)
     with pytest.raises(MissingArtifactError, match=r"`last`; it keeps best_train_loss"):
         catalog.run(run_id).weights("last")
     shutil.rmtree(folder / "data" / "prepared")

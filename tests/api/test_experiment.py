@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 import torch
@@ -147,10 +149,26 @@ def test_a_file_of_another_name_can_be_loaded(finished: Finished, tmp_path: Path
     assert len(Experiment.load(path).cells) == 6
 
 
-@pytest.mark.parametrize("seeds", [[-1], [], [0, -2]])
-def test_invalid_seeds_are_refused(seeds: list[int], finished: Finished) -> None:
-    with pytest.raises(UserError, match="seeds"):
+@pytest.mark.parametrize("seeds", [[-1], [], [0, -2], [1.5], [True], ["0"], "01", 3, np.array([])])
+def test_invalid_seeds_are_refused(seeds: Any, finished: Finished) -> None:
+    with pytest.raises(UserError, match=r"^seeds: got .*whole numbers"):
         Experiment.load(finished[0]).cells[0].measure(seeds=seeds)
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, "0", None, True])
+def test_an_invalid_seed_is_refused(seed: Any, finished: Finished) -> None:
+    with pytest.raises(UserError, match=r"^seed: got .*whole numbers"):
+        Experiment.load(finished[0]).cells[0].train(seed)
+
+
+def test_seeds_may_be_numbers_of_numpy(
+    finished: Finished, measured: tuple[Experiment, Catalog]
+) -> None:
+    cell, runs = measured[0].cells[CONVERGED], measured[1].runs["run_id"].to_list()
+    with uses_store(finished[1]):
+        assert cell.train(np.int64(1)).run_id == cell.train(1).run_id  # type: ignore[arg-type]
+        found = cell.measure(np.arange(2)).runs["run_id"].to_list()  # type: ignore[arg-type]
+    assert found == runs
 
 
 def test_a_missing_file_is_refused(tmp_path: Path) -> None:
