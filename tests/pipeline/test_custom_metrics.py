@@ -285,7 +285,7 @@ def test_a_metric_cannot_change_global_settings() -> None:
         torch.set_grad_enabled(False)
 
     for _ in range(2):
-        isolated(careless)()
+        isolated(lambda: careless)()
     assert torch.get_default_dtype() == torch.float32
     assert torch.is_grad_enabled()
 
