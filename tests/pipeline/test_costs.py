@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from landscape_catalog.commands.plan import describe_plan
 from landscape_catalog.experiment.grid import Cell
 from landscape_catalog.models.registry import multiply_adds
 from landscape_catalog.pipeline.shared.costs import (
