@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+import random
 import re
 import shutil
 import textwrap
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 import torch
@@ -497,13 +499,15 @@ def test_invalid_metrics_are_refused_before_training(case: str, custom_code: Own
         (GOOD.replace("*, seed, epsilon=0.1", "seed"), ""),
         (GOOD.replace("network, data, task, *, seed", "*given, seed"), PAIR),
         (f"import torch\n{GOOD}".replace("1.0", "torch.randn(())"), ""),
+        (f"import numpy as np\n{GOOD}".replace("1.0", "np.random.rand()"), ""),
+        (f"import random\n{GOOD}".replace("1.0", "random.random()"), ""),
         (f"import numpy as np\n{GOOD}".replace("1.0", "np.random.RandomState(seed).rand()"), ""),
         (GOOD.replace("1.0", "float('nan')"), ""),
         (GOOD.replace("network, data", "network, other, data").replace("1.0", "float(network is not other)"), PAIR),
     ],
 )  # fmt: skip
 def test_valid_metrics_are_accepted(source: str, changes: str, custom_code: Own) -> None:
-    """Including a metric that uses torch's global random generator, which is seeded before the call."""
+    """Including metrics that use global random generators, which are seeded before each call."""
     prepare(custom_code, source, changes)
 
 
@@ -528,6 +532,36 @@ def test_messages_say_which_entry_of_the_list_is_invalid(
     with pytest.raises(SpecError) as caught:
         open_workspace(custom_code.project.root)
     assert f"  measure.custom{message}" in str(caught.value)
+
+
+def test_a_metric_that_draws_from_global_generators_is_reproducible(tmp_path: Path) -> None:
+    """Measured twice, each time without a result to reuse, and whatever was drawn before."""
+    draws = """\
+        import random
+        import numpy as np
+        import torch
+
+        def draw(network, data, task, *, seed):
+            return {"a": random.random(), "b": np.random.rand(), "c": torch.rand(())}
+        """
+    found = []
+    for name in ("one", "two"):
+        folder = project(
+            tmp_path / name, "[{name: draws, scope: run, function: 'draws:draw'}]", "null"
+        )
+        (folder / "custom" / "draws.py").write_text(textwrap.dedent(draws))
+        params = (folder / "params.yaml").read_text()
+        params = params.replace("width: [2, 4]", "width: 2").replace("[0.02, 1.0e+6]", "0.02")
+        (folder / "params.yaml").write_text(params)
+        random.random(), np.random.rand(), torch.rand(())
+        run_stages(
+            folder, tmp_path / f"store of {name}", "prepare", "train", "measure", "aggregate"
+        )
+        found.append(
+            rows(folder, "SELECT metric, value FROM estimates WHERE metric LIKE 'custom.%'")
+        )
+    assert found[0] == found[1]
+    assert len({row["value"] for row in found[0]}) == 3
 
 
 def test_two_metrics_with_the_same_name_are_refused(custom_code: Own) -> None:
