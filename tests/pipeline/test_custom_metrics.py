@@ -280,16 +280,35 @@ def test_a_metric_may_modify_its_arguments(finished: tuple[Path, Path], tmp_path
 
 
 def test_a_metric_cannot_change_global_settings() -> None:
-    def careless() -> None:
+    def careless(*, seed: int) -> None:
         assert torch.get_default_dtype() == torch.float32
         assert torch.is_grad_enabled()
         torch.set_default_dtype(torch.float64)
         torch.set_grad_enabled(False)
 
     for _ in range(2):
-        isolated(careless)()
+        isolated(lambda: careless)(seed=0)
     assert torch.get_default_dtype() == torch.float32
     assert torch.is_grad_enabled()
+
+
+def test_an_isolated_metric_draws_from_its_seed() -> None:
+    """Whatever its module draws when it is imported, and on top of the settings of workers."""
+
+    def draw(*, seed: int) -> list[float]:
+        return [random.random(), float(np.random.rand()), torch.rand(()).item()]
+
+    def load() -> Any:
+        draw(seed=0)
+        return draw
+
+    first, other, again = (isolated(load)(seed=seed) for seed in (1, 2, 1))
+    assert first == again
+    assert all(one != two for one, two in zip(first, other, strict=True))
+    torch.manual_seed(1)
+    assert first[2] == torch.rand(()).item()
+    assert first[0] == random.Random(1).random()
+    assert first[1] == np.random.RandomState(1).rand()
 
 
 def test_the_example_in_the_documentation_runs(copied: tuple[Path, Path]) -> None:

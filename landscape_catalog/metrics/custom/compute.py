@@ -73,14 +73,20 @@ def call_metric(
     return checked_values(settings, found)
 
 
+def seed_generators(seed: int) -> None:
+    """Seed the global generators of torch (on every device), NumPy and `random`."""
+    torch.manual_seed(seed)
+    np.random.seed(seed)
+    random.seed(seed)
+
+
 @contextmanager
 def _all_seeded(seed: int, device: torch.device) -> Iterator[None]:
     """Seed the global generators of torch, NumPy and `random`, and restore them afterwards."""
     python, numpy = random.getstate(), np.random.get_state()
     try:
         with seeded(seed, device):
-            random.seed(seed)
-            np.random.seed(seed)
+            seed_generators(seed)
             yield
     finally:
         random.setstate(python)

@@ -64,13 +64,19 @@ def _named() -> Iterator[None]:
 def isolated(load: Callable[[], Callable[..., Any]]) -> Callable[..., Any]:
     """The function that `load` imports, to be called under the settings of every worker.
 
-    It is imported again at each call, which sets the default dtype that its module asks for.
+    It is imported again at each call, which sets the default dtype that its module asks for. Since
+    these settings seed the global generators, and the module may draw from them, they are seeded
+    with the metric's `seed` right before the call.
     """
     load()  # raises its errors now
 
-    def call(*args: Any, **named: Any) -> Any:
+    def call(*args: Any, seed: int, **named: Any) -> Any:
+        from landscape_catalog.metrics.custom.compute import seed_generators
+
         with reproducible():
-            return load()(*args, **named)
+            function = load()
+            seed_generators(seed)
+            return function(*args, seed=seed, **named)
 
     return call
 
