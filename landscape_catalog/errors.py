@@ -35,6 +35,20 @@ class UserError(LandscapeError):
     exit_code = 2
 
 
+def shown(value: object, *, longest: int = 200) -> str:
+    """A value as messages show it: its `repr`, shortened if it is long.
+
+    >>> shown("text"), shown(10**400, longest=11)
+    ("'text'", '1000 … 0000')
+    """
+    try:
+        text = repr(value)
+    except Exception:  # of a class that a user defined, or an integer with too many digits
+        return f"a value of type {type(value).__name__}"
+    half = (longest - 3) // 2
+    return text if len(text) <= longest else f"{text[:half]} … {text[-half:]}"
+
+
 @dataclass(frozen=True)
 class Problem:
     """An invalid value in an experiment: its path, the value given, and what is allowed."""

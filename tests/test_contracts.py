@@ -10,14 +10,18 @@ import re
 from pathlib import Path
 from types import FunctionType
 
+import jsonschema
 import pytest
 from ruamel.yaml import YAML
 
 from landscape_catalog.cli import app
 from landscape_catalog.commands.schemas import schema_files
+from landscape_catalog.errors import SpecError
 from landscape_catalog.experiment.experiment import Experiment
+from landscape_catalog.experiment.reading import parse_experiment
 from landscape_catalog.paths import Project, store_root
 from landscape_catalog.pipeline.shared.workspace import open_workspace
+from landscape_catalog.runner.registry import EXECUTORS
 from tests.conftest import ROOT
 
 PURE = ("metrics", "models", "tasks", "training", "phases")
@@ -27,6 +31,61 @@ FORBIDDEN = {"dvc", "duckdb", "polars", "altair", "typer", "pathlib", "os", "rua
 @pytest.mark.parametrize("name", sorted(schema_files()))
 def test_schemas_are_up_to_date(name: str) -> None:
     assert (ROOT / "schemas" / name).read_text() == schema_files()[name], "run `make schemas`"
+
+
+FUNCTIONS = ("good:network", "package.module:Class.method")
+NOT_FUNCTIONS = ("abc", "abc:", ":abc", "a b:c", "1a:b", "a:b:c")
+# Names in params.yaml: path in the experiment, names that the schema accepts, names that it refuses.
+NAMES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
+    "dataset.name": (("digits", "cifar10", *FUNCTIONS), ("digit", *NOT_FUNCTIONS)),
+    "dataset.task": (("auto", "translation", *FUNCTIONS), ("regression", *NOT_FUNCTIONS)),
+    "model.name": (("resnet18", "vgg11", *FUNCTIONS), ("resnet", *NOT_FUNCTIONS)),
+    "measure.custom.0.function": (FUNCTIONS, NOT_FUNCTIONS),
+    "report.panels.0": (
+        ("cka", "train_loss", "n_epochs", "custom.sharpness.increase"),
+        ("foo", "", "custom", "custom.a", "custom.a.b.c", "custom.1.a", "customs.a.b"),
+    ),
+    "execution.executor": (tuple(EXECUTORS), ("zz", "threads", "")),
+}
+
+
+@pytest.mark.parametrize("path", NAMES)
+def test_the_schema_accepts_the_names_that_the_experiment_accepts(path: str) -> None:
+    validator = jsonschema.Draft202012Validator(
+        json.loads(schema_files()["experiment.schema.json"])
+    )
+
+    def errors(name: str) -> list[str]:
+        content = YAML(typ="safe").load((ROOT / "params.yaml").read_text())
+        metric = {"name": "mine", "scope": "run", "function": "good:metric"}
+        content["measure"]["custom"], content["report"]["panels"] = [metric], ["cka", "trace"]
+        *parents, key = (int(part) if part.isdigit() else part for part in path.split("."))
+        section = content
+        for parent in parents:
+            section = section[parent]
+        section[key] = name
+        found = [error.json_path for error in validator.iter_errors(content)]
+        if path != "execution.executor":  # which is looked up when a stage starts
+            try:
+                parse_experiment(json.dumps(content))
+            except SpecError:
+                assert found, name
+            else:
+                assert not found, name
+        return found
+
+    accepted, refused = NAMES[path]
+    assert {name: errors(name) for name in accepted} == {name: [] for name in accepted}
+    assert all(errors(name) for name in refused)
+
+
+def test_the_schema_refuses_a_panel_that_is_listed_twice() -> None:
+    panels = json.loads(schema_files()["experiment.schema.json"])["$defs"]["Report"]["properties"]
+    validator = jsonschema.Draft202012Validator(panels["panels"])
+    assert validator.is_valid(["cka", "trace"])
+    assert validator.is_valid(None)
+    assert not validator.is_valid(["cka", "cka"])
+    assert not validator.is_valid([])
 
 
 def test_no_schema_is_obsolete() -> None:

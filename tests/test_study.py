@@ -22,8 +22,15 @@ from landscape_catalog.commands.presets import find_preset, preset_text
 from landscape_catalog.commands.schemas import schema_files
 from landscape_catalog.commands.study_files import TEMPLATES, template
 from landscape_catalog.commands.upgrade import upgrade_study
-from landscape_catalog.errors import LandscapeError, RecipesError, SpecError, UserError
+from landscape_catalog.errors import (
+    LandscapeError,
+    RecipesError,
+    SpecError,
+    StorageError,
+    UserError,
+)
 from landscape_catalog.experiment.reading import read_experiment
+from landscape_catalog.paths import Project
 from landscape_catalog.pipeline.aggregate.stage import run_aggregate
 from landscape_catalog.pipeline.measure.stage import run_measure
 from landscape_catalog.pipeline.prepare.stage import run_prepare
@@ -31,7 +38,7 @@ from landscape_catalog.pipeline.report.stage import run_report
 from landscape_catalog.pipeline.shared.workspace import open_workspace
 from landscape_catalog.pipeline.train.stage import run_train
 from landscape_catalog.schema.identity import RECIPES
-from landscape_catalog.store.recipes_file import installed_recipes
+from landscape_catalog.store.recipes_file import installed_recipes, is_study
 from tests.conftest import ROOT
 
 IDENTITY = {
@@ -233,6 +240,43 @@ def test_a_refusal_ends_with_code_2_and_one_message(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("notes.txt/study", "there is a file where a folder is needed"),
+        ("x" * 300, "file name too long"),
+        ("new/" + "x" * 300, "file name too long"),
+    ],
+)
+def test_a_folder_that_cannot_be_created(name: str, reason: str, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(StorageError) as error:
+        init_study(tmp_path / name)
+    assert str(error.value) == f"landscape init: cannot create {tmp_path / name}: {reason}"
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="/proc is a file system of Linux")
+@pytest.mark.parametrize("folder", ["/proc/foo", "/proc/foo/bar"])
+def test_a_file_system_without_new_folders(folder: str) -> None:
+    with pytest.raises(StorageError) as error:
+        init_study(Path(folder))
+    reason = "the file system does not allow new folders there"
+    assert str(error.value) == f"landscape init: cannot create {folder}: {reason}"
+
+
+@pytest.mark.parametrize("name", ["study", "a folder/study"])
+def test_init_in_another_repository_says_so(name: str, tmp_path: Path) -> None:
+    """It stays a repository of its own, since DVC would need its root to be that of Git."""
+    outer = tmp_path / "outer"
+    outer.mkdir()
+    git(outer, "init", "-q")
+    said = init_study(outer / name)
+    assert f"It lies within the Git repository {outer}, " in said
+    assert git(outer / name, "rev-parse", "--show-toplevel").strip() == str(outer / name)
+    assert "within the Git repository" not in init_study(tmp_path / "study")
+
+
 def test_without_git(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     said = refusal(tmp_path / "study", kind=UserError)
@@ -303,6 +347,51 @@ def test_a_damaged_file_stops_a_stage_and_is_upgraded(text: str, study: Path) ->
     upgrade_study(study)
     assert path.read_text() == installed_recipes().text()
     open_workspace(study)
+
+
+@pytest.mark.parametrize("opens", OPENERS, ids=lambda function: function.__name__)
+def test_a_missing_file_stops_every_stage(opens: Callable[[Path], Any], study: Path) -> None:
+    """The stages depend on it, so it has been deleted."""
+    (study / "recipes.json").unlink()
+    with pytest.raises(RecipesError, match=r"^recipes\.json is missing.*git restore") as error:
+        opens(study)
+    assert "`landscape upgrade`" in str(error.value)
+    assert error.value.exit_code == 2
+    assert not (study / "data").exists()
+
+
+def test_a_missing_file_is_written_by_an_upgrade(study: Path) -> None:
+    (study / "recipes.json").unlink()
+    assert "recipes.json: written" in upgrade_study(study)
+    assert git(study, "status", "--porcelain") == ""
+    assert open_workspace(study).grid.runs
+
+
+@pytest.mark.parametrize(
+    ("stages", "depends"),
+    [
+        (None, False),
+        ("", False),
+        ("stages: {}", False),
+        ("# recipes.json\nstages: {a: {cmd: b}}", False),
+        ("stages: {a: {cmd: b, deps: [data, other/recipes.json]}}", False),
+        ("stages: {a: {cmd: b, outs: [recipes.json]}}", False),
+        ("stages: [  # recipes.json", False),
+        ("stages: 3  # recipes.json", False),
+        ("stages: {a: 3}  # recipes.json", False),
+        ("stages: {a: {cmd: b, deps: [data]}, c: {cmd: d, deps: [recipes.json]}}", True),
+        ("stages: {a: {cmd: b, deps: [./recipes.json]}}", True),
+        ("stages: {a: {foreach: [1], do: {cmd: b, deps: [recipes.json]}}}", True),
+    ],
+)
+def test_a_project_whose_stages_depend_on_the_file_is_a_study(
+    stages: str | None, depends: bool, tmp_path: Path
+) -> None:
+    if stages is not None:
+        (tmp_path / "dvc.yaml").write_text(stages)
+    assert is_study(Project(tmp_path)) == depends
+    (tmp_path / "recipes.json").write_text("{}")
+    assert is_study(Project(tmp_path))
 
 
 def test_an_upgrade_goes_to_the_installed_version(study: Path) -> None:

@@ -71,7 +71,7 @@ class Experiment:
         path = Path(path).absolute()
         path = path / "params.yaml" if path.is_dir() else path
         project, store = Project(path.parent), store_root()
-        check_recipes(project.recipes)
+        check_recipes(project)
         if not keep:
             project = Project(path.parent, results=_temporary_folder())
             store = project.prepared.parent / "store"

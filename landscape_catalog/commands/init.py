@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shlex
 import shutil
@@ -9,15 +10,15 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from landscape_catalog.commands.presets import find_preset, preset_text
 from landscape_catalog.commands.study_files import study_files
-from landscape_catalog.errors import LandscapeError, Problem, SpecError, UserError
+from landscape_catalog.errors import LandscapeError, Problem, SpecError, StorageError, UserError
 from landscape_catalog.paths import TEMPORARY_PREFIX
 from landscape_catalog.presets import Scale
-from landscape_catalog.store.files import explained_storage
+from landscape_catalog.store.files import storage_reason
 from landscape_catalog.store.recipes_file import installed_recipes
 
 FIRST_COMMIT = "A study of loss landscapes"
@@ -50,12 +51,21 @@ def init_study(folder: Path, preset: str | None = None, scale: Scale | None = No
         files["params.yaml"] = preset_text(find_preset(preset), scale or "paper")
     elif scale is not None:
         raise _refusal("--scale", repr(str(scale)), "only together with --preset")
-    _check_folder(folder)
-    if shutil.which("git") is None:
-        raise UserError("landscape init: `git` was not found; install Git first")
-    with explained_storage(folder), _built_atomically(folder) as temporary:
-        uncommitted = _make_repository(temporary, files)
+    try:
+        _check_folder(folder)
+        if shutil.which("git") is None:
+            raise UserError("landscape init: `git` was not found; install Git first")
+        with _built_atomically(folder) as temporary:
+            outer = _repository_around(temporary)
+            uncommitted = _make_repository(temporary, files)
+    except OSError as error:
+        raise StorageError(f"landscape init: cannot create {folder}: {_reason(error)}") from error
     lines = [f"Created a study in {folder}: a Git and DVC repository with its own params.yaml."]
+    if outer:
+        lines.append(
+            f"It lies within the Git repository {outer}, which does not track a repository inside "
+            "it: add the folder to its .gitignore, or create the study elsewhere."
+        )
     if uncommitted:
         lines.append(f"The files are staged but not committed: {uncommitted}.")
     enter = "" if folder.samefile(Path.cwd()) else f"cd {shlex.quote(str(folder))}; "
@@ -70,6 +80,13 @@ def _check_folder(folder: Path) -> None:
         given = "a file"
     if given:
         raise _refusal(str(folder), given, "a new or empty folder")
+
+
+def _reason(error: OSError) -> str:
+    """Why a folder cannot be created or filled."""
+    if error.errno == errno.ENOENT:  # its nearest existing parent was there a moment ago
+        return "the file system does not allow new folders there"
+    return storage_reason(error) or (error.strerror or str(error)).lower()
 
 
 def _refusal(path: str, given: str, allowed: str) -> SpecError:
@@ -92,10 +109,22 @@ def _built_atomically(folder: Path) -> Iterator[Path]:
         if exists:
             _move_content(temporary, folder)
         else:
-            folder.parent.mkdir(parents=True, exist_ok=True)
-            temporary.rename(folder)
+            _rename(temporary, folder)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _rename(source: Path, target: Path) -> None:
+    """Rename a folder and create the parents of its new place; if that fails, remove them."""
+    missing = [path for path in target.absolute().parents if not path.exists()]
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        source.rename(target)
+    except BaseException:
+        for path in missing:
+            with suppress(OSError):
+                path.rmdir()
+        raise
 
 
 def _move_content(source: Path, target: Path) -> None:
@@ -129,6 +158,12 @@ def _make_repository(root: Path, files: dict[str, str]) -> str:
     return _failure(root, "git", "commit", "-q", "-m", FIRST_COMMIT)
 
 
+def _repository_around(folder: Path) -> str:
+    """The working tree of the Git repository that a new folder lies in; empty if there is none."""
+    done = _call(folder, "git", "rev-parse", "--show-toplevel")
+    return done.stdout.strip() if done.returncode == 0 else ""
+
+
 def _run(root: Path, *words: str) -> None:
     reason = _failure(root, *words)
     if reason:
@@ -137,12 +172,17 @@ def _run(root: Path, *words: str) -> None:
 
 def _failure(root: Path, *words: str) -> str:
     """Run a command; returns the last line it printed if it fails, and nothing if it succeeds."""
-    environment = {k: v for k, v in os.environ.items() if k not in FOREIGN_REPOSITORY}
-    environment["DVC_NO_ANALYTICS"] = "1"
-    done = subprocess.run(
-        words, cwd=root, env=environment, capture_output=True, text=True, errors="replace"
-    )
+    done = _call(root, *words)
     if done.returncode == 0:
         return ""
     printed = (done.stderr + done.stdout).strip().splitlines()
     return printed[-1] if printed else f"exit code {done.returncode}"
+
+
+def _call(root: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run a command in a folder, with no Git hook's repository in its environment."""
+    environment = {k: v for k, v in os.environ.items() if k not in FOREIGN_REPOSITORY}
+    environment["DVC_NO_ANALYTICS"] = "1"
+    return subprocess.run(
+        words, cwd=root, env=environment, capture_output=True, text=True, errors="replace"
+    )

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 from landscape_catalog.experiment.experiment import Experiment
+from landscape_catalog.runner.registry import EXECUTORS
 from landscape_catalog.store.measurements import RECORDS
 
 JSON_SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
@@ -12,10 +14,17 @@ JSON_SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 def json_schemas() -> dict[str, str]:
     """The text of every JSON Schema, by file name."""
-    schemas = {"experiment": Experiment.model_json_schema()}
+    schemas = {"experiment": _experiment_schema()}
     schemas |= {name: adapter.json_schema() for name, adapter in RECORDS.items()}
     return {
         f"{name}.schema.json": json.dumps({"$schema": JSON_SCHEMA_DIALECT, **schema}, indent=2)
         + "\n"
         for name, schema in schemas.items()
     }
+
+
+def _experiment_schema() -> dict[str, Any]:
+    """The schema of `params.yaml`, with the names of the executors, which the model lacks."""
+    schema = Experiment.model_json_schema()
+    schema["$defs"]["Execution"]["properties"]["executor"]["enum"] = list(EXECUTORS)
+    return schema

@@ -7,6 +7,7 @@ from pathlib import Path
 from landscape_catalog.errors import DamagedFileError, MissingArtifactError
 from landscape_catalog.experiment.grid import Run
 from landscape_catalog.metrics.metric import PRIMARY
+from landscape_catalog.pipeline.shared.costs import has_known_cost
 from landscape_catalog.pipeline.shared.finished import nc_reason
 from landscape_catalog.pipeline.shared.measurement_specs import (
     MeasurementSpec,
@@ -20,7 +21,7 @@ from landscape_catalog.pipeline.train.stage import train_work
 from landscape_catalog.runner.device import chosen_device
 from landscape_catalog.runner.progress import format_duration
 from landscape_catalog.runner.registry import chosen_executor
-from landscape_catalog.runner.timings import Work, estimate, read_timings
+from landscape_catalog.runner.timings import estimate, read_timings
 
 
 def describe_plan(root: Path) -> str:
@@ -57,7 +58,7 @@ def describe_plan(root: Path) -> str:
         f"{len(grid.runs) - len(runs_left)} done, {len(runs_left)} to train",
         f"pairs         {pairs}; {curves} curves",
         f"measurements  {len(specs)}: {len(specs) - len(left)} done, {len(left)} to make",
-        f"time          {_time(workspace, [train_work(run) for run in runs_left], left)}",
+        f"time          {_time(workspace, runs_left, left)}",
     ]
     return "\n".join(lines)
 
@@ -85,10 +86,18 @@ def _known_nc(workspace: Workspace, run: Run) -> bool:
     return nc_reason(record, loss.measured, data) is not None
 
 
-def _time(workspace: Workspace, training: list[Work], left: list[MeasurementSpec]) -> str:
-    work = training + [spec.work for spec in left]
-    if not work:
+def _time(workspace: Workspace, runs: list[Run], left: list[MeasurementSpec]) -> str:
+    """The time that these runs and measurements take, in words."""
+    cells = [run.cell for run in runs] + [spec.cell for spec in left]
+    if not cells:
         return "nothing to do"
+    uncounted = {cell.landscape.model.name: None for cell in cells if not has_known_cost(cell)}
+    if uncounted:
+        return (
+            f"unknown: the multiply-adds of {', '.join(uncounted)} have not been counted; "
+            "`landscape prepare` does so where possible"
+        )
+    work = [train_work(run) for run in runs] + [spec.work for spec in left]
     execution = workspace.experiment.execution
     device, workers = chosen_device(execution), chosen_executor(execution).count
     found = estimate(work, read_timings(workspace.project.timings), device=device)

@@ -18,6 +18,7 @@ from landscape_catalog.store.lock import project_lock
 from landscape_catalog.store.recipes_file import (
     describe_change,
     installed_recipes,
+    is_study,
     read_recipes,
 )
 
@@ -35,7 +36,7 @@ def upgrade_study(root: Path) -> str:
         StorageError: if a file cannot be written.
     """
     project = Project(root)
-    if not project.recipes.exists():
+    if not is_study(project):
         raise UserError(
             "landscape upgrade: there is no recipes.json here, so this is not a study created by "
             "`landscape init`, and there is nothing to upgrade"
@@ -52,9 +53,9 @@ def _upgrade_recipes(project: Project) -> list[str]:
     installed = installed_recipes()
     try:
         written = read_recipes(project.recipes)
+        change = describe_change(written, installed) if written else "written"
     except RecipesError:
-        written = None
-    change = describe_change(written, installed) if written else "rewritten"
+        change = "rewritten"
     if change:
         write_file(project.recipes, installed.text().encode())
     return [f"recipes.json: {change}"] if change else []

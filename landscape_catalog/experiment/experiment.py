@@ -16,21 +16,24 @@ from landscape_catalog.experiment.measure import Measure
 from landscape_catalog.experiment.training import Temperature, Train
 from landscape_catalog.metrics.registry import QUANTITIES
 from landscape_catalog.phases.registry import Classify
-from landscape_catalog.schema.fields import Name, PositiveInt, Section, Text
+from landscape_catalog.schema.fields import KnownOr, Name, PositiveInt, Section, Text
 
 Scale = Literal["auto", "log", "linear", "even"]
-CUSTOM_QUANTITY = re.compile(r"custom\.([A-Za-z_]\w*)\.[A-Za-z_]\w*", re.ASCII)
+CUSTOM_QUANTITY = re.compile(r"custom\.([A-Za-z_][A-Za-z0-9_]*)\.[A-Za-z_][A-Za-z0-9_]*")
 
 
-def _known_quantities(names: tuple[str, ...]) -> tuple[str, ...]:
-    """Reject names that no metric reports."""
-    for name in names:
-        if name not in QUANTITIES and CUSTOM_QUANTITY.fullmatch(name) is None:
-            raise PydanticCustomError(
-                "unknown_quantity",
-                "{known}, or custom.<name>.<value>",
-                {"known": ", ".join(QUANTITIES)},
-            )
+QuantityName = Annotated[
+    Text, KnownOr(tuple(QUANTITIES), CUSTOM_QUANTITY.pattern, "custom.<name>.<value>")
+]
+
+
+def _require_distinct(names: tuple[str, ...]) -> tuple[str, ...]:
+    """Reject a name that is given twice."""
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise PydanticCustomError(
+            "repeated_panel", "each name once (repeated: {named})", {"named": ", ".join(repeated)}
+        )
     return names
 
 
@@ -50,7 +53,10 @@ class Report(Section):
     """Scale of y, with the same choices."""
     panels: (
         Annotated[
-            tuple[Text, ...], Strict(False), Field(min_length=1), AfterValidator(_known_quantities)
+            tuple[QuantityName, ...],
+            Strict(False),
+            Field(min_length=1, json_schema_extra={"uniqueItems": True}),
+            AfterValidator(_require_distinct),
         ]
         | None
     ) = None

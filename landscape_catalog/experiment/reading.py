@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import difflib
 import io
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from landscape_catalog.errors import Problem, SpecError
+from landscape_catalog.errors import Problem, SpecError, shown
 from landscape_catalog.experiment.experiment import Experiment, Report
 from landscape_catalog.experiment.grid import dotted
 from landscape_catalog.experiment.landscape import Load
@@ -95,9 +96,8 @@ def explain(error: ValidationError) -> list[Problem]:
     """One `Problem` per invalid value that Pydantic found: path, value given, what is allowed."""
     problems = []
     for detail in error.errors():
-        location = [part for part in detail["loc"] if part not in (SCALAR_TAG, AXIS_TAG)]
-        names = [str(part) for part in location if not _is_rule(location, part)]
-        path = ".".join(name for name in names if not (name.isdigit() or _is_union_member(name)))
+        location = _location(detail["loc"])
+        path = _path(location)
         if detail["type"] == "extra_forbidden":
             problems.append(_unknown_key(location))
         elif detail["type"] == "unknown_rule":
@@ -108,7 +108,7 @@ def explain(error: ValidationError) -> list[Problem]:
         elif detail["type"] == "model_type":
             problems.append(Problem(path, _shown(detail["input"]), "a mapping of parameters"))
         elif detail["type"] == "missing":
-            problems.append(Problem(path, "no value", "a value, since this key is required"))
+            problems.append(Problem(path, "no value", _required(location)))
         elif location[-1] == "[key]":
             problems.append(Problem(path, repr(location[-2]), "a name: letters, digits and `_`"))
         elif detail["type"] == "too_short":
@@ -116,6 +116,27 @@ def explain(error: ValidationError) -> list[Problem]:
         else:
             problems.append(Problem(path, _shown(detail["input"]), _allowed(detail)))
     return _merged(problems)
+
+
+def _location(given: Sequence[Any]) -> list[Any]:
+    """Pydantic's location without the tags of unions, and without places within an axis."""
+    return [
+        part
+        for before, part in zip((None, *given), given)
+        if part not in (SCALAR_TAG, AXIS_TAG) and before != AXIS_TAG
+    ]
+
+
+def _path(location: list[Any]) -> str:
+    """The path in the file; of the entries of a list, only mappings are numbered, from 0."""
+    path, places = "", ""
+    for part in location:
+        if isinstance(part, int):
+            places += f"[{part}]"
+        elif not (_is_rule(location, part) or _is_union_member(part)):
+            path += f"{places}.{part}"
+            places = ""
+    return path.removeprefix(".")
 
 
 def _is_rule(location: list[Any], part: Any) -> bool:
@@ -137,7 +158,7 @@ def _empty(path: str, given: Any) -> list[Problem]:
 
 
 def _shown(value: Any) -> str:
-    return "null" if value is None else repr(value)
+    return "null" if value is None else shown(value)
 
 
 def _allowed(detail: Any) -> str:
@@ -158,26 +179,36 @@ def _merged(problems: list[Problem]) -> list[Problem]:
     return [Problem(path, given, " or ".join(allowed)) for (path, given), allowed in joined.items()]
 
 
+def _required(location: list[Any]) -> str:
+    """What is allowed for a key that is required."""
+    *parents, key = [str(part) for part in location if not isinstance(part, int)]
+    model = _section_at(parents)
+    annotation = model.model_fields[key].annotation if model and key in model.model_fields else None
+    choices = get_args(annotation) if get_origin(annotation) is Literal else ()
+    return f"{' or '.join(map(repr, choices)) or 'a value'}, since this key is required"
+
+
 def _unknown_key(location: list[Any]) -> Problem:
     *parents, key = [str(part) for part in location if not isinstance(part, int)]
-    known = _known_keys(parents)
-    path = ".".join([name for name in parents if not _is_rule(location, name)] + [key])
+    section = _section_at(parents)
+    known = [] if section is None else list(section.model_fields)
     near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
     meant = f"; did you mean `{near[0]}`?" if near else ""
-    return Problem(path, "an unknown key", f"{', '.join(known)}{meant}")
+    return Problem(_path(location), "an unknown key", f"{', '.join(known)}{meant}")
 
 
-def _known_keys(parents: list[str]) -> list[str]:
+def _section_at(names: list[str]) -> type[BaseModel] | None:
+    """The section below these keys, if there is one."""
     model: type[BaseModel] = Experiment
-    for parent in parents:
-        if parent in RULES:
-            model = RULES[parent]
+    for name in names:
+        if name in RULES:
+            model = RULES[name]
             continue
-        inner = _section_in(model.model_fields[parent].annotation)
+        inner = _section_in(model.model_fields[name].annotation)
         if inner is None:
-            return []
+            return None
         model = inner
-    return list(model.model_fields)
+    return model
 
 
 def _section_in(annotation: Any) -> type[BaseModel] | None:

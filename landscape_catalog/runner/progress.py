@@ -78,8 +78,8 @@ class StageProgress:
         elapsed = time.monotonic() - self._started
         return elapsed / self.cost_done * (self.cost - self.cost_done)
 
-    def step(self, name: str, cost: float) -> None:
-        """Record that one more job has ended."""
+    def step(self, name: str, cost: float, *, failed: bool = False) -> None:
+        """Record that one more job has ended, successfully or not."""
         self.done += 1
         self.cost_done += cost
         left = (
@@ -91,8 +91,9 @@ class StageProgress:
         now = time.monotonic()
         if self.done == self.jobs or now - self._last_line >= SECONDS_BETWEEN_LINES:
             self._last_line = now
+            ended = f"{name} failed" if failed else name
             print(
-                f"{self.title} {self.done}/{self.jobs} ({name}), {left}",
+                f"{self.title} {self.done}/{self.jobs} ({ended}), {left}",
                 file=sys.stderr,
                 flush=True,
             )

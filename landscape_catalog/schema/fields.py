@@ -12,13 +12,15 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
     Strict,
     Tag,
     ValidationError,
     ValidatorFunctionWrapHandler,
     WrapValidator,
 )
-from pydantic_core import PydanticCustomError
+from pydantic_core import PydanticCustomError, core_schema
 
 PositiveInt = Annotated[int, Field(gt=0)]
 BatchSize = Annotated[int, Field(gt=1)]
@@ -56,27 +58,58 @@ FileEnding = Annotated[Text, Field(pattern=r"^[^\x00/\\]+$")]
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 
 _DOTTED = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*"
-_CUSTOM = re.compile(f"{_DOTTED}:{_DOTTED}")
+_CUSTOM = f"{_DOTTED}:{_DOTTED}"
 
 
 def is_custom(name: str) -> bool:
     """Whether a name is a user's own `package.module:function`."""
-    return _CUSTOM.fullmatch(name) is not None
+    return re.fullmatch(_CUSTOM, name) is not None
 
 
-def known_or_custom(*known: str) -> AfterValidator:
-    """A name among `known`, or a user's own `package.module:function`."""
+@dataclass(frozen=True)
+class KnownOr:
+    """Marks text that is a known name, or another name of a given form.
 
-    def check(name: str) -> str:
-        if name not in known and not is_custom(name):
+    The JSON Schema says so too, with which editors validate and complete the names.
+
+    Attributes:
+        known: the known names.
+        pattern: regular expression that other names match as a whole.
+        words: what other names are, in messages.
+    """
+
+    known: tuple[str, ...]
+    pattern: str
+    words: str
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        return core_schema.no_info_after_validator_function(self._check, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        other = {"pattern": f"^{self.pattern}$"}
+        allowed = {"anyOf": [{"enum": list(self.known)}, other]} if self.known else other
+        return handler(schema) | allowed
+
+    def _check(self, name: str) -> str:
+        if name not in self.known and re.fullmatch(self.pattern, name) is None:
             raise PydanticCustomError(
                 "unknown_name",
-                "{known}your own as `package.module:function`",
-                {"known": f"{', '.join(known)}, or " if known else ""},
+                "{known}{words}",
+                {
+                    "known": f"{', '.join(self.known)}, or " if self.known else "",
+                    "words": self.words,
+                },
             )
         return name
 
-    return AfterValidator(check)
+
+def known_or_custom(*known: str) -> KnownOr:
+    """A name among `known`, or a user's own `package.module:function`."""
+    return KnownOr(known, _CUSTOM, "your own as `package.module:function`")
 
 
 def allowed(words: str) -> WrapValidator:

@@ -25,13 +25,18 @@ _REASONS = {
 }
 
 
+def storage_reason(error: OSError) -> str | None:
+    """Why a file cannot be written, in words; None for other errors."""
+    return _REASONS.get(error.errno or 0)
+
+
 @contextmanager
 def explained_storage(path: Path) -> Iterator[None]:
     """Turn 'no space', 'read-only' and 'no permission' errors into a `StorageError` for `path`."""
     try:
         yield
     except OSError as error:
-        reason = _REASONS.get(error.errno or 0)
+        reason = storage_reason(error)
         if reason is None:
             raise
         raise StorageError(f"cannot write {path}: {reason}. Finished results are kept.") from error

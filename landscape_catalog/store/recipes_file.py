@@ -8,12 +8,17 @@ that finds a different version installed stops instead of mixing results.
 from __future__ import annotations
 
 import json
+import posixpath
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from ruamel.yaml import YAML
+from ruamel.yaml.error import YAMLError
+
 from landscape_catalog.errors import RecipesError
 from landscape_catalog.metrics.registry import every_recipe
+from landscape_catalog.paths import Project
 
 PACKAGE = "landscape_catalog"
 
@@ -76,16 +81,40 @@ def describe_change(former: Recipes, new: Recipes) -> str:
     return ", ".join(parts)
 
 
-def check_recipes(path: Path) -> None:
+def is_study(project: Project) -> bool:
+    """Whether a project is a study: it has a `recipes.json`, or its stages depend on one."""
+    return project.recipes.exists() or _depends_on(project.stages, project.recipes.name)
+
+
+def _depends_on(stages: Path, name: str) -> bool:
+    """Whether a stage of a `dvc.yaml` depends on a file; False if that file is not valid."""
+    try:
+        text = stages.read_text(encoding="utf-8")
+        content = YAML(typ="safe", pure=True).load(text) if name in text else None
+        found = content["stages"].values() if content else ()
+        every = [stage.get("do", stage).get("deps", ()) for stage in found]
+        return any(posixpath.normpath(str(dep)) == name for deps in every for dep in deps)
+    except (OSError, UnicodeDecodeError, YAMLError, TypeError, KeyError, AttributeError):
+        return False
+
+
+def check_recipes(project: Project) -> None:
     """Refuse to compute with a version other than the one named in a study's `recipes.json`.
 
-    A project without this file lists the code among its DVC dependencies and is not checked.
+    A project that is not a study lists the code among its DVC dependencies and is not checked.
 
     Raises:
-        RecipesError: if the version or a recipe differs, or the file cannot be read.
+        RecipesError: if the version or a recipe differs, or the file is missing or unreadable.
     """
+    path = project.recipes
     written = read_recipes(path)
     if written is None:
+        if is_study(project):
+            raise RecipesError(
+                f"{path.name} is missing, on which the stages in {project.stages.name} depend: "
+                f"restore it (`git restore {path.name}`), or let `landscape upgrade` write it for "
+                f"the installed version"
+            )
         return
     change = describe_change(written, installed_recipes())
     if change:

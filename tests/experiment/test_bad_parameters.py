@@ -292,6 +292,11 @@ BAD = {
         "report.x", "'load.extra.dept'", "load.pixel_noise, load.extra.depth"),
     "an unknown custom y": ("report: {y: temperature.extra.rate}", "report.y", "'temperature.extra.rate'", "null, temperature.batch_size"),
     "an unknown scale": ("report: {x_scale: logarithm}", "report.x_scale", "'logarithm'", "'auto', 'log', 'linear' or 'even'"),
+    "an unknown panel": ("report: {panels: [cka, foo]}", "report.panels", "'foo'", "n_epochs, or custom.<name>.<value>"),
+    "a panel of a custom metric without a value": ("report: {panels: [custom.foo]}", "report.panels", "'custom.foo'", "or custom.<name>.<value>"),
+    "a panel twice": ("report: {panels: [cka, norm, cka]}", "report.panels", "['cka', 'norm', 'cka']", "each name once (repeated: cka)"),
+    "no panels": ("report: {panels: []}", "report.panels", "[]", "a non-empty list"),
+    "a number of 401 digits": (f"temperature: {{batch_size: -1{'0' * 400}}}", "temperature.batch_size", "000 … 000", "greater than 1"),
     "variants that are a list": ("variants: [decay]", "variants", "['decay']", "a mapping"),
     "a variant that is a number": ("variants: {decay: 5}", "variants.decay", "5", "a mapping"),
 }  # fmt: skip

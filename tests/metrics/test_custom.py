@@ -5,6 +5,9 @@ from __future__ import annotations
 import doctest
 import importlib.util
 import math
+import random
+from collections.abc import Callable
+from contextlib import nullcontext
 from fractions import Fraction
 from pathlib import Path
 from types import ModuleType
@@ -94,7 +97,10 @@ def test_status_and_reason(given: Any, status: str, reason: str | None) -> None:
         ({"a": 1j}, "returned 1j as the value of `a`; give a number"),
         ({"a": torch.ones(1)}, "returned tensor([1.]) as the value of `a`; give a number"),
         ({"a": np.ones(2)}, "returned array([1., 1.]) as the value of `a`; give a number"),
+        ({"a": 10**400}, "00 … 00"),
         ({"a": 10**400}, "as the value of `a`; give a number that a float can hold"),
+        ({"a": 10**5000}, "returned a value of type int as the value of `a`; give a number that"),
+        ({"a" * 500 + ".": 1.0}, "aaa … aaa"),
         ({"b": 1.0, "a": Estimate("1")}, "returned '1' as the value of `a`; give a number"),
         ({"a": Estimate(1.0, None)}, "returned None as the error of `a`; give a number"),
         ({"a": Estimate(1.0, -0.1)}, "returned -0.1 as the error of `a`; give a number that is not negative, or NaN"),
@@ -122,16 +128,43 @@ def test_accepted_values_can_be_stored() -> None:
     assert repr(back) == repr(values)
 
 
-def test_torch_is_seeded_and_its_random_state_restored(
-    tiny_data: Samples, task: Classification
-) -> None:
-    def draw(network: Any, data: Data, task: Any, *, seed: int) -> dict[str, Any]:
-        return {"a": torch.rand(())}
+GENERATORS: dict[str, Callable[[], float]] = {
+    "torch": lambda: torch.rand(()).item(),
+    "numpy": lambda: float(np.random.rand()),
+    "python": random.random,
+}
 
-    data, state = Data(tiny_data, tiny_data), torch.get_rng_state()
-    found = [call_metric(RUN, draw, [nn.Identity()], data, task, seed=s) for s in (1, 2, 1)]
-    assert found[0]["a"].value == found[2]["a"].value != found[1]["a"].value
-    assert torch.equal(torch.get_rng_state(), state)
+
+def draw(network: Any, data: Data, task: Any, *, seed: int, fails: bool = False) -> dict[str, Any]:
+    """A metric that draws a number from every global generator."""
+    drawn = {name: generator() for name, generator in GENERATORS.items()}
+    if fails:
+        raise ValueError("no")
+    return drawn
+
+
+def states() -> list[Any]:
+    """The states of the global generators."""
+    return [torch.get_rng_state().tolist(), str(np.random.get_state()), random.getstate()]
+
+
+def test_every_global_generator_is_seeded(tiny_data: Samples, task: Classification) -> None:
+    data, found = Data(tiny_data, tiny_data), []
+    for seed in (1, 2, 1):
+        found.append(call_metric(RUN, draw, [nn.Identity()], data, task, seed=seed))
+        draw(None, data, None, seed=0)
+    for name in GENERATORS:
+        first, other, again = (values[name].value for values in found)
+        assert first == again != other, name
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_random_states_are_restored(fails: bool, tiny_data: Samples, task: Classification) -> None:
+    data, before = Data(tiny_data, tiny_data), states()
+    settings = RUN.model_copy(update={"args": {"fails": fails}})
+    with pytest.raises(CodeError) if fails else nullcontext():
+        call_metric(settings, draw, [nn.Identity()], data, task, seed=1)
+    assert states() == before
 
 
 def example(name: str) -> ModuleType:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from landscape_catalog.commands.plan import describe_plan
 from landscape_catalog.experiment.grid import Cell
 from landscape_catalog.models.registry import multiply_adds
 from landscape_catalog.pipeline.shared.costs import (
@@ -99,3 +100,27 @@ def test_prepare_counts_custom_networks_and_tasks(custom_code: Own) -> None:
     prepare(custom_code, task="custom_task:Mine")
     twice = open_workspace(custom_code.project.root).grid.runs[0]
     assert train_work(twice).multiply_adds == 3 * 2 * once * 16
+
+
+def time_of(own: Own) -> str:
+    """The line of `landscape plan` that says how long the rest will take."""
+    (line,) = [
+        line for line in describe_plan(own.project.root).splitlines() if line.startswith("time ")
+    ]
+    return line
+
+
+def test_the_plan_gives_no_time_before_a_custom_network_is_counted(custom_code: Own) -> None:
+    custom_code.write("own_network", textwrap.dedent(GOOD_NETWORK))
+    prepare(custom_code)
+    assert "a guess from" in time_of(custom_code)
+    unknown = "unknown: the multiply-adds of own_network:network have not been counted; "
+    custom_code.project.multiply_adds.unlink()
+    assert unknown in time_of(custom_code)
+    assert "`landscape prepare`" in time_of(custom_code)
+    prepare(custom_code)
+    assert unknown not in time_of(custom_code)
+    custom_code.write("own_network", textwrap.dedent(GOOD_NETWORK) + "# changed\n")
+    assert unknown in time_of(custom_code)
+    prepare(custom_code, model="resnet18")
+    assert "unknown" not in time_of(custom_code)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+import random
 import re
 import shutil
 import textwrap
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 import torch
@@ -278,16 +280,35 @@ def test_a_metric_may_modify_its_arguments(finished: tuple[Path, Path], tmp_path
 
 
 def test_a_metric_cannot_change_global_settings() -> None:
-    def careless() -> None:
+    def careless(*, seed: int) -> None:
         assert torch.get_default_dtype() == torch.float32
         assert torch.is_grad_enabled()
         torch.set_default_dtype(torch.float64)
         torch.set_grad_enabled(False)
 
     for _ in range(2):
-        isolated(lambda: careless)()
+        isolated(lambda: careless)(seed=0)
     assert torch.get_default_dtype() == torch.float32
     assert torch.is_grad_enabled()
+
+
+def test_an_isolated_metric_draws_from_its_seed() -> None:
+    """Whatever its module draws when it is imported, and on top of the settings of workers."""
+
+    def draw(*, seed: int) -> list[float]:
+        return [random.random(), float(np.random.rand()), torch.rand(()).item()]
+
+    def load() -> Any:
+        draw(seed=0)
+        return draw
+
+    first, other, again = (isolated(load)(seed=seed) for seed in (1, 2, 1))
+    assert first == again
+    assert all(one != two for one, two in zip(first, other, strict=True))
+    torch.manual_seed(1)
+    assert first[2] == torch.rand(()).item()
+    assert first[0] == random.Random(1).random()
+    assert first[1] == np.random.RandomState(1).rand()
 
 
 def test_the_example_in_the_documentation_runs(copied: tuple[Path, Path]) -> None:
@@ -403,8 +424,15 @@ def test_a_metric_that_fails_does_not_affect_the_others(copied: tuple[Path, Path
     )
     late = "{name: late, scope: run, function: 'late:late'}"
     set_custom(folder, f"[{late}, {SHARPNESS}]".replace("draws: 3", "draws: 4"))
+    said: list[str] = []
     with pytest.raises(JobsFailedError, match="4 jobs failed") as caught:
-        run_stages(folder, store)
+        run_stages(folder, store, said=said)
+    (line,) = [line for line in said if line.startswith("measure: ")]
+    there, made, failed = (
+        int(re.findall(rf"(\d+) {what}", line)[0]) for what in ("already there", "made", "failed")
+    )
+    assert (made, failed) == (4, 4)
+    assert line.startswith(f"measure: {there + made + failed} measurements, ")
     assert "measure.custom: late:late: failed: ValueError: too many" in str(caught.value)
     set_custom(folder, f"[{SHARPNESS}]".replace("draws: 3", "draws: 4"))
     assert counts(run_stages(folder, store, "measure")) == {"trained": 0, "made": 0}
@@ -422,17 +450,21 @@ BAD: dict[str, tuple[str, str, str]] = {
     "a missing module": ("", "function: 'nowhere:metric'", "measure.custom: nowhere:metric: there is no module `nowhere`, neither in custom/ nor installed"),
     "a missing function": ("", "", "measure.custom: bad:metric: `bad` has no function `metric`"),
     "an import that fails": ("1 / 0", "", "measure.custom: bad:metric: importing it failed: ZeroDivisionError: division by zero"),
-    "a name that is null": (GOOD, "name: null", "measure.custom.name: got null; allowed: string"),
-    "a name that contains a dot": (GOOD, "name: a.b", "measure.custom.name: got 'a.b'; allowed: string should match"),
-    "a scope that is null": (GOOD, "scope: null", "measure.custom.scope: got null; allowed: 'run' or 'pair'"),
-    "an unknown scope": (GOOD, "scope: cell", "measure.custom.scope: got 'cell'; allowed: 'run' or 'pair'"),
-    "a function without its module": (GOOD, "function: sharpness", "measure.custom.function: got 'sharpness'; allowed: your own as `package.module:function`"),
-    "an unknown key": (GOOD, "fn: 1", "measure.custom.fn: got an unknown key; allowed: name, scope, function, args"),
-    "an unknown argument": (GOOD, "args: {epsilo: 0.1}", "measure.custom.args.epsilo: got an unknown parameter of bad:metric; allowed: epsilon"),
-    "an argument of a function that takes none": (GOOD.replace(", epsilon=0.1", ""), "args: {x: 1}", "measure.custom.args.x: got an unknown parameter of bad:metric; allowed: nothing: bad:metric takes no further ones"),
-    "an argument that sets the seed": (GOOD, "args: {seed: 1}", "measure.custom.args.seed: got an unknown parameter of bad:metric; allowed: epsilon"),
-    "an argument that sets the network": (GOOD, "args: {network: 1}", "measure.custom.args.network: got an unknown parameter of bad:metric; allowed: epsilon"),
-    "an argument that is a list": (GOOD, "args: {epsilon: [1, 2]}", "measure.custom.args.epsilon: got [1, 2]; allowed: true, false, a finite number or text"),
+    "a name that is null": (GOOD, "name: null", "measure.custom[0].name: got null; allowed: string"),
+    "a name that contains a dot": (GOOD, "name: a.b", "measure.custom[0].name: got 'a.b'; allowed: string should match"),
+    "a scope that is null": (GOOD, "scope: null", "measure.custom[0].scope: got null; allowed: 'run' or 'pair'"),
+    "an unknown scope": (GOOD, "scope: cell", "measure.custom[0].scope: got 'cell'; allowed: 'run' or 'pair'"),
+    "a builtin function": (GOOD, "function: 'builtins:print'", "measure.custom: builtins:print: the source of `builtins` cannot be read"),
+    "an extension module": (GOOD, "function: 'math:sqrt'", "measure.custom: math:sqrt: the source of `math` cannot be read"),
+    "a number of 401 digits": (GOOD.replace("1.0", "10**400"), "", "000 … 000"),
+    "a number of 5001 digits": (GOOD.replace("1.0", "10**5000"), "", f"{RETURNED}a value of type int as the value of `a`; give a number that a float can hold"),
+    "a function without its module": (GOOD, "function: sharpness", "measure.custom[0].function: got 'sharpness'; allowed: your own as `package.module:function`"),
+    "an unknown key": (GOOD, "fn: 1", "measure.custom[0].fn: got an unknown key; allowed: name, scope, function, args"),
+    "an unknown argument": (GOOD, "args: {epsilo: 0.1}", "measure.custom[0].args.epsilo: got an unknown parameter of bad:metric; allowed: epsilon"),
+    "an argument of a function that takes none": (GOOD.replace(", epsilon=0.1", ""), "args: {x: 1}", "measure.custom[0].args.x: got an unknown parameter of bad:metric; allowed: nothing: bad:metric takes no further ones"),
+    "an argument that sets the seed": (GOOD, "args: {seed: 1}", "measure.custom[0].args.seed: got an unknown parameter of bad:metric; allowed: epsilon"),
+    "an argument that sets the network": (GOOD, "args: {network: 1}", "measure.custom[0].args.network: got an unknown parameter of bad:metric; allowed: epsilon"),
+    "an argument that is a list": (GOOD, "args: {epsilon: [1, 2]}", "measure.custom[0].args.epsilon: got [1, 2]; allowed: true, false, a finite number or text"),
     "a missing required argument": (GOOD.replace("epsilon=0.1", "epsilon"), "", f"{CALLED}(network, data, task, *, seed, epsilon): missing a required argument: 'epsilon'"),
     "a function without a parameter seed": (GOOD.replace("*, seed, ", ""), "", f"{CALLED}(network, data, task, epsilon=0.1): got an unexpected keyword argument 'seed'"),
     "a function of pairs for runs": (GOOD.replace("network", "network, other", 1), "", f"{CALLED}(network, other, data, task, *, seed, epsilon=0.1): missing a required argument: 'task'"),
@@ -486,14 +518,69 @@ def test_invalid_metrics_are_refused_before_training(case: str, custom_code: Own
         (GOOD.replace("*, seed, epsilon=0.1", "seed"), ""),
         (GOOD.replace("network, data, task, *, seed", "*given, seed"), PAIR),
         (f"import torch\n{GOOD}".replace("1.0", "torch.randn(())"), ""),
+        (f"import numpy as np\n{GOOD}".replace("1.0", "np.random.rand()"), ""),
+        (f"import random\n{GOOD}".replace("1.0", "random.random()"), ""),
         (f"import numpy as np\n{GOOD}".replace("1.0", "np.random.RandomState(seed).rand()"), ""),
         (GOOD.replace("1.0", "float('nan')"), ""),
         (GOOD.replace("network, data", "network, other, data").replace("1.0", "float(network is not other)"), PAIR),
     ],
 )  # fmt: skip
 def test_valid_metrics_are_accepted(source: str, changes: str, custom_code: Own) -> None:
-    """Including a metric that uses torch's global random generator, which is seeded before the call."""
+    """Including metrics that use global random generators, which are seeded before each call."""
     prepare(custom_code, source, changes)
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ("{name: a.b, scope: run, function: 'bad:metric'}", "[1].name: got 'a.b'"),
+        ("{name: b, function: 'bad:metric'}", "[1].scope: got no value; allowed: 'run' or 'pair', since this key is required"),
+        ("{name: b, scope: pair}", "[1].function: got no value; allowed: a value, since this key is required"),
+        ("{name: b, scope: run, function: 'bad:metric', args: {epsilon: .nan}}", "[1].args.epsilon: got nan"),
+        ("{name: b, scope: run, function: 'bad:metric', args: {epsilo: 1}}", "[1].args.epsilo: got an unknown parameter"),
+        ("{name: b, scop: run}", "[1].scop: got an unknown key; allowed: name, scope, function, args; did you mean `scope`?"),
+    ],
+)  # fmt: skip
+def test_messages_say_which_entry_of_the_list_is_invalid(
+    entry: str, message: str, custom_code: Own
+) -> None:
+    """Entries are numbered from 0."""
+    custom_code.write("bad", GOOD)
+    one = "{name: a, scope: run, function: 'bad:metric'}"
+    custom_code.project.params.write_text(PARAMS.format(custom=f"[{one}, {entry}]", panels="null"))
+    with pytest.raises(SpecError) as caught:
+        open_workspace(custom_code.project.root)
+    assert f"  measure.custom{message}" in str(caught.value)
+
+
+def test_a_metric_that_draws_from_global_generators_is_reproducible(tmp_path: Path) -> None:
+    """Measured twice, each time without a result to reuse, and whatever was drawn before."""
+    draws = """\
+        import random
+        import numpy as np
+        import torch
+
+        def draw(network, data, task, *, seed):
+            return {"a": random.random(), "b": np.random.rand(), "c": torch.rand(())}
+        """
+    found = []
+    for name in ("one", "two"):
+        folder = project(
+            tmp_path / name, "[{name: draws, scope: run, function: 'draws:draw'}]", "null"
+        )
+        (folder / "custom" / "draws.py").write_text(textwrap.dedent(draws))
+        params = (folder / "params.yaml").read_text()
+        params = params.replace("width: [2, 4]", "width: 2").replace("[0.02, 1.0e+6]", "0.02")
+        (folder / "params.yaml").write_text(params)
+        random.random(), np.random.rand(), torch.rand(())
+        run_stages(
+            folder, tmp_path / f"store of {name}", "prepare", "train", "measure", "aggregate"
+        )
+        found.append(
+            rows(folder, "SELECT metric, value FROM estimates WHERE metric LIKE 'custom.%'")
+        )
+    assert found[0] == found[1]
+    assert len({row["value"] for row in found[0]}) == 3
 
 
 def test_two_metrics_with_the_same_name_are_refused(custom_code: Own) -> None:

@@ -294,3 +294,9 @@ def test_progress_is_plain_lines_without_a_terminal(capsys: pytest.CaptureFixtur
         assert progress.seconds_left > 0
         progress.step("two", 3.0)
     assert capsys.readouterr().err == "train 2/2 (two), done\n"
+
+
+def test_progress_says_which_jobs_failed(capsys: pytest.CaptureFixture[str]) -> None:
+    with StageProgress("train", jobs=1, cost=1.0, terminal=False) as progress:
+        progress.step("one", 1.0, failed=True)
+    assert capsys.readouterr().err == "train 1/1 (one failed), done\n"

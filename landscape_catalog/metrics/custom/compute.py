@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import random
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from numbers import Integral, Real
 from typing import Any, get_args
 
+import numpy as np
+import torch
 from torch import nn
 
-from landscape_catalog.errors import CodeError
+from landscape_catalog.errors import CodeError, shown
 from landscape_catalog.metrics.context import Context
 from landscape_catalog.metrics.custom.spec import POSITIONAL, CustomSettings, CustomValues
 from landscape_catalog.metrics.estimate import ErrorKind, Estimate
@@ -46,7 +50,7 @@ def call_metric(
     *,
     seed: int,
 ) -> dict[str, Estimate]:
-    """Call a custom metric, with torch's global random generator seeded.
+    """Call a custom metric, with the global random generators of torch, NumPy and Python seeded.
 
     Args:
         settings: its name, scope and arguments.
@@ -54,7 +58,7 @@ def call_metric(
         networks: one for a run, two for a pair, in eval mode; the metric may modify them.
         data: the metric receives a copy.
         task: loss and error.
-        seed: passed to the metric, and the seed of torch's generator.
+        seed: passed to the metric, and the seed of each global generator.
 
     Raises:
         CodeError: if the metric fails, or does not return a mapping from names to numbers or
@@ -62,11 +66,31 @@ def call_metric(
     """
     copied = Data(_copied(data.train), _copied(data.test))
     try:
-        with seeded(seed, data.train.inputs.device):
+        with _all_seeded(seed, data.train.inputs.device):
             found = function(*networks, copied, task, seed=seed, **settings.args)
     except (Exception, SystemExit) as error:  # a user's function may raise anything
         raise refused(settings, f"failed: {type(error).__name__}: {error}") from error
     return checked_values(settings, found)
+
+
+def seed_generators(seed: int) -> None:
+    """Seed the global generators of torch (on every device), NumPy and `random`."""
+    torch.manual_seed(seed)
+    np.random.seed(seed)
+    random.seed(seed)
+
+
+@contextmanager
+def _all_seeded(seed: int, device: torch.device) -> Iterator[None]:
+    """Seed the global generators of torch, NumPy and `random`, and restore them afterwards."""
+    python, numpy = random.getstate(), np.random.get_state()
+    try:
+        with seeded(seed, device):
+            seed_generators(seed)
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(numpy)
 
 
 def refused(settings: CustomSettings, words: str) -> CodeError:
@@ -95,7 +119,8 @@ def checked_values(settings: CustomSettings, found: Any) -> dict[str, Estimate]:
     for name in found:
         if not isinstance(name, str) or _NAME.fullmatch(name) is None:
             raise refused(
-                settings, f"returned the name {name!r}; names consist of letters, digits and `_`"
+                settings,
+                f"returned the name {shown(name)}; names consist of letters, digits and `_`",
             )
     return {name: _estimate(settings, name, value) for name, value in found.items()}
 
@@ -109,7 +134,9 @@ def _estimate(settings: CustomSettings, name: str, given: Any) -> Estimate:
     estimate = given if isinstance(given, Estimate) else Estimate(given)
 
     def wrong(what: str, value: Any, allowed: str) -> CodeError:
-        return refused(settings, f"returned {value!r} as the {what} of `{name}`; give {allowed}")
+        return refused(
+            settings, f"returned {shown(value)} as the {what} of `{name}`; give {allowed}"
+        )
 
     def number(what: str, value: Any) -> float:
         plain = _plain(value)

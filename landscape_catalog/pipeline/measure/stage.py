@@ -45,11 +45,15 @@ def run_measure(root: Path) -> None:
         with chosen_executor(workspace.experiment.execution) as executor:
             specs, made, failures = measure_missing(workspace, executor)
         removed = workspace.measurements.prune({spec.measurement_id for spec in specs})
+        failed = sum(
+            not workspace.measurements.has(spec.measurement_id) for spec in distinct(specs)
+        )
         log.info(
-            "measure: %d measurements, %d already there, %d made, %d removed",
+            "measure: %d measurements, %d already there, %d made, %s%d removed",
             len(specs),
-            len(specs) - made,
+            len(specs) - made - failed,
             made,
+            f"{failed} failed, " if failed else "",
             removed,
         )
         raise_failures(workspace, "measure", failures)

@@ -28,7 +28,7 @@ def run_report(root: Path) -> None:
         DamagedFileError: if a table is damaged.
     """
     project = Project(root)
-    check_recipes(project.recipes)
+    check_recipes(project)
     settings, tables = read_report(project.params), read_tables(project.catalog)
     spec = json.loads(tables["experiments"]["spec"].item())
     check_drawn_axes(settings, Load(**spec["load"]), Temperature(**spec["temperature"]))

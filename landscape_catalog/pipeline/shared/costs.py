@@ -58,6 +58,12 @@ def forward_multiply_adds(cell: Cell) -> int:
     )
 
 
+def has_known_cost(cell: Cell) -> bool:
+    """Whether the multiply-adds of the cell's network are known; see `forward_multiply_adds`."""
+    model = cell.landscape.model
+    return not is_custom(model.name) or network_key(cell) in model.multiply_adds
+
+
 def network_key(cell: Cell) -> str:
     """A key shared by all cells whose forward passes are the same computation on equal shapes."""
     landscape, data = cell.landscape, cell.landscape.data

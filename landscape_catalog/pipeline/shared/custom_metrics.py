@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from landscape_catalog.errors import CodeError, Problem, SpecError
@@ -29,10 +30,11 @@ def metric_codes(experiment: Experiment, project: Project) -> dict[str, str]:
     """
     every: tuple[CustomSettings, ...] = experiment.measure.custom
     problems, codes = list(_unknown_panels(experiment)), {}
-    for settings in every:
+    for place, settings in enumerate(every):
         function = import_metric(settings, project)
-        codes[settings.function] = code_checksum(settings.function, project.custom)
-        problems += _unknown_args(settings, function)
+        with _named():
+            codes[settings.function] = code_checksum(settings.function, project.custom)
+        problems += _unknown_args(f"measure.custom[{place}].args", settings, function)
     if problems:
         raise SpecError(list(dict.fromkeys(problems)))
     for settings in every:
@@ -46,8 +48,15 @@ def import_metric(settings: CustomSettings, project: Project) -> Callable[..., A
     Raises:
         CodeError: if it cannot be imported.
     """
-    try:
+    with _named():
         return import_custom(settings.function, project.custom)
+
+
+@contextmanager
+def _named() -> Iterator[None]:
+    """Say in the message of a `CodeError` that `measure.custom` names the code."""
+    try:
+        yield
     except CodeError as error:
         raise CodeError(f"measure.custom: {error}") from error
 
@@ -55,13 +64,19 @@ def import_metric(settings: CustomSettings, project: Project) -> Callable[..., A
 def isolated(load: Callable[[], Callable[..., Any]]) -> Callable[..., Any]:
     """The function that `load` imports, to be called under the settings of every worker.
 
-    It is imported again at each call, which sets the default dtype that its module asks for.
+    It is imported again at each call, which sets the default dtype that its module asks for. Since
+    these settings seed the global generators, and the module may draw from them, they are seeded
+    with the metric's `seed` right before the call.
     """
     load()  # raises its errors now
 
-    def call(*args: Any, **named: Any) -> Any:
+    def call(*args: Any, seed: int, **named: Any) -> Any:
+        from landscape_catalog.metrics.custom.compute import seed_generators
+
         with reproducible():
-            return load()(*args, **named)
+            function = load()
+            seed_generators(seed)
+            return function(*args, seed=seed, **named)
 
     return call
 
@@ -76,8 +91,10 @@ def _unknown_panels(experiment: Experiment) -> Iterator[Problem]:
             yield Problem("report.panels", repr(panel), allowed)
 
 
-def _unknown_args(settings: CustomSettings, function: Callable[..., Any]) -> Iterator[Problem]:
-    """Entries of `args` for which the function has no parameter."""
+def _unknown_args(
+    path: str, settings: CustomSettings, function: Callable[..., Any]
+) -> Iterator[Problem]:
+    """Entries of the `args` at this path for which the function has no parameter."""
     signature = signature_of(function)
     if signature is None:
         return
@@ -88,8 +105,7 @@ def _unknown_args(settings: CustomSettings, function: Callable[..., Any]) -> Ite
     for name in settings.args:
         if name not in known and (name in given or not takes_any):
             allowed = ", ".join(known) or f"nothing: {settings.function} takes no further ones"
-            path = f"measure.custom.args.{name}"
-            yield Problem(path, f"an unknown parameter of {settings.function}", allowed)
+            yield Problem(f"{path}.{name}", f"an unknown parameter of {settings.function}", allowed)
 
 
 def _require_call(settings: CustomSettings, function: Callable[..., Any]) -> None:

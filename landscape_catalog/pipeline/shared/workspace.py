@@ -84,7 +84,7 @@ def open_workspace(root: Path) -> Workspace:
         SpecError: if it is not a valid experiment, or the grid does not fit the data.
     """
     project = Project(root)
-    check_recipes(project.recipes)
+    check_recipes(project)
     experiment = read_experiment(project.params)
     return make_workspace(experiment, project, store_root())
 
@@ -157,7 +157,7 @@ def work_through(
         def on_done(job: Job, seconds: float | None) -> None:
             if seconds is not None:
                 log_timing(workspace.project.timings, job.work, seconds)
-            progress.step(job.name, job.work.cost)
+            progress.step(job.name, job.work.cost, failed=seconds is None)
 
         try:
             return run_jobs(executor, function, jobs, on_done=on_done)
