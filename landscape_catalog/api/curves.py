@@ -6,6 +6,7 @@ with one thread and deterministic kernels, so equal calls return bit-identical r
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 import torch  # noqa: F401 (used in the doctests)
@@ -22,10 +23,11 @@ from landscape_catalog.api.tensors import (
     task_of,
 )
 from landscape_catalog.metrics.barrier.spec import LineBarrier
+from landscape_catalog.metrics.connectivity.compute import curve_recipe
 from landscape_catalog.metrics.connectivity.spec import ModeConnectivity
 from landscape_catalog.metrics.numerics.curves.barrier import line_barrier as _line_barrier
 from landscape_catalog.metrics.numerics.curves.connectivity import connectivity_of_points
-from landscape_catalog.metrics.numerics.curves.fit import CurveRecipe, fit_curve
+from landscape_catalog.metrics.numerics.curves.fit import fit_curve
 from landscape_catalog.metrics.numerics.curves.points import curve_points
 from landscape_catalog.runner.settings import reproducible
 from landscape_catalog.schema.identity import derive_seed
@@ -122,16 +124,7 @@ def mode_connectivity(
     check_trainable(one)
     train, task = samples_of(data), task_of(loss)
     test_samples = train if test is None else samples_of(test, "test")
-    recipe = CurveRecipe(
-        given.control_points,
-        given.init,
-        given.epochs,
-        given.updates,
-        given.lr,
-        min(given.batch_size, len(train)),
-        given.momentum,
-        given.weight_decay,
-    )
+    recipe = replace(curve_recipe(given), batch_size=min(given.batch_size, len(train)))
     ends = state_of(one), state_of(other)
     with reproducible():
         curve = fit_curve(one, ends, train, task, recipe, seed=derive_seed("fit", given.seed))

@@ -23,6 +23,7 @@ from landscape_catalog.api.tensors import (
 )
 from landscape_catalog.metrics.density.spec import SpectralDensity
 from landscape_catalog.metrics.evaluation import Evaluation
+from landscape_catalog.metrics.hessian.compute import hessian_recipe
 from landscape_catalog.metrics.hessian.spec import HessianEstimate
 from landscape_catalog.metrics.numerics.evaluation import evaluate as _evaluate
 from landscape_catalog.metrics.numerics.hessian.estimate import (
@@ -130,16 +131,9 @@ def hessian(
     check_precision(network=network)
     check_trainable(network)
     samples, task = samples_of(data), task_of(loss)
-    recipe = HessianRecipe(
-        given.max_iterations,
-        given.tolerance,
-        given.trace_tolerance,
-        given.mode,
-        given.batch_size,
-    )
     seeds = derive_seed("start", given.seed), derive_seed("probes", given.seed)
     with reproducible():
-        return hessian_estimate(network, samples, task, recipe, seed=seeds)
+        return hessian_estimate(network, samples, task, hessian_recipe(given), seed=seeds)
 
 
 def spectral_density(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -118,17 +119,14 @@ class StoredRun:
         """
         model = self.spec["model"]
         weights = self.weights(snapshot)
-        with default_dtype_restored():
-            component = self._current(network_component(model["name"], self._project), model)
-        args = model.get("args", {}) | component.accepted(self._extra)
-        custom = self._project.custom
+        name, args = self._part(network_component, model)
         with reproducible():
-            network = self._data.network_of(component.name, model["width"], args, custom)
+            network = self._data.network_of(name, model["width"], args, self._project.custom)
         try:
             network.load_state_dict(weights)
         except RuntimeError as error:
             raise ContentMismatchError(
-                f"run {self.run_id}: the network that {component.name} builds now does not match "
+                f"run {self.run_id}: the network that {name} builds now does not match "
                 f"the stored weights: {error}"
             ) from error
         return network.eval()
@@ -137,11 +135,9 @@ class StoredRun:
     def task(self) -> Task:
         """The task (loss and error) of its training. Raises the errors of `network`."""
         task = self.spec.get("task", {"name": default_task(self._data.record.kind)})
-        with default_dtype_restored():
-            component = self._current(task_component(task["name"], self._project), task)
-        args = task.get("args", {}) | component.accepted(self._extra)
+        name, args = self._part(task_component, task)
         with reproducible():
-            return self._data.task_of(component.name, args, self._project.custom)
+            return self._data.task_of(name, args, self._project.custom)
 
     @property
     def data(self) -> Data:
@@ -149,11 +145,6 @@ class StoredRun:
         from landscape_catalog.tasks import Data
 
         return Data(self._data.train, self._data.test)
-
-    @property
-    def _extra(self) -> dict[str, Any]:
-        extra: dict[str, Any] = self.spec["temperature"].get("extra", {})
-        return extra
 
     @cached_property
     def _data(self) -> LoadedData:
@@ -178,11 +169,20 @@ class StoredRun:
             )
         return record
 
-    def _current(self, component: Component, spec: dict[str, Any]) -> Component:
-        """Check that the source of a custom network or task is the one that trained the run."""
+    def _part(
+        self, find: Callable[[str, Project], Component], spec: dict[str, Any]
+    ) -> tuple[str, dict[str, Any]]:
+        """Name and arguments of the network or task that the spec of the run describes.
+
+        Raises:
+            CodeError: if its source, if it is custom, is not the one that trained the run.
+        """
+        with default_dtype_restored():
+            component = find(spec["name"], self._project)
         if component.code != spec.get("code"):
             raise CodeError(
                 f"{component.name}: its source has changed since run {self.run_id} was trained "
                 "with it; check out the earlier version to rebuild the run"
             )
-        return component
+        extra: dict[str, Any] = self.spec["temperature"].get("extra", {})
+        return component.name, spec.get("args", {}) | component.accepted(extra)

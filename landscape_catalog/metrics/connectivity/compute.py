@@ -59,18 +59,22 @@ def _fitted_curve(context: Context) -> Curve:
 def _fit(group: Sequence[Context]) -> dict[str, Curve]:
     """The curves of several pairs on one landscape, by measurement id."""
     first = group[0]
-    settings = first.settings
-    names = [field.name for field in dataclasses.fields(CurveRecipe)]
     curves = fit_curves(
         first.network(),
         [(context.state(0), context.state(1)) for context in group],
         first.train,
         first.task,
-        CurveRecipe(**{name: getattr(settings, name) for name in names}),
+        curve_recipe(first.settings),
         seed=first.seed("curve fit"),
         together=first.is_grouped,
     )
     return dict(zip([context.id for context in group], curves))
+
+
+def curve_recipe(settings: ConnectivitySettings) -> CurveRecipe:
+    """How a curve is fitted."""
+    names = [field.name for field in dataclasses.fields(CurveRecipe)]
+    return CurveRecipe(**{name: getattr(settings, name) for name in names})
 
 
 def known_endpoints(context: Context, batch_size: int, seed: int) -> list[CurvePoint]:

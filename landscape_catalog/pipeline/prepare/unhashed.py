@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 
+from landscape_catalog.pipeline.shared.custom_code import top_module
 from landscape_catalog.pipeline.shared.workspace import Workspace
 from landscape_catalog.schema.fields import is_custom
 
@@ -25,7 +26,7 @@ def warn_of_unhashed_imports(workspace: Workspace) -> None:
         landscape = cell.landscape
         used = (landscape.data.dataset.name, landscape.model.name, landscape.task.name)
         names |= {name for name in used if is_custom(name)}
-    for top in sorted({name.partition(":")[0].partition(".")[0] for name in names}):
+    for top in sorted(set(map(top_module, names))):
         for other in sorted(set(_imports(top, custom))):
             log.warning(
                 "custom/%s imports `%s`, which is part of no id: if it changes, results are not "

@@ -159,12 +159,12 @@ def _require_current(name: str, folder: Path) -> None:
         CodeError: if an installed package has changed. It is not reloaded, since parts of it may be
             in use elsewhere.
     """
-    top = _top(name)
+    top = top_module(name)
     spec, loaded = _find(top), sys.modules.get(top)
     files = [] if spec is None else _files(spec)
     if _are_in(files, folder):
         if loaded is not None and not _lies_in(loaded, folder.absolute()):
-            _unload(lambda name, _: _top(name) == top)  # now shadowed by the folder
+            _unload(lambda name, _: top_module(name) == top)  # now shadowed by the folder
     elif files:
         checksum = _installed_digest(tuple(_signed(files)))
         if loaded is None or top not in _imported.installed:
@@ -190,7 +190,7 @@ def code_checksum(name: str, folder: Path) -> str:
         CodeError: if there is no such package, or its source cannot be read.
     """
     _look_in(folder)
-    top = _top(name)
+    top = top_module(name)
     spec = _find(top)
     if spec is None:
         raise CodeError(f"{name}: there is no module `{top}`, in {folder.name}/ or installed")
@@ -200,7 +200,8 @@ def code_checksum(name: str, folder: Path) -> str:
     return _digest(files) if _are_in(files, folder) else _installed_digest(tuple(_signed(files)))
 
 
-def _top(name: str) -> str:
+def top_module(name: str) -> str:
+    """The top-level module of `package.module:function`, whose source ids hash."""
     return name.partition(":")[0].partition(".")[0]
 
 
