@@ -1,44 +1,28 @@
-"""Training a network."""
+"""Training one network at a time."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Collection
-from dataclasses import dataclass
 from itertools import islice
-from typing import Literal
+from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from landscape_catalog.tasks import Samples, Task, epoch_batches, seeded
 from landscape_catalog.tasks.augmentation import drawn_moves, moved
+from landscape_catalog.training.checkpoints import (
+    Checkpoints,
+    TrainingState,
+    prefixed,
+    random_state,
+    set_random_state,
+)
+from landscape_catalog.training.course import Course, EpochRecord, TrainedRun
 from landscape_catalog.training.recipe import Recipe, optimizer_of, rate_factor
-from landscape_catalog.training.snapshots import Snapshot, Snapshots
-from landscape_catalog.training.stopping import StoppingRule
 
-StopReason = Literal["calm", "epochs", "updates", "diverged"]
 AUGMENTATION_STREAM = 1  # stream of the epoch's counter-based generator; 0 draws the batches
-
-
-@dataclass(frozen=True)
-class EpochRecord:
-    """One epoch: running means over its batches in train mode, and the test error if tracked."""
-
-    epoch: int
-    train_loss: float
-    train_error: float
-    test_error: float | None = None
-
-
-@dataclass(frozen=True)
-class TrainedRun:
-    """The result of training: the requested snapshots, the history, and why training ended."""
-
-    snapshots: dict[str, Snapshot]
-    history: list[EpochRecord]
-    stop_reason: StopReason
 
 
 def train(
@@ -51,6 +35,7 @@ def train(
     snapshots: Collection[str] = ("best_train_loss",),
     test_error: Callable[[nn.Module], float] | None = None,
     on_epoch: Callable[[EpochRecord], None] | None = None,
+    checkpoints: Checkpoints | None = None,
 ) -> TrainedRun:
     """Minimise the task's loss + 1/2 wd ||theta||^2 with SGD with momentum or Adam, in place.
 
@@ -67,6 +52,7 @@ def train(
         snapshots: which weights to keep in addition to those of the best training loss.
         test_error: error of a network on test data, for `best_test`.
         on_epoch: called after every epoch.
+        checkpoints: where checkpoints are kept, from which training goes on to the same bits.
 
     Returns:
         The snapshots, one record per epoch, and why training ended: `calm` (the training loss
@@ -78,28 +64,22 @@ def train(
 
     Source: Yang et al. 2021, Eq. 1-2 and appendix B.3.
     """
-    rule = StoppingRule(recipe.stop_tolerance, recipe.stop_patience, recipe.stop_not_before)
+    course = Course(network, recipe, snapshots=snapshots, test_error=test_error, on_epoch=on_epoch)
     steps = _Steps(network, data, task, recipe, seed)
-    kept = Snapshots(network, snapshots, test_error)
-    history: list[EpochRecord] = []
-    stop_reason: StopReason = "updates" if recipe.stopping == "updates" else "epochs"
     with seeded(seed, data.inputs.device):
-        while steps.done < steps.total:
-            epoch = len(history) + 1
-            train_loss, train_error = steps.epoch(epoch)
-            plateau = rule.update(train_loss)
-            finite = math.isfinite(train_loss)
-            tested = kept.update(epoch, train_loss, plateau=plateau) if finite else None
-            history.append(EpochRecord(epoch, train_loss, train_error, tested))
-            if on_epoch is not None:
-                on_epoch(history[-1])
-            if not finite:
-                stop_reason = "diverged"
-                break
-            if plateau and recipe.stopping == "rule":
-                stop_reason = "calm"
-                break
-    return TrainedRun(kept.finish(len(history)), history, stop_reason)
+        state = None if checkpoints is None else checkpoints.resume()
+        if state is not None:
+            course.load(state)
+            steps.load(state)
+
+        def after_step() -> None:
+            if checkpoints is not None and checkpoints.due():
+                checkpoints.save(steps.state(course))
+
+        goes_on = True
+        while goes_on and steps.done < steps.total:
+            goes_on = course.end_epoch(*steps.epoch(len(course.history) + 1, after_step))
+    return course.finish()
 
 
 class _Steps:
@@ -114,32 +94,42 @@ class _Steps:
         self.total = recipe.total_updates(len(data))
         self.done = 0
         self.dtype = next(network.parameters()).dtype
+        self._begin_epoch()
 
-    def epoch(self, epoch: int) -> tuple[float, float]:
-        """Train for one epoch, or for the remaining updates; return the mean loss and error."""
+    def _begin_epoch(self) -> None:
+        zero = torch.zeros((), dtype=torch.float64, device=self.data.inputs.device)
+        self.loss_sum, self.error_sum = zero, zero.clone()
+        self.steps = self.units = 0
+
+    def epoch(self, epoch: int, after_step: Callable[[], None]) -> tuple[float, float]:
+        """Train for the rest of an epoch, or for the remaining updates.
+
+        Returns:
+            The mean loss and the mean error of the whole epoch.
+        """
         self.network.train()
         device = self.data.inputs.device
-        loss_sum = torch.zeros((), dtype=torch.float64, device=device)
-        error_sum = torch.zeros((), dtype=torch.float64, device=device)
-        steps = units = 0
         moves = self._moves(epoch) if self.recipe.augment else None
         batches = epoch_batches(
             len(self.data), self.recipe.batch_size, seed=self.seed, epoch=epoch, device=device
         )
-        for rows in islice(batches, self.total - self.done):
+        for rows in islice(batches, self.steps, self.steps + self.total - self.done):
             batch = self.data[rows]
             if moves is not None:
-                batch = moved(batch, moves[steps])
+                batch = moved(batch, moves[self.steps])
             outputs, loss = self._step(batch)
             with torch.no_grad():
-                loss_sum += loss
+                self.loss_sum += loss
                 errors = self.task.errors(outputs, batch)
-                error_sum += errors.sum()
-            units += len(errors)
-            steps += 1
-        return float(loss_sum) / steps, self.task.error_scale * float(error_sum) / units
+                self.error_sum += errors.sum()
+            self.units += len(errors)
+            self.steps += 1
+            after_step()
+        means = float(self.loss_sum) / self.steps, float(self.error_sum) / self.units
+        self._begin_epoch()
+        return means[0], self.task.error_scale * means[1]
 
-    def _moves(self, epoch: int) -> torch.Tensor:
+    def _moves(self, epoch: int) -> Tensor:
         """Shifts and flips for all batches of an epoch, copied to the device at once."""
         generator = np.random.Generator(
             np.random.Philox(key=self.seed, counter=[0, 0, AUGMENTATION_STREAM, epoch])
@@ -148,7 +138,7 @@ class _Steps:
         height, width = images.shape[2:]
         return drawn_moves((height, width), len(images) // n, n, generator).to(images.device)
 
-    def _step(self, batch: Samples) -> tuple[torch.Tensor, torch.Tensor]:
+    def _step(self, batch: Samples) -> tuple[Tensor, Tensor]:
         recipe = self.recipe
         rate = recipe.lr * rate_factor(recipe, self.done, self.total)
         for group in self.optimizer.param_groups:
@@ -162,3 +152,31 @@ class _Steps:
         self.optimizer.step()
         self.done += 1
         return outputs, loss
+
+    def state(self, course: Course) -> TrainingState:
+        """A checkpoint of the run at this step."""
+        values, tensors = course.state()
+        counts = {"done": self.done, "steps": self.steps, "units": self.units}
+        optimizer = self.optimizer.state_dict()["state"]
+        for number, state in optimizer.items():
+            tensors |= prefixed(f"optimizer/{number}/", state)
+        tensors |= {"loss_sum": self.loss_sum, "error_sum": self.error_sum}
+        tensors |= prefixed("network/", self.network.state_dict())
+        tensors |= prefixed("random/", random_state(self.data.inputs.device))
+        return TrainingState(values | counts, tensors)
+
+    def load(self, state: TrainingState) -> None:
+        """Go on from a checkpoint."""
+        self.done, self.steps, self.units = (state.values[n] for n in ("done", "steps", "units"))
+        self.network.load_state_dict(state.part("network/"))
+        optimizer: dict[int, dict[str, Any]] = {}
+        for name, value in state.part("optimizer/").items():
+            number, key = name.split("/", 1)
+            optimizer.setdefault(int(number), {})[key] = value
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": optimizer, "param_groups": groups})
+        device = self.data.inputs.device
+        self.loss_sum, self.error_sum = (
+            state.tensors[name].to(device) for name in ("loss_sum", "error_sum")
+        )
+        set_random_state(state.part("random/"), device)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor, nn
+
+from landscape_catalog.training.checkpoints import TrainingState, prefixed
 
 State = dict[str, Tensor]
 
@@ -75,6 +78,25 @@ class Snapshots:
         if "last" in self.requested:
             self.kept["last"] = self._now(epoch)
         return self.kept
+
+    def state(self) -> tuple[dict[str, Any], dict[str, Tensor]]:
+        """Values and tensors of a checkpoint."""
+        values = {
+            "epochs": {name: snapshot.epoch for name, snapshot in self.kept.items()},
+            "best": [self._best_loss, self._best_test],
+        }
+        tensors: dict[str, Tensor] = {}
+        for name, snapshot in self.kept.items():
+            tensors |= prefixed(f"snapshot/{name}/", snapshot.state)
+        return values, tensors
+
+    def load(self, values: Mapping[str, Any], state: TrainingState) -> None:
+        """Restore what `state` returned."""
+        self._best_loss, self._best_test = map(float, values["best"])
+        self.kept = {
+            name: Snapshot(state.part(f"snapshot/{name}/"), epoch)
+            for name, epoch in values["epochs"].items()
+        }
 
     def _now(self, epoch: int) -> Snapshot:
         state = {name: value.detach() for name, value in self.network.state_dict().items()}

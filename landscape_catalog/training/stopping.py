@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 
@@ -34,3 +35,12 @@ class StoppingRule:
         self._previous = loss
         self._epoch += 1
         return self._plateau_epochs >= self.patience and self._epoch >= self.not_before
+
+    def state(self) -> list[float]:
+        """What the rule remembers, for a checkpoint."""
+        return [self._previous, self._plateau_epochs, self._epoch]
+
+    def load(self, state: Sequence[float]) -> None:
+        """Restore what `state` returned."""
+        self._previous = float(state[0])
+        self._plateau_epochs, self._epoch = int(state[1]), int(state[2])

@@ -9,7 +9,7 @@ import pytest
 from landscape_catalog.metrics.connectivity.compute import keep_endpoints, known_endpoints
 from landscape_catalog.metrics.connectivity.spec import CurvePoint
 from landscape_catalog.metrics.evaluation import Evaluation
-from landscape_catalog.metrics.numerics.traced.limits import LARGEST_STACK
+from landscape_catalog.graphs.limits import LARGEST_STACK
 from landscape_catalog.pipeline.measure.context import JobContext, MeasurementContext
 from landscape_catalog.pipeline.measure.jobs import measurement_jobs
 from landscape_catalog.pipeline.shared.measurement_specs import MeasurementSpec, measurements_of

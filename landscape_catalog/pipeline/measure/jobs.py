@@ -6,7 +6,7 @@ import math
 from collections import defaultdict
 from collections.abc import Sequence
 
-from landscape_catalog.metrics.numerics.traced.limits import LARGEST_STACK
+from landscape_catalog.graphs.limits import LARGEST_STACK
 from landscape_catalog.pipeline.shared.measurement_specs import MeasurementSpec
 
 

@@ -12,6 +12,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from landscape_catalog.graphs.batching import (
+    BatchingStrategy,
+    batching_strategy,
+    stable_graph,
+)
+from landscape_catalog.graphs.operations import TracedGraph
 from landscape_catalog.metrics.numerics.batchnorm import clear_batch_errors
 from landscape_catalog.metrics.numerics.curves.bezier import Curve, coefficients
 from landscape_catalog.metrics.numerics.curves.gradients import (
@@ -28,12 +34,6 @@ from landscape_catalog.metrics.numerics.parameters import (
     require_one_landscape,
     trainable_shapes,
 )
-from landscape_catalog.metrics.numerics.traced.batching import (
-    BatchingStrategy,
-    batching_strategy,
-    stable_graph,
-)
-from landscape_catalog.metrics.numerics.traced.operations import TracedGraph
 from landscape_catalog.tasks import Samples, Task, epoch_batches, seeded
 
 State = dict[str, Tensor]

@@ -13,17 +13,17 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
+from landscape_catalog.graphs.batching import BatchingStrategy
+from landscape_catalog.graphs.folding import initial_statistics
+from landscape_catalog.graphs.operations import TracedGraph
+from landscape_catalog.graphs.run import run_stacked
+from landscape_catalog.graphs.trace import network_inputs
 from landscape_catalog.metrics.numerics.parameters import (
     flatten,
     random_weights,
     trainable_shapes,
     unflatten,
 )
-from landscape_catalog.metrics.numerics.traced.batching import BatchingStrategy
-from landscape_catalog.metrics.numerics.traced.folding import initial_statistics
-from landscape_catalog.metrics.numerics.traced.operations import TracedGraph
-from landscape_catalog.metrics.numerics.traced.run import run_stacked
-from landscape_catalog.metrics.numerics.traced.trace import network_inputs
 from landscape_catalog.tasks import Samples, Task
 
 AddGradient = Callable[[Samples], None]

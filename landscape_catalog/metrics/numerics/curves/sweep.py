@@ -16,23 +16,23 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
-from landscape_catalog.metrics.numerics.batchnorm import clear_batch_errors, recompute_batchnorm
-from landscape_catalog.metrics.numerics.evaluation import Evaluation, evaluate, evaluation_of
-from landscape_catalog.metrics.numerics.parameters import random_weights
-from landscape_catalog.metrics.numerics.traced.batching import (
+from landscape_catalog.graphs.batching import (
     BatchingStrategy,
     batching_strategy,
     stable_graph,
 )
-from landscape_catalog.metrics.numerics.traced.folding import (
+from landscape_catalog.graphs.folding import (
     Statistics,
     fold_batchnorm,
     initial_statistics,
     through_last_norm,
 )
-from landscape_catalog.metrics.numerics.traced.operations import TracedGraph
-from landscape_catalog.metrics.numerics.traced.run import run_stacked
-from landscape_catalog.metrics.numerics.traced.trace import network_inputs
+from landscape_catalog.graphs.operations import TracedGraph
+from landscape_catalog.graphs.run import run_stacked
+from landscape_catalog.graphs.trace import network_inputs
+from landscape_catalog.metrics.numerics.batchnorm import clear_batch_errors, recompute_batchnorm
+from landscape_catalog.metrics.numerics.evaluation import Evaluation, evaluate, evaluation_of
+from landscape_catalog.metrics.numerics.parameters import random_weights
 from landscape_catalog.tasks import Samples, Task, epoch_batches
 
 State = dict[str, Tensor]

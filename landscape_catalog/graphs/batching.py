@@ -7,9 +7,9 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from landscape_catalog.metrics.numerics.traced.limits import LARGEST_STACK, SMALLEST_STACK
-from landscape_catalog.metrics.numerics.traced.operations import TracedGraph
-from landscape_catalog.metrics.numerics.traced.trace import (
+from landscape_catalog.graphs.limits import LARGEST_STACK, SMALLEST_STACK
+from landscape_catalog.graphs.operations import TracedGraph
+from landscape_catalog.graphs.trace import (
     MIN_SAMPLES,
     network_inputs,
     trace_network,

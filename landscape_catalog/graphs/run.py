@@ -14,8 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from landscape_catalog.metrics.numerics.traced.folding import Statistics, Weights
-from landscape_catalog.metrics.numerics.traced.operations import RELUS, Operation, TracedGraph
+from landscape_catalog.graphs.folding import Statistics, Weights
+from landscape_catalog.graphs.operations import RELUS, Operation, TracedGraph
 
 
 def run_stacked(

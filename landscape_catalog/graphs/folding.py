@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from landscape_catalog.metrics.numerics.traced.operations import Operation, TracedGraph
+from landscape_catalog.graphs.operations import Operation, TracedGraph
 
 Weights = Mapping[str, Tensor]  # name -> (T, *shape), of T networks
 

@@ -23,12 +23,12 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.overrides import TorchFunctionMode
 
-from landscape_catalog.metrics.numerics.traced.operations import (
+from landscape_catalog.graphs.operations import (
     Operation,
     TracedGraph,
     UnsupportedOperationError,
 )
-from landscape_catalog.metrics.numerics.traced.readers import METADATA_FUNCTIONS, READERS
+from landscape_catalog.graphs.readers import METADATA_FUNCTIONS, READERS
 from landscape_catalog.tasks import Samples, Task
 
 MIN_SAMPLES = 2  # batch norm in train mode cannot compute a variance from a single sample

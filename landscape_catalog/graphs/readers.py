@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from landscape_catalog.metrics.numerics.traced.operations import (
+from landscape_catalog.graphs.operations import (
     Operation,
     UnsupportedOperationError,
 )

@@ -1,0 +1,242 @@
+"""The layers of stacked networks besides convolutions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from landscape_catalog.graphs.operations import Operation
+from landscape_catalog.graphs.stacked.layer import Layer, Value, Weights
+from landscape_catalog.graphs.stacked.products import multiply
+from landscape_catalog.graphs.stacked.statistics import StackedStatistics
+
+
+class BatchNorm(Layer):
+    """Batch norm in train mode, over the pixels and samples of each network's channel.
+
+    (x - mean) / sqrt(variance + eps) * weight + bias, with the biased variance in two passes.
+
+    Args:
+        operation: of kind `norm`.
+        source: what is normalised.
+        value: the result.
+        weights: of the networks.
+        statistics: to which the batch's mean and variance are written.
+        grads: where the gradients of weight and bias are written; None: values only.
+    """
+
+    def __init__(
+        self,
+        operation: Operation,
+        source: Value,
+        value: Value,
+        weights: Weights,
+        statistics: StackedStatistics,
+        *,
+        grads: Weights | None,
+    ) -> None:
+        super().__init__([source], value)
+        assert operation.options is not None
+        self.eps = float(operation.options["eps"])
+        weight, bias = weights[operation.weight], weights[operation.bias]
+        self.rows = source.tensor.view(weight.numel(), -1)
+        self.count = self.rows.shape[1]
+        batch = statistics.batch(operation.layer, self.count)
+        self.mean, self.squares = (part.view(-1, 1) for part in batch)
+        # A sum over the only row of a matrix is split over its length, so a lone row is doubled.
+        self.summed = self.rows if len(self.rows) > 1 else self.rows.expand(2, -1)
+        self.means, self.norms = (self.summed.new_empty(len(self.summed), 1) for _ in range(2))
+        self.centred = self.rows.new_empty(self.summed.shape)
+        self.out = value.tensor.view_as(self.rows)
+        self.weight, self.bias = weight.view(-1, 1), bias.view(-1, 1)
+        self.inverse, self.scale = torch.empty_like(self.mean), torch.empty_like(self.mean)
+        self.epsilon = torch.full_like(self.mean, self.eps)
+        if grads is not None:
+            self.weight_grad = grads[operation.weight].view(-1)
+            self.bias_grad = grads[operation.bias].view(-1)
+            self.images = self.rows[None]
+            self.vectors = [value.view(-1) for value in (self.weight, self.mean, self.inverse)]
+
+    def forward(self) -> None:
+        """Normalise each channel by the batch's own mean and variance."""
+        count = len(self.rows)
+        torch.mean(self.summed, 1, keepdim=True, out=self.means)
+        torch.sub(self.summed, self.means, out=self.centred)
+        torch.linalg.vector_norm(self.centred, dim=1, keepdim=True, out=self.norms)
+        self.mean.copy_(self.means[:count])
+        torch.mul(self.norms[:count], self.norms[:count], out=self.squares)
+        torch.add(self.epsilon, self.squares, alpha=1 / self.count, out=self.inverse)
+        self.inverse.rsqrt_()
+        torch.mul(self.inverse, self.weight, out=self.scale)
+        torch.addcmul(self.bias, self.centred[:count], self.scale, out=self.out)
+
+    def backward(self) -> None:
+        """Gradients of weight and bias, and of the input."""
+        source = self.sources[0]
+        weight, mean, inverse = self.vectors
+        gradient = self.value.gradient.view_as(self.images)
+        found = torch.ops.aten.native_batch_norm_backward(
+            gradient, self.images, weight, None, None, mean, inverse, True, self.eps, [True] * 3
+        )
+        gradient, weight_grad, bias_grad = found
+        self.weight_grad.copy_(weight_grad)
+        self.bias_grad.copy_(bias_grad)
+        if source.differentiated:
+            source.collect(gradient.view_as(source.tensor))
+
+
+class Linear(Layer):
+    """A linear layer: one matrix product for each network."""
+
+    def __init__(
+        self,
+        operation: Operation,
+        source: Value,
+        value: Value,
+        weights: Weights,
+        *,
+        grads: Weights | None,
+    ) -> None:
+        super().__init__([source], value)
+        self.weight = weights[operation.weight]
+        self.bias = weights[operation.bias] if operation.bias else None
+        if grads is not None:
+            self.weight_grad = grads[operation.weight]
+            self.bias_grad = grads[operation.bias] if operation.bias else None
+
+    def forward(self) -> None:
+        """W x + b."""
+        torch.bmm(self.weight, self.sources[0].tensor, out=self.value.tensor)
+        if self.bias is not None:
+            self.value.tensor.add_(self.bias[:, :, None])
+
+    def backward(self) -> None:
+        """Gradients of weight and bias, and of the input."""
+        source, gradient = self.sources[0], self.value.gradient
+        torch.bmm(gradient, source.tensor.transpose(1, 2), out=self.weight_grad)
+        if self.bias_grad is not None:
+            torch.sum(gradient, 2, out=self.bias_grad)
+        if source.differentiated:
+            share, add = source.destination()
+            multiply(self.weight.transpose(1, 2), gradient, share, add=add)
+
+
+class Relu(Layer):
+    """max(x, 0)."""
+
+    def forward(self) -> None:
+        """Clamp at zero."""
+        torch.clamp_min(self.sources[0].tensor, 0, out=self.value.tensor)
+
+    def backward(self) -> None:
+        """Pass the gradient on where the value is positive."""
+        source, gradient = self.sources[0], self.value.gradient
+        if not source.differentiated:
+            return
+        value = self.value.tensor
+        if source.uses == 1:
+            share, _ = source.destination()
+            torch.ops.aten.threshold_backward.grad_input(gradient, value, 0, grad_input=share)
+        else:
+            source.collect(torch.ops.aten.threshold_backward(gradient, value, 0))
+
+
+class Add(Layer):
+    """The sum of two branches."""
+
+    def forward(self) -> None:
+        """x + y."""
+        one, other = self.sources
+        torch.add(one.tensor, other.tensor, out=self.value.tensor)
+
+    def backward(self) -> None:
+        """Pass the gradient on to both branches."""
+        for source in self.sources:
+            if source.differentiated:
+                source.collect(self.value.gradient)
+
+
+class Mean(Layer):
+    """The mean over the pixels of each channel."""
+
+    def forward(self) -> None:
+        """Sum over the pixels, divided by their number."""
+        image = self.sources[0].tensor
+        out = self.value.tensor.view(*image.shape[:2], 1, image.shape[-1])
+        torch.mean(image.flatten(2, 3), dim=2, keepdim=True, out=out)
+
+    def backward(self) -> None:
+        """Spread the gradient evenly over the pixels."""
+        source = self.sources[0]
+        if not source.differentiated:
+            return
+        image = source.tensor
+        share = self.value.gradient.view(*image.shape[:2], 1, 1, image.shape[-1])
+        source.collect((share / (image.shape[2] * image.shape[3])).expand_as(image))
+
+
+class Flatten(Layer):
+    """All features of a sample in one row."""
+
+    def forward(self) -> None:
+        """Copy the values."""
+        self.value.tensor.view_as(self.sources[0].tensor).copy_(self.sources[0].tensor)
+
+    def backward(self) -> None:
+        """Copy the gradient."""
+        source = self.sources[0]
+        if source.differentiated:
+            source.collect(self.value.gradient.view_as(source.tensor))
+
+
+class Function(Layer):
+    """An activation or a pool without parameters, differentiated by autograd.
+
+    Each channel of each network is passed to the function as one image whose "channels" are the
+    samples, which it treats alike.
+    """
+
+    def __init__(self, operation: Operation, sources: Sequence[Value], value: Value) -> None:
+        super().__init__(sources, value)
+        self.apply = stacked_function(operation)
+        self.recorded: tuple[Tensor, Tensor] | None = None
+
+    def forward(self) -> None:
+        """Apply the function."""
+        value = self.sources[0].tensor
+        if not self.value.differentiated:
+            self.value.tensor.copy_(self.apply(value))
+            return
+        with torch.enable_grad():
+            leaf = value.clone().requires_grad_()  # it may work in place
+            out = self.apply(leaf)
+        self.recorded = leaf, out
+        self.value.tensor.copy_(out.detach())
+
+    def backward(self) -> None:
+        """Differentiate the recorded call."""
+        source, recorded = self.sources[0], self.recorded
+        if source.differentiated and recorded is not None:
+            leaf, out = recorded
+            (gradient,) = torch.autograd.grad(out, leaf, self.value.gradient)
+            source.collect(gradient)
+        self.recorded = None
+
+
+def stacked_function(operation: Operation) -> Callable[[Tensor], Tensor]:
+    """An activation or a pool as a function of a stacked value."""
+    assert operation.function is not None and operation.options is not None
+    function, options = operation.function, operation.options
+
+    def call(value: Tensor) -> Tensor:
+        return function(value, *options["args"], **options["kwargs"])
+
+    def apply(value: Tensor) -> Tensor:
+        if operation.kind != "pool":
+            return call(value)
+        images = value.flatten(0, 1).permute(0, 3, 1, 2)
+        return call(images).permute(0, 2, 3, 1).unflatten(0, value.shape[:2])
+
+    return apply

@@ -1,0 +1,72 @@
+"""Checkpoints of a run in training, from which it goes on to the same bits."""
+
+from __future__ import annotations
+
+import pickle
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class TrainingState:
+    """Everything that the rest of a run's training depends on, besides its specification.
+
+    Attributes:
+        values: numbers and texts that JSON can represent.
+        tensors: weights, optimiser, snapshots and random state, by name.
+    """
+
+    values: dict[str, Any]
+    tensors: dict[str, Tensor]
+
+    def part(self, prefix: str) -> dict[str, Tensor]:
+        """The tensors whose names begin with a prefix, without it."""
+        return {
+            name.removeprefix(prefix): value
+            for name, value in self.tensors.items()
+            if name.startswith(prefix)
+        }
+
+
+class Checkpoints(Protocol):
+    """Where one run's checkpoints are kept; training itself touches no file."""
+
+    def resume(self) -> TrainingState | None:
+        """The last checkpoint, or None to begin at the beginning."""
+
+    def due(self) -> bool:
+        """Whether a checkpoint should be saved now; asked after every step."""
+
+    def save(self, state: TrainingState) -> None:
+        """Keep a checkpoint in place of the last one."""
+
+
+def prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """The tensors with a prefix before their names."""
+    return {prefix + name: value for name, value in tensors.items()}
+
+
+def random_state(device: torch.device) -> dict[str, Tensor]:
+    """The states of the generators of torch, NumPy and Python that training may draw from."""
+    others = pickle.dumps((np.random.get_state(), random.getstate()))
+    state = {
+        "torch": torch.get_rng_state(),
+        "others": torch.frombuffer(bytearray(others), dtype=torch.uint8),
+    }
+    return state | ({"cuda": torch.cuda.get_rng_state(device)} if device.type == "cuda" else {})
+
+
+def set_random_state(state: Mapping[str, Tensor], device: torch.device) -> None:
+    """Restore what `random_state` returned."""
+    torch.set_rng_state(state["torch"].cpu())
+    numpy_state, python_state = pickle.loads(state["others"].cpu().numpy().tobytes())
+    np.random.set_state(numpy_state)
+    random.setstate(python_state)
+    if device.type == "cuda":
+        torch.cuda.set_rng_state(state["cuda"].cpu(), device)

@@ -1,0 +1,234 @@
+"""Training several networks of one architecture side by side."""
+
+from __future__ import annotations
+
+import copy
+from collections import defaultdict
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from landscape_catalog.graphs.batching import stable_graph
+from landscape_catalog.graphs.operations import TracedGraph, UnsupportedOperationError
+from landscape_catalog.tasks import Samples
+from landscape_catalog.tasks.batches import epoch_order
+from landscape_catalog.tasks.classification import Classification
+from landscape_catalog.training.checkpoints import Checkpoints, TrainingState
+from landscape_catalog.training.course import Course, EpochRecord, TrainedRun
+from landscape_catalog.training.recipe import Recipe, rate_factor
+from landscape_catalog.training.samples import GroupSamples
+from landscape_catalog.training.stack import Stack
+
+
+@dataclass(frozen=True)
+class Member:
+    """One run of a group.
+
+    Attributes:
+        network: trained in place.
+        data: training samples, on the network's device.
+        task: loss and error.
+        recipe: as the other members', except for learning rate and weight decay.
+        seed: of the batch order.
+        snapshots: which weights to keep in addition to those of the best training loss.
+        test_error: error of a network on test data, for `best_test`.
+        on_epoch: called after every epoch.
+        checkpoints: where its checkpoints are kept.
+    """
+
+    network: nn.Module
+    data: Samples
+    task: Classification
+    recipe: Recipe
+    seed: int
+    snapshots: Collection[str] = ("best_train_loss",)
+    test_error: Callable[[nn.Module], float] | None = None
+    on_epoch: Callable[[EpochRecord], None] | None = None
+    checkpoints: Checkpoints | None = None
+
+
+def train_group(members: Sequence[Member]) -> list[TrainedRun]:
+    """`train` for several runs with SGD, side by side; each with its own data, rate and decay.
+
+    The networks take their steps together, so they must have the same architecture, batch size and
+    number of samples. A run that ends leaves the group, and the others go on. A run's result is
+    the same to the bit for every group size and any companions; it differs from that of `train` by
+    rounding, which training amplifies.
+
+    Args:
+        members: the runs.
+
+    Returns:
+        The result of each run, in the order of the members.
+
+    Raises:
+        ValueError: if the batch is larger than the data, or if the runs cannot be trained side by
+            side.
+    """
+    first = members[0]
+    batch = first.data[: first.recipe.batch_size]
+    graph = stable_graph(copy.deepcopy(first.network).train(), batch, first.task, len(batch))
+    if graph is None:
+        raise ValueError("networks of this kind cannot be trained side by side")
+    _check(members)
+    runs = [_Run(member) for member in members]
+    at_step: dict[int, list[_Run]] = defaultdict(list)
+    for run in runs:  # the runs of a killed group may have checkpoints of different steps
+        at_step[run.done].append(run)
+    for together in at_step.values():
+        _Group(graph, together).train()
+    return [run.course.finish() for run in runs]
+
+
+def _check(members: Sequence[Member]) -> None:
+    """Require runs that can take their steps together."""
+    first = members[0]
+    shapes = [(name, value.shape) for name, value in first.network.state_dict().items()]
+    for member in members:
+        recipe = member.recipe
+        if recipe.optimizer != "sgd" or recipe.clip_norm is not None or recipe.augment:
+            raise ValueError("only plain SGD can be computed side by side")
+        own = [(name, value.shape) for name, value in member.network.state_dict().items()]
+        if own != shapes or len(member.data) != len(first.data):
+            raise ValueError("networks side by side must have equal shapes and numbers of samples")
+        if _shared(recipe) != _shared(first.recipe):
+            raise ValueError("networks side by side may differ in learning rate and weight decay")
+
+
+def _shared(recipe: Recipe) -> Recipe:
+    """The recipe without what members may differ in."""
+    return Recipe(**{**vars(recipe), "lr": 1.0, "weight_decay": 0.0})
+
+
+class _Run:
+    """One run of a group: its course, and the checkpoint that it goes on from."""
+
+    def __init__(self, member: Member) -> None:
+        self.member = member
+        self.course = Course(
+            member.network,
+            member.recipe,
+            snapshots=member.snapshots,
+            test_error=member.test_error,
+            on_epoch=member.on_epoch,
+        )
+        self.state = None if member.checkpoints is None else member.checkpoints.resume()
+        if self.state is not None:
+            self.course.load(self.state)
+        self.done = 0 if self.state is None else int(self.state.values["done"])
+
+
+class _Group:
+    """Runs that take their steps together, from the same step on."""
+
+    def __init__(self, graph: TracedGraph, runs: list[_Run]) -> None:
+        self.graph, self.runs = graph, runs
+        member = runs[0].member
+        self.recipe, self.data = member.recipe, member.data
+        self.total = self.recipe.total_updates(len(self.data))
+        self.done, self.steps = runs[0].done, 0
+        device = self.data.inputs.device
+        self.sums = torch.zeros(2, len(runs), dtype=torch.float64, device=device)
+        states = [run.state for run in runs]
+        if states[0] is not None:
+            self.steps = int(states[0].values["steps"])
+            sums = [state.tensors["sums"].to(device) for state in states if state is not None]
+            self.sums = torch.stack(sums, dim=1)
+        self._gather()
+        for place, state in enumerate(states):
+            if state is not None:
+                self.stack.load(place, state)
+
+    def _gather(self) -> None:
+        """Collect the runs' present weights and data."""
+        members = [run.member for run in self.runs]
+        self.samples = GroupSamples(
+            [(member.data, member.task) for member in members],
+            next(members[0].network.parameters()).dtype,
+        )
+        try:
+            self.stack = Stack(
+                self.graph,
+                [(member.network, member.recipe) for member in members],
+                input_shape=self.data.inputs.shape[1:],
+                batch_size=self.recipe.batch_size,
+            )
+        except UnsupportedOperationError as error:
+            raise ValueError("networks of this kind cannot be trained side by side") from error
+
+    def train(self) -> None:
+        """Train until the last run has ended."""
+        while self.runs and self.done < self.total:
+            epoch = len(self.runs[0].course.history) + 1
+            losses, errors = self._epoch(epoch)
+            going = [
+                place
+                for place, run in enumerate(self.runs)
+                if self._end_epoch(run, place, losses[place], errors[place])
+            ]
+            if len(going) < len(self.runs):
+                self._keep(going)
+
+    def _end_epoch(self, run: _Run, place: int, loss: float, error: float) -> bool:
+        self.stack.write_back(place, run.member.network)
+        return run.course.end_epoch(loss, error)
+
+    def _keep(self, going: list[int]) -> None:
+        """Go on with some of the runs; the others have ended."""
+        self.runs = [self.runs[place] for place in going]
+        self.sums = self.sums[:, going]
+        if self.runs:
+            self.stack = self.stack.of(going)
+            data = [(run.member.data, run.member.task) for run in self.runs]
+            self.samples = GroupSamples(data, self.stack.weights.dtype)
+
+    def _epoch(self, epoch: int) -> tuple[list[float], list[float]]:
+        """The rest of an epoch; returns each run's mean loss and mean error in percent."""
+        n, batch_size = len(self.data), self.recipe.batch_size
+        orders = [
+            epoch_order(n, batch_size, seed=run.member.seed, epoch=epoch) for run in self.runs
+        ]
+        rows = torch.stack(orders, dim=1).to(self.data.inputs.device)  # (steps, T, B)
+        for batch in rows[self.steps : self.steps + self.total - self.done]:
+            self._step(batch)
+            self._checkpoint()
+        scale = self.runs[0].member.task.error_scale
+        losses = [value / self.steps for value in self.sums[0].tolist()]
+        errors = [scale * (value / (self.steps * batch_size)) for value in self.sums[1].tolist()]
+        self.steps = 0
+        self.sums.zero_()
+        return losses, errors
+
+    def _step(self, rows: Tensor) -> None:
+        """One step of every run, on its own batch."""
+        factor = rate_factor(self.recipe, self.done, self.total)
+        inputs, targets = self.samples.batch(rows)
+        outputs = self.stack.forward(inputs)
+        count, _, batch_size = outputs.shape
+        logits = outputs.transpose(1, 2).flatten(0, 1).requires_grad_()
+        batch = Samples(targets, targets)
+        task, smoothing = self.runs[0].member.task, self.recipe.label_smoothing
+        losses = task.losses(logits, batch, label_smoothing=smoothing)
+        share = torch.full_like(losses, 1 / batch_size)
+        (gradient,) = torch.autograd.grad(losses, logits, share)
+        self.stack.step(gradient.view(count, batch_size, -1).transpose(1, 2), factor)
+        with torch.no_grad():
+            self.sums[0] += losses.view(count, batch_size).mean(dim=1)
+            self.sums[1] += task.errors(logits, batch).view(count, batch_size).sum(dim=1)
+        self.done += 1
+        self.steps += 1
+
+    def _checkpoint(self) -> None:
+        """Save every run's checkpoint if it is time."""
+        checkpoints = [run.member.checkpoints for run in self.runs]
+        if checkpoints[0] is None or not checkpoints[0].due():
+            return
+        for place, run in enumerate(self.runs):
+            values, tensors = run.course.state()
+            values |= {"done": self.done, "steps": self.steps}
+            tensors |= {"sums": self.sums[:, place]} | self.stack.state(place)
+            kept = checkpoints[place]
+            assert kept is not None
+            kept.save(TrainingState(values, tensors))
