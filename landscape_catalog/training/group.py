@@ -215,7 +215,7 @@ class _Group:
         (gradient,) = torch.autograd.grad(losses, logits, share)
         self.stack.step(gradient.view(count, batch_size, -1).transpose(1, 2), factor)
         with torch.no_grad():
-            self.sums[0] += losses.view(count, batch_size).mean(dim=1)
+            self.sums[0] += _means(losses.view(count, batch_size))
             self.sums[1] += task.errors(logits, batch).view(count, batch_size).sum(dim=1)
         self.done += 1
         self.steps += 1
@@ -232,3 +232,8 @@ class _Group:
             kept = checkpoints[place]
             assert kept is not None
             kept.save(TrainingState(values, tensors))
+
+
+def _means(rows: Tensor) -> Tensor:
+    """The mean of each row. A lone row is doubled, since its sum would be taken in another order."""
+    return rows.expand(max(len(rows), 2), -1).contiguous().mean(dim=1)[: len(rows)]

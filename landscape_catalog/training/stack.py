@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from landscape_catalog.graphs.limits import SMALLEST_STACK
 from landscape_catalog.graphs.operations import TracedGraph
 from landscape_catalog.graphs.stacked.networks import StackedNetworks
 from landscape_catalog.graphs.stacked.vectors import (
@@ -27,7 +28,8 @@ class Stack:
     """T networks and SGD with momentum, with one vector for the weights of all.
 
     v <- momentum v + g + wd theta; theta <- theta - factor lr v, elementwise, where each network
-    has its own lr and wd.
+    has its own lr and wd. A lone network is stacked with itself, since kernels treat a stack of one
+    in another way.
 
     Args:
         graph: of the networks in train mode.
@@ -45,9 +47,10 @@ class Stack:
         input_shape: Sequence[int],
         batch_size: int,
     ) -> None:
-        networks, recipes = zip(*runs)
         self.graph, self.runs, self.batch_size = graph, list(runs), batch_size
         self.input_shape = tuple(input_shape)
+        networks, recipes = zip(*(runs if len(runs) >= SMALLEST_STACK else [*runs, *runs]))
+        self.count = len(networks)
         self.shapes = {name: value.shape for name, value in networks[0].named_parameters()}
         with torch.no_grad():
             states = [dict(network.named_parameters()) for network in networks]
@@ -66,12 +69,12 @@ class Stack:
             gradients=self._views(self.gradient),
         )
         self.batches = 0
-        self._batches_before = [_batches_seen(network) for network in networks]
+        self._batches_before = [_batches_seen(network) for network, _ in runs]
         for place, network in enumerate(networks):
             self._load_statistics(place, dict(network.named_buffers()))
 
     def _views(self, vector: Tensor) -> dict[str, Tensor]:
-        return stacked_views(vector, self.shapes, len(self.runs))
+        return stacked_views(vector, self.shapes, self.count)
 
     def _statistics(self, place: int) -> dict[str, Tensor]:
         """Running statistics of one network, by the names of its buffers."""
@@ -89,7 +92,8 @@ class Stack:
     def forward(self, inputs: Tensor) -> Tensor:
         """Outputs in train mode, (T, outputs, B), of inputs (T, B, ...)."""
         self.batches += 1
-        return self.networks.forward(inputs, momentum=MOMENTUM)
+        inputs = inputs.expand(self.count, *inputs.shape[1:])
+        return self.networks.forward(inputs, momentum=MOMENTUM)[: len(self.runs)]
 
     @torch.no_grad()
     def step(self, gradient: Tensor, factor: float) -> None:
@@ -99,7 +103,7 @@ class Stack:
             gradient: of the networks' losses with respect to their outputs, (T, outputs, B).
             factor: on the learning rates.
         """
-        self.networks.backward(gradient)
+        self.networks.backward(gradient.expand(self.count, *gradient.shape[1:]))
         self.gradient.addcmul_(self.decays, self.weights)
         self.velocity.mul_(self.momentum).add_(self.gradient)
         self.weights.addcmul_(self.rates, self.velocity, value=-factor)
@@ -125,7 +129,8 @@ class Stack:
             input_shape=self.input_shape,
             batch_size=self.batch_size,
         )
-        selected.velocity.copy_(select_members(self.velocity, self.shapes, len(self.runs), places))
+        chosen = list(places) * (selected.count // len(places))
+        selected.velocity.copy_(select_members(self.velocity, self.shapes, self.count, chosen))
         return selected
 
     def state(self, place: int) -> dict[str, Tensor]:
@@ -141,12 +146,17 @@ class Stack:
     @torch.no_grad()
     def load(self, place: int, state: TrainingState) -> None:
         """Go on with one network from a checkpoint."""
-        for prefix, vector in (("weight/", self.weights), ("velocity/", self.velocity)):
-            views = self._views(vector)
-            for name, value in state.part(prefix).items():
-                views[name][place].copy_(value)
-        self._load_statistics(place, state.part("statistics/"))
+        for copy in self._copies(place):
+            for prefix, vector in (("weight/", self.weights), ("velocity/", self.velocity)):
+                views = self._views(vector)
+                for name, value in state.part(prefix).items():
+                    views[name][copy].copy_(value)
+            self._load_statistics(copy, state.part("statistics/"))
         self._batches_before[place] = int(state.tensors[BATCHES_SEEN]) - self.batches
+
+    def _copies(self, place: int) -> range:
+        """The places in the stack of one run's network: all of them if it is alone."""
+        return range(place, self.count, len(self.runs))
 
 
 def _batches_seen(network: nn.Module) -> int:

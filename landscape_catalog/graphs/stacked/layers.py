@@ -45,10 +45,7 @@ class BatchNorm(Layer):
         self.count = self.rows.shape[1]
         batch = statistics.batch(operation.layer, self.count)
         self.mean, self.squares = (part.view(-1, 1) for part in batch)
-        # A sum over the only row of a matrix is split over its length, so a lone row is doubled.
-        self.summed = self.rows if len(self.rows) > 1 else self.rows.expand(2, -1)
-        self.means, self.norms = (self.summed.new_empty(len(self.summed), 1) for _ in range(2))
-        self.centred = self.rows.new_empty(self.summed.shape)
+        self.norm, self.centred = torch.empty_like(self.mean), torch.empty_like(self.rows)
         self.out = value.tensor.view_as(self.rows)
         self.weight, self.bias = weight.view(-1, 1), bias.view(-1, 1)
         self.inverse, self.scale = torch.empty_like(self.mean), torch.empty_like(self.mean)
@@ -61,16 +58,14 @@ class BatchNorm(Layer):
 
     def forward(self) -> None:
         """Normalise each channel by the batch's own mean and variance."""
-        count = len(self.rows)
-        torch.mean(self.summed, 1, keepdim=True, out=self.means)
-        torch.sub(self.summed, self.means, out=self.centred)
-        torch.linalg.vector_norm(self.centred, dim=1, keepdim=True, out=self.norms)
-        self.mean.copy_(self.means[:count])
-        torch.mul(self.norms[:count], self.norms[:count], out=self.squares)
+        torch.mean(self.rows, 1, keepdim=True, out=self.mean)
+        torch.sub(self.rows, self.mean, out=self.centred)
+        torch.linalg.vector_norm(self.centred, dim=1, keepdim=True, out=self.norm)
+        torch.mul(self.norm, self.norm, out=self.squares)
         torch.add(self.epsilon, self.squares, alpha=1 / self.count, out=self.inverse)
         self.inverse.rsqrt_()
         torch.mul(self.inverse, self.weight, out=self.scale)
-        torch.addcmul(self.bias, self.centred[:count], self.scale, out=self.out)
+        torch.addcmul(self.bias, self.centred, self.scale, out=self.out)
 
     def backward(self) -> None:
         """Gradients of weight and bias, and of the input."""

@@ -1,10 +1,10 @@
 """Several networks of one graph in train mode, side by side.
 
 One call of a kernel serves all networks of the stack, which pays off where the overhead of calls
-outweighs arithmetic. A network's result is the same to the bit for every number of networks, every
-place in the stack and any companions: each network's numbers lie in rows of memory of their own,
-and every kernel treats rows alike. Tests prove it for the networks that the rule of
-`training.grouping` names.
+outweighs arithmetic. A network's result is the same to the bit for every number of networks from
+two on, every place in the stack and any companions: each network's numbers lie in rows of memory of
+their own, and every kernel treats rows alike. (With a single network some kernels take another
+way.) Tests prove it for the networks that the rule of `training.grouping` names.
 """
 
 from __future__ import annotations
