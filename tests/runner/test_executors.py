@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import platform
 import random
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -17,6 +20,8 @@ import torch
 
 from landscape_catalog.errors import Interrupted, SpecError, StorageError, WorkerDiedError
 from landscape_catalog.experiment.experiment import Execution
+from landscape_catalog.runner import progress as progress_module
+from landscape_catalog.runner.activity import read_activities, report_progress, report_resumed
 from landscape_catalog.runner.executor import Executor
 from landscape_catalog.runner.jobs import Job, run_jobs
 from landscape_catalog.runner.processes import ProcessExecutor
@@ -24,7 +29,7 @@ from landscape_catalog.runner.progress import StageProgress
 from landscape_catalog.runner.registry import EXECUTORS, chosen_executor
 from landscape_catalog.runner.serial import SerialExecutor
 from landscape_catalog.runner.settings import reproducible
-from landscape_catalog.runner.timings import Work
+from landscape_catalog.runner.timings import Attempt, Work
 from landscape_catalog.runner.worker_cache import CacheKind, WorkerCache
 
 NUMBERS: CacheKind[int] = CacheKind("numbers", most=2)
@@ -133,7 +138,7 @@ def do(executor: Executor, *payloads: Any) -> tuple[dict[str, bool], dict[str, s
     with executor:
         failures = run_jobs(
             executor, work, jobs,
-            on_done=lambda job, seconds: ended.update({job.name: seconds is not None}),
+            on_done=lambda job, attempt: ended.update({job.name: attempt is not None}),
         )  # fmt: skip
     return ended, {failure.name: failure.reason for failure in failures}
 
@@ -166,11 +171,11 @@ def test_an_interrupt_leaves_the_serial_executor_at_once() -> None:
     ended = []
     with pytest.raises(Interrupted), SerialExecutor() as executor:
         jobs = [job("first", 1, 3), job("second", "interrupt", 2), job("third", 1, 1)]
-        run_jobs(executor, work, jobs, on_done=lambda job, seconds: ended.append(job.name))
+        run_jobs(executor, work, jobs, on_done=lambda job, _: ended.append(job.name))
     assert ended == ["first"]
 
 
-def test_the_most_expensive_job_runs_first_and_each_is_reported_as_it_ends() -> None:
+def test_the_longest_job_runs_first_and_each_is_reported_as_it_ends() -> None:
     events: list[str] = []
 
     def noted(payload: str, cache: WorkerCache) -> None:
@@ -289,14 +294,98 @@ def test_executors_by_name() -> None:
 
 
 def test_progress_is_plain_lines_without_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    with StageProgress("train", jobs=2, cost=4.0, terminal=False) as progress:
-        progress.step("one", 1.0)
-        assert progress.seconds_left > 0
-        progress.step("two", 3.0)
+    with StageProgress("train", jobs=2, terminal=False) as progress:
+        progress.show(0, 9.0)
+        progress.show(1, 5.0, ended="one")
+        progress.show(2, 0.0, ended="two")
     assert capsys.readouterr().err == "train 2/2 (two), done\n"
 
 
 def test_progress_says_which_jobs_failed(capsys: pytest.CaptureFixture[str]) -> None:
-    with StageProgress("train", jobs=1, cost=1.0, terminal=False) as progress:
-        progress.step("one", 1.0, failed=True)
+    with StageProgress("train", jobs=1, terminal=False) as progress:
+        progress.show(1, 0.0, ended="one", failed=True)
     assert capsys.readouterr().err == "train 1/1 (one failed), done\n"
+
+
+@pytest.mark.parametrize(
+    ("pause", "ended", "line"),
+    [
+        (11, "one", "train 1/9 (one), about 1 min 15 s left\n"),
+        (9, "one", ""),
+        (11, "", ""),
+        (61, "", "train 1/9, about 1 min 15 s left\n"),
+    ],
+)
+def test_lines_of_progress_are_rare(
+    pause: float,
+    ended: str,
+    line: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A line at most every ten seconds if a job has ended, and every minute if none has."""
+    clock = [100.0]
+    monkeypatch.setattr(progress_module.time, "monotonic", lambda: clock[0])
+    with StageProgress("train", jobs=9, terminal=False) as progress:
+        clock[0] += pause
+        progress.show(1, 75.0, ended=ended)
+    assert capsys.readouterr().err == line
+
+
+def test_an_attempt_names_worker_and_time(start: Callable[[], Executor]) -> None:
+    """The executor itself runs in another process than its jobs, unless it is serial."""
+    attempts: list[Attempt] = []
+    before = time.time()
+    executor = start()
+    executor.count = 1
+    with executor:
+        for _ in range(2):
+            run_jobs(
+                executor, work, [job("a", 1), job("b", 2)],
+                on_done=lambda job, attempt: attempts.append(cast(Attempt, attempt)),
+            )  # fmt: skip
+    assert [attempt.first for attempt in attempts] == [True, False, False, False]
+    (worker,) = {attempt.worker for attempt in attempts}
+    own = f"{platform.node()}:{os.getpid()}"
+    assert (worker == own) == isinstance(executor, SerialExecutor)
+    for attempt in attempts:
+        assert before <= attempt.started <= attempt.ended <= time.time()
+        assert attempt.share == 1.0
+
+
+def test_jobs_are_announced_where_the_stage_can_read_it(
+    start: Callable[[], Executor], tmp_path: Path
+) -> None:
+    executor = start()
+    executor.count = 1
+    jobs = [job("half", 0.5), job("resumed", 0.25, steps=0)]
+    attempts: dict[str, Attempt | None] = {}
+    with executor:
+        run_jobs(
+            executor, reporting, jobs,
+            on_done=lambda job, attempt: attempts.update({job.name: attempt}),
+            activities=tmp_path,
+        )  # fmt: skip
+    found = read_activities(tmp_path)["resumed"]  # a worker's last job
+    assert (found.first, found.resumed, found.done) == (False, 0.25, 0.25)
+    assert [attempt.share for attempt in attempts.values() if attempt] == [1.0, 0.75]
+    report_progress(0.5)  # outside of a job, nothing happens
+    assert read_activities(tmp_path)["resumed"] == found
+
+
+def reporting(payload: float, cache: WorkerCache) -> None:
+    if payload < 0.5:
+        report_resumed(payload)
+    report_progress(payload + 0.1)
+
+
+def test_the_folder_of_announcements_is_not_created_by_workers(tmp_path: Path) -> None:
+    """A worker on another machine may not have the project's folders."""
+    with SerialExecutor() as executor:
+        run_jobs(
+            executor, reporting, [job("half", 0.5)],
+            on_done=lambda job, _: None, activities=tmp_path / "elsewhere",
+        )  # fmt: skip
+    assert not (tmp_path / "elsewhere").exists()
+    (tmp_path / "broken.json").write_text("{")
+    assert read_activities(tmp_path) == {}
