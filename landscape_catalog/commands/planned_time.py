@@ -32,7 +32,9 @@ def planned_time(workspace: Workspace, runs: list[Run], left: list[MeasurementSp
             "`landscape prepare` does so where possible"
         )
     execution = workspace.experiment.execution
-    device, workers = chosen_device(execution), chosen_executor(execution).count
+    device = chosen_device(execution)
+    with chosen_executor(execution) as executor:
+        workers = executor.count
     speed = known_speed(workspace.project, device)
     training, losses, others = _work(runs, left, workers, speed)
     seconds = sum(

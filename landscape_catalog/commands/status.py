@@ -7,11 +7,14 @@ import platform
 import time
 from pathlib import Path
 
+import psutil
+
 from landscape_catalog.paths import Project
 from landscape_catalog.runner.progress import format_duration
 from landscape_catalog.runner.status import JobStatus, StageStatus, read_status
 
 SHOWN_FAILURES = 5
+STAGES = ("prepare", "train", "measure", "aggregate", "report")
 
 
 def describe_status(root: Path, now: float | None = None) -> str:
@@ -30,7 +33,9 @@ def describe_status(root: Path, now: float | None = None) -> str:
     status = read_status(project.status)
     if status is not None and status.is_running(now):
         return "\n".join(_running_lines(status, now))
-    return "\n".join([*_ended_lines(project, status, now), *_finished_lines(root)])
+    stage = _lock_holder(project)
+    first = _ended_lines(project, status, now) if stage is None else [stage]
+    return "\n".join([*first, *_finished_lines(root)])
 
 
 def _running_lines(status: StageStatus, now: float) -> list[str]:
@@ -62,16 +67,32 @@ def _on(host: str) -> str:
     return "" if host == platform.node() else f" on {host}"
 
 
+def _lock_holder(project: Project) -> str | None:
+    """The stage that holds the project's lock without running jobs, such as `prepare`."""
+    holder = project.lock.with_name(f"{project.lock.name}.holder")
+    try:
+        process = psutil.Process(int(holder.read_text()))
+        if process.create_time() > holder.stat().st_mtime:
+            return None  # the id has been given to another process since
+        words = process.cmdline()
+    except (OSError, ValueError, psutil.Error):
+        return None
+    if not words or words[-1] not in STAGES:
+        return None
+    return f"stage         {words[-1]}, running without jobs now (process {process.pid})"
+
+
 def _ended_lines(project: Project, status: StageStatus | None, now: float) -> list[str]:
     """How the last stage that had jobs ended."""
     if status is None:
         return ["stage         none is running"]
     ago = f"{format_duration(max(now - status.updated, 0.0))} ago"
     done = f"{status.done} of {status.jobs} jobs done"
-    if not status.ended:
+    if not status.ended or status.done < status.jobs:
+        how = "interrupted" if status.ended else "killed; it was last seen"
         return [
-            f"stage         none is running: {status.stage} died {ago} or later, {done}; "
-            "run the same command to continue"
+            f"stage         none is running; {status.stage} was {how} {ago}, {done}. "
+            "Finished results are kept; `dvc repro` continues"
         ]
     lines = [f"stage         none is running; {status.stage} ended {ago}, {done}"]
     failed = _last_failures(project)

@@ -40,15 +40,15 @@ def format_duration(seconds: float) -> str:
 class StageProgress:
     """Shows a stage's finished jobs and the estimated remaining time."""
 
-    def __init__(self, title: str, *, jobs: int, terminal: bool | None = None) -> None:
-        self.title, self.jobs = title, jobs
+    def __init__(self, title: str, *, terminal: bool | None = None) -> None:
+        self.title = title
         self._terminal = sys.stderr.isatty() if terminal is None else terminal
         self._last_line = time.monotonic()
         self._bar: Progress | None = None
         self._task: TaskID | None = None
 
     def __enter__(self) -> StageProgress:
-        if self._terminal and self.jobs:
+        if self._terminal:
             self._bar = Progress(
                 TextColumn("{task.description}"),
                 BarColumn(),
@@ -57,7 +57,7 @@ class StageProgress:
                 TextColumn("{task.fields[left]}"),
                 console=Console(stderr=True),
             )
-            self._task = self._bar.add_task(self.title, total=self.jobs, left="")
+            self._task = self._bar.add_task(self.title, total=None, left="")
             self._bar.start()
         return self
 
@@ -71,23 +71,30 @@ class StageProgress:
             self._bar.stop()
 
     def show(
-        self, done: int, seconds_left: float, *, ended: str = "", failed: bool = False
+        self,
+        done: int,
+        jobs: int,
+        seconds_left: float,
+        *,
+        ended: str = "",
+        failed: bool = False,
     ) -> None:
         """Show the state of the stage.
 
         Args:
             done: number of jobs that have ended, successfully or not.
+            jobs: number of all jobs.
             seconds_left: estimated remaining time.
             ended: name of the job that has ended just now, if one has.
             failed: whether that job failed.
         """
-        left = f"about {format_duration(seconds_left)} left" if done < self.jobs else "done"
+        left = f"about {format_duration(seconds_left)} left" if done < jobs else "done"
         if self._bar is not None and self._task is not None:
-            self._bar.update(self._task, completed=done, left=left)
+            self._bar.update(self._task, completed=done, total=jobs, left=left)
             return
         now = time.monotonic()
         pause = SECONDS_BETWEEN_LINES if ended else SECONDS_WITHOUT_END
-        if done == self.jobs or now - self._last_line >= pause:
+        if done == jobs or now - self._last_line >= pause:
             self._last_line = now
             which = f" ({ended}{' failed' if failed else ''})" if ended else ""
-            print(f"{self.title} {done}/{self.jobs}{which}, {left}", file=sys.stderr, flush=True)
+            print(f"{self.title} {done}/{jobs}{which}, {left}", file=sys.stderr, flush=True)

@@ -46,9 +46,17 @@ class StageTracker:
         self._finished: list[tuple[Work, float]] = []
 
     def submit(self, job: Job) -> None:
-        """A job is about to be submitted."""
-        del self._waiting[job.name]
+        """A job is about to be submitted, perhaps again."""
+        for jobs in (self._waiting, self._submitted):
+            jobs.pop(job.name, None)
         self._submitted[job.name] = job
+
+    def replace(self, job: Job, others: Sequence[Job]) -> None:
+        """A job that was submitted is replaced by others, which have not been submitted yet."""
+        self._submitted.pop(job.name)
+        self._since.pop(job.name, None)
+        self._waiting |= {other.name: other for other in others}
+        self.jobs += len(others) - 1
 
     def end(self, job: Job, attempt: Attempt | None) -> Timing | None:
         """A job has ended; returns what to log of it, or None if it failed."""

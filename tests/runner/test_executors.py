@@ -294,16 +294,16 @@ def test_executors_by_name() -> None:
 
 
 def test_progress_is_plain_lines_without_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    with StageProgress("train", jobs=2, terminal=False) as progress:
-        progress.show(0, 9.0)
-        progress.show(1, 5.0, ended="one")
-        progress.show(2, 0.0, ended="two")
+    with StageProgress("train", terminal=False) as progress:
+        progress.show(0, 2, 9.0)
+        progress.show(1, 2, 5.0, ended="one")
+        progress.show(2, 2, 0.0, ended="two")
     assert capsys.readouterr().err == "train 2/2 (two), done\n"
 
 
 def test_progress_says_which_jobs_failed(capsys: pytest.CaptureFixture[str]) -> None:
-    with StageProgress("train", jobs=1, terminal=False) as progress:
-        progress.show(1, 0.0, ended="one", failed=True)
+    with StageProgress("train", terminal=False) as progress:
+        progress.show(1, 1, 0.0, ended="one", failed=True)
     assert capsys.readouterr().err == "train 1/1 (one failed), done\n"
 
 
@@ -326,9 +326,9 @@ def test_lines_of_progress_are_rare(
     """A line at most every ten seconds if a job has ended, and every minute if none has."""
     clock = [100.0]
     monkeypatch.setattr(progress_module.time, "monotonic", lambda: clock[0])
-    with StageProgress("train", jobs=9, terminal=False) as progress:
+    with StageProgress("train", terminal=False) as progress:
         clock[0] += pause
-        progress.show(1, 75.0, ended=ended)
+        progress.show(1, 9, 75.0, ended=ended)
     assert capsys.readouterr().err == line
 
 

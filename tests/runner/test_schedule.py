@@ -79,7 +79,12 @@ def cut(some: list[tuple[str, int]], workers: int, **options: Any) -> list[tuple
         ({"a": 100}, 1, {"largest": 30}, [25, 25, 25, 25]),
         ({"a": 40, "b": 40}, 1, {}, [40, 40]),
         ({"a": 30, "b": 10}, 2, {}, [30, 10]),  # 40 s each
-        ({"a": 90, "b": 5}, 2, {"largest": 99}, [30, 30, 30, 5]),  # 80 and 70 s; halves: 86 and 54 s
+        (
+            {"a": 90, "b": 5},
+            2,
+            {"largest": 99},
+            [30, 30, 30, 5],
+        ),  # 80 and 70 s; halves: 86 and 54 s
         ({"alone": 3}, 2, {}, [1, 1, 1]),
         ({"a": 40, "alone": 4}, 2, {}, [40, 1, 1, 1, 1]),  # 50 s beside 4 x 11 s
         ({"a": 40}, 2, {"beside": [50.0]}, [40]),

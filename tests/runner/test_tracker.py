@@ -127,6 +127,17 @@ def test_a_stage_from_start_to_end() -> None:
     assert (status.done, status.jobs, status.running, status.seconds_left) == (4, 4, (), 0.0)
 
 
+def test_a_job_that_is_replaced_counts_as_those_that_replace_it() -> None:
+    clock = Clock()
+    tracker, jobs = tracker_of("ab", clock, workers=1)
+    tracker.submit(jobs["a"])
+    tracker.submit(jobs["a"])  # again, since its worker did not start
+    tracker.replace(jobs["a"], [Job("c", None, work(60)), Job("d", None, work(60))])
+    status = tracker.status()
+    assert (status.jobs, status.done, status.waiting, status.running) == (3, 0, 3, ())
+    assert status.seconds_left == pytest.approx(220)
+
+
 def test_workers_that_announce_nothing_are_taken_to_work_after_a_while() -> None:
     clock = Clock()
     tracker, jobs = tracker_of("ab", clock)

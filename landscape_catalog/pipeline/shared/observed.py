@@ -40,7 +40,7 @@ class ObservedStage:
             workers=workers,
             activities=partial(read_activities, project.activities),
         )
-        self._progress = StageProgress(title, jobs=len(jobs))
+        self._progress = StageProgress(title)
         self._seconds_left, self._updated = float("nan"), 0.0
 
     def __enter__(self) -> ObservedStage:
@@ -66,18 +66,27 @@ class ObservedStage:
         self._tracker.submit(job)
         self._update()
 
+    def replace(self, job: Job, others: Sequence[Job]) -> None:
+        """A job is replaced by others, which are submitted later."""
+        self._tracker.replace(job, others)
+        self._update()
+
     def end(self, job: Job, attempt: Attempt | None) -> None:
         """A job has ended; its time is logged unless it failed."""
         timing = self._tracker.end(job, attempt)
         if timing is not None:
             log_timing(self._project.timings, timing)
         self._update(now=self.done == self._tracker.jobs)
-        self._progress.show(self.done, self._seconds_left, ended=job.name, failed=attempt is None)
+        self._show(ended=job.name, failed=attempt is None)
 
     def tick(self) -> None:
         """Nothing has ended for a while."""
         self._update()
-        self._progress.show(self.done, self._seconds_left)
+        self._show()
+
+    def _show(self, *, ended: str = "", failed: bool = False) -> None:
+        jobs, left = self._tracker.jobs, self._seconds_left
+        self._progress.show(self.done, jobs, left, ended=ended, failed=failed)
 
     def _update(self, *, now: bool = False) -> None:
         """Estimate the remaining time and write the status file, if that is due."""
