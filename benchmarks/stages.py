@@ -1,13 +1,13 @@
-"""How good the remaining time is: replays recorded stages and compares estimate and outcome.
+"""What recorded stages cost: time by kind of job, idle workers, and the error of the time left.
 
-    python benchmarks/time_left.py [.landscape/timings.jsonl ...]
+    python benchmarks/stages.py [.landscape/timings.jsonl ...]
 
 Each stage in the logs is replayed from the recorded start and end of its jobs. At a quarter, half
 and three quarters of its duration the remaining time is estimated as it was then: from the jobs
-that had ended, the seconds for which others had been running, and earlier stages in the same log.
-The error is |estimate - outcome| / outcome. Idle time is what workers did not work while the stage
-was running, as a share of workers x duration; the tail is the part of it after the first worker
-has run out of jobs.
+that had ended, those that were running and for how long, and earlier stages in the same log. The
+error is |estimate - outcome| / outcome. Idle is what workers did not work while the stage was
+running, as a share of workers x duration, including their start; the tail is the part of it after
+each worker's last job.
 """
 
 from __future__ import annotations
@@ -125,8 +125,31 @@ def stages_of(path: Path, device: str = "cpu") -> list[Stage]:
     return stages
 
 
+def cost_by_kind(stages: Sequence[Stage]) -> str:
+    """A table of core-seconds by kind of job, the largest first."""
+    kinds: dict[str, list[Timing]] = defaultdict(list)
+    for stage in stages:
+        for job in stage.jobs:
+            kinds[job.work.kind + (", grouped" if job.work.grouped else "")].append(job)
+    seconds = {kind: sum(job.attempt.seconds for job in jobs) for kind, jobs in kinds.items()}
+    total = sum(seconds.values())
+    rows = [
+        [
+            kind,
+            len(kinds[kind]),
+            sum(job.work.members for job in kinds[kind]),
+            f"{seconds[kind]:.1f}",
+            f"{seconds[kind] / total:.0%}",
+            f"{sum(job.predicted for job in kinds[kind]) / seconds[kind]:.2f}",
+        ]
+        for kind in sorted(kinds, key=lambda kind: -seconds[kind])
+    ]
+    head = ["kind", "jobs", "networks or curves", "core-seconds", "share", "predicted / measured"]
+    return table(head, rows)
+
+
 def main(paths: list[Path]) -> None:
-    """Print a row per stage, and the errors over all stages."""
+    """Print a row per stage, the cost of each kind of job, and the errors over all stages."""
     stages = [stage for path in paths for stage in stages_of(path)]
     if not stages:
         sys.exit("no stage of at least 5 s is recorded there; run `dvc repro` first")
@@ -145,10 +168,10 @@ def main(paths: list[Path]) -> None:
         ]
         for stage in stages
     ]
-    print(table(head, rows))
+    print(table(head, rows), cost_by_kind(stages), sep="\n\n")
     halves = [stage.error(0.5) for stage in stages]
     print(
-        f"error at half of {len(stages)} stages: median {statistics.median(halves):.0%}, "
+        f"\nerror at half of {len(stages)} stages: median {statistics.median(halves):.0%}, "
         f"largest {max(halves):.0%}"
     )
 
