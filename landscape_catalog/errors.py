@@ -12,6 +12,8 @@ LandscapeError                 base class; exit code 1
 ├── ContentMismatchError       prepared data differ from what their id stands for
 ├── StorageError               the disk is full or the folder is not writable
 ├── WorkerDiedError            a worker process ended before its job was done
+├── WorkerStartError           worker processes cannot start
+├── OutOfMemoryError           a job needs more memory than it can get
 ├── MeasurementError           some measurements of a job failed; the others are kept
 └── JobsFailedError            some runs or measurements failed; the rest are kept
 
@@ -104,6 +106,14 @@ class StorageError(LandscapeError):
 
 class WorkerDiedError(LandscapeError):
     """A worker process died (killed, out of memory), and the result of its job is lost."""
+
+
+class WorkerStartError(LandscapeError):
+    """No worker process could be started, or all ended before they took a job."""
+
+
+class OutOfMemoryError(LandscapeError):
+    """A job could not allocate the memory that it needs, and its result is lost."""
 
 
 class Interrupted(BaseException):

@@ -11,12 +11,19 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-from landscape_catalog.errors import StorageError, WorkerDiedError
+from landscape_catalog.errors import (
+    OutOfMemoryError,
+    StorageError,
+    WorkerDiedError,
+    WorkerStartError,
+)
 from landscape_catalog.runner.executor import Executor, JobFunction
+from landscape_catalog.runner.memory import is_out_of_memory
 from landscape_catalog.runner.timings import Work
 from landscape_catalog.runner.worker_cache import WorkerCache
 
 SUBMITTED = 2  # jobs submitted per worker, so that a worker that finishes has its next job ready
+FRUITLESS_STARTS = 3  # how often all workers may end before taking a job
 
 
 @dataclass(frozen=True)
@@ -43,35 +50,45 @@ class Failure:
     details: str
 
 
+Recovery = Callable[[Job, WorkerDiedError | OutOfMemoryError], Sequence[Job]]
+"""The jobs that replace one whose worker died or ran out of memory; none: it has failed."""
+
+
 def run_jobs(
     executor: Executor,
     function: JobFunction[Any],
     jobs: Sequence[Job],
     *,
     on_done: Callable[[Job, float | None], None],
+    recover: Recovery = lambda job, error: (),
 ) -> list[Failure]:
     """Run all jobs, the most expensive first.
 
-    A job that raises, or whose worker dies (e.g. out of memory), becomes a `Failure`; the others
-    continue. A full or read-only disk aborts everything, since all other jobs would fail as well.
-    On Ctrl-C the executor's `__exit__` cancels: running jobs are lost, finished ones are kept.
+    A job that raises, or whose worker dies (e.g. out of memory) and which `recover` does not
+    replace, becomes a `Failure`; the others continue. A full or read-only disk aborts everything,
+    since all other jobs would fail as well, and so do workers that cannot start. On Ctrl-C the
+    executor's `__exit__` cancels: running jobs are lost, finished ones are kept.
 
     Args:
         executor: the executor to run them on.
         function: a module-level function, called with a job's payload and its worker's cache.
         jobs: the jobs.
         on_done: called in this process with each job and its duration in seconds, or None if it
-            failed.
+            failed. Jobs that `recover` replaces are not reported, but those that replace them.
+        recover: may replace a job whose worker died or ran out of memory.
 
     Returns:
         The failures, in the order of `jobs`.
 
     Raises:
         StorageError: if a job could not write its result.
+        WorkerStartError: if workers repeatedly end before they take a job.
     """
-    failures: dict[str, Failure] = {}
+    failures: list[Failure] = []
     waiting = deque(sorted(jobs, key=lambda job: -job.work.cost))
     running: dict[Future[float], Job] = {}
+    place = {job.name: number for number, job in enumerate(jobs)}
+    not_started, most = 0, FRUITLESS_STARTS * SUBMITTED * executor.count
     while waiting or running:
         while waiting and len(running) < SUBMITTED * executor.count:
             job = waiting.popleft()
@@ -81,21 +98,37 @@ def run_jobs(
                 break
         for future in wait(running, return_when=FIRST_COMPLETED).done:
             job, error = running.pop(future), future.exception()
-            if isinstance(error, StorageError):
+            if isinstance(error, WorkerStartError) and not_started < most:
+                not_started += 1
+                waiting.appendleft(job)
+                continue
+            not_started = 0
+            if isinstance(error, (StorageError, WorkerStartError)):
                 raise error
+            if isinstance(error, (WorkerDiedError, OutOfMemoryError)):
+                instead = recover(job, error)
+                if instead:
+                    waiting.extendleft(reversed(instead))
+                    place.update((part.name, place[job.name]) for part in instead)
+                    continue
             if error is not None:
-                failures[job.name] = _failure(job, error)
+                failures.append(_failure(job, error))
             on_done(job, future.result() if error is None else None)
-    return [failures[job.name] for job in jobs if job.name in failures]
+    return sorted(failures, key=lambda failure: place[failure.name])
 
 
 def _timed(function: JobFunction[Any], payload: Any, cache: WorkerCache) -> float:
     started = time.perf_counter()
-    function(payload, cache)
+    try:
+        function(payload, cache)
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise OutOfMemoryError(f"out of memory: {error}".rstrip(": ")) from error
+        raise
     return time.perf_counter() - started
 
 
 def _failure(job: Job, error: BaseException) -> Failure:
-    known = isinstance(error, WorkerDiedError)
+    known = isinstance(error, (WorkerDiedError, OutOfMemoryError))
     reason = str(error) if known else f"{type(error).__name__}: {error}"
     return Failure(job.name, reason, "".join(traceback.format_exception(error)))
