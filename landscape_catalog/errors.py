@@ -7,7 +7,8 @@ LandscapeError                 base class; exit code 1
 │   ├── CodeError              a user's own function fails or returns something invalid
 │   ├── QueryError             a query that cannot be answered
 │   ├── MissingArtifactError   the output of an earlier stage is missing
-│   └── DataError              a dataset is unavailable or invalid
+│   ├── DataError              a dataset is unavailable or invalid
+│   └── TooLittleMemoryError   a run needs more memory than the machine has
 ├── DamagedFileError           a file under data/ does not hold what was written
 ├── ContentMismatchError       prepared data differ from what their id stands for
 ├── StorageError               the disk is full or the folder is not writable
@@ -90,6 +91,10 @@ class MissingArtifactError(UserError):
 
 class DataError(UserError):
     """A dataset is unavailable or invalid; the message says which file to put where."""
+
+
+class TooLittleMemoryError(UserError):
+    """A run needs more memory than the machine has, by a prediction before work starts."""
 
 
 class DamagedFileError(LandscapeError):

@@ -25,7 +25,7 @@ CONTROL_GROUPS = (
 
 @dataclass(frozen=True)
 class Memory:
-    """Main memory in bytes: all of it, and what can still be allocated without swapping."""
+    """Memory in bytes: all of it with swap space, and what can be allocated without swapping."""
 
     total: int
     available: int
@@ -34,7 +34,8 @@ class Memory:
 def main_memory() -> Memory:
     """The memory of this machine, or of the container in which this process runs."""
     machine = psutil.virtual_memory()
-    total, available = int(machine.total), int(machine.available)
+    total = int(machine.total + psutil.swap_memory().total)
+    available = int(machine.available)
     for limit, usage in CONTROL_GROUPS:
         try:
             most, used = int(Path(limit).read_text()), int(Path(usage).read_text())
