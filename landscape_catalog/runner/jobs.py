@@ -18,7 +18,7 @@ from landscape_catalog.errors import (
     WorkerStartError,
 )
 from landscape_catalog.runner.executor import Executor, JobFunction
-from landscape_catalog.runner.memory import is_out_of_memory
+from landscape_catalog.runner.memory import named_memory_errors
 from landscape_catalog.runner.timings import Work
 from landscape_catalog.runner.worker_cache import WorkerCache
 
@@ -119,12 +119,8 @@ def run_jobs(
 
 def _timed(function: JobFunction[Any], payload: Any, cache: WorkerCache) -> float:
     started = time.perf_counter()
-    try:
+    with named_memory_errors():
         function(payload, cache)
-    except Exception as error:
-        if is_out_of_memory(error):
-            raise OutOfMemoryError(f"out of memory: {error}".rstrip(": ")) from error
-        raise
     return time.perf_counter() - started
 
 

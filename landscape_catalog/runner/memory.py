@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import ctypes
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+
+from landscape_catalog.errors import OutOfMemoryError
 
 # Constants of glibc's malloc.h.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
@@ -50,6 +54,17 @@ def is_out_of_memory(error: Exception) -> bool:
     """Whether an error of Python, NumPy or torch says that memory could not be allocated."""
     is_torch = isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
     return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or is_torch
+
+
+@contextmanager
+def named_memory_errors() -> Iterator[None]:
+    """Turn the various errors that say that memory is lacking into `OutOfMemoryError`."""
+    try:
+        yield
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise OutOfMemoryError(f"out of memory: {error}".rstrip(": ")) from error
+        raise
 
 
 def keep_freed_memory() -> None:

@@ -10,7 +10,7 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -138,11 +138,19 @@ def checkpoint_stamp(folder: Path, run_id: str) -> int | None:
         return None
 
 
-def remove_stale_files(folder: Path, *, older_than: float = SECONDS_UNTIL_STALE) -> None:
-    """Remove what interrupted writes have left; a younger file may be one that is being written."""
+def remove_leftovers(folder: Path, finished: Collection[str]) -> None:
+    """Remove what killed processes have left: checkpoints of finished runs and half-written files.
+
+    Args:
+        folder: the folder of checkpoints.
+        finished: ids of finished runs.
+    """
+    for path in folder.glob(f"*{SUFFIX}"):
+        if path.name.removesuffix(SUFFIX) in finished:
+            remove_checkpoint(folder, path.name.removesuffix(SUFFIX))
     for path in folder.glob(f"{TEMPORARY_PREFIX}*"):
-        with suppress(StorageError, OSError):
-            if time.time() - path.stat().st_mtime > older_than:
+        with suppress(StorageError, OSError):  # a younger file may be one that is being written
+            if time.time() - path.stat().st_mtime > SECONDS_UNTIL_STALE:
                 remove(path)
 
 

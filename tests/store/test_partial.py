@@ -23,7 +23,7 @@ from landscape_catalog.store.partial import (
     checkpoint_stamp,
     read_checkpoint,
     remove_checkpoint,
-    remove_stale_files,
+    remove_leftovers,
     run_locks,
     save_checkpoint,
 )
@@ -145,15 +145,15 @@ def test_a_store_that_cannot_be_written_gives_no_locks_and_one_warning(
     assert "there is a file where a folder is needed" in message
 
 
-def test_leftovers_of_interrupted_writes_are_removed(tmp_path: Path) -> None:
-    save_checkpoint(tmp_path, KEY, CONTENT)
+def test_leftovers_of_killed_processes_are_removed(tmp_path: Path) -> None:
+    for run_id in ("a" * 16, "b" * 16):
+        save_checkpoint(tmp_path, KEY.model_copy(update={"run_id": run_id}), CONTENT)
     for name, age in ((".tmp-old", 7200), (".tmp-new", 0)):
         (tmp_path / name).write_bytes(b"half")
         os.utime(tmp_path / name, (time.time() - age,) * 2)
-    remove_stale_files(tmp_path)
-    left = {path.name for path in tmp_path.iterdir()}
-    assert left == {".tmp-new", f"{KEY.run_id}.checkpoint"}
-    remove_stale_files(tmp_path / "missing")
+    remove_leftovers(tmp_path, {"a" * 16, "c" * 16})
+    assert {path.name for path in tmp_path.iterdir()} == {".tmp-new", f"{'b' * 16}.checkpoint"}
+    remove_leftovers(tmp_path / "missing", set())
 
 
 def test_one_message_names_the_process_that_trains_a_run(
@@ -191,7 +191,9 @@ def test_only_one_process_at_a_time_trains_a_run(tmp_path: Path) -> None:
     (tmp_path / "count").write_text("0")
     orders = (["a", "b"], ["b", "a"], ["a"])
     started = [
-        subprocess.Popen([sys.executable, "-c", code, str(tmp_path), *order], stderr=subprocess.PIPE)
+        subprocess.Popen(
+            [sys.executable, "-c", code, str(tmp_path), *order], stderr=subprocess.PIPE
+        )
         for order in orders
     ]
     for process in started:

@@ -25,7 +25,7 @@ from landscape_catalog.pipeline.shared.components import find_components
 from landscape_catalog.pipeline.shared.custom_metrics import metric_codes
 from landscape_catalog.runner.device import chosen_device
 from landscape_catalog.runner.executor import Executor, JobFunction
-from landscape_catalog.runner.jobs import Failure, Job, run_jobs
+from landscape_catalog.runner.jobs import Failure, Job, Recovery, run_jobs
 from landscape_catalog.runner.progress import StageProgress
 from landscape_catalog.runner.registry import chosen_executor
 from landscape_catalog.runner.timings import log_timing
@@ -143,8 +143,11 @@ def work_through(
     jobs: Sequence[Job],
     *,
     executor: Executor,
+    recover: Recovery = lambda job, error: (),
 ) -> list[Failure]:
     """Run all jobs on the executor, with progress and timings; returns the failures.
+
+    `recover` is explained at `run_jobs`.
 
     Raises:
         Interrupted: on Ctrl-C, after logging what is saved.
@@ -160,7 +163,7 @@ def work_through(
             progress.step(job.name, job.work.cost, failed=seconds is None)
 
         try:
-            return run_jobs(executor, function, jobs, on_done=on_done)
+            return run_jobs(executor, function, jobs, on_done=on_done, recover=recover)
         except Interrupted:
             log.warning(
                 "interrupted: %d of %d jobs of `%s` are saved; run the same command to continue",

@@ -1,15 +1,17 @@
-"""Prediction of the memory that training takes on a CPU, and the split of groups that do not fit.
+"""Prediction of the memory that training takes on a CPU, and whether it is there.
 
-Peak = B + 4 max(m P (3 + o + s) + 2.2 m b A + 3 P (2 + o + s), 10 e L) bytes for m members with P
-parameters, s snapshots, batch size b, A activations per sample and o = 1 with Adam, else 0: weights,
-gradients, momentum, snapshots, one checkpoint on its way to the disk; or, if test errors are
-tracked, an evaluation batch of e samples whose largest tensor has L values per sample.
+Peak = B + 4 (m P (3 + o + s) + 3 P (2 + o + s) + max(2.2 m b A, 10 e L)) bytes for m members with P
+parameters, s snapshots, batch size b, A activations per sample, and o = 1 with Adam, else 0. The
+terms are: a worker without data; weights, gradients, momentum and snapshots; one checkpoint on its
+way to the disk; a training step, or an evaluation batch of e samples whose largest tensor has L
+values per sample, if test errors are tracked.
 """
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 from landscape_catalog.errors import TooLittleMemoryError
 from landscape_catalog.experiment.grid import Run
@@ -27,8 +29,6 @@ EVALUATION = 10
 EVALUATION_BATCH = {"images": 1000, "points": 1000, "text": 100}
 PADDED_TOKENS = 50  # of a sentence in a batch
 GIGABYTE = 1e9
-
-Group = tuple[Run, ...]
 
 
 def training_memory(runs: Sequence[Run], snapshots: Collection[str]) -> int:
@@ -62,55 +62,54 @@ def training_memory(runs: Sequence[Run], snapshots: Collection[str]) -> int:
     return BASE + round(BYTES * (weights + max(step, evaluation if tested else 0)))
 
 
-def split_to_fit(
-    groups: Sequence[Group], snapshots: Collection[str], *, workers: int, memory: Memory
-) -> list[Group]:
-    """Split groups into halves until each fits into a worker's share of the available memory.
+@dataclass(frozen=True)
+class MemoryShare:
+    """The memory that each worker may take.
 
-    A run that does not fit by itself is trained all the same, since this is a prediction; a warning
-    says how much it needs.
-
-    Raises:
-        TooLittleMemoryError: if a run needs more than all memory of the machine.
+    Attributes:
+        snapshots: the snapshots that are kept of each run.
+        workers: number of workers.
+        memory: of the machine.
     """
-    share = memory.available / workers
-    fitting, waiting = [], list(reversed(groups))
-    while waiting:
-        group = waiting.pop()
-        if len(group) == 1 or training_memory(group, snapshots) <= share:
-            fitting.append(group)
-        else:
-            half = (len(group) + 1) // 2
-            waiting += [group[half:], group[:half]]
-    if fitting:
-        _check_largest(fitting, snapshots, workers, memory)
-    return fitting
 
+    snapshots: Collection[str]
+    workers: int
+    memory: Memory
 
-def _check_largest(
-    groups: Sequence[Group], snapshots: Collection[str], workers: int, memory: Memory
-) -> None:
-    """Warn if a single run does not fit into its share, or refuse to start if it never can."""
-    largest = max(groups, key=lambda group: training_memory(group, snapshots))
-    needed = training_memory(largest, snapshots)
-    if needed <= memory.available / workers:
-        return
-    name = largest[0].run_id
-    if needed > memory.total:
-        raise TooLittleMemoryError(
-            f"run {name} needs about {_shown(needed)} of memory, and this machine has "
-            f"{_shown(memory.total)}: reduce `load.width` or `temperature.batch_size`"
+    def fits(self, group: Sequence[Run]) -> bool:
+        """Whether a group may be trained together in one worker; a single run always may."""
+        return len(group) == 1 or self._needed(group) <= self.memory.available / self.workers
+
+    def check(self, groups: Sequence[Sequence[Run]]) -> None:
+        """Warn if the largest group, then a single run, needs more than a worker's share.
+
+        It is trained all the same, since this is a prediction and the others may need less.
+
+        Raises:
+            TooLittleMemoryError: if it needs more than all memory of the machine.
+        """
+        needed, largest = max((self._needed(group), group[0].run_id) for group in groups)
+        if needed <= self.memory.available / self.workers:
+            return
+        if needed > self.memory.total:
+            raise TooLittleMemoryError(
+                f"run {largest} needs about {_shown(needed)} of memory, and this machine has "
+                f"{_shown(self.memory.total)}: reduce `load.width` or `temperature.batch_size`"
+            )
+        together = max(1, int(self.memory.available // needed))
+        fewer = f"set `execution.workers` to {together}"
+        log.warning(
+            "run %s needs about %s of memory, and %d workers share %s: %s, or training may run out "
+            "of memory",
+            largest,
+            _shown(needed),
+            self.workers,
+            _shown(self.memory.available),
+            fewer if together < self.workers else "close other programs",
         )
-    together = max(1, int(memory.available // needed))
-    log.warning(
-        "run %s needs about %s of memory, and %d workers share %s: %s, or training may run out of "
-        "memory",
-        name,
-        _shown(needed),
-        workers,
-        _shown(memory.available),
-        f"set `execution.workers` to {together}" if together < workers else "close other programs",
-    )
+
+    def _needed(self, group: Sequence[Run]) -> int:
+        return training_memory(group, self.snapshots)
 
 
 def _shown(size: float) -> str:
