@@ -73,6 +73,14 @@ def release_and_remove(lock: FileLock) -> None:
     lock.release()
 
 
+def remove_if_free(path: Path) -> None:
+    """Remove the files of a lock that nobody holds; a disk error is ignored."""
+    lock = FileLock(path)
+    with suppress(Timeout, OSError):
+        lock.acquire(blocking=False)
+        release_and_remove(lock)
+
+
 def _holder(path: Path) -> Path:
     return path.with_name(f"{path.name}.holder")
 

@@ -20,12 +20,12 @@ from landscape_catalog.errors import DamagedFileError, StorageError
 from landscape_catalog.paths import TEMPORARY_PREFIX
 from landscape_catalog.schema.records import Values
 from landscape_catalog.store.files import remove, write_file
-from landscape_catalog.store.lock import acquire, release_and_remove
+from landscape_catalog.store.lock import acquire, release_and_remove, remove_if_free
 from landscape_catalog.store.records import Provenance
 
 log = logging.getLogger(__name__)
 
-SUFFIX = ".checkpoint"
+SUFFIX, LOCK_SUFFIX = ".checkpoint", ".lock"
 LAYOUT = 1
 """Raised when the values or names of a checkpoint change their meaning."""
 SECONDS_UNTIL_STALE = 3600.0
@@ -139,15 +139,17 @@ def checkpoint_stamp(folder: Path, run_id: str) -> int | None:
 
 
 def remove_leftovers(folder: Path, finished: Collection[str]) -> None:
-    """Remove what killed processes have left: checkpoints of finished runs and half-written files.
+    """Remove what killed processes have left of finished runs, and half-written files.
 
     Args:
         folder: the folder of checkpoints.
         finished: ids of finished runs.
     """
-    for path in folder.glob(f"*{SUFFIX}"):
-        if path.name.removesuffix(SUFFIX) in finished:
-            remove_checkpoint(folder, path.name.removesuffix(SUFFIX))
+    for path in [*folder.glob(f"*{SUFFIX}"), *folder.glob(f"*{LOCK_SUFFIX}")]:
+        if path.stem in finished and path.suffix == SUFFIX:
+            remove_checkpoint(folder, path.stem)
+        elif path.stem in finished:
+            remove_if_free(path)
     for path in folder.glob(f"{TEMPORARY_PREFIX}*"):
         with suppress(StorageError, OSError):  # a younger file may be one that is being written
             if time.time() - path.stat().st_mtime > SECONDS_UNTIL_STALE:
@@ -167,7 +169,7 @@ def run_locks(folder: Path, run_ids: Iterable[str]) -> Iterator[None]:
         try:
             for run_id in sorted(set(run_ids)):
                 busy = f"run {run_id} is being trained by another process (id %s); waiting for it"
-                held.append(acquire(folder / f"{run_id}.lock", busy))
+                held.append(acquire(folder / f"{run_id}{LOCK_SUFFIX}", busy))
         except (StorageError, OSError) as error:
             _warn_once(folder, error)
         yield

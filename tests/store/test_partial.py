@@ -148,12 +148,24 @@ def test_a_store_that_cannot_be_written_gives_no_locks_and_one_warning(
 def test_leftovers_of_killed_processes_are_removed(tmp_path: Path) -> None:
     for run_id in ("a" * 16, "b" * 16):
         save_checkpoint(tmp_path, KEY.model_copy(update={"run_id": run_id}), CONTENT)
+    for lock in ("a" * 16, "b" * 16):
+        (tmp_path / f"{lock}.lock").touch()
+        (tmp_path / f"{lock}.lock.holder").write_text("1")
     for name, age in ((".tmp-old", 7200), (".tmp-new", 0)):
         (tmp_path / name).write_bytes(b"half")
         os.utime(tmp_path / name, (time.time() - age,) * 2)
     remove_leftovers(tmp_path, {"a" * 16, "c" * 16})
-    assert {path.name for path in tmp_path.iterdir()} == {".tmp-new", f"{'b' * 16}.checkpoint"}
+    left = {f"{'b' * 16}{ending}" for ending in (".checkpoint", ".lock", ".lock.holder")}
+    assert {path.name for path in tmp_path.iterdir()} == {".tmp-new", *left}
     remove_leftovers(tmp_path / "missing", set())
+
+
+def test_a_lock_that_is_held_is_no_leftover(tmp_path: Path) -> None:
+    with run_locks(tmp_path, ["a"]):
+        with ThreadPoolExecutor() as threads:
+            threads.submit(remove_leftovers, tmp_path, {"a"}).result()
+        assert (tmp_path / "a.lock").exists()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_one_message_names_the_process_that_trains_a_run(
