@@ -16,7 +16,14 @@ from landscape_catalog.experiment.measure import Measure
 from landscape_catalog.experiment.training import Temperature, Train
 from landscape_catalog.metrics.registry import QUANTITIES
 from landscape_catalog.phases.registry import Classify
-from landscape_catalog.schema.fields import KnownOr, Name, PositiveInt, Section, Text
+from landscape_catalog.schema.fields import (
+    KnownOr,
+    Name,
+    PositiveFloat,
+    PositiveInt,
+    Section,
+    Text,
+)
 
 Scale = Literal["auto", "log", "linear", "even"]
 CUSTOM_QUANTITY = re.compile(r"custom\.([A-Za-z_][A-Za-z0-9_]*)\.[A-Za-z_][A-Za-z0-9_]*")
@@ -74,6 +81,9 @@ class Execution(Section):
     executor: Text = "processes"
     """Where jobs run: in `processes` on this machine, or `serial`, one after the other in the
     stage's own process, for debugging. Both give bit-identical results."""
+    checkpoint_seconds: PositiveFloat = 60.0
+    """Seconds between two checkpoints of a run in training: the work that an interruption loses at
+    most. They lie in the shared store and are removed when the run is finished."""
 
 
 class Experiment(Section):

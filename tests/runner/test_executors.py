@@ -18,12 +18,20 @@ import numpy as np
 import pytest
 import torch
 
-from landscape_catalog.errors import Interrupted, SpecError, StorageError, WorkerDiedError
+from landscape_catalog.errors import (
+    Interrupted,
+    SpecError,
+    StorageError,
+    WorkerDiedError,
+    WorkerStartError,
+)
 from landscape_catalog.experiment.experiment import Execution
+from landscape_catalog.runner import memory, processes
 from landscape_catalog.runner import progress as progress_module
 from landscape_catalog.runner.activity import read_activities, report_progress, report_resumed
 from landscape_catalog.runner.executor import Executor
 from landscape_catalog.runner.jobs import Job, run_jobs
+from landscape_catalog.runner.memory import is_out_of_memory, main_memory
 from landscape_catalog.runner.processes import ProcessExecutor
 from landscape_catalog.runner.progress import StageProgress
 from landscape_catalog.runner.registry import EXECUTORS, chosen_executor
@@ -149,7 +157,7 @@ def test_a_failing_job_does_not_stop_the_others(start: Callable[[], Executor]) -
     assert {name for name, well in ended.items() if not well} == set(failures)
     assert failures["1-raise"] == "ValueError: no such thing"
     assert failures["3-exit"] == "SystemExit: 3"
-    assert "MemoryError" in failures["4-memory"]
+    assert failures["4-memory"] == "out of memory"
 
 
 def test_the_death_of_a_worker_is_reported_as_such() -> None:
@@ -389,3 +397,108 @@ def test_the_folder_of_announcements_is_not_created_by_workers(tmp_path: Path) -
     assert not (tmp_path / "elsewhere").exists()
     (tmp_path / "broken.json").write_text("{")
     assert read_activities(tmp_path) == {}
+
+
+def killed_at_start(_: int) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def killed_the_first_time(_: int) -> None:
+    """Die unless a worker has done so before."""
+    marker = Path(os.environ["DIED_BEFORE"])
+    try:
+        marker.touch(exist_ok=False)
+    except FileExistsError:
+        return
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_workers_that_cannot_start_end_the_stage(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "_start_worker", killed_at_start)
+    with pytest.raises(WorkerStartError, match="cannot start, or end before they take a job"):
+        do(ProcessExecutor(1), 1, 2, 3)
+
+
+def test_a_worker_that_dies_before_its_first_job_is_replaced(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DIED_BEFORE", str(tmp_path / "died"))
+    monkeypatch.setattr(processes, "_start_worker", killed_the_first_time)
+    ended, failures = do(ProcessExecutor(1), 1, 2)
+    assert (tmp_path / "died").exists()
+    assert ended == {"0-1": True, "1-2": True}
+    assert not failures
+
+
+def test_a_limit_on_processes_ends_the_stage(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr("pebble.pool.process.launch_process", refuse)
+    with pytest.raises(WorkerStartError, match="cannot start"):
+        do(ProcessExecutor(2), 1, 2, 3)
+
+
+def halves(job: Job, _: BaseException) -> list[Job]:
+    """Split a job whose payload is a tuple."""
+    n = len(job.payload)
+    if n == 1:
+        return []
+    parts = job.payload[: n // 2], job.payload[n // 2 :]
+    return [Job("+".join(map(str, part)), part, job.work) for part in parts]
+
+
+def together(payload: tuple[Any, ...], cache: WorkerCache) -> None:
+    for each in payload:
+        work(each, cache)
+
+
+@pytest.mark.parametrize("event", ["die", "memory"])
+def test_a_job_whose_worker_dies_is_replaced_by_smaller_ones(event: str) -> None:
+    ended: dict[str, bool] = {}
+    whole = Job("whole", (1, 2, event, 3), Work("train", "resnet18", 1, 1, 1, 0))
+    with ProcessExecutor(2) as executor:
+        failures = run_jobs(
+            executor,
+            together,
+            [whole],
+            on_done=lambda job, seconds: ended.update({job.name: seconds is not None}),
+            recover=halves,
+        )
+    assert ended == {"1+2": True, event: False, "3": True}
+    (failure,) = failures
+    assert failure.name == event
+    assert "out of memory" in failure.reason
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (MemoryError(), True),
+        (torch.OutOfMemoryError("CUDA out of memory"), True),
+        (np._core._exceptions._ArrayMemoryError((2**60,), np.dtype("f4")), True),
+        (RuntimeError("size mismatch"), False),
+        (ValueError("memory"), False),
+    ],
+)
+def test_errors_that_mean_too_little_memory(error: Exception, expected: bool) -> None:
+    assert is_out_of_memory(error) == expected
+
+
+def test_an_allocation_that_torch_cannot_make_means_too_little_memory() -> None:
+    with pytest.raises(RuntimeError) as caught:
+        torch.empty(2**55)
+    assert is_out_of_memory(caught.value)
+
+
+def test_memory_of_this_machine_and_of_a_container(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    whole = main_memory()
+    assert 0 < whole.available <= whole.total
+    limit, usage = tmp_path / "limit", tmp_path / "usage"
+    limit.write_text("3000000\n"), usage.write_text("1000000\n")
+    monkeypatch.setattr(memory, "CONTROL_GROUPS", ((str(limit), str(usage)),))
+    assert main_memory() == memory.Memory(3_000_000, 2_000_000)
+    limit.write_text("max\n")
+    assert main_memory().total == whole.total

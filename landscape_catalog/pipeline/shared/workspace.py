@@ -27,7 +27,7 @@ from landscape_catalog.pipeline.shared.observed import ObservedStage
 from landscape_catalog.pipeline.shared.speed import speed_for
 from landscape_catalog.runner.device import chosen_device
 from landscape_catalog.runner.executor import Executor, JobFunction
-from landscape_catalog.runner.jobs import Failure, Job, run_jobs
+from landscape_catalog.runner.jobs import Failure, Job, Recovery, run_jobs
 from landscape_catalog.runner.registry import chosen_executor
 from landscape_catalog.runner.speed import SpeedModel
 from landscape_catalog.store.artifacts import read_data_record
@@ -144,6 +144,7 @@ def work_through(
     jobs: Sequence[Job],
     *,
     executor: Executor,
+    recover: Recovery = lambda job, error: (),
     speed: SpeedModel | None = None,
 ) -> list[Failure]:
     """Run all jobs on the executor, with progress and timings; returns the failures.
@@ -154,6 +155,7 @@ def work_through(
         function: a module-level function, called with a job's payload and its worker's cache.
         jobs: the jobs.
         executor: where they run.
+        recover: may replace a job whose worker died or ran out of memory.
         speed: predicts how long they take; None: what is known or measured now.
 
     Raises:
@@ -172,6 +174,8 @@ def work_through(
                 on_submit=stage.submit,
                 on_done=stage.end,
                 on_tick=stage.tick,
+                on_replace=stage.replace,
+                recover=recover,
                 speed=speed,
                 activities=project.activities,
             )
