@@ -99,7 +99,9 @@ def _time(workspace: Workspace, runs: list[Run], left: list[MeasurementSpec]) ->
         )
     work = [train_work(run) for run in runs] + [spec.work for spec in left]
     execution = workspace.experiment.execution
-    device, workers = chosen_device(execution), chosen_executor(execution).count
+    device = chosen_device(execution)
+    with chosen_executor(execution) as executor:
+        workers = executor.count
     found = estimate(work, read_timings(workspace.project.timings), device=device)
     time = f"about {format_duration(found.seconds / workers)} with {workers} workers on {device}"
     if found.timed:

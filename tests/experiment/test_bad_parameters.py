@@ -115,7 +115,7 @@ BAD = {
     "missing key": ("load: {}", "load.width", "no value", "this key is required"),
     "a threshold that is not a number": ("classify: {train_loss: low}", "classify.train_loss", "'low'", "number"),
     "an unknown axis of the report": ("report: {x: width}", "report.x", "'width'", "load.width"),
-    "an unknown executor": ("execution: {executor: threads}", "execution.executor", "'threads'", "processes or serial"),
+    "an unknown executor": ("execution: {engine: threads}", "execution.engine", "'threads'", "local or serial"),
     "workers": ("execution: {workers: many}", "execution.workers", "'many'", "'auto'"),
     # The network and its constants.
     "constants of a network without any": (

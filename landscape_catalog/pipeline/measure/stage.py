@@ -85,6 +85,8 @@ def _make(
     """Make the missing measurements; returns how many were made, and the failed jobs."""
     cache = workspace.measurements
     missing = [spec for spec in distinct(specs) if cache.fetch(spec.measurement_id) is None]
+    if not missing:
+        return 0, []  # without asking a cluster for its workers
     groups = measurement_jobs(missing, executor.count)
     jobs = [_job(workspace, group, device) for group in groups]
     failures = work_through(workspace, title, measure_job, jobs, executor=executor)
