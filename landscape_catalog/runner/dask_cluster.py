@@ -89,6 +89,8 @@ class Cluster:
         except OSError:
             words = f"a running Dask scheduler: none answered within {SECONDS_TO_CONNECT} seconds"
             self._refuse(words)
+        except (TypeError, ValueError) as error:  # no such protocol, or no certificate for it
+            self._refuse(f"the address of a Dask scheduler: {error}")
         deadline = time.monotonic() + SECONDS_FOR_FIRST_WORKER
         while not (addresses := await self._addresses()):
             if time.monotonic() > deadline:

@@ -11,6 +11,7 @@ import importlib.util
 import os
 import shutil
 import signal
+import threading
 import time
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
@@ -241,7 +242,7 @@ def test_after_a_death_a_job_continues_elsewhere_from_its_checkpoint(
 
 
 def test_a_lost_scheduler_is_waited_for_and_nothing_finished_is_repeated(
-    cluster: LocalProcesses, executor: Executor, place: str, tmp_path: Path
+    cluster: LocalProcesses, executor: Executor, tmp_path: Path
 ) -> None:
     payload = counting(tmp_path, "one", "two")
     executor.submit(count_up, replace(payload, keys=("one",))).result()
@@ -251,9 +252,8 @@ def test_a_lost_scheduler_is_waited_for_and_nothing_finished_is_repeated(
     wait_until(second.done)
     cluster.restart_scheduler()
     (tmp_path / "release").touch()
-    for process in cluster.workers:
-        process.wait(timeout=60)  # workers end with their scheduler
-    cluster.workers.clear()
+    while cluster.workers:
+        cluster.kill_worker()
     cluster.add_worker()
     assert waiting.result(timeout=60) is None
     executor.shutdown()
@@ -343,6 +343,10 @@ def test_a_missing_scheduler_is_refused(tmp_path: Path, monkeypatch: pytest.Monk
     )
     nowhere = f"tcp://127.0.0.1:{free_port()}"
     assert f"execution.scheduler: got '{nowhere}'; allowed: a running Dask" in refused(nowhere)
+    assert "allowed: the address of a Dask scheduler: unknown address scheme" in refused(
+        "ftp://x:1"
+    )
+    assert "allowed: the address of a Dask scheduler: TLS expects" in refused("tls://127.0.0.1:1")
     monkeypatch.setattr("landscape_catalog.runner.dask_cluster.SECONDS_TO_CONNECT", 1)
     assert "none answered within 1 seconds" in refused(str(tmp_path / "none.json"))
     with LocalProcesses() as empty:
@@ -389,9 +393,7 @@ def test_reasons_for_refusal() -> None:
 
 # Whole experiments
 
-PARAMS = TINY_PARAMS.replace("batch_size: [16, 32]", "batch_size: 16").replace(
-    "epochs: 4", "epochs: 3"
-)
+PARAMS = TINY_PARAMS.replace("batch_size: [16, 32]", "batch_size: 16").replace("[1, 2]", "1")
 
 
 @pytest.fixture(scope="module")
@@ -402,9 +404,9 @@ def local(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def on_dask(folder: Path, address: str) -> Path:
+def on_dask(folder: Path, address: str, params: str = PARAMS) -> Path:
     engine = f"engine: dask\n  scheduler: {address}"
-    return write_project(folder, PARAMS.replace("engine: serial", engine))
+    return write_project(folder, params.replace("engine: serial", engine))
 
 
 @pytest.mark.slow
@@ -430,3 +432,66 @@ def test_an_experiment_gives_the_same_bytes_without_a_shared_folder(
         folder = on_dask(base / "grid", cluster.address)
         run_stages(folder, base / "store")
     assert outputs(folder) == outputs(local)
+
+
+STORM = TINY_PARAMS.replace("seeds: 2", "seeds: 4")
+SECONDS_BETWEEN_KILLS = 3.0
+
+
+@pytest.mark.slow
+@pytest.mark.skipif("LANDSCAPE_CLUSTER" not in os.environ, reason="takes some minutes")
+@pytest.mark.parametrize("shared", [True, False])
+def test_a_storm_changes_no_byte_and_repeats_nothing_finished(
+    shared: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Four workers, of which one is killed every few seconds, and a scheduler that dies once."""
+    local = write_project(tmp_path / "local", STORM)
+    run_stages(local, tmp_path / "store of local")
+    base = tmp_path / "of the stage"
+    base.mkdir()
+    if not shared and not can_hide():
+        pytest.skip("no folder can be hidden here")
+    repeated = []
+    attempt = dask_jobs.Jobs._attempt
+
+    async def watched(jobs: Any, course: Any, worker: Any) -> Any:
+        repeated.extend(output.key for output in course.outputs() if course._is_finished(output))
+        return await attempt(jobs, course, worker)
+
+    monkeypatch.setattr(dask_jobs.Jobs, "_attempt", watched)
+    with LocalProcesses(4, hidden=None if shared else base) as cluster:
+        folder = on_dask(base / "grid", cluster.address, STORM)
+        over, kills = threading.Event(), []
+
+        def finished() -> int:
+            return sum(
+                1 for name in ("runs", "measurements") for _ in folder.glob(f"data/{name}/*")
+            )
+
+        def storm() -> None:
+            """Kill, at most so often that something is finished in between."""
+            former = 0
+            while not over.wait(SECONDS_BETWEEN_KILLS):
+                if finished() == former:
+                    continue
+                former = finished()
+                kills.append("worker")
+                cluster.kill_worker()
+                if len(kills) == 4:
+                    kills.append("scheduler")
+                    cluster.restart_scheduler()
+                cluster.workers = [process for process in cluster.workers if process.poll() is None]
+                while len(cluster.workers) < 4:
+                    cluster.add_worker()
+
+        thread = threading.Thread(target=storm)
+        thread.start()
+        try:
+            run_stages(folder, base / "store")
+        finally:
+            over.set()
+            thread.join()
+    print(f"{kills.count('worker')} workers and {kills.count('scheduler')} scheduler were killed")
+    assert "scheduler" in kills
+    assert outputs(folder) == outputs(local)
+    assert not repeated

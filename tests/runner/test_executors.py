@@ -117,9 +117,9 @@ CALLERS: dict[str, Callable[[], Any]] = {
 }
 
 
-@pytest.fixture(params=["serial", "processes"])
+@pytest.fixture(params=["serial", "local"])
 def start(request: pytest.FixtureRequest) -> Callable[[], Executor]:
-    return {"serial": SerialExecutor, "processes": partial(ProcessExecutor, 2)}[request.param]
+    return {"serial": SerialExecutor, "local": partial(ProcessExecutor, 2)}[request.param]
 
 
 def job(name: str, payload: Any, steps: int = 1) -> Job:
@@ -283,7 +283,7 @@ def test_executors_by_name() -> None:
     assert Execution().engine in EXECUTORS
     with pytest.raises(
         SpecError,
-        match=r"^params.yaml:\n  execution.engine: got 'threads'; allowed: local or serial$",
+        match=r"^params.yaml:\n  execution.engine: got 'threads'; allowed: local or serial or dask$",
     ):
         chosen_executor(Execution(engine="threads"))
 
