@@ -8,12 +8,14 @@ import time
 import uuid
 from concurrent.futures import Future
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from distributed import KilledWorker
 from distributed.client import FutureCancelledError
 
 from landscape_catalog.errors import LandscapeError, WorkerDiedError
+from landscape_catalog.paths import TEMPORARY_PREFIX
 from landscape_catalog.runner.dask_cluster import Cluster, ClusterWorker, WorkerLostError
 from landscape_catalog.runner.dask_files import Files
 from landscape_catalog.runner.dask_worker import (
@@ -99,6 +101,7 @@ class Jobs:
         self._cluster = cluster
         self._running: set[asyncio.Task[Any]] = set()
         self._files = Files(cluster)
+        self._unfinished: set[Path] = set()  # folders to which a lost worker may have been writing
 
     async def complete(self, function: JobFunction[Any], payload: Any, future: Future[Any]) -> None:
         """Run a job until it has an outcome, which the future gets.
@@ -130,6 +133,7 @@ class Jobs:
             try:
                 outcome = await self._attempt(job, worker)
             except WorkerLostError as lost:
+                self._unfinished |= {output.cache.local for output in job.outputs()}
                 job.drop_finished()
                 if lost.counts:
                     job.count_death()
@@ -224,13 +228,17 @@ class Jobs:
             worker.no_longer_holds(output.places())
 
     async def end(self, *, cancel: bool) -> None:
-        """Wait for all jobs, or cancel them and stop them on their workers; remove the tokens."""
+        """Wait for all jobs, or cancel them and stop them on their workers; tidy up."""
         running = [task for task in self._running if task is not asyncio.current_task()]
         if cancel:
             for task in running:
                 task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
         self._files.end()
+        for folder in self._unfinished:  # in the project, in which no other stage is running
+            for path in folder.glob(f"{TEMPORARY_PREFIX}*"):
+                with suppress(OSError, LandscapeError):
+                    remove(path)
 
 
 async def _result(future: Any) -> Outcome:
