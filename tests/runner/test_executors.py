@@ -130,9 +130,9 @@ CALLERS: dict[str, Callable[[], Any]] = {
 }
 
 
-@pytest.fixture(params=["serial", "processes"])
+@pytest.fixture(params=["serial", "local"])
 def start(request: pytest.FixtureRequest) -> Callable[[], Executor]:
-    return {"serial": SerialExecutor, "processes": partial(ProcessExecutor, 2)}[request.param]
+    return {"serial": SerialExecutor, "local": partial(ProcessExecutor, 2)}[request.param]
 
 
 def job(name: str, payload: Any, steps: int = 1) -> Job:
@@ -291,14 +291,14 @@ def test_the_number_of_cached_values_is_bounded() -> None:
 
 
 def test_executors_by_name() -> None:
-    assert chosen_executor(Execution(executor="serial", workers=7)).count == 1
-    assert chosen_executor(Execution(executor="processes", workers=7)).count == 7
-    assert Execution().executor in EXECUTORS
+    assert chosen_executor(Execution(engine="serial", workers=7)).count == 1
+    assert chosen_executor(Execution(engine="local", workers=7)).count == 7
+    assert Execution().engine in EXECUTORS
     with pytest.raises(
         SpecError,
-        match=r"^params.yaml:\n  execution.executor: got 'threads'; allowed: processes or serial$",
+        match=r"^params.yaml:\n  execution.engine: got 'threads'; allowed: local or serial or dask$",
     ):
-        chosen_executor(Execution(executor="threads"))
+        chosen_executor(Execution(engine="threads"))
 
 
 def test_progress_is_plain_lines_without_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:

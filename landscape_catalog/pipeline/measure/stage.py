@@ -85,6 +85,8 @@ def _make(
     """Make the missing measurements; returns how many were made, and the failed jobs."""
     cache = workspace.measurements
     missing = [spec for spec in distinct(specs) if cache.fetch(spec.measurement_id) is None]
+    if not missing:
+        return 0, []  # without asking a cluster for its workers
     work = [spec.work for spec in missing]
     speed = speed_for(workspace.project, device, work, executor)
     groups = measurement_jobs(missing, executor.count, speed)
