@@ -85,6 +85,18 @@ def plan() -> None:
     typer.echo(describe_plan(Path.cwd()))
 
 
+@app.command()
+def status() -> None:
+    """Print what the running stage is at, from another terminal.
+
+    Lists what each worker computes, done, failed and waiting jobs, and the remaining time. If no
+    stage is running, it says what is finished.
+    """
+    from landscape_catalog.commands.status import describe_status
+
+    typer.echo(describe_status(Path.cwd()))
+
+
 class Scale(enum.StrEnum):
     """The scale at which an experiment of the paper is run.
 

@@ -7,11 +7,14 @@ LandscapeError                 base class; exit code 1
 │   ├── CodeError              a user's own function fails or returns something invalid
 │   ├── QueryError             a query that cannot be answered
 │   ├── MissingArtifactError   the output of an earlier stage is missing
-│   └── DataError              a dataset is unavailable or invalid
+│   ├── DataError              a dataset is unavailable or invalid
+│   └── TooLittleMemoryError   a run needs more memory than the machine has
 ├── DamagedFileError           a file under data/ does not hold what was written
 ├── ContentMismatchError       prepared data differ from what their id stands for
 ├── StorageError               the disk is full or the folder is not writable
 ├── WorkerDiedError            a worker process ended before its job was done
+├── WorkerStartError           worker processes cannot start
+├── OutOfMemoryError           a job needs more memory than it can get
 ├── MeasurementError           some measurements of a job failed; the others are kept
 └── JobsFailedError            some runs or measurements failed; the rest are kept
 
@@ -90,6 +93,10 @@ class DataError(UserError):
     """A dataset is unavailable or invalid; the message says which file to put where."""
 
 
+class TooLittleMemoryError(UserError):
+    """A run needs more memory than the machine has, by a prediction before work starts."""
+
+
 class DamagedFileError(LandscapeError):
     """A file under `data/` does not hold what was written to it; its content is never used."""
 
@@ -104,6 +111,14 @@ class StorageError(LandscapeError):
 
 class WorkerDiedError(LandscapeError):
     """A worker process died (killed, out of memory), and the result of its job is lost."""
+
+
+class WorkerStartError(LandscapeError):
+    """No worker process could be started, or all ended before they took a job."""
+
+
+class OutOfMemoryError(LandscapeError):
+    """A job could not allocate the memory that it needs, and its result is lost."""
 
 
 class Interrupted(BaseException):

@@ -101,6 +101,21 @@ class Project:
         return self.internal / "timings.jsonl"
 
     @property
+    def calibration(self) -> Path:
+        """How fast this machine is."""
+        return self.internal / "calibration.json"
+
+    @property
+    def status(self) -> Path:
+        """What the running stage is at, or how the last one ended."""
+        return self.internal / "status.json"
+
+    @property
+    def activities(self) -> Path:
+        """What each worker is at: one small file per worker."""
+        return self.internal / "workers"
+
+    @property
     def failures(self) -> Path:
         """The failures of the most recent stage that had any, with tracebacks."""
         return self.internal / "failures.json"

@@ -136,7 +136,7 @@ report:
   title: A tiny grid
 execution:
   device: cpu
-  executor: serial
+  engine: serial
   workers: 2
 variants: {}
 """

@@ -1,6 +1,6 @@
 """Stages in this process: what they do, log and refuse, without `dvc` and without the command line.
 
-Projects whose params say `executor: serial` need no other process at all.
+Projects whose params say `engine: serial` need no other process at all.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ STAGES = {
     "aggregate": run_aggregate,
     "report": run_report,
 }
-SERIAL = "execution: {device: cpu, executor: serial}\n"
+SERIAL = "execution: {device: cpu, engine: serial}\n"
 
 
 def write_project(folder: Path, params: str) -> Path:

@@ -45,7 +45,7 @@ NAMES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
         ("cka", "train_loss", "n_epochs", "custom.sharpness.increase"),
         ("foo", "", "custom", "custom.a", "custom.a.b.c", "custom.1.a", "customs.a.b"),
     ),
-    "execution.executor": (tuple(EXECUTORS), ("zz", "threads", "")),
+    "execution.engine": (tuple(EXECUTORS), ("zz", "threads", "")),
 }
 
 
@@ -65,7 +65,7 @@ def test_the_schema_accepts_the_names_that_the_experiment_accepts(path: str) -> 
             section = section[parent]
         section[key] = name
         found = [error.json_path for error in validator.iter_errors(content)]
-        if path != "execution.executor":  # which is looked up when a stage starts
+        if path != "execution.engine":  # which is looked up when a stage starts
             try:
                 parse_experiment(json.dumps(content))
             except SpecError:

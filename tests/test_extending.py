@@ -64,7 +64,7 @@ PLANNED = {
     "pair_metric": ({"measure": ALONE["measure"].replace("{hessian", "{jensen_shannon: {}, hessian")}, "measurements  9:"),
     "panel": ({"report": "{panels: [relative_distance]}"}, "measurements  8:"),
     "phase_rule": ({"classify": "{rule: by_loss, train_loss: 0.1}"}, "measurements  8:"),
-    "executor": ({"execution": "{device: cpu, executor: thread}"}, "with 1 workers on cpu"),
+    "executor": ({"execution": "{device: cpu, engine: thread}"}, "with 1 workers on cpu"),
 }  # fmt: skip
 
 TOGETHER = """\
@@ -80,7 +80,7 @@ measure:
   jensen_shannon: {}
 classify: {rule: by_loss, train_loss: 0.4}
 report: {panels: [train_loss, gradient_norm, jensen_shannon]}
-execution: {device: cpu, executor: thread}
+execution: {device: cpu, engine: thread}
 variants: {}
 """
 RUN = """\
@@ -102,11 +102,11 @@ folder = Path(sys.argv[1])
 write_schemas(folder / "schemas")
 tables = read_tables(folder / "data" / "catalog")
 (folder / "default.html").write_text(build_page(tables, Report()))
-with chosen_executor(Execution(executor="thread")) as executor:
+with chosen_executor(Execution(engine="thread")) as executor:
     (folder / "where.json").write_text(json.dumps(executor.submit(where, 3).result()))
 serial = folder / "serial"
 serial.mkdir()
-params = (folder / "params.yaml").read_text().replace("executor: thread", "executor: serial")
+params = (folder / "params.yaml").read_text().replace("engine: thread", "engine: serial")
 (serial / "params.yaml").write_text(params)
 run_stages(serial, serial / "store", "prepare", "train")
 """

@@ -42,7 +42,7 @@ measure:
     - {name: inner, samples: 32, layer: features}
 classify: {}
 report: {}
-execution: {device: cpu, executor: serial}
+execution: {device: cpu, engine: serial}
 variants: {smooth: {train.label_smoothing: 0.1}}
 """
 
@@ -59,7 +59,7 @@ measure:
   similarity: {samples: 32, perturbation: token_noise}
 classify: {}
 report: {}
-execution: {device: cpu, executor: serial}
+execution: {device: cpu, engine: serial}
 variants: {}
 """
 

@@ -24,7 +24,7 @@ MOMENTS = [1, 0, 2, 3][
 ]  # kill once this many items are finished
 NAMES = {"train": "runs", "measure": "measurements"}
 PARAMS = TINY_PARAMS.replace("batch_size: [16, 32]", "batch_size: 16").replace(
-    "executor: serial", "executor: processes"
+    "engine: serial", "engine: local"
 )
 
 

@@ -73,7 +73,7 @@ def test_nothing_to_do_is_quick_and_reported(fresh_copy: Copy) -> None:
 def test_both_executors_give_identical_bytes(finished: Copy, tmp_path: Path) -> None:
     """Two processes with an empty store against the stages of `dvc repro`, one job at a time."""
     other, store = write_project(tmp_path / "other place", TINY_PARAMS), tmp_path / "empty store"
-    edit(other, executor="processes")
+    edit(other, engine="local")
     output = run_stages(other, store)
     assert counts(output)["trained"] == 8
     assert counts(output)["made"] > 0
@@ -355,7 +355,7 @@ def test_the_plan(fresh_copy: Copy) -> None:
     assert "runs          18 (3 seeds per cell): 8 done, 10 to train" in after
     assert re.search(r"pairs         18; \d curves", after)
     assert re.search(r"time          about .+ with 1 workers", after)
-    edit(folder, executor="processes", workers="3")
+    edit(folder, engine="local", workers="3")
     assert re.search(r"time          about .+ with 3 workers", plan(folder, store))
 
 

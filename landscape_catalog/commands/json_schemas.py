@@ -24,7 +24,7 @@ def json_schemas() -> dict[str, str]:
 
 
 def _experiment_schema() -> dict[str, Any]:
-    """The schema of `params.yaml`, with the names of the executors, which the model lacks."""
+    """The schema of `params.yaml`, with the names of the engines, which the model lacks."""
     schema = Experiment.model_json_schema()
-    schema["$defs"]["Execution"]["properties"]["executor"]["enum"] = list(EXECUTORS)
+    schema["$defs"]["Execution"]["properties"]["engine"]["enum"] = list(EXECUTORS)
     return schema

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from landscape_catalog.commands.planned_time import planned_time
 from landscape_catalog.errors import DamagedFileError, MissingArtifactError
 from landscape_catalog.experiment.grid import Run
 from landscape_catalog.metrics.metric import PRIMARY
-from landscape_catalog.pipeline.shared.costs import has_known_cost
 from landscape_catalog.pipeline.shared.finished import nc_reason
 from landscape_catalog.pipeline.shared.measurement_specs import (
     MeasurementSpec,
@@ -17,11 +17,6 @@ from landscape_catalog.pipeline.shared.measurement_specs import (
     probes_with_sections,
 )
 from landscape_catalog.pipeline.shared.workspace import Workspace, open_workspace
-from landscape_catalog.pipeline.train.stage import train_work
-from landscape_catalog.runner.device import chosen_device
-from landscape_catalog.runner.progress import format_duration
-from landscape_catalog.runner.registry import chosen_executor
-from landscape_catalog.runner.timings import estimate, read_timings
 
 
 def describe_plan(root: Path) -> str:
@@ -31,9 +26,7 @@ def describe_plan(root: Path) -> str:
     """
     workspace = open_workspace(root)
     grid, measure = workspace.grid, workspace.experiment.measure
-    runs_left = [run for run in grid.runs if not workspace.runs.has(run.run_id)]
-    specs = _all_measurements(workspace)
-    left = [spec for spec in specs if not workspace.measurements.has(spec.measurement_id)]
+    runs_left, specs, left = what_is_left(workspace)
     seeds = sorted({cell.train.seeds for cell in grid.cells})
     pairs = sum(n * (n - 1) // 2 for n in (len(cell.runs) for cell in grid.cells))
     curves = sum(spec.metric == "connectivity" for spec in specs)
@@ -58,9 +51,19 @@ def describe_plan(root: Path) -> str:
         f"{len(grid.runs) - len(runs_left)} done, {len(runs_left)} to train",
         f"pairs         {pairs}; {curves} curves",
         f"measurements  {len(specs)}: {len(specs) - len(left)} done, {len(left)} to make",
-        f"time          {_time(workspace, runs_left, left)}",
+        f"time          {planned_time(workspace, runs_left, left)}",
     ]
     return "\n".join(lines)
+
+
+def what_is_left(
+    workspace: Workspace,
+) -> tuple[list[Run], list[MeasurementSpec], list[MeasurementSpec]]:
+    """The runs to train, all measurements, and those of them that are to be made."""
+    runs = [run for run in workspace.grid.runs if not workspace.runs.has(run.run_id)]
+    specs = _all_measurements(workspace)
+    left = [spec for spec in specs if not workspace.measurements.has(spec.measurement_id)]
+    return runs, specs, left
 
 
 def _all_measurements(workspace: Workspace) -> list[MeasurementSpec]:
@@ -84,28 +87,3 @@ def _known_nc(workspace: Workspace, run: Run) -> bool:
     except (MissingArtifactError, DamagedFileError):
         return False
     return nc_reason(record, loss.measured, data) is not None
-
-
-def _time(workspace: Workspace, runs: list[Run], left: list[MeasurementSpec]) -> str:
-    """The time that these runs and measurements take, in words."""
-    cells = [run.cell for run in runs] + [spec.cell for spec in left]
-    if not cells:
-        return "nothing to do"
-    uncounted = {cell.landscape.model.name: None for cell in cells if not has_known_cost(cell)}
-    if uncounted:
-        return (
-            f"unknown: the multiply-adds of {', '.join(uncounted)} have not been counted; "
-            "`landscape prepare` does so where possible"
-        )
-    work = [train_work(run) for run in runs] + [spec.work for spec in left]
-    execution = workspace.experiment.execution
-    device, workers = chosen_device(execution), chosen_executor(execution).count
-    found = estimate(work, read_timings(workspace.project.timings), device=device)
-    time = f"about {format_duration(found.seconds / workers)} with {workers} workers on {device}"
-    if found.timed:
-        return f"{time}, based on timings of earlier jobs on this machine"
-    total = sum(job.steps * job.multiply_adds for job in work)
-    return (
-        f"{time}: a guess from {total:.1e} multiply-adds that may be off by a factor of ten, since "
-        "not every kind of job has been timed on this machine"
-    )

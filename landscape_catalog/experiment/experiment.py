@@ -16,7 +16,14 @@ from landscape_catalog.experiment.measure import Measure
 from landscape_catalog.experiment.training import Temperature, Train
 from landscape_catalog.metrics.registry import QUANTITIES
 from landscape_catalog.phases.registry import Classify
-from landscape_catalog.schema.fields import KnownOr, Name, PositiveInt, Section, Text
+from landscape_catalog.schema.fields import (
+    KnownOr,
+    Name,
+    PositiveFloat,
+    PositiveInt,
+    Section,
+    Text,
+)
 
 Scale = Literal["auto", "log", "linear", "even"]
 CUSTOM_QUANTITY = re.compile(r"custom\.([A-Za-z_][A-Za-z0-9_]*)\.[A-Za-z_][A-Za-z0-9_]*")
@@ -71,9 +78,16 @@ class Execution(Section):
     """`auto` uses a GPU if there is one."""
     workers: PositiveInt | Literal["auto"] = "auto"
     """Number of parallel jobs, one thread each; `auto`: one per core, or two on a GPU."""
-    executor: Text = "processes"
-    """Where jobs run: in `processes` on this machine, or `serial`, one after the other in the
-    stage's own process, for debugging. Both give bit-identical results."""
+    engine: Text = "local"
+    """Where jobs run: `local`, in processes on this machine; `serial`, one after the other in the
+    stage's own process, for debugging; or `dask`, on the workers of a Dask cluster. All give
+    bit-identical results on the same kind of machine."""
+    scheduler: Text | None = None
+    """The scheduler of the Dask cluster: its address, such as `tcp://host:8786`, or the path of its
+    scheduler file. Needed by the engine `dask`, which ignores `workers`."""
+    checkpoint_seconds: PositiveFloat = 60.0
+    """Seconds between two checkpoints of a run in training: the work that an interruption loses at
+    most. They lie in the shared store and are removed when the run is finished."""
 
 
 class Experiment(Section):
@@ -96,7 +110,7 @@ class Experiment(Section):
     report: Report
     """Axes, scales and panels of the report."""
     execution: Execution = Execution()
-    """Device, workers and executor."""
+    """Device, workers and engine."""
     variants: dict[Name, dict[str, Any]]
     """Named overlays, given as dotted paths and values. Each adds a copy of the grid, shown as a
     facet of the report; the grid without an overlay is called `base`."""

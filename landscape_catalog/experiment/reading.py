@@ -21,6 +21,7 @@ from landscape_catalog.phases.registry import RULES
 from landscape_catalog.schema.fields import AXIS_TAG, SCALAR_TAG
 
 Model = TypeVar("Model", bound=BaseModel)
+RENAMED = {"execution.executor": "engine"}  # former names of parameters
 _YAML_KINDS = {"tuple_type": "a list", "dict_type": "a mapping"}  # what YAML calls them
 
 
@@ -192,7 +193,8 @@ def _unknown_key(location: list[Any]) -> Problem:
     *parents, key = [str(part) for part in location if not isinstance(part, int)]
     section = _section_at(parents)
     known = [] if section is None else list(section.model_fields)
-    near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+    renamed = RENAMED.get(".".join((*parents, key)))
+    near = [renamed] if renamed else difflib.get_close_matches(key, known, n=1, cutoff=0.5)
     meant = f"; did you mean `{near[0]}`?" if near else ""
     return Problem(_path(location), "an unknown key", f"{', '.join(known)}{meant}")
 

@@ -11,7 +11,8 @@ from itertools import pairwise
 from typing import Any
 
 from landscape_catalog.errors import Problem
-from landscape_catalog.models.spec import NetworkSpec, Sizes, count, flag, probability
+from landscape_catalog.models import footprints
+from landscape_catalog.models.spec import Footprint, NetworkSpec, Sizes, count, flag, probability
 
 
 def _resnet18(sizes: Sizes) -> int:
@@ -68,6 +69,7 @@ _LISTED = (
         kind="images",
         where="landscape_catalog.models.resnet:resnet18",
         multiply_adds=_resnet18,
+        footprint=footprints.resnet18,
         words="blocks of k, 2k, 4k, 8k channels",
     ),
     NetworkSpec(
@@ -75,6 +77,7 @@ _LISTED = (
         kind="images",
         where="landscape_catalog.models.vgg:vgg11",
         multiply_adds=_vgg11,
+        footprint=footprints.vgg11,
         args={"batch_norm": flag(True)},
         smallest_image=32,
         why_smallest="pools five times",
@@ -84,6 +87,7 @@ _LISTED = (
         kind="text",
         where="landscape_catalog.models.transformer:transformer",
         multiply_adds=_transformer,
+        footprint=footprints.transformer,
         args={
             "n_layers": count(6),
             "n_heads": count(8),
@@ -206,3 +210,24 @@ def multiply_adds(
     """
     sizes = Sizes(width, input_shape, n_outputs, args_in_effect(name, args), lengths)
     return round(NETWORKS[name].multiply_adds(sizes))
+
+
+def footprint(
+    name: str,
+    *,
+    width: int,
+    input_shape: tuple[int, ...],
+    n_outputs: int,
+    args: Mapping[str, Any],
+    lengths: tuple[float, float] = (0, 0),
+) -> Footprint | None:
+    """The numbers that training a network keeps in memory; None if that is not known.
+
+    The arguments are those of `multiply_adds`; for text, `lengths` are those of padded sentences.
+
+    >>> footprint("resnet18", width=64, input_shape=(3, 32, 32), n_outputs=10, args={})
+    Footprint(parameters=11173962, activations=1174528, largest=65536)
+    """
+    counted = NETWORKS[name].footprint
+    sizes = Sizes(width, input_shape, n_outputs, args_in_effect(name, args), lengths)
+    return None if counted is None else counted(sizes)

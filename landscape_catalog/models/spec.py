@@ -72,6 +72,21 @@ class Sizes:
     lengths: tuple[float, float]
 
 
+@dataclass(frozen=True)
+class Footprint:
+    """Numbers that training a network keeps.
+
+    Attributes:
+        parameters: trainable parameters.
+        activations: float32 values that the forward pass of one sample saves for the backward pass.
+        largest: the size of the largest tensor of a forward pass, in values per sample.
+    """
+
+    parameters: int
+    activations: int
+    largest: int
+
+
 def _any_width(width: int, args: Mapping[str, Any]) -> str | None:
     return None
 
@@ -94,6 +109,7 @@ class NetworkSpec:
         why_smallest: the reason for this limit, in words.
         wrong_width: called with a width and the effective arguments; returns the allowed widths, in
             words, if the width is not compatible with the arguments, else None.
+        footprint: the numbers that training keeps in memory; None: its memory is not predicted.
     """
 
     name: str
@@ -105,3 +121,4 @@ class NetworkSpec:
     smallest_image: int = 1
     why_smallest: str = ""
     wrong_width: Callable[[int, Mapping[str, Any]], str | None] = _any_width
+    footprint: Callable[[Sizes], Footprint] | None = None

@@ -24,6 +24,8 @@ def chosen_device(execution: Execution) -> str:
     """
     if execution.device == "cpu":
         return "cpu"
+    if execution.device == "cuda" and execution.engine == "dask":
+        return "cuda"  # the workers have the GPUs, and are asked for them when they are admitted
     available = _has_gpu()
     if execution.device == "cuda" and not available:
         given, allowed = "'cuda'", "`auto` or `cpu` on this machine: torch finds no GPU"

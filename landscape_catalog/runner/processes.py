@@ -7,14 +7,16 @@ import os
 import signal
 import threading
 import time
-from concurrent.futures import Future
+from concurrent.futures import Future, InvalidStateError
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
 from pebble import ProcessPool
 from pebble.common.types import ProcessExpired
 
-from landscape_catalog.errors import WorkerDiedError
+from landscape_catalog.errors import WorkerDiedError, WorkerStartError
 from landscape_catalog.runner.executor import Executor, JobFunction, Result
 from landscape_catalog.runner.memory import keep_freed_memory
 from landscape_catalog.runner.settings import reproducible
@@ -32,9 +34,30 @@ class ProcessExecutor(Executor):
     def __init__(self, count: int) -> None:
         self.count = count
         self._pool: ProcessPool | None = None
+        self._pending: set[Future[Any]] = set()
 
     def submit(self, function: JobFunction[Result], payload: Any) -> Future[Result]:
-        """Submit a job to the next free process."""
+        """Submit a job to the next free process.
+
+        The future holds `WorkerStartError` if processes cannot start, or if all died while none of
+        them had a job; jobs can then be submitted again, to new processes.
+        """
+        future: Future[Result] = Future()
+        self._pending.add(future)
+        try:
+            pool = self._usable_pool()
+            scheduled = pool.schedule(_call, args=[function, payload])
+            scheduled.add_done_callback(partial(self._pass_on, future))
+            broken = not pool.active  # a job that is handed in while the pool breaks is forgotten
+        except (BrokenProcessPool, RuntimeError, OSError):
+            broken = True
+        if broken:
+            self._fail_pending()
+        return future
+
+    def _usable_pool(self) -> ProcessPool:
+        if self._pool is not None and not self._pool.active:
+            self.shutdown(cancel=True)
         if self._pool is None:
             self._pool = ProcessPool(
                 max_workers=self.count,
@@ -42,10 +65,7 @@ class ProcessExecutor(Executor):
                 initargs=[os.getpid()],
                 context=multiprocessing.get_context("spawn"),
             )
-        future: Future[Result] = Future()
-        scheduled = self._pool.schedule(_call, args=[function, payload])
-        scheduled.add_done_callback(partial(_pass_on, future))
-        return future
+        return self._pool
 
     def shutdown(self, *, cancel: bool = False) -> None:
         """End the processes, immediately or when their jobs are done."""
@@ -59,20 +79,34 @@ class ProcessExecutor(Executor):
             pool.close()
             pool.join()
 
+    def _pass_on(self, future: Future[Any], scheduled: Future[Any]) -> None:
+        """Pass a job's outcome on, with the death of its process as a `WorkerDiedError`."""
+        self._pending.discard(future)
+        if scheduled.cancelled():
+            future.cancel()
+            return
+        error = scheduled.exception()
+        if isinstance(error, BrokenProcessPool):
+            self._pending.add(future)
+            self._fail_pending()
+        elif isinstance(error, ProcessExpired):
+            words = f"its process died (exit code {error.exitcode}); out of memory?"
+            future.set_exception(WorkerDiedError(words))
+        elif error is not None:
+            future.set_exception(error)
+        else:
+            future.set_result(scheduled.result())
 
-def _pass_on(future: Future[Any], scheduled: Future[Any]) -> None:
-    """Pass a job's outcome on, with the death of its process as a `WorkerDiedError`."""
-    if scheduled.cancelled():
-        future.cancel()
-        return
-    error = scheduled.exception()
-    if isinstance(error, ProcessExpired):
-        words = f"its process died (exit code {error.exitcode}); out of memory?"
-        future.set_exception(WorkerDiedError(words))
-    elif error is not None:
-        future.set_exception(error)
-    else:
-        future.set_result(scheduled.result())
+    def _fail_pending(self) -> None:
+        """Fail the jobs of a broken pool, which does not report those that it had not sent yet."""
+        while self._pending:
+            with suppress(KeyError, InvalidStateError):
+                self._pending.pop().set_exception(
+                    WorkerStartError(
+                        "worker processes cannot start, or end before they take a job; their own "
+                        "messages may say why. `execution.workers` sets how many are started"
+                    )
+                )
 
 
 # State of a worker process, which belongs to one executor and ends with it.

@@ -16,7 +16,8 @@ from rich.progress import (
     TimeElapsedColumn,
 )
 
-SECONDS_BETWEEN_LINES = 10.0
+SECONDS_BETWEEN_LINES = 10.0  # after which the end of a job is worth a line
+SECONDS_WITHOUT_END = 60.0  # after which there is a line although no job has ended
 
 
 def format_duration(seconds: float) -> str:
@@ -37,18 +38,17 @@ def format_duration(seconds: float) -> str:
 
 
 class StageProgress:
-    """Counts finished jobs, weights them by cost, and estimates the remaining time."""
+    """Shows a stage's finished jobs and the estimated remaining time."""
 
-    def __init__(self, title: str, *, jobs: int, cost: float, terminal: bool | None = None) -> None:
-        self.title, self.jobs, self.cost = title, jobs, cost
-        self.done, self.cost_done = 0, 0.0
+    def __init__(self, title: str, *, terminal: bool | None = None) -> None:
+        self.title = title
         self._terminal = sys.stderr.isatty() if terminal is None else terminal
-        self._started = self._last_line = time.monotonic()
+        self._last_line = time.monotonic()
         self._bar: Progress | None = None
         self._task: TaskID | None = None
 
     def __enter__(self) -> StageProgress:
-        if self._terminal and self.jobs:
+        if self._terminal:
             self._bar = Progress(
                 TextColumn("{task.description}"),
                 BarColumn(),
@@ -57,7 +57,7 @@ class StageProgress:
                 TextColumn("{task.fields[left]}"),
                 console=Console(stderr=True),
             )
-            self._task = self._bar.add_task(self.title, total=self.jobs, left="")
+            self._task = self._bar.add_task(self.title, total=None, left="")
             self._bar.start()
         return self
 
@@ -70,30 +70,31 @@ class StageProgress:
         if self._bar is not None:
             self._bar.stop()
 
-    @property
-    def seconds_left(self) -> float:
-        """Estimated remaining time: elapsed time / cost done * cost left, or NaN at the start."""
-        if not self.cost_done:
-            return float("nan")
-        elapsed = time.monotonic() - self._started
-        return elapsed / self.cost_done * (self.cost - self.cost_done)
+    def show(
+        self,
+        done: int,
+        jobs: int,
+        seconds_left: float,
+        *,
+        ended: str = "",
+        failed: bool = False,
+    ) -> None:
+        """Show the state of the stage.
 
-    def step(self, name: str, cost: float, *, failed: bool = False) -> None:
-        """Record that one more job has ended, successfully or not."""
-        self.done += 1
-        self.cost_done += cost
-        left = (
-            f"about {format_duration(self.seconds_left)} left" if self.done < self.jobs else "done"
-        )
+        Args:
+            done: number of jobs that have ended, successfully or not.
+            jobs: number of all jobs.
+            seconds_left: estimated remaining time.
+            ended: name of the job that has ended just now, if one has.
+            failed: whether that job failed.
+        """
+        left = f"about {format_duration(seconds_left)} left" if done < jobs else "done"
         if self._bar is not None and self._task is not None:
-            self._bar.update(self._task, completed=self.done, left=left)
+            self._bar.update(self._task, completed=done, total=jobs, left=left)
             return
         now = time.monotonic()
-        if self.done == self.jobs or now - self._last_line >= SECONDS_BETWEEN_LINES:
+        pause = SECONDS_BETWEEN_LINES if ended else SECONDS_WITHOUT_END
+        if done == jobs or now - self._last_line >= pause:
             self._last_line = now
-            ended = f"{name} failed" if failed else name
-            print(
-                f"{self.title} {self.done}/{self.jobs} ({ended}), {left}",
-                file=sys.stderr,
-                flush=True,
-            )
+            which = f" ({ended}{' failed' if failed else ''})" if ended else ""
+            print(f"{self.title} {done}/{jobs}{which}, {left}", file=sys.stderr, flush=True)

@@ -1,4 +1,4 @@
-"""Registry of executors, by their name in `execution.executor`."""
+"""Registry of executors, by their name in `execution.engine`."""
 
 from __future__ import annotations
 
@@ -11,9 +11,18 @@ from landscape_catalog.runner.executor import Executor
 from landscape_catalog.runner.processes import ProcessExecutor
 from landscape_catalog.runner.serial import SerialExecutor
 
+
+def _dask(execution: Execution) -> Executor:
+    """The executor on a Dask cluster; Dask is imported when it is connected to."""
+    from landscape_catalog.runner.dask_engine import DaskExecutor
+
+    return DaskExecutor(execution)
+
+
 EXECUTORS: dict[str, Callable[[Execution], Executor]] = {
-    "processes": lambda execution: ProcessExecutor(chosen_workers(execution)),
+    "local": lambda execution: ProcessExecutor(chosen_workers(execution)),
     "serial": lambda execution: SerialExecutor(),
+    "dask": _dask,
 }
 
 
@@ -21,9 +30,9 @@ def chosen_executor(execution: Execution) -> Executor:
     """The executor that an experiment requests; workers start only with the first job.
 
     Raises:
-        SpecError: if there is no executor of that name.
+        SpecError: if there is no executor of that name, or `dask` lacks a scheduler or its package.
     """
-    if execution.executor not in EXECUTORS:
-        given, allowed = repr(execution.executor), " or ".join(EXECUTORS)
-        raise SpecError([Problem("execution.executor", given, allowed)])
-    return EXECUTORS[execution.executor](execution)
+    if execution.engine not in EXECUTORS:
+        given, allowed = repr(execution.engine), " or ".join(EXECUTORS)
+        raise SpecError([Problem("execution.engine", given, allowed)])
+    return EXECUTORS[execution.engine](execution)

@@ -1,21 +1,15 @@
-"""A log of how long jobs took on this machine, and estimates of how long others will take."""
+"""The size of jobs, and a log of how long they took on this machine."""
 
 from __future__ import annotations
 
 import json
-import math
-from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from landscape_catalog.store.files import explained_storage
 
 KEPT_LINES = 5000
-# A step costs its arithmetic plus an overhead, expressed in multiply-adds (about 10 ms at 1e10 per
-# second). The assumed speed is used only for kinds of jobs that have never been timed.
-OVERHEAD_MULTIPLY_ADDS = 1e8
-# Multiply-adds per second of one process, on a CPU core or on a share of a data-centre GPU.
-ASSUMED_SPEED = {"cpu": 1e10, "cuda": 2e12}
 
 
 @dataclass(frozen=True)
@@ -28,7 +22,9 @@ class Work:
         width: width of the network.
         batch_size: samples per step.
         steps: number of steps.
-        multiply_adds: multiply-adds per step.
+        multiply_adds: multiply-adds per step of one member.
+        members: networks or curves that are computed side by side.
+        grouped: whether they are computed by the stacked implementation.
     """
 
     kind: str
@@ -37,23 +33,70 @@ class Work:
     batch_size: int
     steps: int
     multiply_adds: int
+    members: int = 1
+    grouped: bool = False
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """When and where a job ran.
+
+    Attributes:
+        seconds: duration.
+        worker: host and process id of the worker.
+        started: Unix time at which the job started, by the worker's clock.
+        first: whether it was the worker's first job, which also imports modules and loads data.
+        share: share of the job that was computed; the rest came from a checkpoint.
+    """
+
+    seconds: float
+    worker: str = ""
+    started: float = 0.0
+    first: bool = False
+    share: float = 1.0
 
     @property
-    def cost(self) -> float:
-        """Multiply-adds of the job, including the equivalent of its overhead."""
-        return self.steps * (OVERHEAD_MULTIPLY_ADDS + self.multiply_adds)
+    def ended(self) -> float:
+        """Unix time at which the job ended."""
+        return self.started + self.seconds
 
 
-def log_timing(path: Path, work: Work, seconds: float) -> None:
-    """Append a job's duration to the log."""
+@dataclass(frozen=True)
+class Timing:
+    """A finished job.
+
+    Attributes:
+        work: its size.
+        attempt: when and where it ran.
+        stage: the stage that it belonged to.
+        stage_started: Unix time at which the stage started to hand out jobs; identifies the
+            execution of the stage together with its name.
+        predicted: predicted seconds, before the stage started.
+    """
+
+    work: Work
+    attempt: Attempt
+    stage: str = ""
+    stage_started: float = 0.0
+    predicted: float = 0.0
+
+
+def log_timing(path: Path, timing: Timing) -> None:
+    """Append a finished job to the log."""
+    own = {"stage": timing.stage, "stage_started": timing.stage_started}
+    entry = asdict(timing.work) | asdict(timing.attempt) | own | {"predicted": timing.predicted}
+    rounded = {k: round(v, 4) if isinstance(v, float) else v for k, v in entry.items()}
     with explained_storage(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps({**asdict(work), "seconds": round(seconds, 4)}) + "\n")
+            stream.write(json.dumps(rounded) + "\n")
 
 
-def read_timings(path: Path) -> list[tuple[Work, float]]:
-    """The last entries of the log, newest last; truncated or unreadable lines are skipped."""
+def read_timings(path: Path) -> list[Timing]:
+    """The last entries of the log, newest last; truncated or unreadable lines are skipped.
+
+    Lines of earlier versions hold the size and the seconds only; the rest has its default.
+    """
     try:
         lines = path.read_text(encoding="utf-8").splitlines()[-KEPT_LINES:]
     except FileNotFoundError:
@@ -61,47 +104,17 @@ def read_timings(path: Path) -> list[tuple[Work, float]]:
     timings = []
     for line in lines:
         try:
-            entry = json.loads(line)
-            seconds = float(entry.pop("seconds"))
-            timings.append((Work(**entry), seconds))
-        except (ValueError, TypeError, KeyError):
+            timings.append(_timing(json.loads(line)))
+        except (ValueError, TypeError, KeyError, AttributeError):
             continue
     return timings
 
 
-@dataclass(frozen=True)
-class TimeEstimate:
-    """Estimated seconds of jobs in one process.
-
-    Attributes:
-        seconds: the estimate.
-        timed: whether it is based on timed jobs only, without any assumed speed.
-    """
-
-    seconds: float
-    timed: bool
-
-
-def estimate(
-    jobs: Iterable[Work], timings: Sequence[tuple[Work, float]], *, device: str = "cpu"
-) -> TimeEstimate:
-    """Estimate how long jobs will take.
-
-    Each job's time is that of the nearest timed job of the same kind and network (in log width and
-    log batch size), scaled by the ratio of their costs. Kinds that have never been timed here are
-    estimated from an assumed speed, which may be off by several times.
-    """
-    total, timed = 0.0, True
-    for job in jobs:
-        key = (job.kind, job.model)
-        same = [entry for entry in timings if (entry[0].kind, entry[0].model) == key]
-        if same:
-            work, seconds = min(reversed(same), key=lambda entry: _distance(entry[0], job))
-            total += seconds * job.cost / work.cost
-        else:
-            total, timed = total + job.cost / ASSUMED_SPEED[device], False
-    return TimeEstimate(total, timed)
-
-
-def _distance(one: Work, other: Work) -> float:
-    return abs(math.log(one.width / other.width)) + abs(math.log(one.batch_size / other.batch_size))
+def _timing(entry: dict[str, Any]) -> Timing:
+    """A line of the log; raises TypeError or KeyError if it is not one."""
+    parts: dict[type, dict[str, Any]] = {Work: {}, Attempt: {}}
+    for kind, values in parts.items():
+        names = [field.name for field in fields(kind)]
+        values |= {name: entry.pop(name) for name in names if name in entry}
+    attempt = Attempt(**parts[Attempt] | {"seconds": float(parts[Attempt]["seconds"])})
+    return Timing(Work(**parts[Work]), attempt, **entry)

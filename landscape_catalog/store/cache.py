@@ -8,15 +8,17 @@ read from it is verified, and it may be deleted at any time, since `data/` holds
 from __future__ import annotations
 
 import logging
+import shutil
+import uuid
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from landscape_catalog.errors import DamagedFileError, StorageError
 from landscape_catalog.paths import TEMPORARY_PREFIX
 from landscape_catalog.store.artifacts import read_measurement, read_run
-from landscape_catalog.store.files import copy_whole, prune, remove
+from landscape_catalog.store.files import copy_whole, prune, remove, write_file, write_folder
 
 log = logging.getLogger(__name__)
 
@@ -107,6 +109,37 @@ class ArtifactCache:
             self._copy_to_store(key)
         except (StorageError, OSError) as error:
             log.warning("could not be added to the shared store: %s", error)
+
+    def receive(self, key: str, contents: dict[str, bytes]) -> None:
+        """Add an artifact that was computed elsewhere to the project and the store, once verified.
+
+        It replaces an existing one.
+
+        Args:
+            key: id of the artifact.
+            contents: its files by name; of an artifact that is a file, this one.
+
+        Raises:
+            DamagedFileError: if a record or its files do not match their checksums.
+        """
+        folder = self.local / f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}"
+        received = folder / self.path(key).name
+        try:
+            if self.suffix:
+                write_file(received, contents[received.name])
+            else:
+                write_folder(received, contents)
+            self.read(received)
+            existed = self.path(key).exists()
+            remove(self.path(key))
+            received.rename(self.path(key))
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        self.share(key, overwrite=existed)
+
+    def moved(self, to: Callable[[Path], Path]) -> ArtifactCache:
+        """The same cache in other folders."""
+        return replace(self, local=to(self.local), shared=to(self.shared))
 
     def prune(self, keys: set[str]) -> int:
         """Remove all other artifacts from the project, after making sure the store has them.

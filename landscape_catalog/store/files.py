@@ -48,8 +48,13 @@ def file_sha256(path: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def write_file(path: Path, content: bytes) -> None:
+def write_file(path: Path, content: bytes, *, flush: bool = True) -> None:
     """Write a file atomically: under a temporary name, flushed to disk, then renamed.
+
+    Args:
+        path: the file.
+        content: its content.
+        flush: False for a file that need not survive a power cut; it costs some milliseconds less.
 
     Raises:
         StorageError: if the disk is full or there is no permission.
@@ -58,12 +63,13 @@ def write_file(path: Path, content: bytes) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         temporary = _temporary(path)
         try:
-            _write_through(temporary, content)
+            _write_through(temporary, content) if flush else temporary.write_bytes(content)
             temporary.replace(path)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise
-        _sync_folder(path.parent)
+        if flush:
+            _sync_folder(path.parent)
 
 
 def write_folder(path: Path, contents: dict[str, bytes]) -> None:

@@ -1,4 +1,4 @@
-"""The lock that lets only one stage at a time run in a project folder."""
+"""Locks: one stage at a time in a project folder, one process at a time on a run."""
 
 from __future__ import annotations
 
@@ -21,27 +21,68 @@ SECONDS_BETWEEN_TRIES = 0.2
 def project_lock(path: Path) -> Iterator[None]:
     """Hold the project's lock, waiting while another stage holds it.
 
-    That may be a stage that still runs after its `dvc` was killed. The operating system releases
-    the lock when its holder ends, however that happens. The holder's process id is written to a
-    file next to the lock, so that a waiting process can report it.
+    That may be a stage that still runs after its `dvc` was killed.
+
+    Raises:
+        StorageError: if the lock file cannot be written.
     """
-    holder = path.with_name(f"{path.name}.holder")
+    lock = acquire(path, "another stage is running here (process %s); waiting for it")
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def acquire(path: Path, busy: str) -> FileLock:
+    """Acquire the lock of a file, waiting while another process or thread holds it.
+
+    The operating system releases the lock when its holder ends, however that happens. The holder's
+    process id is written to a file next to the lock, so that a waiting process can report it.
+
+    Args:
+        path: the lock file.
+        busy: logged once if the lock is held, with the holder's process id for `%s`.
+
+    Raises:
+        StorageError: if the lock file cannot be written.
+    """
+    # Locks of one file exclude each other within a process as well, since each opens the file.
     lock = FileLock(path)
     with explained_storage(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             lock.acquire(blocking=False)
         except Timeout:
-            log.warning(
-                "another stage is running here (process %s); waiting for it", _process_id(holder)
-            )
+            log.warning(busy, _process_id(_holder(path)))
             lock.acquire(poll_interval=SECONDS_BETWEEN_TRIES)
-    try:
-        with suppress(OSError):  # it is needed only for a message
-            holder.write_text(str(os.getpid()))
-        yield
-    finally:
-        lock.release()
+    with suppress(OSError):  # it is needed only for a message
+        _holder(path).write_text(str(os.getpid()))
+    return lock
+
+
+def release_and_remove(lock: FileLock) -> None:
+    """Release a lock and remove its files.
+
+    A process that waits for the removed file notices this and creates a new one (filelock compares
+    the number of links).
+    """
+    path = Path(lock.lock_file)
+    for file in (_holder(path), path):
+        with suppress(OSError):  # Windows does not remove open files: they are left behind
+            file.unlink(missing_ok=True)
+    lock.release()
+
+
+def remove_if_free(path: Path) -> None:
+    """Remove the files of a lock that nobody holds; a disk error is ignored."""
+    lock = FileLock(path)
+    with suppress(Timeout, OSError):
+        lock.acquire(blocking=False)
+        release_and_remove(lock)
+
+
+def _holder(path: Path) -> Path:
+    return path.with_name(f"{path.name}.holder")
 
 
 def _process_id(holder: Path) -> str:

@@ -144,7 +144,7 @@ measure:
   similarity: {samples: 20}
 classify: {}
 report: {}
-execution: {device: cpu, executor: serial}
+execution: {device: cpu, engine: serial}
 variants: {}
 """
 

@@ -115,7 +115,9 @@ BAD = {
     "missing key": ("load: {}", "load.width", "no value", "this key is required"),
     "a threshold that is not a number": ("classify: {train_loss: low}", "classify.train_loss", "'low'", "number"),
     "an unknown axis of the report": ("report: {x: width}", "report.x", "'width'", "load.width"),
-    "an unknown executor": ("execution: {executor: threads}", "execution.executor", "'threads'", "processes or serial"),
+    "an unknown engine": ("execution: {engine: threads}", "execution.engine", "'threads'", "local or serial or dask"),
+    "the former name of the engine": ("execution: {executor: serial}", "execution.executor", "unknown key", "did you mean `engine`"),
+    "a cluster without a scheduler": ("execution: {engine: dask}", "execution.scheduler", "null", "address of a Dask scheduler"),
     "workers": ("execution: {workers: many}", "execution.workers", "'many'", "'auto'"),
     # The network and its constants.
     "constants of a network without any": (

@@ -49,7 +49,7 @@ measure:
   custom: {custom}
 classify: {{}}
 report: {{panels: {panels}}}
-execution: {{device: cpu, executor: serial}}
+execution: {{device: cpu, engine: serial}}
 variants: {{}}
 """
 ODD = """\

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -11,12 +12,20 @@ from landscape_catalog.metrics.connectivity.spec import CurvePoint
 from landscape_catalog.metrics.evaluation import Evaluation
 from landscape_catalog.graphs.limits import LARGEST_STACK
 from landscape_catalog.pipeline.measure.context import JobContext, MeasurementContext
-from landscape_catalog.pipeline.measure.jobs import measurement_jobs
-from landscape_catalog.pipeline.shared.measurement_specs import MeasurementSpec, measurements_of
+from landscape_catalog.pipeline.measure.jobs import job_work, measurement_jobs
+from landscape_catalog.pipeline.shared.measurement_specs import (
+    MeasurementSpec,
+    losses_of,
+    measurements_of,
+)
+from landscape_catalog.runner.schedule import makespan
+from landscape_catalog.runner.speed import SpeedModel, starting_prediction
 from landscape_catalog.runner.worker_cache import WorkerCache
 from tests.experiment.grids import CUSTOM_CODE, TEXT, experiment_of, grid_of
 
 ALL_PAIRS = {"train.seeds": 3, "measure.connectivity.pairs": "all"}
+MEASURE = experiment_of({}).measure
+SPEED = SpeedModel(starting_prediction())
 LARGE = {"dataset.name": "cifar10", "load.width": 8, "load.samples": 5000}
 
 
@@ -31,7 +40,9 @@ def needed(changes: dict[str, Any]) -> list[MeasurementSpec]:
 
 def curve_jobs(changes: dict[str, Any], workers: int) -> list[tuple[MeasurementSpec, ...]]:
     return [
-        job for job in measurement_jobs(needed(changes), workers) if job[0].metric == "connectivity"
+        job
+        for job in measurement_jobs(needed(changes), workers, SPEED)
+        if job[0].metric == "connectivity"
     ]
 
 
@@ -39,21 +50,44 @@ def curve_jobs(changes: dict[str, Any], workers: int) -> list[tuple[MeasurementS
 @pytest.mark.parametrize("changes", [ALL_PAIRS, LARGE, CUSTOM_CODE, TEXT], ids=str)
 def test_every_measurement_is_in_one_job(changes: dict[str, Any], workers: int) -> None:
     every = needed(changes)
-    jobs = measurement_jobs(every, workers)
+    jobs = measurement_jobs(every, workers, SPEED)
     assert sorted(item.measurement_id for job in jobs for item in job) == sorted(
         item.measurement_id for item in every
     )
     assert all(len({item.metric for item in job}) == 1 for job in jobs)
 
 
-@pytest.mark.parametrize(("workers", "sizes"), [(1, [6] * 4), (6, [3] * 8), (24, [2] * 12)])
-def test_small_curves_of_a_landscape_share_jobs(workers: int, sizes: list[int]) -> None:
+REPEATED = {**ALL_PAIRS, "measure.connectivity.repeats": 2}
+
+
+def test_small_curves_of_a_landscape_share_jobs() -> None:
     """Two widths, two batch sizes, three pairs per cell, two repeats."""
-    jobs = curve_jobs({**ALL_PAIRS, "measure.connectivity.repeats": 2}, workers)
+    jobs = curve_jobs(REPEATED, 1)
     assert all(
         len({(item.cell.landscape.landscape_id, item.repeat) for item in job}) == 1 for job in jobs
     )
-    assert sorted(map(len, jobs), reverse=True) == sizes
+    assert [len(job) for job in jobs] == [6] * 4
+    assert min(len(job) for job in curve_jobs(REPEATED, 100)) == 2  # one alone takes as long
+
+
+@pytest.mark.parametrize("workers", [1, 2, 3, 5, 8, 24])
+def test_curves_are_cut_so_that_all_measurements_are_done_earlier(workers: int) -> None:
+    def seconds(jobs: list[tuple[MeasurementSpec, ...]]) -> list[float]:
+        return [SPEED.seconds(job_work(job)) for job in jobs]
+
+    every = needed(REPEATED)
+    whole = makespan(seconds(measurement_jobs(every, 1, SPEED)), workers)
+    cut = makespan(seconds(measurement_jobs(every, workers, SPEED)), workers)
+    assert cut <= whole
+    if workers >= 5:  # four whole groups leave workers idle
+        assert cut < 0.9 * whole
+
+
+def test_the_size_of_a_job() -> None:
+    """Curves that are batched are members of one job; other measurements follow each other."""
+    curves, losses = curve_jobs(ALL_PAIRS, 1)[0], losses_of(grid_of(ALL_PAIRS).runs[:3], MEASURE)
+    assert job_work(curves) == replace(curves[0].work, members=len(curves), grouped=True)
+    assert job_work(losses) == replace(losses[0].work, steps=3 * losses[0].work.steps)
 
 
 def test_no_job_has_more_curves_than_are_fitted_at_a_time() -> None:

@@ -3,28 +3,41 @@
 from __future__ import annotations
 
 import os
+import platform
 import random
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
 import numpy as np
 import pytest
 import torch
 
-from landscape_catalog.errors import Interrupted, SpecError, StorageError, WorkerDiedError
+from landscape_catalog.errors import (
+    Interrupted,
+    SpecError,
+    StorageError,
+    WorkerDiedError,
+    WorkerStartError,
+)
 from landscape_catalog.experiment.experiment import Execution
+from landscape_catalog.runner import memory, processes
+from landscape_catalog.runner import progress as progress_module
+from landscape_catalog.runner.activity import read_activities, report_progress, report_resumed
 from landscape_catalog.runner.executor import Executor
 from landscape_catalog.runner.jobs import Job, run_jobs
+from landscape_catalog.runner.memory import is_out_of_memory, main_memory
 from landscape_catalog.runner.processes import ProcessExecutor
 from landscape_catalog.runner.progress import StageProgress
 from landscape_catalog.runner.registry import EXECUTORS, chosen_executor
 from landscape_catalog.runner.serial import SerialExecutor
 from landscape_catalog.runner.settings import reproducible
-from landscape_catalog.runner.timings import Work
+from landscape_catalog.runner.timings import Attempt, Work
 from landscape_catalog.runner.worker_cache import CacheKind, WorkerCache
 
 NUMBERS: CacheKind[int] = CacheKind("numbers", most=2)
@@ -117,9 +130,9 @@ CALLERS: dict[str, Callable[[], Any]] = {
 }
 
 
-@pytest.fixture(params=["serial", "processes"])
+@pytest.fixture(params=["serial", "local"])
 def start(request: pytest.FixtureRequest) -> Callable[[], Executor]:
-    return {"serial": SerialExecutor, "processes": partial(ProcessExecutor, 2)}[request.param]
+    return {"serial": SerialExecutor, "local": partial(ProcessExecutor, 2)}[request.param]
 
 
 def job(name: str, payload: Any, steps: int = 1) -> Job:
@@ -133,7 +146,7 @@ def do(executor: Executor, *payloads: Any) -> tuple[dict[str, bool], dict[str, s
     with executor:
         failures = run_jobs(
             executor, work, jobs,
-            on_done=lambda job, seconds: ended.update({job.name: seconds is not None}),
+            on_done=lambda job, attempt: ended.update({job.name: attempt is not None}),
         )  # fmt: skip
     return ended, {failure.name: failure.reason for failure in failures}
 
@@ -144,7 +157,7 @@ def test_a_failing_job_does_not_stop_the_others(start: Callable[[], Executor]) -
     assert {name for name, well in ended.items() if not well} == set(failures)
     assert failures["1-raise"] == "ValueError: no such thing"
     assert failures["3-exit"] == "SystemExit: 3"
-    assert "MemoryError" in failures["4-memory"]
+    assert failures["4-memory"] == "out of memory"
 
 
 def test_the_death_of_a_worker_is_reported_as_such() -> None:
@@ -166,11 +179,11 @@ def test_an_interrupt_leaves_the_serial_executor_at_once() -> None:
     ended = []
     with pytest.raises(Interrupted), SerialExecutor() as executor:
         jobs = [job("first", 1, 3), job("second", "interrupt", 2), job("third", 1, 1)]
-        run_jobs(executor, work, jobs, on_done=lambda job, seconds: ended.append(job.name))
+        run_jobs(executor, work, jobs, on_done=lambda job, _: ended.append(job.name))
     assert ended == ["first"]
 
 
-def test_the_most_expensive_job_runs_first_and_each_is_reported_as_it_ends() -> None:
+def test_the_longest_job_runs_first_and_each_is_reported_as_it_ends() -> None:
     events: list[str] = []
 
     def noted(payload: str, cache: WorkerCache) -> None:
@@ -278,25 +291,214 @@ def test_the_number_of_cached_values_is_bounded() -> None:
 
 
 def test_executors_by_name() -> None:
-    assert chosen_executor(Execution(executor="serial", workers=7)).count == 1
-    assert chosen_executor(Execution(executor="processes", workers=7)).count == 7
-    assert Execution().executor in EXECUTORS
+    assert chosen_executor(Execution(engine="serial", workers=7)).count == 1
+    assert chosen_executor(Execution(engine="local", workers=7)).count == 7
+    assert Execution().engine in EXECUTORS
     with pytest.raises(
         SpecError,
-        match=r"^params.yaml:\n  execution.executor: got 'threads'; allowed: processes or serial$",
+        match=r"^params.yaml:\n  execution.engine: got 'threads'; allowed: local or serial or dask$",
     ):
-        chosen_executor(Execution(executor="threads"))
+        chosen_executor(Execution(engine="threads"))
 
 
 def test_progress_is_plain_lines_without_a_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    with StageProgress("train", jobs=2, cost=4.0, terminal=False) as progress:
-        progress.step("one", 1.0)
-        assert progress.seconds_left > 0
-        progress.step("two", 3.0)
+    with StageProgress("train", terminal=False) as progress:
+        progress.show(0, 2, 9.0)
+        progress.show(1, 2, 5.0, ended="one")
+        progress.show(2, 2, 0.0, ended="two")
     assert capsys.readouterr().err == "train 2/2 (two), done\n"
 
 
 def test_progress_says_which_jobs_failed(capsys: pytest.CaptureFixture[str]) -> None:
-    with StageProgress("train", jobs=1, cost=1.0, terminal=False) as progress:
-        progress.step("one", 1.0, failed=True)
+    with StageProgress("train", terminal=False) as progress:
+        progress.show(1, 1, 0.0, ended="one", failed=True)
     assert capsys.readouterr().err == "train 1/1 (one failed), done\n"
+
+
+@pytest.mark.parametrize(
+    ("pause", "ended", "line"),
+    [
+        (11, "one", "train 1/9 (one), about 1 min 15 s left\n"),
+        (9, "one", ""),
+        (11, "", ""),
+        (61, "", "train 1/9, about 1 min 15 s left\n"),
+    ],
+)
+def test_lines_of_progress_are_rare(
+    pause: float,
+    ended: str,
+    line: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A line at most every ten seconds if a job has ended, and every minute if none has."""
+    clock = [100.0]
+    monkeypatch.setattr(progress_module.time, "monotonic", lambda: clock[0])
+    with StageProgress("train", terminal=False) as progress:
+        clock[0] += pause
+        progress.show(1, 9, 75.0, ended=ended)
+    assert capsys.readouterr().err == line
+
+
+def test_an_attempt_names_worker_and_time(start: Callable[[], Executor]) -> None:
+    """The executor itself runs in another process than its jobs, unless it is serial."""
+    attempts: list[Attempt] = []
+    before = time.time()
+    executor = start()
+    executor.count = 1
+    with executor:
+        for _ in range(2):
+            run_jobs(
+                executor, work, [job("a", 1), job("b", 2)],
+                on_done=lambda job, attempt: attempts.append(cast(Attempt, attempt)),
+            )  # fmt: skip
+    assert [attempt.first for attempt in attempts] == [True, False, False, False]
+    (worker,) = {attempt.worker for attempt in attempts}
+    own = f"{platform.node()}:{os.getpid()}"
+    assert (worker == own) == isinstance(executor, SerialExecutor)
+    for attempt in attempts:
+        assert before <= attempt.started <= attempt.ended <= time.time()
+        assert attempt.share == 1.0
+
+
+def test_jobs_are_announced_where_the_stage_can_read_it(
+    start: Callable[[], Executor], tmp_path: Path
+) -> None:
+    executor = start()
+    executor.count = 1
+    jobs = [job("half", 0.5), job("resumed", 0.25, steps=0)]
+    attempts: dict[str, Attempt | None] = {}
+    with executor:
+        run_jobs(
+            executor, reporting, jobs,
+            on_done=lambda job, attempt: attempts.update({job.name: attempt}),
+            activities=tmp_path,
+        )  # fmt: skip
+    found = read_activities(tmp_path)["resumed"]  # a worker's last job
+    assert (found.first, found.resumed, found.done) == (False, 0.25, 0.25)
+    assert [attempt.share for attempt in attempts.values() if attempt] == [1.0, 0.75]
+    report_progress(0.5)  # outside of a job, nothing happens
+    assert read_activities(tmp_path)["resumed"] == found
+
+
+def reporting(payload: float, cache: WorkerCache) -> None:
+    if payload < 0.5:
+        report_resumed(payload)
+    report_progress(payload + 0.1)
+
+
+def test_the_folder_of_announcements_is_not_created_by_workers(tmp_path: Path) -> None:
+    """A worker on another machine may not have the project's folders."""
+    with SerialExecutor() as executor:
+        run_jobs(
+            executor, reporting, [job("half", 0.5)],
+            on_done=lambda job, _: None, activities=tmp_path / "elsewhere",
+        )  # fmt: skip
+    assert not (tmp_path / "elsewhere").exists()
+    (tmp_path / "broken.json").write_text("{")
+    assert read_activities(tmp_path) == {}
+
+
+def killed_at_start(_: int) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def killed_the_first_time(_: int) -> None:
+    """Die unless a worker has done so before."""
+    marker = Path(os.environ["DIED_BEFORE"])
+    try:
+        marker.touch(exist_ok=False)
+    except FileExistsError:
+        return
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_workers_that_cannot_start_end_the_stage(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "_start_worker", killed_at_start)
+    with pytest.raises(WorkerStartError, match="cannot start, or end before they take a job"):
+        do(ProcessExecutor(1), 1, 2, 3)
+
+
+def test_a_worker_that_dies_before_its_first_job_is_replaced(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("DIED_BEFORE", str(tmp_path / "died"))
+    monkeypatch.setattr(processes, "_start_worker", killed_the_first_time)
+    ended, failures = do(ProcessExecutor(1), 1, 2)
+    assert (tmp_path / "died").exists()
+    assert ended == {"0-1": True, "1-2": True}
+    assert not failures
+
+
+def test_a_limit_on_processes_ends_the_stage(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: Any, **__: Any) -> None:
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr("pebble.pool.process.launch_process", refuse)
+    with pytest.raises(WorkerStartError, match="cannot start"):
+        do(ProcessExecutor(2), 1, 2, 3)
+
+
+def halves(job: Job, _: BaseException) -> list[Job]:
+    """Split a job whose payload is a tuple."""
+    n = len(job.payload)
+    if n == 1:
+        return []
+    parts = job.payload[: n // 2], job.payload[n // 2 :]
+    return [Job("+".join(map(str, part)), part, job.work) for part in parts]
+
+
+def together(payload: tuple[Any, ...], cache: WorkerCache) -> None:
+    for each in payload:
+        work(each, cache)
+
+
+@pytest.mark.parametrize("event", ["die", "memory"])
+def test_a_job_whose_worker_dies_is_replaced_by_smaller_ones(event: str) -> None:
+    ended: dict[str, bool] = {}
+    whole = Job("whole", (1, 2, event, 3), Work("train", "resnet18", 1, 1, 1, 0))
+    with ProcessExecutor(2) as executor:
+        failures = run_jobs(
+            executor,
+            together,
+            [whole],
+            on_done=lambda job, seconds: ended.update({job.name: seconds is not None}),
+            recover=halves,
+        )
+    assert ended == {"1+2": True, event: False, "3": True}
+    (failure,) = failures
+    assert failure.name == event
+    assert "out of memory" in failure.reason
+
+
+@pytest.mark.parametrize(
+    ("error", "expected"),
+    [
+        (MemoryError(), True),
+        (torch.OutOfMemoryError("CUDA out of memory"), True),
+        (np._core._exceptions._ArrayMemoryError((2**60,), np.dtype("f4")), True),
+        (RuntimeError("size mismatch"), False),
+        (ValueError("memory"), False),
+    ],
+)
+def test_errors_that_mean_too_little_memory(error: Exception, expected: bool) -> None:
+    assert is_out_of_memory(error) == expected
+
+
+def test_an_allocation_that_torch_cannot_make_means_too_little_memory() -> None:
+    with pytest.raises(RuntimeError) as caught:
+        torch.empty(2**55)
+    assert is_out_of_memory(caught.value)
+
+
+def test_memory_of_this_machine_and_of_a_container(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    whole = main_memory()
+    assert 0 < whole.available <= whole.total
+    limit, usage = tmp_path / "limit", tmp_path / "usage"
+    limit.write_text("3000000\n"), usage.write_text("1000000\n")
+    monkeypatch.setattr(memory, "CONTROL_GROUPS", ((str(limit), str(usage)),))
+    assert main_memory() == memory.Memory(3_000_000, 2_000_000)
+    limit.write_text("max\n")
+    assert main_memory().total == whole.total

@@ -2,34 +2,48 @@
 
 from __future__ import annotations
 
-import math
 from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import replace
 
 from landscape_catalog.graphs.limits import LARGEST_STACK
 from landscape_catalog.pipeline.shared.measurement_specs import MeasurementSpec
+from landscape_catalog.runner.schedule import cut_groups
+from landscape_catalog.runner.speed import SpeedModel
+from landscape_catalog.runner.timings import Work
 
 
 def measurement_jobs(
-    specs: Sequence[MeasurementSpec], workers: int
+    specs: Sequence[MeasurementSpec], workers: int, speed: SpeedModel
 ) -> list[tuple[MeasurementSpec, ...]]:
     """Group measurements into jobs.
 
     Expensive measurements are jobs of their own; the cheap ones of a cell share a job. Measurements
-    that are computed as a batch share jobs: at least two each (one alone gains nothing), but not so
-    many that a worker is left without work.
+    that are computed as a batch share jobs that are cut so that all workers end at about the same
+    time.
     """
     jobs: dict[tuple[str, str], list[MeasurementSpec]] = defaultdict(list)
-    groups: dict[str, list[MeasurementSpec]] = defaultdict(list)
+    batched: list[MeasurementSpec] = []
     for spec in specs:
         if spec.group_id is not None:
-            groups[spec.group_id].append(spec)
+            batched.append(spec)
         else:
             key = spec.measurement_id if spec.declaration.alone else spec.cell.cell_id
             jobs[spec.metric, key].append(spec)
     found = [tuple(job) for job in jobs.values()]
-    most = min(max(sum(map(len, groups.values())) // workers, 2), LARGEST_STACK)
-    for group in groups.values():
-        parts = math.ceil(len(group) / most)
-        found += [tuple(group[i::parts]) for i in range(parts)]
-    return found
+    return found + cut_groups(
+        batched,
+        key=lambda spec: spec.group_id,
+        seconds=lambda group: speed.seconds(job_work(group)),
+        workers=workers,
+        largest=LARGEST_STACK,
+        beside=[speed.seconds(job_work(job)) for job in found],
+    )
+
+
+def job_work(specs: Sequence[MeasurementSpec]) -> Work:
+    """The size of a job."""
+    first = specs[0]
+    if first.group_id is not None:
+        return replace(first.work, members=len(specs), grouped=True)
+    return replace(first.work, steps=first.work.steps * len(specs))

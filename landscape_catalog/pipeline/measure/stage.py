@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import logging
 from pathlib import Path
 
-from landscape_catalog.pipeline.measure.jobs import measurement_jobs
+from landscape_catalog.pipeline.measure.jobs import job_work, measurement_jobs
 from landscape_catalog.pipeline.shared.finished import (
     converged_runs,
     further_measurements,
@@ -14,6 +13,7 @@ from landscape_catalog.pipeline.shared.finished import (
 )
 from landscape_catalog.pipeline.shared.measurement_specs import MeasurementSpec, distinct, losses_of
 from landscape_catalog.pipeline.shared.payloads import MeasurePayload
+from landscape_catalog.pipeline.shared.speed import speed_for
 from landscape_catalog.pipeline.shared.workspace import (
     Workspace,
     open_workspace,
@@ -85,9 +85,13 @@ def _make(
     """Make the missing measurements; returns how many were made, and the failed jobs."""
     cache = workspace.measurements
     missing = [spec for spec in distinct(specs) if cache.fetch(spec.measurement_id) is None]
-    groups = measurement_jobs(missing, executor.count)
+    if not missing:
+        return 0, []  # without asking a cluster for its workers
+    work = [spec.work for spec in missing]
+    speed = speed_for(workspace.project, device, work, executor)
+    groups = measurement_jobs(missing, executor.count, speed)
     jobs = [_job(workspace, group, device) for group in groups]
-    failures = work_through(workspace, title, measure_job, jobs, executor=executor)
+    failures = work_through(workspace, title, measure_job, jobs, executor=executor, speed=speed)
     made = sum(cache.fetch(spec.measurement_id) is not None for spec in missing)
     return made, failures
 
@@ -104,8 +108,7 @@ def _job(workspace: Workspace, specs: tuple[MeasurementSpec, ...], device: str) 
         device,
         workspace.project.custom,
     )
-    work = dataclasses.replace(first.work, steps=first.work.steps * len(specs))
-    return Job(f"{first.metric} {first.measurement_id}", payload, work)
+    return Job(f"{first.metric} {first.measurement_id}", payload, job_work(specs))
 
 
 def measure_job(payload: MeasurePayload, cache: WorkerCache) -> None:

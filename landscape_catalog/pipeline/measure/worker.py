@@ -21,6 +21,8 @@ def measure_and_keep(payload: MeasurePayload, cache: WorkerCache) -> None:
         MeasurementError: if some failed, after the others have been written.
         StorageError: immediately, if a file cannot be read or written.
     """
+    if not payload.specs:
+        return
     job, failed = JobContext(payload, cache), []
     for spec in payload.specs:
         try:

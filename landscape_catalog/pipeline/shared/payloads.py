@@ -1,27 +1,30 @@
 """The payloads that are sent to workers: everything one job needs, without heavy imports.
 
 Specs and verified records are passed by value. Arrays and weights are too large for that: a worker
-reads them from the project's folders and writes its results there, so it must see the same file
-system, under the same paths, as the stage that started it.
+reads them from the project's folders and writes its results there. Each payload is `Portable`: it
+says which files these are, so that an executor can send them to workers with other file systems.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from landscape_catalog.experiment.grid import Run
+from landscape_catalog.paths import ARRAYS_FILE, WEIGHTS_FILE
 from landscape_catalog.pipeline.shared.measurement_specs import MeasurementSpec
+from landscape_catalog.runner.portable import Input, Move, Output
 from landscape_catalog.store.cache import ArtifactCache
 from landscape_catalog.store.records import DataRecord
 
 
 @dataclass(frozen=True)
 class TrainPayload:
-    """What a worker needs to train one run.
+    """What a worker needs to train runs.
 
     Attributes:
-        run: the run.
+        runs: the runs.
         data: the record of the run's data, verified together with the arrays.
         prepared: the folder of the arrays.
         cache: the cache of runs.
@@ -30,13 +33,34 @@ class TrainPayload:
         snapshots: the snapshots to keep.
     """
 
-    run: Run
+    runs: tuple[Run, ...]
     data: DataRecord
     prepared: Path
     cache: ArtifactCache
     device: str
     custom: Path
     snapshots: tuple[str, ...]
+
+    def inputs(self) -> list[Input]:
+        """The data, custom code, and existing runs that lack a snapshot."""
+        arrays = Input(self.prepared / ARRAYS_FILE, self.data.file_sha256)
+        keys = [run.run_id for run in self.runs]
+        former = [path(key) for key in keys for path in (self.cache.path, self.cache.shared_path)]
+        return [arrays, Input(self.custom), *map(Input, former)]
+
+    def outputs(self) -> list[Output]:
+        """The runs."""
+        return [Output(self.cache, run.run_id) for run in self.runs]
+
+    def moved(self, to: Move) -> TrainPayload:
+        """The payload with all files in other places."""
+        return replace(
+            self, prepared=to(self.prepared), cache=self.cache.moved(to), custom=to(self.custom)
+        )
+
+    def without(self, keys: Collection[str]) -> TrainPayload:
+        """The payload without runs that are already trained."""
+        return replace(self, runs=tuple(run for run in self.runs if run.run_id not in keys))
 
 
 @dataclass(frozen=True)
@@ -60,3 +84,32 @@ class MeasurePayload:
     measurements: ArtifactCache
     device: str
     custom: Path
+
+    def inputs(self) -> list[Input]:
+        """The data, custom code, and the weights of the runs."""
+        arrays = Input(self.prepared / ARRAYS_FILE, self.data.file_sha256)
+        keys = dict.fromkeys(run.run_id for spec in self.specs for run in spec.runs)
+        return [
+            arrays,
+            Input(self.custom),
+            *(Input(self.runs.path(key) / WEIGHTS_FILE) for key in keys),
+        ]
+
+    def outputs(self) -> list[Output]:
+        """The measurements."""
+        return [Output(self.measurements, spec.measurement_id) for spec in self.specs]
+
+    def moved(self, to: Move) -> MeasurePayload:
+        """The payload with all files in other places."""
+        return replace(
+            self,
+            prepared=to(self.prepared),
+            runs=self.runs.moved(to),
+            measurements=self.measurements.moved(to),
+            custom=to(self.custom),
+        )
+
+    def without(self, keys: Collection[str]) -> MeasurePayload:
+        """The payload without measurements that are already made."""
+        specs = tuple(spec for spec in self.specs if spec.measurement_id not in keys)
+        return replace(self, specs=specs)

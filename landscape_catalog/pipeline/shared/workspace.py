@@ -23,12 +23,13 @@ from landscape_catalog.experiment.variants import resolve_variants
 from landscape_catalog.paths import Project, store_root
 from landscape_catalog.pipeline.shared.components import find_components
 from landscape_catalog.pipeline.shared.custom_metrics import metric_codes
+from landscape_catalog.pipeline.shared.observed import ObservedStage
+from landscape_catalog.pipeline.shared.speed import speed_for
 from landscape_catalog.runner.device import chosen_device
 from landscape_catalog.runner.executor import Executor, JobFunction
-from landscape_catalog.runner.jobs import Failure, Job, run_jobs
-from landscape_catalog.runner.progress import StageProgress
+from landscape_catalog.runner.jobs import Failure, Job, Recovery, run_jobs
 from landscape_catalog.runner.registry import chosen_executor
-from landscape_catalog.runner.timings import log_timing
+from landscape_catalog.runner.speed import SpeedModel
 from landscape_catalog.store.artifacts import read_data_record
 from landscape_catalog.store.cache import ArtifactCache, measurement_cache, run_cache
 from landscape_catalog.store.files import remove, write_file
@@ -143,28 +144,45 @@ def work_through(
     jobs: Sequence[Job],
     *,
     executor: Executor,
+    recover: Recovery = lambda job, error: (),
+    speed: SpeedModel | None = None,
 ) -> list[Failure]:
     """Run all jobs on the executor, with progress and timings; returns the failures.
+
+    Args:
+        workspace: the workspace.
+        title: name of the stage, for progress and failures.
+        function: a module-level function, called with a job's payload and its worker's cache.
+        jobs: the jobs.
+        executor: where they run.
+        recover: may replace a job whose worker died or ran out of memory.
+        speed: predicts how long they take; None: what is known or measured now.
 
     Raises:
         Interrupted: on Ctrl-C, after logging what is saved.
     """
     if not jobs:
         return []
-    total = sum(job.work.cost for job in jobs)
-    with StageProgress(title, jobs=len(jobs), cost=total) as progress:
-
-        def on_done(job: Job, seconds: float | None) -> None:
-            if seconds is not None:
-                log_timing(workspace.project.timings, job.work, seconds)
-            progress.step(job.name, job.work.cost, failed=seconds is None)
-
+    project, device = workspace.project, chosen_device(workspace.experiment.execution)
+    speed = speed or speed_for(project, device, [job.work for job in jobs], executor)
+    with ObservedStage(project, title, jobs, speed=speed, workers=executor.count) as stage:
         try:
-            return run_jobs(executor, function, jobs, on_done=on_done)
+            return run_jobs(
+                executor,
+                function,
+                jobs,
+                on_submit=stage.submit,
+                on_done=stage.end,
+                on_tick=stage.tick,
+                on_replace=stage.replace,
+                recover=recover,
+                speed=speed,
+                activities=project.activities,
+            )
         except Interrupted:
             log.warning(
                 "interrupted: %d of %d jobs of `%s` are saved; run the same command to continue",
-                progress.done,
+                stage.done,
                 len(jobs),
                 title,
             )

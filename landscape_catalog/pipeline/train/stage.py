@@ -88,7 +88,7 @@ def _job(workspace: Workspace, run: Run, device: str) -> Job:
     """The job of one run, with its size."""
     prepared = workspace.project.prepared / _data_id(run)
     payload = TrainPayload(
-        run,
+        (run,),
         workspace.data_record(_data_id(run)),
         prepared,
         workspace.runs,

@@ -33,19 +33,24 @@ Arrays = dict[str, np.ndarray]
 
 
 def train_and_keep(payload: TrainPayload, cache: WorkerCache) -> None:
-    """Train one run and write it to the project and to the store.
+    """Train runs, and write each to the project and to the store.
 
     Raises:
         ContentMismatchError: if the run exists without a snapshot that is wanted now, and
             retraining it with the same software and hardware gave different weights.
     """
-    run, device = payload.run, payload.device
+    for run in payload.runs:
+        _train_and_keep(payload, run, cache)
+
+
+def _train_and_keep(payload: TrainPayload, run: Run, cache: WorkerCache) -> None:
+    device = payload.device
     data = load_data(payload.prepared, payload.data, device, cache)
     folder = payload.cache.path(run.run_id)
     former = _former(payload.cache, run.run_id)
     kept = former[1].other_snapshots if former else {}
     wanted = {*payload.snapshots, *kept}
-    trained, n_parameters = _train(payload, data, wanted)
+    trained, n_parameters = _train(payload, run, data, wanted)
     snapshots = {
         name: {key: value.cpu().numpy() for key, value in snapshot.state.items()}
         for name, snapshot in trained.snapshots.items()
@@ -83,8 +88,10 @@ def recipe_of(run: Run) -> Recipe:
     return Recipe(**{field.name: chosen[field.name] for field in fields(Recipe)})
 
 
-def _train(payload: TrainPayload, data: LoadedData, snapshots: set[str]) -> tuple[TrainedRun, int]:
-    run, cell, custom = payload.run, payload.run.cell, payload.custom
+def _train(
+    payload: TrainPayload, run: Run, data: LoadedData, snapshots: set[str]
+) -> tuple[TrainedRun, int]:
+    cell, custom = run.cell, payload.custom
     seed = derive_seed("run", cell.cell_id, run.seed)
     task = data.task(cell, custom)
     network = data.network(cell, custom, seed=seed).to(payload.device)

@@ -1,0 +1,52 @@
+"""Which runs are trained side by side, so that training is done as early as possible."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
+
+from landscape_catalog.experiment.grid import Run
+from landscape_catalog.runner.schedule import cut_groups
+from landscape_catalog.runner.speed import SpeedModel
+from landscape_catalog.runner.timings import Work
+
+LARGEST_GROUP = 64
+
+
+def training_groups(
+    runs: Sequence[Run],
+    *,
+    key: Callable[[Run], Hashable | None],
+    work: Callable[[Run], Work],
+    speed: SpeedModel,
+    workers: int,
+    fits: Callable[[Sequence[Run]], bool] = lambda group: True,
+) -> list[tuple[Run, ...]]:
+    """Assign runs to groups of the smallest predicted makespan, the longest first.
+
+    No result depends on the groups: a member's bits are the same in every group.
+
+    Args:
+        runs: the runs to train.
+        key: runs of equal key may train side by side; None: the run trains alone.
+        work: the size of training one run.
+        speed: predicts how long a group takes.
+        workers: number of workers.
+        fits: whether a group fits into the memory of a worker.
+    """
+    return cut_groups(
+        runs,
+        key=key,
+        seconds=lambda group: speed.seconds(
+            group_work(group, work, grouped=key(group[0]) is not None)
+        ),
+        workers=workers,
+        largest=LARGEST_GROUP,
+        fits=fits,
+    )
+
+
+def group_work(group: Sequence[Run], work: Callable[[Run], Work], *, grouped: bool) -> Work:
+    """The size of training a group of runs."""
+    longest = max((work(run) for run in group), key=lambda one: one.steps)
+    return replace(longest, members=len(group), grouped=grouped)

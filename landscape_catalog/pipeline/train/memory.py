@@ -1,0 +1,121 @@
+"""Prediction of the memory that training takes on a CPU, and whether it is there.
+
+Peak = B + 4 (m P (3 + o + s) + 3 P (2 + o + s) + max(2.2 m b A, 10 e L)) bytes for m members with P
+parameters, s snapshots, batch size b, A activations per sample, and o = 1 with Adam, else 0. The
+terms are: a worker without data; weights, gradients, momentum and snapshots; one checkpoint on its
+way to the disk; a training step, or an evaluation batch of e samples whose largest tensor has L
+values per sample, if test errors are tracked.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from landscape_catalog.errors import TooLittleMemoryError
+from landscape_catalog.experiment.grid import Run
+from landscape_catalog.models.registry import footprint
+from landscape_catalog.runner.memory import Memory
+from landscape_catalog.schema.fields import is_custom
+
+log = logging.getLogger(__name__)
+
+BYTES = 4  # of a float32
+# Measured as peak resident sizes of ResNet18 and VGG11 at widths 2 to 64, on 8 x 8 and 32 x 32.
+BASE = 450 * 10**6  # a worker with torch, without what it shares with the others
+ACTIVATIONS = 2.2  # saved values, and as much again in gradients and in layouts of kernels
+EVALUATION = 10
+EVALUATION_BATCH = {"images": 1000, "points": 1000, "text": 100}
+PADDED_TOKENS = 50  # of a sentence in a batch
+GIGABYTE = 1e9
+
+
+def training_memory(runs: Sequence[Run], snapshots: Collection[str]) -> int:
+    """Predicted peak memory of a worker that trains these runs together, in bytes.
+
+    Custom networks, whose sizes are unknown, count as nothing.
+
+    Args:
+        runs: runs of equal shape.
+        snapshots: the snapshots that are kept of each.
+    """
+    cell = runs[0].cell
+    landscape, data, members = cell.landscape, cell.landscape.data, len(runs)
+    if is_custom(landscape.model.name):
+        return BASE
+    counted = footprint(
+        landscape.model.name,
+        width=landscape.width,
+        input_shape=data.input_shape,
+        n_outputs=data.facts.n_outputs,
+        args=cell.model_args,
+        lengths=(PADDED_TOKENS, PADDED_TOKENS),
+    )
+    if counted is None:
+        return BASE
+    kept = len(set(snapshots)) + (cell.train.optimizer == "adam")
+    weights = members * counted.parameters * (3 + kept) + 3 * counted.parameters * (2 + kept)
+    step = ACTIVATIONS * members * cell.temperature["batch_size"] * counted.activations
+    evaluation = EVALUATION * EVALUATION_BATCH[data.facts.kind] * counted.largest
+    tested = "best_test" in snapshots
+    return BASE + round(BYTES * (weights + max(step, evaluation if tested else 0)))
+
+
+@dataclass(frozen=True)
+class MemoryShare:
+    """The memory that each worker may take.
+
+    Attributes:
+        snapshots: the snapshots that are kept of each run.
+        workers: number of workers.
+        memory: of the machine.
+    """
+
+    snapshots: Collection[str]
+    workers: int
+    memory: Memory
+
+    def fits(self, group: Sequence[Run]) -> bool:
+        """Whether a group may be trained together in one worker; a single run always may."""
+        return len(group) == 1 or self._needed(group) <= self.memory.available / self.workers
+
+    def check(self, groups: Sequence[Sequence[Run]]) -> None:
+        """Warn if the largest group, then a single run, needs more than a worker's share.
+
+        It is trained all the same, since this is a prediction and the others may need less.
+
+        Raises:
+            TooLittleMemoryError: if it needs more than all memory of the machine.
+        """
+        needed, largest = max((self._needed(group), group[0].run_id) for group in groups)
+        if needed <= self.memory.available / self.workers:
+            return
+        if needed > self.memory.total:
+            raise TooLittleMemoryError(
+                f"run {largest} needs about {_shown(needed)} of memory, and this machine has "
+                f"{_shown(self.memory.total)}: reduce `load.width` or `temperature.batch_size`"
+            )
+        together = max(1, int(self.memory.available // needed))
+        fewer = f"set `execution.workers` to {together}"
+        log.warning(
+            "run %s needs about %s of memory, and %d workers share %s: %s, or training may run out "
+            "of memory",
+            largest,
+            _shown(needed),
+            self.workers,
+            _shown(self.memory.available),
+            fewer if together < self.workers else "close other programs",
+        )
+
+    def _needed(self, group: Sequence[Run]) -> int:
+        return training_memory(group, self.snapshots)
+
+
+def _shown(size: float) -> str:
+    """A size in memory in human-readable form.
+
+    >>> _shown(3.24e9)
+    '3.2 GB'
+    """
+    return f"{size / GIGABYTE:.1f} GB"

@@ -1,0 +1,118 @@
+"""What workers are at: each keeps a small file that says which job it runs, since when, how far.
+
+The files are for `landscape status` and the remaining time only. A worker that cannot reach the
+folder, on another machine for instance, works without them.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from landscape_catalog.errors import StorageError
+from landscape_catalog.store.files import write_file
+
+SECONDS_BETWEEN_REPORTS = 1.0
+
+
+@dataclass(frozen=True)
+class Activity:
+    """What a worker is at.
+
+    Attributes:
+        worker: host and process id.
+        job: name of the job.
+        started: Unix time at which the job started.
+        first: whether it is the worker's first job.
+        resumed: share of the job that a checkpoint saved.
+        done: share of the job that is done, including what a checkpoint saved; 0 if unknown.
+        reported: Unix time of the last report.
+    """
+
+    worker: str
+    job: str
+    started: float
+    first: bool
+    resumed: float = 0.0
+    done: float = 0.0
+    reported: float = 0.0
+
+
+class _Reporter:
+    """Keeps the file of the job that runs now."""
+
+    def __init__(self, folder: Path, activity: Activity) -> None:
+        self._path = folder / f"{activity.worker.replace(':', '-')}.json"
+        self.activity = activity
+
+    def write(self) -> None:
+        if self._path.parent.is_dir():
+            with suppress(StorageError):
+                write_file(self._path, json.dumps(asdict(self.activity)).encode(), flush=False)
+
+
+_current: ContextVar[_Reporter | None] = ContextVar("the job that runs now", default=None)
+
+
+def worker_name() -> str:
+    """Host and process id of this process."""
+    return f"{platform.node()}:{os.getpid()}"
+
+
+@contextmanager
+def announced(folder: Path | None, job: str, *, first: bool) -> Iterator[None]:
+    """Announce a job while it runs, in the worker that runs it."""
+    if folder is None:
+        yield
+        return
+    reporter = _Reporter(folder, Activity(worker_name(), job, time.time(), first))
+    reporter.write()
+    token = _current.set(reporter)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
+def report_progress(done: float) -> None:
+    """Report the share of the running job that is done, from 0 to 1; call it as often as you like.
+
+    Outside a job, nothing happens.
+    """
+    reporter, now = _current.get(), time.time()
+    if reporter is None or now - reporter.activity.reported < SECONDS_BETWEEN_REPORTS:
+        return
+    reporter.activity = replace(reporter.activity, done=done, reported=now)
+    reporter.write()
+
+
+def report_resumed(done: float) -> None:
+    """Report that the running job continues from a checkpoint at which this share was done."""
+    if (reporter := _current.get()) is not None:
+        now = time.time()
+        reporter.activity = replace(reporter.activity, resumed=done, done=done, reported=now)
+        reporter.write()
+
+
+def resumed_share() -> float:
+    """The share of the running job that a checkpoint saved."""
+    reporter = _current.get()
+    return 0.0 if reporter is None else reporter.activity.resumed
+
+
+def read_activities(folder: Path) -> dict[str, Activity]:
+    """The latest activity for each job that some worker has run, by the job's name."""
+    found: dict[str, Activity] = {}
+    for path in folder.glob("*.json"):
+        with suppress(OSError, ValueError, TypeError):
+            activity = Activity(**json.loads(path.read_text(encoding="utf-8")))
+            if activity.job not in found or activity.started > found[activity.job].started:
+                found[activity.job] = activity
+    return found

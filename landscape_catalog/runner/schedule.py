@@ -1,0 +1,172 @@
+"""List scheduling on several workers, longest job first, and groups that are cut to fit it."""
+
+from __future__ import annotations
+
+import heapq
+import math
+from collections import defaultdict
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import Generic, TypeVar
+
+Item = TypeVar("Item")
+
+# The makespans that are tried: no part of a group takes longer than a limit, which falls by this
+# factor from the longest group to a small part of the mean load of a worker.
+LIMIT_FACTOR, SMALLEST_PART = 0.85, 0.1
+# A cut must lower the makespan by this share, since every cut adds work.
+WORTHWHILE = 0.005
+LARGEST_CHANGES, CANDIDATES = 20, 12
+
+
+def makespan(seconds: Iterable[float], workers: int, busy: Sequence[float] = ()) -> float:
+    """When the last worker is done, if a free worker always takes the longest job left.
+
+    Args:
+        seconds: of the jobs.
+        workers: number of workers.
+        busy: seconds for which workers are still busy with other jobs.
+
+    >>> makespan([3, 3, 2, 2, 2], 2), makespan([1], 2, busy=[5, 4])
+    (7.0, 5.0)
+    """
+    ends = sorted([*busy, *[0.0] * max(workers - len(busy), 0)])
+    heapq.heapify(ends)
+    for job in sorted(seconds, reverse=True):
+        heapq.heapreplace(ends, ends[0] + job)
+    return float(max(ends))
+
+
+def cut_groups(
+    items: Iterable[Item],
+    *,
+    key: Callable[[Item], Hashable | None],
+    seconds: Callable[[Sequence[Item]], float],
+    workers: int,
+    largest: int,
+    fits: Callable[[Sequence[Item]], bool] = lambda group: True,
+    beside: Sequence[float] = (),
+) -> list[tuple[Item, ...]]:
+    """Assign items to groups so that all of them are done as early as possible.
+
+    A whole group costs less than its two halves, but two workers finish the halves earlier. The
+    makespan is that of `makespan`, which is how jobs are handed out.
+
+    Args:
+        items: what to compute.
+        key: items of equal key may share a group, and cost the same; None: the item stays alone.
+        seconds: predicted seconds of a group.
+        workers: number of workers.
+        largest: maximum number of items in a group.
+        fits: whether a group fits into memory; one item is never cut further.
+        beside: predicted seconds of other jobs that the same workers do.
+
+    Returns:
+        The groups, the longest first. Each item is in one of them, in the given order.
+    """
+    pools: dict[Hashable, list[Item]] = defaultdict(list)
+    for number, item in enumerate(items):
+        shared = key(item)
+        pools[("alone", number) if shared is None else ("group", shared)].append(item)
+    cutting = _Cutting(list(pools.values()), seconds, workers, largest, fits, beside)
+    groups = cutting.best()
+    return sorted(groups, key=lambda group: -seconds(group))
+
+
+class _Cutting(Generic[Item]):
+    """The search for the number of parts of each pool of equal items."""
+
+    def __init__(
+        self,
+        pools: list[list[Item]],
+        seconds: Callable[[Sequence[Item]], float],
+        workers: int,
+        largest: int,
+        fits: Callable[[Sequence[Item]], bool],
+        beside: Sequence[float],
+    ) -> None:
+        self._pools, self._workers, self._beside = pools, workers, beside
+        self._seconds, self._known = seconds, dict[tuple[int, int], float]()
+        self._fewest = [self._fewest_parts(pool, largest, fits) for pool in pools]
+
+    def best(self) -> list[tuple[Item, ...]]:
+        """The groups of the smallest makespan that is found."""
+        parts, time = self._fewest, self._time(self._fewest)
+        for limit in self._limits():
+            others = [self._parts_below(index, limit) for index in range(len(self._pools))]
+            if (other := self._time(others)) < time * (1 - WORTHWHILE):
+                parts, time = others, other
+        for _ in range(LARGEST_CHANGES):
+            found = min(
+                ((self._time(others), others) for others in self._neighbours(parts)),
+                default=(math.inf, parts),
+                key=lambda pair: pair[0],
+            )
+            if found[0] >= time * (1 - WORTHWHILE):
+                break
+            time, parts = found
+        return [part for pool, count in zip(self._pools, parts) for part in _divide(pool, count)]
+
+    def _fewest_parts(
+        self, pool: list[Item], largest: int, fits: Callable[[Sequence[Item]], bool]
+    ) -> int:
+        parts = math.ceil(len(pool) / largest)
+        while parts < len(pool) and not fits(_divide(pool, parts)[0]):
+            parts += 1
+        return parts
+
+    def _part_seconds(self, index: int, size: int) -> float:
+        if (index, size) not in self._known:
+            self._known[index, size] = self._seconds(self._pools[index][:size])
+        return self._known[index, size]
+
+    def _longest_part(self, index: int, parts: int) -> float:
+        return self._part_seconds(index, math.ceil(len(self._pools[index]) / parts))
+
+    def _time(self, parts: Sequence[int]) -> float:
+        found = list(self._beside)
+        for index, count in enumerate(parts):
+            size, more = divmod(len(self._pools[index]), count)
+            found += [self._part_seconds(index, size)] * (count - more)
+            if more:
+                found += [self._part_seconds(index, size + 1)] * more
+        return makespan(found, self._workers)
+
+    def _limits(self) -> list[float]:
+        whole = [self._longest_part(index, parts) for index, parts in enumerate(self._fewest)]
+        if not whole:
+            return []
+        limit, limits = max(whole) * LIMIT_FACTOR, []
+        while limit > SMALLEST_PART * (sum(whole) + sum(self._beside)) / self._workers:
+            limits.append(limit)
+            limit *= LIMIT_FACTOR
+        return limits
+
+    def _parts_below(self, index: int, limit: float) -> int:
+        """The smallest number of parts that take no longer than a limit, or than a single item."""
+        parts = self._fewest[index]
+        limit = max(limit, self._part_seconds(index, 1))
+        while self._longest_part(index, parts) > limit:
+            parts += 1
+        return parts
+
+    def _neighbours(self, parts: list[int]) -> list[list[int]]:
+        """One part more or less in one of the pools with the longest parts."""
+        order = sorted(range(len(parts)), key=lambda i: -self._longest_part(i, parts[i]))
+        cuttable = [i for i in order if len(self._pools[i]) > 1][:CANDIDATES]
+        changed = [(i, parts[i] + step) for i in cuttable for step in (1, -1)]
+        return [
+            [*parts[:i], count, *parts[i + 1 :]]
+            for i, count in changed
+            if self._fewest[i] <= count <= len(self._pools[i])
+        ]
+
+
+def _divide(items: list[Item], parts: int) -> list[tuple[Item, ...]]:
+    """Divide items into parts of almost equal size, the larger ones first."""
+    size, more = divmod(len(items), parts)
+    found, start = [], 0
+    for number in range(parts):
+        end = start + size + (number < more)
+        found.append(tuple(items[start:end]))
+        start = end
+    return found

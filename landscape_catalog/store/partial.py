@@ -1,0 +1,188 @@
+"""Runs in training: their checkpoints and their locks, in the folder `partial/` of the store.
+
+They lie in the store so that they outlive the temporary copies in which DVC runs queued
+experiments. A checkpoint exists only while its run is unfinished.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import time
+from collections.abc import Collection, Iterable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from landscape_catalog.errors import DamagedFileError, StorageError
+from landscape_catalog.paths import TEMPORARY_PREFIX
+from landscape_catalog.schema.records import Values
+from landscape_catalog.store.files import remove, write_file
+from landscape_catalog.store.lock import acquire, release_and_remove, remove_if_free
+from landscape_catalog.store.records import Provenance
+
+log = logging.getLogger(__name__)
+
+SUFFIX, LOCK_SUFFIX = ".checkpoint", ".lock"
+LAYOUT = 1
+"""Raised when the values or names of a checkpoint change their meaning."""
+SECONDS_UNTIL_STALE = 3600.0
+_DIGITS = 64  # of a SHA-256 in hexadecimal
+
+
+class CheckpointKey(Values):
+    """Training continues from a checkpoint only if all of this is the same: then bits are too."""
+
+    run_id: str
+    """Id of the run."""
+    data_content_hash: str
+    """Content hash of the data that it is trained on."""
+    snapshots: list[str]
+    """The requested snapshots, sorted."""
+    provenance: Provenance
+    """The software and hardware."""
+    layout: int = LAYOUT
+    """Version of the content."""
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The content of a checkpoint.
+
+    Attributes:
+        values: a JSON object.
+        tensors: the bytes of a safetensors file.
+    """
+
+    values: dict[str, Any]
+    tensors: bytes
+
+
+def partial_folder(store: Path) -> Path:
+    """The folder of checkpoints and locks in a store."""
+    return store / "partial"
+
+
+def checkpoint_path(folder: Path, run_id: str) -> Path:
+    """The file of a run's checkpoint."""
+    return folder / f"{run_id}{SUFFIX}"
+
+
+def save_checkpoint(folder: Path, key: CheckpointKey, checkpoint: Checkpoint) -> bool:
+    """Write a checkpoint atomically, replacing the previous one of its run.
+
+    Checkpoints are optional: if the store is not writable or full, training goes on without them.
+
+    Returns:
+        Whether it was written; if not, this has been logged once per process.
+    """
+    header = {"key": key.model_dump(), "values": checkpoint.values}
+    content = json.dumps(header).encode() + b"\n" + checkpoint.tensors
+    seal = hashlib.sha256(content).hexdigest().encode()
+    try:
+        write_file(checkpoint_path(folder, key.run_id), seal + b"\n" + content)
+    except (StorageError, OSError) as error:
+        _warn_once(folder, error)
+        return False
+    return True
+
+
+def read_checkpoint(folder: Path, key: CheckpointKey) -> Checkpoint | None:
+    """The checkpoint of a run; None if there is none to continue from.
+
+    A damaged checkpoint, or one that was made under another key, is logged and removed.
+    """
+    path = checkpoint_path(folder, key.run_id)
+    try:
+        former, checkpoint = _read(path)
+    except FileNotFoundError:
+        return None
+    except DamagedFileError as error:
+        reason = str(error)
+    except OSError as error:
+        reason = f"{path} cannot be read: {error}"
+    else:
+        expected = key.model_dump()
+        differing = sorted(name for name in expected if former.get(name) != expected[name])
+        if not differing:
+            return checkpoint
+        reason = f"{path} was made with a different {', '.join(differing)}"
+    log.warning("%s. The run starts from the beginning.", reason)
+    remove_checkpoint(folder, key.run_id)
+    return None
+
+
+def _read(path: Path) -> tuple[dict[str, Any], Checkpoint]:
+    whole = path.read_bytes()
+    seal, content = whole[:_DIGITS], whole[_DIGITS + 1 :]
+    if hashlib.sha256(content).hexdigest().encode() != seal:
+        raise DamagedFileError(f"{path} is damaged: its content does not match its checksum")
+    line, _, tensors = content.partition(b"\n")  # JSON has no line breaks of its own
+    header = json.loads(line)
+    return header["key"], Checkpoint(header["values"], tensors)
+
+
+def remove_checkpoint(folder: Path, run_id: str) -> None:
+    """Remove the checkpoint of a run, if there is one; a disk error is ignored."""
+    with suppress(StorageError, OSError):
+        remove(checkpoint_path(folder, run_id))
+
+
+def checkpoint_stamp(folder: Path, run_id: str) -> int | None:
+    """A number that differs whenever a new checkpoint is written; None if there is none."""
+    try:
+        return checkpoint_path(folder, run_id).stat().st_mtime_ns
+    except OSError:
+        return None
+
+
+def remove_leftovers(folder: Path, finished: Collection[str]) -> None:
+    """Remove what killed processes have left of finished runs, and half-written files.
+
+    Args:
+        folder: the folder of checkpoints.
+        finished: ids of finished runs.
+    """
+    for path in [*folder.glob(f"*{SUFFIX}"), *folder.glob(f"*{LOCK_SUFFIX}")]:
+        if path.stem in finished and path.suffix == SUFFIX:
+            remove_checkpoint(folder, path.stem)
+        elif path.stem in finished:
+            remove_if_free(path)
+    for path in folder.glob(f"{TEMPORARY_PREFIX}*"):
+        with suppress(StorageError, OSError):  # a younger file may be one that is being written
+            if time.time() - path.stat().st_mtime > SECONDS_UNTIL_STALE:
+                remove(path)
+
+
+@contextmanager
+def run_locks(folder: Path, run_ids: Iterable[str]) -> Iterator[None]:
+    """Hold the locks of runs, so that no other process of any workspace trains them.
+
+    Waits while another process holds one of them, and logs that. They are taken in the order of
+    their ids, so that two processes cannot wait for each other, and removed afterwards. If the
+    store is not writable, the runs are not locked.
+    """
+    held = []
+    try:
+        try:
+            for run_id in sorted(set(run_ids)):
+                busy = f"run {run_id} is being trained by another process (id %s); waiting for it"
+                held.append(acquire(folder / f"{run_id}{LOCK_SUFFIX}", busy))
+        except (StorageError, OSError) as error:
+            _warn_once(folder, error)
+        yield
+    finally:
+        for lock in reversed(held):
+            release_and_remove(lock)
+
+
+_warned: set[Path] = set()
+
+
+def _warn_once(folder: Path, error: OSError | StorageError) -> None:
+    if folder not in _warned:
+        _warned.add(folder)
+        reason = str(error).rstrip(".")
+        log.warning("%s. Training continues, but an interruption would lose its progress", reason)

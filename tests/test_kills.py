@@ -1,0 +1,221 @@
+"""Killed at random times, the next call completes with the same bytes and repeats little.
+
+`LANDSCAPE_KILLS=50 pytest tests/test_kills.py` kills fifty times.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.conftest import environment
+from tests.stages import run_stages, write_project
+
+pytestmark = pytest.mark.slow
+KILLS = int(os.environ.get("LANDSCAPE_KILLS", "5"))
+SECONDS = 2.0  # between checkpoints
+# Stages and whom the signal reaches: most kills hit the longest stage.
+STAGES = ["train", "train", "measure", "train", "train", "aggregate", "train"]
+WAYS = ["worker", "parent", "both", "terminate", "interrupt"]
+STEPS = "LANDSCAPE_TEST_STEPS"
+
+# A grid of built-in networks and of a custom one that notes the time of each training step.
+PARAMS = f"""\
+dataset: {{name: digits, test_samples: 100}}
+model: {{name: resnet18}}
+load: {{width: 2, samples: 256}}
+temperature: {{batch_size: [16, 32], lr: 0.05}}
+train: {{epochs: 60, seeds: 2, stopping: epochs}}
+measure:
+  hessian: {{samples: 64, max_iterations: 4}}
+  connectivity: {{epochs: 2, batch_size: 64}}
+  similarity: {{samples: 64}}
+classify: {{}}
+report: {{}}
+execution: {{device: cpu, workers: 2, checkpoint_seconds: {SECONDS}}}
+variants: {{own: {{model.name: "counted:network"}}}}
+"""
+COUNTED = f'''\
+import os, struct, time
+import torch
+from torch import nn
+from landscape_catalog.models.resnet import resnet18
+
+class Counted(nn.Module):
+    def __init__(self, network):
+        super().__init__()
+        self.network = network
+
+    def forward(self, images):
+        if self.training and torch.is_grad_enabled():
+            with open(os.path.join(os.environ["{STEPS}"], str(os.getpid())), "ab") as stream:
+                stream.write(struct.pack("d", time.monotonic()))
+        return self.network(images)
+
+def network(*, width, in_channels, num_classes):
+    return Counted(resnet18(width=width, in_channels=in_channels, num_classes=num_classes))
+'''
+N_STEPS = 2 * 60 * (256 // 16 + 256 // 32)  # of the custom network: two seeds, both batch sizes
+
+
+@dataclass(frozen=True)
+class Place:
+    """A project with its store, and the folder in which its training steps are noted."""
+
+    project: Path
+    store: Path
+    steps: Path
+
+    def start(self, stage: str) -> subprocess.Popen[str]:
+        """Start a stage as the leader of its own process group."""
+        return subprocess.Popen(
+            [sys.executable, "-m", "landscape_catalog", stage],
+            cwd=self.project,
+            env={**environment(self.store), STEPS: str(self.steps)},
+            start_new_session=True,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def outputs(self) -> dict[str, bytes]:
+        """The bytes of weights, records and tables."""
+        return {
+            path.relative_to(self.project).as_posix(): path.read_bytes()
+            for name in ("runs", "measurements", "catalog")
+            for path in sorted((self.project / "data" / name).rglob("*"))
+            if path.is_file() and path.name != ".gitignore"
+        }
+
+    def times(self) -> dict[int, list[float]]:
+        """The time of each step of the custom network, by process id."""
+        return {
+            int(path.name): [at for (at,) in struct.iter_unpack("d", path.read_bytes())]
+            for path in self.steps.iterdir()
+        }
+
+    @property
+    def n_steps(self) -> int:
+        """The number of steps of the custom network in all processes."""
+        return sum(map(len, self.times().values()))
+
+
+def make_place(folder: Path) -> Place:
+    project = write_project(folder / "project", PARAMS)
+    (project / "custom").mkdir()
+    (project / "custom" / "counted.py").write_text(COUNTED)
+    place = Place(project, folder / "store", folder / "steps")
+    place.store.mkdir(), place.steps.mkdir()
+    return place
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Place, dict[str, float]]:
+    """The experiment without a kill, and how long each stage took."""
+    place, seconds = make_place(tmp_path_factory.mktemp("undisturbed")), {}
+    for stage in ("prepare", "train", "measure", "aggregate"):
+        shutil.rmtree(place.steps)
+        place.steps.mkdir()
+        started, process = time.monotonic(), place.start(stage)
+        _, said = process.communicate()
+        assert process.returncode == 0, said
+        seconds[stage] = time.monotonic() - started
+        if stage == "train":
+            assert place.n_steps == N_STEPS
+    return place, seconds
+
+
+def prepared_place(folder: Path, finished: Place, stage: str) -> Place:
+    """A project in which everything is done that comes before a stage."""
+    place = make_place(folder)
+    shutil.copytree(finished.project / "data" / "prepared", place.project / "data" / "prepared")
+    shutil.copytree(finished.project / ".landscape", place.project / ".landscape")
+    # The rest comes from the store: measurements are ready unless `measure` itself is killed.
+    done = {"train": ["measurements"], "measure": ["runs"], "aggregate": ["runs", "measurements"]}
+    for name in done[stage]:
+        shutil.copytree(finished.store / name, place.store / name)
+    with_earlier = {"train": [], "measure": ["train"], "aggregate": ["train", "measure"]}
+    if with_earlier[stage]:
+        run_stages(place.project, place.store, *with_earlier[stage])
+    return place
+
+
+def kill(process: subprocess.Popen[str], way: str, draw: random.Random) -> set[int]:
+    """Kill a worker, the parent, or both with SIGKILL; or end the stage as a user does.
+
+    Returns the ids of the processes that end.
+    """
+    children = psutil.Process(process.pid).children(recursive=True)
+    workers = [child for child in children if "spawn_main" in " ".join(child.cmdline())]
+    if way == "worker":
+        chosen = draw.sample(workers, min(1, len(workers)))
+        for worker in chosen:
+            worker.kill()
+        return {worker.pid for worker in chosen}
+    if way == "parent":
+        process.kill()
+    elif way == "both":
+        os.killpg(process.pid, signal.SIGKILL)
+    elif way == "terminate":
+        process.terminate()
+    else:
+        os.killpg(process.pid, signal.SIGINT)
+    return {worker.pid for worker in workers}
+
+
+def lost_at_most(times: Iterable[list[float]]) -> int:
+    """The steps that the killed processes did within one interval before they ended.
+
+    The interval is prolonged by the longest time between two steps, which a checkpoint that is due
+    may have to wait or take.
+    """
+    lost = 0
+    for each in times:
+        longest = max((after - before for before, after in zip(each, each[1:])), default=0.0)
+        lost += sum(each[-1] - at <= SECONDS + 2 * longest for at in each)
+    return lost
+
+
+@pytest.mark.parametrize("number", range(KILLS))
+def test_a_kill_costs_at_most_one_interval_and_no_bit(
+    number: int, undisturbed: tuple[Place, dict[str, float]], tmp_path: Path
+) -> None:
+    finished, seconds = undisturbed
+    draw = random.Random(number)
+    stage, way = STAGES[number % len(STAGES)], WAYS[number % len(WAYS)]
+    place = prepared_place(tmp_path, finished, stage)
+    process = place.start(stage)
+    everyone = [psutil.Process(process.pid)]
+    killed: set[int] = set()
+    try:
+        process.wait(draw.uniform(0, seconds[stage]))
+    except subprocess.TimeoutExpired:
+        everyone += everyone[0].children(recursive=True)
+        killed = kill(process, way, draw)
+    _, said = process.communicate(timeout=300)
+    _, alive = psutil.wait_procs(everyone, timeout=30)
+    assert not alive, f"{stage} {way}: workers do not notice that their parent is gone"
+    assert "Traceback" not in said, said
+    if way == "worker":
+        assert process.returncode == 0, said
+    before = [each for pid, each in place.times().items() if pid in killed]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv(STEPS, str(place.steps))
+        run_stages(place.project, place.store, "train", "measure", "aggregate")
+    assert place.outputs() == finished.outputs(), f"{stage} {way}"
+    repeated = place.n_steps - (N_STEPS if stage == "train" else 0)
+    assert repeated <= lost_at_most(before), f"{stage} {way}: {repeated} steps were done again"
+    left = [path.name for path in (place.store / "partial").glob("*") if path.name[0] != "."]
+    assert left == []
