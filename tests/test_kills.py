@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import psutil
@@ -183,7 +184,7 @@ def lost_at_most(times: Iterable[list[float]]) -> int:
     """
     lost = 0
     for each in times:
-        longest = max((after - before for before, after in zip(each, each[1:])), default=0.0)
+        longest = max((after - before for before, after in pairwise(each)), default=0.0)
         lost += sum(each[-1] - at <= SECONDS + 2 * longest for at in each)
     return lost
 

@@ -115,6 +115,7 @@ BAD = {
     "missing key": ("load: {}", "load.width", "no value", "this key is required"),
     "a threshold that is not a number": ("classify: {train_loss: low}", "classify.train_loss", "'low'", "number"),
     "an unknown axis of the report": ("report: {x: width}", "report.x", "'width'", "load.width"),
+    "no interval between checkpoints": ("execution: {checkpoint_seconds: 0}", "execution.checkpoint_seconds", "0", "greater than 0"),
     "an unknown executor": ("execution: {executor: threads}", "execution.executor", "'threads'", "processes or serial"),
     "workers": ("execution: {workers: many}", "execution.workers", "'many'", "'auto'"),
     # The network and its constants.
