@@ -209,14 +209,15 @@ def test_a_kill_costs_at_most_one_interval_and_no_bit(
     _, alive = psutil.wait_procs(everyone, timeout=30)
     assert not alive, f"{stage} {way}: workers do not notice that their parent is gone"
     assert "Traceback" not in said, said
-    if way == "worker":
+    if stage == "train" and way == "worker":
         assert process.returncode == 0, said
     before = [each for pid, each in place.times().items() if pid in killed]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(STEPS, str(place.steps))
         run_stages(place.project, place.store, "train", "measure", "aggregate")
     assert place.outputs() == finished.outputs(), f"{stage} {way}"
-    repeated = place.n_steps - (N_STEPS if stage == "train" else 0)
-    assert repeated <= lost_at_most(before), f"{stage} {way}: {repeated} steps were done again"
+    if stage == "train":
+        repeated = place.n_steps - N_STEPS
+        assert 0 <= repeated <= lost_at_most(before), f"{way}: {repeated} steps were done again"
     left = [path.name for path in (place.store / "partial").glob("*") if path.name[0] != "."]
     assert left == []
