@@ -67,7 +67,7 @@ def test_a_disk_that_is_full_at_any_write(
 
     with monkeypatch.context() as patch:
         patch.setattr(files, "_write_through", write_until_full)
-        with pytest.raises(StorageError, match="the disk is full. Finished results are kept"):
+        with pytest.raises(StorageError, match=r"the disk is full\. Finished results are kept"):
             run_stages(folder, store, *STAGES)
     assert len(written) == number + 1
     for run in (data / "runs").iterdir():
