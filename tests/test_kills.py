@@ -15,6 +15,7 @@ import sys
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import psutil
@@ -25,7 +26,7 @@ from tests.stages import run_stages, write_project
 
 pytestmark = pytest.mark.slow
 KILLS = int(os.environ.get("LANDSCAPE_KILLS", "5"))
-SECONDS = 2.0  # between checkpoints
+SECONDS = 0.5  # between checkpoints
 # Stages and whom the signal reaches: most kills hit the longest stage.
 STAGES = ["train", "train", "measure", "train", "train", "aggregate", "train"]
 WAYS = ["worker", "parent", "both", "terminate", "interrupt"]
@@ -36,11 +37,11 @@ PARAMS = f"""\
 dataset: {{name: digits, test_samples: 100}}
 model: {{name: resnet18}}
 load: {{width: 2, samples: 256}}
-temperature: {{batch_size: [16, 32], lr: 0.05}}
-train: {{epochs: 60, seeds: 2, stopping: epochs}}
+temperature: {{batch_size: 32, lr: 0.05}}
+train: {{epochs: 40, seeds: 2, stopping: epochs}}
 measure:
-  hessian: {{samples: 64, max_iterations: 4}}
-  connectivity: {{epochs: 2, batch_size: 64}}
+  hessian: {{samples: 64, max_iterations: 2}}
+  connectivity: {{epochs: 1, batch_size: 64}}
   similarity: {{samples: 64}}
 classify: {{}}
 report: {{}}
@@ -64,10 +65,10 @@ class Counted(nn.Module):
                 stream.write(struct.pack("d", time.monotonic()))
         return self.network(images)
 
-def network(*, width, in_channels, num_classes):
-    return Counted(resnet18(width=width, in_channels=in_channels, num_classes=num_classes))
+def network(width, input_shape, n_outputs):
+    return Counted(resnet18(width=width, in_channels=input_shape[0], num_classes=n_outputs))
 '''
-N_STEPS = 2 * 60 * (256 // 16 + 256 // 32)  # of the custom network: two seeds, both batch sizes
+N_STEPS = 2 * 40 * (256 // 32)  # of the custom network: two seeds
 
 
 @dataclass(frozen=True)
@@ -183,7 +184,7 @@ def lost_at_most(times: Iterable[list[float]]) -> int:
     """
     lost = 0
     for each in times:
-        longest = max((after - before for before, after in zip(each, each[1:])), default=0.0)
+        longest = max((after - before for before, after in pairwise(each)), default=0.0)
         lost += sum(each[-1] - at <= SECONDS + 2 * longest for at in each)
     return lost
 
@@ -208,14 +209,15 @@ def test_a_kill_costs_at_most_one_interval_and_no_bit(
     _, alive = psutil.wait_procs(everyone, timeout=30)
     assert not alive, f"{stage} {way}: workers do not notice that their parent is gone"
     assert "Traceback" not in said, said
-    if way == "worker":
+    if stage == "train" and way == "worker":
         assert process.returncode == 0, said
     before = [each for pid, each in place.times().items() if pid in killed]
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv(STEPS, str(place.steps))
         run_stages(place.project, place.store, "train", "measure", "aggregate")
     assert place.outputs() == finished.outputs(), f"{stage} {way}"
-    repeated = place.n_steps - (N_STEPS if stage == "train" else 0)
-    assert repeated <= lost_at_most(before), f"{stage} {way}: {repeated} steps were done again"
+    if stage == "train":
+        repeated = place.n_steps - N_STEPS
+        assert 0 <= repeated <= lost_at_most(before), f"{way}: {repeated} steps were done again"
     left = [path.name for path in (place.store / "partial").glob("*") if path.name[0] != "."]
     assert left == []

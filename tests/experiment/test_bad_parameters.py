@@ -118,6 +118,7 @@ BAD = {
     "an unknown engine": ("execution: {engine: threads}", "execution.engine", "'threads'", "local or serial or dask"),
     "the former name of the engine": ("execution: {executor: serial}", "execution.executor", "unknown key", "did you mean `engine`"),
     "a cluster without a scheduler": ("execution: {engine: dask}", "execution.scheduler", "null", "address of a Dask scheduler"),
+    "no interval between checkpoints": ("execution: {checkpoint_seconds: 0}", "execution.checkpoint_seconds", "0", "greater than 0"),
     "workers": ("execution: {workers: many}", "execution.workers", "'many'", "'auto'"),
     # The network and its constants.
     "constants of a network without any": (
