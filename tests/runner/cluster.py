@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 
 from tests.conftest import ROOT
+from tests.stages import wait_until
 
 
 def free_port() -> int:
@@ -57,6 +58,7 @@ class LocalProcesses:
 
     def __enter__(self) -> LocalProcesses:
         self.start_scheduler()
+        wait_until(lambda: (self.folder / "log").exists() and "Scheduler at" in self.log())
         for _ in range(self._start):
             self.add_worker()
         return self
