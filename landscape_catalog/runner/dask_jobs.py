@@ -130,11 +130,11 @@ class Jobs:
         """The outcome of a job, on as many workers as are lost or refused meanwhile."""
         while True:
             worker = await self._cluster.acquire()
+            job.drop_finished()  # only now, since a worker without scheduler may finish its job
             try:
                 outcome = await self._attempt(job, worker)
             except WorkerLostError as lost:
                 self._unfinished |= {output.cache.local for output in job.outputs()}
-                job.drop_finished()
                 if lost.counts:
                     job.count_death()
                 else:
