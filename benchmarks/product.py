@@ -129,6 +129,11 @@ class Product:
             self._driver.kill()
         self._log.close()
 
+    @property
+    def processes(self) -> list[int]:
+        """Ids of the workers and of the process that owns them."""
+        return [self._driver.pid, *self.workers]
+
     def project(self, name: str, params: Params) -> Path:
         """A project with these parameters and prepared data; there is no Git or DVC in it."""
         folder = self.folder / name

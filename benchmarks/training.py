@@ -29,6 +29,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -115,8 +116,8 @@ def measured(
     return results
 
 
-def main() -> None:
-    """Measure, print tables, and write the results."""
+def parsed() -> argparse.Namespace:
+    """The options, with the parts to measure."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -135,6 +136,11 @@ def main() -> None:
         help="threads of the plain loop; use 1 on a machine that is busy otherwise, where two "
         "threads that wait for each other slow down many times",
     )  # fmt: skip
+    parser.add_argument(
+        "--cells", type=int, choices=(1, 2), default=2,
+        help="cells of five seeds that `digits` trains at once; 1: a lone cell, whose five "
+        "networks cannot be divided evenly among two workers",
+    )  # fmt: skip
     options = parser.parse_args()
     parts = options.parts or [
         part for part in PARTS if not (options.quick and part in NOT_QUICK)
@@ -142,6 +148,13 @@ def main() -> None:
     unknown = [part for part in parts if part not in PARTS]
     if unknown:
         parser.error(f"no part is named {', '.join(unknown)}; there are {', '.join(PARTS)}")
+    options.parts = parts
+    return options
+
+
+def main() -> None:
+    """Measure, print tables, and write the results."""
+    options = parsed()
     torch.set_num_threads(options.plain_threads)
     command = shlex.join(["python", "benchmarks/training.py", *sys.argv[1:]])
     known = json.loads(options.json.read_text()) if options.json and options.json.exists() else {}
@@ -151,7 +164,8 @@ def main() -> None:
             options.json.write_text(json.dumps({**known, **results}, indent=1) + "\n")
 
     effort = QUICK if options.quick else FULL
-    results = measured(parts, effort, options.before, command, keep)
+    effort = replace(effort, rates=effort.rates[: options.cells])
+    results = measured(options.parts, effort, options.before, command, keep)
     print(f"\n{training_tables.conclusion(results)}")
 
 

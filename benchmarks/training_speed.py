@@ -60,7 +60,7 @@ def measure_case(
     steps = min(effort.plain_steps, case.steps)
     loop.epoch(min(3, steps))
     times: dict[str, list[float]] = {key: [] for key in (*products, "plain")}
-    others = OtherWork([number for one in products.values() for number in one.workers])
+    others = OtherWork([number for one in products.values() for number in one.processes])
     for _ in range(effort.repeats):
         for key, one in products.items():
             trained = one.train(projects[key])

@@ -151,7 +151,7 @@ def test_memory_is_read_when_enough_runs_have_finished() -> None:
 
 def test_the_map_is_the_experiment_of_the_table_with_the_values_of_the_default_one() -> None:
     found = read_map()
-    parse_experiment((ROOT / "benchmarks" / "map.yaml").read_text(), "map.yaml")
+    parse_experiment((ROOT / "benchmarks" / "map.yaml").read_text())
     default = YAML(typ="safe").load((ROOT / "params.yaml").read_text())
     of_its_own = {
         ("load", "width"): [1, 2, 4, 8],
@@ -185,6 +185,7 @@ def test_the_plain_estimate_scales_steps_and_curves(tmp_path: Path) -> None:
     params["load"] = {"width": [1], "samples": 32}
     params["temperature"]["batch_size"] = [16]
     params["measure"]["connectivity"].update(epochs=4, batch_size=16)
+    params["measure"]["hessian"]["samples"] = 16
     write_params(tmp_path / "map", params)
     with uses_store(tmp_path / "store"):
         Driver().prepare(tmp_path / "map")
