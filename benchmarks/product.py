@@ -122,11 +122,14 @@ class Product:
         trace: TracebackType | None,
     ) -> None:
         assert self._driver.stdin is not None
+        assert self._driver.stdout is not None
         self._driver.stdin.close()
         try:
             self._driver.wait(timeout=30)
         except subprocess.TimeoutExpired:
             self._driver.kill()
+            self._driver.wait()
+        self._driver.stdout.close()
         self._log.close()
 
     @property

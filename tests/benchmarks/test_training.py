@@ -18,7 +18,7 @@ from benchmarks import training_tables
 from benchmarks.convolutions import convolutions
 from benchmarks.performance_figure import figure, limit_ms
 from benchmarks.plain_training import PlainLoop
-from benchmarks.product import Trained, checkout_of, write_params
+from benchmarks.product import Product, Trained, checkout_of, write_params
 from benchmarks.stage_driver import Driver
 from benchmarks.training_cases import Case, Effort, write_images
 from benchmarks.training_groups import train_together
@@ -247,6 +247,19 @@ def test_the_figure_draws_each_cell_once_for_product_loop_and_limit(tmp_path: Pa
 def test_another_version_is_a_folder_or_a_revision() -> None:
     with checkout_of(str(ROOT)) as folder:
         assert folder == ROOT
+    if not (ROOT / ".git").exists():
+        pytest.skip("there are no revisions without Git")
+    with checkout_of("HEAD") as folder:
+        assert folder != ROOT
+        assert (folder / "landscape_catalog" / "cli.py").is_file()
+    assert not folder.exists()
+
+
+def test_a_stage_that_fails_ends_the_benchmark_with_its_reason(tmp_path: Path) -> None:
+    params = {**Case("digits", 1, 16, 32).params(), "temperature": {"lr": -1.0}}
+    with Product(ROOT, tmp_path / "product") as product:
+        with pytest.raises(RuntimeError, match=r"temperature\.lr: got -1\.0"):
+            product.project("wrong", params)
 
 
 def test_results_of_earlier_calls_are_kept(
