@@ -31,9 +31,10 @@ schemas: .venv/installed
 presets: .venv/installed
 	$(RUN) python scripts/smoke_presets.py
 
-# Cost and error of the metrics, compared with simple baselines and other tools; about an hour on an
-# idle machine.
+# Speed of training, and cost and error of the metrics, compared with simple baselines and other tools;
+# about an hour and a quarter on an idle machine.
 bench: .venv/installed
+	$(RUN) python benchmarks/training.py --quick
 	$(RUN) python benchmarks/hessian.py
 	$(RUN) python benchmarks/connectivity.py
 	$(RUN) python benchmarks/similarity.py
