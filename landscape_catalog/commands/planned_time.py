@@ -10,7 +10,8 @@ from landscape_catalog.pipeline.shared.costs import has_known_cost
 from landscape_catalog.pipeline.shared.measurement_specs import LOSS, MeasurementSpec, distinct
 from landscape_catalog.pipeline.shared.speed import known_speed
 from landscape_catalog.pipeline.shared.workspace import Workspace
-from landscape_catalog.pipeline.train.stage import train_work
+from landscape_catalog.pipeline.train.stage import job_work as job_work_of_runs
+from landscape_catalog.pipeline.train.stage import planned_groups
 from landscape_catalog.runner.calibration import read_calibration
 from landscape_catalog.runner.device import chosen_device
 from landscape_catalog.runner.progress import format_duration
@@ -66,7 +67,8 @@ def _work(
         [job_work(job) for job in measurement_jobs(specs, workers, speed)]
         for specs in (losses, others)
     ]
-    return [train_work(run) for run in runs], measured[0], measured[1]
+    groups = planned_groups(runs, speed=speed, workers=workers)
+    return [job_work_of_runs(group) for group in groups], measured[0], measured[1]
 
 
 def _stage_seconds(phases: Sequence[list[Work]], workers: int, speed: SpeedModel) -> float:

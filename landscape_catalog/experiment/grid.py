@@ -12,8 +12,10 @@ from landscape_catalog.experiment.components import Component
 from landscape_catalog.experiment.landscape import Dataset
 from landscape_catalog.experiment.training import Train
 from landscape_catalog.models.registry import non_default_args
+from landscape_catalog.schema.fields import is_custom
 from landscape_catalog.schema.identity import identify, recipes
 from landscape_catalog.tasks.registry import default_task
+from landscape_catalog.training.grouping import trains_grouped
 
 Point = dict[str, Any]
 
@@ -136,7 +138,7 @@ class Run:
     @cached_property
     def run_id(self) -> str:
         """Hash of data, model, training, temperature and seed."""
-        return identify("run", self.content, recipes("model", "task", "train"))
+        return identify("run", self.content, self.cell.recipes)
 
 
 @dataclass(frozen=True)
@@ -178,7 +180,38 @@ class Cell:
     @cached_property
     def cell_id(self) -> str:
         """Hash of data, model, training and temperature."""
-        return identify("cell", self.content, recipes("model", "task", "train"))
+        return identify("cell", self.content, self.recipes)
+
+    @property
+    def recipes(self) -> dict[str, int]:
+        """The recipes of the cell's runs."""
+        return recipes("model", "task", "train", grouped=self.is_grouped)
+
+    @cached_property
+    def is_grouped(self) -> bool:
+        """Whether its runs are trained side by side with others, on every device."""
+        train = self.train
+        return trains_grouped(
+            self.built_in,
+            batch_size=self.temperature["batch_size"],
+            optimizer=train.optimizer,
+            clip_norm=train.clip_norm,
+            augment=train.augment,
+        )
+
+    @property
+    def built_in(self) -> dict[str, Any] | None:
+        """What `models.registry` asks of a network; None if the network or the task is custom."""
+        landscape, data = self.landscape, self.landscape.data
+        if is_custom(landscape.model.name) or is_custom(landscape.task.name):
+            return None
+        return {
+            "name": landscape.model.name,
+            "width": landscape.width,
+            "input_shape": data.input_shape,
+            "n_outputs": data.facts.n_outputs,
+            "args": self.model_args,
+        }
 
     @property
     def lr(self) -> float:

@@ -141,6 +141,7 @@ class Metric(ABC):
         result: the dataclass of the stored numbers; its field `metric` holds the name.
         recipes: version number of each of its own components, raised when a code change alters
             numbers.
+        grouped_recipes: their numbers where networks are computed side by side.
         shared_recipes: components defined elsewhere that its numbers depend on.
         section: field of `measure` with its settings; None if there is nothing to set.
         owns_section: whether it declares that field (`settings`, `many`, `describes`).
@@ -162,6 +163,7 @@ class Metric(ABC):
     scope: ClassVar[Scope]
     result: ClassVar[type[Any]]
     recipes: ClassVar[Mapping[str, int]]
+    grouped_recipes: ClassVar[Mapping[str, int]] = {}
     shared_recipes: ClassVar[tuple[str, ...]] = ("task",)
     section: ClassVar[str | None] = None
     owns_section: ClassVar[bool] = False
@@ -226,6 +228,15 @@ class Metric(ABC):
         """Those of its own recipes that these settings use."""
         return tuple(self.recipes)
 
+    def recipe_numbers(self, settings: Any, network: Mapping[str, Any] | None) -> dict[str, int]:
+        """The numbers of its own recipes under which a measurement's id is hashed.
+
+        Args:
+            settings: of the measurement.
+            network: as for `fits_in_group`.
+        """
+        return {name: self.recipes[name] for name in self.recipe_names(settings)}
+
     def method(self, settings: Any) -> str:
         """How it is computed, in words, for the catalog's `method` columns."""
         return "direct"
@@ -246,14 +257,15 @@ class Metric(ABC):
         """Cost of a measurement on a landscape with `samples` training samples."""
         return Cost(samples, 1, 1)
 
-    def fits_in_group(self, settings: Any, network: Mapping[str, Any]) -> bool:
+    def fits_in_group(self, settings: Any, network: Mapping[str, Any] | None) -> bool:
         """Whether measurements on the same landscape are batched together.
 
         If batching affects rounding, this rule is frozen and part of the recipe.
 
         Args:
             settings: of the measurement.
-            network: `name`, `width`, `input_shape`, `n_outputs` and `args` of a built-in network.
+            network: `name`, `width`, `input_shape`, `n_outputs` and `args` of a built-in network;
+                None if the network or the task is custom.
         """
         return False
 

@@ -15,7 +15,7 @@ from landscape_catalog.metrics.layers.spec import LayersMetric
 from landscape_catalog.metrics.loss.spec import LossMetric
 from landscape_catalog.metrics.metric import Metric, Quantity
 from landscape_catalog.metrics.similarity.spec import SimilarityMetric
-from landscape_catalog.schema.identity import RECIPES
+from landscape_catalog.schema.identity import GROUPED_RECIPES, RECIPES
 
 METRICS: dict[str, Metric] = {
     metric.name: metric
@@ -47,7 +47,14 @@ METRIC_OF: dict[str, str] = {
 
 
 def every_recipe() -> dict[str, int]:
-    """The recipe number of every component: data, training and each metric."""
-    return RECIPES | {
+    """The recipe number of every component: data, training and each metric.
+
+    The numbers of what is computed side by side have names that end in `.grouped`.
+    """
+    every = RECIPES | {
         name: number for metric in METRICS.values() for name, number in metric.recipes.items()
+    }
+    grouped = [GROUPED_RECIPES, *(metric.grouped_recipes for metric in METRICS.values())]
+    return every | {
+        f"{name}.grouped": number for recipes in grouped for name, number in recipes.items()
     }

@@ -70,6 +70,7 @@ _LISTED = (
         where="landscape_catalog.models.resnet:resnet18",
         multiply_adds=_resnet18,
         footprint=footprints.resnet18,
+        stacks=True,
         words="blocks of k, 2k, 4k, 8k channels",
     ),
     NetworkSpec(
@@ -78,6 +79,7 @@ _LISTED = (
         where="landscape_catalog.models.vgg:vgg11",
         multiply_adds=_vgg11,
         footprint=footprints.vgg11,
+        stacks=True,
         args={"batch_norm": flag(True)},
         smallest_image=32,
         why_smallest="pools five times",

@@ -110,6 +110,7 @@ class NetworkSpec:
         wrong_width: called with a width and the effective arguments; returns the allowed widths, in
             words, if the width is not compatible with the arguments, else None.
         footprint: the numbers that training keeps in memory; None: its memory is not predicted.
+        stacks: whether several networks can be computed side by side (`training.grouping`).
     """
 
     name: str
@@ -122,3 +123,4 @@ class NetworkSpec:
     why_smallest: str = ""
     wrong_width: Callable[[int, Mapping[str, Any]], str | None] = _any_width
     footprint: Callable[[Sizes], Footprint] | None = None
+    stacks: bool = False

@@ -24,6 +24,8 @@ RECIPES: dict[str, int] = {
     "train": 1,
     "phases": 1,
 }
+GROUPED_RECIPES = {"train": 2}
+"""Recipes of what is computed side by side with others (`training.grouping`)."""
 
 
 def canonical_json(value: Any) -> str:
@@ -42,9 +44,10 @@ def checksum(value: Any) -> str:
     return hashlib.sha256(canonical_json(value).encode()).hexdigest()
 
 
-def recipes(*names: str) -> dict[str, int]:
-    """The current numbers of the named `RECIPES`."""
-    return {name: RECIPES[name] for name in names}
+def recipes(*names: str, grouped: bool = False) -> dict[str, int]:
+    """The current numbers of the named `RECIPES`, or of the grouped ones where there are any."""
+    numbers = RECIPES | GROUPED_RECIPES if grouped else RECIPES
+    return {name: numbers[name] for name in names}
 
 
 def identify(kind: str, content: Any, recipes: Mapping[str, int]) -> str:

@@ -78,5 +78,7 @@ class RunRecord(Record):
     """Epochs of the further snapshots that are kept besides the one of best training loss."""
     weights_sha256: str
     """SHA-256 of `weights.safetensors`."""
+    computed: Literal["alone", "grouped"] = "alone"
+    """Whether it was computed side by side with others, or by itself."""
     provenance: Provenance
     """The software and hardware it was trained with."""

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from landscape_catalog.graphs.batching import stable_graph
 from landscape_catalog.graphs.operations import TracedGraph, UnsupportedOperationError
+from landscape_catalog.graphs.stacked.losses import stacked_losses
 from landscape_catalog.tasks import Samples
 from landscape_catalog.tasks.batches import epoch_order
 from landscape_catalog.tasks.classification import Classification
@@ -35,6 +36,7 @@ class Member:
         snapshots: which weights to keep in addition to those of the best training loss.
         test_error: error of a network on test data, for `best_test`.
         on_epoch: called after every epoch.
+        on_end: called with the result as soon as the run ends.
         checkpoints: where its checkpoints are kept.
     """
 
@@ -46,6 +48,7 @@ class Member:
     snapshots: Collection[str] = ("best_train_loss",)
     test_error: Callable[[nn.Module], float] | None = None
     on_epoch: Callable[[EpochRecord], None] | None = None
+    on_end: Callable[[TrainedRun], None] | None = None
     checkpoints: Checkpoints | None = None
 
 
@@ -79,7 +82,7 @@ def train_group(members: Sequence[Member]) -> list[TrainedRun]:
         at_step[run.done].append(run)
     for together in at_step.values():
         _Group(graph, together).train()
-    return [run.course.finish() for run in runs]
+    return [run.end() for run in runs]
 
 
 def _check(members: Sequence[Member]) -> None:
@@ -118,6 +121,15 @@ class _Run:
         if self.state is not None:
             self.course.load(self.state)
         self.done = 0 if self.state is None else int(self.state.values["done"])
+        self.result: TrainedRun | None = None
+
+    def end(self) -> TrainedRun:
+        """The result, which is announced the first time."""
+        if self.result is None:
+            self.result = self.course.finish()
+            if self.member.on_end is not None:
+                self.member.on_end(self.result)
+        return self.result
 
 
 class _Group:
@@ -177,6 +189,8 @@ class _Group:
 
     def _keep(self, going: list[int]) -> None:
         """Go on with some of the runs; the others have ended."""
+        for place in set(range(len(self.runs))) - set(going):
+            self.runs[place].end()
         self.runs = [self.runs[place] for place in going]
         self.sums = self.sums[:, going]
         if self.runs:
@@ -206,17 +220,11 @@ class _Group:
         factor = rate_factor(self.recipe, self.done, self.total)
         inputs, targets = self.samples.batch(rows)
         outputs = self.stack.forward(inputs)
-        count, _, batch_size = outputs.shape
-        logits = outputs.transpose(1, 2).flatten(0, 1).requires_grad_()
-        batch = Samples(targets, targets)
         task, smoothing = self.runs[0].member.task, self.recipe.label_smoothing
-        losses = task.losses(logits, batch, label_smoothing=smoothing)
-        share = torch.full_like(losses, 1 / batch_size)
-        (gradient,) = torch.autograd.grad(losses, logits, share)
-        self.stack.step(gradient.view(count, batch_size, -1).transpose(1, 2), factor)
-        with torch.no_grad():
-            self.sums[0] += _means(losses.view(count, batch_size))
-            self.sums[1] += task.errors(logits, batch).view(count, batch_size).sum(dim=1)
+        losses, errors, gradient = stacked_losses(task, outputs, targets, label_smoothing=smoothing)
+        self.stack.step(gradient, factor)
+        self.sums[0] += _means(losses)
+        self.sums[1] += errors.sum(dim=1)
         self.done += 1
         self.steps += 1
 
@@ -235,5 +243,5 @@ class _Group:
 
 
 def _means(rows: Tensor) -> Tensor:
-    """The mean of each row. A lone row is doubled, since its sum would be taken in another order."""
+    """The mean of each row; a lone row is doubled, since it would be summed in another order."""
     return rows.expand(max(len(rows), 2), -1).contiguous().mean(dim=1)[: len(rows)]

@@ -11,14 +11,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from landscape_catalog.graphs import batching
+from landscape_catalog.graphs.trace import trace_network
 from landscape_catalog.metrics.numerics.curves import sweep
 from landscape_catalog.metrics.numerics.curves.barrier import straight_line
 from landscape_catalog.metrics.numerics.curves.fit import CurveRecipe, fit_curve
 from landscape_catalog.metrics.numerics.curves.points import CurvePoint, curve_points
 from landscape_catalog.metrics.numerics.curves.sweep import evaluate_all
 from landscape_catalog.metrics.numerics.evaluation import Evaluation, evaluate
-from landscape_catalog.graphs import batching
-from landscape_catalog.graphs.trace import trace_network
 from landscape_catalog.models.build import build
 from landscape_catalog.tasks import Classification, Samples, Task, Translation
 from tests.metrics.networks import TRACEABLE, images, make

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
@@ -14,6 +14,7 @@ from landscape_catalog.metrics.estimate import Estimate
 from landscape_catalog.metrics.metric import Cost, Metric, Named, PairChoice, Quantity
 from landscape_catalog.schema.records import VALUES
 from landscape_catalog.schema.tables import REAL, Row
+from landscape_catalog.training.grouping import has_small_values
 
 LINE = "line"  # stands in `curve_points` instead of a probe's name
 POINT_COST = 2  # forward passes: recomputing statistics, and evaluating
@@ -47,6 +48,7 @@ class BarrierMetric(Metric):
     result = LineBarrier
     # Evaluated as the points of a curve, so it became 2 when `curve_points` became 3.
     recipes: ClassVar = {"barrier": 2}
+    grouped_recipes: ClassVar = {"barrier": 3}
     section = "connectivity"
     alone = True
     quantities = (Quantity("line_barrier"),)
@@ -62,6 +64,13 @@ class BarrierMetric(Metric):
     def content(self, settings: ConnectivitySettings) -> dict[str, Any]:
         """The settings that the line's barrier depends on."""
         return {"points": settings.points, "batch_size": settings.batch_size}
+
+    def recipe_numbers(
+        self, settings: ConnectivitySettings, network: Mapping[str, Any] | None
+    ) -> dict[str, int]:
+        """The grouped one where batch-norm statistics are made side by side."""
+        grouped = has_small_values(network, settings.batch_size)
+        return dict(self.grouped_recipes if grouped else self.recipes)
 
     def method(self, settings: ConnectivitySettings) -> str:
         """Always the straight line."""

@@ -11,7 +11,6 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import ConfigDict, Field
 
 from landscape_catalog.errors import Problem
-from landscape_catalog.metrics.connectivity.grouping import fits_in_group
 from landscape_catalog.metrics.estimate import Estimate, error_of_mean
 from landscape_catalog.metrics.evaluation import Evaluation
 from landscape_catalog.metrics.metric import (
@@ -38,6 +37,7 @@ from landscape_catalog.schema.fields import (
 )
 from landscape_catalog.schema.records import VALUES
 from landscape_catalog.schema.tables import INTEGER, PAIR_KEY, REAL, TEXT, Row, Table
+from landscape_catalog.training.grouping import has_small_steps, has_small_values
 
 TRAINING_COST = 3  # cost of a step in forward passes: one forward, a backward that costs two
 
@@ -154,6 +154,7 @@ class ConnectivityMetric(Metric):
     # curve_fit 2: rounds differently, since small networks are stacked and large ones use the
     # channels-last format. curve_points 2: batch norm folded into convolutions; 3: channels last.
     recipes: ClassVar = {"curve_fit": 2, "curve_points": 3}
+    grouped_recipes: ClassVar = {"curve_fit": 3, "curve_points": 4}
     section = "connectivity"
     owns_section = True
     settings = ConnectivitySettings
@@ -252,16 +253,24 @@ class ConnectivityMetric(Metric):
         fit = settings.updates or settings.epochs * epoch
         return Cost(settings.batch_size, fit + settings.points * epoch, TRAINING_COST)
 
-    def fits_in_group(self, settings: ConnectivitySettings, network: Mapping[str, Any]) -> bool:
-        """Curves between small networks are stacked; a frozen rule of recipe `curve_fit` 2."""
-        return fits_in_group(
-            network["name"],
-            width=network["width"],
-            input_shape=network["input_shape"],
-            n_outputs=network["n_outputs"],
-            args=network["args"],
-            batch_size=settings.batch_size,
-        )
+    def fits_in_group(
+        self, settings: ConnectivitySettings, network: Mapping[str, Any] | None
+    ) -> bool:
+        """Curves between networks with small steps are fitted side by side."""
+        return has_small_steps(network, settings.batch_size)
+
+    def recipe_numbers(
+        self, settings: ConnectivitySettings, network: Mapping[str, Any] | None
+    ) -> dict[str, int]:
+        """The grouped ones for fits and for batch-norm statistics that are made side by side."""
+        grouped = {
+            "curve_fit": has_small_steps(network, settings.batch_size),
+            "curve_points": has_small_values(network, settings.batch_size),
+        }
+        return {
+            name: self.grouped_recipes[name] if grouped[name] else number
+            for name, number in self.recipes.items()
+        }
 
     def estimates(self, results: Sequence[ModeConnectivity]) -> Iterator[Named]:
         """Means over repeated fits; the error of a single fit is unknown."""

@@ -64,7 +64,7 @@ class MeasurementSpec:
             "probe": self.content,
             "repeat": self.repeat,
         }
-        own = {name: metric.recipes[name] for name in metric.recipe_names(self.settings)}
+        own = metric.recipe_numbers(self.settings, self.cell.built_in)
         return identify("measurement", content, recipes(*metric.shared_recipes) | own)
 
     @property
@@ -98,17 +98,8 @@ class MeasurementSpec:
         Measurements of the same landscape and probe use the same minibatches, since `seed` depends
         only on the data. Custom code is never batched, since its arithmetic is unknown.
         """
-        landscape, data = self.cell.landscape, self.cell.landscape.data
-        if self.is_custom:
-            return None
-        network = {
-            "name": landscape.model.name,
-            "width": landscape.width,
-            "input_shape": data.input_shape,
-            "n_outputs": data.facts.n_outputs,
-            "args": self.cell.model_args,
-        }
-        if not self.declaration.fits_in_group(self.settings, network):
+        landscape, network = self.cell.landscape, self.cell.built_in
+        if network is None or not self.declaration.fits_in_group(self.settings, network):
             return None
         content = {
             "metric": self.metric,

@@ -7,7 +7,7 @@ says which files these are, so that an executor can send them to workers with ot
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -16,46 +16,61 @@ from landscape_catalog.paths import ARRAYS_FILE, WEIGHTS_FILE
 from landscape_catalog.pipeline.shared.measurement_specs import MeasurementSpec
 from landscape_catalog.runner.portable import Input, Move, Output
 from landscape_catalog.store.cache import ArtifactCache
+from landscape_catalog.store.partial import checkpoint_path
 from landscape_catalog.store.records import DataRecord
 
 
 @dataclass(frozen=True)
 class TrainPayload:
-    """What a worker needs to train runs.
+    """What a worker needs to train one run, or several of equal shape side by side.
 
     Attributes:
         runs: the runs.
-        data: the record of the run's data, verified together with the arrays.
-        prepared: the folder of the arrays.
+        data: the records of the runs' data by data id, verified together with the arrays.
+        prepared: the folder of all prepared data.
         cache: the cache of runs.
         device: `cpu` or `cuda`.
         custom: the folder of custom code.
         snapshots: the snapshots to keep.
+        partial: the folder of checkpoints and locks of runs in training.
+        checkpoint_seconds: time between two checkpoints.
     """
 
     runs: tuple[Run, ...]
-    data: DataRecord
+    data: Mapping[str, DataRecord]
     prepared: Path
     cache: ArtifactCache
     device: str
     custom: Path
     snapshots: tuple[str, ...]
+    partial: Path
+    checkpoint_seconds: float
 
     def inputs(self) -> list[Input]:
         """The data, custom code, and existing runs that lack a snapshot."""
-        arrays = Input(self.prepared / ARRAYS_FILE, self.data.file_sha256)
+        arrays = [
+            Input(self.prepared / data_id / ARRAYS_FILE, record.file_sha256)
+            for data_id, record in self.data.items()
+        ]
         keys = [run.run_id for run in self.runs]
         former = [path(key) for key in keys for path in (self.cache.path, self.cache.shared_path)]
-        return [arrays, Input(self.custom), *map(Input, former)]
+        return [*arrays, Input(self.custom), *map(Input, former)]
 
     def outputs(self) -> list[Output]:
-        """The runs."""
-        return [Output(self.cache, run.run_id) for run in self.runs]
+        """The runs, and the checkpoints from which they continue."""
+        return [
+            Output(self.cache, run.run_id, checkpoint_path(self.partial, run.run_id))
+            for run in self.runs
+        ]
 
     def moved(self, to: Move) -> TrainPayload:
         """The payload with all files in other places."""
         return replace(
-            self, prepared=to(self.prepared), cache=self.cache.moved(to), custom=to(self.custom)
+            self,
+            prepared=to(self.prepared),
+            cache=self.cache.moved(to),
+            custom=to(self.custom),
+            partial=to(self.partial),
         )
 
     def without(self, keys: Collection[str]) -> TrainPayload:

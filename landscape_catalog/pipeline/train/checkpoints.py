@@ -10,6 +10,7 @@ from pathlib import Path
 import safetensors.torch
 import torch
 
+from landscape_catalog.runner.activity import report_resumed
 from landscape_catalog.store.partial import (
     Checkpoint,
     CheckpointKey,
@@ -49,10 +50,14 @@ class RunCheckpoints:
         folder: the folder of checkpoints.
         key: what the checkpoint depends on.
         interval: shared by the members of a group, so that all are due at the same time.
+        total_steps: steps of the whole training, for reports of progress.
     """
 
-    def __init__(self, folder: Path, key: CheckpointKey, interval: Interval) -> None:
+    def __init__(
+        self, folder: Path, key: CheckpointKey, interval: Interval, *, total_steps: int = 1
+    ) -> None:
         self._folder, self._key, self._interval = folder, key, interval
+        self._total_steps = total_steps
         self._saved_in = interval.number()
 
     def resume(self) -> TrainingState | None:
@@ -60,6 +65,7 @@ class RunCheckpoints:
         checkpoint = read_checkpoint(self._folder, self._key)
         if checkpoint is None:
             return None
+        report_resumed(checkpoint.values.get("done", 0) / self._total_steps)
         return TrainingState(checkpoint.values, safetensors.torch.load(checkpoint.tensors))
 
     def due(self) -> bool:

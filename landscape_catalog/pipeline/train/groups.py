@@ -9,6 +9,7 @@ from landscape_catalog.experiment.grid import Run
 from landscape_catalog.runner.schedule import cut_groups
 from landscape_catalog.runner.speed import SpeedModel
 from landscape_catalog.runner.timings import Work
+from landscape_catalog.schema.identity import checksum
 
 LARGEST_GROUP = 64
 
@@ -44,6 +45,20 @@ def training_groups(
         largest=LARGEST_GROUP,
         fits=fits,
     )
+
+
+def group_key(run: Run) -> str | None:
+    """Runs of equal key may train side by side; None: the run trains alone.
+
+    They take their steps together, so that they have the same network, batch size, number of
+    samples and training, but for learning rate and weight decay.
+    """
+    cell = run.cell
+    if not cell.is_grouped:
+        return None
+    data = cell.landscape.data
+    shapes = [data.input_shape, data.facts.n_outputs, data.samples, cell.temperature["batch_size"]]
+    return checksum([cell.landscape.model_content, cell.model_args, cell.train.content(), *shapes])
 
 
 def group_work(group: Sequence[Run], work: Callable[[Run], Work], *, grouped: bool) -> Work:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
 from landscape_catalog.experiment.grid import Run
 from landscape_catalog.pipeline.shared.costs import work_of
 from landscape_catalog.pipeline.shared.payloads import TrainPayload
+from landscape_catalog.pipeline.shared.speed import speed_for
 from landscape_catalog.pipeline.shared.workspace import (
     Workspace,
     check_content,
@@ -17,14 +18,20 @@ from landscape_catalog.pipeline.shared.workspace import (
     raise_failures,
     work_through,
 )
+from landscape_catalog.pipeline.train.groups import group_key, group_work, training_groups
+from landscape_catalog.pipeline.train.memory import MemoryShare
+from landscape_catalog.pipeline.train.recovery import SplitAndRetry
 from landscape_catalog.runner.device import chosen_device
 from landscape_catalog.runner.executor import Executor
 from landscape_catalog.runner.jobs import Job
+from landscape_catalog.runner.memory import main_memory
 from landscape_catalog.runner.registry import chosen_executor
+from landscape_catalog.runner.speed import SpeedModel
 from landscape_catalog.runner.timings import Work
 from landscape_catalog.runner.worker_cache import WorkerCache
 from landscape_catalog.store.artifacts import FIRST_SNAPSHOT
 from landscape_catalog.store.lock import project_lock
+from landscape_catalog.store.partial import partial_folder, remove_leftovers
 from landscape_catalog.store.records import RunRecord
 
 log = logging.getLogger(__name__)
@@ -76,27 +83,70 @@ def train_runs(workspace: Workspace, runs: Sequence[Run], executor: Executor) ->
     """Train runs and write them to the project and the store.
 
     Raises:
+        TooLittleMemoryError: if a run needs more than all memory of the machine.
         JobsFailedError: if some runs failed; the others are kept.
     """
-    device = chosen_device(workspace.experiment.execution)
-    jobs = [_job(workspace, run, device) for run in runs]
-    failures = work_through(workspace, "train", train_one, jobs, executor=executor)
+    if not runs:
+        raise_failures(workspace, "train", [])
+        return
+    execution, partial_runs = workspace.experiment.execution, partial_folder(workspace.store)
+    device = chosen_device(execution)
+    speed = speed_for(workspace.project, device, [train_work(run) for run in runs], executor)
+    share = MemoryShare(workspace.experiment.measure.snapshots, executor.count, main_memory())
+    local = execution.engine != "dask" and device == "cpu"
+    groups = planned_groups(
+        runs, speed=speed, workers=executor.count, fits=share.fits if local else lambda _: True
+    )
+    if local:
+        share.check(groups)
+    make_job = partial(_job, workspace, device=device)
+    failures = work_through(
+        workspace,
+        "train",
+        train_job,
+        [make_job(group) for group in groups],
+        executor=executor,
+        recover=SplitAndRetry(partial_runs, make_job),
+        speed=speed,
+    )
+    remove_leftovers(partial_runs, {r.run_id for r in runs if workspace.runs.has(r.run_id)})
     raise_failures(workspace, "train", failures)
 
 
-def _job(workspace: Workspace, run: Run, device: str) -> Job:
-    """The job of one run, with its size."""
-    prepared = workspace.project.prepared / _data_id(run)
+def planned_groups(
+    runs: Sequence[Run],
+    *,
+    speed: SpeedModel,
+    workers: int,
+    fits: Callable[[Sequence[Run]], bool] = lambda group: True,
+) -> list[tuple[Run, ...]]:
+    """The runs that each training job trains, the longest job first; see `training_groups`."""
+    return training_groups(
+        runs, key=group_key, work=train_work, speed=speed, workers=workers, fits=fits
+    )
+
+
+def _job(workspace: Workspace, runs: Sequence[Run], *, device: str) -> Job:
+    """The job that trains some runs, with its size."""
+    records = {_data_id(run): workspace.data_record(_data_id(run)) for run in runs}
     payload = TrainPayload(
-        (run,),
-        workspace.data_record(_data_id(run)),
-        prepared,
+        tuple(runs),
+        records,
+        workspace.project.prepared,
         workspace.runs,
         device,
         workspace.project.custom,
         workspace.experiment.measure.snapshots,
+        partial_folder(workspace.store),
+        workspace.experiment.execution.checkpoint_seconds,
     )
-    return Job(run.run_id, payload, train_work(run))
+    others = f" and {len(runs) - 1} others" if len(runs) > 1 else ""
+    return Job(runs[0].run_id + others, payload, job_work(runs))
+
+
+def job_work(runs: Sequence[Run]) -> Work:
+    """The size of a job that trains some runs."""
+    return group_work(runs, train_work, grouped=runs[0].cell.is_grouped)
 
 
 def train_work(run: Run) -> Work:
@@ -119,8 +169,8 @@ def _data_id(run: Run) -> str:
     return run.cell.landscape.data.data_id
 
 
-def train_one(payload: TrainPayload, cache: WorkerCache) -> None:
-    """Train one run. Runs in a worker, so that only workers import torch."""
+def train_job(payload: TrainPayload, cache: WorkerCache) -> None:
+    """Train the runs of one job. Runs in a worker, so that only workers import torch."""
     from landscape_catalog.pipeline.train.worker import train_and_keep
 
     train_and_keep(payload, cache)

@@ -1,4 +1,4 @@
-"""The worker side of stage 2: trains one run and writes it."""
+"""The worker side of stage 2: trains the runs of one job and writes them."""
 
 from __future__ import annotations
 
@@ -12,8 +12,12 @@ from torch import nn
 from landscape_catalog.errors import ContentMismatchError, DamagedFileError
 from landscape_catalog.experiment.grid import Run
 from landscape_catalog.metrics.numerics.evaluation import evaluate
-from landscape_catalog.pipeline.shared.loading import LoadedData, load_data
+from landscape_catalog.pipeline.shared.loading import load_data
 from landscape_catalog.pipeline.shared.payloads import TrainPayload
+from landscape_catalog.pipeline.shared.workspace import check_content
+from landscape_catalog.pipeline.train.checkpoints import Interval, RunCheckpoints, checkpoint_key
+from landscape_catalog.pipeline.train.claim import claimed
+from landscape_catalog.runner.activity import report_progress
 from landscape_catalog.runner.device import provenance
 from landscape_catalog.runner.worker_cache import WorkerCache
 from landscape_catalog.schema.identity import derive_seed
@@ -26,59 +30,49 @@ from landscape_catalog.store.artifacts import (
 )
 from landscape_catalog.store.cache import ArtifactCache
 from landscape_catalog.store.files import remove
+from landscape_catalog.store.partial import remove_checkpoint
 from landscape_catalog.store.records import RunRecord
-from landscape_catalog.training import Recipe, TrainedRun, train
+from landscape_catalog.tasks import Classification
+from landscape_catalog.training import (
+    EpochRecord,
+    Member,
+    Recipe,
+    TrainedRun,
+    train,
+    train_group,
+)
 
 Arrays = dict[str, np.ndarray]
 
 
 def train_and_keep(payload: TrainPayload, cache: WorkerCache) -> None:
-    """Train runs, and write each to the project and to the store.
+    """Train the runs of a job, and write each to the project and the store as soon as it ends.
 
     Raises:
-        ContentMismatchError: if the run exists without a snapshot that is wanted now, and
-            retraining it with the same software and hardware gave different weights.
+        ContentMismatchError: if a run exists without a snapshot that is wanted now, and retraining
+            it with the same software and hardware gave different weights, or if another process
+            has meanwhile trained it on other data.
     """
-    for run in payload.runs:
-        _train_and_keep(payload, run, cache)
+    wanted = set(payload.snapshots)
 
+    def is_sufficient(record: RunRecord) -> bool:
+        return wanted <= {FIRST_SNAPSHOT, *record.other_snapshots}
 
-def _train_and_keep(payload: TrainPayload, run: Run, cache: WorkerCache) -> None:
-    device = payload.device
-    data = load_data(payload.prepared, payload.data, device, cache)
-    folder = payload.cache.path(run.run_id)
-    former = _former(payload.cache, run.run_id)
-    kept = former[1].other_snapshots if former else {}
-    wanted = {*payload.snapshots, *kept}
-    trained, n_parameters = _train(payload, run, data, wanted)
-    snapshots = {
-        name: {key: value.cpu().numpy() for key, value in snapshot.state.items()}
-        for name, snapshot in trained.snapshots.items()
-    }
-    weights = pack_run(snapshots, _history(trained))
-    record = RunRecord(
-        run_id=run.run_id,
-        cell_id=run.cell.cell_id,
-        seed=run.seed,
-        spec=run.content,
-        data_content_hash=data.record.content_hash,
-        n_parameters=n_parameters,
-        n_epochs=len(trained.history),
-        stop_reason=trained.stop_reason,
-        best_epoch=trained.snapshots[FIRST_SNAPSHOT].epoch,
-        other_snapshots={
-            name: snapshot.epoch
-            for name, snapshot in trained.snapshots.items()
-            if name != FIRST_SNAPSHOT
-        },
-        weights_sha256=hashlib.sha256(weights).hexdigest(),
-        provenance=provenance(device),
-    )
-    if former is not None:
-        _require_same_weights(*former, record, snapshots[FIRST_SNAPSHOT])
-        remove(folder)  # the new run is complete in memory, and the store may have the former one
-    write_run(folder, record, weights)
-    payload.cache.share(run.run_id, overwrite=former is not None)
+    def check(run: Run, record: RunRecord) -> None:
+        data = payload.data[run.cell.landscape.data.data_id]
+        check_content(run.run_id, record.data_content_hash, data)
+
+    with claimed(payload.runs, payload.cache, payload.partial, is_sufficient, check) as runs:
+        interval = Interval(payload.checkpoint_seconds)
+        members = [_Training(payload, run, cache, interval) for run in runs]
+        if runs and runs[0].cell.is_grouped:
+            train_group([member.as_member(first=member is members[0]) for member in members])
+        else:
+            for member in members:
+                member.train_alone()
+    errors = [member.error for member in members if member.error is not None]
+    if errors:
+        raise ContentMismatchError("; ".join(map(str, errors))) from errors[0]
 
 
 def recipe_of(run: Run) -> Recipe:
@@ -88,27 +82,112 @@ def recipe_of(run: Run) -> Recipe:
     return Recipe(**{field.name: chosen[field.name] for field in fields(Recipe)})
 
 
-def _train(
-    payload: TrainPayload, run: Run, data: LoadedData, snapshots: set[str]
-) -> tuple[TrainedRun, int]:
-    cell, custom = run.cell, payload.custom
-    seed = derive_seed("run", cell.cell_id, run.seed)
-    task = data.task(cell, custom)
-    network = data.network(cell, custom, seed=seed).to(payload.device)
+class _Training:
+    """One run of a job: what it is trained with, and how its result is kept."""
 
-    def test_error(network: nn.Module) -> float:
-        return evaluate(network, data.test, task).quantity(task.connectivity_by)
+    def __init__(
+        self, payload: TrainPayload, run: Run, cache: WorkerCache, interval: Interval
+    ) -> None:
+        cell, device = run.cell, payload.device
+        self.payload, self.run = payload, run
+        data_id = cell.landscape.data.data_id
+        self.data = load_data(payload.prepared / data_id, payload.data[data_id], device, cache)
+        self.task = self.data.task(cell, payload.custom)
+        self.seed = derive_seed("run", cell.cell_id, run.seed)
+        network = self.data.network(cell, payload.custom, seed=self.seed)
+        self.network = network.to(device)
+        self.recipe = recipe_of(run)
+        self.former = _former(payload.cache, run.run_id)
+        kept = self.former[1].other_snapshots if self.former else {}
+        self.snapshots = {*payload.snapshots, *kept}
+        self.steps_an_epoch = len(self.data.train) // self.recipe.batch_size
+        self.total = self.recipe.total_updates(len(self.data.train))
+        self.error: ContentMismatchError | None = None  # must not stop the others of the group
+        content_hash = self.data.record.content_hash
+        key = checkpoint_key(run.run_id, content_hash, self.snapshots, provenance(device))
+        self.checkpoints = RunCheckpoints(payload.partial, key, interval, total_steps=self.total)
 
-    trained = train(
-        network,
-        data.train,
-        task,
-        recipe_of(run),
-        seed=seed,
-        snapshots=snapshots,
-        test_error=test_error,
-    )
-    return trained, sum(p.numel() for p in network.parameters() if p.requires_grad)
+    def test_error(self, network: nn.Module) -> float:
+        """The test error by which `best_test` weights are chosen."""
+        return evaluate(network, self.data.test, self.task).quantity(self.task.connectivity_by)
+
+    def report(self, epoch: EpochRecord) -> None:
+        """Report how far the job is."""
+        report_progress(min(epoch.epoch * self.steps_an_epoch / self.total, 1.0))
+
+    def train_alone(self) -> None:
+        """Train the run by itself."""
+        trained = train(
+            self.network,
+            self.data.train,
+            self.task,
+            self.recipe,
+            seed=self.seed,
+            snapshots=self.snapshots,
+            test_error=self.test_error,
+            on_epoch=self.report,
+            checkpoints=self.checkpoints,
+        )
+        self.keep(trained)
+
+    def as_member(self, *, first: bool) -> Member:
+        """The run as a member of a group, of which the first reports the progress."""
+        assert isinstance(self.task, Classification)
+        return Member(
+            self.network,
+            self.data.train,
+            self.task,
+            self.recipe,
+            self.seed,
+            snapshots=self.snapshots,
+            test_error=self.test_error,
+            on_epoch=self.report if first else None,
+            on_end=self.keep,
+            checkpoints=self.checkpoints,
+        )
+
+    def keep(self, trained: TrainedRun) -> None:
+        """Write the result to the project and the store, and remove the checkpoint."""
+        run, cache = self.run, self.payload.cache
+        snapshots = {
+            name: {key: value.cpu().numpy() for key, value in snapshot.state.items()}
+            for name, snapshot in trained.snapshots.items()
+        }
+        weights = pack_run(snapshots, _history(trained))
+        record = self._record(trained, hashlib.sha256(weights).hexdigest())
+        folder = cache.path(run.run_id)
+        if self.former is not None:
+            try:
+                _require_same_weights(*self.former, record, snapshots[FIRST_SNAPSHOT])
+            except ContentMismatchError as error:
+                self.error = error
+                return
+            remove(folder)  # the new run is complete in memory; the store may have the former one
+        write_run(folder, record, weights)
+        cache.share(run.run_id, overwrite=self.former is not None)
+        remove_checkpoint(self.payload.partial, run.run_id)
+
+    def _record(self, trained: TrainedRun, weights_sha256: str) -> RunRecord:
+        run, parameters = self.run, self.network.parameters()
+        return RunRecord(
+            run_id=run.run_id,
+            cell_id=run.cell.cell_id,
+            seed=run.seed,
+            spec=run.content,
+            data_content_hash=self.data.record.content_hash,
+            n_parameters=sum(p.numel() for p in parameters if p.requires_grad),
+            n_epochs=len(trained.history),
+            stop_reason=trained.stop_reason,
+            best_epoch=trained.snapshots[FIRST_SNAPSHOT].epoch,
+            other_snapshots={
+                name: snapshot.epoch
+                for name, snapshot in trained.snapshots.items()
+                if name != FIRST_SNAPSHOT
+            },
+            weights_sha256=weights_sha256,
+            computed="grouped" if run.cell.is_grouped else "alone",
+            provenance=provenance(self.payload.device),
+        )
 
 
 def _history(trained: TrainedRun) -> Arrays:

@@ -17,6 +17,7 @@ from landscape_catalog.graphs.batching import (
     batching_strategy,
     stable_graph,
 )
+from landscape_catalog.graphs.limits import SMALLEST_STACK
 from landscape_catalog.graphs.operations import TracedGraph
 from landscape_catalog.metrics.numerics.batchnorm import clear_batch_errors
 from landscape_catalog.metrics.numerics.curves.bezier import Curve, coefficients
@@ -121,12 +122,11 @@ def fit_curves(
     recipe: CurveRecipe,
     *,
     seed: int,
-    together: bool = True,
+    together: bool = False,
 ) -> list[Curve]:
-    """`fit_curve` for several pairs, with the same t and batches, stacked where that is faster.
+    """`fit_curve` for several pairs, with the same t and batches, side by side if asked for.
 
-    For ResNet18 and VGG11, a curve is bit-identical whichever curves it is fitted together with.
-    With odd numbers of channels on a few pixels, rounding may differ.
+    A curve that is fitted side by side with others is bit-identical whichever these are.
 
     Args:
         network: of the right architecture; not modified.
@@ -135,43 +135,46 @@ def fit_curves(
         task: loss.
         recipe: as for `fit_curve`.
         seed: as for `fit_curve`.
-        together: False also fits curves between small networks one by one, which rounds differently
-            and is faster for a single curve.
+        together: whether curves are fitted side by side, even a lone one; it rounds differently.
 
     Raises:
-        ValueError: as for `fit_curve`.
+        ValueError: as for `fit_curve`, and if networks of this kind cannot be computed side by
+            side.
     """
     network = copy.deepcopy(network).train()
     for ends in pairs:
         require_one_landscape(network, ends)
     starts = [_start(network, ends, recipe, seed).to(data.inputs.device) for ends in pairs]
-    strategy, graph = _chosen_strategy(network, data[: recipe.batch_size], task, together=together)
+    if together:
+        graph = _stackable_graph(network, data[: recipe.batch_size], task)
+        stack = starts if len(starts) >= SMALLEST_STACK else starts * SMALLEST_STACK
+        return _fit(network, graph, stack, data, task, recipe, seed)[: len(pairs)]
+    strategy = _memory_format(network, data[: recipe.batch_size], task)
     data = replace(data, inputs=strategy.to_memory_format(data.inputs))
-    curves: dict[int, Curve] = {}
-    for stack in strategy.stacks(len(pairs)):
-        stack_starts = [starts[i] for i in stack]
-        curves |= zip(stack, _fit(network, graph, stack_starts, data, task, recipe, seed))
-    return [curves[i] for i in range(len(pairs))]
+    return [_fit(network, None, [start], data, task, recipe, seed)[0] for start in starts]
 
 
-def _chosen_strategy(
-    network: nn.Module, batch: Samples, task: Task, *, together: bool
-) -> tuple[BatchingStrategy, TracedGraph | None]:
-    """Stacked, with the traced graph, if that is faster and reproduces the network's gradients.
+def _stackable_graph(network: nn.Module, batch: Samples, task: Task) -> TracedGraph:
+    """The graph of a network, if it reproduces the network's gradients.
 
-    Otherwise one by one, with the network itself; the graph is then None.
+    Raises:
+        ValueError: if it does not.
     """
-    one_by_one = BatchingStrategy(1, channels_last=False)
     graph = stable_graph(copy.deepcopy(network), batch, task, len(batch))
+    if graph is None or not gradients_agree(network, graph, batch, task):
+        raise ValueError("curves between networks of this kind cannot be fitted side by side")
+    return graph
+
+
+def _memory_format(network: nn.Module, batch: Samples, task: Task) -> BatchingStrategy:
+    """The memory format of images for a network on its own."""
+    graph = stable_graph(copy.deepcopy(network), batch, task, len(batch))
+    one_by_one = BatchingStrategy(1, channels_last=False)
     if graph is None:
-        return one_by_one, None
+        return one_by_one
     strategy = batching_strategy(graph, len(batch), next(network.parameters()))
-    if strategy.stack_size == 1:
-        supported = supports_memory_format(network, strategy, batch, task)
-        return (strategy if supported else one_by_one), None
-    if together and gradients_agree(network, graph, batch, task):
-        return strategy, graph
-    return one_by_one, None
+    alone = strategy.stack_size == 1 and supports_memory_format(network, strategy, batch, task)
+    return strategy if alone else one_by_one
 
 
 def _fit(
@@ -184,14 +187,17 @@ def _fit(
     seed: int,
 ) -> list[Curve]:
     """Fit the curves from these initial control points; fitting several at once needs a graph."""
-    shapes = trainable_shapes(network)
+    shapes, count = trainable_shapes(network), len(starts)
     controls = torch.stack([stack_vectors(points, shapes) for points in zip(*starts)])
     velocity, scratch = torch.zeros_like(controls[1:-1]), torch.empty_like(controls[0])
     gamma, gradient = torch.empty_like(controls[0]), torch.zeros_like(controls[0])
     if graph is None:
         add_gradient = network_gradient(copy.deepcopy(network), task, gamma, gradient)
     else:
-        add_gradient = graph_gradient(graph, task, shapes, gamma, gradient)
+        batch = data[: recipe.batch_size]
+        add_gradient = graph_gradient(
+            graph, task, shapes, gamma, gradient, count=count, batch=batch
+        )
     generator = np.random.Generator(np.random.Philox(key=seed))
     with seeded(seed, data.inputs.device), clear_batch_errors(recipe.batch_size):
         for rows, progress in _batches(data, recipe, seed):
@@ -204,7 +210,7 @@ def _fit(
             for j, weight in enumerate(weights[1:-1]):
                 velocity[j].mul_(recipe.momentum).add_(torch.mul(gradient, weight, out=scratch))
                 controls[j + 1] -= torch.mul(velocity[j], rate, out=scratch)
-    unstacked = [unstack_vector(points, shapes, len(starts)) for points in controls]
+    unstacked = [unstack_vector(points, shapes, count) for points in controls]
     return [Curve(torch.stack(points), shapes) for points in zip(*unstacked)]
 
 

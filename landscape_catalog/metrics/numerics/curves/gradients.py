@@ -1,7 +1,6 @@
 """Loss gradients at weights stored as one vector, for one network or for a stack of networks.
 
-The weights of T stacked networks are ordered parameter by parameter: first the T weights of the
-first layer, one network after the other, then its T biases, and so on.
+The vectors of stacked networks are those of `graphs.stacked.vectors`.
 """
 
 from __future__ import annotations
@@ -14,9 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from landscape_catalog.graphs.batching import BatchingStrategy
-from landscape_catalog.graphs.folding import initial_statistics
 from landscape_catalog.graphs.operations import TracedGraph
-from landscape_catalog.graphs.run import run_stacked
+from landscape_catalog.graphs.stacked.losses import stacked_losses
+from landscape_catalog.graphs.stacked.networks import StackedNetworks
+from landscape_catalog.graphs.stacked.vectors import stack_states, stacked_views
 from landscape_catalog.graphs.trace import network_inputs
 from landscape_catalog.metrics.numerics.parameters import (
     flatten,
@@ -33,14 +33,12 @@ RELATIVE_TOLERANCE, ROUNDING_TOLERANCE = 1e-6, 1e-12
 
 def stack_vectors(vectors: Sequence[Tensor], shapes: Mapping[str, torch.Size]) -> Tensor:
     """T weight vectors, (n_parameters,) each, as one vector of stacked networks."""
-    networks = [unflatten(vector, shapes) for vector in vectors]
-    stacked = {name: torch.stack([weights[name] for weights in networks]) for name in shapes}
-    return flatten(stacked, _stacked_shapes(shapes, len(vectors)))
+    return stack_states([unflatten(vector, shapes) for vector in vectors], shapes)
 
 
 def unstack_vector(vector: Tensor, shapes: Mapping[str, torch.Size], count: int) -> list[Tensor]:
     """The inverse of `stack_vectors`."""
-    stacked = unflatten(vector, _stacked_shapes(shapes, count))
+    stacked = stacked_views(vector, shapes, count)
     return [flatten({name: stacked[name][t] for name in shapes}, shapes) for t in range(count)]
 
 
@@ -74,29 +72,36 @@ def graph_gradient(
     shapes: Mapping[str, torch.Size],
     weights: Tensor,
     gradient: Tensor,
+    *,
+    count: int,
+    batch: Samples,
 ) -> AddGradient:
-    """A function that adds a batch's gradients at stacked `weights` to `gradient`, using the graph.
+    """A function that writes a batch's gradients at stacked `weights` to `gradient`.
 
     Args:
         graph: of the network in train mode; all of its parameters are trained.
         task: loss.
         shapes: of one network's parameters.
-        weights: of T stacked networks, (T * n_parameters,).
-        gradient: in the same order, (T * n_parameters,).
+        weights: of T stacked networks.
+        gradient: in the same order.
+        count: T.
+        batch: samples of the number and shape of all batches.
     """
-    count = len(weights) // sum(shape.numel() for shape in shapes.values())
-    stacked = _stacked_shapes(shapes, count)
-    gradients = unflatten(gradient, stacked)
-    values = {n: piece.requires_grad_() for n, piece in unflatten(weights, stacked).items()}
-    for name, value in values.items():
-        value.grad = gradients[name]
-    statistics = initial_statistics(graph, values)  # updated, but never read
+    inputs = network_inputs(batch, task, weights.dtype)
+    networks = StackedNetworks(
+        graph,
+        stacked_views(weights, shapes, count),
+        input_shape=inputs.shape[1:],
+        batch_size=len(inputs),
+        gradients=stacked_views(gradient, shapes, count),
+    )
 
     def add(batch: Samples) -> None:
         inputs = network_inputs(batch, task, weights.dtype)
-        outputs = run_stacked(graph, values, statistics, inputs, momentum=1.0)
-        by_network = outputs.unflatten(1, (count, -1)).unbind(1)
-        torch.stack([task.loss(output, batch) for output in by_network]).sum().backward()
+        outputs = networks.forward(inputs[None])
+        targets = batch.targets.repeat(count, *[1] * (batch.targets.ndim - 1))
+        _, _, output_gradient = stacked_losses(task, outputs, targets)
+        networks.backward(output_gradient)
 
     return add
 
@@ -120,7 +125,10 @@ def gradients_agree(network: nn.Module, graph: TracedGraph, batch: Samples, task
     try:
         weights = stack_vectors(vectors, shapes)
         stacked_gradient = torch.zeros_like(weights)
-        graph_gradient(graph, task, shapes, weights, stacked_gradient)(batch)
+        add_stacked = graph_gradient(
+            graph, task, shapes, weights, stacked_gradient, count=len(vectors), batch=batch
+        )
+        add_stacked(batch)
         value, gradient = torch.empty_like(vectors[0]), torch.empty_like(vectors[0])
         add_gradient = network_gradient(network, task, value, gradient)
         found_gradients = unstack_vector(stacked_gradient, shapes, len(vectors))
@@ -168,7 +176,3 @@ def supports_memory_format(
     except Exception:  # a custom backward pass may support only one format
         return False
     return True
-
-
-def _stacked_shapes(shapes: Mapping[str, torch.Size], count: int) -> dict[str, torch.Size]:
-    return {name: torch.Size((count, *shape)) for name, shape in shapes.items()}

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import torch
@@ -28,7 +28,8 @@ from landscape_catalog.graphs.folding import (
     through_last_norm,
 )
 from landscape_catalog.graphs.operations import TracedGraph
-from landscape_catalog.graphs.run import run_stacked
+from landscape_catalog.graphs.single import run_graph
+from landscape_catalog.graphs.stacked.networks import StackedNetworks
 from landscape_catalog.graphs.trace import network_inputs
 from landscape_catalog.metrics.numerics.batchnorm import clear_batch_errors, recompute_batchnorm
 from landscape_catalog.metrics.numerics.evaluation import Evaluation, evaluate, evaluation_of
@@ -181,7 +182,9 @@ class _TracedEvaluator:
         evaluations: dict[int, list[Evaluation]] = {}
         for stack in self.strategy.stacks(len(states)):
             weights = {name: torch.stack([states[i][name] for i in stack]) for name in states[0]}
-            statistics = self._statistics(weights, batch_size, seed)
+            single = self.strategy.stack_size == 1
+            make = self._statistics_of_one if single else self._statistics
+            statistics = make(weights, batch_size, seed)
             graph, weights = fold_batchnorm(self.evaluating, weights, statistics)
             for index, i in enumerate(stack):
                 if i in evaluations:
@@ -192,17 +195,32 @@ class _TracedEvaluator:
 
     def _statistics(self, weights: State, batch_size: int, seed: int) -> Statistics:
         """Cumulative means over train-mode batches, as in `recompute_batchnorm`."""
-        statistics = initial_statistics(self.training, weights)
         if not self.training.operations:
-            return statistics
+            return initial_statistics(self.training, weights)
+        networks = StackedNetworks(
+            self.training, weights, input_shape=self.inputs[0].shape[1:], batch_size=batch_size
+        )
+        for inputs, momentum in self._batches(batch_size, seed):
+            networks.forward(inputs[None], momentum=momentum)
+        return networks.statistics.running
+
+    def _statistics_of_one(self, weights: State, batch_size: int, seed: int) -> Statistics:
+        """The same for a single network, as it is."""
+        statistics = initial_statistics(self.training, weights)
+        if self.training.operations:
+            for inputs, momentum in self._batches(batch_size, seed):
+                run_graph(self.training, weights, statistics, inputs, momentum=momentum)
+        return statistics
+
+    def _batches(self, batch_size: int, seed: int) -> Iterator[tuple[Tensor, float]]:
+        """The batches of one shuffle, and the weight of each in the cumulative mean."""
         inputs = self.inputs[0]
         with clear_batch_errors(batch_size):
             batches = epoch_batches(
                 len(inputs), batch_size, seed=seed, epoch=0, device=inputs.device
             )
             for number, rows in enumerate(batches, start=1):
-                run_stacked(self.training, weights, statistics, inputs[rows], momentum=1 / number)
-        return statistics
+                yield inputs[rows], 1 / number
 
     def _evaluate_one(
         self, graph: TracedGraph, weights: State, statistics: Statistics
@@ -213,7 +231,7 @@ class _TracedEvaluator:
             losses, errors = [], []
             for start in range(0, len(data), size):
                 rows = slice(start, start + size)
-                outputs = run_stacked(graph, weights, statistics, inputs[rows])
+                outputs = run_graph(graph, weights, statistics, inputs[rows])
                 losses.append(self.task.losses(outputs, data[rows]))
                 errors.append(self.task.errors(outputs, data[rows]))
             evaluation = evaluation_of(losses, errors, self.task)

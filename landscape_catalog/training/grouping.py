@@ -1,0 +1,83 @@
+"""Which networks are computed side by side because their steps are small; free of torch.
+
+Networks side by side round differently from one alone, so these rules affect numbers. They are
+frozen: they belong to the grouped recipes (`train` 2, `curve_fit` 3, `curve_points` 4, `barrier`
+3), and changing them, or the counts that `models.registry` gives for a network, requires new
+recipe numbers. The counts are exact and compared with counted ones in tests. The constants of time
+estimates (`runner.speed`) have no part in them and may be retuned at any time.
+
+Custom code is never grouped: whether it would give the same results side by side cannot be known
+from a specification. Nor are Transformers (docs/performance.md has the measurements).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from landscape_catalog.models.registry import NETWORKS, footprint, multiply_adds
+
+FORWARD_PASSES = 3  # cost of an SGD step: a forward pass, and a backward pass that costs two
+LARGEST_STEP = 2**28  # multiply-adds
+SMALL_VALUE = 2**16  # elements of a batch's largest value
+
+
+def has_small_steps(network: Mapping[str, Any] | None, batch_size: int) -> bool:
+    """Whether SGD steps of a network are computed side by side with those of others.
+
+    They are if a step takes at most 2^28 multiply-adds, counted as 3 * batch_size * those of a
+    forward pass.
+
+    Args:
+        network: `name`, `width`, `input_shape`, `n_outputs` and `args` of a built-in network; None
+            if the network or its task is custom.
+        batch_size: samples of a step.
+
+    >>> digits = {"name": "resnet18", "input_shape": (1, 8, 8), "n_outputs": 10, "args": {}}
+    >>> [has_small_steps({**digits, "width": width}, 128) for width in (4, 8, 10)]
+    [True, True, False]
+    """
+    if network is None or not NETWORKS[network["name"]].stacks:
+        return False
+    return FORWARD_PASSES * multiply_adds(**network) * batch_size <= LARGEST_STEP
+
+
+def has_small_values(network: Mapping[str, Any] | None, batch_size: int) -> bool:
+    """Whether batch-norm statistics of several networks may be computed side by side.
+
+    They are if the largest value of a batch has at most 2^16 elements. For custom networks this
+    is known only when they are traced, so that the answer is yes.
+
+    Args:
+        network: as for `has_small_steps`.
+        batch_size: samples of a batch.
+    """
+    if network is None:
+        return True
+    counted = footprint(**network) if NETWORKS[network["name"]].stacks else None
+    return counted is not None and counted.largest * batch_size <= SMALL_VALUE
+
+
+def trains_grouped(
+    network: Mapping[str, Any] | None,
+    *,
+    batch_size: int,
+    optimizer: str,
+    clip_norm: float | None,
+    augment: bool,
+) -> bool:
+    """Whether runs are trained in groups, even where a group has only one of them.
+
+    They are if their steps are small and plain SGD with momentum: Adam, clipped gradients and
+    augmented images are trained alone. Label smoothing and schedules make no difference. (Dropout
+    exists in Transformers only.)
+
+    Args:
+        network: as for `has_small_steps`.
+        batch_size: samples of a step.
+        optimizer: `sgd` or `adam`.
+        clip_norm: maximum norm of the gradient; None: no clipping.
+        augment: whether images are shifted and flipped.
+    """
+    plain = optimizer == "sgd" and clip_norm is None and not augment
+    return plain and has_small_steps(network, batch_size)
