@@ -7,7 +7,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from landscape_catalog.graphs.limits import LARGEST_STACK, SMALLEST_STACK
+from landscape_catalog.graphs.limits import (
+    BATCH_MULTIPLE,
+    LARGEST_STACK,
+    SMALL_VALUE,
+    SMALLEST_STACK,
+)
 from landscape_catalog.graphs.operations import TracedGraph
 from landscape_catalog.graphs.trace import (
     MIN_SAMPLES,
@@ -16,9 +21,6 @@ from landscape_catalog.graphs.trace import (
 )
 from landscape_catalog.tasks import Samples, Task
 
-# Number of elements of a batch's largest value up to which call overhead outweighs arithmetic
-# (`benchmarks/connectivity.py`).
-SMALL_VALUE = 2**16
 # In the channels-last format, oneDNN 3.12's backward convolutions for AVX2 corrupt memory unless
 # the number of channels is a multiple of this (ResNet18 of k = 2 and 4, ONEDNN_MAX_CPU_ISA=AVX2).
 CHANNEL_MULTIPLE = 8
@@ -66,7 +68,8 @@ def batching_strategy(graph: TracedGraph, batch_size: int, weights: Tensor) -> B
         batch_size: samples in a batch.
         weights: any of a network's parameters, for dtype and device.
     """
-    if batch_size * graph.largest_value <= SMALL_VALUE:
+    is_small = batch_size * graph.largest_value <= SMALL_VALUE
+    if is_small and batch_size % BATCH_MULTIPLE == 0:
         return BatchingStrategy(LARGEST_STACK, channels_last=False)
     convs = [op for op in graph.operations if op.kind == "conv"]
     aligned = bool(convs) and all(op.channels % CHANNEL_MULTIPLE == 0 for op in convs)

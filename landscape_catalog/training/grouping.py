@@ -15,18 +15,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from landscape_catalog.graphs.limits import BATCH_MULTIPLE, SMALL_VALUE
 from landscape_catalog.models.registry import NETWORKS, footprint, multiply_adds
 
 FORWARD_PASSES = 3  # cost of an SGD step: a forward pass, and a backward pass that costs two
 LARGEST_STEP = 2**28  # multiply-adds
-SMALL_VALUE = 2**16  # elements of a batch's largest value
 
 
 def has_small_steps(network: Mapping[str, Any] | None, batch_size: int) -> bool:
     """Whether SGD steps of a network are computed side by side with those of others.
 
-    They are if a step takes at most 2^28 multiply-adds, counted as 3 * batch_size * those of a
-    forward pass.
+    They are if the batch size is a multiple of 8 and a step takes at most 2^28 multiply-adds,
+    counted as 3 * batch_size * those of a forward pass.
 
     Args:
         network: `name`, `width`, `input_shape`, `n_outputs` and `args` of a built-in network; None
@@ -39,13 +39,15 @@ def has_small_steps(network: Mapping[str, Any] | None, batch_size: int) -> bool:
     """
     if network is None or not NETWORKS[network["name"]].stacks:
         return False
+    if batch_size % BATCH_MULTIPLE != 0:
+        return False
     return FORWARD_PASSES * multiply_adds(**network) * batch_size <= LARGEST_STEP
 
 
 def has_small_values(network: Mapping[str, Any] | None, batch_size: int) -> bool:
-    """Whether batch-norm statistics of several networks may be computed side by side.
+    """Whether values are so small that batch-norm statistics may be computed side by side.
 
-    They are if the largest value of a batch has at most 2^16 elements. For custom networks this
+    They may if the largest value of a batch has at most 2^16 elements. For custom networks this
     is known only when they are traced, so that the answer is yes.
 
     Args:

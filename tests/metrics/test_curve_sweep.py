@@ -38,7 +38,7 @@ def numbers(found: list[list[Evaluation]]) -> np.ndarray:
 
 
 def both(
-    networks: list[nn.Module], data: Samples, task: Task = TASK, batch_size: int = 10
+    networks: list[nn.Module], data: Samples, task: Task = TASK, batch_size: int = 8
 ) -> tuple[np.ndarray, np.ndarray]:
     """Evaluations with the graph and with the network itself, on all samples and on a subset."""
     sets = (data, data[:7])
@@ -66,7 +66,7 @@ def test_traced_evaluation_equals_the_network_in_float64(
     made = [make(kind, seed) for seed in range(3)]
     networks, data = [network.double() for network, _ in made], made[0][1]
     assert (trace_network(networks[0].train(), data, TASK) is not None) == TRACEABLE[kind]
-    assert (sweep._traced_evaluator(networks[0], data, TASK, 10) is not None) == TRACEABLE[kind]
+    assert (sweep._traced_evaluator(networks[0], data, TASK, 8) is not None) == TRACEABLE[kind]
     fast, plain = both(networks, data)
     np.testing.assert_allclose(fast, plain, rtol=1e-10)
 
@@ -80,7 +80,7 @@ def test_traced_evaluation_equals_the_network_in_float32(
     monkeypatch.setattr(batching, "SMALL_VALUE", small_value)
     made = [make(kind, seed) for seed in range(2)]
     network, data = made[0]
-    found = sweep._traced_evaluator(network, data, TASK, 10)
+    found = sweep._traced_evaluator(network, data, TASK, 8)
     assert (found is not None) == TRACEABLE[kind]
     assert found is None or found.strategy.channels_last == (kind == "wide" and not small_value)
     fast, plain = both([network for network, _ in made], made[0][1])
@@ -93,7 +93,7 @@ def test_a_point_does_not_depend_on_points_evaluated_with_it() -> None:
     states = states_of(networks)
 
     def found(some: list[dict[str, Tensor]]) -> np.ndarray:
-        return numbers(evaluate_all(networks[0], some, (data,), TASK, batch_size=10, seed=2))
+        return numbers(evaluate_all(networks[0], some, (data,), TASK, batch_size=8, seed=2))
 
     together, alone = found(states), np.concatenate([found([state]) for state in states])
     np.testing.assert_array_equal(together, alone)
@@ -108,7 +108,7 @@ def test_known_endpoints_are_not_evaluated_again(kind: str) -> None:
     def points(one: int, other: int, known: list[CurvePoint]) -> list[CurvePoint]:
         curve = straight_line(made[0][0], (states[one], states[other]))
         return curve_points(
-            made[0][0], curve, data, data[:7], TASK, points=3, batch_size=10, seed=0, known=known
+            made[0][0], curve, data, data[:7], TASK, points=3, batch_size=8, seed=0, known=known
         )
 
     first, second = points(0, 1, []), points(1, 2, [])
@@ -243,7 +243,7 @@ def test_random_or_weight_dependent_behaviour_is_not_traced(kind: type[nn.Module
 
 def test_inputs_that_depend_on_their_batch_are_not_traced() -> None:
     network = make("resnet18", 0)[0]
-    assert batching.stable_graph(network, images(), TASK, 10) is not None
+    assert batching.stable_graph(network, images(), TASK, 8) is not None
     assert batching.stable_graph(network, images(), Shifted(), 10) is None
 
 
@@ -266,7 +266,7 @@ def test_states_are_evaluated_independently_by_the_network_itself() -> None:
     states = states_of(networks)
 
     def found(some: list[dict[str, Tensor]]) -> np.ndarray:
-        return numbers(evaluate_all(networks[0], some, (data,), TASK, batch_size=10, seed=2))
+        return numbers(evaluate_all(networks[0], some, (data,), TASK, batch_size=8, seed=2))
 
     alone = np.concatenate([found([state]) for state in states])
     np.testing.assert_array_equal(found(states), alone)
@@ -284,7 +284,7 @@ def test_batch_norm_kept_in_eval_mode_keeps_its_statistics() -> None:
         network.norm.running_mean.fill_(0.7)  # type: ignore[union-attr]
     expected = evaluate(network, data, TASK)
     ((found,),) = evaluate_all(
-        network, states_of([network]), (data,), TASK, batch_size=10, seed=0
+        network, states_of([network]), (data,), TASK, batch_size=8, seed=0
     )  # fmt: skip
     assert found == expected
 
@@ -294,16 +294,16 @@ def test_a_network_that_overwrites_its_inputs_does_not_change_the_data() -> None
     network = nn.Sequential(nn.LeakyReLU(0.1, inplace=True), nn.Flatten(), nn.Linear(64, 3))
     data = Samples(torch.randn(30, 1, 8, 8), torch.arange(30) % 3)
     before = data.inputs.clone()
-    evaluate_all(network, states_of([network]), (data,), Classification(), batch_size=10, seed=0)
+    evaluate_all(network, states_of([network]), (data,), Classification(), batch_size=8, seed=0)
     ends = (network.state_dict(), network.state_dict())
-    fit_curve(network, ends, data, Classification(), CurveRecipe(updates=2, batch_size=10), seed=0)
+    fit_curve(network, ends, data, Classification(), CurveRecipe(updates=2, batch_size=8), seed=0)
     assert torch.equal(data.inputs, before)
 
 
 def test_the_network_is_left_unchanged() -> None:
     network, data = make("resnet18", 0)
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    evaluate_all(network, states_of([network]), (data,), TASK, batch_size=10, seed=0)
+    evaluate_all(network, states_of([network]), (data,), TASK, batch_size=8, seed=0)
     assert all(torch.equal(before[name], value) for name, value in network.state_dict().items())
     assert network.training
 
@@ -332,9 +332,9 @@ def test_nan_or_infinite_weights_give_nan(kind: str, fast: bool, bad: float) -> 
     with torch.no_grad():
         next(iter(other.parameters())).view(-1)[0] = bad
     ends = (one.state_dict(), other.state_dict())
-    curve = fit_curve(one, ends, data, TASK, CurveRecipe(updates=1, batch_size=10), seed=0)
+    curve = fit_curve(one, ends, data, TASK, CurveRecipe(updates=1, batch_size=8), seed=0)
     points = curve_points(
-        one, curve, data, data, TASK, points=3, batch_size=10, seed=0, refine=2, fast=fast
+        one, curve, data, data, TASK, points=3, batch_size=8, seed=0, refine=2, fast=fast
     )
     assert len(points) == 3
     assert math.isfinite(points[0].train.loss), "an endpoint depends on the other one"

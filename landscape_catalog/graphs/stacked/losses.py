@@ -28,9 +28,9 @@ def stacked_losses(
     """
     count, _, batch_size = outputs.shape
     rows = outputs.detach().transpose(1, 2).flatten(0, 1).requires_grad_()
-    batch = Samples(targets, targets)
+    batch = Samples(rows, targets)
     losses = task.losses(rows, batch, label_smoothing=label_smoothing)
-    if losses.shape != (count * batch_size,):
+    if losses.shape != (len(rows),):
         raise ValueError("networks side by side need a task with one loss for each sample")
     (gradient,) = torch.autograd.grad(losses, rows, torch.full_like(losses, 1 / batch_size))
     with torch.no_grad():

@@ -140,7 +140,7 @@ def _job(workspace: Workspace, runs: Sequence[Run], *, device: str) -> Job:
         partial_folder(workspace.store),
         workspace.experiment.execution.checkpoint_seconds,
     )
-    others = f" and {len(runs) - 1} others" if len(runs) > 1 else ""
+    others = f" and {len(runs) - 1} more" if len(runs) > 1 else ""
     return Job(runs[0].run_id + others, payload, job_work(runs))
 
 

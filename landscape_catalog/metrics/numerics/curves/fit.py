@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
@@ -22,6 +22,7 @@ from landscape_catalog.graphs.operations import TracedGraph
 from landscape_catalog.metrics.numerics.batchnorm import clear_batch_errors
 from landscape_catalog.metrics.numerics.curves.bezier import Curve, coefficients
 from landscape_catalog.metrics.numerics.curves.gradients import (
+    AddGradient,
     gradients_agree,
     graph_gradient,
     network_gradient,
@@ -145,13 +146,22 @@ def fit_curves(
     for ends in pairs:
         require_one_landscape(network, ends)
     starts = [_start(network, ends, recipe, seed).to(data.inputs.device) for ends in pairs]
-    if together:
-        graph = _stackable_graph(network, data[: recipe.batch_size], task)
-        stack = starts if len(starts) >= SMALLEST_STACK else starts * SMALLEST_STACK
-        return _fit(network, graph, stack, data, task, recipe, seed)[: len(pairs)]
-    strategy = _memory_format(network, data[: recipe.batch_size], task)
-    data = replace(data, inputs=strategy.to_memory_format(data.inputs))
-    return [_fit(network, None, [start], data, task, recipe, seed)[0] for start in starts]
+    shapes, batch = trainable_shapes(network), data[: recipe.batch_size]
+    if not together:
+        strategy = _memory_format(network, batch, task)
+        data = replace(data, inputs=strategy.to_memory_format(data.inputs))
+        for controls in starts:
+            make_gradient = partial(network_gradient, copy.deepcopy(network), task)
+            _fit(controls, make_gradient, data, recipe, seed)
+        return [Curve(controls, shapes) for controls in starts]
+    graph = _stackable_graph(network, batch, task)
+    stack = starts if len(starts) >= SMALLEST_STACK else starts * SMALLEST_STACK
+    controls = torch.stack([stack_vectors(points, shapes) for points in zip(*stack)])
+    count = len(stack)
+    make_gradient = partial(graph_gradient, graph, task, shapes, count=count, batch=batch)
+    _fit(controls, make_gradient, data, recipe, seed)
+    curves = zip(*(unstack_vector(points, shapes, count) for points in controls))
+    return [Curve(torch.stack(points), shapes) for points in curves][: len(pairs)]
 
 
 def _stackable_graph(network: nn.Module, batch: Samples, task: Task) -> TracedGraph:
@@ -178,26 +188,24 @@ def _memory_format(network: nn.Module, batch: Samples, task: Task) -> BatchingSt
 
 
 def _fit(
-    network: nn.Module,
-    graph: TracedGraph | None,
-    starts: list[Tensor],
+    controls: Tensor,
+    make_gradient: Callable[[Tensor, Tensor], AddGradient],
     data: Samples,
-    task: Task,
     recipe: CurveRecipe,
     seed: int,
-) -> list[Curve]:
-    """Fit the curves from these initial control points; fitting several at once needs a graph."""
-    shapes, count = trainable_shapes(network), len(starts)
-    controls = torch.stack([stack_vectors(points, shapes) for points in zip(*starts)])
+) -> None:
+    """Fit the inner control points, (points, n_parameters of all curves), in place.
+
+    Args:
+        controls: initial control points.
+        make_gradient: called with a vector of weights and one for their gradient.
+        data: training samples.
+        recipe: hyperparameters of the fit.
+        seed: of t, the batch order and dropout.
+    """
     velocity, scratch = torch.zeros_like(controls[1:-1]), torch.empty_like(controls[0])
     gamma, gradient = torch.empty_like(controls[0]), torch.zeros_like(controls[0])
-    if graph is None:
-        add_gradient = network_gradient(copy.deepcopy(network), task, gamma, gradient)
-    else:
-        batch = data[: recipe.batch_size]
-        add_gradient = graph_gradient(
-            graph, task, shapes, gamma, gradient, count=count, batch=batch
-        )
+    add_gradient = make_gradient(gamma, gradient)
     generator = np.random.Generator(np.random.Philox(key=seed))
     with seeded(seed, data.inputs.device), clear_batch_errors(recipe.batch_size):
         for rows, progress in _batches(data, recipe, seed):
@@ -210,8 +218,6 @@ def _fit(
             for j, weight in enumerate(weights[1:-1]):
                 velocity[j].mul_(recipe.momentum).add_(torch.mul(gradient, weight, out=scratch))
                 controls[j + 1] -= torch.mul(velocity[j], rate, out=scratch)
-    unstacked = [unstack_vector(points, shapes, count) for points in controls]
-    return [Curve(torch.stack(points), shapes) for points in zip(*unstacked)]
 
 
 def _combine_into(
