@@ -104,8 +104,8 @@ class Stack:
             factor: on the learning rates.
         """
         self.networks.backward(gradient.expand(self.count, *gradient.shape[1:]))
-        self.gradient.addcmul_(self.decays, self.weights)
         self.velocity.mul_(self.momentum).add_(self.gradient)
+        self.velocity.addcmul_(self.decays, self.weights)
         self.weights.addcmul_(self.rates, self.velocity, value=-factor)
 
     @torch.no_grad()
