@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
@@ -153,18 +154,19 @@ def prepared_place(folder: Path, finished: Place, stage: str) -> Place:
     return place
 
 
-def kill(process: subprocess.Popen[str], way: str, draw: random.Random) -> set[int]:
+def kill(process: subprocess.Popen[str], way: str, draw: random.Random) -> set[int] | None:
     """Kill a worker, the parent, or both with SIGKILL; or end the stage as a user does.
 
-    Returns the ids of the processes that end.
+    Returns the ids of the processes that end; None if there was no worker to kill.
     """
     children = psutil.Process(process.pid).children(recursive=True)
     workers = [child for child in children if "spawn_main" in " ".join(child.cmdline())]
     if way == "worker":
-        chosen = draw.sample(workers, min(1, len(workers)))
-        for worker in chosen:
-            worker.kill()
-        return {worker.pid for worker in chosen}
+        if not workers:
+            return None
+        worker = draw.choice(workers)
+        worker.kill()
+        return {worker.pid}
     if way == "parent":
         process.kill()
     elif way == "both":
@@ -196,15 +198,21 @@ def test_a_kill_costs_at_most_one_interval_and_no_bit(
     finished, seconds = undisturbed
     draw = random.Random(number)
     stage, way = STAGES[number % len(STAGES)], WAYS[number % len(WAYS)]
-    place = prepared_place(tmp_path, finished, stage)
-    process = place.start(stage)
-    everyone = [psutil.Process(process.pid)]
-    killed: set[int] = set()
-    try:
-        process.wait(draw.uniform(0, seconds[stage]))
-    except subprocess.TimeoutExpired:
-        everyone += everyone[0].children(recursive=True)
-        killed = kill(process, way, draw)
+    killed: set[int] | None = None
+    while killed is None:  # the stage ended before the kill, or had not started a worker yet
+        shutil.rmtree(tmp_path)
+        place = prepared_place(tmp_path, finished, stage)
+        started, process = time.monotonic(), place.start(stage)
+        everyone = [psutil.Process(process.pid)]
+        try:
+            process.wait(draw.uniform(0, seconds[stage]))
+            seconds[stage] = min(seconds[stage], time.monotonic() - started)
+        except subprocess.TimeoutExpired:
+            with suppress(psutil.NoSuchProcess):  # it ends at this moment
+                everyone += everyone[0].children(recursive=True)
+                killed = kill(process, way, draw)
+            if killed is None:
+                process.wait()
     _, said = process.communicate(timeout=300)
     _, alive = psutil.wait_procs(everyone, timeout=30)
     assert not alive, f"{stage} {way}: workers do not notice that their parent is gone"
