@@ -211,9 +211,7 @@ def test_a_kill_costs_at_most_one_interval_and_no_bit(
             with suppress(psutil.NoSuchProcess):  # it ends at this moment
                 everyone += everyone[0].children(recursive=True)
                 killed = kill(process, way, draw)
-            if killed is None:
-                process.wait()
-    _, said = process.communicate(timeout=300)
+        _, said = process.communicate(timeout=300)
     _, alive = psutil.wait_procs(everyone, timeout=30)
     assert not alive, f"{stage} {way}: workers do not notice that their parent is gone"
     assert "Traceback" not in said, said
