@@ -15,17 +15,20 @@ from benchmarks.training_cases import Effort
 from landscape_catalog.models.build import build
 from landscape_catalog.runner.memory import keep_freed_memory
 from landscape_catalog.runner.settings import reproducible
-from landscape_catalog.tasks import Samples, Task
-from landscape_catalog.training import Recipe, train
+from landscape_catalog.tasks import Classification, Samples
+from landscape_catalog.training import Member, Recipe, train_group
 
 BATCH_SIZES = (16, 64)
 Row = dict[str, Any]
 
 
-def train_together(networks: list[nn.Module], data: Samples, task: Task, recipe: Recipe) -> None:
-    """Train networks of one shape as the engine does; their seeds are 0, 1, and so on."""
-    for seed, network in enumerate(networks):
-        train(network, data, task, recipe, seed=seed)
+def train_together(
+    networks: list[nn.Module], data: Samples, task: Classification, recipe: Recipe
+) -> None:
+    """Train networks of one shape side by side; their seeds are 0, 1, and so on."""
+    train_group(
+        [Member(network, data, task, recipe, seed) for seed, network in enumerate(networks)]
+    )
 
 
 def step_ms(width: int, batch_size: int, members: int, updates: int, repeats: int) -> float:
