@@ -172,7 +172,7 @@ class _Group:
 
     def train(self) -> None:
         """Train until the last run has ended."""
-        while self.runs and self.done < self.total:
+        while self.runs and (self.done < self.total or self.steps):  # a last epoch may be open
             epoch = len(self.runs[0].course.history) + 1
             losses, errors = self._epoch(epoch)
             going = [

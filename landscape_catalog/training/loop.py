@@ -77,7 +77,7 @@ def train(
                 checkpoints.save(steps.state(course))
 
         goes_on = True
-        while goes_on and steps.done < steps.total:
+        while goes_on and (steps.done < steps.total or steps.steps):  # a last epoch may be open
             goes_on = course.end_epoch(*steps.epoch(len(course.history) + 1, after_step))
     return course.finish()
 

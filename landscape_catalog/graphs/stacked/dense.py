@@ -56,7 +56,8 @@ class DenseConvolution(Layer):
         self.matrix, self.covered = blocks.view(count, outputs, -1), blocks[..., rows, columns]
         self.out = value.tensor.view(count, outputs, -1)
         if grads is not None:
-            self.kernel_grad = grads[operation.weight][..., seen_rows, seen_columns]
+            self.weight_grad = grads[operation.weight]
+            self.kernel_grad = self.weight_grad[..., seen_rows, seen_columns]
             self.bias_grad = grads[operation.bias] if operation.bias else None
             self.matrix_grad = torch.empty_like(self.matrix)
             self.covered_grad = self.matrix_grad.view_as(blocks)[..., rows, columns]
@@ -69,10 +70,11 @@ class DenseConvolution(Layer):
             self.value.tensor.add_(self.bias[:, :, None, None, None])
 
     def backward(self) -> None:
-        """Gradients of kernel and bias, and of the input; unseen places of the kernel stay zero."""
+        """Gradients of kernel and bias, and of the input; zero at unseen places of the kernel."""
         source, gradient = self.sources[0], self.value.gradient
         out_grad = gradient.view_as(self.out)
         torch.bmm(out_grad, _flat(source.tensor).transpose(1, 2), out=self.matrix_grad)
+        self.weight_grad.zero_()  # the caller may have changed it, for example by weight decay
         self.kernel_grad.copy_(self.covered_grad)
         if self.bias_grad is not None:
             torch.sum(gradient, dim=(2, 3, 4), out=self.bias_grad)

@@ -56,8 +56,9 @@ class StackedNetworks:
         statistics: of the batch norms.
 
     Raises:
-        UnsupportedOperationError: if a parameter is used twice, or an operation has a form that
-            stacked networks do not support.
+        UnsupportedOperationError: if a parameter is used twice, if an operation has a form that
+            stacked networks do not support, or, with `gradients`, if the outputs do not depend on
+            every parameter and every value.
     """
 
     def __init__(
@@ -70,12 +71,14 @@ class StackedNetworks:
         gradients: Weights | None = None,
     ) -> None:
         names = [name for op in graph.operations for name in (op.weight, op.bias) if name]
+        takers = _takers(graph)
         if len(set(names)) < len(names):
+            raise UnsupportedOperationError
+        if gradients is not None and (set(names) != set(weights) or not all(takers[:-1])):
             raise UnsupportedOperationError
         self.weights, self.gradients = weights, gradients
         self.statistics = StackedStatistics(graph, weights)
         first = next(iter(weights.values()))
-        takers = _takers(graph)
         shape = (len(first), *input_shape, batch_size)
         values = [_value(first, shape, takers[0], weights, "input", differentiated=False)]
         self.layers: list[Layer] = []
