@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from landscape_catalog.graphs.batching import stable_graph
 from landscape_catalog.graphs.operations import TracedGraph, UnsupportedOperationError
@@ -20,7 +21,7 @@ from landscape_catalog.training.checkpoints import Checkpoints, TrainingState
 from landscape_catalog.training.course import Course, EpochRecord, TrainedRun
 from landscape_catalog.training.recipe import Recipe, rate_factor
 from landscape_catalog.training.samples import GroupSamples
-from landscape_catalog.training.stack import Stack
+from landscape_catalog.training.stack import MOMENTUM, Stack
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,11 @@ def _check(members: Sequence[Member]) -> None:
         recipe = member.recipe
         if recipe.optimizer != "sgd" or recipe.clip_norm is not None or recipe.augment:
             raise ValueError("only plain SGD can be computed side by side")
+        if not all(parameter.requires_grad for parameter in member.network.parameters()):
+            raise ValueError("networks side by side cannot have frozen parameters")
+        norms = [m for m in member.network.modules() if isinstance(m, _BatchNorm)]
+        if any(norm.momentum != MOMENTUM for norm in norms):
+            raise ValueError(f"batch norms side by side must have a momentum of {MOMENTUM}")
         own = [(name, value.shape) for name, value in member.network.state_dict().items()]
         if own != shapes or len(member.data) != len(first.data):
             raise ValueError("networks side by side must have equal shapes and numbers of samples")
@@ -182,6 +188,8 @@ class _Group:
             ]
             if len(going) < len(self.runs):
                 self._keep(going)
+        for run in self.runs:
+            run.end()
 
     def _end_epoch(self, run: _Run, place: int, loss: float, error: float) -> bool:
         self.stack.write_back(place, run.member.network)

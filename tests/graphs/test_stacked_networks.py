@@ -347,11 +347,10 @@ def by_row(networks: StackedNetworks) -> set[bool]:
     return {conv.kernels.by_row for conv in convs if convolution._flips(conv.window)}
 
 
-@pytest.mark.parametrize("limit", [0, 2**13])
-@pytest.mark.parametrize("shared", [False, True], ids=["own inputs", "shared inputs"])
+@pytest.mark.parametrize(("limit", "shared"), [(0, False), (2**13, False), (2**13, True)])
 @pytest.mark.parametrize("name", SMALL)
 def test_small_networks(
-    name: str, shared: bool, limit: int, monkeypatch: pytest.MonkeyPatch
+    name: str, limit: int, shared: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With convolutions row by row (from 0 elements on), and with all patches in one matrix."""
     monkeypatch.setattr(convolution, "BY_ROW", limit)
