@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import sys
 from collections.abc import Callable
 from typing import Any
 
@@ -118,7 +119,7 @@ TRUNKS: dict[str, tuple[Shape, Callable[[], list[nn.Module]]]] = {
         (2, 3, 3), lambda: [nn.Flatten(), nn.Linear(18, 6), nn.BatchNorm1d(6), nn.ReLU()],
     ),
     "linear layers of vectors": (
-        (7,), lambda: [nn.Linear(7, 5, bias=False), nn.GELU(), nn.Linear(5, 4), nn.Sigmoid()],
+        (7,), lambda: [nn.Linear(7, 5, bias=False), nn.GELU(), nn.Linear(5, 3), nn.Sigmoid()],
     ),
     "max-pool": (
         (2, 8, 8), lambda: [conv(2, 3, padding=1), nn.MaxPool2d(2), conv(3, 2, padding=1)],
@@ -264,10 +265,10 @@ SMALL: dict[str, tuple[Shape, Callable[[], nn.Module]]] = BRANCHES | {
 }
 
 
-def networks_of(make: Callable[[], nn.Module]) -> list[nn.Module]:
+def networks_of(make: Callable[[], nn.Module], count: int = COUNT) -> list[nn.Module]:
     """Different networks of one architecture, in float64, with different batch norms too."""
     made = []
-    for seed in range(COUNT):
+    for seed in range(count):
         torch.manual_seed(seed)
         network = make().double().train()
         for layer in network.modules():
@@ -490,6 +491,31 @@ def test_values_are_the_same_without_gradients(name: str) -> None:
         batch_size=BATCH,
     )
     assert torch.equal(values.forward(inputs), stacked.networks.forward(inputs))
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_bits_do_not_depend_on_other_networks(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nor on the number of networks and their order, for batches of a multiple of 8."""
+    monkeypatch.setattr(sys.modules[__name__], "BATCH", 8)
+    shape, make = SMALL[name]
+    networks = [network.float() for network in networks_of(make, 7)]
+    generator = torch.Generator().manual_seed(1)
+    inputs = torch.randn(7, 8, *shape, generator=generator)
+    slopes = torch.randn(7, 3, 8, generator=generator)
+
+    def step(places: list[int]) -> list[Tensor]:
+        stacked = Stacked([networks[place] for place in places], shape)
+        outputs = stacked.networks.forward(inputs[places], momentum=0.1).clone()
+        stacked.networks.backward(slopes[places])
+        running = stacked.networks.statistics.running
+        statistics = [*running.means.values(), *running.variances.values()]
+        gradients = stacked_views(stacked.gradient, stacked.shapes, len(places)).values()
+        return [outputs, *gradients, *statistics]
+
+    expected = step(list(range(7)))
+    for places in ([0, 1], [6, 3], [2, 5, 4], [1, 0, 3, 6]):
+        for found, whole in zip(step(places), expected, strict=True):
+            assert torch.equal(found, whole[places])
 
 
 def test_one_diverged_network_leaves_the_others_alone() -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 
-import torch
 from torch import Tensor
 
 Weights = Mapping[str, Tensor]  # name -> (T, *shape), of T networks
@@ -65,7 +64,7 @@ class Value:
         """Where the next share of the gradient goes: a tensor, and whether to add to it."""
         first = self._begins()
         if self._buffer is None:
-            self._buffer = torch.empty(self.tensor.shape).to(self.tensor)
+            self._buffer = self.tensor.new_empty(self.tensor.shape)
         if first:
             self._gradient = self._buffer
         return self.gradient, not first

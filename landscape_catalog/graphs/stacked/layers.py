@@ -189,8 +189,8 @@ class Flatten(Layer):
 class Function(Layer):
     """An activation or a pool without parameters, differentiated by autograd.
 
-    Each channel of each network is passed to the function as one image whose "channels" are the
-    samples, which it treats alike.
+    An activation is applied to one network at a time. A pool gets each channel of each network as
+    one image whose "channels" are the samples, which it treats alike.
     """
 
     def __init__(self, operation: Operation, sources: Sequence[Value], value: Value) -> None:
@@ -212,9 +212,10 @@ class Function(Layer):
 
     def backward(self) -> None:
         """Differentiate the recorded call."""
-        source, recorded = self.sources[0], self.recorded
-        if source.differentiated and recorded is not None:
-            leaf, out = recorded
+        source = self.sources[0]
+        if source.differentiated:
+            assert self.recorded is not None
+            leaf, out = self.recorded
             (gradient,) = torch.autograd.grad(out, leaf, self.value.gradient)
             source.collect(gradient)
         self.recorded = None
@@ -229,8 +230,8 @@ def stacked_function(operation: Operation) -> Callable[[Tensor], Tensor]:
         return function(value, *options["args"], **options["kwargs"])
 
     def apply(value: Tensor) -> Tensor:
-        if operation.kind != "pool":
-            return call(value)
+        if operation.kind != "pool":  # a call rounds its last numbers in another way (sigmoid)
+            return torch.stack([call(network) for network in value])
         images = value.flatten(0, 1).permute(0, 3, 1, 2)
         return call(images).permute(0, 2, 3, 1).unflatten(0, value.shape[:2])
 
