@@ -134,12 +134,12 @@ class Stack:
         return selected
 
     def state(self, place: int) -> dict[str, Tensor]:
-        """One network's tensors of a checkpoint."""
+        """One network's tensors of a checkpoint, which the next step changes."""
         tensors: dict[str, Tensor] = {}
         for prefix, vector in (("weight/", self.weights), ("velocity/", self.velocity)):
             views = self._views(vector)
-            tensors |= {prefix + name: view[place].clone() for name, view in views.items()}
-        statistics = {n: value.clone() for n, value in self._statistics(place).items()}
+            tensors |= {prefix + name: view[place] for name, view in views.items()}
+        statistics = self._statistics(place)
         seen = torch.tensor(self._batches_before[place] + self.batches)
         return tensors | prefixed("statistics/", statistics) | {BATCHES_SEEN: seen}
 

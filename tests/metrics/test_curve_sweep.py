@@ -1,4 +1,4 @@
-"""Traced evaluation against the network itself, and which networks can be traced."""
+"""Traced evaluation against the network itself."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from landscape_catalog.graphs import batching
-from landscape_catalog.graphs.trace import trace_network
 from landscape_catalog.metrics.numerics.curves import sweep
 from landscape_catalog.metrics.numerics.curves.barrier import straight_line
 from landscape_catalog.metrics.numerics.curves.fit import CurveRecipe, fit_curve
@@ -65,7 +64,6 @@ def test_traced_evaluation_equals_the_network_in_float64(
     monkeypatch.setattr(sweep, "CACHED_ELEMENTS", 2**14)
     made = [make(kind, seed) for seed in range(3)]
     networks, data = [network.double() for network, _ in made], made[0][1]
-    assert (trace_network(networks[0].train(), data, TASK) is not None) == TRACEABLE[kind]
     assert (sweep._traced_evaluator(networks[0], data, TASK, 8) is not None) == TRACEABLE[kind]
     fast, plain = both(networks, data)
     np.testing.assert_allclose(fast, plain, rtol=1e-10)
@@ -119,25 +117,10 @@ def test_known_endpoints_are_not_evaluated_again(kind: str) -> None:
     assert points(0, 1, first) == first
 
 
-def test_networks_that_cannot_be_traced() -> None:
-    data = images()
-    hooked = make("resnet18", 0)[0]
-    hooked.register_forward_hook(lambda module, inputs, output: output * 2)
-    assert trace_network(hooked, data, TASK) is None
-    frozen = make("resnet18", 0)[0].train()
-    frozen.bn1.eval()  # type: ignore[union-attr, operator]
-    assert trace_network(frozen, data, TASK) is None
-    branching = nn.Sequential(Branch(), make("resnet18", 0)[0])
-    assert trace_network(branching, data, TASK) is None
-    scaled = Scaled((0.5,), (0.25,))
-    assert trace_network(make("resnet18", 0)[0], data, scaled) is None
-    fast, plain = both([make("resnet18", s)[0].double() for s in (0, 1)], data, scaled)
+def test_a_task_that_changes_outputs_is_evaluated_as_it_is() -> None:
+    networks = [make("resnet18", s)[0].double() for s in (0, 1)]
+    fast, plain = both(networks, images(), Scaled((0.5,), (0.25,)))
     np.testing.assert_array_equal(fast, plain)
-
-
-class Branch(nn.Module):
-    def forward(self, x: Tensor) -> Tensor:
-        return x if x.sum() > 0 else -x
 
 
 class Scaled(Classification):
@@ -217,36 +200,6 @@ def test_behaviour_that_a_trace_does_not_reveal_is_detected(kind: type[nn.Module
     np.testing.assert_allclose(fast, plain, rtol=1e-4)
 
 
-class Sometimes(Counting):
-    """Chooses its activation at random."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        y = self.norm(self.conv(x))
-        y = torch.relu(y) if float(torch.rand(())) < 0.5 else torch.tanh(y)
-        return self.linear(torch.flatten(y, 1))
-
-
-class Shifted(Classification):
-    """Scales inputs by their batch's mean."""
-
-    def inputs(self, images: Tensor, dtype: torch.dtype = torch.float32) -> Tensor:
-        return images.to(dtype) / images.to(dtype).mean()
-
-
-@pytest.mark.parametrize("kind", [Sometimes, ByWeight])
-def test_random_or_weight_dependent_behaviour_is_not_traced(kind: type[nn.Module]) -> None:
-    network = kind()
-    before = torch.get_rng_state()
-    assert trace_network(network, images(), TASK) is None
-    assert torch.equal(before, torch.get_rng_state())
-
-
-def test_inputs_that_depend_on_their_batch_are_not_traced() -> None:
-    network = make("resnet18", 0)[0]
-    assert batching.stable_graph(network, images(), TASK, 8) is not None
-    assert batching.stable_graph(network, images(), Shifted(), 10) is None
-
-
 class Moving(Counting):
     """Has a buffer that every call changes and that is not in the state dict."""
 
@@ -318,7 +271,6 @@ def test_translation_is_evaluated_by_the_network_itself() -> None:
         build("transformer", width=4, input_shape=(), n_outputs=10, args=args, seed=s)
         for s in (0, 1)
     ]
-    assert trace_network(networks[0], sentences, Translation()) is None
     fast, plain = both(networks, sentences, Translation())
     np.testing.assert_array_equal(fast, plain)
 

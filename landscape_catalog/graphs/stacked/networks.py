@@ -4,7 +4,9 @@ One call of a kernel serves all networks of the stack, which pays off where the 
 outweighs arithmetic. A network's result is the same to the bit for every number of networks from
 two on, every place in the stack and any companions: each network's numbers lie in rows of memory of
 their own, and every kernel treats rows alike. (With a single network some kernels take another
-way.) Tests prove it for the networks that the rule of `training.grouping` names.
+way. Batches must have a multiple of `BATCH_MULTIPLE` samples, since MKL's products of small
+matrices depend on where these begin in memory.) Tests prove it for the networks that the rule of
+`training.grouping` names.
 """
 
 from __future__ import annotations
