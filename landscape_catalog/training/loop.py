@@ -125,9 +125,10 @@ class _Steps:
             self.units += len(errors)
             self.steps += 1
             after_step()
-        means = float(self.loss_sum) / self.steps, float(self.error_sum) / self.units
+        loss = float(self.loss_sum) / self.steps
+        error = self.task.error_scale * float(self.error_sum) / self.units
         self._begin_epoch()
-        return means[0], self.task.error_scale * means[1]
+        return loss, error
 
     def _moves(self, epoch: int) -> Tensor:
         """Shifts and flips for all batches of an epoch, copied to the device at once."""
