@@ -9,11 +9,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
 from landscape_catalog.datasets import Preparation, prepare
 from landscape_catalog.datasets.digits import load_digits
 from landscape_catalog.metrics.numerics.curves.barrier import line_barrier
-from landscape_catalog.metrics.numerics.curves.fit import CurveRecipe, fit_curve
+from landscape_catalog.metrics.numerics.curves.fit import CurveRecipe, fit_curve, fit_curves
 from landscape_catalog.metrics.numerics.curves.points import curve_points
 from landscape_catalog.metrics.numerics.distance import l2_distance
 from landscape_catalog.metrics.numerics.evaluation import evaluate
@@ -29,6 +30,7 @@ from landscape_catalog.metrics.registry import every_recipe
 from landscape_catalog.models.build import build
 from landscape_catalog.tasks import Classification, Perturbation, Samples
 from landscape_catalog.training import Recipe, train
+from landscape_catalog.training.group import Member, train_group
 
 PINNED: dict[str, object] = {
     "data": "c06310bc057130bedd477af46486b3cb9802645e4950f303bff3d38f9d08a2d7",
@@ -43,9 +45,9 @@ PINNED: dict[str, object] = {
         1584.9587989941383,
         0.026353050799585602,
     ],
-    "barrier": [26.5625, 2.2419872124141085],
+    "barrier": [19.53125, 2.25106102790525],
     "curve_fit": 766.262742315024,
-    "curve_points": [1.7700868779418997, 2.182734654382662, 1.69617431722097],
+    "curve_points": [1.775510631821712, 2.189206927296474, 1.6997982587846145],
     "similarity": [
         0.014648916163248732,
         0.016247144187606484,
@@ -53,12 +55,24 @@ PINNED: dict[str, object] = {
         0.021137228398016503,
     ],
     "distance": 20.2991918838708,
+    "train.grouped": [2.3615108801993903, 2.229532664037994, 2.049766412693531],
+    "curve_fit.grouped": 766.262742315024,
+    "curve_points.grouped": [1.7700868779418997, 2.182734654382662, 1.69617431722097],
+    "barrier.grouped": [26.5625, 2.2419872124141085],
 }
+GROUPED_BATCH, ALONE_BATCH = 16, 12  # statistics are stacked for multiples of 8
 
 
 def test_the_numbers_are_pinned_for_the_current_recipes() -> None:
     raised = {"curve_fit": 2, "curve_points": 3, "barrier": 2, "similarity": 2}
+    raised |= {"train.grouped": 2, "curve_fit.grouped": 3, "curve_points.grouped": 4}
+    raised |= {"barrier.grouped": 3}
     assert dict.fromkeys(every_recipe(), 1) | raised == every_recipe()
+
+
+def small_network(seed: int) -> nn.Module:
+    network = build("resnet18", width=2, input_shape=(1, 8, 8), n_outputs=10, seed=seed)
+    return network.double()
 
 
 @pytest.fixture(scope="module")
@@ -71,23 +85,39 @@ def numbers() -> dict[str, object]:
     train_data = Samples(
         *(torch.from_numpy(data.arrays[f"train_{n}"]) for n in ("images", "labels"))
     )
+    how_trained = Recipe(batch_size=16, epochs=3)
     states, networks, runs = [], [], []
     for seed in (0, 1):
-        network = build(
-            "resnet18", width=2, input_shape=(1, 8, 8), n_outputs=10, seed=seed
-        ).double()
-        run = train(network, train_data, task, Recipe(batch_size=16, epochs=3), seed=seed)
+        network = small_network(seed)
+        run = train(network, train_data, task, how_trained, seed=seed)
         state = run.snapshots["best_train_loss"].state
         network.load_state_dict(state)
         networks.append(network)
         states.append(state)
         runs.append(run)
+    members = [Member(small_network(seed), train_data, task, how_trained, seed) for seed in (0, 1)]
+    side_by_side = train_group(members)
     fresh = build("resnet18", width=2, input_shape=(1, 8, 8), n_outputs=10, seed=0)
-    recipe = CurveRecipe(epochs=2, batch_size=16)
-    curve = fit_curve(networks[0], (states[0], states[1]), train_data, task, recipe, seed=5)
-    points = curve_points(
-        networks[0], curve, train_data, train_data, task, points=3, batch_size=16, seed=6
+    recipe, ends = CurveRecipe(epochs=2, batch_size=16), (states[0], states[1])
+    curve = fit_curve(networks[0], ends, train_data, task, recipe, seed=5)
+    (grouped_curve,) = fit_curves(
+        networks[0], [ends], train_data, task, recipe, seed=5, together=True
     )
+
+    def points_of(batch_size: int) -> list[float]:
+        points = curve_points(
+            networks[0], curve, train_data, train_data, task,
+            points=3, batch_size=batch_size, seed=6,
+        )  # fmt: skip
+        return [point.train.loss for point in points]
+
+    def barrier_of(batch_size: int) -> list[float]:
+        line = line_barrier(
+            networks[0], ends, train_data, train_data, task,
+            points=3, batch_size=batch_size, seed=6,
+        )  # fmt: skip
+        return [line.barrier, line.points[1].train.loss]
+
     mixed = task.perturb(train_data, Perturbation(samples=40), seed=7)
     outputs = [network_features(network, mixed, task) for network in networks]
     hessian = pyhessian_estimate(networks[0], train_data, task, max_iterations=3, seed=8)
@@ -96,16 +126,6 @@ def numbers() -> dict[str, object]:
     )
     density = hessian_density(
         networks[0], train_data, task, HessianRecipe(), probes=2, steps=6, seed=8
-    )
-    line = line_barrier(
-        networks[0],
-        (states[0], states[1]),
-        train_data,
-        train_data,
-        task,
-        points=3,
-        batch_size=16,
-        seed=6,
     )
     names = [name for name, _ in networks[0].named_parameters()]
     return {
@@ -121,14 +141,18 @@ def numbers() -> dict[str, object]:
             native.trace_sd,
             max(density.density),
         ],
-        "barrier": [line.barrier, line.points[1].train.loss],
+        "barrier": barrier_of(ALONE_BATCH),
         "curve_fit": float(curve.controls[1].abs().sum()),
-        "curve_points": [point.train.loss for point in points],
+        "curve_points": points_of(ALONE_BATCH),
         "similarity": [
             getattr(similarity(*outputs), name)
             for name in ("cka", "standard_error", "debiased", "debiased_standard_error")
         ],
         "distance": l2_distance(*states, names).l2,
+        "train.grouped": [epoch.train_loss for epoch in side_by_side[0].history],
+        "curve_fit.grouped": float(grouped_curve.controls[1].abs().sum()),
+        "curve_points.grouped": points_of(GROUPED_BATCH),
+        "barrier.grouped": barrier_of(GROUPED_BATCH),
     }
 
 

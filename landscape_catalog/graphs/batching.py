@@ -74,7 +74,7 @@ def batching_strategy(graph: TracedGraph, batch_size: int, weights: Tensor) -> B
     convs = [op for op in graph.operations if op.kind == "conv"]
     aligned = bool(convs) and all(op.channels % CHANNEL_MULTIPLE == 0 for op in convs)
     supported = weights.dtype == torch.float32 and weights.device.type == "cpu"
-    return BatchingStrategy(1, channels_last=aligned and supported)
+    return BatchingStrategy(1, channels_last=aligned and supported and not is_small)
 
 
 def stable_graph(

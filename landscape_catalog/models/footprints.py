@@ -18,6 +18,7 @@ def resnet18(sizes: Sizes) -> Footprint:
     channels, height, width = sizes.input_shape
     parameters = 9 * channels * k + 2 * k + 8 * k * sizes.n_outputs + sizes.n_outputs
     activations = prod(sizes.input_shape) + 2 * k * height * width
+    values = [prod(sizes.input_shape), k * height * width, sizes.n_outputs]
     for number, (before, after) in enumerate(pairwise((k, k, 2 * k, 4 * k, 8 * k))):
         parameters += 9 * (before + 3 * after) * after + 4 * 2 * after
         saved = 8
@@ -26,7 +27,8 @@ def resnet18(sizes: Sizes) -> Footprint:
             parameters += before * after + 2 * after
             saved = 9
         activations += saved * after * height * width
-    return Footprint(parameters, activations, max(channels, k) * prod(sizes.input_shape[1:]))
+        values.append(after * height * width)
+    return Footprint(parameters, activations, max(values))
 
 
 def vgg11(sizes: Sizes) -> Footprint:
@@ -34,14 +36,16 @@ def vgg11(sizes: Sizes) -> Footprint:
     k, norm = sizes.width, bool(sizes.args["batch_norm"])
     before, height, width = sizes.input_shape
     parameters, activations = 8 * k * sizes.n_outputs + sizes.n_outputs, prod(sizes.input_shape)
+    values = [activations, sizes.n_outputs]
     for group in ((k,), (2 * k,), (4 * k, 4 * k), (8 * k, 8 * k), (8 * k, 8 * k)):
         for after in group:
             parameters += 9 * before * after + after + 2 * after * norm
             activations += (1 + norm) * after * height * width
+            values.append(after * height * width)
             before = after
         height, width = height // 2, width // 2
         activations += 3 * before * height * width  # an index has twice the bytes of a value
-    return Footprint(parameters, activations, max(1, k) * prod(sizes.input_shape[1:]))
+    return Footprint(parameters, activations, max(values))
 
 
 def transformer(sizes: Sizes) -> Footprint:

@@ -218,7 +218,7 @@ class _Group:
             self._checkpoint()
         scale = self.runs[0].member.task.error_scale
         losses = [value / self.steps for value in self.sums[0].tolist()]
-        errors = [scale * (value / (self.steps * batch_size)) for value in self.sums[1].tolist()]
+        errors = [scale * value / (self.steps * batch_size) for value in self.sums[1].tolist()]
         self.steps = 0
         self.sums.zero_()
         return losses, errors

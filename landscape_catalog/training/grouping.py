@@ -16,10 +16,16 @@ from collections.abc import Mapping
 from typing import Any
 
 from landscape_catalog.graphs.limits import BATCH_MULTIPLE, SMALL_VALUE
-from landscape_catalog.models.registry import NETWORKS, footprint, multiply_adds
+from landscape_catalog.models.registry import (
+    NETWORKS,
+    args_in_effect,
+    footprint,
+    multiply_adds,
+)
 
 FORWARD_PASSES = 3  # cost of an SGD step: a forward pass, and a backward pass that costs two
 LARGEST_STEP = 2**28  # multiply-adds
+FORMER_LARGEST_STEP = 2**27  # of curves that were fitted side by side under `curve_fit` 2
 
 
 def has_small_steps(network: Mapping[str, Any] | None, batch_size: int) -> bool:
@@ -39,16 +45,31 @@ def has_small_steps(network: Mapping[str, Any] | None, batch_size: int) -> bool:
     """
     if network is None or not NETWORKS[network["name"]].stacks:
         return False
-    if batch_size % BATCH_MULTIPLE != 0:
+    return batch_size % BATCH_MULTIPLE == 0 and _step(network, batch_size) <= LARGEST_STEP
+
+
+def moved_from_stacks(network: Mapping[str, Any] | None, batch_size: int) -> bool:
+    """Whether curves were fitted side by side under `curve_fit` 2, and are now fitted alone.
+
+    They were if the largest value of a batch had at most 2^16 elements and a step took at most 2^27
+    multiply-adds, and no longer are if the batch size is not a multiple of 8.
+
+    Args:
+        network: as for `has_small_steps`.
+        batch_size: samples of a step.
+    """
+    if network is None or batch_size % BATCH_MULTIPLE == 0:
         return False
-    return FORWARD_PASSES * multiply_adds(**network) * batch_size <= LARGEST_STEP
+    was_small = _step(network, batch_size) <= FORMER_LARGEST_STEP
+    return was_small and _largest_is_small(network, batch_size)
 
 
 def has_small_values(network: Mapping[str, Any] | None, batch_size: int) -> bool:
     """Whether values are so small that batch-norm statistics may be computed side by side.
 
     They may if the largest value of a batch has at most 2^16 elements. For custom networks this
-    is known only when they are traced, so that the answer is yes.
+    is known only when they are traced, so that the answer is yes. It is no for networks without
+    batch norm.
 
     Args:
         network: as for `has_small_steps`.
@@ -56,6 +77,16 @@ def has_small_values(network: Mapping[str, Any] | None, batch_size: int) -> bool
     """
     if network is None:
         return True
+    has_norm = args_in_effect(network["name"], network["args"]).get("batch_norm", True)
+    return has_norm and _largest_is_small(network, batch_size)
+
+
+def _step(network: Mapping[str, Any], batch_size: int) -> int:
+    """Multiply-adds of an SGD step."""
+    return FORWARD_PASSES * multiply_adds(**network) * batch_size
+
+
+def _largest_is_small(network: Mapping[str, Any], batch_size: int) -> bool:
     counted = footprint(**network) if NETWORKS[network["name"]].stacks else None
     return counted is not None and counted.largest * batch_size <= SMALL_VALUE
 

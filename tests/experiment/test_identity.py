@@ -7,6 +7,7 @@ import itertools
 import json
 import math
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -33,6 +34,7 @@ from landscape_catalog.schema.fields import Section
 from landscape_catalog.schema.identity import canonical_json, derive_seed, identify
 from tests.experiment.conftest import Own
 from tests.experiment.grids import BASE, CUSTOM_CODE, TEXT, experiment_of, grid, grid_of
+from tests.former import use_former_recipes
 
 
 def of_runs(runs: Sequence[Run], measure: MeasureBase) -> list[MeasurementSpec]:
@@ -45,41 +47,106 @@ def of_pairs(runs: Sequence[Run], measure: MeasureBase) -> list[MeasurementSpec]
     return [spec for spec in measurements_of(runs, measure, {}) if len(spec.runs) == 2]
 
 
-def test_golden_ids() -> None:
-    """These must never change: finished runs in users' stores are found by them."""
+def golden() -> dict[str, Any]:
+    """Ids of a cell of small networks and of what is measured on it."""
     first = grid().cells[0]
     measure = Experiment.model_validate(BASE).measure
-    assert first.landscape.data.data_id == "7ff70bae4d9c75e1"
-    assert first.landscape.landscape_id == "5f9ac81009496231"
-    assert first.cell_id == "502cee8040d76387"
-    assert [run.run_id for run in first.runs] == ["f08326d11bbf778f", "3a5cda2001985052"]
-    assert losses_of(first.runs, measure)[0].measurement_id == "399da1cf7b672a68"
-    assert of_runs(first.runs, measure)[0].measurement_id == "69c9beda32e53cc9"
     theirs = experiment_of({"measure.hessian.backend": "pyhessian"}).measure
-    assert of_runs(first.runs, theirs)[0].measurement_id == "ebd155dc7c758a06"
-    ids = {item.metric: item.measurement_id for item in of_pairs(first.runs, measure)}
-    assert ids == {
-        "connectivity": "59f66a3b610e5873",
-        "barrier": "07ccaf5521bb6b04",
-        "similarity": "2d4efe21e6170009",
-        "distance": "da51ae58592075ac",
+    found = {
+        "data": first.landscape.data.data_id,
+        "landscape": first.landscape.landscape_id,
+        "cell": first.cell_id,
+        "runs": [run.run_id for run in first.runs],
+        "loss": losses_of(first.runs, measure)[0].measurement_id,
+        "hessian": of_runs(first.runs, measure)[0].measurement_id,
+        "pyhessian": of_runs(first.runs, theirs)[0].measurement_id,
+    }
+    return found | {item.metric: item.measurement_id for item in of_pairs(first.runs, measure)}
+
+
+FORMER_IDS = {
+    "data": "7ff70bae4d9c75e1",
+    "landscape": "5f9ac81009496231",
+    "cell": "502cee8040d76387",
+    "runs": ["f08326d11bbf778f", "3a5cda2001985052"],
+    "loss": "399da1cf7b672a68",
+    "hessian": "69c9beda32e53cc9",
+    "pyhessian": "ebd155dc7c758a06",
+    "connectivity": "59f66a3b610e5873",
+    "barrier": "07ccaf5521bb6b04",
+    "similarity": "2d4efe21e6170009",
+    "distance": "da51ae58592075ac",
+}
+
+
+def test_golden_ids() -> None:
+    """These must never change: finished runs in users' stores are found by them."""
+    assert golden() == {
+        "data": "7ff70bae4d9c75e1",
+        "landscape": "5f9ac81009496231",
+        "cell": "36fc0bfc1660762b",
+        "runs": ["5a836ece3dd7a168", "12279807472f6651"],
+        "loss": "d21dc777e15c7c9c",
+        "hessian": "dcdd3a495b00eb29",
+        "pyhessian": "554996dd737c71e6",
+        "connectivity": "2f82542129d38c0b",
+        "barrier": "462498b114e13610",
+        "similarity": "21a8064b5641c77a",
+        "distance": "09b2289d13156c03",
     }
 
 
-def test_a_recipe_changes_only_the_ids_of_its_component(monkeypatch: pytest.MonkeyPatch) -> None:
-    before, measure = grid().cells[0], Experiment.model_validate(BASE).measure
-    curve, hessian = of_pairs(before.runs, measure)[0], of_runs(before.runs, measure)[0]
-    old = (before.runs[0].run_id, curve.measurement_id, hessian.measurement_id)
-    monkeypatch.setitem(ConnectivityMetric.recipes, "curve_fit", 99)
-    after = grid().cells[0]
-    new = (
-        after.runs[0].run_id,
-        of_pairs(after.runs, measure)[0].measurement_id,
-        of_runs(after.runs, measure)[0].measurement_id,
-    )
-    assert old[0] == new[0]
-    assert old[1] != new[1]
-    assert old[2] == new[2]
+def test_ids_of_grouped_runs_differ_from_former_ones_by_recipes_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    run = grid().cells[0].runs[0]
+    numbers = {"model": 1, "task": 1, "train": 2}
+    assert identify("run", run.content, numbers) == run.run_id
+    assert identify("run", run.content, numbers | {"train": 1}) == FORMER_IDS["runs"][0]
+    use_former_recipes(monkeypatch)
+    assert golden() == FORMER_IDS
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda", "auto"])
+def test_ids_are_the_same_on_every_device(device: str, tmp_path: Path) -> None:
+    """The CPU's rule says which runs are grouped, wherever they are trained."""
+    grids = [
+        lay_out(experiment_of({"execution": execution, "load.width": [2, 64]}), Project(tmp_path))
+        for execution in ({"device": device}, {})
+    ]
+    one, other = ([(cell.is_grouped, cell.cell_id) for cell in grid.cells] for grid in grids)
+    assert one == other
+    assert {is_grouped for is_grouped, _ in one} == {True, False}
+    assert [run.run_id for run in grids[0].runs] == [run.run_id for run in grids[1].runs]
+
+
+@pytest.mark.parametrize(
+    ("width", "numbers", "others"),
+    [
+        (2, ConnectivityMetric.grouped_recipes, ConnectivityMetric.recipes),
+        (64, ConnectivityMetric.recipes, ConnectivityMetric.grouped_recipes),
+    ],
+    ids=["grouped", "alone"],
+)
+def test_a_recipe_changes_only_the_ids_of_its_component(
+    width: int,
+    numbers: dict[str, int],
+    others: dict[str, int],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    measure = Experiment.model_validate(BASE).measure
+
+    def found() -> tuple[str, str, str]:
+        runs = grid(load={"width": [width]}).cells[0].runs
+        curve, hessian = of_pairs(runs, measure)[0], of_runs(runs, measure)[0]
+        return runs[0].run_id, curve.measurement_id, hessian.measurement_id
+
+    before = found()
+    monkeypatch.setitem(others, "curve_fit", 99)
+    assert found() == before
+    monkeypatch.setitem(numbers, "curve_fit", 99)
+    after = found()
+    assert [one == other for one, other in zip(before, after)] == [True, False, True]
 
 
 def test_values_in_effect_are_hashed() -> None:
@@ -126,7 +193,7 @@ def custom_ids(code: str = "a" * 64, **settings: Any) -> set[str]:
 def test_the_id_of_a_custom_metric() -> None:
     """It depends on the source, function and constants, but not on the name in the catalog."""
     before = custom_ids()
-    assert before == {"76a3d946f756537f", "630dfae2f16bb97a"}, (
+    assert before == {"2e80f09c9f673ddf", "a52af46b0647f958"}, (
         "of the two runs; these must never change"
     )
     assert len(custom_ids(scope="pair")) == 1
@@ -236,7 +303,7 @@ def test_ids_are_hashes_of_the_documented_content() -> None:
     """Hashes of contents that are written out in full."""
 
     def hashed(kind: str, content: Any, *recipes: str) -> str:
-        raised = {"curve_fit": 2, "curve_points": 3}
+        raised = {"curve_fit": 3, "curve_points": 3}  # a grouped fit, no batch norm
         numbers = {name: raised.get(name, 1) for name in recipes}
         named = {"kind": kind, "content": content, "recipes": numbers}
         text = json.dumps(named, sort_keys=True, separators=(",", ":"))
@@ -614,7 +681,16 @@ GOLDEN_SETTINGS: dict[str, dict[str, Any]] = {
         "measure.similarity": {"perturbation": "pixel_noise", "noise": 20.0, "layer": "layer3"}
     },
     "cifar10": {"dataset.name": "cifar10", "dataset.test_samples": "all"},
+    "wide": {"load.width": 64},
+    "adam": {"train.optimizer": "adam"},
+    "odd batches": {"temperature.batch_size": 20, "measure.connectivity.batch_size": 100},
+    "wide, odd batches": {
+        "load.width": 64,
+        "temperature.batch_size": 20,
+        "measure.connectivity.batch_size": 100,
+    },
 }
+# Those of results before networks were computed side by side.
 GOLDEN: dict[str, dict[str, str]] = {
     "vgg11": {
         "data": "007b9157ebae0106",
@@ -664,16 +740,92 @@ GOLDEN: dict[str, dict[str, str]] = {
         "similarity": "251bcf59817d6ad8",
         "run": "9cf101b607e47c3a",
     },
+    "wide": {
+        "data": "7ea17d0ffba84890",
+        "landscape": "3b603d6cab6fed8f",
+        "cell": "5ae028aef2b483db",
+        "connectivity": "27a3e90d541860d4",
+        "similarity": "0edfb9379fb705f0",
+        "run": "d8f4ee4bee55d086",
+    },
+    "adam": {
+        "data": "7ea17d0ffba84890",
+        "landscape": "2eb178563abbbbf5",
+        "cell": "042314194d5d9b73",
+        "connectivity": "b36cdeabc6976926",
+        "similarity": "a17015b8d543878a",
+        "run": "e7e6798df99c3c4c",
+    },
+    "odd batches": {
+        "data": "7ea17d0ffba84890",
+        "landscape": "2eb178563abbbbf5",
+        "cell": "f3ad625c9f3b9539",
+        "connectivity": "8b8d0b8faf7a4a89",
+        "similarity": "f81a378294bb815f",
+        "run": "ebef0b2090e58080",
+    },
+    "wide, odd batches": {
+        "data": "7ea17d0ffba84890",
+        "landscape": "3b603d6cab6fed8f",
+        "cell": "dae1d9b9a3bfb776",
+        "connectivity": "7e771b27d34034c8",
+        "similarity": "d8c735ce791fcb4e",
+        "run": "a121f3107b070119",
+    },
+}
+# Ids that are new since then, because networks are computed side by side, or were and no longer are.
+GROUPED: dict[str, dict[str, str]] = {
+    "vgg11": {
+        "cell": "6465305001d70913",
+        "connectivity": "49955fe4e8ae7f04",
+        "similarity": "2f4ecb310a85ecb5",
+        "run": "5da0a57d6ef25a29",
+    },
+    "step decay": {
+        "connectivity": "4655ec635b9817a4",
+    },
+    "cubic random curve": {
+        "cell": "d2e9edf00c4a1a50",
+        "connectivity": "9d2994068bfab31f",
+        "similarity": "1e5948f979723f1a",
+        "run": "5da13c3d0e946fc2",
+    },
+    "pixel-noise similarity": {
+        "cell": "d2e9edf00c4a1a50",
+        "connectivity": "97d07331550e6dcd",
+        "similarity": "8def0bf39525c20d",
+        "run": "5da13c3d0e946fc2",
+    },
+    "cifar10": {
+        "cell": "e1974432379d7fdc",
+        "connectivity": "1f622474eae4912b",
+        "similarity": "cea8ba6776dfa80c",
+        "run": "ff4d4f6b9c9fdd2e",
+    },
+    "adam": {
+        "connectivity": "5bac0c1c4bf55fa5",
+    },
+    "odd batches": {
+        "connectivity": "56dcd3056f9e395c",
+    },
 }
 
 
-@pytest.mark.parametrize("setting", GOLDEN_SETTINGS)
-def test_golden_ids_of_later_settings(setting: str, tmp_path: Any) -> None:
-    """These must never change either."""
+def golden_of(setting: str, project: Project) -> dict[str, str]:
     experiment = experiment_of(GOLDEN_SETTINGS[setting])
-    found = ids(lay_out(experiment, Project(tmp_path)).cells[0], experiment.measure)
+    found = ids(lay_out(experiment, project).cells[0], experiment.measure)
     kinds = ("data", "landscape", "cell", "connectivity", "similarity")
-    assert {kind: found[kind] for kind in kinds} | {"run": found["run"][0]} == GOLDEN[setting]
+    return {kind: found[kind] for kind in kinds} | {"run": found["run"][0]}
+
+
+@pytest.mark.parametrize("setting", GOLDEN_SETTINGS)
+def test_golden_ids_of_later_settings(
+    setting: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """These must never change either; those of what is computed alone are the former ones."""
+    assert golden_of(setting, Project(tmp_path)) == GOLDEN[setting] | GROUPED.get(setting, {})
+    use_former_recipes(monkeypatch)
+    assert golden_of(setting, Project(tmp_path)) == GOLDEN[setting]
 
 
 NETWORK = """\

@@ -37,7 +37,11 @@ from landscape_catalog.schema.fields import (
 )
 from landscape_catalog.schema.records import VALUES
 from landscape_catalog.schema.tables import INTEGER, PAIR_KEY, REAL, TEXT, Row, Table
-from landscape_catalog.training.grouping import has_small_steps, has_small_values
+from landscape_catalog.training.grouping import (
+    has_small_steps,
+    has_small_values,
+    moved_from_stacks,
+)
 
 TRAINING_COST = 3  # cost of a step in forward passes: one forward, a backward that costs two
 
@@ -262,10 +266,14 @@ class ConnectivityMetric(Metric):
     def recipe_numbers(
         self, settings: ConnectivitySettings, network: Mapping[str, Any] | None
     ) -> dict[str, int]:
-        """The grouped ones for fits and for batch-norm statistics that are made side by side."""
+        """The grouped ones for fits and for batch-norm statistics that are made side by side.
+
+        They are also those of what was computed side by side before and now is computed alone.
+        """
+        n = settings.batch_size
         grouped = {
-            "curve_fit": has_small_steps(network, settings.batch_size),
-            "curve_points": has_small_values(network, settings.batch_size),
+            "curve_fit": has_small_steps(network, n) or moved_from_stacks(network, n),
+            "curve_points": has_small_values(network, n),
         }
         return {
             name: self.grouped_recipes[name] if grouped[name] else number
