@@ -44,7 +44,7 @@ class Checkpoints(Protocol):
         """Whether a checkpoint should be saved now; asked after every step."""
 
     def save(self, state: TrainingState) -> None:
-        """Keep a copy of a checkpoint, whose tensors training goes on with, in place of the last."""
+        """Keep a copy of a checkpoint, whose tensors are still in use, in place of the last one."""
 
 
 def prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
