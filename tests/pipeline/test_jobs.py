@@ -7,12 +7,12 @@ from typing import Any, cast
 
 import pytest
 
-from landscape_catalog.graphs.limits import LARGEST_STACK
 from landscape_catalog.metrics.connectivity.compute import keep_endpoints, known_endpoints
 from landscape_catalog.metrics.connectivity.spec import CurvePoint
 from landscape_catalog.metrics.evaluation import Evaluation
 from landscape_catalog.pipeline.measure.context import JobContext, MeasurementContext
 from landscape_catalog.pipeline.measure.jobs import job_work, measurement_jobs
+from landscape_catalog.pipeline.shared.costs import fits_caches
 from landscape_catalog.pipeline.shared.measurement_specs import (
     MeasurementSpec,
     losses_of,
@@ -79,7 +79,7 @@ def test_curves_are_cut_so_that_all_measurements_are_done_earlier(workers: int) 
     whole = makespan(seconds(measurement_jobs(every, 1, SPEED)), workers)
     cut = makespan(seconds(measurement_jobs(every, workers, SPEED)), workers)
     assert cut <= whole
-    if workers >= 5:  # four whole groups leave workers idle
+    if workers >= 8:  # four whole groups leave workers idle
         assert cut < 0.9 * whole
 
 
@@ -90,10 +90,15 @@ def test_the_size_of_a_job() -> None:
     assert job_work(losses) == replace(losses[0].work, steps=3 * losses[0].work.steps)
 
 
-def test_no_job_has_more_curves_than_are_fitted_at_a_time() -> None:
-    jobs = curve_jobs({**ALL_PAIRS, "train.seeds": 5}, 1)
-    assert max(map(len, jobs)) <= LARGEST_STACK
-    assert [len(job) for job in jobs] == [7, 7, 6] * 2
+def test_the_step_of_a_group_of_curves_fits_the_caches() -> None:
+    """Twenty curves of each width: the narrow ones fit, the wide ones are divided."""
+    many = {**ALL_PAIRS, "train.seeds": 5, "load.width": [1, 8]}
+    jobs = curve_jobs(many, 1)
+    assert [len(job) for job in jobs if job[0].cell.landscape.width == 1] == [20]
+    wide = [len(job) for job in jobs if job[0].cell.landscape.width == 8]
+    assert sum(wide) == 20
+    assert 1 < max(wide) < 20
+    assert all(fits_caches(job[0].cell, job[0].work.batch_size, len(job)) for job in jobs)
 
 
 @pytest.mark.parametrize("changes", [LARGE, CUSTOM_CODE, {"load.width": 64}], ids=str)

@@ -55,8 +55,9 @@ def test_a_job_costs_overhead_and_arithmetic(changes: dict[str, Any], seconds: f
 MEASURED = [
     (218_496, 0, 5.05),
     (104_816_640, 0, 13.0),
-    (104_816_640, 20, 5.46),
-    (104_816_640, 40, 5.74),
+    (218_496, 5, 0.33),
+    (52_408_320, 5, 2.2),
+    (13_102_080, 5, 0.93),
 ]
 
 
@@ -68,7 +69,7 @@ def test_starting_values_are_near_the_measured_times(
         multiply_adds=multiply_adds, members=max(members, 1), grouped=members > 0, steps=10**4
     )
     each = 1e3 * starting_prediction()(work) / work.steps / work.members
-    assert each == pytest.approx(milliseconds, rel=0.1)
+    assert each == pytest.approx(milliseconds, rel=0.15)
 
 
 def test_starting_values_depend_on_device_and_calibration() -> None:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
-from landscape_catalog.graphs.limits import LARGEST_STACK
+from landscape_catalog.pipeline.shared.costs import LARGEST_GROUP, fits_caches
 from landscape_catalog.pipeline.shared.measurement_specs import MeasurementSpec
 from landscape_catalog.runner.schedule import cut_groups
 from landscape_catalog.runner.speed import SpeedModel
@@ -36,7 +36,8 @@ def measurement_jobs(
         key=lambda spec: spec.group_id,
         seconds=lambda group: speed.seconds(job_work(group)),
         workers=workers,
-        largest=LARGEST_STACK,
+        largest=LARGEST_GROUP,
+        fits=lambda group: fits_caches(group[0].cell, group[0].work.batch_size, len(group)),
         beside=[speed.seconds(job_work(job)) for job in found],
     )
 

@@ -6,12 +6,11 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 
 from landscape_catalog.experiment.grid import Run
+from landscape_catalog.pipeline.shared.costs import LARGEST_GROUP, fits_caches
 from landscape_catalog.runner.schedule import cut_groups
 from landscape_catalog.runner.speed import SpeedModel
 from landscape_catalog.runner.timings import Work
 from landscape_catalog.schema.identity import checksum
-
-LARGEST_GROUP = 64
 
 
 def training_groups(
@@ -43,8 +42,13 @@ def training_groups(
         ),
         workers=workers,
         largest=LARGEST_GROUP,
-        fits=fits,
+        fits=lambda group: fits(group) and _fits_caches(group),
     )
+
+
+def _fits_caches(group: Sequence[Run]) -> bool:
+    cell = group[0].cell
+    return fits_caches(cell, cell.temperature["batch_size"], len(group))
 
 
 def group_key(run: Run) -> str | None:
