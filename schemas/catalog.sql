@@ -107,6 +107,7 @@ CREATE TABLE core.runs (
     test_accuracy DOUBLE,  -- in %; null if the task has no notion of a correct prediction
     test_error DOUBLE,  -- in the task's unit, for classification %
     n_test BIGINT,  -- test samples (for text: tokens)
+    computed VARCHAR,  -- `grouped`: side by side with others, or `alone`
     torch VARCHAR,  -- version of torch that it was trained with
     device VARCHAR,  -- device that it was trained on
     cpu VARCHAR  -- CPU architecture and vector instructions

@@ -1,4 +1,4 @@
-"""Results from before the refactoring, read by today's code: `tests/archive/README.md`."""
+"""Results of earlier code, read by today's code: `tests/archive/README.md`."""
 
 from __future__ import annotations
 
@@ -35,6 +35,7 @@ from landscape_catalog.store.artifacts import (
 )
 from scripts import compare_catalogs
 from scripts.compare_catalogs import differences
+from tests.former import use_former_recipes
 
 # torch itself still scripts functions when the first forward-mode derivative is taken.
 pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit.script:FutureWarning")
@@ -48,11 +49,21 @@ SIZES = {
     "every_metric": (2, 24, 196),
     "convection": (2, 8, 32),
     "text": (1, 4, 14),
+    "grouped": (1, 12, 62),
 }
 WITH_WEIGHTS = [name for name in SIZES if name != "default"]
+# Computed before small networks were trained side by side: some or all ids have other recipes now.
+# Where the tests use the former recipes, nothing else in the ids may have changed.
+FORMER = ("default", "every_metric", "convection")
 CUSTOM_MODULE = "convection"
 
 Unpack = Callable[[str], Project]
+
+
+def use_recipes_of(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hash ids with the recipes that the archive was computed with."""
+    if name in FORMER:
+        use_former_recipes(monkeypatch)
 
 
 @pytest.fixture
@@ -169,6 +180,7 @@ def test_existing_results_are_not_recomputed(
 ) -> None:
     """From `data/` alone: no file is rewritten, removed or added, and the store is filled."""
     project = unpack(name)
+    use_recipes_of(name, monkeypatch)
     forbid_jobs(monkeypatch)
     data = project.root / "data"
     before, bytes_before = stamps(data), contents(data)
@@ -184,6 +196,7 @@ def test_runs_and_measurements_are_restored_from_the_store(
     name: str, unpack: Unpack, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     project = unpack(name)
+    use_recipes_of(name, monkeypatch)
     fill_store(project)
     forbid_jobs(monkeypatch)
     data = project.root / "data"
@@ -195,7 +208,67 @@ def test_runs_and_measurements_are_restored_from_the_store(
     assert stamps(store()) == shared
 
 
-@pytest.mark.parametrize("name", ["every_metric", "text"])
+def submitted_jobs(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """The payloads of all jobs that stages submit from now on; none of them is done."""
+    payloads: list[Any] = []
+
+    def note(executor: object, function: object, jobs: Any, **options: object) -> list[Any]:
+        payloads.extend(job.payload for job in jobs)
+        return []
+
+    monkeypatch.setattr(workspace, "run_jobs", note)
+    return payloads
+
+
+@pytest.mark.parametrize("name", ["default", "every_metric"])
+def test_former_results_of_grouped_runs_are_not_used(
+    name: str, unpack: Unpack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """All runs of these archives are trained anew, whether `data/` or the store has former ones."""
+    project = unpack(name)
+    fill_store(project)
+    former, shared = set(contents(project.runs)), stamps(store() / "runs")
+    payloads = submitted_jobs(monkeypatch)
+    run_prepare(project.root)
+    run_train(project.root)
+    runs = [run for payload in payloads for run in payload.runs]
+    assert len(runs) == len({run.run_id for run in runs}) == SIZES[name][1]
+    assert all(run.cell.is_grouped for run in runs)
+    assert not {f"{run.run_id}/{RECORD_FILE}" for run in runs} & former
+    assert contents(project.runs) == {}, "former runs are removed, as all that are not in the grid"
+    assert stamps(store() / "runs") == shared, "other workspaces may still need them"
+
+
+def test_only_curves_of_a_custom_network_are_measured_again(
+    unpack: Unpack, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its runs are trained alone, as before; how its curves are evaluated has changed."""
+    project = unpack("convection")
+    payloads = submitted_jobs(monkeypatch)
+    runs = stamps(project.runs)
+    before = contents(project.measurements)
+    run_prepare(project.root)
+    run_train(project.root)
+    assert payloads == []
+    assert stamps(project.runs) == runs
+    run_measure(project.root)
+    specs = [spec for payload in payloads for spec in payload.specs]
+    assert {spec.metric for spec in specs} == {"connectivity", "barrier"}
+    kept = contents(project.measurements)
+    assert kept.items() < before.items()
+    assert len(kept) + len(specs) == len(before)
+
+
+def test_runs_of_the_grouped_archive_say_how_they_were_computed(unpack: Unpack) -> None:
+    project = unpack("grouped")
+    computed = {
+        (run.spec["temperature"]["batch_size"], run.computed)
+        for run in map(read_run, project.runs.iterdir())
+    }
+    assert computed == {(12, "alone"), (16, "grouped")}
+
+
+@pytest.mark.parametrize("name", ["every_metric", "text", "grouped"])
 def test_data_are_prepared_as_before(name: str, unpack: Unpack) -> None:
     """Except `convection`: NumPy's sine may round differently on another processor."""
     project = unpack(name)
@@ -207,13 +280,16 @@ def test_data_are_prepared_as_before(name: str, unpack: Unpack) -> None:
 
 
 @pytest.mark.parametrize("name", SIZES)
-def test_the_tables_are_unchanged(name: str, unpack: Unpack, tmp_path: Path) -> None:
+def test_the_tables_are_unchanged(
+    name: str, unpack: Unpack, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Byte-identical once added columns are dropped.
 
     If another version of Polars is installed, whose file layout may differ, the archived tables are
     rewritten before their bytes are compared.
     """
     project = unpack(name)
+    use_recipes_of(name, monkeypatch)
     reports, old = project.root / "reports", tmp_path / "old"
     (old / "reports").mkdir(parents=True)
     shutil.move(project.catalog, old / "catalog")
@@ -239,9 +315,11 @@ def test_units_that_old_records_leave_out(
     error_unit: str | None,
     performance_metric: str,
     unpack: Unpack,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Units of a custom task are those of its curves, or unknown, but never assumed."""
     project = unpack(name)
+    use_recipes_of(name, monkeypatch)
     run_aggregate(project.root)
     tables = read_tables(project.catalog)
     sides = ("train", "test")

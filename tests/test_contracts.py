@@ -24,7 +24,7 @@ from landscape_catalog.pipeline.shared.workspace import open_workspace
 from landscape_catalog.runner.registry import EXECUTORS
 from tests.conftest import ROOT
 
-PURE = ("metrics", "models", "tasks", "training", "phases")
+PURE = ("metrics", "models", "tasks", "training", "graphs", "phases")
 FORBIDDEN = {"dvc", "duckdb", "polars", "altair", "typer", "pathlib", "os", "ruamel"}
 
 

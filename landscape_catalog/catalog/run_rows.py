@@ -25,6 +25,7 @@ def run_row(result: RunResult) -> Row:
         "stop_reason": record.stop_reason,
         "best_epoch": record.best_epoch,
         **_losses(result.loss),
+        "computed": record.computed,
         **record.provenance.model_dump(),
     }
 

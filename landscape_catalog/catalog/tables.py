@@ -189,6 +189,7 @@ _BEFORE_METRICS: dict[str, Table] = {
             ),
             ("best_epoch", INTEGER, "epoch of the weights with the best training loss"),
             *_LOSSES,
+            ("computed", TEXT, "`grouped`: side by side with others, or `alone`"),
             ("torch", TEXT, "version of torch that it was trained with"),
             ("device", TEXT, "device that it was trained on"),
             ("cpu", TEXT, "CPU architecture and vector instructions"),

@@ -102,7 +102,7 @@ class NetworkSpec:
             arguments in `args`, and `in_channels` and `num_classes` (images), `vocabulary` (text),
             or `input_shape` and `n_outputs` (points).
         multiply_adds: the exact number for one forward pass of one sample. It is frozen, because
-            it also decides which curves are fitted as a group (recipe `curve_fit`).
+            it also decides what is computed side by side (`training.grouping`).
         words: a short description for the documentation; may be empty.
         args: the arguments that `model.args` may set, by name.
         smallest_image: smallest height and width of an image, in pixels.
