@@ -111,7 +111,11 @@ def test_rooms_and_dependencies_are_described(project: dict[str, Any]) -> None:
     table = text.partition("\n## Dependencies\n")[2].partition("\n## ")[0]
     described = re.findall(r"^\| ([\w., -]+) \|", table, re.MULTILINE)[1:]
     named = [name for row in described for name in row.split(", ")]
-    needed = [re.match(r"[\w.-]+", entry)[0] for entry in project["dependencies"]]  # type: ignore[index]
+    extras = project["optional-dependencies"]
+    entries = project["dependencies"] + [
+        e for name in extras if name != "dev" for e in extras[name]
+    ]
+    needed = [re.match(r"[\w.-]+", entry)[0] for entry in entries]  # type: ignore[index]
     assert sorted(named) == sorted(needed)
 
 

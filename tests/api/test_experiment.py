@@ -96,7 +96,7 @@ def test_every_number_has_an_error(measured: tuple[Experiment, Catalog]) -> None
 
 def test_only_the_given_seeds_are_measured(finished: Finished) -> None:
     with uses_store(finished[1]):
-        cell = Experiment.load(finished[0]).cells[0]
+        cell = Experiment.load(finished[0]).cells[2]  # its runs converge
         catalog = cell.measure(seeds=[5])  # beyond `train.seeds`
     assert catalog.runs["seed"].to_list() == [5]
     assert catalog.table("pairs").is_empty()
