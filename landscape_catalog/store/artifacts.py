@@ -146,16 +146,9 @@ def read_data_record(folder: Path) -> DataRecord:
     return record
 
 
-def read_prepared(
-    folder: Path, *, verified: DataRecord | None = None
-) -> tuple[DataRecord, PreparedData]:
-    """Verified prepared data with their record; raises the same errors as `read_data_record`.
-
-    Args:
-        folder: folder of the data.
-        verified: their record, if this stage has already verified them; they are then not hashed.
-    """
-    record = read_data_record(folder) if verified is None else verified
+def read_prepared(folder: Path) -> tuple[DataRecord, PreparedData]:
+    """Verified prepared data with their record; raises the same errors as `read_data_record`."""
+    record = read_data_record(folder)
     arrays = safetensors.numpy.load_file(folder / ARRAYS_FILE)
     return record, PreparedData(record.kind, arrays, record.n_classes, record.frequency_loss)
 

@@ -7,18 +7,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+import safetensors
 import torch
 from torch import Tensor, nn
 
-from landscape_catalog.datasets import ARRAY_NAMES, PreparedData
+from landscape_catalog.datasets import ARRAY_NAMES
 from landscape_catalog.errors import CodeError
 from landscape_catalog.experiment.grid import Cell
 from landscape_catalog.models import build as models
+from landscape_catalog.paths import ARRAYS_FILE
 from landscape_catalog.pipeline.shared.custom_code import import_custom
 from landscape_catalog.runner.worker_cache import CacheKind, WorkerCache
 from landscape_catalog.schema.fields import is_custom
-from landscape_catalog.store.artifacts import read_prepared, read_weights
+from landscape_catalog.store.artifacts import read_weights
 from landscape_catalog.store.records import DataRecord
 from landscape_catalog.tasks import Samples, Task
 from landscape_catalog.tasks.registry import make_task
@@ -132,28 +133,23 @@ def load_data(folder: Path, record: DataRecord, device: str, cache: WorkerCache)
 
 
 def _loaded(folder: Path, record: DataRecord, device: str) -> LoadedData:
-    record, data = read_prepared(folder, verified=record)
-    inputs, targets = ARRAY_NAMES[data.kind]
-    train, test = (
-        Samples(
-            _tensor(data.arrays[f"{side}_{inputs}"], device),
-            _tensor(data.arrays[f"{side}_{targets}"], device),
+    """The arrays as the file stores them, images as bytes; on the CPU, workers share its memory.
+
+    safetensors maps the file into memory, so that several processes hold its pages only once.
+    """
+    inputs, targets = ARRAY_NAMES[record.kind]
+    with safetensors.safe_open(folder / ARRAYS_FILE, framework="pt") as arrays:
+        train, test = (
+            Samples(
+                arrays.get_tensor(f"{side}_{inputs}").to(device),
+                arrays.get_tensor(f"{side}_{targets}").to(device),
+            )
+            for side in ("train", "test")
         )
-        for side in ("train", "test")
-    )
-    shape = () if data.kind == "text" else tuple(train.inputs.shape[1:])
-    return LoadedData(record, _moments(data), train, test, shape)
-
-
-def _tensor(array: np.ndarray, device: str) -> Tensor:
-    return torch.from_numpy(array).to(device)
-
-
-def _moments(data: PreparedData) -> tuple[tuple[float, ...], tuple[float, ...]] | None:
-    if "mean" not in data.arrays:
-        return None
-    mean, std = data.arrays["mean"], data.arrays["std"]
-    return tuple(map(float, mean)), tuple(map(float, std))
+        has_moments = "mean" in arrays.keys()  # noqa: SIM118
+        moments = [tuple(arrays.get_tensor(n).tolist()) for n in ("mean", "std") if has_moments]
+    shape = () if record.kind == "text" else tuple(train.inputs.shape[1:])
+    return LoadedData(record, (moments[0], moments[1]) if moments else None, train, test, shape)
 
 
 def load_state(folder: Path, device: str, snapshot: str) -> dict[str, Tensor]:
