@@ -224,10 +224,26 @@ def test_damage_without_a_store_is_computed_again(fresh_copy: Copy) -> None:
     assert outputs(folder) == good
 
 
+# Fails at the first step of training; planning tries networks with other numbers of samples.
+FRAGILE = """\
+from torch import nn
+
+class Fragile(nn.Sequential):
+    def forward(self, inputs):
+        if self[1].out_features == 5 and len(inputs) == 16:
+            raise RuntimeError("too wide")
+        return super().forward(inputs)
+
+def network(width, input_shape, n_outputs):
+    return Fragile(nn.Flatten(), nn.Linear(64, width), nn.ReLU(), nn.Linear(width, n_outputs))
+"""
+
+
 def test_one_failing_run_does_not_stop_the_others(fresh_copy: Copy) -> None:
     """One width makes its runs fail: the stage ends with a table, and the rest is kept."""
     folder, store = fresh_copy
-    edit(folder, width="[1, 3, 5000000]", temperature__batch_size="16")
+    (folder / "custom" / "fragile.py").write_text(FRAGILE)
+    edit(folder, width="[1, 3, 5]", temperature__batch_size="16", model__name="fragile:network")
     with pytest.raises(JobsFailedError) as caught:
         run_stages(folder, store, "prepare", "train")
     assert caught.value.exit_code == 1
