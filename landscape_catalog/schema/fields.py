@@ -216,18 +216,24 @@ class Section(BaseModel):
         Fields of the first version are always included; a later field is left out at the value
         under which older results were made, and a field without effect is left out.
         """
-        dumped = self.model_dump(mode="json", exclude=self.unused())
+        dumped = self.model_dump(mode="json", exclude=self.unused() | self.without_effect())
         for name in list(dumped):
             for mark in type(self).model_fields[name].metadata:
-                inert = (
-                    isinstance(mark, Outside)
-                    or (isinstance(mark, Later) and dumped[name] == mark.legacy)
-                    or (isinstance(mark, When) and getattr(self, mark.field) not in mark.values)
-                )
-                if inert:
+                if isinstance(mark, Outside) or (
+                    isinstance(mark, Later) and dumped[name] == mark.legacy
+                ):
                     del dumped[name]
                     break
         return dumped
+
+    def without_effect(self) -> set[str]:
+        """The fields that have no effect at the value of another field (`When`)."""
+        return {
+            name
+            for name, field in type(self).model_fields.items()
+            for mark in field.metadata
+            if isinstance(mark, When) and getattr(self, mark.field) not in mark.values
+        }
 
     def unused(self) -> set[str]:
         """The fields marked `Added` that have their legacy value."""

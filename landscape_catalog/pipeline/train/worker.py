@@ -76,10 +76,15 @@ def train_and_keep(payload: TrainPayload, cache: WorkerCache) -> None:
 
 
 def recipe_of(run: Run) -> Recipe:
-    """The training recipe of a run: the `train` section, the temperature and the scaled `lr`."""
+    """The training recipe of a run: the `train` section, the temperature and the scaled `lr`.
+
+    Settings without effect get the recipe's defaults, so that runs of equal shape have equal
+    recipes whatever else their variants say.
+    """
     cell = run.cell
-    chosen = {**cell.train.model_dump(), **cell.temperature, "lr": cell.lr}
-    return Recipe(**{field.name: chosen[field.name] for field in fields(Recipe)})
+    train = cell.train.model_dump(exclude=cell.train.without_effect())
+    chosen = {**train, **cell.temperature, "lr": cell.lr}
+    return Recipe(**{f.name: chosen[f.name] for f in fields(Recipe) if f.name in chosen})
 
 
 class _Training:
