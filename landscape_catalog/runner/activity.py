@@ -31,7 +31,7 @@ class Activity:
         job: name of the job.
         started: Unix time at which the job started.
         first: whether it is the worker's first job.
-        resumed: share of the job that a checkpoint saved.
+        resumed: share of the job that checkpoints saved.
         done: share of the job that is done, including what a checkpoint saved; 0 if unknown.
         reported: Unix time of the last report.
     """
@@ -93,16 +93,16 @@ def report_progress(done: float) -> None:
     reporter.write()
 
 
-def report_resumed(done: float) -> None:
-    """Report that the running job continues from a checkpoint at which this share was done."""
+def report_resumed(share: float) -> None:
+    """Report that a checkpoint saves this share of the running job; those of its runs add up."""
     if (reporter := _current.get()) is not None:
-        now = time.time()
-        reporter.activity = replace(reporter.activity, resumed=done, done=done, reported=now)
+        now, saved = time.time(), reporter.activity.resumed + share
+        reporter.activity = replace(reporter.activity, resumed=saved, done=saved, reported=now)
         reporter.write()
 
 
 def resumed_share() -> float:
-    """The share of the running job that a checkpoint saved."""
+    """The share of the running job that checkpoints saved."""
     reporter = _current.get()
     return 0.0 if reporter is None else reporter.activity.resumed
 

@@ -10,7 +10,7 @@ import hashlib
 import json
 import logging
 import time
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -124,6 +124,14 @@ def _read(path: Path) -> tuple[dict[str, Any], Checkpoint]:
     return header["key"], Checkpoint(header["values"], tensors)
 
 
+def _is_within(path: Path, snapshots: Collection[str]) -> bool:
+    """Whether a checkpoint gives none but these snapshots, or nothing since it is damaged."""
+    try:
+        return set(_read(path)[0]["snapshots"]) <= set(snapshots)
+    except (OSError, DamagedFileError):
+        return True
+
+
 def remove_checkpoint(folder: Path, run_id: str) -> None:
     """Remove the checkpoint of a run, if there is one; a disk error is ignored."""
     with suppress(StorageError, OSError):
@@ -138,18 +146,24 @@ def checkpoint_stamp(folder: Path, run_id: str) -> int | None:
         return None
 
 
-def remove_leftovers(folder: Path, finished: Collection[str]) -> None:
+def runs_in(folder: Path) -> set[str]:
+    """Ids of the runs that have a checkpoint or a lock."""
+    return {path.stem for suffix in (SUFFIX, LOCK_SUFFIX) for path in folder.glob(f"*{suffix}")}
+
+
+def remove_leftovers(folder: Path, finished: Mapping[str, Collection[str]]) -> None:
     """Remove what killed processes have left of finished runs, and half-written files.
+
+    A checkpoint that would give further snapshots of a finished run is kept.
 
     Args:
         folder: the folder of checkpoints.
-        finished: ids of finished runs.
+        finished: the snapshots of finished runs by their ids.
     """
-    for path in [*folder.glob(f"*{SUFFIX}"), *folder.glob(f"*{LOCK_SUFFIX}")]:
-        if path.stem in finished and path.suffix == SUFFIX:
-            remove_checkpoint(folder, path.stem)
-        elif path.stem in finished:
-            remove_if_free(path)
+    for run_id in sorted(runs_in(folder) & set(finished)):
+        if _is_within(checkpoint_path(folder, run_id), finished[run_id]):
+            remove_checkpoint(folder, run_id)
+        remove_if_free(folder / f"{run_id}{LOCK_SUFFIX}")
     for path in folder.glob(f"{TEMPORARY_PREFIX}*"):
         with suppress(StorageError, OSError):  # a younger file may be one that is being written
             if time.time() - path.stat().st_mtime > SECONDS_UNTIL_STALE:

@@ -154,16 +154,41 @@ def test_leftovers_of_killed_processes_are_removed(tmp_path: Path) -> None:
     for name, age in ((".tmp-old", 7200), (".tmp-new", 0)):
         (tmp_path / name).write_bytes(b"half")
         os.utime(tmp_path / name, (time.time() - age,) * 2)
-    remove_leftovers(tmp_path, {"a" * 16, "c" * 16})
+    remove_leftovers(tmp_path, dict.fromkeys(["a" * 16, "c" * 16], KEY.snapshots))
     left = {f"{'b' * 16}{ending}" for ending in (".checkpoint", ".lock", ".lock.holder")}
     assert {path.name for path in tmp_path.iterdir()} == {".tmp-new", *left}
-    remove_leftovers(tmp_path / "missing", set())
+    remove_leftovers(tmp_path / "missing", {})
+
+
+@pytest.mark.parametrize(
+    ("snapshots", "is_left"),
+    [
+        (["best_train_loss", "last"], False),
+        (["last", "best_train_loss", "best_test"], False),
+        (["best_train_loss", "best_test"], True),
+        ([], True),
+    ],
+    ids=str,
+)
+def test_a_checkpoint_of_further_snapshots_is_no_leftover(
+    snapshots: list[str], is_left: bool, tmp_path: Path
+) -> None:
+    save_checkpoint(tmp_path, KEY, CONTENT)
+    remove_leftovers(tmp_path, {KEY.run_id: snapshots})
+    assert (read_checkpoint(tmp_path, KEY) is not None) == is_left
+
+
+@pytest.mark.parametrize("content", [b"", b"damaged", b"0" * 64 + b"\n{}\n"], ids=str)
+def test_a_damaged_checkpoint_of_a_finished_run_is_removed(content: bytes, tmp_path: Path) -> None:
+    checkpoint_path(tmp_path, KEY.run_id).write_bytes(content)
+    remove_leftovers(tmp_path, {KEY.run_id: []})
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_lock_that_is_held_is_no_leftover(tmp_path: Path) -> None:
     with run_locks(tmp_path, ["a"]):
         with ThreadPoolExecutor() as threads:
-            threads.submit(remove_leftovers, tmp_path, {"a"}).result()
+            threads.submit(remove_leftovers, tmp_path, {"a": []}).result()
         assert (tmp_path / "a.lock").exists()
     assert list(tmp_path.iterdir()) == []
 

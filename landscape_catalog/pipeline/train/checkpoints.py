@@ -50,14 +50,14 @@ class RunCheckpoints:
         folder: the folder of checkpoints.
         key: what the checkpoint depends on.
         interval: shared by the members of a group, so that all are due at the same time.
-        total_steps: steps of the whole training, for reports of progress.
+        job_steps: steps of all runs of the job, for reports of progress.
     """
 
     def __init__(
-        self, folder: Path, key: CheckpointKey, interval: Interval, *, total_steps: int = 1
+        self, folder: Path, key: CheckpointKey, interval: Interval, *, job_steps: int = 1
     ) -> None:
         self._folder, self._key, self._interval = folder, key, interval
-        self._total_steps = total_steps
+        self._job_steps = job_steps
         self._saved_in = interval.number()
 
     def resume(self) -> TrainingState | None:
@@ -65,7 +65,7 @@ class RunCheckpoints:
         checkpoint = read_checkpoint(self._folder, self._key)
         if checkpoint is None:
             return None
-        report_resumed(checkpoint.values.get("done", 0) / self._total_steps)
+        report_resumed(checkpoint.values.get("done", 0) / self._job_steps)
         return TrainingState(checkpoint.values, safetensors.torch.load(checkpoint.tensors))
 
     def due(self) -> bool:

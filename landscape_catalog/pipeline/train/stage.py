@@ -31,7 +31,7 @@ from landscape_catalog.runner.timings import Work
 from landscape_catalog.runner.worker_cache import WorkerCache
 from landscape_catalog.store.artifacts import FIRST_SNAPSHOT
 from landscape_catalog.store.lock import project_lock
-from landscape_catalog.store.partial import partial_folder, remove_leftovers
+from landscape_catalog.store.partial import partial_folder, remove_leftovers, runs_in
 from landscape_catalog.store.records import RunRecord
 
 log = logging.getLogger(__name__)
@@ -87,6 +87,7 @@ def train_runs(workspace: Workspace, runs: Sequence[Run], executor: Executor) ->
         JobsFailedError: if some runs failed; the others are kept.
     """
     if not runs:
+        _remove_leftovers(workspace)
         raise_failures(workspace, "train", [])
         return
     execution, partial_runs = workspace.experiment.execution, partial_folder(workspace.store)
@@ -109,8 +110,17 @@ def train_runs(workspace: Workspace, runs: Sequence[Run], executor: Executor) ->
         recover=SplitAndRetry(partial_runs, make_job),
         speed=speed,
     )
-    remove_leftovers(partial_runs, {r.run_id for r in runs if workspace.runs.has(r.run_id)})
+    _remove_leftovers(workspace)
     raise_failures(workspace, "train", failures)
+
+
+def _remove_leftovers(workspace: Workspace) -> None:
+    """Remove what killed processes have left of the grid's finished runs, also in former calls."""
+    folder, finished = partial_folder(workspace.store), {}
+    for run_id in runs_in(folder) & {run.run_id for run in workspace.grid.runs}:
+        if (record := workspace.runs.peek(run_id)) is not None:
+            finished[run_id] = [FIRST_SNAPSHOT, *record.other_snapshots]
+    remove_leftovers(folder, finished)
 
 
 def planned_groups(

@@ -64,9 +64,9 @@ def train_and_keep(payload: TrainPayload, cache: WorkerCache) -> None:
 
     with claimed(payload.runs, payload.cache, payload.partial, is_sufficient, check) as runs:
         interval = Interval(payload.checkpoint_seconds)
-        members = [_Training(payload, run, cache, interval) for run in runs]
+        members = [_Training(payload, run, cache, interval, len(runs)) for run in runs]
         if runs and runs[0].cell.is_grouped:
-            train_group([member.as_member(first=member is members[0]) for member in members])
+            train_group([member.as_member() for member in members])
         else:
             for member in members:
                 member.train_alone()
@@ -91,7 +91,12 @@ class _Training:
     """One run of a job: what it is trained with, and how its result is kept."""
 
     def __init__(
-        self, payload: TrainPayload, run: Run, cache: WorkerCache, interval: Interval
+        self,
+        payload: TrainPayload,
+        run: Run,
+        cache: WorkerCache,
+        interval: Interval,
+        count: int,
     ) -> None:
         cell, device = run.cell, payload.device
         self.payload, self.run = payload, run
@@ -110,7 +115,9 @@ class _Training:
         self.error: ContentMismatchError | None = None  # must not stop the others of the group
         content_hash = self.data.record.content_hash
         key = checkpoint_key(run.run_id, content_hash, self.snapshots, provenance(device))
-        self.checkpoints = RunCheckpoints(payload.partial, key, interval, total_steps=self.total)
+        self.checkpoints = RunCheckpoints(
+            payload.partial, key, interval, job_steps=count * self.total
+        )
 
     def test_error(self, network: nn.Module) -> float:
         """The test error by which `best_test` weights are chosen."""
@@ -135,8 +142,8 @@ class _Training:
         )
         self.keep(trained)
 
-    def as_member(self, *, first: bool) -> Member:
-        """The run as a member of a group, of which the first reports the progress."""
+    def as_member(self) -> Member:
+        """The run as a member of a group; each reports progress, since any may end early."""
         assert isinstance(self.task, Classification)
         return Member(
             self.network,
@@ -146,7 +153,7 @@ class _Training:
             self.seed,
             snapshots=self.snapshots,
             test_error=self.test_error,
-            on_epoch=self.report if first else None,
+            on_epoch=self.report,
             on_end=self.keep,
             checkpoints=self.checkpoints,
         )

@@ -1,0 +1,79 @@
+"""What a group in training reports of its progress, whichever of its runs ends or continues."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from unittest import mock
+
+import pytest
+
+from landscape_catalog.pipeline.train import worker
+from landscape_catalog.pipeline.train.checkpoints import Interval, RunCheckpoints, checkpoint_key
+from landscape_catalog.runner.activity import announced, read_activities, resumed_share
+from landscape_catalog.store.records import Provenance
+from landscape_catalog.training.checkpoints import TrainingState
+from tests.stages import run_ids, run_stages, write_project
+
+PARAMS = """\
+dataset: {{name: digits, test_samples: 100}}
+model: {{name: resnet18}}
+load: {{width: 1, samples: 64}}
+temperature: {{batch_size: 16, lr: {rates}}}
+train: {{epochs: 4, seeds: 1, stopping: epochs}}
+execution: {{device: cpu, engine: serial}}
+classify: {{}}
+report: {{}}
+variants: {{}}
+measure: {{hessian: {{samples: 64}}, connectivity: {{batch_size: 64}}, similarity: {{samples: 64}}}}
+"""
+DIVERGES = "1.0e+30"
+
+
+@pytest.mark.parametrize(
+    "rates", [[DIVERGES, "0.05", "0.1"], ["0.05", DIVERGES, "2.0e+30"], ["0.05", "0.1"]], ids=str
+)
+def test_progress_is_reported_until_the_last_run_ends(rates: list[str], tmp_path: Path) -> None:
+    project = write_project(tmp_path / "project", PARAMS.format(rates=f"[{', '.join(rates)}]"))
+    run_stages(project, tmp_path / "store", "prepare")
+    with mock.patch.object(worker, "report_progress") as report:
+        run_stages(project, tmp_path / "store", "train")
+    told = [call.args[0] for call in report.call_args_list]
+    assert sorted(set(told)) == [0.25, 0.5, 0.75, 1.0]
+    assert told == sorted(told)
+
+
+@pytest.mark.parametrize("done", [[], [4], [4, 4], [1, 2, 3, 4]], ids=str)
+def test_what_checkpoints_save_of_a_group_adds_up(done: list[int], tmp_path: Path) -> None:
+    steps, ids = 5, "abcd"
+    provenance = Provenance(torch="2", device="cpu", cpu="x")
+    group = [
+        RunCheckpoints(
+            tmp_path / "partial",
+            checkpoint_key(run_id, "d", [], provenance),
+            Interval(60),
+            job_steps=steps * len(ids),
+        )
+        for run_id in ids
+    ]
+    for one, step in zip(group, done):
+        one.save(TrainingState({"done": step}, {}))
+    (tmp_path / "workers").mkdir()
+    with announced(tmp_path / "workers", "job", first=False):
+        assert [one.resume() is not None for one in group].count(True) == len(done)
+        assert resumed_share() == pytest.approx(sum(done) / (steps * len(ids)))
+    assert read_activities(tmp_path / "workers")["job"].done == pytest.approx(sum(done) / 20)
+
+
+@pytest.mark.parametrize("trained_again", [True, False])
+def test_leftovers_of_killed_stages_are_removed(trained_again: bool, tmp_path: Path) -> None:
+    project, store = write_project(tmp_path / "project", PARAMS.format(rates=0.05)), tmp_path / "s"
+    run_stages(project, store, "prepare", "train")
+    (run_id,) = run_ids(project)
+    if trained_again:
+        shutil.rmtree(project / "data" / "runs")
+        shutil.rmtree(store / "runs")
+    for name in (".checkpoint", ".lock", ".lock.holder"):
+        (store / "partial" / f"{run_id}{name}").touch()
+    run_stages(project, store, "train")
+    assert list((store / "partial").iterdir()) == []
