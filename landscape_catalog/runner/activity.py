@@ -51,6 +51,7 @@ class _Reporter:
     def __init__(self, folder: Path, activity: Activity) -> None:
         self._path = folder / f"{activity.worker.replace(':', '-')}.json"
         self.activity = activity
+        self.waited = 0.0
 
     def write(self) -> None:
         if self._path.parent.is_dir():
@@ -94,17 +95,38 @@ def report_progress(done: float) -> None:
 
 
 def report_resumed(share: float) -> None:
-    """Report that a checkpoint saves this share of the running job; those of its runs add up."""
+    """Report a share of the running job that need not be computed, since it is in a checkpoint or
+    finished; shares add up.
+    """
     if (reporter := _current.get()) is not None:
         now, saved = time.time(), reporter.activity.resumed + share
         reporter.activity = replace(reporter.activity, resumed=saved, done=saved, reported=now)
         reporter.write()
 
 
-def resumed_share() -> float:
-    """The share of the running job that checkpoints saved."""
+@contextmanager
+def waiting() -> Iterator[None]:
+    """Waiting for another process: this time is no part of the running job's."""
+    before = time.perf_counter()
+    try:
+        yield
+    finally:
+        if (reporter := _current.get()) is not None:
+            reporter.waited += time.perf_counter() - before
+            reporter.activity = replace(reporter.activity, started=time.time())
+            reporter.write()
+
+
+def waited_seconds() -> float:
+    """How long the running job has waited for other processes."""
     reporter = _current.get()
-    return 0.0 if reporter is None else reporter.activity.resumed
+    return 0.0 if reporter is None else reporter.waited
+
+
+def resumed_share() -> float:
+    """The share of the running job that need not be computed, at most 1."""
+    reporter = _current.get()
+    return 0.0 if reporter is None else min(reporter.activity.resumed, 1.0)
 
 
 def read_activities(folder: Path) -> dict[str, Activity]:

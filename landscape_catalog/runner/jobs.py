@@ -18,7 +18,7 @@ from landscape_catalog.errors import (
     WorkerDiedError,
     WorkerStartError,
 )
-from landscape_catalog.runner.activity import announced, resumed_share, worker_name
+from landscape_catalog.runner.activity import announced, resumed_share, waited_seconds, worker_name
 from landscape_catalog.runner.executor import Executor, JobFunction
 from landscape_catalog.runner.memory import named_memory_errors
 from landscape_catalog.runner.speed import SpeedModel, starting_prediction
@@ -148,8 +148,10 @@ def _timed(
     with announced(activities, name, first=first):
         with named_memory_errors():
             function(payload, cache)
-        seconds, share = time.perf_counter() - before, 1 - resumed_share()
-    return Attempt(seconds, worker_name(), started, first, share)
+        waited = waited_seconds()
+        seconds = time.perf_counter() - before - waited
+        share = 1 - resumed_share()
+    return Attempt(seconds, worker_name(), started + waited, first, share)
 
 
 def _failure(job: Job, error: BaseException) -> Failure:

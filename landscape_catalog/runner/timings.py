@@ -46,7 +46,7 @@ class Attempt:
         worker: host and process id of the worker.
         started: Unix time at which the job started, by the worker's clock.
         first: whether it was the worker's first job, which also imports modules and loads data.
-        share: share of the job that was computed; the rest came from a checkpoint.
+        share: share of the job that was computed; the rest was in checkpoints or finished.
     """
 
     seconds: float

@@ -15,6 +15,7 @@ from landscape_catalog.runner.timings import Attempt, Timing, Work
 # A worker takes a job without a word for as long as this factor of the time that workers usually
 # need to start. After that, the workers are taken to be unable to announce their jobs.
 UNANNOUNCED = 5
+NOTHING = 1e-6  # the computed share of a job that another process has done, with rounding
 
 
 class StageTracker:
@@ -59,12 +60,14 @@ class StageTracker:
         self.jobs += len(others) - 1
 
     def end(self, job: Job, attempt: Attempt | None) -> Timing | None:
-        """A job has ended; returns what to log of it, or None if it failed."""
+        """A job has ended; returns what to log of it, or None if it failed or had nothing to do."""
         del self._submitted[job.name]
         self._since.pop(job.name, None)
         self.done += 1
         if attempt is None:
             self.failed.append(job.name)
+            return None
+        if attempt.share <= NOTHING:
             return None
         predicted = self._speed.seconds(job.work)
         timing = Timing(job.work, attempt, self.title, self.started, predicted)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from pathlib import Path
 from unittest import mock
 
 import pytest
 
-from landscape_catalog.pipeline.train import worker
+from landscape_catalog.experiment.grid import Run
+from landscape_catalog.pipeline.shared.workspace import Workspace
+from landscape_catalog.pipeline.train import stage, worker
 from landscape_catalog.pipeline.train.checkpoints import Interval, RunCheckpoints, checkpoint_key
 from landscape_catalog.runner.activity import announced, read_activities, resumed_share
 from landscape_catalog.store.records import Provenance
@@ -63,6 +66,38 @@ def test_what_checkpoints_save_of_a_group_adds_up(done: list[int], tmp_path: Pat
         assert [one.resume() is not None for one in group].count(True) == len(done)
         assert resumed_share() == pytest.approx(sum(done) / (steps * len(ids)))
     assert read_activities(tmp_path / "workers")["job"].done == pytest.approx(sum(done) / 20)
+
+
+@pytest.mark.parametrize("finished", [0, 1, 3, 4])
+def test_runs_that_another_process_has_finished_are_no_training_time(
+    finished: int, tmp_path: Path
+) -> None:
+    rates = "[0.05, 0.1, 0.2, 0.3]"
+    project, store = write_project(tmp_path / "project", PARAMS.format(rates=rates)), tmp_path / "s"
+    run_stages(project, store, "prepare", "train")
+    done = sorted(run_ids(project))[:finished]
+    (project / ".landscape" / "timings.jsonl").unlink()
+    missing_runs = stage.missing_runs
+
+    def finish_later(workspace: Workspace) -> list[Run]:
+        """Another process finishes some runs after the stage has looked for them."""
+        hidden = [workspace.runs.shared_path(run_id) for run_id in run_ids(project)]
+        for path in hidden:
+            path.rename(path.with_suffix(".hidden"))
+        shutil.rmtree(project / "data" / "runs")
+        missing = missing_runs(workspace)
+        for path in hidden:
+            if path.name in done:
+                path.with_suffix(".hidden").rename(path)
+        return missing
+
+    with mock.patch.object(stage, "missing_runs", finish_later):
+        run_stages(project, store, "train")
+    assert len(run_ids(project)) == 4
+    timings = project / ".landscape" / "timings.jsonl"
+    lines = timings.read_text().splitlines() if timings.exists() else []
+    shares = [json.loads(line)["share"] for line in lines]
+    assert shares == pytest.approx([1 - finished / 4] if finished < 4 else [])
 
 
 @pytest.mark.parametrize("trained_again", [True, False])

@@ -28,7 +28,12 @@ from landscape_catalog.errors import (
 from landscape_catalog.experiment.experiment import Execution
 from landscape_catalog.runner import memory, processes
 from landscape_catalog.runner import progress as progress_module
-from landscape_catalog.runner.activity import read_activities, report_progress, report_resumed
+from landscape_catalog.runner.activity import (
+    read_activities,
+    report_progress,
+    report_resumed,
+    waiting,
+)
 from landscape_catalog.runner.executor import Executor
 from landscape_catalog.runner.jobs import Job, run_jobs
 from landscape_catalog.runner.memory import is_out_of_memory, main_memory
@@ -385,6 +390,30 @@ def reporting(payload: float, cache: WorkerCache) -> None:
     if payload < 0.5:
         report_resumed(payload)
     report_progress(payload + 0.1)
+
+
+@pytest.mark.parametrize("announces", [True, False])
+@pytest.mark.parametrize("waits", [[], [4.0], [4.0, 2.5]], ids=str)
+def test_waiting_for_other_processes_is_no_part_of_a_job(
+    waits: list[float], announces: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = [0.0]
+    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
+    attempts: list[Attempt] = []
+
+    def work_and_wait(payload: list[float], cache: WorkerCache) -> None:
+        now[0] += 1
+        for seconds in payload:
+            with waiting():
+                now[0] += seconds
+
+    with SerialExecutor() as executor:
+        run_jobs(
+            executor, work_and_wait, [job("waits", waits)],
+            on_done=lambda job, attempt: attempts.append(cast(Attempt, attempt)),
+            activities=tmp_path if announces else None,
+        )  # fmt: skip
+    assert attempts[0].seconds == (1 if announces else 1 + sum(waits))
 
 
 def test_the_folder_of_announcements_is_not_created_by_workers(tmp_path: Path) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from landscape_catalog.experiment.grid import Run
+from landscape_catalog.runner.activity import waiting
 from landscape_catalog.store.cache import ArtifactCache
 from landscape_catalog.store.partial import remove_checkpoint, run_locks
 from landscape_catalog.store.records import RunRecord
@@ -35,7 +36,9 @@ def claimed(
     Yields:
         The runs that are still to be trained, in their order.
     """
-    with run_locks(partial, [run.run_id for run in runs]):
+    with ExitStack() as locks:
+        with waiting():
+            locks.enter_context(run_locks(partial, [run.run_id for run in runs]))
         missing = []
         for run in runs:
             record = cache.fetch(run.run_id, is_sufficient)

@@ -17,7 +17,7 @@ from landscape_catalog.pipeline.shared.payloads import TrainPayload
 from landscape_catalog.pipeline.shared.workspace import check_content
 from landscape_catalog.pipeline.train.checkpoints import Interval, RunCheckpoints, checkpoint_key
 from landscape_catalog.pipeline.train.claim import claimed
-from landscape_catalog.runner.activity import report_progress
+from landscape_catalog.runner.activity import report_progress, report_resumed
 from landscape_catalog.runner.device import provenance
 from landscape_catalog.runner.worker_cache import WorkerCache
 from landscape_catalog.schema.identity import derive_seed
@@ -64,7 +64,10 @@ def train_and_keep(payload: TrainPayload, cache: WorkerCache) -> None:
 
     with claimed(payload.runs, payload.cache, payload.partial, is_sufficient, check) as runs:
         interval = Interval(payload.checkpoint_seconds)
-        members = [_Training(payload, run, cache, interval, len(runs)) for run in runs]
+        left = len(runs) / len(payload.runs)
+        if left < 1:
+            report_resumed(1 - left)
+        members = [_Training(payload, run, cache, interval, left) for run in runs]
         if runs and runs[0].cell.is_grouped:
             train_group([member.as_member() for member in members])
         else:
@@ -96,10 +99,10 @@ class _Training:
         run: Run,
         cache: WorkerCache,
         interval: Interval,
-        count: int,
+        left: float,
     ) -> None:
         cell, device = run.cell, payload.device
-        self.payload, self.run = payload, run
+        self.payload, self.run, self.left = payload, run, left
         data_id = cell.landscape.data.data_id
         self.data = load_data(payload.prepared / data_id, payload.data[data_id], device, cache)
         self.task = self.data.task(cell, payload.custom)
@@ -116,7 +119,7 @@ class _Training:
         content_hash = self.data.record.content_hash
         key = checkpoint_key(run.run_id, content_hash, self.snapshots, provenance(device))
         self.checkpoints = RunCheckpoints(
-            payload.partial, key, interval, job_steps=count * self.total
+            payload.partial, key, interval, job_steps=len(payload.runs) * self.total
         )
 
     def test_error(self, network: nn.Module) -> float:
@@ -124,8 +127,9 @@ class _Training:
         return evaluate(network, self.data.test, self.task).quantity(self.task.connectivity_by)
 
     def report(self, epoch: EpochRecord) -> None:
-        """Report how far the job is."""
-        report_progress(min(epoch.epoch * self.steps_an_epoch / self.total, 1.0))
+        """Report how far the job is, of which a share was left for this worker."""
+        done = min(epoch.epoch * self.steps_an_epoch / self.total, 1.0)
+        report_progress(1 - self.left * (1 - done))
 
     def train_alone(self) -> None:
         """Train the run by itself."""
