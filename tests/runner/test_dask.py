@@ -23,7 +23,7 @@ from unittest import mock
 
 import pytest
 
-from landscape_catalog.errors import DamagedFileError, SpecError, WorkerDiedError
+from landscape_catalog.errors import DamagedFileError, SpecError, WorkerDiedError, WorkerStartError
 from landscape_catalog.experiment.experiment import Execution
 from landscape_catalog.pipeline.measure.stage import _job as measuring_job
 from landscape_catalog.pipeline.measure.stage import measure_job
@@ -293,8 +293,9 @@ def test_a_job_whose_worker_dies_three_times_without_progress_fails(
         wait_until(lambda: any(worker.poll() is not None for worker in cluster.workers))
         cluster.workers = [worker for worker in cluster.workers if worker.poll() is None]
         cluster.add_worker()
-    with pytest.raises(WorkerDiedError, match="died 3 times without a new checkpoint"):
+    with pytest.raises(WorkerDiedError, match="died 3 times without a new checkpoint") as error:
         dying.result(timeout=60)
+    assert error.value.deaths == 3
     cluster.workers = [worker for worker in cluster.workers if worker.poll() is None]
     assert executor.submit(work, 5).result(timeout=60) == 5
 
@@ -317,7 +318,7 @@ def test_a_worker_that_sees_other_data_is_refused(executor: Executor, tmp_path: 
     payload = counting(tmp_path, "one")
     (tmp_path / "data").write_text("2")
     with pytest.raises(
-        WorkerDiedError,
+        WorkerStartError,
         match=r"no Dask worker can be used. tcp.*it sees other data.*data has other",
     ):
         executor.submit(count_up, payload).result(timeout=60)
@@ -530,7 +531,9 @@ def test_a_job_of_which_everything_is_finished_does_nothing(
     assert contents(tmp_path) == before
 
 
-STORM = TINY_PARAMS.replace("seeds: 2", "seeds: 4")
+STORM = TINY_PARAMS.replace("seeds: 2", "seeds: 4").replace(
+    "execution:", "execution:\n  checkpoint_seconds: 0.5"
+)
 SECONDS_BETWEEN_KILLS = 3.0
 
 
