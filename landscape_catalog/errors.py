@@ -13,7 +13,7 @@ LandscapeError                 base class; exit code 1
 ├── ContentMismatchError       prepared data differ from what their id stands for
 ├── StorageError               the disk is full or the folder is not writable
 ├── WorkerDiedError            a worker process ended before its job was done
-├── WorkerStartError           worker processes cannot start
+├── WorkerStartError           worker processes cannot start, or a cluster has none to use
 ├── OutOfMemoryError           a job needs more memory than it can get
 ├── MeasurementError           some measurements of a job failed; the others are kept
 └── JobsFailedError            some runs or measurements failed; the rest are kept
@@ -110,11 +110,19 @@ class StorageError(LandscapeError):
 
 
 class WorkerDiedError(LandscapeError):
-    """A worker process died (killed, out of memory), and the result of its job is lost."""
+    """A worker process died (killed, out of memory), and the result of its job is lost.
+
+    Attributes:
+        deaths: how many workers died during the job, if its executor has tried it more than once.
+    """
+
+    def __init__(self, message: str, deaths: int = 1) -> None:
+        super().__init__(message)
+        self.deaths = deaths
 
 
 class WorkerStartError(LandscapeError):
-    """No worker process could be started, or all ended before they took a job."""
+    """No worker could be started or used, or all ended before they took a job."""
 
 
 class OutOfMemoryError(LandscapeError):

@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 
 from distributed import Client
 
-from landscape_catalog.errors import Problem, SpecError, WorkerDiedError
+from landscape_catalog.errors import Problem, SpecError, WorkerStartError
 from landscape_catalog.runner.dask_facts import Facts, facts_of_driver, refusal
 from landscape_catalog.runner.dask_worker import SessionLostError, close_session, open_session
 from landscape_catalog.runner.progress import format_duration
@@ -26,7 +26,7 @@ SECONDS_TO_ANSWER = 30
 SECONDS_FOR_FIRST_WORKER = 10
 SECONDS_TO_OPEN = 120  # a worker imports torch, possibly from a slow file system
 SECONDS_BETWEEN_LOOKS = 0.5
-SECONDS_WITHOUT_WORKERS = 600  # after which the remaining jobs fail
+SECONDS_WITHOUT_WORKERS = 600  # after which the stage gives up
 
 
 class WorkerLostError(Exception):
@@ -219,7 +219,7 @@ class Cluster:
         """Wait for a worker without a job, and reserve it.
 
         Raises:
-            WorkerDiedError: if all workers are refused, or there has been none for a long time.
+            WorkerStartError: if all workers are refused, or there has been none for a long time.
         """
         while True:
             async with self._changed:
@@ -229,10 +229,10 @@ class Cluster:
                         return worker
                 alone = time.monotonic() - self._alone_since
                 if not self.workers and self._refused and not (self._any_lost or self._opening):
-                    raise WorkerDiedError(f"no Dask worker can be used. {self._reasons()}")
+                    raise WorkerStartError(f"no Dask worker can be used. {self._reasons()}")
                 if not self.workers and alone > SECONDS_WITHOUT_WORKERS:
                     time_ = format_duration(SECONDS_WITHOUT_WORKERS)
-                    raise WorkerDiedError(f"the Dask cluster has had no worker for {time_}")
+                    raise WorkerStartError(f"the Dask cluster has had no worker for {time_}")
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._changed.wait(), SECONDS_BETWEEN_LOOKS)
 

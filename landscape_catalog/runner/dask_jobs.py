@@ -76,7 +76,8 @@ class _Job:
         self.progress = progress
         if self.deaths >= MOST_DEATHS:
             raise WorkerDiedError(
-                f"its worker died {MOST_DEATHS} times without a new checkpoint; out of memory?"
+                f"its worker died {MOST_DEATHS} times without a new checkpoint; out of memory?",
+                deaths=MOST_DEATHS,
             )
 
     def drop_finished(self) -> None:

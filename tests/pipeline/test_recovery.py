@@ -45,3 +45,12 @@ def test_a_run_is_given_up_after_three_deaths_without_a_new_checkpoint(tmp_path:
     # The deaths 2, 3 and 4 are the first three after the last checkpoint.
     assert outcomes == [["a"], ["a"], ["a"], ["a"], [], []]
     assert recover(other, DIED)
+
+
+@pytest.mark.parametrize(("deaths", "tries"), [([1, 1, 1], 3), ([2, 1], 2), ([3], 1)])
+def test_deaths_are_counted_that_the_executor_has_already_retried(
+    deaths: list[int], tries: int, tmp_path: Path
+) -> None:
+    recover = SplitAndRetry(tmp_path, job)  # type: ignore[arg-type]
+    outcomes = [recover(job(runs("a")), WorkerDiedError("died", count)) for count in deaths]
+    assert [len(outcome) for outcome in outcomes] == [1] * (tries - 1) + [0]

@@ -16,13 +16,24 @@ import threading
 import time
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
-from landscape_catalog.errors import DamagedFileError, SpecError, WorkerDiedError
+from landscape_catalog.errors import DamagedFileError, SpecError, WorkerDiedError, WorkerStartError
 from landscape_catalog.experiment.experiment import Execution
+from landscape_catalog.pipeline.measure.stage import _job as measuring_job
+from landscape_catalog.pipeline.measure.stage import measure_job
+from landscape_catalog.pipeline.shared.measurement_specs import losses_of
+from landscape_catalog.pipeline.shared.payloads import TrainPayload
+from landscape_catalog.pipeline.shared.workspace import Workspace, open_workspace
+from landscape_catalog.pipeline.train.checkpoints import RunCheckpoints
+from landscape_catalog.pipeline.train.groups import group_key
+from landscape_catalog.pipeline.train.stage import _job as training_job
+from landscape_catalog.pipeline.train.stage import missing_runs, train_job
 from landscape_catalog.runner.executor import Executor
 from landscape_catalog.runner.jobs import run_jobs
 from landscape_catalog.runner.portable import Input, Move, Output, Portable, pieces
@@ -30,10 +41,11 @@ from landscape_catalog.runner.registry import chosen_executor
 from landscape_catalog.runner.worker_cache import WorkerCache
 from landscape_catalog.store.cache import ArtifactCache
 from landscape_catalog.store.files import write_file
+from landscape_catalog.training.checkpoints import TrainingState
 from tests.conftest import ROOT, TINY_PARAMS
 from tests.runner.cluster import LocalProcesses, can_hide, free_port
 from tests.runner.test_executors import job, work
-from tests.stages import run_stages, wait_until, write_project
+from tests.stages import run_stages, uses_store, wait_until, write_project
 from tests.test_pipeline import outputs
 
 pytest.importorskip("distributed")
@@ -55,6 +67,7 @@ def cluster() -> Iterator[LocalProcesses]:
 
 @pytest.fixture
 def executor(cluster: LocalProcesses) -> Iterator[Executor]:
+    cluster.workers = [worker for worker in cluster.workers if worker.poll() is None]
     while len(cluster.workers) < 2:
         cluster.add_worker()
     with dask(cluster.address) as found:
@@ -280,8 +293,9 @@ def test_a_job_whose_worker_dies_three_times_without_progress_fails(
         wait_until(lambda: any(worker.poll() is not None for worker in cluster.workers))
         cluster.workers = [worker for worker in cluster.workers if worker.poll() is None]
         cluster.add_worker()
-    with pytest.raises(WorkerDiedError, match="died 3 times without a new checkpoint"):
+    with pytest.raises(WorkerDiedError, match="died 3 times without a new checkpoint") as error:
         dying.result(timeout=60)
+    assert error.value.deaths == 3
     cluster.workers = [worker for worker in cluster.workers if worker.poll() is None]
     assert executor.submit(work, 5).result(timeout=60) == 5
 
@@ -304,7 +318,7 @@ def test_a_worker_that_sees_other_data_is_refused(executor: Executor, tmp_path: 
     payload = counting(tmp_path, "one")
     (tmp_path / "data").write_text("2")
     with pytest.raises(
-        WorkerDiedError,
+        WorkerStartError,
         match=r"no Dask worker can be used. tcp.*it sees other data.*data has other",
     ):
         executor.submit(count_up, payload).result(timeout=60)
@@ -436,7 +450,90 @@ def test_an_experiment_gives_the_same_bytes_without_a_shared_folder(
     assert outputs(folder) == outputs(local)
 
 
-STORM = TINY_PARAMS.replace("seeds: 2", "seeds: 4")
+STEP_OF_DEATH = 5
+
+
+def train_and_die(kept: Path, notes: Path, payload: TrainPayload, cache: WorkerCache) -> None:
+    """Train, and note each checkpoint; the first worker dies once the stage has those of a step."""
+    save = RunCheckpoints.save
+
+    def save_and_note(checkpoints: RunCheckpoints, state: TrainingState) -> None:
+        save(checkpoints, state)
+        run_id, done = checkpoints._key.run_id, state.values["done"]
+        with (notes / run_id).open("a") as stream:
+            stream.write(f"{done} ")
+        died = notes / "died"
+        last = run_id == payload.runs[-1].run_id
+        if last and done == STEP_OF_DEATH and not died.exists():
+            paths = [output.checkpoint for output in payload.outputs() if output.checkpoint]
+            wait_until(lambda: all(has_same_bytes(path, kept / path.name) for path in paths))
+            died.touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    with mock.patch.object(RunCheckpoints, "save", save_and_note):
+        train_job(payload, cache)
+
+
+def has_same_bytes(path: Path, other: Path) -> bool:
+    return other.exists() and other.read_bytes() == path.read_bytes()
+
+
+@pytest.fixture
+def workspace(local: Path, tmp_path: Path) -> Workspace:
+    """A copy of the experiment in which nothing has been trained; checkpoints after each step."""
+    params = PARAMS.replace("execution:", "execution:\n  checkpoint_seconds: 0.000001")
+    folder = write_project(tmp_path / "grid", params)
+    shutil.copytree(local / "data" / "prepared", folder / "data" / "prepared")
+    with uses_store(tmp_path / "store"):
+        return open_workspace(folder)
+
+
+def test_the_runs_of_a_group_continue_elsewhere_from_their_checkpoints(
+    local: Path, executor: Executor, place: str, workspace: Workspace, tmp_path: Path
+) -> None:
+    runs = missing_runs(workspace)
+    payload = training_job(workspace, runs, device="cpu").payload
+    assert len(runs) == 2 and len({group_key(run) for run in runs} - {None}) == 1
+    notes = tmp_path / "notes"
+    notes.mkdir()
+    executor.submit(partial(train_and_die, payload.partial, notes), payload).result()
+    executor.shutdown()
+    assert (notes / "died").exists()
+    for run in runs:
+        steps = [int(step) for step in (notes / run.run_id).read_text().split()]
+        assert steps == list(range(1, len(steps) + 1)) and len(steps) > STEP_OF_DEATH
+    for trained in (workspace.project.runs, workspace.store / "runs"):
+        assert contents(trained) == contents(local / "data" / "runs")
+    assert contents(payload.partial) == {}
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != ".gitignore"
+    }
+
+
+def test_a_job_of_which_everything_is_finished_does_nothing(
+    executor: Executor, place: str, workspace: Workspace, tmp_path: Path
+) -> None:
+    runs = missing_runs(workspace)
+    trained = training_job(workspace, runs, device="cpu").payload
+    specs = tuple(losses_of(runs, workspace.experiment.measure))
+    measured = measuring_job(workspace, specs, "cpu").payload
+    before = contents(tmp_path)
+    for function, payload in ((train_job, trained), (measure_job, measured)):
+        rest = payload.without({output.key for output in payload.outputs()})
+        assert list(payload.outputs()) and not list(rest.outputs())
+        assert executor.submit(function, rest).result() is None
+    executor.shutdown()
+    assert contents(tmp_path) == before
+
+
+STORM = TINY_PARAMS.replace("seeds: 2", "seeds: 4").replace(
+    "execution:", "execution:\n  checkpoint_seconds: 0.5"
+)
 SECONDS_BETWEEN_KILLS = 3.0
 
 

@@ -20,7 +20,7 @@ class SplitAndRetry:
     """Splits groups in halves, and tries single runs again; all continue from their checkpoints.
 
     Most deaths are due to a lack of memory, of which half a group needs less. A single run during
-    which its worker dies three times without a new checkpoint has failed.
+    which three workers die without a new checkpoint has failed.
 
     Args:
         folder: the folder of checkpoints.
@@ -38,15 +38,16 @@ class SplitAndRetry:
             log.warning("%s: %s Its %d runs go on in two halves", job.name, error, len(runs))
             half = (len(runs) + 1) // 2
             return [self._make_job(runs[:half]), self._make_job(runs[half:])]
-        if self._count(runs[0].run_id) >= MOST_DEATHS:
+        new = error.deaths if isinstance(error, WorkerDiedError) else 1
+        if self._count(runs[0].run_id, new) >= MOST_DEATHS:
             return []
         log.warning("%s: %s It is tried again", job.name, error)
         return [job]
 
-    def _count(self, run_id: str) -> int:
-        """Count one more death of a run's worker; returns those since its last checkpoint."""
+    def _count(self, run_id: str, new: int) -> int:
+        """Count further deaths of a run's workers; returns those since its last checkpoint."""
         stamp = checkpoint_stamp(self._folder, run_id)
         former, deaths = self._deaths.get(run_id, (stamp, 0))
-        deaths = deaths + 1 if stamp == former else 1
+        deaths = deaths + new if stamp == former else new
         self._deaths[run_id] = stamp, deaths
         return deaths
