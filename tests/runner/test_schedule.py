@@ -92,7 +92,6 @@ def cut(some: list[tuple[str, int]], workers: int, **options: Any) -> list[tuple
         ({"a": 8}, 1, {"fits": lambda group: len(group) <= 3}, [3, 3, 2]),
         ({"a": 3}, 1, {"fits": lambda group: False}, [1, 1, 1]),
     ],
-    ids=str,
 )
 def test_groups_are_cut_only_where_that_ends_earlier(
     counts: dict[str, int], workers: int, options: dict[str, Any], sizes: list[int]
