@@ -53,6 +53,8 @@ def train_and_keep(payload: TrainPayload, cache: WorkerCache) -> None:
             it with the same software and hardware gave different weights, or if another process
             has meanwhile trained it on other data.
     """
+    if not payload.runs:  # all are finished already
+        return
     wanted = set(payload.snapshots)
 
     def is_sufficient(record: RunRecord) -> bool:
