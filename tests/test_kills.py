@@ -23,7 +23,7 @@ import pytest
 
 from landscape_catalog.store.artifacts import read_run
 from tests.conftest import environment
-from tests.stages import run_stages, write_project
+from tests.stages import run_stages, wait_until, write_project
 
 pytestmark = pytest.mark.slow
 KILLS = int(os.environ.get("LANDSCAPE_KILLS", "5"))
@@ -156,12 +156,17 @@ def make_place(folder: Path) -> Place:
 
 @pytest.fixture(scope="module")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Place, dict[str, float]]:
-    """The experiment without a kill, and how long each stage took."""
+    """The experiment without a kill, and how long each stage took, and `train` from its first step."""
     place, seconds = make_place(tmp_path_factory.mktemp("undisturbed")), {}
     for stage in ("prepare", "train", "measure", "aggregate"):
         started = time.monotonic()
         place.finish(stage)
         seconds[stage] = time.monotonic() - started
+        if stage == "train":
+            first = min(
+                at for of_run in place.times().values() for at in next(iter(of_run.values()))
+            )
+            seconds["steps"] = seconds[stage] - (first - started)
     for of_run in place.times().values():
         assert sum(map(len, of_run.values())) == N_STEPS
     records = [read_run(folder) for folder in (place.project / "data" / "runs").glob("[!.]*")]
@@ -227,15 +232,20 @@ def test_a_kill_costs_at_most_one_interval_and_no_bit(
     stage, way = STAGES[number % len(STAGES)], WAYS[number % len(WAYS)]
     if stage == "aggregate" and way == "worker":
         way = "parent"  # it has no workers
+    # Most kills of `train` come when it has begun to train: starting takes long on a busy machine.
+    within = "steps" if stage == "train" and number % len(STAGES) else stage
     killed: set[int] | None = None
     while killed is None:  # the stage ended before the kill, or had not started a worker yet
         shutil.rmtree(tmp_path)
         place = prepared_place(tmp_path, finished, stage)
-        started, process = time.monotonic(), place.start(stage)
+        process = place.start(stage)
         everyone = [psutil.Process(process.pid)]
+        if within == "steps":
+            wait_until(place.times)
+        started = time.monotonic()
         try:
-            process.wait(draw.uniform(0, seconds[stage]))
-            seconds[stage] = min(seconds[stage], time.monotonic() - started)
+            process.wait(draw.uniform(0, seconds[within]))
+            seconds[within] = min(seconds[within], time.monotonic() - started)
         except subprocess.TimeoutExpired:
             with suppress(psutil.NoSuchProcess):  # it ends at this moment
                 everyone += everyone[0].children(recursive=True)
@@ -243,7 +253,7 @@ def test_a_kill_costs_at_most_one_interval_and_no_bit(
         _, said = process.communicate(timeout=300)
     _, alive = psutil.wait_procs(everyone, timeout=30)
     assert not alive, f"{stage} {way}: workers do not notice that their parent is gone"
-    assert "Traceback" not in said, said
+    assert "Traceback (most recent" not in said, said
     if stage == "train" and way == "worker":
         assert process.returncode == 0, said
     before = place.times()
