@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -108,7 +108,7 @@ def _check(members: Sequence[Member]) -> None:
 
 def _shared(recipe: Recipe) -> Recipe:
     """The recipe without what members may differ in."""
-    return Recipe(**{**vars(recipe), "lr": 1.0, "weight_decay": 0.0})
+    return replace(recipe, lr=1.0, weight_decay=0.0)
 
 
 class _Run:
@@ -142,7 +142,7 @@ class _Group:
     """Runs that take their steps together, from the same step on."""
 
     def __init__(self, graph: TracedGraph, runs: list[_Run]) -> None:
-        self.graph, self.runs = graph, runs
+        self.runs = runs
         member = runs[0].member
         self.recipe, self.data = member.recipe, member.data
         self.total = self.recipe.total_updates(len(self.data))
@@ -154,27 +154,24 @@ class _Group:
             self.steps = int(states[0].values["steps"])
             sums = [state.tensors["sums"].to(device) for state in states if state is not None]
             self.sums = torch.stack(sums, dim=1)
-        self._gather()
-        for place, state in enumerate(states):
-            if state is not None:
-                self.stack.load(place, state)
-
-    def _gather(self) -> None:
-        """Collect the runs' present weights and data."""
-        members = [run.member for run in self.runs]
-        self.samples = GroupSamples(
-            [(member.data, member.task) for member in members],
-            next(members[0].network.parameters()).dtype,
-        )
         try:
             self.stack = Stack(
-                self.graph,
-                [(member.network, member.recipe) for member in members],
+                graph,
+                [(run.member.network, run.member.recipe) for run in runs],
                 input_shape=self.data.inputs.shape[1:],
                 batch_size=self.recipe.batch_size,
             )
         except UnsupportedOperationError as error:
             raise ValueError("networks of this kind cannot be trained side by side") from error
+        self.samples = self._samples()
+        for place, state in enumerate(states):
+            if state is not None:
+                self.stack.load(place, state)
+
+    def _samples(self) -> GroupSamples:
+        """The data of the present runs."""
+        data = [(run.member.data, run.member.task) for run in self.runs]
+        return GroupSamples(data, self.stack.weights.dtype)
 
     def train(self) -> None:
         """Train until the last run has ended."""
@@ -203,8 +200,7 @@ class _Group:
         self.sums = self.sums[:, going]
         if self.runs:
             self.stack = self.stack.of(going)
-            data = [(run.member.data, run.member.task) for run in self.runs]
-            self.samples = GroupSamples(data, self.stack.weights.dtype)
+            self.samples = self._samples()
 
     def _epoch(self, epoch: int) -> tuple[list[float], list[float]]:
         """The rest of an epoch; returns each run's mean loss and mean error in percent."""
@@ -237,17 +233,17 @@ class _Group:
         self.steps += 1
 
     def _checkpoint(self) -> None:
-        """Save every run's checkpoint if it is time."""
-        checkpoints = [run.member.checkpoints for run in self.runs]
-        if checkpoints[0] is None or not checkpoints[0].due():
+        """Save every run's checkpoint if it is time, which the first one says for all."""
+        first = self.runs[0].member.checkpoints
+        if first is None or not first.due():
             return
         for place, run in enumerate(self.runs):
             values, tensors = run.course.state()
             values |= {"done": self.done, "steps": self.steps}
             tensors |= {"sums": self.sums[:, place]} | self.stack.state(place)
-            kept = checkpoints[place]
-            assert kept is not None
-            kept.save(TrainingState(values, tensors))
+            checkpoints = run.member.checkpoints
+            assert checkpoints is not None
+            checkpoints.save(TrainingState(values, tensors))
 
 
 def _means(rows: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from landscape_catalog.graphs.operations import Operation
-from landscape_catalog.graphs.stacked.layer import Layer, Value, Weights
+from landscape_catalog.graphs.stacked.layer import Value, WeightedLayer, Weights
 from landscape_catalog.graphs.stacked.patches import Patches, Window, window_of
 from landscape_catalog.graphs.stacked.products import multiply
 
@@ -37,7 +37,7 @@ def _multiply_blocks(
         add = True
 
 
-class Convolution(Layer):
+class Convolution(WeightedLayer):
     """A two-dimensional convolution; a grouped one is a stack of more and smaller networks."""
 
     def __init__(
@@ -49,14 +49,13 @@ class Convolution(Layer):
         *,
         grads: Weights | None,
     ) -> None:
-        super().__init__([source], value)
+        super().__init__(operation, source, value, weights, grads=grads)
         assert operation.options is not None
-        weight, image = weights[operation.weight], source.tensor
+        weight, image = self.weight, source.tensor
         self.window = window_of(weight.shape[3:], image.shape[2:4], operation)
         groups = operation.options["groups"]
         self.stack = len(weight) * groups
         self.weight = weight.view(self.stack, -1, *weight.shape[2:])
-        self.bias = weights[operation.bias] if operation.bias else None
         by_row = (
             _flips(self.window)
             and self.window.kernel[0] > 1
@@ -68,8 +67,7 @@ class Convolution(Layer):
         self.kernels = _Kernels(self.weight, self.window, by_row=by_row)
         self.out = value.tensor.view(*self.weight.shape[:2], -1)
         if grads is not None:
-            self.weight_grad = grads[operation.weight].view_as(self.weight)
-            self.bias_grad = grads[operation.bias] if operation.bias else None
+            self.weight_grad = self.weight_grad.view_as(self.weight)
             if source.differentiated:
                 self.transposed = _transposed(self, by_row=by_row)
 
@@ -80,18 +78,16 @@ class Convolution(Layer):
         if len(images) != self.stack:
             images = images.reshape(self.stack, -1, *images.shape[2:])
         _multiply_blocks(self.kernels.read(), self.patches.copy(images), self.out, add=False)
-        if self.bias is not None:
-            self.value.tensor.add_(self.bias[:, :, None, None, None])
+        self.add_bias()
 
     def backward(self) -> None:
         """Gradients of kernel and bias, and the gradient of the input if anything needs it."""
-        source, gradient = self.sources[0], self.value.gradient
-        out_grad = gradient.view_as(self.out)
+        source = self.sources[0]
+        out_grad = self.value.gradient.view_as(self.out)
         for grad, block in zip(self.kernels.grads(self.weight_grad), self.patches.blocks):
             torch.bmm(out_grad, block.transpose(1, 2), out=grad)
         self.kernels.write_grads(self.weight_grad)
-        if self.bias_grad is not None:
-            torch.sum(gradient, dim=(2, 3, 4), out=self.bias_grad)
+        self.write_bias_grad()
         if source.differentiated:
             share, add = source.destination()
             share = share.view(self.stack, -1, *share.shape[2:])

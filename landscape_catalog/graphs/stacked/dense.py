@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 
 from landscape_catalog.graphs.operations import Operation, UnsupportedOperationError
-from landscape_catalog.graphs.stacked.layer import Layer, Value, Weights
+from landscape_catalog.graphs.stacked.layer import Value, WeightedLayer, Weights
 from landscape_catalog.graphs.stacked.patches import Window, window_of
 from landscape_catalog.graphs.stacked.products import multiply
 
@@ -33,7 +33,7 @@ def is_dense(operation: Operation, weights: Weights, shape: Sequence[int]) -> bo
     return operation.options["groups"] == 1 and output == (1, 1) and smaller
 
 
-class DenseConvolution(Layer):
+class DenseConvolution(WeightedLayer):
     """A convolution of small images to one pixel, as a linear layer."""
 
     def __init__(
@@ -45,9 +45,8 @@ class DenseConvolution(Layer):
         *,
         grads: Weights | None,
     ) -> None:
-        super().__init__([source], value)
-        weight = weights[operation.weight]
-        self.bias = weights[operation.bias] if operation.bias else None
+        super().__init__(operation, source, value, weights, grads=grads)
+        weight = self.weight
         window = window_of(weight.shape[3:], source.tensor.shape[2:4], operation)
         (rows, seen_rows), (columns, seen_columns) = _seen(window, 0), _seen(window, 1)
         self.kernel = weight[..., seen_rows, seen_columns]
@@ -56,9 +55,7 @@ class DenseConvolution(Layer):
         self.matrix, self.covered = blocks.view(count, outputs, -1), blocks[..., rows, columns]
         self.out = value.tensor.view(count, outputs, -1)
         if grads is not None:
-            self.weight_grad = grads[operation.weight]
             self.kernel_grad = self.weight_grad[..., seen_rows, seen_columns]
-            self.bias_grad = grads[operation.bias] if operation.bias else None
             self.matrix_grad = torch.empty_like(self.matrix)
             self.covered_grad = self.matrix_grad.view_as(blocks)[..., rows, columns]
 
@@ -66,18 +63,16 @@ class DenseConvolution(Layer):
         """Lay out the matrix and multiply."""
         self.covered.copy_(self.kernel)
         torch.bmm(self.matrix, _flat(self.sources[0].tensor), out=self.out)
-        if self.bias is not None:
-            self.value.tensor.add_(self.bias[:, :, None, None, None])
+        self.add_bias()
 
     def backward(self) -> None:
         """Gradients of kernel and bias, and of the input; zero at unseen places of the kernel."""
-        source, gradient = self.sources[0], self.value.gradient
-        out_grad = gradient.view_as(self.out)
+        source = self.sources[0]
+        out_grad = self.value.gradient.view_as(self.out)
         torch.bmm(out_grad, _flat(source.tensor).transpose(1, 2), out=self.matrix_grad)
         self.weight_grad.zero_()  # the caller may have changed it, for example by weight decay
         self.kernel_grad.copy_(self.covered_grad)
-        if self.bias_grad is not None:
-            torch.sum(gradient, dim=(2, 3, 4), out=self.bias_grad)
+        self.write_bias_grad()
         if source.differentiated:
             total, add = source.destination()
             multiply(self.matrix.transpose(1, 2), out_grad, _flat(total), add=add)

@@ -10,7 +10,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 
+import torch
 from torch import Tensor
+
+from landscape_catalog.graphs.operations import Operation
 
 Weights = Mapping[str, Tensor]  # name -> (T, *shape), of T networks
 Padding = tuple[tuple[int, int], tuple[int, int]]  # before and after, along each side
@@ -43,8 +46,9 @@ class Value:
         differentiated: bool,
     ) -> None:
         self.uses, self.padding, self.differentiated = uses, padding, differentiated
-        self.padded = self.tensor = like.new_zeros(tuple(shape))
-        if padding != NO_PADDING:
+        if padding == NO_PADDING:
+            self.padded = self.tensor = like.new_zeros(tuple(shape))
+        else:
             (top, bottom), (left, right) = padding
             *first, height, width, samples = shape
             tall, wide = height + top + bottom, width + left + right
@@ -105,3 +109,43 @@ class Layer(ABC):
     @abstractmethod
     def backward(self) -> None:
         """Add to the sources' gradients, and write those of the layer's own parameters."""
+
+
+class WeightedLayer(Layer):
+    """An operation with a weight, and perhaps a bias, of each network.
+
+    Args:
+        operation: names the parameters.
+        source: the value it takes.
+        value: the value it computes.
+        weights: of the networks.
+        grads: where the parameters' gradients are written; None: values only.
+    """
+
+    def __init__(
+        self,
+        operation: Operation,
+        source: Value,
+        value: Value,
+        weights: Weights,
+        *,
+        grads: Weights | None,
+    ) -> None:
+        super().__init__([source], value)
+        self.weight = weights[operation.weight]
+        self._bias = weights[operation.bias] if operation.bias else None
+        if grads is not None:
+            self.weight_grad = grads[operation.weight]
+            self._bias_grad = grads[operation.bias] if operation.bias else None
+
+    def add_bias(self) -> None:
+        """Add the bias, if there is one, to each channel of the value."""
+        if self._bias is not None:
+            tensor = self.value.tensor
+            tensor.add_(self._bias.view(*self._bias.shape, *[1] * (tensor.ndim - 2)))
+
+    def write_bias_grad(self) -> None:
+        """Write the gradient of the bias, if there is one: the sum over pixels and samples."""
+        if self._bias_grad is not None:
+            gradient = self.value.gradient
+            torch.sum(gradient, dim=tuple(range(2, gradient.ndim)), out=self._bias_grad)

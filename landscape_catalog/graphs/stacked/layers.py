@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from landscape_catalog.graphs.operations import Operation
-from landscape_catalog.graphs.stacked.layer import Layer, Value, Weights
+from landscape_catalog.graphs.stacked.layer import Layer, Value, WeightedLayer, Weights
 from landscape_catalog.graphs.stacked.products import multiply
 from landscape_catalog.graphs.stacked.statistics import StackedStatistics
 
@@ -82,37 +82,19 @@ class BatchNorm(Layer):
             source.collect(gradient.view_as(source.tensor))
 
 
-class Linear(Layer):
+class Linear(WeightedLayer):
     """A linear layer: one matrix product for each network."""
-
-    def __init__(
-        self,
-        operation: Operation,
-        source: Value,
-        value: Value,
-        weights: Weights,
-        *,
-        grads: Weights | None,
-    ) -> None:
-        super().__init__([source], value)
-        self.weight = weights[operation.weight]
-        self.bias = weights[operation.bias] if operation.bias else None
-        if grads is not None:
-            self.weight_grad = grads[operation.weight]
-            self.bias_grad = grads[operation.bias] if operation.bias else None
 
     def forward(self) -> None:
         """W x + b."""
         torch.bmm(self.weight, self.sources[0].tensor, out=self.value.tensor)
-        if self.bias is not None:
-            self.value.tensor.add_(self.bias[:, :, None])
+        self.add_bias()
 
     def backward(self) -> None:
         """Gradients of weight and bias, and of the input."""
         source, gradient = self.sources[0], self.value.gradient
         torch.bmm(gradient, source.tensor.transpose(1, 2), out=self.weight_grad)
-        if self.bias_grad is not None:
-            torch.sum(gradient, 2, out=self.bias_grad)
+        self.write_bias_grad()
         if source.differentiated:
             share, add = source.destination()
             multiply(self.weight.transpose(1, 2), gradient, share, add=add)
