@@ -52,19 +52,21 @@ class Writing:
 
     def outputs(self) -> list[Output]:
         """The file that is written."""
-        return [Output(self.cache, self.key)]
+        return [Output(self.cache, self.key)] if self.key else []
 
     def moved(self, to: Move) -> Writing:
         """The payload with its files in other places."""
         return replace(self, data=to(self.data), cache=self.cache.moved(to))
 
     def without(self, keys: Collection[str]) -> Writing:
-        """Never used: no worker is lost."""
-        raise NotImplementedError
+        """The payload, without the file if it is already written."""
+        return replace(self, key="") if self.key in keys else self
 
 
 def write(payload: Writing, cache: WorkerCache) -> None:
-    """Write the file to the project and the store."""
+    """Write the file to the project and the store, unless it is already there."""
+    if not payload.key:
+        return
     write_file(payload.cache.path(payload.key), payload.data.read_bytes())
     payload.cache.share(payload.key)
 

@@ -14,13 +14,8 @@ from landscape_catalog.pipeline.shared.components import network_component, task
 from landscape_catalog.pipeline.shared.custom_code import default_dtype_restored
 from landscape_catalog.runner.settings import reproducible
 from landscape_catalog.runner.worker_cache import WorkerCache
-from landscape_catalog.store.artifacts import (
-    FIRST_SNAPSHOT,
-    read_data_record,
-    read_history,
-    read_run,
-)
-from landscape_catalog.store.records import DataRecord, Provenance, RunRecord
+from landscape_catalog.store.artifacts import read_data_record, read_history, read_run
+from landscape_catalog.store.records import FIRST_SNAPSHOT, DataRecord, Provenance, RunRecord
 from landscape_catalog.tasks.registry import default_task
 
 if TYPE_CHECKING:
@@ -89,8 +84,7 @@ class StoredRun:
     @property
     def snapshots(self) -> dict[str, int]:
         """The epoch of each snapshot of the weights that was kept, by the snapshot's name."""
-        others: dict[Any, int] = self.record.other_snapshots
-        return {FIRST_SNAPSHOT: self.record.best_epoch, **others}
+        return self.record.snapshots
 
     def weights(self, snapshot: str = FIRST_SNAPSHOT) -> dict[str, Tensor]:
         """The state dict of a snapshot.

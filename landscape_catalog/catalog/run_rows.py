@@ -33,8 +33,7 @@ def run_row(result: RunResult) -> Row:
 def snapshot_rows(result: RunResult, primary: str) -> list[Row]:
     """Every measured snapshot of a run; `primary` is the name of the first."""
     record = result.record
-    epochs: dict[str, int] = {"best_train_loss": record.best_epoch}
-    epochs.update({str(name): epoch for name, epoch in record.other_snapshots.items()})
+    epochs = record.snapshots
     rows = []
     for probe, loss in result.losses.items():
         is_primary = probe == PRIMARY

@@ -12,6 +12,7 @@ import psutil
 from landscape_catalog.paths import Project
 from landscape_catalog.runner.progress import format_duration
 from landscape_catalog.runner.status import JobStatus, StageStatus, read_status
+from landscape_catalog.store.lock import holder_file
 
 SHOWN_FAILURES = 5
 STAGES = ("prepare", "train", "measure", "aggregate", "report")
@@ -69,7 +70,7 @@ def _on(host: str) -> str:
 
 def _lock_holder(project: Project) -> str | None:
     """The stage that holds the project's lock without running jobs, such as `prepare`."""
-    holder = project.lock.with_name(f"{project.lock.name}.holder")
+    holder = holder_file(project.lock)
     try:
         process = psutil.Process(int(holder.read_text()))
         if process.create_time() > holder.stat().st_mtime:

@@ -202,8 +202,13 @@ class Cell:
     @property
     def built_in(self) -> dict[str, Any] | None:
         """What `models.registry` asks of a network; None if the network or the task is custom."""
+        return None if is_custom(self.landscape.task.name) else self.network
+
+    @property
+    def network(self) -> dict[str, Any] | None:
+        """What `models.registry` asks of a network; None if the network is custom."""
         landscape, data = self.landscape, self.landscape.data
-        if is_custom(landscape.model.name) or is_custom(landscape.task.name):
+        if is_custom(landscape.model.name):
             return None
         return {
             "name": landscape.model.name,

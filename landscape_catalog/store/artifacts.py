@@ -18,12 +18,11 @@ from landscape_catalog.schema.identity import checksum
 from landscape_catalog.schema.records import Record
 from landscape_catalog.store.files import file_sha256, write_file, write_folder
 from landscape_catalog.store.measurements import MeasurementRecord
-from landscape_catalog.store.records import DataRecord, RunRecord
+from landscape_catalog.store.records import FIRST_SNAPSHOT, DataRecord, RunRecord
 
 RecordType = TypeVar("RecordType", bound=Record)
 _SEAL = "checksum"
 _HISTORY = "history/"
-FIRST_SNAPSHOT = "best_train_loss"  # the only one of the first version
 
 
 def _weight(snapshot: str) -> str:

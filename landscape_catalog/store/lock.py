@@ -53,10 +53,10 @@ def acquire(path: Path, busy: str) -> FileLock:
         try:
             lock.acquire(blocking=False)
         except Timeout:
-            log.warning(busy, _process_id(_holder(path)))
+            log.warning(busy, _process_id(holder_file(path)))
             lock.acquire(poll_interval=SECONDS_BETWEEN_TRIES)
     with suppress(OSError):  # it is needed only for a message
-        _holder(path).write_text(str(os.getpid()))
+        holder_file(path).write_text(str(os.getpid()))
     return lock
 
 
@@ -67,7 +67,7 @@ def release_and_remove(lock: FileLock) -> None:
     the number of links).
     """
     path = Path(lock.lock_file)
-    for file in (_holder(path), path):
+    for file in (holder_file(path), path):
         with suppress(OSError):  # Windows does not remove open files: they are left behind
             file.unlink(missing_ok=True)
     lock.release()
@@ -81,7 +81,8 @@ def remove_if_free(path: Path) -> None:
         release_and_remove(lock)
 
 
-def _holder(path: Path) -> Path:
+def holder_file(path: Path) -> Path:
+    """The file next to a lock file with the process id of who holds the lock, or held it last."""
     return path.with_name(f"{path.name}.holder")
 
 

@@ -52,6 +52,10 @@ class DataRecord(Record):
     training loss is no better has not converged. Infinite if targets are not classes."""
 
 
+FIRST_SNAPSHOT: Snapshot = "best_train_loss"
+"""The snapshot that every run keeps, and the only one of the first version."""
+
+
 class RunRecord(Record):
     """One trained network; weights and history are stored next to it in `weights.safetensors`."""
 
@@ -82,3 +86,9 @@ class RunRecord(Record):
     """Whether it was computed side by side with others, or by itself."""
     provenance: Provenance
     """The software and hardware it was trained with."""
+
+    @property
+    def snapshots(self) -> dict[str, int]:
+        """The epoch of each snapshot that is kept."""
+        others: dict[Any, int] = self.other_snapshots
+        return {FIRST_SNAPSHOT: self.best_epoch, **others}

@@ -5,13 +5,12 @@ from __future__ import annotations
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from landscape_catalog.graphs import batching
 from landscape_catalog.graphs.trace import trace_network
 from landscape_catalog.models.build import build
 from landscape_catalog.tasks import Classification, Samples, Translation
-from tests.metrics.networks import TRACEABLE, images, make
+from tests.metrics.networks import TRACEABLE, ByWeight, Counting, images, make
 
 TASK = Classification((0.5,), (0.25,))
 
@@ -54,29 +53,6 @@ def test_a_transformer_is_not_traced() -> None:
     args = {"n_layers": 1, "n_heads": 2}
     network = build("transformer", width=4, input_shape=(), n_outputs=10, args=args, seed=0)
     assert trace_network(network, sentences, Translation()) is None
-
-
-class Counting(nn.Module):
-    """Uses a different activation for few samples than for many."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv, self.norm = nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4)
-        self.linear = nn.Linear(144, 3)
-
-    def forward(self, x: Tensor) -> Tensor:
-        y = self.norm(self.conv(x))
-        y = torch.tanh(y) if len(x) < 5 else torch.relu(y)
-        return self.linear(torch.flatten(y, 1))
-
-
-class ByWeight(Counting):
-    """Its activation depends on a weight's value."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        slope = float(self.norm.weight.detach()[0]) - 1
-        y = F.leaky_relu(self.norm(self.conv(x)), slope)
-        return self.linear(torch.flatten(y, 1))
 
 
 class Sometimes(Counting):

@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from landscape_catalog.graphs import batching
 from landscape_catalog.metrics.numerics.curves import sweep
@@ -20,7 +19,7 @@ from landscape_catalog.metrics.numerics.curves.sweep import evaluate_all
 from landscape_catalog.metrics.numerics.evaluation import Evaluation, evaluate
 from landscape_catalog.models.build import build
 from landscape_catalog.tasks import Classification, Samples, Task, Translation
-from tests.metrics.networks import TRACEABLE, images, make
+from tests.metrics.networks import TRACEABLE, ByWeight, Counting, images, make
 
 TASK = Classification((0.5,), (0.25,))
 
@@ -130,20 +129,6 @@ class Scaled(Classification):
         return 2 * super().outputs(network, samples, dtype)
 
 
-class Counting(nn.Module):
-    """Uses a different activation for few samples than for many."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.conv, self.norm = nn.Conv2d(1, 4, 3), nn.BatchNorm2d(4)
-        self.linear = nn.Linear(144, 3)
-
-    def forward(self, x: Tensor) -> Tensor:
-        y = self.norm(self.conv(x))
-        y = torch.tanh(y) if len(x) < 5 else torch.relu(y)
-        return self.linear(torch.flatten(y, 1))
-
-
 def test_a_branch_on_the_number_of_samples_is_detected() -> None:
     torch.manual_seed(0)
     fast, plain = both([Counting().double() for _ in range(2)], images())
@@ -174,15 +159,6 @@ class Same(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         y = torch.relu(self.norm(self.other(self.one(x))))
-        return self.linear(torch.flatten(y, 1))
-
-
-class ByWeight(Counting):
-    """Its activation depends on a weight's value."""
-
-    def forward(self, x: Tensor) -> Tensor:
-        slope = float(self.norm.weight.detach()[0]) - 1
-        y = F.leaky_relu(self.norm(self.conv(x)), slope)
         return self.linear(torch.flatten(y, 1))
 
 

@@ -87,7 +87,7 @@ def _make(
     missing = [spec for spec in distinct(specs) if cache.fetch(spec.measurement_id) is None]
     if not missing:
         return 0, []  # without asking a cluster for its workers
-    work = [spec.work for spec in missing]
+    work = [job_work([spec]) for spec in missing]
     speed = speed_for(workspace.project, device, work, executor)
     groups = measurement_jobs(missing, executor.count, speed)
     jobs = [_job(workspace, group, device) for group in groups]

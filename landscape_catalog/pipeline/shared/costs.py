@@ -49,21 +49,13 @@ def forward_multiply_adds(cell: Cell) -> int:
     For custom code, this is the count made by `prepare`. Before that, a custom network counts as 0,
     so that its jobs consist of overhead only, and a custom task as one pass of the network.
     """
-    landscape, data = cell.landscape, cell.landscape.data
-    if is_custom(landscape.model.name) or is_custom(landscape.task.name):
-        counted = landscape.model.multiply_adds.get(network_key(cell))
+    if cell.built_in is None:
+        counted = cell.landscape.model.multiply_adds.get(network_key(cell))
         if counted is not None:
             return counted
-    if is_custom(landscape.model.name):
+    if cell.network is None:
         return 0
-    return multiply_adds(
-        landscape.model.name,
-        width=landscape.width,
-        input_shape=data.input_shape,
-        n_outputs=data.facts.n_outputs,
-        args=cell.model_args,
-        lengths=(USUAL_TOKENS, USUAL_TOKENS),
-    )
+    return multiply_adds(**cell.network, lengths=(USUAL_TOKENS, USUAL_TOKENS))
 
 
 def fits_caches(cell: Cell, batch_size: int, members: int) -> bool:

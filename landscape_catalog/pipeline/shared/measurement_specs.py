@@ -13,7 +13,7 @@ from landscape_catalog.metrics.metric import Metric
 from landscape_catalog.metrics.registry import METRICS
 from landscape_catalog.pipeline.shared.costs import work_of
 from landscape_catalog.runner.timings import Work
-from landscape_catalog.schema.fields import Section, is_custom
+from landscape_catalog.schema.fields import Section
 from landscape_catalog.schema.identity import derive_seed, identify, recipes
 
 Codes = Mapping[str, str]  # SHA-256 of the source of each custom metric's function
@@ -88,8 +88,7 @@ class MeasurementSpec:
     @property
     def is_custom(self) -> bool:
         """Whether the network or the task is custom."""
-        landscape = self.cell.landscape
-        return is_custom(landscape.model.name) or is_custom(landscape.task.name)
+        return self.cell.built_in is None
 
     @cached_property
     def group_id(self) -> str | None:

@@ -24,7 +24,6 @@ from landscape_catalog.paths import Project, store_root
 from landscape_catalog.pipeline.shared.components import find_components
 from landscape_catalog.pipeline.shared.custom_metrics import metric_codes
 from landscape_catalog.pipeline.shared.observed import ObservedStage
-from landscape_catalog.pipeline.shared.speed import speed_for
 from landscape_catalog.runner.device import chosen_device
 from landscape_catalog.runner.executor import Executor, JobFunction
 from landscape_catalog.runner.jobs import Failure, Job, Recovery, run_jobs
@@ -144,8 +143,8 @@ def work_through(
     jobs: Sequence[Job],
     *,
     executor: Executor,
+    speed: SpeedModel,
     recover: Recovery = lambda job, error: (),
-    speed: SpeedModel | None = None,
 ) -> list[Failure]:
     """Run all jobs on the executor, with progress and timings; returns the failures.
 
@@ -155,16 +154,15 @@ def work_through(
         function: a module-level function, called with a job's payload and its worker's cache.
         jobs: the jobs.
         executor: where they run.
+        speed: predicts how long they take.
         recover: may replace a job whose worker died or ran out of memory.
-        speed: predicts how long they take; None: what is known or measured now.
 
     Raises:
         Interrupted: on Ctrl-C, after logging what is saved.
     """
     if not jobs:
         return []
-    project, device = workspace.project, chosen_device(workspace.experiment.execution)
-    speed = speed or speed_for(project, device, [job.work for job in jobs], executor)
+    project = workspace.project
     with ObservedStage(project, title, jobs, speed=speed, workers=executor.count) as stage:
         try:
             return run_jobs(

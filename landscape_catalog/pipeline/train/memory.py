@@ -17,7 +17,6 @@ from landscape_catalog.errors import TooLittleMemoryError
 from landscape_catalog.experiment.grid import Run
 from landscape_catalog.models.registry import footprint
 from landscape_catalog.runner.memory import Memory
-from landscape_catalog.schema.fields import is_custom
 
 log = logging.getLogger(__name__)
 
@@ -40,24 +39,16 @@ def training_memory(runs: Sequence[Run], snapshots: Collection[str]) -> int:
         runs: runs of equal shape.
         snapshots: the snapshots that are kept of each.
     """
-    cell = runs[0].cell
-    landscape, data, members = cell.landscape, cell.landscape.data, len(runs)
-    if is_custom(landscape.model.name):
+    cell, members = runs[0].cell, len(runs)
+    if cell.network is None:
         return BASE
-    counted = footprint(
-        landscape.model.name,
-        width=landscape.width,
-        input_shape=data.input_shape,
-        n_outputs=data.facts.n_outputs,
-        args=cell.model_args,
-        lengths=(PADDED_TOKENS, PADDED_TOKENS),
-    )
+    counted = footprint(**cell.network, lengths=(PADDED_TOKENS, PADDED_TOKENS))
     if counted is None:
         return BASE
     kept = len(set(snapshots)) + (cell.train.optimizer == "adam")
     weights = members * counted.parameters * (3 + kept) + 3 * counted.parameters * (2 + kept)
     step = ACTIVATIONS * members * cell.temperature["batch_size"] * counted.activations
-    evaluation = EVALUATION * EVALUATION_BATCH[data.facts.kind] * counted.largest
+    evaluation = EVALUATION * EVALUATION_BATCH[cell.landscape.data.facts.kind] * counted.largest
     tested = "best_test" in snapshots
     return BASE + round(BYTES * (weights + max(step, evaluation if tested else 0)))
 

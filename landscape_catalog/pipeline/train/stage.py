@@ -29,7 +29,6 @@ from landscape_catalog.runner.registry import chosen_executor
 from landscape_catalog.runner.speed import SpeedModel
 from landscape_catalog.runner.timings import Work
 from landscape_catalog.runner.worker_cache import WorkerCache
-from landscape_catalog.store.artifacts import FIRST_SNAPSHOT
 from landscape_catalog.store.lock import project_lock
 from landscape_catalog.store.partial import partial_folder, remove_leftovers, runs_in
 from landscape_catalog.store.records import RunRecord
@@ -92,7 +91,7 @@ def train_runs(workspace: Workspace, runs: Sequence[Run], executor: Executor) ->
         return
     execution, partial_runs = workspace.experiment.execution, partial_folder(workspace.store)
     device = chosen_device(execution)
-    speed = speed_for(workspace.project, device, [train_work(run) for run in runs], executor)
+    speed = speed_for(workspace.project, device, [job_work([run]) for run in runs], executor)
     share = MemoryShare(workspace.experiment.measure.snapshots, executor.count, main_memory())
     local = execution.engine != "dask" and device == "cpu"
     groups = planned_groups(
@@ -119,7 +118,7 @@ def _remove_leftovers(workspace: Workspace) -> None:
     folder, finished = partial_folder(workspace.store), {}
     for run_id in runs_in(folder) & {run.run_id for run in workspace.grid.runs}:
         if (record := workspace.runs.peek(run_id)) is not None:
-            finished[run_id] = [FIRST_SNAPSHOT, *record.other_snapshots]
+            finished[run_id] = list(record.snapshots)
     remove_leftovers(folder, finished)
 
 
@@ -171,8 +170,7 @@ def train_work(run: Run) -> Work:
 
 def _has_snapshots(workspace: Workspace, record: RunRecord) -> bool:
     """Whether a run has all snapshots that are to be measured."""
-    wanted = set(workspace.experiment.measure.snapshots)
-    return wanted <= {FIRST_SNAPSHOT, *record.other_snapshots}
+    return set(workspace.experiment.measure.snapshots) <= record.snapshots.keys()
 
 
 def _data_id(run: Run) -> str:

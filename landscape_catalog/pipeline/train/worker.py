@@ -22,7 +22,6 @@ from landscape_catalog.runner.device import provenance
 from landscape_catalog.runner.worker_cache import WorkerCache
 from landscape_catalog.schema.identity import derive_seed
 from landscape_catalog.store.artifacts import (
-    FIRST_SNAPSHOT,
     pack_run,
     read_run,
     read_weights,
@@ -31,7 +30,7 @@ from landscape_catalog.store.artifacts import (
 from landscape_catalog.store.cache import ArtifactCache
 from landscape_catalog.store.files import remove
 from landscape_catalog.store.partial import remove_checkpoint
-from landscape_catalog.store.records import RunRecord
+from landscape_catalog.store.records import FIRST_SNAPSHOT, RunRecord
 from landscape_catalog.tasks import Classification
 from landscape_catalog.training import (
     EpochRecord,
@@ -58,7 +57,7 @@ def train_and_keep(payload: TrainPayload, cache: WorkerCache) -> None:
     wanted = set(payload.snapshots)
 
     def is_sufficient(record: RunRecord) -> bool:
-        return wanted <= {FIRST_SNAPSHOT, *record.other_snapshots}
+        return wanted <= record.snapshots.keys()
 
     def check(run: Run, record: RunRecord) -> None:
         data = payload.data[run.cell.landscape.data.data_id]
