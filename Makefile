@@ -35,7 +35,10 @@ presets: .venv/installed
 # about an hour and a quarter on an idle machine.
 bench: .venv/installed
 	$(RUN) python benchmarks/training.py --quick
+	$(RUN) python benchmarks/stacked_profile.py
+	$(RUN) python benchmarks/step_variants.py
 	$(RUN) python benchmarks/hessian.py
+	$(RUN) python benchmarks/hessian_products.py
 	$(RUN) python benchmarks/connectivity.py
 	$(RUN) python benchmarks/similarity.py
 	$(RUN) python benchmarks/coverage_trace.py

@@ -50,6 +50,15 @@ def step_ms(width: int, batch_size: int, members: int, updates: int, repeats: in
     return 1e3 * statistics.median(times[1:]) / (members * updates)
 
 
+def updates_of(members: int, plain_steps: int) -> int:
+    """More of them in small groups, so that starting a group hardly counts.
+
+    >>> [updates_of(members, 120) for members in (1, 5, 40)]
+    [600, 120, 30]
+    """
+    return max(1, plain_steps // 4, 5 * plain_steps // members)
+
+
 def groups(products: Mapping[str, Any], effort: Effort) -> list[Row]:
     """Every width at two batch sizes, by the number of networks; of the current version only."""
     shapes = [
@@ -58,9 +67,12 @@ def groups(products: Mapping[str, Any], effort: Effort) -> list[Row]:
         for batch_size in BATCH_SIZES
         for members in effort.members
     ]
-    updates, repeats = max(1, effort.plain_steps // 4), max(1, effort.repeats - 1)
+    repeats = max(1, effort.repeats - 1)
     context = multiprocessing.get_context("spawn")
     with context.Pool(1, keep_freed_memory) as pool:  # as the product's workers do
-        jobs = [(*shape.values(), updates, repeats) for shape in shapes]
+        jobs = [
+            (*shape.values(), updates_of(shape["members"], effort.plain_steps), repeats)
+            for shape in shapes
+        ]
         found = pool.starmap(step_ms, jobs, 1)
     return [{**shape, "ms": round(ms, 4)} for shape, ms in zip(shapes, found)]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import platform
 import time
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, astuple
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +18,17 @@ from landscape_catalog.runner.worker_cache import WorkerCache
 from landscape_catalog.store.files import write_file
 
 REPEATS = 15
-# Shortest times of the two computations on the machine of the constants in `speed`.
-OVERHEAD_SECONDS, ARITHMETIC_SECONDS = 2.05e-3, 1.35e-2
+# Shortest times of the three computations on the machine of the constants in `speed`.
+OVERHEAD_SECONDS, CONVOLUTION_SECONDS, PRODUCTS_SECONDS = 1.35e-3, 7e-3, 1.4e-3
 
 
 def measure_speed(device: str, cache: WorkerCache) -> Calibration:
     """Measure the speed of this machine. Runs in a worker as a job, since it imports torch.
 
-    The overhead is that of training steps of a network of eight narrow layers, the arithmetic that
-    of a convolution with 16 channels on 8 x 8 and its derivatives.
+    The overhead is that of training steps of a network of eight narrow layers; the arithmetic is
+    that of a convolution with 16 channels on 8 x 8 and its derivatives, and of the batched matrix
+    products that such a convolution is in a group. Which of the two is faster depends on the
+    processor, because different libraries compute them.
     """
     import torch
     from torch import nn
@@ -36,18 +40,30 @@ def measure_speed(device: str, cache: WorkerCache) -> Calibration:
     large = nn.Conv2d(16, 16, 3, padding=1).to(device)
     few = torch.ones(8, 1, 8, 8, device=device)
     many = torch.ones(1024, 16, 8, 8, device=device, requires_grad=True)
-    overhead = _shortest_seconds(small, few) / OVERHEAD_SECONDS
-    return Calibration(overhead, _shortest_seconds(large, many) / ARITHMETIC_SECONDS)
+    kernels, patches = (
+        torch.ones(5, 16, 144, device=device),
+        torch.ones(5, 144, 4096, device=device),
+    )
+    return Calibration(
+        overhead=_shortest_seconds(lambda: _derive(small(few))) / OVERHEAD_SECONDS,
+        convolutions=_shortest_seconds(lambda: _derive(large(many))) / CONVOLUTION_SECONDS,
+        products=_shortest_seconds(lambda: torch.bmm(kernels, patches)) / PRODUCTS_SECONDS,
+    )
 
 
-def _shortest_seconds(network: Any, inputs: Any) -> float:
-    """Shortest time of a forward and backward pass, including the wait for a GPU."""
+def _derive(outputs: Any) -> Any:
+    """A loss of the outputs, after its backward pass."""
+    loss = outputs.square().mean()
+    loss.backward()
+    return loss
+
+
+def _shortest_seconds(compute: Callable[[], Any]) -> float:
+    """Shortest time of a computation, including the wait for a GPU."""
 
     def step() -> float:
         started = time.perf_counter()
-        loss = network(inputs).square().mean()
-        loss.backward()
-        loss.item()
+        compute().sum().item()
         return time.perf_counter() - started
 
     step(), step()
@@ -55,11 +71,16 @@ def _shortest_seconds(network: Any, inputs: Any) -> float:
 
 
 def read_calibration(path: Path, device: str) -> Calibration | None:
-    """The calibration of this machine and device, if there is one."""
-    with contextlib.suppress(OSError, ValueError, TypeError, KeyError):
+    """The calibration of this machine and device, if there is a valid one."""
+    with contextlib.suppress(OSError, ValueError, TypeError, KeyError, AttributeError):
         entry = json.loads(path.read_text(encoding="utf-8"))
-        if entry.pop("machine") == _machine(device):
-            return Calibration(**{name: float(value) for name, value in entry.items()})
+        if (
+            entry.pop("machine") == _machine(device)
+            and entry.keys() == asdict(Calibration()).keys()
+        ):
+            found = Calibration(**{name: float(value) for name, value in entry.items()})
+            if all(0 < factor < math.inf for factor in astuple(found)):
+                return found
     return None
 
 

@@ -22,38 +22,60 @@ SMALLEST_GROUP = 2
 
 @dataclass(frozen=True)
 class Speed:
-    """Seconds of a job: job + steps * (step + members * (member + multiply-adds / speed)).
+    """Seconds of a job: job + steps * (step + members * each), where each is a sum of three parts.
+
+    Multiply-adds are weights times pixels times samples. What SGD and the reading of weights cost
+    grows with the multiply-adds of one sample, which are named `weights` here; what is done with
+    each activation grows with their number, hence with the square root of the multiply-adds of a
+    step times its samples, which is named `values`.
 
     Attributes:
         step: overhead of a step, however many members take it.
-        member: overhead of a step for each member: small tensors that do not fill vector units.
-        multiply_adds_per_second: of one process.
+        weights: multiply-adds of one sample per second.
+        values: sqrt(multiply-adds of a step * samples) per second.
+        multiply_adds: multiply-adds of a step per second, of one process.
         job: building networks, reading and writing files.
     """
 
     step: float
-    member: float
-    multiply_adds_per_second: float
-    job: float = 0.02
+    weights: float
+    values: float
+    multiply_adds: float
+    job: float = 0.04
 
     def seconds(self, work: Work) -> float:
         """Seconds of a job in a worker that is already running."""
         members = max(work.members, SMALLEST_GROUP) if work.grouped else work.members
-        each = self.member + work.multiply_adds / self.multiply_adds_per_second
+        each = (
+            work.multiply_adds / work.batch_size / self.weights
+            + math.sqrt(work.multiply_adds * work.batch_size) / self.values
+            + work.multiply_adds / self.multiply_adds
+        )
         return self.job + work.steps * (self.step + members * each)
 
+    def scaled(self, *, overhead: float, arithmetic: float) -> Speed:
+        """The speed where overhead and arithmetic take that many times as long."""
+        return Speed(
+            self.step * overhead,
+            self.weights / arithmetic,
+            self.values / arithmetic,
+            self.multiply_adds / arithmetic,
+            self.job,
+        )
 
-# Measured on one core of an x86 server with AVX-512, two processes at a time. ResNet18 on 8 x 8:
-# one network takes 5.1 ms per step at k = 1, B = 8 (0.2 million multiply-adds) and 13 ms at k = 8,
-# B = 64 (105 million); in groups of five, k = 1, B = 8 takes 0.33 ms per member and step, and
-# k = 8, B = 32 (52 million) 2.2 ms.
-ALONE = Speed(step=5e-3, member=0.0, multiply_adds_per_second=1.5e10)
-GROUPED = Speed(step=1.4e-3, member=6e-5, multiply_adds_per_second=2.8e10)
+
+# Measured on one core of an x86 server with AVX-512 (106 GFLOP/s in a large matrix product), two
+# processes at a time, with ResNet18 on 8 x 8 (`benchmarks/stages.py` lists a stage's jobs).
+ALONE = Speed(step=4e-3, weights=math.inf, values=1.5e7, multiply_adds=8e10)
+GROUPED = Speed(step=1e-3, weights=3e9, values=2.5e7, multiply_adds=8e10)
 # A Hessian-vector product differentiates twice, operation by operation.
-PRODUCT = Speed(step=20e-3, member=0.0, multiply_adds_per_second=1.4e10)
+PRODUCT = Speed(step=13e-3, weights=math.inf, values=1.5e7, multiply_adds=6e10)
 PRODUCT_KINDS = ("hessian", "layers", "density")
+# Passes without a gradient, with folded batch norms or side by side.
+FORWARD = Speed(step=5e-4, weights=math.inf, values=6e7, multiply_adds=6e10)
+FORWARD_KINDS = ("barrier", "loss", "similarity", "distance")
 # A share of a data-centre GPU. The overhead of a step is the CPU's, which launches the kernels.
-CUDA_MULTIPLY_ADDS_PER_SECOND = 2e12
+CUDA_SPEEDUP = 25.0
 
 
 @dataclass(frozen=True)
@@ -62,32 +84,31 @@ class Calibration:
 
     Attributes:
         overhead: factor on the overhead of a step; 2 is a machine that is half as fast.
-        arithmetic: factor on the time of multiply-adds.
+        convolutions: factor on the arithmetic of networks that are computed alone.
+        products: factor on the arithmetic of groups, which is batched matrix products.
     """
 
     overhead: float = 1.0
-    arithmetic: float = 1.0
+    convolutions: float = 1.0
+    products: float = 1.0
 
 
 def starting_prediction(device: str = "cpu", calibration: Calibration | None = None) -> Prediction:
     """Predicts a job's seconds from the starting values, scaled to this machine if calibrated."""
     factors = calibration or Calibration()
-
-    def adapted(speed: Speed) -> Speed:
-        rate = CUDA_MULTIPLY_ADDS_PER_SECOND if device == "cuda" else speed.multiply_adds_per_second
-        return replace(
-            speed,
-            step=speed.step * factors.overhead,
-            member=speed.member * factors.overhead,
-            multiply_adds_per_second=rate / factors.arithmetic,
-        )
-
-    alone, grouped, product = adapted(ALONE), adapted(GROUPED), adapted(PRODUCT)
+    gain = CUDA_SPEEDUP if device == "cuda" else 1.0
+    alone, product, forward = (
+        speed.scaled(overhead=factors.overhead, arithmetic=factors.convolutions / gain)
+        for speed in (ALONE, PRODUCT, FORWARD)
+    )
+    grouped = GROUPED.scaled(overhead=factors.overhead, arithmetic=factors.products / gain)
 
     def predict(work: Work) -> float:
         if work.grouped:
             return grouped.seconds(work)
-        return (product if work.kind in PRODUCT_KINDS else alone).seconds(work)
+        if work.kind in PRODUCT_KINDS:
+            return product.seconds(work)
+        return (forward if work.kind in FORWARD_KINDS else alone).seconds(work)
 
     return predict
 

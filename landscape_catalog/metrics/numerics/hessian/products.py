@@ -34,10 +34,11 @@ class BatchHessian:
 
     H = d^2/dtheta^2 (1/n) sum l_i, without weight decay. A product is the gradient of <g, v>, where
     g is the gradient of the loss, whose graph is kept. It costs about four forward passes, as in
-    PyHessian. Processing several vectors with one graph is no faster on a CPU (1.2 times as many
-    per second at k = 2 and 8 x 8, 0.8 times at k = 8 and 32 x 32: `benchmarks/hessian.py`), so
-    vectors are processed one by one. With `batch_size`, no graph is kept: each product passes over
-    the batch again in parts, which takes about twice the time, and memory for only one part.
+    PyHessian. Processing several vectors with one graph is hardly faster on a CPU (1.2 times as
+    many per second at k = 2 and 8 x 8, 0.7 times at k = 8 and 32 x 32, with
+    `benchmarks/hessian_products.py`), so vectors are processed one by one. With `batch_size`, no
+    graph is kept: each product passes over the batch again in parts, which takes about twice the
+    time, and memory for only one part.
 
     Assumes that the loss is twice differentiable at the current weights and is a deterministic
     function of them: a network whose output changes between two calls is rejected.
