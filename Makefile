@@ -32,7 +32,7 @@ presets: .venv/installed
 	$(RUN) python scripts/smoke_presets.py
 
 # Speed of training, and cost and error of the metrics, compared with simple baselines and other tools;
-# about an hour and a quarter on an idle machine.
+# about an hour and a half on an idle machine.
 bench: .venv/installed
 	$(RUN) python benchmarks/training.py --quick
 	$(RUN) python benchmarks/stacked_profile.py

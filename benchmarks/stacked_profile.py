@@ -2,11 +2,13 @@
 
 ResNet18(K) on 8 x 8 with batches of B, T networks side by side, one thread (8, 32, 5 if nothing is
 given): milliseconds per step and network of the forward and backward passes, by kind of layer, and
-the GFLOP/s of convolutions. Loss and optimiser are not included.
+the GFLOP/s of convolutions. Loss and optimiser are not included. Below it, the forward pass of each
+shape of convolution: with copying its patches, and its matrix products alone.
 """
 
 from __future__ import annotations
 
+import argparse
 import math
 import sys
 import time
@@ -18,12 +20,13 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
-from benchmarks.machine import describe, table
+from benchmarks.machine import describe, median_seconds, table
 from landscape_catalog.graphs.batching import stable_graph
 from landscape_catalog.graphs.stacked.convolution import Convolution
 from landscape_catalog.graphs.stacked.dense import DenseConvolution
 from landscape_catalog.graphs.stacked.layer import Layer
 from landscape_catalog.graphs.stacked.networks import StackedNetworks
+from landscape_catalog.graphs.stacked.products import multiply
 from landscape_catalog.graphs.stacked.vectors import stack_states, stacked_views
 from landscape_catalog.models.build import build
 from landscape_catalog.runner.memory import keep_freed_memory
@@ -102,9 +105,48 @@ def profile(stack: StackedNetworks, steps: int) -> list[list[Any]]:
     return rows
 
 
+def products(stack: StackedNetworks, repeats: int = 100) -> list[list[Any]]:
+    """For each shape of convolution, the GFLOP/s of its forward pass and of its products alone."""
+    rows: dict[str, list[Any]] = {}
+    for layer in stack.layers:
+        if not isinstance(layer, Convolution):
+            continue
+        out, places = layer.weight.shape[1], layer.weight[0, 0].numel()
+        kernels, blocks = layer.kernels.read(), layer.patches.blocks
+        shape = (
+            f"{out} x {places // len(blocks)} times {places // len(blocks)} x {blocks[0].shape[2]}"
+        )
+        shape += f", {len(blocks)} products" if len(blocks) > 1 else ""
+        work = 2e-9 * multiply_adds(layer) * len(stack.outputs.tensor)
+
+        def multiplied(
+            layer: Convolution = layer, kernels: Any = kernels, blocks: Any = blocks
+        ) -> None:
+            for place, (kernel, block) in enumerate(zip(kernels, blocks)):
+                multiply(kernel, block, layer.out, add=place > 0)
+
+        with torch.no_grad():
+            rates = [work / median_seconds(one, repeats) for one in (layer.forward, multiplied)]
+        rows.setdefault(shape, [shape, *(f"{rate:.0f}" for rate in rates)])
+    return list(rows.values())
+
+
+def parsed() -> argparse.Namespace:
+    """The width, the batch size and the number of networks."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    for name, default, meaning in (
+        ("k", 8, "width of the networks"),
+        ("b", 32, "batch size, a multiple of 8"),
+        ("t", 5, "networks side by side, at least 2"),
+    ):
+        parser.add_argument(name, nargs="?", type=int, default=default, help=meaning)
+    return parser.parse_args()
+
+
 def main() -> None:
-    """Print the table."""
-    width, batch_size, members = map(int, sys.argv[1:4] or (8, 32, 5))
+    """Print the tables."""
+    options = parsed()
+    width, batch_size, members = options.k, options.b, options.t
     torch.set_num_threads(1)
     keep_freed_memory()
     print(describe())
@@ -112,6 +154,8 @@ def main() -> None:
     steps = max(10, STEPS // members // width)
     head = ["layers", "number", "forward, ms", "backward, ms", "both, ms", "GFLOP/s"]
     print(table(head, profile(stack, steps)))
+    print()
+    print(table(["products of one network", "forward, GFLOP/s", "products alone"], products(stack)))
 
 
 if __name__ == "__main__":

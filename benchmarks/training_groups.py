@@ -19,6 +19,7 @@ from landscape_catalog.tasks import Classification, Samples
 from landscape_catalog.training import Member, Recipe, train_group
 
 BATCH_SIZES = (16, 64)
+SHORT = 5  # updates of the short training
 Row = dict[str, Any]
 
 
@@ -32,9 +33,12 @@ def train_together(
 
 
 def step_ms(width: int, batch_size: int, members: int, updates: int, repeats: int) -> float:
-    """Milliseconds per step and network of ResNet18(width) on digits, the median over repeats."""
+    """Milliseconds per step and network of ResNet18(width) on digits, the median over repeats.
+
+    The difference between a long and a short training, so that the start of a group does not count.
+    """
     data, _, task = data_of("8x8")
-    recipe = Recipe(batch_size=batch_size, lr=0.05, stopping="updates", updates=updates)
+    lengths = (SHORT, SHORT + updates)
 
     def networks() -> list[nn.Module]:
         return [
@@ -42,21 +46,15 @@ def step_ms(width: int, batch_size: int, members: int, updates: int, repeats: in
             for seed in range(members)
         ]
 
-    times = []
+    def trained(length: int) -> float:
+        recipe = Recipe(batch_size=batch_size, lr=0.05, stopping="updates", updates=length)
+        group = networks()
+        return seconds(lambda: train_together(group, data, task, recipe))
+
     with reproducible():
-        for _ in range(1 + repeats):
-            group = networks()
-            times.append(seconds(lambda group=group: train_together(group, data, task, recipe)))  # type: ignore[misc]
-    return 1e3 * statistics.median(times[1:]) / (members * updates)
-
-
-def updates_of(members: int, plain_steps: int) -> int:
-    """More of them in small groups, so that starting a group hardly counts.
-
-    >>> [updates_of(members, 120) for members in (1, 5, 40)]
-    [600, 120, 30]
-    """
-    return max(1, plain_steps // 4, 5 * plain_steps // members)
+        times = [tuple(map(trained, lengths)) for _ in range(1 + repeats)]
+    differences = [long - short for short, long in times[1:]]
+    return 1e3 * statistics.median(differences) / (members * updates)
 
 
 def groups(products: Mapping[str, Any], effort: Effort) -> list[Row]:
@@ -67,12 +65,9 @@ def groups(products: Mapping[str, Any], effort: Effort) -> list[Row]:
         for batch_size in BATCH_SIZES
         for members in effort.members
     ]
-    repeats = max(1, effort.repeats - 1)
+    updates, repeats = max(1, effort.plain_steps // 4), max(1, effort.repeats - 1)
     context = multiprocessing.get_context("spawn")
     with context.Pool(1, keep_freed_memory) as pool:  # as the product's workers do
-        jobs = [
-            (*shape.values(), updates_of(shape["members"], effort.plain_steps), repeats)
-            for shape in shapes
-        ]
+        jobs = [(*shape.values(), updates, repeats) for shape in shapes]
         found = pool.starmap(step_ms, jobs, 1)
     return [{**shape, "ms": round(ms, 4)} for shape, ms in zip(shapes, found)]

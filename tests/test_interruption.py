@@ -83,7 +83,9 @@ def test_ctrl_c_reports_what_is_saved(tmp_path: Path) -> None:
     os.killpg(process.pid, signal.SIGINT)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 130
-    assert "of 2 jobs of `train` are saved" in said  # two cells of two seeds
+    assert (
+        "of 2 jobs of `train` are done, and what others had finished is kept" in said
+    )  # two cells of two seeds
     assert "`dvc repro` continues" in said
     assert "Traceback" not in said
     kept = finished_things(folder, "train")

@@ -26,6 +26,7 @@ RUNNING = StageStatus(
     running=(
         JobStatus("one", f"{HERE.host}:7", 1050.0, 80.0, 0.5),
         JobStatus("two", "node 3:8", 1090.0, 100.0, 0.0),
+        JobStatus("three", f"{HERE.host}:9", 1100.0, 100.0, 0.0, waits=True),
     ),
 )  # fmt: skip
 
@@ -46,10 +47,11 @@ def test_a_running_stage(project: Project) -> None:
     write_status(project.status, RUNNING)
     assert lines(project) == {
         "stage": f"train, running for 1 min 50 s (process {os.getpid()})",
-        "jobs": "3 of 9 done, 1 of them failed, 2 running, 4 waiting",
+        "jobs": "3 of 9 done, 1 of them failed, 3 running, 4 waiting",
         "time left": "about 50 s with 2 workers",
         "worker 1": "one, for 1 min 00 s of about 1 min 20 s, 50% done (process 7)",
         "worker 2": "two, for 20 s of about 1 min 40 s (process 8 on node 3)",
+        "worker 3": "three, has waited for another process for 10 s (process 9)",
         "failed": "x: no",
     }
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 import time
 from pathlib import Path
@@ -13,6 +12,7 @@ from landscape_catalog.paths import Project
 from landscape_catalog.runner.progress import format_duration
 from landscape_catalog.runner.status import JobStatus, StageStatus, read_status
 from landscape_catalog.store.lock import holder_file
+from landscape_catalog.store.notes import read_note
 
 SHOWN_FAILURES = 5
 STAGES = ("prepare", "train", "measure", "aggregate", "report")
@@ -57,8 +57,13 @@ def _worker_line(number: int, job: JobStatus, now: float) -> str:
     host, _, process = job.worker.rpartition(":")
     who = f" (process {process}{_on(host)})" if process else ""
     done = f", {job.done:.0%} done" if job.done else ""
+    so_far = format_duration(max(now - job.since, 0.0))
+    if job.waits:
+        return (
+            f"{f'worker {number}':<14}{job.name}, has waited for another process for {so_far}{who}"
+        )
     return (
-        f"{f'worker {number}':<14}{job.name}, for {format_duration(max(now - job.since, 0.0))} of "
+        f"{f'worker {number}':<14}{job.name}, for {so_far} of "
         f"about {format_duration(job.predicted)}{done}{who}"
     )
 
@@ -105,11 +110,8 @@ def _ended_lines(project: Project, status: StageStatus | None, now: float) -> li
 
 def _last_failures(project: Project) -> tuple[str, ...]:
     """Name and reason of each failed job of the last stage that had any."""
-    try:
-        entries = json.loads(project.failures.read_text(encoding="utf-8"))
-        return tuple(f"{entry['name']}: {entry['reason']}" for entry in entries)
-    except (OSError, ValueError, TypeError, KeyError):
-        return ()
+    failures = read_note(project.failures, list[dict[str, str]]) or []
+    return tuple(f"{found.get('name')}: {found.get('reason')}" for found in failures)
 
 
 def _failure_lines(failed: tuple[str, ...]) -> list[str]:

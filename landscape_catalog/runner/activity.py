@@ -18,6 +18,7 @@ from pathlib import Path
 
 from landscape_catalog.errors import StorageError
 from landscape_catalog.store.files import write_file
+from landscape_catalog.store.notes import read_note
 
 SECONDS_BETWEEN_REPORTS = 1.0
 
@@ -34,6 +35,7 @@ class Activity:
         resumed: share of the job that checkpoints saved.
         done: share of the job that is done, including what a checkpoint saved; 0 if unknown.
         reported: Unix time of the last report.
+        waits: whether it waits for another process that does the same.
     """
 
     worker: str
@@ -43,6 +45,7 @@ class Activity:
     resumed: float = 0.0
     done: float = 0.0
     reported: float = 0.0
+    waits: bool = False
 
 
 class _Reporter:
@@ -107,13 +110,16 @@ def report_resumed(share: float) -> None:
 @contextmanager
 def waiting() -> Iterator[None]:
     """Waiting for another process: this time is no part of the running job's."""
-    before = time.perf_counter()
+    before, reporter = time.perf_counter(), _current.get()
+    if reporter is not None:
+        reporter.activity = replace(reporter.activity, started=time.time(), waits=True)
+        reporter.write()
     try:
         yield
     finally:
-        if (reporter := _current.get()) is not None:
+        if reporter is not None:
             reporter.waited += time.perf_counter() - before
-            reporter.activity = replace(reporter.activity, started=time.time())
+            reporter.activity = replace(reporter.activity, started=time.time(), waits=False)
             reporter.write()
 
 
@@ -133,8 +139,9 @@ def read_activities(folder: Path) -> dict[str, Activity]:
     """The latest activity for each job that some worker has run, by the job's name."""
     found: dict[str, Activity] = {}
     for path in folder.glob("*.json"):
-        with suppress(OSError, ValueError, TypeError):
-            activity = Activity(**json.loads(path.read_text(encoding="utf-8")))
-            if activity.job not in found or activity.started > found[activity.job].started:
-                found[activity.job] = activity
+        activity: Activity | None = read_note(path, Activity)
+        if activity is None:
+            continue
+        if activity.job not in found or activity.started > found[activity.job].started:
+            found[activity.job] = activity
     return found

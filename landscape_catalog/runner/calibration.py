@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
 import platform
 import time
 from collections.abc import Callable
-from dataclasses import asdict, astuple
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,10 +15,19 @@ from landscape_catalog.errors import StorageError
 from landscape_catalog.runner.speed import Calibration
 from landscape_catalog.runner.worker_cache import WorkerCache
 from landscape_catalog.store.files import write_file
+from landscape_catalog.store.notes import read_note
 
 REPEATS = 15
 # Shortest times of the three computations on the machine of the constants in `speed`.
 OVERHEAD_SECONDS, CONVOLUTION_SECONDS, PRODUCTS_SECONDS = 1.35e-3, 7e-3, 1.4e-3
+
+
+@dataclass(frozen=True)
+class _Note:
+    """What the file holds."""
+
+    machine: str
+    factors: Calibration
 
 
 def measure_speed(device: str, cache: WorkerCache) -> Calibration:
@@ -72,21 +80,13 @@ def _shortest_seconds(compute: Callable[[], Any]) -> float:
 
 def read_calibration(path: Path, device: str) -> Calibration | None:
     """The calibration of this machine and device, if there is a valid one."""
-    with contextlib.suppress(OSError, ValueError, TypeError, KeyError, AttributeError):
-        entry = json.loads(path.read_text(encoding="utf-8"))
-        if (
-            entry.pop("machine") == _machine(device)
-            and entry.keys() == asdict(Calibration()).keys()
-        ):
-            found = Calibration(**{name: float(value) for name, value in entry.items()})
-            if all(0 < factor < math.inf for factor in astuple(found)):
-                return found
-    return None
+    note = read_note(path, _Note)
+    return note.factors if note is not None and note.machine == _machine(device) else None
 
 
 def write_calibration(path: Path, device: str, calibration: Calibration) -> None:
     """Keep a calibration; a disk error is ignored, since it is only needed for estimates."""
-    content = json.dumps({"machine": _machine(device)} | asdict(calibration))
+    content = json.dumps(asdict(_Note(_machine(device), calibration)))
     with contextlib.suppress(StorageError):
         write_file(path, content.encode())
 

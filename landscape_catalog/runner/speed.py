@@ -7,8 +7,12 @@ import statistics
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from typing import Annotated, ClassVar
+
+from pydantic import ConfigDict, Field
 
 from landscape_catalog.runner.timings import Timing, Work
+from landscape_catalog.store.notes import NOTE
 
 Prediction = Callable[[Work], float]
 
@@ -66,7 +70,9 @@ class Speed:
 
 # Measured on one core of an x86 server with AVX-512 (106 GFLOP/s in a large matrix product), two
 # processes at a time, with ResNet18 on 8 x 8 (`benchmarks/stages.py` lists a stage's jobs).
-ALONE = Speed(step=4e-3, weights=math.inf, values=1.5e7, multiply_adds=8e10)
+# At 32 x 32 it takes up to twice, and a Hessian-vector product up to five times as long as said
+# here, until the first jobs have ended.
+ALONE = Speed(step=4e-3, weights=math.inf, values=8e6, multiply_adds=8e10)
 GROUPED = Speed(step=1e-3, weights=3e9, values=2.5e7, multiply_adds=8e10)
 # A Hessian-vector product differentiates twice, operation by operation.
 PRODUCT = Speed(step=13e-3, weights=math.inf, values=1.5e7, multiply_adds=6e10)
@@ -74,8 +80,10 @@ PRODUCT_KINDS = ("hessian", "layers", "density")
 # Passes without a gradient, with folded batch norms or side by side.
 FORWARD = Speed(step=5e-4, weights=math.inf, values=6e7, multiply_adds=6e10)
 FORWARD_KINDS = ("barrier", "loss", "similarity", "distance")
-# A share of a data-centre GPU. The overhead of a step is the CPU's, which launches the kernels.
-CUDA_SPEEDUP = 25.0
+
+
+# A machine that is a thousand times as fast or as slow as another is an error.
+Factor = Annotated[float, Field(gt=1e-3, lt=1e3)]
 
 
 @dataclass(frozen=True)
@@ -88,20 +96,25 @@ class Calibration:
         products: factor on the arithmetic of groups, which is batched matrix products.
     """
 
-    overhead: float = 1.0
-    convolutions: float = 1.0
-    products: float = 1.0
+    __pydantic_config__: ClassVar[ConfigDict] = NOTE
+
+    overhead: Factor = 1.0
+    convolutions: Factor = 1.0
+    products: Factor = 1.0
+
+
+# A share of a data-centre GPU. The overhead of a step is the CPU's, which launches the kernels.
+UNCALIBRATED_CUDA = Calibration(1.0, convolutions=1 / 25, products=1 / 25)
 
 
 def starting_prediction(device: str = "cpu", calibration: Calibration | None = None) -> Prediction:
     """Predicts a job's seconds from the starting values, scaled to this machine if calibrated."""
-    factors = calibration or Calibration()
-    gain = CUDA_SPEEDUP if device == "cuda" else 1.0
+    factors = calibration or (UNCALIBRATED_CUDA if device == "cuda" else Calibration())
     alone, product, forward = (
-        speed.scaled(overhead=factors.overhead, arithmetic=factors.convolutions / gain)
+        speed.scaled(overhead=factors.overhead, arithmetic=factors.convolutions)
         for speed in (ALONE, PRODUCT, FORWARD)
     )
-    grouped = GROUPED.scaled(overhead=factors.overhead, arithmetic=factors.products / gain)
+    grouped = GROUPED.scaled(overhead=factors.overhead, arithmetic=factors.products)
 
     def predict(work: Work) -> float:
         if work.grouped:

@@ -8,12 +8,12 @@ import platform
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import psutil
 
 from landscape_catalog.errors import StorageError
 from landscape_catalog.store.files import write_file
+from landscape_catalog.store.notes import read_note
 
 SECONDS_UNTIL_SILENT = 120.0
 CLOCK_TOLERANCE = 2.0  # seconds by which two readings of a process's start may differ
@@ -29,6 +29,7 @@ class JobStatus:
         since: Unix time at which it started.
         predicted: predicted seconds of the whole job.
         done: share of it that is done; 0 if unknown.
+        waits: whether it waits for another process, since then.
     """
 
     name: str
@@ -36,6 +37,7 @@ class JobStatus:
     since: float
     predicted: float
     done: float
+    waits: bool = False
 
 
 @dataclass(frozen=True)
@@ -125,10 +127,5 @@ def write_status(path: Path, status: StageStatus) -> None:
 
 def read_status(path: Path) -> StageStatus | None:
     """The state in a file, or None if there is none or it is unreadable."""
-    try:
-        entry: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        entry["running"] = tuple(JobStatus(**job) for job in entry["running"])
-        entry["process"] = Process(**entry["process"])
-        return StageStatus(**entry | {"failed": tuple(entry["failed"])})
-    except (OSError, ValueError, TypeError, KeyError):
-        return None
+    found: StageStatus | None = read_note(path, StageStatus)
+    return found

@@ -5,9 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, ClassVar
 
+from pydantic import ConfigDict, Field
+
+from landscape_catalog.schema.fields import NonNegativeFloat, PositiveInt
 from landscape_catalog.store.files import explained_storage
+from landscape_catalog.store.notes import NOTE, note_of, parse_note
 
 KEPT_LINES = 5000
 
@@ -27,13 +31,15 @@ class Work:
         grouped: whether they are computed by the stacked implementation.
     """
 
+    __pydantic_config__: ClassVar[ConfigDict] = NOTE
+
     kind: str
     model: str
-    width: int
-    batch_size: int
-    steps: int
-    multiply_adds: int
-    members: int = 1
+    width: PositiveInt
+    batch_size: PositiveInt
+    steps: Annotated[int, Field(ge=0)]
+    multiply_adds: Annotated[int, Field(ge=0)]
+    members: PositiveInt = 1
     grouped: bool = False
 
 
@@ -49,11 +55,13 @@ class Attempt:
         share: share of the job that was computed; the rest was in checkpoints or finished.
     """
 
-    seconds: float
+    __pydantic_config__: ClassVar[ConfigDict] = NOTE
+
+    seconds: NonNegativeFloat
     worker: str = ""
     started: float = 0.0
     first: bool = False
-    share: float = 1.0
+    share: NonNegativeFloat = 1.0
 
     @property
     def ended(self) -> float:
@@ -73,6 +81,8 @@ class Timing:
             execution of the stage together with its name.
         predicted: predicted seconds, before the stage started.
     """
+
+    __pydantic_config__: ClassVar[ConfigDict] = NOTE
 
     work: Work
     attempt: Attempt
@@ -98,23 +108,19 @@ def read_timings(path: Path) -> list[Timing]:
     Lines of earlier versions hold the size and the seconds only; the rest has its default.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()[-KEPT_LINES:]
+        lines = path.read_bytes().splitlines()[-KEPT_LINES:]
     except FileNotFoundError:
         return []
-    timings = []
-    for line in lines:
-        try:
-            timings.append(_timing(json.loads(line)))
-        except (ValueError, TypeError, KeyError, AttributeError):
-            continue
-    return timings
+    entries = [parse_note(line, dict[str, Any]) for line in lines]
+    timings = [note_of(_nested(entry), Timing) for entry in entries if entry is not None]
+    return [timing for timing in timings if timing is not None]
 
 
-def _timing(entry: dict[str, Any]) -> Timing:
-    """A line of the log; raises TypeError or KeyError if it is not one."""
-    parts: dict[type, dict[str, Any]] = {Work: {}, Attempt: {}}
-    for kind, values in parts.items():
+def _nested(entry: dict[str, Any]) -> dict[str, Any]:
+    """A line of the log, which is flat, with the fields of `Timing`."""
+    found: dict[str, Any] = {"work": {}, "attempt": {}}
+    for name, kind in (("work", Work), ("attempt", Attempt)):
         names = [field.name for field in fields(kind)]
-        values |= {name: entry.pop(name) for name in names if name in entry}
-    attempt = Attempt(**parts[Attempt] | {"seconds": float(parts[Attempt]["seconds"])})
-    return Timing(Work(**parts[Work]), attempt, **entry)
+        found[name] = {key: entry[key] for key in names if key in entry}
+    own = set(entry) - set(found["work"]) - set(found["attempt"])
+    return found | {key: entry[key] for key in own}

@@ -124,4 +124,7 @@ class StageTracker:
             activity.done,
             max(activity.reported - activity.started, 0.0),
         )
-        return JobStatus(job.name, activity.worker, since, predicted, activity.done), state
+        status = JobStatus(
+            job.name, activity.worker, since, predicted, activity.done, activity.waits
+        )
+        return status, state

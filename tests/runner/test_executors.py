@@ -397,7 +397,7 @@ def reporting(payload: float, cache: WorkerCache) -> None:
 def test_waiting_for_other_processes_is_no_part_of_a_job(
     waits: list[float], announces: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    now = [0.0]
+    now, seen = [0.0], list[list[bool]]()
     monkeypatch.setattr(time, "perf_counter", lambda: now[0])
     attempts: list[Attempt] = []
 
@@ -405,7 +405,9 @@ def test_waiting_for_other_processes_is_no_part_of_a_job(
         now[0] += 1
         for seconds in payload:
             with waiting():
+                seen.append([one.waits for one in read_activities(tmp_path).values()])
                 now[0] += seconds
+        seen.append([one.waits for one in read_activities(tmp_path).values()])
 
     with SerialExecutor() as executor:
         run_jobs(
@@ -414,6 +416,7 @@ def test_waiting_for_other_processes_is_no_part_of_a_job(
             activities=tmp_path if announces else None,
         )  # fmt: skip
     assert attempts[0].seconds == (1 if announces else 1 + sum(waits))
+    assert seen == [[True] * announces] * len(waits) + [[False] * announces]
 
 
 def test_the_folder_of_announcements_is_not_created_by_workers(tmp_path: Path) -> None:

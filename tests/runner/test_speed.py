@@ -59,6 +59,11 @@ def test_a_job_costs_overhead_and_arithmetic(changes: dict[str, Any], seconds: f
 # Milliseconds per step and member on the machine of the constants: kind, members (0: alone),
 # samples and multiply-adds of a step, and the time.
 MEASURED = [
+    ("train", 0, 8, 218_496, 4.1),
+    ("train", 0, 64, 1_747_968, 6.0),
+    ("train", 0, 8, 13_102_080, 4.6),
+    ("train", 0, 128, 838_533_120, 62.5),  # 32 x 32, k = 4
+    ("train", 0, 128, 3_354_132_480, 109.0),  # 32 x 32, k = 8
     ("train", 5, 8, 218_496, 0.279),
     ("train", 5, 128, 3_495_936, 1.33),
     ("train", 5, 64, 26_456_064, 2.27),
@@ -79,7 +84,7 @@ MEASURED = [
 def test_starting_values_are_near_the_measured_times(
     kind: str, members: int, samples: int, multiply_adds: int, milliseconds: float
 ) -> None:
-    """Within a third, over a range of a hundred."""
+    """Within 35%, over a range of three hundred."""
     work = job(
         kind=kind, multiply_adds=multiply_adds, batch_size=samples, members=max(members, 1),
         grouped=members > 0, steps=10**4,
@@ -95,9 +100,9 @@ GROUPED = replace(ARITHMETIC, grouped=True, members=5)
 @pytest.mark.parametrize(
     ("work", "device", "calibration", "factor"),
     [
-        (OVERHEAD, "cuda", Calibration(), 1),
-        (ARITHMETIC, "cuda", Calibration(), 1 / 25),
-        (GROUPED, "cuda", Calibration(), 1 / 25),
+        (OVERHEAD, "cuda", None, 1),
+        (ARITHMETIC, "cuda", None, 1 / 25),
+        (GROUPED, "cuda", None, 1 / 25),
         (OVERHEAD, "cpu", Calibration(overhead=3.0), 3),
         (ARITHMETIC, "cpu", Calibration(overhead=3.0), 1),
         (OVERHEAD, "cpu", Calibration(convolutions=3.0, products=3.0), 1),
@@ -105,11 +110,14 @@ GROUPED = replace(ARITHMETIC, grouped=True, members=5)
         (ARITHMETIC, "cpu", Calibration(products=3.0), 1),
         (GROUPED, "cpu", Calibration(products=3.0), 3),
         (GROUPED, "cpu", Calibration(convolutions=3.0), 1),
+        # Measured on a GPU, the factors hold its speed.
+        (ARITHMETIC, "cuda", Calibration(convolutions=0.1, products=0.2), 0.1),
+        (GROUPED, "cuda", Calibration(convolutions=0.1, products=0.2), 0.2),
     ],
     ids=str,
 )
 def test_starting_values_depend_on_device_and_calibration(
-    work: Work, device: str, calibration: Calibration, factor: float
+    work: Work, device: str, calibration: Calibration | None, factor: float
 ) -> None:
     found = starting_prediction(device, calibration)(work)
     assert found == pytest.approx(factor * starting_prediction()(work), rel=0.1)
@@ -231,7 +239,9 @@ def test_a_calibration_is_of_one_machine_and_device(
 FACTORS = {"overhead": 1.0, "convolutions": 2.0, "products": 3.0}
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", "null", '{"machine": 3}', "{", "\x00"])
+@pytest.mark.parametrize(
+    "content", ["", "[]", "{}", "null", '{"machine": 3}', "{", "\x00", "[" * 10**5]
+)
 def test_an_unreadable_calibration_is_none(content: str, tmp_path: Path) -> None:
     path = tmp_path / "calibration.json"
     path.write_text(content)
@@ -244,10 +254,12 @@ def test_an_unreadable_calibration_is_none(content: str, tmp_path: Path) -> None
     [
         (FACTORS, True),
         ({"overhead": 1.0, "arithmetic": 2.0}, False),  # of an earlier version
-        ({"overhead": 1.0, "convolutions": 2.0}, False),
         (FACTORS | {"more": 1.0}, False),
         (FACTORS | {"products": 0.0}, False),
         (FACTORS | {"products": -1.0}, False),
+        (FACTORS | {"products": 1e-300}, False),
+        (FACTORS | {"products": 1.7e308}, False),
+        (FACTORS | {"products": 10**400}, False),
         (FACTORS | {"overhead": float("nan")}, False),
         (FACTORS | {"overhead": float("inf")}, False),
         (FACTORS | {"overhead": "fast"}, False),
@@ -261,7 +273,7 @@ def test_only_positive_factors_of_all_kinds_are_a_calibration(
     path = tmp_path / "calibration.json"
     write_calibration(path, "cpu", Calibration())
     machine = json.loads(path.read_text())["machine"]
-    path.write_text(json.dumps({"machine": machine} | factors))
+    path.write_text(json.dumps({"machine": machine, "factors": factors}))
     assert (read_calibration(path, "cpu") is not None) == is_valid
 
 

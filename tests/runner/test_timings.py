@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import tempfile
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -98,9 +99,18 @@ def test_unreadable_lines_are_skipped(tmp_path: Path) -> None:
         json.dumps({**asdict(TRAIN), "seconds": "long"}),
         json.dumps(asdict(TRAIN)),
         json.dumps({**asdict(TRAIN), "seconds": 1.0, "more": 1}),
-    ]
-    with path.open("a") as stream:
-        stream.write("\n".join(lines) + "\n")
+        *(
+            json.dumps({**asdict(TRAIN), "seconds": 1.0, **wrong})
+            for wrong in (
+                {"batch_size": 0}, {"members": 0}, {"multiply_adds": -5}, {"width": "two"},
+                {"kind": ["train"]}, {"seconds": -1}, {"seconds": math.inf}, {"share": math.nan},
+                {"seconds": 10**400}, {"grouped": None}, {"stage": 3},
+            )
+        ),
+        "[" * 10**5,
+    ]  # fmt: skip
+    with path.open("ab") as stream:
+        stream.write(("\n".join(lines) + "\n").encode() + b"\xff\xfe\n")
     log_timing(path, replace(RAN, work=job(steps=7)))
     assert read_timings(path) == [RAN, replace(RAN, work=job(steps=7))]
 

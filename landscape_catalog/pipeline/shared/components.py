@@ -28,6 +28,7 @@ from landscape_catalog.pipeline.shared.custom_code import code_checksum, import_
 from landscape_catalog.schema.fields import is_custom
 from landscape_catalog.schema.identity import canonical_json, checksum
 from landscape_catalog.store.files import write_file
+from landscape_catalog.store.notes import read_note
 
 FACTS = 2  # incremented when facts change or checks become stricter, to invalidate cached facts
 GIVEN_TO_NETWORKS = ("width", "input_shape", "n_outputs")
@@ -115,11 +116,9 @@ def _facts(dataset: Dataset, project: Project, extra: dict[str, Any]) -> DataFac
     what = [dataset.content(), list(dataset.languages), extra, source.checksum, code]
     key = checksum([FACTS, *what])
     path = project.facts / f"{key[:16]}.json"
-    try:
-        noted = json.loads(path.read_text())
-        return DataFacts(**{**noted, "shape": tuple(noted["shape"])})
-    except (OSError, ValueError, TypeError, KeyError):
-        pass
+    noted: DataFacts | None = read_note(path, DataFacts)
+    if noted is not None:
+        return noted
     facts = facts_of(source.load(), source.checksum, vocabulary=dataset.vocabulary)
     with contextlib.suppress(StorageError):  # without a cache the data are read again next time
         write_file(path, json.dumps(asdict(facts)).encode())

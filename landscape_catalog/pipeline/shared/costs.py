@@ -6,6 +6,9 @@ import contextlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
 
 from landscape_catalog.errors import StorageError
 from landscape_catalog.experiment.grid import Cell
@@ -15,6 +18,7 @@ from landscape_catalog.runner.timings import Work
 from landscape_catalog.schema.fields import is_custom
 from landscape_catalog.schema.identity import checksum
 from landscape_catalog.store.files import write_file
+from landscape_catalog.store.notes import read_note
 
 # Estimated tokens per sentence; exact lengths are unknown before the data are prepared.
 USUAL_TOKENS = 25
@@ -89,11 +93,7 @@ def network_key(cell: Cell) -> str:
 
 def read_multiply_adds(path: Path) -> dict[str, int]:
     """The counts recorded by `prepare`, by `network_key`; empty if the file is unreadable."""
-    try:
-        noted = json.loads(path.read_text(encoding="utf-8"))
-        return {str(key): int(count) for key, count in noted.items()}
-    except (OSError, ValueError, TypeError, AttributeError):
-        return {}
+    return read_note(path, dict[str, Annotated[int, Field(ge=0)]]) or {}
 
 
 def note_multiply_adds(path: Path, counts: Mapping[str, int]) -> None:

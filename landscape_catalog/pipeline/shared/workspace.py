@@ -179,7 +179,8 @@ def work_through(
             )
         except Interrupted:
             log.warning(
-                "interrupted: %d of %d jobs of `%s` are saved; run the same command to continue",
+                "interrupted: %d of %d jobs of `%s` are done, and what others had finished is "
+                "kept; run the same command to continue",
                 stage.done,
                 len(jobs),
                 title,
