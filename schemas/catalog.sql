@@ -79,7 +79,7 @@ CREATE TABLE core.cell_metrics (
     mean DOUBLE,  -- mean over converged runs or their pairs; null if there are none
     sd DOUBLE,  -- standard deviation over them; null for fewer than two
     n BIGINT,  -- number of runs or pairs
-    standard_error DOUBLE,  -- of the mean over runs or pairs: sd / sqrt(n)
+    standard_error DOUBLE,  -- of the mean over runs: sd / sqrt(n), or the delete-one-run jackknife for pairs
     measurement_error DOUBLE,  -- error of the mean due to the errors of the estimators
     status VARCHAR,  -- `ok`, `not converged` (some estimate has not) or `missing`
     reason VARCHAR,  -- why it is not `ok`, and for how many runs or pairs

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from landscape_catalog.catalog.estimates import is_of_pairs, method_of
 from landscape_catalog.catalog.results import CellResult, ExperimentResult
+from landscape_catalog.catalog.run_errors import standard_error_over_runs
 from landscape_catalog.metrics.metric import PRIMARY
 from landscape_catalog.metrics.registry import QUANTITIES
 from landscape_catalog.phases import FACTORS, CellNumbers, Rule, doubtful_flat, sensitivities
@@ -52,6 +53,7 @@ def metric_rows(
     for (metric, probe), rows in found.items():
         known = [row for row in rows if not math.isnan(row["value"])]
         values = [row["value"] for row in known]
+        members = [tuple(filter(None, (row["run_id"], row["other_run_id"]))) for row in known]
         spread = statistics.stdev(values) if _has_spread(values) else math.nan
         of_pairs = is_of_pairs(metric, result)
         status, reason = _status(len(cell.converged), of_pairs, rows, known)
@@ -62,7 +64,7 @@ def metric_rows(
             "mean": statistics.fmean(values) if values else None,
             "sd": spread,
             "n": len(values),
-            "standard_error": spread / math.sqrt(len(values)) if values else None,
+            "standard_error": standard_error_over_runs(values, members) if values else None,
             "measurement_error": _error_of_mean(known),
             "status": status,
             "reason": reason,

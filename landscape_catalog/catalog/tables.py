@@ -164,7 +164,11 @@ _BEFORE_METRICS: dict[str, Table] = {
             ("mean", REAL, "mean over converged runs or their pairs; null if there are none"),
             ("sd", REAL, "standard deviation over them; null for fewer than two"),
             ("n", INTEGER, "number of runs or pairs"),
-            ("standard_error", REAL, "of the mean over runs or pairs: sd / sqrt(n)"),
+            (
+                "standard_error",
+                REAL,
+                "of the mean over runs: sd / sqrt(n), or the delete-one-run jackknife for pairs",
+            ),
             ("measurement_error", REAL, "error of the mean due to the errors of the estimators"),
             ("status", TEXT, "`ok`, `not converged` (some estimate has not) or `missing`"),
             ("reason", TEXT, "why it is not `ok`, and for how many runs or pairs"),
