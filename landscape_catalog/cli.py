@@ -75,6 +75,18 @@ def report() -> None:
 
 
 @app.command()
+def phases() -> None:
+    """Print the phase of every cell with its reason, and what decides the labels.
+
+    Lists for each criterion how many labels would change without it, or if its threshold were
+    10% or 25% smaller or larger.
+    """
+    from landscape_catalog.commands.phases import describe_phases
+
+    typer.echo(describe_phases(Path.cwd()))
+
+
+@app.command()
 def plan() -> None:
     """Print the grid, what is done, and what is left.
 

@@ -79,7 +79,7 @@ CREATE TABLE core.cell_metrics (
     mean DOUBLE,  -- mean over converged runs or their pairs; null if there are none
     sd DOUBLE,  -- standard deviation over them; null for fewer than two
     n BIGINT,  -- number of runs or pairs
-    standard_error DOUBLE,  -- of the mean over runs or pairs: sd / sqrt(n)
+    standard_error DOUBLE,  -- of the mean over runs: sd / sqrt(n), or the delete-one-run jackknife for pairs
     measurement_error DOUBLE,  -- error of the mean due to the errors of the estimators
     status VARCHAR,  -- `ok`, `not converged` (some estimate has not) or `missing`
     reason VARCHAR,  -- why it is not `ok`, and for how many runs or pairs
@@ -276,6 +276,22 @@ CREATE TABLE core.phases (
     doubtful BOOLEAN  -- flat, but training loss > 10 times the median of flat cells
 );
 
+-- One row: one criterion of the phase rule, and how many labels hang on it.
+CREATE TABLE core.criteria (
+    experiment_id VARCHAR,  -- the experiment
+    classification_id VARCHAR,  -- hash of the experiment and the thresholds
+    position BIGINT,  -- position among the criteria
+    criterion VARCHAR,  -- its name
+    metric VARCHAR,  -- the metric whose mean over a cell is compared
+    relation VARCHAR,  -- `<`, `>` or `>=`: how it stands to the threshold if it is met
+    threshold DOUBLE,  -- what the metric is compared with
+    changed_without BIGINT,  -- cells with another phase if it were never met
+    changed_at_75 BIGINT,  -- the same at 75% of the threshold
+    changed_at_90 BIGINT,  -- the same at 90% of the threshold
+    changed_at_110 BIGINT,  -- the same at 110% of the threshold
+    changed_at_125 BIGINT  -- the same at 125% of the threshold
+);
+
 CREATE VIEW experiments AS SELECT * FROM core.experiments;
 
 CREATE VIEW probes AS SELECT * FROM core.probes;
@@ -305,6 +321,8 @@ CREATE VIEW similarities AS SELECT * FROM core.similarities;
 CREATE VIEW pairs AS SELECT * FROM core.pairs;
 
 CREATE VIEW phases AS SELECT * FROM core.phases;
+
+CREATE VIEW criteria AS SELECT * FROM core.criteria;
 
 -- One row: a cell with its phase and the mean, sd, count and status of every metric.
 CREATE VIEW cells AS

@@ -7,7 +7,13 @@ from collections.abc import Iterable
 
 import polars as pl
 
-from landscape_catalog.catalog.cell_rows import cell_row, metric_rows, phase_rows
+from landscape_catalog.catalog.cell_rows import (
+    cell_numbers,
+    cell_row,
+    criterion_rows,
+    metric_rows,
+    phase_rows,
+)
 from landscape_catalog.catalog.estimates import estimate_rows
 from landscape_catalog.catalog.results import ExperimentResult
 from landscape_catalog.catalog.run_rows import (
@@ -41,6 +47,8 @@ def build_tables(result: ExperimentResult) -> dict[str, pl.DataFrame]:
     pairs = [(cell, pair) for cell in result.cells for pair in cell.pairs]
     estimates = [estimate_rows(cell, result) for cell in result.cells]
     primary = result.experiment.measure.snapshots[0]
+    numbers = cell_numbers(result, estimates)
+    classified = keys | {"classification_id": experiment["classification_id"]}
     rows: dict[str, list[Row]] = {
         "experiments": [experiment],
         "probes": [keys | {"position": i, **vars(p)} for i, p in enumerate(result.probes)],
@@ -56,9 +64,8 @@ def build_tables(result: ExperimentResult) -> dict[str, pl.DataFrame]:
         "epochs": [row for run in runs for row in epoch_rows(run)],
         "pairs": [pair_row(cell, pair) for cell, pair in pairs],
         "estimates": [row for own in estimates for row in own],
-        "phases": phase_rows(
-            result, estimates, keys | {"classification_id": experiment["classification_id"]}
-        ),
+        "phases": phase_rows(result, numbers, classified),
+        "criteria": list(criterion_rows(result.experiment.classify, numbers, classified)),
     }
     measured = [table_rows(run.measured, run_key(run)) for run in runs]
     measured += [table_rows(pair.measured, pair_key(cell, pair)) for cell, pair in pairs]

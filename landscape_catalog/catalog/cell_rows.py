@@ -9,9 +9,10 @@ from collections.abc import Iterator, Sequence
 
 from landscape_catalog.catalog.estimates import is_of_pairs, method_of
 from landscape_catalog.catalog.results import CellResult, ExperimentResult
+from landscape_catalog.catalog.run_errors import standard_error_over_runs
 from landscape_catalog.metrics.metric import PRIMARY
 from landscape_catalog.metrics.registry import QUANTITIES
-from landscape_catalog.phases import CellNumbers, doubtful_flat
+from landscape_catalog.phases import FACTORS, CellNumbers, Rule, doubtful_flat, sensitivities
 from landscape_catalog.schema.tables import Row
 
 
@@ -52,6 +53,7 @@ def metric_rows(
     for (metric, probe), rows in found.items():
         known = [row for row in rows if not math.isnan(row["value"])]
         values = [row["value"] for row in known]
+        members = [tuple(filter(None, (row["run_id"], row["other_run_id"]))) for row in known]
         spread = statistics.stdev(values) if _has_spread(values) else math.nan
         of_pairs = is_of_pairs(metric, result)
         status, reason = _status(len(cell.converged), of_pairs, rows, known)
@@ -62,7 +64,7 @@ def metric_rows(
             "mean": statistics.fmean(values) if values else None,
             "sd": spread,
             "n": len(values),
-            "standard_error": spread / math.sqrt(len(values)) if values else None,
+            "standard_error": standard_error_over_runs(values, members) if values else None,
             "measurement_error": _error_of_mean(known),
             "status": status,
             "reason": reason,
@@ -127,23 +129,51 @@ def _status(
     return "missing", "it was not measured"
 
 
-def phase_rows(result: ExperimentResult, estimates: list[list[Row]], keys: Row) -> list[Row]:
-    """The phase of every cell, with the reason."""
+def cell_numbers(result: ExperimentResult, estimates: list[list[Row]]) -> list[CellNumbers]:
+    """The numbers by which each cell is classified.
+
+    Args:
+        result: of the experiment.
+        estimates: for each cell, its rows of the table `estimates`.
+    """
     rule = result.experiment.classify
     metrics = {*rule.metrics, *rule.pair_metrics, "train_loss"}
-    values = [
-        {metric: _values(cell, rows, metric) for metric in metrics}
-        for cell, rows in zip(result.cells, estimates)
-    ]
-    means = [{metric: _mean(found) for metric, found in cell.items()} for cell in values]
-    verdicts = [
-        rule.classify(CellNumbers(len(cell.runs), len(cell.converged), mean, of_pairs))
-        for cell, mean, of_pairs in zip(result.cells, means, values)
-    ]
+    found = []
+    for cell, rows in zip(result.cells, estimates):
+        values = {metric: _values(cell, rows, metric) for metric in metrics}
+        means = {metric: _mean(of_metric) for metric, of_metric in values.items()}
+        found.append(CellNumbers(len(cell.runs), len(cell.converged), means, values))
+    return found
+
+
+def criterion_rows(rule: Rule, numbers: list[CellNumbers], keys: Row) -> Iterator[Row]:
+    """How many labels hang on each criterion of the rule."""
+    for position, found in enumerate(sensitivities(rule, numbers)):
+        criterion = found.criterion
+        moved = {
+            f"changed_at_{round(100 * factor)}": count
+            for factor, count in zip(FACTORS, found.moved)
+        }
+        yield {
+            **keys,
+            "position": position,
+            "criterion": criterion.name,
+            "metric": criterion.metric,
+            "relation": criterion.relation,
+            "threshold": criterion.threshold,
+            "changed_without": found.without,
+            **moved,
+        }
+
+
+def phase_rows(result: ExperimentResult, numbers: list[CellNumbers], keys: Row) -> list[Row]:
+    """The phase of every cell, with the reason."""
+    rule = result.experiment.classify
+    verdicts = [rule.classify(cell) for cell in numbers]
     doubtful = doubtful_flat(
         rule,
         [verdict.phase for verdict in verdicts],
-        [mean["train_loss"] for mean in means],
+        [cell.mean("train_loss") for cell in numbers],
     )
     return [
         keys | {"cell_id": cell.cell.cell_id, **vars(verdict), "doubtful": doubt}

@@ -11,7 +11,7 @@ from landscape_catalog.datasets.facts import Kind
 from landscape_catalog.experiment.training import SNAPSHOTS
 from landscape_catalog.metrics.estimate import ErrorKind
 from landscape_catalog.metrics.registry import METRICS
-from landscape_catalog.phases import NC, RULES, UNCLASSIFIED
+from landscape_catalog.phases import FACTORS, NC, RULES, UNCLASSIFIED
 from landscape_catalog.schema.tables import (
     BOOLEAN,
     INTEGER,
@@ -164,7 +164,11 @@ _BEFORE_METRICS: dict[str, Table] = {
             ("mean", REAL, "mean over converged runs or their pairs; null if there are none"),
             ("sd", REAL, "standard deviation over them; null for fewer than two"),
             ("n", INTEGER, "number of runs or pairs"),
-            ("standard_error", REAL, "of the mean over runs or pairs: sd / sqrt(n)"),
+            (
+                "standard_error",
+                REAL,
+                "of the mean over runs: sd / sqrt(n), or the delete-one-run jackknife for pairs",
+            ),
             ("measurement_error", REAL, "error of the mean due to the errors of the estimators"),
             ("status", TEXT, "`ok`, `not converged` (some estimate has not) or `missing`"),
             ("reason", TEXT, "why it is not `ok`, and for how many runs or pairs"),
@@ -252,6 +256,24 @@ _AFTER_METRICS: dict[str, Table] = {
             ("doubtful", BOOLEAN, "flat, but training loss > 10 times the median of flat cells"),
         ),
         ("experiment_id", "cell_id", "classification_id"),
+    ),
+    "criteria": Table(
+        "one criterion of the phase rule, and how many labels hang on it",
+        (
+            ("experiment_id", TEXT, "the experiment"),
+            ("classification_id", TEXT, "hash of the experiment and the thresholds"),
+            ("position", INTEGER, "position among the criteria"),
+            ("criterion", TEXT, "its name"),
+            ("metric", TEXT, "the metric whose mean over a cell is compared"),
+            ("relation", TEXT, "`<`, `>` or `>=`: how it stands to the threshold if it is met"),
+            ("threshold", REAL, "what the metric is compared with"),
+            ("changed_without", INTEGER, "cells with another phase if it were never met"),
+            *(
+                (f"changed_at_{percent}", INTEGER, f"the same at {percent}% of the threshold")
+                for percent in (round(100 * factor) for factor in FACTORS)
+            ),
+        ),
+        ("position",),
     ),
 }
 

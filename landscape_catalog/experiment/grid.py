@@ -145,7 +145,7 @@ class Run:
 class Cell:
     """One point of the grid. `load` and `temperature` hold every parameter of their section.
 
-    `seeds` are the seeds of its runs; None: 0 to `train.seeds` - 1.
+    `seeds` are the seeds of its runs; None: `train.seeds` of them from `train.first_seed` on.
     """
 
     landscape: Landscape
@@ -236,7 +236,8 @@ class Cell:
     @cached_property
     def runs(self) -> tuple[Run, ...]:
         """One run for each seed, in order of seeds."""
-        seeds = range(self.train.seeds) if self.seeds is None else self.seeds
+        first = self.train.first_seed
+        seeds = range(first, first + self.train.seeds) if self.seeds is None else self.seeds
         return tuple(Run(self, seed) for seed in seeds)
 
     @cached_property

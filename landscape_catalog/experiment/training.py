@@ -7,6 +7,7 @@ from typing import Annotated, Literal, get_args
 from pydantic import Field, Strict
 
 from landscape_catalog.schema.fields import (
+    Added,
     Axis,
     BatchSize,
     Constant,
@@ -19,6 +20,7 @@ from landscape_catalog.schema.fields import (
     PositiveInt,
     ProperFraction,
     Section,
+    Seed,
     When,
 )
 
@@ -50,7 +52,11 @@ class Train(Section):
     epochs: Annotated[PositiveInt, When("stopping", ("rule", "epochs"))] = 150
     """Maximum number of epochs of a run."""
     seeds: Annotated[PositiveInt, Outside()] = 5
-    """Number of runs per cell; their seeds are 0, 1, 2 and so on. Not part of any run's id."""
+    """Number of runs per cell, whose seeds follow one another from `first_seed` on. Not part of
+    any run's id."""
+    first_seed: Annotated[Seed, Outside(), Added(0)] = 0
+    """Seed of a cell's first run. `seeds: 5, first_seed: 5` gives a map that shares no run with
+    that of `seeds: 5`. Not part of any run's id."""
     momentum: Annotated[Fraction, When("optimizer", ("sgd",))] = 0.9
     """Momentum of SGD (the authors' code)."""
     beta1: Annotated[ProperFraction, When("optimizer", ("adam",))] = 0.9

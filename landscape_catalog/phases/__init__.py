@@ -7,23 +7,29 @@ from landscape_catalog.phases.rule import (
     NC,
     UNCLASSIFIED,
     CellNumbers,
+    Criterion,
     Phase,
     Rule,
     Verdict,
 )
+from landscape_catalog.phases.sensitivity import FACTORS, Sensitivity, sensitivities
 from landscape_catalog.phases.yang2021 import Yang2021
 
 __all__ = [
+    "FACTORS",
     "NC",
     "RULES",
     "UNCLASSIFIED",
     "CellNumbers",
     "Classify",
+    "Criterion",
     "Phase",
     "Rule",
+    "Sensitivity",
     "Verdict",
     "Yang2021",
     "doubtful_flat",
     "not_converged_reason",
     "rule_of",
+    "sensitivities",
 ]

@@ -6,7 +6,8 @@ import math
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import ClassVar
+from types import MappingProxyType
+from typing import ClassVar, Literal
 
 from landscape_catalog.schema.fields import Section
 
@@ -60,6 +61,28 @@ class CellNumbers:
 
 
 @dataclass(frozen=True)
+class Criterion:
+    """One comparison of a rule, between the mean of a metric over a cell and a threshold.
+
+    Attributes:
+        name: in words, unique within the rule.
+        metric: what is compared.
+        threshold: what it is compared with.
+        relation: in which the metric stands to the threshold if the criterion is met.
+    """
+
+    name: str
+    metric: str
+    threshold: float
+    relation: Literal["<", ">", ">="] = ">"
+
+    @property
+    def never(self) -> float:
+        """A threshold at which it is never met."""
+        return -math.inf if self.relation == "<" else math.inf
+
+
+@dataclass(frozen=True)
 class Verdict:
     """The name of a phase, the reason in words, and whether connectivity is ambiguous."""
 
@@ -85,13 +108,20 @@ class Rule(Section):
         """Every phase that a cell can be in, in order: the rule's own, then NC and unclassified."""
         return (*self.own_phases, NC, UNCLASSIFIED)
 
-    def classify(self, cell: CellNumbers) -> Verdict:
-        """Assign a phase to a cell: NC if more than half of its runs have not converged."""
+    def classify(
+        self, cell: CellNumbers, thresholds: Mapping[str, float] = MappingProxyType({})
+    ) -> Verdict:
+        """Assign a phase to a cell: NC if more than half of its runs have not converged.
+
+        Args:
+            cell: its numbers.
+            thresholds: other thresholds than the rule's own, by the name of the criterion.
+        """
         n_excluded = cell.n_runs - cell.n_converged
         if 2 * n_excluded > cell.n_runs:
             reason = f"{n_excluded} of {cell.n_runs} runs have not converged"
             return Verdict(NC.name, reason)
-        verdict = self.decide(cell)
+        verdict = self.decide_with(cell, thresholds) if thresholds else self.decide(cell)
         if not n_excluded:
             return verdict
         averaged = f"over the {cell.n_converged} of {cell.n_runs} runs that converged"
@@ -112,9 +142,23 @@ class Rule(Section):
         """The mode connectivity below which a cell is poorly connected; None if there is none."""
         return None
 
+    @property
+    def criteria(self) -> tuple[Criterion, ...]:
+        """The comparisons that decide; the catalog says how many labels hang on each of them."""
+        return ()
+
     @abstractmethod
     def decide(self, cell: CellNumbers) -> Verdict:
         """The phase of a cell in which at least half of the runs have converged."""
+
+    def decide_with(self, cell: CellNumbers, thresholds: Mapping[str, float]) -> Verdict:
+        """`decide` with other thresholds; a rule that lists `criteria` has to define it.
+
+        Args:
+            cell: its numbers.
+            thresholds: by the name of the criterion; an infinite one may never be met.
+        """
+        raise NotImplementedError
 
     @abstractmethod
     def thresholds(self, units: Mapping[str, str]) -> list[tuple[str, str]]:

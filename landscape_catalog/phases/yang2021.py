@@ -6,7 +6,14 @@ import math
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
-from landscape_catalog.phases.rule import UNCLASSIFIED, CellNumbers, Phase, Rule, Verdict
+from landscape_catalog.phases.rule import (
+    UNCLASSIFIED,
+    CellNumbers,
+    Criterion,
+    Phase,
+    Rule,
+    Verdict,
+)
 from landscape_catalog.schema.fields import (
     Added,
     Fraction,
@@ -16,6 +23,8 @@ from landscape_catalog.schema.fields import (
 )
 
 HESSIAN_NAMES = {"top_eigenvalue": "top eigenvalue", "trace": "Hessian trace"}
+# Names of the other criteria.
+BARRIER, NO_MINIMUM, LOSS, ALIKE = "poorly connected", "not at a minimum", "training loss", "alike"
 
 # Colours that differ in lightness as well as in hue (after Okabe and Ito 2008).
 I = Phase("I", "sharp, poorly connected", "#b5402b", dark=True)  # noqa: E741 (the paper's name)
@@ -108,28 +117,48 @@ class Yang2021(Rule):
             ("alike", f"CKA ≥ {self.cka.threshold:g}"),
         ]
 
+    @property
+    def criteria(self) -> tuple[Criterion, ...]:
+        """Connectivity on either side, the Hessian, training loss if it is used, and CKA."""
+        tolerance, mc = self.connectivity.tolerance, "mode_connectivity"
+        metric = self.hessian.metric
+        found = [
+            Criterion(BARRIER, mc, -tolerance, "<"),
+            Criterion(HESSIAN_NAMES[metric], metric, self.hessian.threshold),
+            Criterion(NO_MINIMUM, mc, tolerance),
+            Criterion(ALIKE, "cka", self.cka.threshold, ">="),
+        ]
+        if self.train_loss is not None:
+            found.insert(3, Criterion(LOSS, "train_loss", self.train_loss))
+        return tuple(found)
+
     def decide(self, cell: CellNumbers) -> Verdict:
         """One of the five phases; `unclassified` if a required number is missing."""
-        phase, parts = self._phase(cell)
+        return self.decide_with(cell, {})
+
+    def decide_with(self, cell: CellNumbers, thresholds: Mapping[str, float]) -> Verdict:
+        """`decide` with other thresholds for some of `criteria`."""
+        own = {criterion.name: criterion.threshold for criterion in self.criteria}
+        phase, parts = self._phase(cell, {**own, **thresholds})
         ambiguity = self._ambiguity(cell)
         if ambiguity:
             parts.append(ambiguity)
         return Verdict(phase.name, "; ".join(parts), ambiguous=bool(ambiguity))
 
-    def _phase(self, cell: CellNumbers) -> tuple[Phase, list[str]]:
+    def _phase(self, cell: CellNumbers, thresholds: Mapping[str, float]) -> tuple[Phase, list[str]]:
         """The phase and the reasons for it."""
-        tolerance = self.connectivity.tolerance
+        barrier, alike = thresholds[BARRIER], thresholds[ALIKE]
         mc, cka = cell.mean("mode_connectivity"), cell.mean("cka")
         if math.isnan(mc):
             return UNCLASSIFIED, [
                 "mode connectivity is missing (no pair of converged runs has one)"
             ]
-        poorly = mc < -tolerance
+        poorly = mc < barrier
         if poorly:
-            connection = f"poorly connected: mc {mc:.3g} < -{tolerance:g}"
+            connection = f"poorly connected: mc {mc:.3g} < {barrier:g}"
         else:
-            connection = f"connected: mc {mc:.3g} >= -{tolerance:g}"
-        sharp, flat, missing = self._sharpness(cell)
+            connection = f"connected: mc {mc:.3g} >= {barrier:g}"
+        sharp, flat, missing = self._sharpness(cell, thresholds)
         if not sharp and missing:
             return UNCLASSIFIED, [connection, f"{' and '.join(missing)} missing"]
         if sharp:
@@ -139,18 +168,20 @@ class Yang2021(Rule):
             return III, parts
         if math.isnan(cka):
             return UNCLASSIFIED, [*parts, "CKA is missing"]
-        if cka >= self.cka.threshold:
-            return IV_B, [*parts, f"alike: CKA {cka:.3g} >= {self.cka.threshold:g}"]
-        return IV_A, [*parts, f"unlike: CKA {cka:.3g} < {self.cka.threshold:g}"]
+        if cka >= alike:
+            return IV_B, [*parts, f"alike: CKA {cka:.3g} >= {alike:g}"]
+        return IV_A, [*parts, f"unlike: CKA {cka:.3g} < {alike:g}"]
 
-    def _sharpness(self, cell: CellNumbers) -> tuple[list[str], list[str], list[str]]:
+    def _sharpness(
+        self, cell: CellNumbers, thresholds: Mapping[str, float]
+    ) -> tuple[list[str], list[str], list[str]]:
         """Evidence for sharpness, evidence against it, and the names of missing numbers."""
-        metric, tolerance = self.hessian.metric, self.connectivity.tolerance
-        tests = [(HESSIAN_NAMES[metric], cell.mean(metric), self.hessian.threshold)]
-        if self.train_loss is not None:
-            tests.append(("training loss", cell.mean("train_loss"), self.train_loss))
+        metrics = {HESSIAN_NAMES[self.hessian.metric]: self.hessian.metric, LOSS: "train_loss"}
         sharp, flat, missing = [], [], []
-        for name, value, threshold in tests:
+        for name, metric in metrics.items():
+            if name not in thresholds:
+                continue
+            value, threshold = cell.mean(metric), thresholds[name]
             if math.isnan(value):
                 missing.append(name)
             elif value > threshold:
@@ -158,8 +189,10 @@ class Yang2021(Rule):
             else:
                 flat.append(f"{name} {value:.3g} <= {threshold:g}")
         mc = cell.mean("mode_connectivity")
-        if mc > tolerance:
-            sharp.append(f"mc {mc:.3g} > +{tolerance:g}: the ends are not at a minimum")
+        if mc > thresholds[NO_MINIMUM]:
+            sharp.append(
+                f"mc {mc:.3g} > +{thresholds[NO_MINIMUM]:g}: the ends are not at a minimum"
+            )
         return sharp, flat, missing
 
     def _ambiguity(self, cell: CellNumbers) -> str | None:

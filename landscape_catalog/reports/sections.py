@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
-from landscape_catalog.phases import Rule
+from landscape_catalog.phases import FACTORS, Rule
 from landscape_catalog.reports.figures import Figures, curves_id
 from landscape_catalog.reports.lines import Curves
-from landscape_catalog.reports.markup import collapsible, hint, section, slot, table, text
+from landscape_catalog.reports.markup import (
+    collapsible,
+    counted,
+    hint,
+    section,
+    slot,
+    table,
+    text,
+)
 from landscape_catalog.reports.metric_columns import Tables
 
 MOST_OPEN_CHARTS = 400
@@ -17,7 +25,7 @@ def phase_section(tables: Tables, figures: Figures) -> str:
     return section(
         f"<div><h2>Phase diagram</h2>{slot('phases')}</div>",
         f'<div class="beside"><div><h2>Phases</h2>{_legend(tables, figures.data.rule)}</div>',
-        f"<div><h2>Thresholds</h2>{thresholds}</div></div>",
+        f"<div><h2>Thresholds</h2>{thresholds}</div>{_deciding(tables)}</div>",
         kind="beside",
     )
 
@@ -34,6 +42,25 @@ def _legend(tables: Tables, rule: Rule) -> str:
                 f'<dd class="count">{count}</dd><dd>{text(phase.meaning)}</dd>'
             )
     return f'<dl class="legend">{"".join(entries)}</dl>'
+
+
+def _deciding(tables: Tables) -> str:
+    """How many labels hang on each criterion; empty for a rule without criteria."""
+    criteria = tables["criteria"]
+    if criteria.is_empty():
+        return ""
+    moved = [f"changed_at_{round(100 * factor)}" for factor in FACTORS]
+    shifts = [f"{100 * factor - 100:+.0f}%".replace("-", "−") for factor in FACTORS]
+    head = ("criterion", "without", *shifts)
+    rows = [
+        (row["criterion"], *(str(row[name]) for name in ("changed_without", *moved)))
+        for row in criteria.iter_rows(named=True)
+    ]
+    words = (
+        f"How many of the {counted(tables['cells'].height, 'label')} change if a criterion is left "
+        "out, or if its threshold is moved by this much."
+    )
+    return f"<div><h2>What decides</h2>{hint(words)}{table(rows, head=head)}</div>"
 
 
 def panels_section(figures: Figures) -> str:

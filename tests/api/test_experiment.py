@@ -149,6 +149,22 @@ def test_a_file_of_another_name_can_be_loaded(finished: Finished, tmp_path: Path
     assert len(Experiment.load(path).cells) == 6
 
 
+def test_another_seed_draws_other_samples_and_another_first_seed_other_runs(
+    finished: Finished, tmp_path: Path
+) -> None:
+    path = tmp_path / "params.yaml"
+    probes = "".join(f"\n    - {{name: probe{seed}, samples: 64, seed: {seed}}}" for seed in (0, 1))
+    text = TINY_PARAMS.replace("\n    samples: 64\nclassify", probes + "\nclassify")
+    path.write_text(text.replace("seeds: 2", "seeds: 2\n  first_seed: 1"))
+    catalog = Experiment.load(path).cells[CONVERGED].measure()
+    assert catalog.runs["seed"].to_list() == [1, 2]
+    found = catalog.table("similarities").sort("probe")
+    assert found["probe"].to_list() == ["primary", "probe1"]
+    one, other = found["cka"].to_list()
+    assert one != other
+    assert one == pytest.approx(other, abs=8 * found["standard_error"].max())
+
+
 @pytest.mark.parametrize("seeds", [[-1], [], [0, -2], [1.5], [True], ["0"], "01", 3, np.array([])])
 def test_invalid_seeds_are_refused(seeds: Any, finished: Finished) -> None:
     with pytest.raises(UserError, match=r"^seeds: got .*whole numbers"):

@@ -16,12 +16,13 @@ from polars.testing import assert_frame_equal
 from landscape_catalog.catalog import TABLES, packed_tables, query, read_tables
 from landscape_catalog.catalog.build import performance_metric
 from landscape_catalog.catalog.tables import TYPES, frame_of
+from landscape_catalog.commands.phases import describe_phases
 from landscape_catalog.commands.sql import answer
 from landscape_catalog.errors import DamagedFileError, MissingArtifactError, QueryError
 from landscape_catalog.metrics.evaluation import Evaluation
 from landscape_catalog.metrics.loss.spec import Judge, Loss
 from landscape_catalog.metrics.registry import QUANTITIES
-from landscape_catalog.phases import RULES
+from landscape_catalog.phases import RULES, CellNumbers, Yang2021, rule_of
 from landscape_catalog.store.records import RunRecord
 
 Finished = tuple[Path, Path]
@@ -77,6 +78,7 @@ def test_descriptions_list_every_value() -> None:
 def test_counts(catalog: Path) -> None:
     heights = {name: frame.height for name, frame in read_tables(catalog / "catalog").items()}
     assert heights["cells"] == heights["phases"] == 4
+    assert heights["criteria"] == len(Yang2021().criteria)
     assert heights["runs"] == 8
     assert heights["landscapes"] == 2
     assert heights["cell_metrics"] == 4 * len(QUANTITIES)
@@ -210,3 +212,39 @@ def test_the_dvc_metrics_file(finished: Finished) -> None:
     assert len(leaves) <= 30
     assert sum(summary["phases"].values()) == 4
     assert summary["runs"]["trained"] == 8
+
+
+def test_criteria_count_labels_that_would_change(finished: Finished, catalog: Path) -> None:
+    """Classified again from the stored means, with a threshold moved by hand."""
+    tables = read_tables(catalog / "catalog")
+    rule = rule_of(json.loads(tables["experiments"]["classify"].item()))
+    phases = dict(tables["phases"].select("cell_id", "phase").rows())
+    cells = {
+        row["cell_id"]: CellNumbers(
+            row["n_runs"],
+            row["n_converged"],
+            {name: math.nan if row[name] is None else row[name] for name in rule.metrics},
+        )
+        for row in ask(catalog, "SELECT * FROM cells").iter_rows(named=True)
+    }
+    for row in tables["criteria"].iter_rows(named=True):
+        never = -math.inf if row["relation"] == "<" else math.inf
+        moved = {f"changed_at_{p}": p / 100 * row["threshold"] for p in (75, 90, 110, 125)}
+        for column, threshold in {"changed_without": never, **moved}.items():
+            changed = [
+                cell_id
+                for cell_id, cell in cells.items()
+                if rule.classify(cell, {row["criterion"]: threshold}).phase != phases[cell_id]
+            ]
+            assert row[column] == len(changed), (row["criterion"], column)
+    printed = describe_phases(finished[0]).splitlines()
+    assert printed[0].split() == ["width", "batch_size", "phase", "reason"]
+    assert len(printed) == 1 + 4 + 3 + tables["criteria"].height
+    for (cell_id, phase), line in zip(phases.items(), printed[1:5]):
+        assert f" {phase} " in line, cell_id
+    assert printed[7].startswith("criterion ")
+
+
+def test_phases_before_there_is_a_catalog(tmp_path: Path) -> None:
+    with pytest.raises(MissingArtifactError, match="aggregate"):
+        describe_phases(tmp_path)

@@ -169,6 +169,15 @@ def test_seeds_are_a_count() -> None:
     assert len(more.runs) == 12
 
 
+def test_a_first_seed_selects_runs_and_renames_none() -> None:
+    """Seeds 1 and 2 are runs of the grid with seeds 0 to 3; the first one adds nothing to ids."""
+    more, shifted = grid(train={"seeds": 4}), grid(train={"seeds": 2, "first_seed": 1})
+    assert [run.seed for run in shifted.runs[:3]] == [1, 2, 1]
+    expected = {run.run_id for run in more.runs if run.seed in (1, 2)}
+    assert {run.run_id for run in shifted.runs} == expected
+    assert [cell.cell_id for cell in shifted.cells] == [cell.cell_id for cell in more.cells]
+
+
 def test_thresholds_and_report_settings_enter_no_run_id() -> None:
     ids = [run.run_id for run in grid().runs]
     assert [run.run_id for run in grid(classify={"train_loss": 1.0}).runs] == ids
@@ -388,6 +397,7 @@ RENAMED: dict[str, set[str]] = {
     "data": {"data", "landscape", "cell", "run", *MEASUREMENTS},
     "landscape": {"landscape", "cell", "run", *MEASUREMENTS},
     "run": {"cell", "run", *MEASUREMENTS},
+    "which run": {"run", *MEASUREMENTS},
     "measurements": MEASUREMENTS,
     "hessian": {"hessian"},
     "connectivity": {"connectivity"},
@@ -504,6 +514,8 @@ CASES: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     (PLAIN, {"train.stop_not_before": 0}, "nothing"),
     (PLAIN, {"train.stop_not_before": 30}, "run"),
     (PLAIN, {"train.seeds": 3}, "nothing"),
+    (PLAIN, {"train.first_seed": 0}, "nothing"),
+    (PLAIN, {"train.first_seed": 1}, "which run"),
     (PLAIN, {"measure.snapshots": ["best_train_loss", "last", "best_test"]}, "nothing"),
     (PLAIN, {"measure.snapshots": ["last", "best_train_loss"]}, "measurements"),
     (PLAIN, {"measure.hessian.samples": 100}, "hessian"),
@@ -556,6 +568,8 @@ CASES: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     (PLAIN, {"measure.similarity.draw": "pair"}, "similarity"),
     (PLAIN, {"measure.similarity.layer": None}, "nothing"),
     (PLAIN, {"measure.similarity.layer": "layer3"}, "similarity"),
+    (PLAIN, {"measure.similarity.seed": 0}, "nothing"),
+    (PLAIN, {"measure.similarity.seed": 1}, "similarity"),
     (PLAIN, {"classify.hessian.threshold": 3.0}, "nothing"),
     (PLAIN, {"report.x": "load.width", "report.x_scale": "log"}, "nothing"),
     (PLAIN, {"execution": {"device": "cpu", "workers": 3}}, "nothing"),

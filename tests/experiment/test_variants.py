@@ -220,6 +220,7 @@ def test_invalid_names(name: str) -> None:
         ({"train.epochs": 150}, "base"),  # the default
         ({"train.factor": 0.5}, "base"),  # without effect
         ({"train.seeds": 4}, "base"),  # a count
+        ({"train.first_seed": 4}, "base"),  # other runs of the same cells
         ({"load.width": [4, 8]}, "base"),  # some cells exist already
         ({"temperature.lr": 0.2}, "first"),
     ],

@@ -5,7 +5,9 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
+from landscape_catalog.catalog import TABLES
 from landscape_catalog.catalog.summary import summary_metrics
+from landscape_catalog.catalog.tables import frame_of
 from landscape_catalog.experiment.experiment import Report
 from landscape_catalog.phases import RULES, Yang2021
 from landscape_catalog.reports import maps
@@ -41,6 +43,7 @@ def test_another_rule_is_drawn_as_it_describes_itself(tables: dict[str, pl.DataF
     assert str([phase.name for phase in data.rule.phases if phase.dark]) in text
     page = build_page(tables, Report())
     assert "<td>training loss &gt; 0.2 nats</td>" in page
+    assert "What decides" not in page  # the rule lists no criteria
     for phase in data.rule.own_phases:
         assert phase.meaning in page
     for phase in Yang2021.own_phases:
@@ -54,3 +57,17 @@ def test_a_rule_without_connectivity_marks_no_connected_load(
     tables: dict[str, pl.DataFrame],
 ) -> None:
     assert best_over_temperatures(report_data(tables), "").connected_from is None
+
+
+def test_the_page_says_what_decides() -> None:
+    tables = Catalog(AXES).tables()
+    row = {
+        "position": 0, "criterion": "a < b", "metric": "cka", "relation": ">", "threshold": 0.5,
+        "changed_without": 11, "changed_at_75": 12, "changed_at_90": 13, "changed_at_110": 14,
+        "changed_at_125": 15,
+    }  # fmt: skip
+    tables["criteria"] = frame_of(TABLES["criteria"], [row])
+    page = build_page(tables, Report())
+    assert "How many of the 6 labels change" in page
+    assert "<th>without</th><th>−25%</th><th>−10%</th><th>+10%</th><th>+25%</th>" in page
+    assert "".join(f"<td>{value}</td>" for value in ("a &lt; b", 11, 12, 13, 14, 15)) in page

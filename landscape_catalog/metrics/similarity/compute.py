@@ -28,7 +28,7 @@ def _features(context: Context, which: int) -> CentredFeatures:
         perturbation = Perturbation(
             kind=settings.perturbation, **{name: getattr(settings, name) for name in names}
         )
-        seed = context.seed("similarity", *pair)
+        seed = context.seed("similarity", *pair, settings.seed)
         perturbed = context.task.perturb(context.train, perturbation, seed=seed)
         return centred_features(
             context.network(which), perturbed, context.task, layer=settings.layer

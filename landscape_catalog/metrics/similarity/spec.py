@@ -22,12 +22,14 @@ from landscape_catalog.metrics.metric import (
     Slice,
 )
 from landscape_catalog.schema.fields import (
+    Added,
     Fraction,
     Later,
     Outside,
     PixelValue,
     PositiveFloat,
     Section,
+    Seed,
     Text,
     When,
 )
@@ -60,6 +62,8 @@ class SimilaritySettings(Section):
     layer: Annotated[Annotated[Text, Field(min_length=1)] | None, Later(None)] = None
     """Compare the output of this inner module, given by its name in torch (`layer3`), instead of
     the softmax outputs (the paper's footnote 2)."""
+    seed: Annotated[Seed, Added(0)] = 0
+    """Seed of the perturbed samples; another one draws them anew."""
 
     def content(self) -> dict[str, Any]:
         """As for every section, but without `coefficient` unless it has an effect (mixup)."""

@@ -1,0 +1,66 @@
+"""`landscape phases`: prints the phase of every cell, and what decides the labels."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from landscape_catalog.api.catalog import open_catalog
+from landscape_catalog.phases import FACTORS
+
+
+def describe_phases(root: Path) -> str:
+    """The cells with their place in the grid, phase and reason, then the criteria.
+
+    Raises:
+        MissingArtifactError: if there is no catalog yet.
+        DamagedFileError: if a file does not match its checksum.
+    """
+    catalog = open_catalog(root)
+    cells = catalog.table("cells").join(catalog.table("phases"), on="cell_id", how="left")
+    experiment = catalog.table("experiments").row(0, named=True)
+    axes = [axis["path"] for axis in json.loads(experiment["axes"])]
+    several = len(json.loads(experiment["variants"])) > 1
+    rows = [
+        [row["variant"]] * several
+        + [str(_value(row, path)) for path in axes]
+        + [row["phase"], row["reason"]]
+        for row in cells.sort("position").iter_rows(named=True)
+    ]
+    head = ["variant"] * several + [path.rpartition(".")[2] for path in axes] + ["phase", "reason"]
+    return "\n".join(_aligned([head, *rows]) + _criteria(catalog.table("criteria"), len(rows)))
+
+
+def _value(cell: dict[str, Any], path: str) -> Any:
+    """A parameter of a cell, by its dotted path."""
+    return json.loads(cell["extra"]).get(path, cell.get(path.rpartition(".")[2], ""))
+
+
+def _criteria(criteria: pl.DataFrame, n_cells: int) -> list[str]:
+    """The table of criteria with its title; nothing for a rule without criteria."""
+    if criteria.is_empty():
+        return []
+    moved = [round(100 * factor) for factor in FACTORS]
+    head = ["criterion", "", "without", *(f"{percent - 100:+}%" for percent in moved)]
+    rows = [
+        [
+            row["criterion"],
+            f"{row['metric']} {row['relation']} {row['threshold']:g}",
+            str(row["changed_without"]),
+            *(str(row[f"changed_at_{percent}"]) for percent in moved),
+        ]
+        for row in criteria.iter_rows(named=True)
+    ]
+    title = (
+        f"How many of the {n_cells} labels change without a criterion, or with another threshold:"
+    )
+    return ["", title, *_aligned([head, *rows])]
+
+
+def _aligned(rows: list[list[str]]) -> list[str]:
+    """Rows of text as lines with aligned columns."""
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
