@@ -14,8 +14,10 @@ from typing import Any
 
 import polars as pl
 import pytest
+from polars.testing import assert_series_equal
 
 from landscape_catalog.catalog import read_tables
+from landscape_catalog.metrics.registry import METRIC_OF, METRICS
 from landscape_catalog.paths import RECORD_FILE, STORE_VARIABLE, Project
 from landscape_catalog.pipeline.aggregate.stage import run_aggregate
 from landscape_catalog.pipeline.measure.stage import run_measure
@@ -299,6 +301,15 @@ def test_the_tables_are_unchanged(
     same_polars = pl.__version__ == POLARS
     assert differences(old / "catalog", project.catalog, same_polars=same_polars) == []
     assert contents(reports) == contents(old / "reports")
+    keys = ["experiment_id", "cell_id", "metric", "probe"]
+    before = pl.read_parquet(old / "catalog" / "cell_metrics.parquet")
+    both = before.join(read_tables(project.catalog)["cell_metrics"], on=keys, suffix="_now")
+    of_pairs = pl.col("metric").is_in(
+        [m for m in METRIC_OF if METRICS[METRIC_OF[m]].scope == "pair"]
+    )
+    of_runs = both.filter(~of_pairs & ~pl.col("metric").str.starts_with("custom."))
+    assert of_runs.height > 0
+    assert_series_equal(of_runs["standard_error"], of_runs["standard_error_now"], check_names=False)
 
 
 @pytest.mark.parametrize(
