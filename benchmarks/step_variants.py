@@ -21,12 +21,9 @@ from torch.nn import functional as F
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from benchmarks.machine import describe, median_seconds, seconds, table
-from landscape_catalog.graphs.batching import stable_graph
-from landscape_catalog.graphs.stacked.networks import StackedNetworks
-from landscape_catalog.graphs.stacked.vectors import stack_states, stacked_views
+from benchmarks.stacked_profile import stack_of
 from landscape_catalog.models.build import build
 from landscape_catalog.runner.memory import keep_freed_memory
-from landscape_catalog.tasks import Classification, Samples
 
 SHAPE, BATCH_SIZE, CLASSES = (3, 32, 32), 128, 10
 REPEATS, TOGETHER = 15, 2
@@ -58,22 +55,7 @@ def step_of(
 
 def stacked_step(width: int) -> Callable[[], None]:
     """A function that computes values and gradients of `TOGETHER` networks side by side."""
-    networks = [network_of(width, seed) for seed in range(TOGETHER)]
-    shapes = {name: value.shape for name, value in networks[0].named_parameters()}
-    states = [{n: p.detach() for n, p in one.named_parameters()} for one in networks]
-    weights = stack_states(states, shapes)
-    task = Classification((0.5,) * SHAPE[0], (0.5,) * SHAPE[0])
-    images = torch.randint(256, (BATCH_SIZE, *SHAPE), dtype=torch.uint8)
-    batch = Samples(images, torch.randint(CLASSES, (BATCH_SIZE,)))
-    graph = stable_graph(networks[0], batch, task, BATCH_SIZE)
-    assert graph is not None
-    stack = StackedNetworks(
-        graph,
-        stacked_views(weights, shapes, TOGETHER),
-        input_shape=SHAPE,
-        batch_size=BATCH_SIZE,
-        gradients=stacked_views(torch.empty_like(weights), shapes, TOGETHER),
-    )
+    stack = stack_of(SHAPE, width, BATCH_SIZE, TOGETHER)
     inputs = torch.randn(TOGETHER, BATCH_SIZE, *SHAPE)
 
     def step() -> None:

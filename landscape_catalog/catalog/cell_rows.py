@@ -10,9 +10,10 @@ from collections.abc import Iterator, Sequence
 from landscape_catalog.catalog.estimates import is_of_pairs, method_of
 from landscape_catalog.catalog.results import CellResult, ExperimentResult
 from landscape_catalog.catalog.run_errors import standard_error_over_runs
+from landscape_catalog.catalog.tables import MOVED_COLUMNS
 from landscape_catalog.metrics.metric import PRIMARY
 from landscape_catalog.metrics.registry import QUANTITIES
-from landscape_catalog.phases import FACTORS, CellNumbers, Rule, doubtful_flat, sensitivities
+from landscape_catalog.phases import CellNumbers, Rule, doubtful_flat, sensitivities
 from landscape_catalog.schema.tables import Row
 
 
@@ -150,10 +151,6 @@ def criterion_rows(rule: Rule, numbers: list[CellNumbers], keys: Row) -> Iterato
     """How many labels hang on each criterion of the rule."""
     for position, found in enumerate(sensitivities(rule, numbers)):
         criterion = found.criterion
-        moved = {
-            f"changed_at_{round(100 * factor)}": count
-            for factor, count in zip(FACTORS, found.moved)
-        }
         yield {
             **keys,
             "position": position,
@@ -162,7 +159,7 @@ def criterion_rows(rule: Rule, numbers: list[CellNumbers], keys: Row) -> Iterato
             "relation": criterion.relation,
             "threshold": criterion.threshold,
             "changed_without": found.without,
-            **moved,
+            **dict(zip(MOVED_COLUMNS, found.moved)),
         }
 
 

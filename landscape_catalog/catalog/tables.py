@@ -243,6 +243,8 @@ _BEFORE_METRICS: dict[str, Table] = {
         ("cell_id", "run_id", "other_run_id", "metric", "probe"),
     ),
 }
+# Columns of `criteria` with the labels that change if a threshold is multiplied by a factor.
+MOVED_COLUMNS = {f"changed_at_{round(100 * factor)}": factor for factor in FACTORS}
 _AFTER_METRICS: dict[str, Table] = {
     "phases": Table(
         "the phase of a cell under one set of thresholds",
@@ -269,8 +271,8 @@ _AFTER_METRICS: dict[str, Table] = {
             ("threshold", REAL, "what the metric is compared with"),
             ("changed_without", INTEGER, "cells with another phase if it were never met"),
             *(
-                (f"changed_at_{percent}", INTEGER, f"the same at {percent}% of the threshold")
-                for percent in (round(100 * factor) for factor in FACTORS)
+                (column, INTEGER, f"the same at {factor:.0%} of the threshold")
+                for column, factor in MOVED_COLUMNS.items()
             ),
         ),
         ("position",),

@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 from landscape_catalog.api.catalog import open_catalog
-from landscape_catalog.phases import FACTORS
+from landscape_catalog.catalog.tables import MOVED_COLUMNS
 
 
 def describe_phases(root: Path) -> str:
@@ -43,14 +43,13 @@ def _criteria(criteria: pl.DataFrame, n_cells: int) -> list[str]:
     """The table of criteria with its title; nothing for a rule without criteria."""
     if criteria.is_empty():
         return []
-    moved = [round(100 * factor) for factor in FACTORS]
-    head = ["criterion", "", "without", *(f"{percent - 100:+}%" for percent in moved)]
+    shifts = [f"{factor - 1:+.0%}" for factor in MOVED_COLUMNS.values()]
+    head = ["criterion", "", "without", *shifts]
     rows = [
         [
             row["criterion"],
             f"{row['metric']} {row['relation']} {row['threshold']:g}",
-            str(row["changed_without"]),
-            *(str(row[f"changed_at_{percent}"]) for percent in moved),
+            *(str(row[name]) for name in ("changed_without", *MOVED_COLUMNS)),
         ]
         for row in criteria.iter_rows(named=True)
     ]

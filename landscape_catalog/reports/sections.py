@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from landscape_catalog.phases import FACTORS, Rule
+from landscape_catalog.catalog.tables import MOVED_COLUMNS
+from landscape_catalog.phases import Rule
 from landscape_catalog.reports.figures import Figures, curves_id
 from landscape_catalog.reports.lines import Curves
 from landscape_catalog.reports.markup import (
@@ -49,11 +50,10 @@ def _deciding(tables: Tables) -> str:
     criteria = tables["criteria"]
     if criteria.is_empty():
         return ""
-    moved = [f"changed_at_{round(100 * factor)}" for factor in FACTORS]
-    shifts = [f"{100 * factor - 100:+.0f}%".replace("-", "−") for factor in FACTORS]
+    shifts = [f"{factor - 1:+.0%}".replace("-", "−") for factor in MOVED_COLUMNS.values()]
     head = ("criterion", "without", *shifts)
     rows = [
-        (row["criterion"], *(str(row[name]) for name in ("changed_without", *moved)))
+        (row["criterion"], *(str(row[name]) for name in ("changed_without", *MOVED_COLUMNS)))
         for row in criteria.iter_rows(named=True)
     ]
     words = (
