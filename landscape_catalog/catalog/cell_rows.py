@@ -13,8 +13,18 @@ from landscape_catalog.catalog.run_errors import standard_error_over_runs
 from landscape_catalog.catalog.tables import MOVED_COLUMNS
 from landscape_catalog.metrics.metric import PRIMARY
 from landscape_catalog.metrics.registry import QUANTITIES
-from landscape_catalog.phases import CellNumbers, Rule, doubtful_flat, sensitivities
+from landscape_catalog.phases import (
+    CellNumbers,
+    Rule,
+    Verdict,
+    differing_statistics,
+    doubtful_flat,
+    sensitivities,
+)
 from landscape_catalog.schema.tables import Row
+
+# What the doubts about a cell go by, besides its rule's metrics.
+DOUBTED = ("train_loss", "train_loss_running", "train_loss_recomputed")
 
 
 def cell_row(position: int, result: CellResult) -> Row:
@@ -138,7 +148,7 @@ def cell_numbers(result: ExperimentResult, estimates: list[list[Row]]) -> list[C
         estimates: for each cell, its rows of the table `estimates`.
     """
     rule = result.experiment.classify
-    metrics = {*rule.metrics, *rule.pair_metrics, "train_loss"}
+    metrics = {*rule.metrics, *rule.pair_metrics, *DOUBTED}
     found = []
     for cell, rows in zip(result.cells, estimates):
         values = {metric: _values(cell, rows, metric) for metric in metrics}
@@ -173,9 +183,15 @@ def phase_rows(result: ExperimentResult, numbers: list[CellNumbers], keys: Row) 
         [cell.mean("train_loss") for cell in numbers],
     )
     return [
-        keys | {"cell_id": cell.cell.cell_id, **vars(verdict), "doubtful": doubt}
-        for cell, verdict, doubt in zip(result.cells, verdicts, doubtful)
+        keys | {"cell_id": cell.cell.cell_id, **_verdict(verdict, found), "doubtful": doubt}
+        for cell, found, verdict, doubt in zip(result.cells, numbers, verdicts, doubtful)
     ]
+
+
+def _verdict(verdict: Verdict, cell: CellNumbers) -> Row:
+    """The columns of a verdict, with the reason completed by what is doubtful about it."""
+    remarks = (verdict.reason, differing_statistics(cell))
+    return vars(verdict) | {"reason": "; ".join(filter(None, remarks))}
 
 
 def _mean(values: list[float]) -> float:

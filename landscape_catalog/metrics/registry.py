@@ -15,12 +15,14 @@ from landscape_catalog.metrics.layers.spec import LayersMetric
 from landscape_catalog.metrics.loss.spec import LossMetric
 from landscape_catalog.metrics.metric import Metric, Quantity
 from landscape_catalog.metrics.similarity.spec import SimilarityMetric
+from landscape_catalog.metrics.statistics.spec import StatisticsMetric
 from landscape_catalog.schema.identity import GROUPED_RECIPES, RECIPES
 
 METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
         LossMetric(),
+        StatisticsMetric(),
         HessianMetric(),
         DensityMetric(),
         LayersMetric(),

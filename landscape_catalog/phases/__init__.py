@@ -1,7 +1,7 @@
 """Phases: which runs have converged, and which phase a cell is in."""
 
 from landscape_catalog.phases.convergence import not_converged_reason
-from landscape_catalog.phases.doubt import doubtful_flat
+from landscape_catalog.phases.doubt import differing_statistics, doubtful_flat
 from landscape_catalog.phases.registry import RULES, Classify, rule_of
 from landscape_catalog.phases.rule import (
     NC,
@@ -28,6 +28,7 @@ __all__ = [
     "Sensitivity",
     "Verdict",
     "Yang2021",
+    "differing_statistics",
     "doubtful_flat",
     "not_converged_reason",
     "rule_of",

@@ -35,6 +35,7 @@ AS_RELEASED: Overlay = {
     "train.stopping": "epochs",
     "train.stop_not_before": 30,
     "measure.snapshots": ["early_stopped"],
+    "measure.batch_norm": "authors",
     "measure.connectivity.init": "random",
     "measure.similarity.samples": 768,
     "measure.similarity.coefficient": "batch",

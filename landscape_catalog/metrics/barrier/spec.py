@@ -49,6 +49,7 @@ class BarrierMetric(Metric):
     # Evaluated as the points of a curve, so it became 2 when `curve_points` became 3.
     recipes: ClassVar = {"barrier": 2}
     grouped_recipes: ClassVar = {"barrier": 3}
+    authors_statistics = "recomputed"
     section = "connectivity"
     alone = True
     quantities = (Quantity("line_barrier"),)

@@ -16,6 +16,7 @@ from landscape_catalog.metrics.numerics.curves.bezier import Curve
 from landscape_catalog.metrics.numerics.curves.connectivity import connectivity_of_points
 from landscape_catalog.metrics.numerics.curves.fit import CurveRecipe, fit_curves
 from landscape_catalog.metrics.numerics.curves.points import curve_points
+from landscape_catalog.metrics.numerics.evaluation import evaluate
 
 
 def compute(context: Context) -> ModeConnectivity:
@@ -89,6 +90,8 @@ def known_endpoints(context: Context, batch_size: int, seed: int) -> list[CurveP
         batch_size: for recomputing batch-norm statistics.
         seed: of the shuffle for these statistics.
     """
+    if context.statistics is not None:  # running: the ends are the networks as training left them
+        return [_evaluated_end(context, which) for which in (0, 1)]
     if context.is_custom:
         return []
     keys = [(*key, batch_size, seed) for key in _endpoint_keys(context)]
@@ -100,10 +103,17 @@ def keep_endpoints(
     context: Context, batch_size: int, seed: int, points: Sequence[CurvePoint]
 ) -> None:
     """Keep a curve's first and last point for other curves that share these endpoints."""
-    if context.is_custom:
+    if context.is_custom or context.statistics is not None:
         return
     for key, point in zip(_endpoint_keys(context), (points[0], points[-1])):
         context.store_endpoint((*key, batch_size, seed), point)
+
+
+def _evaluated_end(context: Context, which: int) -> CurvePoint:
+    """A run of the pair as an end of its curve, with the batch-norm statistics that it has."""
+    network, task = context.network(which), context.task
+    train, test = (evaluate(network, data, task) for data in (context.train, context.test))
+    return CurvePoint(float(which), train, test)
 
 
 def _endpoint_keys(context: Context) -> list[tuple[str, ...]]:

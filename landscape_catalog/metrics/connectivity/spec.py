@@ -159,6 +159,7 @@ class ConnectivityMetric(Metric):
     # channels-last format. curve_points 2: batch norm folded into convolutions; 3: channels last.
     recipes: ClassVar = {"curve_fit": 2, "curve_points": 3}
     grouped_recipes: ClassVar = {"curve_fit": 3, "curve_points": 4}
+    authors_statistics = "recomputed"
     section = "connectivity"
     owns_section = True
     settings = ConnectivitySettings

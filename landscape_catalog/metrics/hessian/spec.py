@@ -12,6 +12,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import ConfigDict, Field
 
 from landscape_catalog.errors import Problem
+from landscape_catalog.metrics.batch_norm import Kind
 from landscape_catalog.metrics.estimate import Estimate
 from landscape_catalog.metrics.metric import (
     Cost,
@@ -147,6 +148,10 @@ class HessianFamily(Metric):
     def recipe_names(self, settings: HessianSettings) -> tuple[str, ...]:
         """The recipe of PyHessian or of the native estimator."""
         return ("hessian" if settings.backend == "pyhessian" else "hessian_native",)
+
+    def authors_statistics_of(self, settings: HessianSettings) -> Kind | None:
+        """Running ones; in train mode those of the batch, so that it sees none."""
+        return "running" if settings.mode == "eval" else None
 
     def method(self, settings: HessianSettings) -> str:
         """The name of the estimator."""
