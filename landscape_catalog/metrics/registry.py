@@ -22,7 +22,6 @@ METRICS: dict[str, Metric] = {
     metric.name: metric
     for metric in (
         LossMetric(),
-        StatisticsMetric(),
         HessianMetric(),
         DensityMetric(),
         LayersMetric(),
@@ -30,6 +29,7 @@ METRICS: dict[str, Metric] = {
         BarrierMetric(),
         SimilarityMetric(),
         DistanceMetric(),
+        StatisticsMetric(),
         CustomMetric(),
     )
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -99,8 +99,8 @@ class MeasurementSpec:
 
     @property
     def statistics_seed(self) -> int:
-        """The seed of the shuffle for recomputed statistics: that of the primary probe's curves."""
-        return replace(self, repeat=0).seed("curve statistics")
+        """The seed of the shuffle for recomputed batch-norm statistics."""
+        return statistics_seed(self.cell.landscape.data.data_id)
 
     @property
     def is_custom(self) -> bool:
@@ -138,6 +138,14 @@ class MeasurementSpec:
             steps=cost.steps,
             forward_passes=cost.forward_passes,
         )
+
+
+def statistics_seed(data_id: str) -> int:
+    """The seed of the shuffle with which batch-norm statistics of runs are recomputed.
+
+    It is that of the first fit of the curves, so that a run is the same network at a curve's end.
+    """
+    return derive_seed(data_id, "curve statistics", 0)
 
 
 def losses_of(runs: Iterable[Run], measure: MeasureBase) -> list[MeasurementSpec]:
