@@ -19,7 +19,8 @@ from landscape_catalog.experiment.grid import Cell, Run, chosen_pairs
 from landscape_catalog.experiment.landscape import Dataset, Load, Model
 from landscape_catalog.experiment.measure import MeasureBase
 from landscape_catalog.experiment.training import Temperature, Train
-from landscape_catalog.metrics.connectivity.spec import ConnectivityMetric, ConnectivitySettings
+from landscape_catalog.metrics.connectivity.settings import ConnectivitySettings
+from landscape_catalog.metrics.connectivity.spec import ConnectivityMetric
 from landscape_catalog.metrics.hessian.spec import HessianSettings
 from landscape_catalog.metrics.similarity.spec import SimilaritySettings
 from landscape_catalog.paths import Project
