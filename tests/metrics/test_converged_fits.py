@@ -150,38 +150,38 @@ def short_fits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return [2, 4, 8, 16, 32]
 
 
-@pytest.mark.parametrize("grouped", [True, False])
-@pytest.mark.parametrize("convergence", [0.4, 0.1, 1e-9])
+@pytest.mark.parametrize(
+    ("convergence", "grouped", "expected"),
+    [
+        (1e-9, True, [32, 32, 32, 32]),
+        (0.2, True, [4, 32, 4, 4]),  # a single pair goes on
+        (0.4, True, [4, 4, 4, 4]),
+        (1e-9, False, [32]),
+        (0.2, False, [4]),
+    ],
+)
 def test_automatic_lengths_equal_a_loop_of_whole_fits(
-    short_fits: list[int], convergence: float, grouped: bool
+    short_fits: list[int], convergence: float, grouped: bool, expected: list[int]
 ) -> None:
     """Bit for bit, whatever other pairs are in the job and however long they are fitted."""
-    job = job_of(settings_of(convergence=convergence), range(5 if grouped else 2), grouped=grouped)
+    settings = settings_of(convergence=convergence)
+    job = job_of(settings, range(len(expected) + 1), grouped=grouped)
     ends = []
     for pair in job.pairs:
-        previous, length = by_hand(pair, "epochs", 2), 2
-        for length in short_fits[1:]:
-            last = by_hand(pair, "epochs", length)
-            change = abs(last.mode_connectivity - previous.mode_connectivity)
-            if change < convergence:
-                break
-            previous = last
-        if change < convergence:
-            shorter = length // 2
-            assert by_hand(pair, "epochs", shorter).mode_connectivity == previous.mode_connectivity
-        else:  # `previous` is the last fit itself
-            previous = by_hand(pair, "epochs", 16)
+        fits = [by_hand(pair, "epochs", length) for length in short_fits]
+        changes = [
+            abs(one.mode_connectivity - other.mode_connectivity)
+            for one, other in itertools.pairwise(fits)
+        ]
+        last = next((i for i, change in enumerate(changes, 1) if change < convergence), 4)
         found = compute(pair)
-        assert without_lengths(found) == without_lengths(last)
-        assert (found.fit_length, found.length_unit) == (length, "epochs")
-        assert found.shorter_length == length // 2
-        assert found.shorter_mode_connectivity == previous.mode_connectivity
-        assert found.converged == (change < convergence)
-        ends.append((length, found.converged))
-    expected = {1e-9: {(32, False)}, 0.1: None, 0.4: None}[convergence]
-    assert expected is None or set(ends) == expected
-    if grouped and convergence == 0.1:
-        assert len(set(ends)) > 1, "the pairs should leave the group at different lengths"
+        assert without_lengths(found) == without_lengths(fits[last])
+        assert (found.fit_length, found.length_unit) == (short_fits[last], "epochs")
+        assert found.shorter_length == short_fits[last - 1]
+        assert found.shorter_mode_connectivity == fits[last - 1].mode_connectivity
+        assert found.converged == (changes[last - 1] < convergence)
+        ends.append(short_fits[last])
+    assert ends == expected, "the cases should cover short and long fits"
 
 
 def test_a_curve_that_keeps_changing_says_so(short_fits: list[int]) -> None:
