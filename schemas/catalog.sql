@@ -200,7 +200,12 @@ CREATE TABLE core.curves (
     lowest DOUBLE,  -- most negative deviation
     highest DOUBLE,  -- most positive deviation
     peak_error DOUBLE,  -- largest training error (or loss) between the endpoints
-    area DOUBLE  -- integral of the training error (or loss) over t
+    area DOUBLE,  -- integral of the training error (or loss) over t
+    fit_length BIGINT,  -- length of the fit, in `length_unit`
+    length_unit VARCHAR,  -- `epochs` or `updates`
+    shorter_length BIGINT,  -- length of the fit that it was compared with
+    shorter_mode_connectivity DOUBLE,  -- mc of that fit; null if there is none
+    converged BOOLEAN  -- whether the two mc agree; null: unknown
 );
 
 -- One row: one point of a curve, or of the straight line, between two runs.
@@ -261,6 +266,9 @@ CREATE TABLE core.pairs (
     highest DOUBLE,  -- its most positive deviation
     peak_error DOUBLE,  -- its largest training error (or loss) between the endpoints
     area DOUBLE,  -- integral of its training error (or loss) over t
+    fit_length BIGINT,  -- its length, in `length_unit`
+    length_unit VARCHAR,  -- `epochs` or `updates`
+    fits_converged BOOLEAN,  -- whether all fits have converged; null: unknown
     line_barrier DOUBLE,  -- barrier on the straight line between the runs
     line_t DOUBLE  -- where the barrier is highest
 );

@@ -279,6 +279,13 @@ class Metric(ABC):
         """
         return False
 
+    def judged(self, result: Any, settings: Any) -> Any:
+        """A stored result as these settings read it, by what does not enter the measurement's id.
+
+        A change of such a setting measures nothing again.
+        """
+        return result
+
     def estimates(self, results: Sequence[Any]) -> Iterator[Named]:
         """Named estimates of a measurement, computed from its repeats (usually one)."""
         return iter(())

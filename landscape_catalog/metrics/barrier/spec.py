@@ -9,7 +9,8 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import ConfigDict
 
-from landscape_catalog.metrics.connectivity.spec import ConnectivitySettings, CurvePoint
+from landscape_catalog.metrics.connectivity.result import CurvePoint
+from landscape_catalog.metrics.connectivity.settings import ConnectivitySettings
 from landscape_catalog.metrics.estimate import Estimate
 from landscape_catalog.metrics.metric import Cost, Metric, Named, PairChoice, Quantity
 from landscape_catalog.schema.records import VALUES
