@@ -38,18 +38,6 @@ def influences_of_share(members: Collection[int], n: int) -> tuple[float, ...]:
     return tuple(((i in having) - share) / n for i in range(n))
 
 
-def jackknife_influences(without: Sequence[float]) -> tuple[float, ...] | None:
-    """Influences from n estimates that each leave one unit out: sqrt((n - 1) / n) (s_(i) - mean).
-
-    None for fewer than two estimates, or if one is not finite.
-    """
-    n = len(without)
-    if n < 2 or not all(map(math.isfinite, without)):
-        return None
-    mean, scale = statistics.fmean(without), math.sqrt((n - 1) / n)
-    return tuple(scale * (value - mean) for value in without)
-
-
 def packed(influences: Sequence[float] | None) -> list[int] | None:
     """Influences as integers, in steps of 1e-4 of their error, for compact records.
 
@@ -62,13 +50,13 @@ def packed(influences: Sequence[float] | None) -> list[int] | None:
     return [round(value / (UNIT * error)) if error else 0 for value in influences]
 
 
-def unpacked(steps: Sequence[int] | None, error: float) -> tuple[float, ...] | None:
+def unpacked(steps: Sequence[int] | None, error: float | None) -> tuple[float, ...] | None:
     """Influences from their integers, scaled so that their squares add up to error^2.
 
     >>> unpacked(packed((0.03, -0.04)), 0.05)
     (0.03, -0.04)
     """
-    if steps is None or not math.isfinite(error):
+    if steps is None or error is None or not math.isfinite(error):
         return None
     norm = math.hypot(*steps)
     return tuple(error * step / norm if norm else 0.0 for step in steps)
