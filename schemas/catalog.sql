@@ -163,6 +163,7 @@ CREATE TABLE core.estimates (
 CREATE TABLE core.hessians (
     run_id VARCHAR,  -- the run
     layer VARCHAR,  -- the layer's name in torch; empty for the whole Hessian
+    batch BIGINT,  -- which batch, from 0
     method VARCHAR,  -- the estimator and its version
     samples BIGINT,  -- training samples in the batch
     top_eigenvalue DOUBLE,  -- eigenvalue of largest magnitude
