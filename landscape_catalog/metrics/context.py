@@ -86,10 +86,15 @@ class Context(Protocol):
     def state(self, which: int = 0) -> dict[str, Tensor]:
         """The weights of a run, by name."""
 
-    def seed(self, purpose: str, *labels: str | int) -> int:
+    @property
+    def repeat(self) -> int:
+        """Index of the repeat, from 0."""
+
+    def seed(self, purpose: str, *labels: str | int, repeat: int | None = None) -> int:
         """A seed for one purpose, the same for all runs and pairs on the same data.
 
-        Different `labels` give different seeds for one purpose; zeros among them are ignored.
+        Different `labels` give different seeds for one purpose; zeros among them are ignored. Each
+        repeat has seeds of its own, unless `repeat` names one.
         """
 
     def remember(self, key: tuple[Any, ...], make: Callable[[], Value]) -> Value:

@@ -208,9 +208,14 @@ class MeasurementContext:
         """The state dict of a run."""
         return self._job.state(self.run_ids[which], self.snapshot)
 
-    def seed(self, purpose: str, *labels: str | int) -> int:
+    @property
+    def repeat(self) -> int:
+        """Index of the repeat, from 0."""
+        return self._spec.repeat
+
+    def seed(self, purpose: str, *labels: str | int, repeat: int | None = None) -> int:
         """A seed for one purpose, the same for every run and pair on the same data."""
-        return self._spec.seed(purpose, *labels)
+        return self._spec.seed(purpose, *labels, repeat=repeat)
 
     def remember(self, key: tuple[Any, ...], make: Callable[[], Value]) -> Value:
         """The value that `make` returns, computed once for all measurements of the job."""

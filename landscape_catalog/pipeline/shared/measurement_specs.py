@@ -89,13 +89,15 @@ class MeasurementSpec:
         """The cell that the runs belong to."""
         return self.runs[0].cell
 
-    def seed(self, purpose: str, *labels: str | int) -> int:
+    def seed(self, purpose: str, *labels: str | int, repeat: int | None = None) -> int:
         """A seed for one purpose, the same for every run and pair on the same data.
 
-        Labels distinguish several seeds for the same purpose; a label of 0 is ignored.
+        Labels distinguish several seeds for the same purpose; a label of 0 is ignored. `repeat` is
+        the repeat that it is the seed of; None: this one.
         """
         parts = [label for label in labels if label != 0]
-        return derive_seed(self.cell.landscape.data.data_id, purpose, self.repeat, *parts)
+        of_repeat = self.repeat if repeat is None else repeat
+        return derive_seed(self.cell.landscape.data.data_id, purpose, of_repeat, *parts)
 
     @property
     def statistics_seed(self) -> int:
