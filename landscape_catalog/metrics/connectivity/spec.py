@@ -13,6 +13,7 @@ from pydantic import ConfigDict, Field
 from landscape_catalog.errors import Problem
 from landscape_catalog.metrics.estimate import Estimate, error_of_mean
 from landscape_catalog.metrics.evaluation import Evaluation
+from landscape_catalog.metrics.influences import influences_of_mean
 from landscape_catalog.metrics.metric import (
     PRIMARY,
     Cost,
@@ -281,7 +282,11 @@ class ConnectivityMetric(Metric):
         }
 
     def estimates(self, results: Sequence[ModeConnectivity]) -> Iterator[Named]:
-        """Means over repeated fits; the error of a single fit is unknown."""
+        """Means over repeated fits; the error of a single fit is unknown.
+
+        All pairs of a landscape have the same batches and t in their r-th fit, so they share its
+        error.
+        """
         n = len(results)
         for name, attribute in _FIELDS.items():
             values = [getattr(result, attribute) for result in results]
@@ -289,7 +294,20 @@ class ConnectivityMetric(Metric):
             reason = "the error along the curve is not finite" if math.isnan(value) else None
             kind: Literal["standard error", "unknown"] = "standard error" if n > 1 else "unknown"
             unit = results[0].unit
-            yield name, Estimate(value, error_of_mean(values), kind, n, "fits", unit, reason=reason)
+            yield (
+                name,
+                Estimate(
+                    value,
+                    error_of_mean(values),
+                    kind,
+                    n,
+                    "fits",
+                    unit,
+                    reason=reason,
+                    shared_draw=True,
+                    influences=influences_of_mean(values),
+                ),
+            )
 
     def rows(self, probe: str, results: Sequence[ModeConnectivity]) -> dict[str, list[Row]]:
         """A row of `curves` for each fit, and a row of `curve_points` for each of its points."""
