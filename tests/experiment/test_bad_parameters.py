@@ -226,6 +226,7 @@ BAD = {
     "the same parameter under load and temperature": (
         "model: {name: 'good:network'}\nload: {width: 2, extra: {depth: [1, 2]}}\ntemperature: {batch_size: 16, extra: {depth: [1, 3]}}",
         "temperature.extra.depth", "[1, 3]", "nothing while load.extra.depth is set"),
+    "more batches than there is data for": ("load: {width: 2, samples: [300, 450]}\nmeasure: {hessian: {samples: 140, batches: 3}}", "measure.hessian.batches", "3", "at most 2: batches of 140 samples are disjoint, and the smallest landscape has 300"),
     "layers with PyHessian": ("measure: {hessian: {backend: pyhessian, layers: true}}", "measure.hessian.layers", "true", "false with backend pyhessian"),
     "batches with PyHessian": ("measure: {hessian: {backend: pyhessian, batch_size: 10}}", "measure.hessian.batch_size", "10", "null with backend pyhessian"),
     "a batch of one sample": ("measure: {hessian: {mode: train, samples: 21, batch_size: 20}}", "measure.hessian.mode", "'train'", "eval"),

@@ -535,6 +535,7 @@ CASES: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     (PLAIN, {"measure.hessian.density_probes": 3}, "nothing"),
     (PLAIN, {"measure.hessian.density_steps": 9}, "nothing"),
     (PLAIN, {"measure.hessian.layers": True}, "nothing"),
+    (PLAIN, {"measure.hessian.batches": 3}, "nothing"),  # further batches are further ids
     (PLAIN, {"measure.connectivity.name": "curve"}, "nothing"),
     (PLAIN, {"measure.connectivity": [{}, {"name": "b", "lr": 0.1}]}, "nothing"),
     (PLAIN, {"measure.connectivity.pairs": "all"}, "nothing"),

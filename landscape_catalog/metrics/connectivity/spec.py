@@ -12,6 +12,7 @@ from landscape_catalog.errors import Problem
 from landscape_catalog.metrics.connectivity.result import ModeConnectivity, all_converged
 from landscape_catalog.metrics.connectivity.settings import ConnectivitySettings, length_problems
 from landscape_catalog.metrics.estimate import Estimate, error_of_mean
+from landscape_catalog.metrics.influences import influences_of_mean
 from landscape_catalog.metrics.metric import (
     Cost,
     MeasuredData,
@@ -198,7 +199,8 @@ class ConnectivityMetric(Metric):
     def estimates(self, results: Sequence[ModeConnectivity]) -> Iterator[Named]:
         """Means over repeated fits; the error of a single fit is unknown.
 
-        They have not converged if one of the fits has not.
+        All pairs of a landscape have the same batches and t in their r-th fit, so they share its
+        error. The mean has not converged if one of the fits has not.
         """
         n = len(results)
         unended = list(filter(None, (result.not_converged_reason for result in results)))
@@ -209,8 +211,17 @@ class ConnectivityMetric(Metric):
             value = statistics.fmean(values)
             reason = "the error along the curve is not finite" if math.isnan(value) else changing
             kind: Literal["standard error", "unknown"] = "standard error" if n > 1 else "unknown"
-            estimate = Estimate(value, error_of_mean(values), kind, n, "fits", results[0].unit)
-            yield name, replace(estimate, converged=not unended, reason=reason)
+            error = error_of_mean(values)
+            estimate = Estimate(value, error, kind, n, "fits", results[0].unit, shared_draw=True)
+            yield (
+                name,
+                replace(
+                    estimate,
+                    converged=not unended,
+                    reason=reason,
+                    influences=influences_of_mean(values),
+                ),
+            )
 
     def rows(self, probe: str, results: Sequence[ModeConnectivity]) -> dict[str, list[Row]]:
         """A row of `curves` for each fit, and a row of `curve_points` for each of its points."""
