@@ -95,11 +95,18 @@ def plant(scenario: Scenario, generator: np.random.Generator) -> Truth:
     means = np.array(scenario.centres) + np.array(scenario.between) * generator.standard_normal(k)
     sds = np.array(scenario.within) * np.exp(scenario.tau / 2 * generator.standard_normal(k))
     share = generator.uniform(*scenario.share)
-    return Truth(means, sds, share, generator.beta(0.5 * scenario.failing, 0.5 * (1 - scenario.failing)))
+    return Truth(
+        means, sds, share, generator.beta(0.5 * scenario.failing, 0.5 * (1 - scenario.failing))
+    )
 
 
 def observe(
-    truth: Truth, scenario: Scenario, n: int, pairs: PairChoice, name: str, generator: np.random.Generator
+    truth: Truth,
+    scenario: Scenario,
+    n: int,
+    pairs: PairChoice,
+    name: str,
+    generator: np.random.Generator,
 ) -> ObservedCell:
     """A map's view of a cell."""
     c = int((generator.random(n) >= truth.failing).sum())
@@ -139,7 +146,9 @@ def labels(n_runs: int, n_converged: int, means: dict[str, np.ndarray]) -> np.nd
     poorly = mc < -RULE.connectivity.tolerance
     sharp = (means["top_eigenvalue"] > RULE.hessian.threshold) | (mc > RULE.connectivity.tolerance)
     sharp |= means["train_loss"] > (RULE.train_loss or np.inf)
-    found = np.where(sharp, np.where(poorly, 0, 1), np.where(poorly, 2, 3 + (cka >= RULE.cka.threshold)))
+    found = np.where(
+        sharp, np.where(poorly, 0, 1), np.where(poorly, 2, 3 + (cka >= RULE.cka.threshold))
+    )
     return np.full(len(mc), 5) if 2 * (n_runs - n_converged) > n_runs else found
 
 
@@ -155,7 +164,9 @@ def stated(drawn: list[Drawn], n_runs: int) -> np.ndarray:
     """The probability of each phase."""
     counts = np.zeros(len(PHASES))
     for group in drawn:
-        counts += np.bincount(labels(n_runs, group.n_converged, dict(group.means)), minlength=len(PHASES))
+        counts += np.bincount(
+            labels(n_runs, group.n_converged, dict(group.means)), minlength=len(PHASES)
+        )
     return counts / counts.sum()
 
 
@@ -216,7 +227,10 @@ def main() -> None:
             if arguments.scenario in (None, scenario.name):
                 for n, pairs in itertools.product(arguments.runs, ("ring", "all")):
                     print(f"\n{scenario.name}, {n} runs, {pairs}", flush=True)
-                    print("\n".join(table(list(simulate(scenario, n, pairs, arguments.cells)))), flush=True)
+                    print(
+                        "\n".join(table(list(simulate(scenario, n, pairs, arguments.cells)))),
+                        flush=True,
+                    )
 
 
 if __name__ == "__main__":

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from landscape_catalog.phases.predictive.location import Location
 from landscape_catalog.phases.predictive.observed import ObservedCell, Values, incidence, members_of
-from landscape_catalog.phases.predictive.spread import Spread
 
 LARGEST = 700.0  # of a logarithm
 
@@ -32,6 +32,18 @@ def transformed(values: Values) -> np.ndarray:
     """The values on the scale on which they are modelled."""
     found = np.array(values.values, float)
     return np.log(found) if values.logarithmic else found
+
+
+def shared_error(values: Values) -> float:
+    """The shared error on that scale."""
+    if not values.logarithmic:
+        return values.shared_error
+    return values.shared_error / float(np.mean(values.values))
+
+
+def run_weight(values: Values) -> float:
+    """Sum of the squared weights of the run effects in the mean of the values."""
+    return float((incidence(tuple(values.members)).mean(0) ** 2).sum())
 
 
 def run_correlations(
@@ -74,7 +86,7 @@ def _effects(values: Values, n_runs: int) -> np.ndarray | None:
 
 def draw_cell(
     cell: ObservedCell,
-    spreads: Mapping[str, Spread],
+    locations: Mapping[str, Location],
     correlations: np.ndarray,
     n_converged: np.ndarray,
     generator: np.random.Generator,
@@ -83,33 +95,30 @@ def draw_cell(
 
     Args:
         cell: as observed.
-        spreads: the posterior of the spread of each metric.
+        locations: the posterior of the mean and spread of each metric.
         correlations: of the run effects, (metrics, metrics).
         n_converged: how many of the runs converge, (draws,).
         generator: of the random numbers.
     """
     n = len(n_converged)
     root = np.linalg.cholesky(correlations)
-    common = generator.standard_normal((n, len(spreads))) @ root.T
+    common = generator.standard_normal((n, len(locations))) @ root.T
     centres, run_sds, pair_sds, shifts = [], [], [], []
-    for k, (name, spread) in enumerate(spreads.items()):
+    for k, (name, location) in enumerate(locations.items()):
         values = cell.metrics[name]
-        share, sd = _sampled(spread, n, generator)
-        r = spread.shares[share]
-        variance = spread.mean_variances[share]
-        weights = incidence(tuple(values.members)).mean(0)
-        by_runs = np.minimum(1.0, r * (weights**2).sum() / variance)
+        state = _sampled(location.weights, n, generator)
+        by_runs, r, sd = location.by_runs[state], location.shares[state], location.sds[state]
         own = generator.standard_normal(n)
         error = np.sqrt(by_runs) * common[:, k] + np.sqrt(1 - by_runs) * own
-        centres.append(spread.centres[share] + sd * np.sqrt(variance) * error)
+        centres.append(location.means[state] + location.errors[state] * error)
         run_sds.append(sd * np.sqrt(r))
-        pair_sds.append(sd * np.sqrt(np.maximum(1 - 2 * r, 0)) if values.pairs else np.zeros(n))
-        shifts.append(np.sqrt(2) * values.shared_error * generator.standard_normal(n))
+        pair_sds.append(sd * np.sqrt(np.maximum(1 - 2 * r, 0)))
+        shifts.append(shared_error(values) * generator.standard_normal(n))
     for count in np.unique(n_converged):
         chosen = np.flatnonzero(n_converged == count)
-        effects = generator.standard_normal((len(chosen), count, len(spreads))) @ root.T
+        effects = generator.standard_normal((len(chosen), count, len(locations))) @ root.T
         drawn = {}
-        for k, name in enumerate(spreads):
+        for k, name in enumerate(locations):
             values = cell.metrics[name]
             members = members_of(int(count), values.pairs)
             if not members:
@@ -121,7 +130,8 @@ def draw_cell(
             if values.pairs:
                 own = generator.standard_normal(found.shape)
                 found = found + pair_sds[k][chosen, None] * own
-            drawn[name] = _shifted(found, shifts[k][chosen, None], values)
+            found = found + shifts[k][chosen, None]
+            drawn[name] = np.exp(np.minimum(found, LARGEST)) if values.logarithmic else found
         means = {
             name: one.mean(1) if one.shape[1] else np.full(len(chosen), np.nan)
             for name, one in drawn.items()
@@ -129,20 +139,8 @@ def draw_cell(
         yield Drawn(int(count), means, drawn)
 
 
-def _shifted(found: np.ndarray, shift: np.ndarray, values: Values) -> np.ndarray:
-    """The values in their own unit, with what they have in common."""
-    if not values.logarithmic:
-        return found + shift
-    mean = float(np.mean(values.values))
-    return np.exp(np.minimum(found + shift / mean, LARGEST))
-
-
-def _sampled(
-    spread: Spread, n: int, generator: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray]:
-    """Draws of the share's index and of s, evenly spread over the posterior."""
+def _sampled(weights: np.ndarray, n: int, generator: np.random.Generator) -> np.ndarray:
+    """States in random order, each as often as its probability says, up to rounding."""
     places = (np.arange(n) + generator.random()) / n
-    chosen = np.searchsorted(np.cumsum(spread.weights.ravel()), places)
-    chosen = generator.permutation(np.minimum(chosen, spread.weights.size - 1))
-    share, variance = np.divmod(chosen, len(spread.log_variances))
-    return share, np.exp(spread.log_variances[variance] / 2)
+    chosen = np.searchsorted(np.cumsum(weights), places)
+    return generator.permutation(np.minimum(chosen, len(weights) - 1))

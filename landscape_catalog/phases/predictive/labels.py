@@ -12,9 +12,12 @@ from landscape_catalog.phases.predictive.draws import (
     Drawn,
     draw_cell,
     run_correlations,
+    run_weight,
+    shared_error,
     transformed,
 )
-from landscape_catalog.phases.predictive.observed import ObservedCell
+from landscape_catalog.phases.predictive.location import Location, locations
+from landscape_catalog.phases.predictive.observed import ObservedCell, Values
 from landscape_catalog.phases.predictive.spread import spreads
 from landscape_catalog.phases.predictive.survival import Survival
 from landscape_catalog.phases.rule import CellNumbers, Rule
@@ -66,7 +69,9 @@ def label_distributions(
 def _labels(rule: Rule, cell: ObservedCell, group: Drawn) -> Iterator[str]:
     n = len(next(iter(group.means.values())))
     means = {name: one.tolist() for name, one in group.means.items()}
-    values = {name: group.values[name].tolist() for name in rule.pair_metrics if name in group.values}
+    values = {
+        name: group.values[name].tolist() for name in rule.pair_metrics if name in group.values
+    }
     for i in range(n):
         numbers = CellNumbers(
             cell.n_runs,
@@ -105,13 +110,7 @@ def draw_grid(
         return
     # Metrics that only some cells have are none that the rule needs.
     names = [name for name in names if all(name in cell.metrics for cell in used)]
-    by_metric = {
-        name: spreads(
-            [transformed(cell.metrics[name]) for cell in used],
-            [tuple(cell.metrics[name].members) for cell in used],
-        )
-        for name in names
-    }
+    by_metric = {name: _located([cell.metrics[name] for cell in used]) for name in names}
     correlations = run_correlations(used, names, [True] * len(used))
     survival = Survival([c.n_runs for c in cells], [c.n_converged for c in cells])
     positions = [i for i, is_known in enumerate(known) if is_known]
@@ -120,3 +119,11 @@ def draw_grid(
         converged = survival.draw(position, cell.n_runs, n_draws, generator)
         own = {name: by_metric[name][i] for name in names}
         yield list(draw_cell(cell, own, correlations, converged, generator))
+
+
+def _located(values: Sequence[Values]) -> list[Location]:
+    """The posterior of one metric in the cells of a grid."""
+    found = spreads([transformed(one) for one in values], [tuple(one.members) for one in values])
+    return locations(
+        found, [shared_error(one) for one in values], [run_weight(one) for one in values]
+    )

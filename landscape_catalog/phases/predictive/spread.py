@@ -24,7 +24,7 @@ import numpy as np
 from landscape_catalog.phases.predictive.observed import Members, incidence
 
 SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.48)  # r for pairs; below 1/2, where R may be singular
-REACH, STEP = 12.0, 0.25  # grid of log s^2 around the pooled one
+REACH, STEP = 10.0, 0.25  # grid of log s^2 around the pooled one
 TAUS = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.5)  # of log s^2
 ROUNDS = 30  # of expectation and maximisation for the distribution of r
 SMALLEST = 1e-6  # of the pooled variance: what counts as none
@@ -47,6 +47,10 @@ class Spread:
     weights: np.ndarray
     centres: np.ndarray
     mean_variances: np.ndarray
+
+    def variances(self) -> np.ndarray:
+        """The variance of the generalised mean, (shares, variances)."""
+        return self.mean_variances[:, None] * np.exp(self.log_variances)
 
 
 @dataclass(frozen=True)
@@ -76,9 +80,7 @@ def _design(members: tuple[Members, ...]) -> _Design:
     return _Design(rows, totals, residual, constants)
 
 
-def spreads(
-    values: Sequence[np.ndarray], members: Sequence[tuple[Members, ...]]
-) -> list[Spread]:
+def spreads(values: Sequence[np.ndarray], members: Sequence[tuple[Members, ...]]) -> list[Spread]:
     """The posterior in each of the cells of a grid, from all of them.
 
     Args:
@@ -99,9 +101,7 @@ def spreads(
     floor = SMALLEST * typical
     logs = np.stack(
         [
-            design.constants[:, None]
-            - d / 2 * grid
-            - (q + d * floor)[:, None] / (2 * np.exp(grid))
+            design.constants[:, None] - d / 2 * grid - (q + d * floor)[:, None] / (2 * np.exp(grid))
             for d, q, design in zip(degrees, squares, designs)
         ]
     )
