@@ -80,7 +80,8 @@ CREATE TABLE core.cell_metrics (
     sd DOUBLE,  -- standard deviation over them; null for fewer than two
     n BIGINT,  -- number of runs or pairs
     standard_error DOUBLE,  -- of the mean over runs: sd / sqrt(n), or the delete-one-run jackknife for pairs
-    measurement_error DOUBLE,  -- error of the mean due to the errors of the estimators
+    measurement_error DOUBLE,  -- error of the mean due to the errors of the estimates, shared draws counted once
+    measurement_error_kind VARCHAR,  -- its kind: `exact`, `independent` (in quadrature), `joint` (over the units of a shared draw), `correlated` (at most this, as if shared errors were fully correlated), `bound` or `unknown`
     status VARCHAR,  -- `ok`, `not converged` (some estimate has not) or `missing`
     reason VARCHAR,  -- why it is not `ok`, and for how many runs or pairs
     source VARCHAR,  -- `measured` here, or where it was published

@@ -7,9 +7,10 @@ import math
 import statistics
 from collections.abc import Iterator, Sequence
 
-from landscape_catalog.catalog.estimates import is_of_pairs, method_of
+from landscape_catalog.catalog.estimates import ESTIMATE, is_of_pairs, method_of
 from landscape_catalog.catalog.results import CellResult, ExperimentResult
 from landscape_catalog.catalog.run_errors import standard_error_over_runs
+from landscape_catalog.catalog.shared_errors import error_of_cell_mean
 from landscape_catalog.catalog.tables import MOVED_COLUMNS
 from landscape_catalog.metrics.metric import PRIMARY
 from landscape_catalog.metrics.registry import QUANTITIES
@@ -57,6 +58,7 @@ def metric_rows(
         members = [tuple(filter(None, (row["run_id"], row["other_run_id"]))) for row in known]
         spread = statistics.stdev(values) if _has_spread(values) else math.nan
         of_pairs = is_of_pairs(metric, result)
+        error = error_of_cell_mean([row[ESTIMATE] for row in known]) if known else None
         status, reason = _status(len(cell.converged), of_pairs, rows, known)
         yield {
             "metric": metric,
@@ -66,7 +68,8 @@ def metric_rows(
             "sd": spread,
             "n": len(values),
             "standard_error": standard_error_over_runs(values, members) if values else None,
-            "measurement_error": _error_of_mean(known),
+            "measurement_error": error.total if error else None,
+            "measurement_error_kind": error.combination if error else None,
             "status": status,
             "reason": reason,
             "source": "measured",
@@ -93,19 +96,6 @@ def _unit(metric: str, rows: list[Row]) -> str | None:
     """The unit of the estimates, or the metric's default unit if they carry none."""
     default = QUANTITIES[metric].unit if metric in QUANTITIES else ""
     return next((row["unit"] for row in rows if row["unit"]), default) or None
-
-
-def _error_of_mean(known: list[Row]) -> float | None:
-    """Error of the mean due to the errors of the estimates.
-
-    Standard errors combine in quadrature; if any error is a bound, the mean of the errors is one.
-    """
-    errors = [row["error"] for row in known]
-    if not errors:
-        return None
-    if any(row["error_kind"] == "bound" for row in known):
-        return statistics.fmean(errors)
-    return math.hypot(*errors) / len(errors)
 
 
 def _has_spread(values: list[float]) -> bool:

@@ -12,6 +12,8 @@ from landscape_catalog.metrics.metric import PRIMARY
 from landscape_catalog.metrics.registry import METRIC_OF, METRICS
 from landscape_catalog.schema.tables import Row
 
+ESTIMATE = "estimate"  # key of a row's `Estimate`, which is not a column
+
 
 def estimate_rows(cell: CellResult, result: ExperimentResult) -> list[Row]:
     """One row per number that was measured on a cell, or that is missing, with the reason."""
@@ -48,6 +50,7 @@ def _row(metric: str, probe: str, method: str, estimate: Estimate) -> Row:
         "status": estimate.status,
         "reason": estimate.reason,
         "unit": estimate.unit or None,
+        ESTIMATE: estimate,
     }
 
 

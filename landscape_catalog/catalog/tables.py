@@ -79,6 +79,10 @@ _LOSSES: tuple[Column, ...] = (
     ("n_test", INTEGER, "test samples (for text: tokens)"),
 )
 _STOP_REASONS = "`calm` (stopping rule met), `epochs`, `updates` (all done) or `diverged`"
+_COMBINATIONS = (
+    "its kind: `exact`, `independent` (in quadrature), `joint` (over the units of a shared draw), "
+    "`correlated` (at most this, as if shared errors were fully correlated), `bound` or `unknown`"
+)
 _CELL: tuple[Column, ...] = (("cell_id", TEXT, "the cell"),)
 
 _BEFORE_METRICS: dict[str, Table] = {
@@ -169,7 +173,12 @@ _BEFORE_METRICS: dict[str, Table] = {
                 REAL,
                 "of the mean over runs: sd / sqrt(n), or the delete-one-run jackknife for pairs",
             ),
-            ("measurement_error", REAL, "error of the mean due to the errors of the estimators"),
+            (
+                "measurement_error",
+                REAL,
+                "error of the mean due to the errors of the estimates, shared draws counted once",
+            ),
+            ("measurement_error_kind", TEXT, _COMBINATIONS),
             ("status", TEXT, "`ok`, `not converged` (some estimate has not) or `missing`"),
             ("reason", TEXT, "why it is not `ok`, and for how many runs or pairs"),
             ("source", TEXT, "`measured` here, or where it was published"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from pydantic import ConfigDict
@@ -43,6 +43,12 @@ class Estimate:
     """Whether the estimator met its tolerance."""
     reason: str | None = None
     """Why the number is missing or has not converged."""
+    shared_draw: bool = field(default=False, repr=False)
+    """Whether the error is due to a draw (of samples, probes or seeds) that the runs or pairs of a
+    cell share, so that averaging over them does not reduce it as it does independent errors."""
+    influences: tuple[float, ...] | None = field(default=None, repr=False)
+    """What each unit of a shared draw, in the order of the draw, contributes to the error,
+    error^2 = sum_i influences_i^2, so that the error of a mean over the cell can be computed."""
 
     @property
     def status(self) -> str:

@@ -6,6 +6,7 @@ import math
 
 from torch import Tensor
 
+from landscape_catalog.metrics.influences import packed
 from landscape_catalog.metrics.numerics.cka import cka_estimates
 from landscape_catalog.metrics.numerics.hsic import CentredFeatures, centre_features
 from landscape_catalog.metrics.similarity.spec import OutputSimilarity
@@ -34,6 +35,7 @@ def similarity(one: CentredFeatures | Tensor, other: CentredFeatures | Tensor) -
         for features in (one, other)
     )
     biased, debiased = cka_estimates(one, other)
+    disagreement, differing = _disagreement(one, other)
     return OutputSimilarity(
         cka=biased.value,
         standard_error=biased.error,
@@ -41,13 +43,20 @@ def similarity(one: CentredFeatures | Tensor, other: CentredFeatures | Tensor) -
         reason=biased.reason or debiased.reason,
         debiased=debiased.value,
         debiased_standard_error=debiased.error,
-        disagreement=_disagreement(one, other),
+        disagreement=disagreement,
+        influences=packed(biased.influences),
+        debiased_influences=packed(debiased.influences),
+        differing=differing,
     )
 
 
-def _disagreement(one: CentredFeatures, other: CentredFeatures) -> float | None:
+def _disagreement(
+    one: CentredFeatures, other: CentredFeatures
+) -> tuple[float | None, list[int] | None]:
+    """The share of samples that are classified differently, and which they are."""
     if one.predictions is None or other.predictions is None:
-        return None
+        return None, None
     if not (one.finite and other.finite):
-        return math.nan
-    return float((one.predictions != other.predictions).double().mean())
+        return math.nan, None
+    differ = one.predictions != other.predictions
+    return float(differ.double().mean()), differ.nonzero().flatten().tolist()

@@ -13,9 +13,17 @@ from landscape_catalog.tasks import Perturbation
 
 
 def compute(context: Context) -> OutputSimilarity:
-    """Compare features, which are computed once per network of a cell."""
+    """Compare features, which are computed once per network of a cell.
+
+    Single samples' influences on errors are of use only if other pairs share the samples.
+    """
     one, other = (_features(context, which) for which in (0, 1))
-    return similarity(one, other)
+    found = similarity(one, other)
+    if context.settings.draw == "shared":
+        return found
+    return dataclasses.replace(
+        found, draw="pair", influences=None, debiased_influences=None, differing=None
+    )
 
 
 def _features(context: Context, which: int) -> CentredFeatures:

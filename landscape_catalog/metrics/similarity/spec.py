@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import ConfigDict, Field
 
 from landscape_catalog.errors import Problem
 from landscape_catalog.metrics.estimate import Estimate, binomial_error
+from landscape_catalog.metrics.influences import influences_of_share, unpacked
 from landscape_catalog.metrics.metric import (
     PRIMARY,
     Cost,
@@ -94,6 +95,16 @@ class OutputSimilarity:
     disagreement: float | None = None
     """Share of the samples that the two networks classify differently; null if there are no
     classes."""
+    draw: Literal["shared", "pair"] = "shared"
+    """Whether all pairs of a cell are compared on the same samples. Older records do not know; as
+    `shared`, their errors are upper bounds for the error of a cell's mean."""
+    influences: list[int] | None = field(default=None, repr=False)
+    """What each sample adds to `standard_error`, in steps of 1e-4 of it: sqrt((n-1)/n) times the
+    deviation of the estimate without the sample from the mean of these. Null in older records."""
+    debiased_influences: list[int] | None = field(default=None, repr=False)
+    """The same for `debiased_standard_error`."""
+    differing: list[int] | None = field(default=None, repr=False)
+    """The samples, from 0, that the two networks classify differently. Null in older records."""
     metric: Literal["similarity"] = field(default="similarity", kw_only=True)
     """Which metric."""
 
@@ -167,28 +178,49 @@ class SimilarityMetric(Metric):
         """Both forms of CKA and the disagreement; they share one reason if values are missing."""
         found = results[0]
         disagreement, n = found.disagreement, found.n
+        se, debiased_se = found.standard_error, found.debiased_standard_error
         numbers = {
-            "cka": (found.cka, found.standard_error),
-            "cka_debiased": (found.debiased, found.debiased_standard_error),
+            "cka": (found.cka, se, unpacked(found.influences, se)),
+            "cka_debiased": (
+                found.debiased,
+                debiased_se,
+                unpacked(found.debiased_influences, debiased_se),
+            ),
             "disagreement": (
                 disagreement,
                 None if disagreement is None else binomial_error(disagreement, n),
+                None if found.differing is None else influences_of_share(found.differing, n),
             ),
         }
-        for name, (value, error) in numbers.items():
+        shared = found.draw == "shared"
+        for name, (value, error, influences) in numbers.items():
             if value is None or error is None:
                 continue  # a record of the first version, or no classes
             reason = found.reason if math.isnan(value) or math.isnan(error) else None
             kind: Literal["unknown", "standard error"] = (
                 "unknown" if math.isnan(error) else "standard error"
             )
-            yield name, Estimate(value, error, kind, n, "samples", reason=reason)
+            yield (
+                name,
+                Estimate(
+                    value,
+                    error,
+                    kind,
+                    n,
+                    "samples",
+                    reason=reason,
+                    shared_draw=shared,
+                    influences=influences if shared else None,
+                ),
+            )
 
     def rows(self, probe: str, results: Sequence[OutputSimilarity]) -> dict[str, list[Row]]:
         """A row of `similarities` for each probe."""
-        rows = [{"probe": probe} | asdict(result) for result in results]
-        for row in rows:
-            del row["metric"]
+        columns = [name for name, _, _ in self.tables["similarities"].columns[len(PAIR_KEY) + 1 :]]
+        rows = [
+            {"probe": probe} | {name: getattr(result, name) for name in columns}
+            for result in results
+        ]
         return {"similarities": rows}
 
     def pair_row(self, results: Sequence[OutputSimilarity]) -> Row:
