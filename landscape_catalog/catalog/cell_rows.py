@@ -14,7 +14,13 @@ from landscape_catalog.catalog.shared_errors import error_of_cell_mean
 from landscape_catalog.catalog.tables import MOVED_COLUMNS
 from landscape_catalog.metrics.metric import PRIMARY
 from landscape_catalog.metrics.registry import QUANTITIES
-from landscape_catalog.phases import CellNumbers, Rule, doubtful_flat, sensitivities
+from landscape_catalog.phases import (
+    CellNumbers,
+    LabelDistribution,
+    Rule,
+    doubtful_flat,
+    sensitivities,
+)
 from landscape_catalog.schema.tables import Row
 
 
@@ -153,8 +159,13 @@ def criterion_rows(rule: Rule, numbers: list[CellNumbers], keys: Row) -> Iterato
         }
 
 
-def phase_rows(result: ExperimentResult, numbers: list[CellNumbers], keys: Row) -> list[Row]:
-    """The phase of every cell, with the reason."""
+def phase_rows(
+    result: ExperimentResult,
+    numbers: list[CellNumbers],
+    distributions: Sequence[LabelDistribution],
+    keys: Row,
+) -> list[Row]:
+    """The phase of every cell, with the reason and how sure it is."""
     rule = result.experiment.classify
     verdicts = [rule.classify(cell) for cell in numbers]
     doubtful = doubtful_flat(
@@ -163,8 +174,18 @@ def phase_rows(result: ExperimentResult, numbers: list[CellNumbers], keys: Row) 
         [cell.mean("train_loss") for cell in numbers],
     )
     return [
-        keys | {"cell_id": cell.cell.cell_id, **vars(verdict), "doubtful": doubt}
-        for cell, verdict, doubt in zip(result.cells, verdicts, doubtful)
+        keys
+        | {
+            "cell_id": cell.cell.cell_id,
+            "phase": verdict.phase,
+            "phase_probability": found.probability,
+            "second_phase": found.second,
+            "reason": "; ".join(filter(None, (found.words, verdict.reason))),
+            "probability_reason": found.reason,
+            "ambiguous": verdict.ambiguous,
+            "doubtful": doubt,
+        }
+        for cell, verdict, found, doubt in zip(result.cells, verdicts, distributions, doubtful)
     ]
 
 

@@ -2,6 +2,12 @@
 
 from landscape_catalog.phases.convergence import not_converged_reason
 from landscape_catalog.phases.doubt import doubtful_flat
+from landscape_catalog.phases.predictive import (
+    LabelDistribution,
+    ObservedCell,
+    Values,
+    label_distributions,
+)
 from landscape_catalog.phases.registry import RULES, Classify, rule_of
 from landscape_catalog.phases.rule import (
     NC,
@@ -23,12 +29,16 @@ __all__ = [
     "CellNumbers",
     "Classify",
     "Criterion",
+    "LabelDistribution",
+    "ObservedCell",
     "Phase",
     "Rule",
     "Sensitivity",
+    "Values",
     "Verdict",
     "Yang2021",
     "doubtful_flat",
+    "label_distributions",
     "not_converged_reason",
     "rule_of",
     "sensitivities",

@@ -13,6 +13,7 @@ from landscape_catalog.phases.rule import (
     Phase,
     Rule,
     Verdict,
+    is_met,
 )
 from landscape_catalog.schema.fields import (
     Added,
@@ -124,12 +125,18 @@ class Yang2021(Rule):
         metric = self.hessian.metric
         found = [
             Criterion(BARRIER, mc, -tolerance, "<"),
-            Criterion(HESSIAN_NAMES[metric], metric, self.hessian.threshold),
+            Criterion(
+                HESSIAN_NAMES[metric],
+                metric,
+                self.hessian.threshold,
+                words=f"the {HESSIAN_NAMES[metric]}",
+            ),
             Criterion(NO_MINIMUM, mc, tolerance),
-            Criterion(ALIKE, "cka", self.cka.threshold, ">="),
+            Criterion(ALIKE, "cka", self.cka.threshold, ">=", words="CKA"),
         ]
         if self.train_loss is not None:
-            found.insert(3, Criterion(LOSS, "train_loss", self.train_loss))
+            loss = Criterion(LOSS, "train_loss", self.train_loss, words="the training loss")
+            found.insert(3, loss)
         return tuple(found)
 
     def decide(self, cell: CellNumbers) -> Verdict:
@@ -153,7 +160,7 @@ class Yang2021(Rule):
             return UNCLASSIFIED, [
                 "mode connectivity is missing (no pair of converged runs has one)"
             ]
-        poorly = mc < barrier
+        poorly = is_met(mc, "<", barrier)
         if poorly:
             connection = f"poorly connected: mc {mc:.3g} < {barrier:g}"
         else:
@@ -168,7 +175,7 @@ class Yang2021(Rule):
             return III, parts
         if math.isnan(cka):
             return UNCLASSIFIED, [*parts, "CKA is missing"]
-        if cka >= alike:
+        if is_met(cka, ">=", alike):
             return IV_B, [*parts, f"alike: CKA {cka:.3g} >= {alike:g}"]
         return IV_A, [*parts, f"unlike: CKA {cka:.3g} < {alike:g}"]
 
@@ -184,12 +191,12 @@ class Yang2021(Rule):
             value, threshold = cell.mean(metric), thresholds[name]
             if math.isnan(value):
                 missing.append(name)
-            elif value > threshold:
+            elif is_met(value, ">", threshold):
                 sharp.append(f"{name} {value:.3g} > {threshold:g}")
             else:
                 flat.append(f"{name} {value:.3g} <= {threshold:g}")
         mc = cell.mean("mode_connectivity")
-        if mc > thresholds[NO_MINIMUM]:
+        if is_met(mc, ">", thresholds[NO_MINIMUM]):
             sharp.append(
                 f"mc {mc:.3g} > +{thresholds[NO_MINIMUM]:g}: the ends are not at a minimum"
             )

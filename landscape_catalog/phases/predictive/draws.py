@@ -9,6 +9,7 @@ import numpy as np
 
 from landscape_catalog.phases.predictive.location import Location
 from landscape_catalog.phases.predictive.observed import ObservedCell, Values, incidence, members_of
+from landscape_catalog.phases.predictive.spread import FACTOR
 
 LARGEST = 700.0  # of a logarithm
 
@@ -41,31 +42,22 @@ def shared_error(values: Values) -> float:
     return values.shared_error / float(np.mean(values.values))
 
 
-def run_weight(values: Values) -> float:
-    """Sum of the squared weights of the run effects in the mean of the values."""
-    return float((incidence(tuple(values.members)).mean(0) ** 2).sum())
-
-
-def run_correlations(
-    cells: Sequence[ObservedCell], names: Sequence[str], known: Sequence[bool]
-) -> np.ndarray:
+def run_correlations(cells: Sequence[ObservedCell], names: Sequence[str]) -> np.ndarray:
     """Correlations between the run effects of the metrics, pooled over cells: (metrics, metrics).
 
     The effect of a run in a metric of pairs is taken as the mean over its pairs, so that pair
     effects attenuate the correlation.
 
     Args:
-        cells: of the grid.
+        cells: of the grid, with values of each metric.
         names: of the metrics.
-        known: which cells to use.
     """
-    total = np.zeros((len(names), len(names)))
-    for cell, use in zip(cells, known):
-        effects = [_effects(cell.metrics[name], cell.n_converged) for name in names] if use else []
-        if effects and all(one is not None for one in effects):
+    total = np.eye(len(names))
+    for cell in cells:
+        effects = [_effects(cell.metrics[name], cell.n_converged) for name in names]
+        if all(one is not None for one in effects):
             stacked = np.array(effects)
             total += stacked @ stacked.T
-    total += np.eye(len(names))
     sizes = np.sqrt(np.diag(total))
     found: np.ndarray = total / sizes[:, None] / sizes
     return found
@@ -109,7 +101,7 @@ def draw_cell(
         state = _sampled(location.weights, n, generator)
         by_runs, r, sd = location.by_runs[state], location.shares[state], location.sds[state]
         own = generator.standard_normal(n)
-        error = np.sqrt(by_runs) * common[:, k] + np.sqrt(1 - by_runs) * own
+        error = np.sqrt(by_runs) * common[:, k] + np.sqrt(np.maximum(1 - by_runs, 0)) * own
         centres.append(location.means[state] + location.errors[state] * error)
         run_sds.append(sd * np.sqrt(r))
         pair_sds.append(sd * np.sqrt(np.maximum(1 - 2 * r, 0)))
@@ -118,15 +110,15 @@ def draw_cell(
         chosen = np.flatnonzero(n_converged == count)
         effects = generator.standard_normal((len(chosen), count, len(locations))) @ root.T
         drawn = {}
-        for k, name in enumerate(locations):
+        for k, (name, location) in enumerate(locations.items()):
             values = cell.metrics[name]
             members = members_of(int(count), values.pairs)
             if not members:
                 drawn[name] = np.empty((len(chosen), 0))
                 continue
-            found = centres[k][chosen, None] + run_sds[k][chosen, None] * (
-                effects[:, :, k] @ incidence(members).T
-            )
+            far = np.where(generator.random(effects.shape[:2]) < location.outlying, FACTOR, 1.0)
+            of_runs = (far * effects[:, :, k]) @ incidence(members).T
+            found = centres[k][chosen, None] + run_sds[k][chosen, None] * of_runs
             if values.pairs:
                 own = generator.standard_normal(found.shape)
                 found = found + pair_sds[k][chosen, None] * own

@@ -4,27 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-import numpy as np
-
-from landscape_catalog.phases.predictive.draws import (
-    Drawn,
-    draw_cell,
-    run_correlations,
-    run_weight,
-    shared_error,
-    transformed,
-)
-from landscape_catalog.phases.predictive.location import Location, locations
-from landscape_catalog.phases.predictive.observed import ObservedCell, Values
-from landscape_catalog.phases.predictive.spread import spreads
-from landscape_catalog.phases.predictive.survival import Survival
-from landscape_catalog.phases.rule import CellNumbers, Rule
-from landscape_catalog.schema.identity import derive_seed
+from landscape_catalog.phases.predictive.draws import Drawn
+from landscape_catalog.phases.predictive.grid import draw_grid, unknown_because
+from landscape_catalog.phases.predictive.observed import ObservedCell
+from landscape_catalog.phases.rule import NC, CellNumbers, Criterion, Rule
 
 DRAWS = 2000
-FEWEST = 3  # converged runs, and values of a metric
 
 
 @dataclass(frozen=True)
@@ -32,98 +19,134 @@ class LabelDistribution:
     """The probability of each phase of a cell, or why it is not known.
 
     Attributes:
-        probabilities: by the name of the phase, the most probable first; empty if not known.
+        label: the phase that the rule assigns to the observed means.
+        probabilities: by the name of the phase, for every phase of the rule; empty if not known.
         reason: why it is not known.
+        words: the probability of the label, the second phase and what decides between them.
     """
 
-    probabilities: Mapping[str, float]
+    label: str
+    probabilities: Mapping[str, float] = field(default_factory=dict)
     reason: str | None = None
+    words: str = ""
+
+    @property
+    def probability(self) -> float | None:
+        """The probability of the label; None if not known."""
+        return self.probabilities.get(self.label)
+
+    @property
+    def second(self) -> str | None:
+        """The most probable other phase; None if there is none or nothing is known."""
+        others = {k: p for k, p in self.probabilities.items() if k != self.label and p > 0}
+        return max(others, key=others.__getitem__, default=None)
 
 
 def label_distributions(
-    rule: Rule, cells: Sequence[ObservedCell], n_draws: int = DRAWS
+    rule: Rule,
+    cells: Sequence[ObservedCell],
+    numbers: Sequence[CellNumbers],
+    n_draws: int = DRAWS,
 ) -> list[LabelDistribution]:
     """For each cell of a grid, the probability that fresh runs would give it each of the phases.
 
+    As many runs with other seeds, paired in the same way, with fresh draws of what all runs of a
+    cell share (such as the samples of CKA), are drawn from a model of how runs and pairs vary, and
+    the rule classifies their means. `docs/thresholds.md` describes the model and how well stated
+    probabilities agree with what happens.
+
     Args:
-        rule: which classifies the drawn means.
+        rule: which classifies.
         cells: of one grid; they inform each other about how runs vary.
+        numbers: of the same cells, by which they are classified.
         n_draws: number of draws for each cell.
     """
     names = tuple(dict.fromkeys((*rule.metrics, *rule.pair_metrics)))
     reasons = [unknown_because(cell, rule.metrics) for cell in cells]
     drawn = draw_grid(cells, names, [reason is None for reason in reasons], n_draws)
     found = []
-    for cell, reason in zip(cells, reasons):
-        if reason is not None:
-            found.append(LabelDistribution({}, reason))
-            continue
-        counts: Counter[str] = Counter()
-        for group in next(drawn):
-            counts.update(_labels(rule, cell, group))
-        order = sorted(counts, key=lambda name: (-counts[name], name))
-        found.append(LabelDistribution({name: counts[name] / n_draws for name in order}))
+    for cell, known, reason in zip(cells, numbers, reasons):
+        label = rule.classify(known).phase
+        if reason is None:
+            found.append(_distribution(rule, cell, known, label, next(drawn)))
+        else:
+            found.append(LabelDistribution(label, reason=reason))
     return found
 
 
-def _labels(rule: Rule, cell: ObservedCell, group: Drawn) -> Iterator[str]:
-    n = len(next(iter(group.means.values())))
-    means = {name: one.tolist() for name, one in group.means.items()}
-    values = {
+def _distribution(
+    rule: Rule, cell: ObservedCell, observed: CellNumbers, label: str, groups: list[Drawn]
+) -> LabelDistribution:
+    drawn = [numbers for group in groups for numbers in _numbers(rule, cell, group)]
+    labels = [rule.classify(numbers).phase for numbers in drawn]
+    counts = Counter(labels)
+    found = LabelDistribution(
+        label, {phase.name: counts[phase.name] / len(labels) for phase in rule.phases}
+    )
+    others = [numbers for numbers, name in zip(drawn, labels) if name == found.second]
+    return LabelDistribution(
+        label, found.probabilities, None, _words(rule, found, observed, others)
+    )
+
+
+def _numbers(rule: Rule, cell: ObservedCell, group: Drawn) -> Iterator[CellNumbers]:
+    """The numbers of each draw, in the form that the rule classifies."""
+    means = [one.tolist() for one in group.means.values()]
+    pairs = {
         name: group.values[name].tolist() for name in rule.pair_metrics if name in group.values
     }
-    for i in range(n):
-        numbers = CellNumbers(
+    for i, of_draw in enumerate(zip(*means)):
+        yield CellNumbers(
             cell.n_runs,
             group.n_converged,
-            {name: one[i] for name, one in means.items()},
-            {name: one[i] for name, one in values.items()},
+            dict(zip(group.means, of_draw)),
+            {name: one[i] for name, one in pairs.items()},
         )
-        yield rule.classify(numbers).phase
 
 
-def unknown_because(cell: ObservedCell, metrics: Sequence[str]) -> str | None:
-    """Why nothing says how probable the label of a cell is; None if something does."""
-    if cell.n_converged < FEWEST:
-        return f"{cell.n_converged} converged runs do not show how runs vary; {FEWEST} are needed"
-    for name in metrics:
-        values = cell.metrics.get(name)
-        if values is None or not values.values:
-            return f"{name} is missing"
-        if len(values.values) < FEWEST:
-            kind = "pairs" if values.pairs else "runs"
-            return (
-                f"{name} of {len(values.values)} {kind} does not show how {kind} vary; "
-                f"{FEWEST} are needed"
-            )
-        if not np.isfinite(values.values).all():
-            return f"{name} is not finite"
-    return None
+def _words(
+    rule: Rule, found: LabelDistribution, observed: CellNumbers, others: Sequence[CellNumbers]
+) -> str:
+    """The label with its probability, the second phase, and what decides between them."""
+    probability, second = found.probability, found.second
+    assert probability is not None
+    if second is None:
+        return f"{found.label} with {percent(probability)}"
+    if probability >= found.probabilities[second]:
+        words = f"{found.label} rather than {second} with {percent(probability)}"
+    else:
+        words = (
+            f"{found.label} with only {percent(probability)}, {second} with "
+            f"{percent(found.probabilities[second])}"
+        )
+    if second == NC.name or found.label == NC.name:
+        return f"{words}: {observed.n_converged} of {observed.n_runs} runs have converged"
+    criterion = _deciding(rule, observed, others)
+    if criterion is None:
+        return words
+    return f"{words}: {criterion.standing(observed.mean(criterion.metric))}"
 
 
-def draw_grid(
-    cells: Sequence[ObservedCell], names: Sequence[str], known: Sequence[bool], n_draws: int
-) -> Iterator[list[Drawn]]:
-    """The draws of each of the known cells, in order."""
-    used = [cell for cell, is_known in zip(cells, known) if is_known]
-    if not used:
-        return
-    # Metrics that only some cells have are none that the rule needs.
-    names = [name for name in names if all(name in cell.metrics for cell in used)]
-    by_metric = {name: _located([cell.metrics[name] for cell in used]) for name in names}
-    correlations = run_correlations(used, names, [True] * len(used))
-    survival = Survival([c.n_runs for c in cells], [c.n_converged for c in cells])
-    positions = [i for i, is_known in enumerate(known) if is_known]
-    for i, (position, cell) in enumerate(zip(positions, used)):
-        generator = np.random.Generator(np.random.Philox(derive_seed("phase", cell.cell_id)))
-        converged = survival.draw(position, cell.n_runs, n_draws, generator)
-        own = {name: by_metric[name][i] for name in names}
-        yield list(draw_cell(cell, own, correlations, converged, generator))
+def _deciding(rule: Rule, observed: CellNumbers, others: Sequence[CellNumbers]) -> Criterion | None:
+    """The criterion that most often is met in the one case and not in the other."""
+    changes = {
+        criterion: sum(
+            criterion.met(numbers.mean(criterion.metric))
+            != criterion.met(observed.mean(criterion.metric))
+            for numbers in others
+        )
+        for criterion in rule.criteria
+    }
+    criterion = max(changes, key=changes.__getitem__, default=None)
+    return criterion if criterion is not None and changes[criterion] else None
 
 
-def _located(values: Sequence[Values]) -> list[Location]:
-    """The posterior of one metric in the cells of a grid."""
-    found = spreads([transformed(one) for one in values], [tuple(one.members) for one in values])
-    return locations(
-        found, [shared_error(one) for one in values], [run_weight(one) for one in values]
-    )
+def percent(probability: float) -> str:
+    """A probability in words; never 0% or 100%, which no finite number of runs shows.
+
+    >>> percent(0.714), percent(0.998), percent(0.002)
+    ('71%', 'over 99%', 'under 1%')
+    """
+    if probability > 0.99:
+        return "over 99%"
+    return "under 1%" if probability < 0.01 else f"{probability:.0%}"

@@ -7,13 +7,21 @@ that most cells either always or never converge.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.special import betaln  # type: ignore[import-untyped]
 
 MEANS = 1 / (1 + np.exp(-np.linspace(-7, 3, 41)))  # even in the logit
 CONCENTRATIONS = np.array([0.1, 0.3, 1.0, 3.0, 10.0, 30.0])
+
+
+_log_gamma = np.vectorize(math.lgamma, otypes=[float])
+
+
+def _log_beta(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    found: np.ndarray = _log_gamma(a) + _log_gamma(b) - _log_gamma(a + b)
+    return found
 
 
 class Survival:
@@ -22,11 +30,12 @@ class Survival:
     def __init__(self, n_runs: Sequence[int], n_converged: Sequence[int]) -> None:
         q, c = (one.ravel() for one in np.meshgrid(MEANS, CONCENTRATIONS))
         self._alphas, self._betas = q * c, (1 - q) * c
-        n = np.array(n_runs)[:, None]
-        self._failed = n - np.array(n_converged)[:, None]
-        self._kept = n - self._failed
-        logs = betaln(self._alphas + self._failed, self._betas + self._kept)
-        total = (logs - betaln(self._alphas, self._betas)).sum(0)
+        self._failed = np.array(n_runs) - np.array(n_converged)
+        self._kept = np.array(n_converged)
+        cases, counts = np.unique(np.stack([self._failed, self._kept]), axis=1, return_counts=True)
+        failed, kept = cases[:, :, None]
+        logs = _log_beta(self._alphas + failed, self._betas + kept)
+        total = counts @ (logs - _log_beta(self._alphas, self._betas))
         weights = np.exp(total - total.max())
         self._weights = weights / weights.sum()
 
