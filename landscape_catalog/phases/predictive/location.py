@@ -1,9 +1,12 @@
-"""Where the mean of a metric lies in a cell, given its estimate and the means of the other cells.
+"""Where the mean of a metric lies in a cell, given its estimate and those of the other cells.
 
-An estimate is further from the middle of a grid than its truth on average, the more so the larger
-its error is beside the differences between cells. So mu ~ N(M, T^2) over the cells of a grid, with
-M and T unknown, and the estimate ~ N(mu, V), where V is uncertain. All is computed on grids of the
-parameters. With T much larger than the errors the estimates stay where they are.
+An estimate is further from the middle of the grid than its truth on average, the more so the larger
+errors are beside the differences between cells. So mu ~ N(M, k V) over the cells of a grid, and the
+estimate ~ N(mu, V) with the cell's own V, where M and k are unknown and integrated out on a grid:
+every estimate is drawn towards M by 1/(1 + k). The width goes with V because cells that vary more
+are also further apart (barriers of 8 +- 3 points and of 0.1 +- 0.05 occur in one map); one width
+for all cells would be that of the precise ones, and would draw all others to them. If the estimates
+lie many errors apart, k is large and they stay where they are.
 """
 
 from __future__ import annotations
@@ -15,11 +18,10 @@ import numpy as np
 
 from landscape_catalog.phases.predictive.spread import NEGLIGIBLE, TINY, Spread
 
-WIDTHS = 2.0 ** np.arange(-4, 4)  # T, in standard deviations of the estimates over cells
-PLACES = np.linspace(-1.5, 1.5, 7)  # M, from their mean, in the same unit
+FACTORS = 2.0 ** np.arange(-3, 12, 1.5)  # k
+PLACES = np.linspace(0.1, 0.9, 9)  # M, as quantiles of the estimates
 FEWEST_CELLS = 3  # for them to inform each other
-SMALLEST = 1e-3  # of the typical error: a spread over cells
-FLAT = 1e6  # T without other cells, in units of the estimate's error
+FLAT = 1e12  # k without other cells
 
 
 @dataclass(frozen=True)
@@ -55,23 +57,21 @@ def locations(spreads: Sequence[Spread], shared_errors: Sequence[float]) -> list
     """
     centres = np.array([one.weights @ one.centres for one in spreads])
     variances = [one.variances + shared**2 for one, shared in zip(spreads, shared_errors)]
-    typical = float(np.median([one.weights @ v for one, v in zip(spreads, variances)]))
     if len(spreads) < FEWEST_CELLS:
-        widths, places = np.array([FLAT * np.sqrt(typical)]), np.array([centres.mean()])
+        factors, places = np.array([FLAT]), np.array([centres.mean()])
     else:
-        scale = max(centres.std(), SMALLEST * np.sqrt(typical))
-        width, place = np.meshgrid(scale * WIDTHS, centres.mean() + scale * PLACES)
-        widths, places = width.ravel(), place.ravel()
+        grid = np.meshgrid(FACTORS, np.quantile(centres, PLACES))
+        factors, places = (one.ravel() for one in grid)
     evidence = []
     for one, variance in zip(spreads, variances):
-        total = variance[:, None] + widths**2
+        total = variance[:, None] * (1 + factors)
         squares = (one.centres[:, None] - places) ** 2
         evidence.append(one.weights[:, None] * np.exp(-squares / total / 2) / np.sqrt(total))
     of_cells = [np.maximum(one.sum(0), TINY) for one in evidence]
     logs = np.log(of_cells).sum(0)
     common = np.exp(logs - logs.max())
     return [
-        _states(one, variance, joint * (common / of_cell), widths, places)
+        _states(one, variance, joint * (common / of_cell), factors, places)
         for one, variance, joint, of_cell in zip(spreads, variances, evidence, of_cells)
     ]
 
@@ -80,14 +80,14 @@ def _states(
     spread: Spread,
     variances: np.ndarray,
     weights: np.ndarray,
-    widths: np.ndarray,
+    factors: np.ndarray,
     places: np.ndarray,
 ) -> Location:
     weights = weights / weights.sum()
     state, hyper = np.nonzero(weights > NEGLIGIBLE)
     kept = weights[state, hyper]
     variance = variances[state]
-    pull = variance / (variance + widths[hyper] ** 2)
+    pull = 1 / (1 + factors[hyper])
     centre = spread.centres[state]
     return Location(
         weights=kept / kept.sum(),
