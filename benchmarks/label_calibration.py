@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from landscape_catalog.phases import Yang2021
+from landscape_catalog.phases import CellNumbers, Yang2021
 from landscape_catalog.phases.predictive.draws import Drawn
 from landscape_catalog.phases.predictive.grid import draw_grid
 from landscape_catalog.phases.predictive.observed import (
@@ -123,9 +123,9 @@ SCENARIOS = (
 
 @dataclass(frozen=True)
 class Truth:
-    """Of one cell."""
+    """Of one cell: means and spreads, (metrics,), the share r and the probability of failing."""
 
-    means: np.ndarray  # (metrics,)
+    means: np.ndarray
     sds: np.ndarray
     share: float
     failing: float
@@ -134,6 +134,8 @@ class Truth:
 def plant(scenario: Scenario, generator: np.random.Generator) -> list[Truth]:
     """The cells of a grid."""
     shape = (CELLS, len(METRICS))
+    means: np.ndarray
+    sds: np.ndarray
     if scenario.centres:
         means = np.array(scenario.centres) + scenario.between * generator.standard_normal(shape)
         sds = scenario.within * np.exp(
@@ -145,7 +147,7 @@ def plant(scenario: Scenario, generator: np.random.Generator) -> list[Truth]:
         sds = sds * np.exp(0.3 * generator.standard_normal(shape))
     failing = generator.beta(0.5 * scenario.failing, 0.5 * (1 - scenario.failing), CELLS)
     shares = generator.uniform(*scenario.share, CELLS)
-    return [Truth(*one) for one in zip(means, sds, shares, failing)]
+    return [Truth(means[i], sds[i], float(shares[i]), float(failing[i])) for i in range(CELLS)]
 
 
 def observe(
@@ -188,34 +190,20 @@ def observe(
     return ObservedCell(name, n, c, metrics)
 
 
-def labels(n_runs: int, n_converged: int, means: dict[str, np.ndarray]) -> np.ndarray:
-    """Indices into `PHASES` of many cells, by the rule of `docs/thresholds.md`."""
-    mc, cka = means["mode_connectivity"], means["cka"]
-    poorly = mc < -RULE.connectivity.tolerance
-    sharp = (means["top_eigenvalue"] > RULE.hessian.threshold) | (mc > RULE.connectivity.tolerance)
-    sharp |= means["train_loss"] > (RULE.train_loss or np.inf)
-    found = np.where(
-        sharp, np.where(poorly, 0, 1), np.where(poorly, 2, 3 + (cka >= RULE.cka.threshold))
-    )
-    return np.full(len(mc), 5) if 2 * (n_runs - n_converged) > n_runs else found
-
-
 def label_of(cell: ObservedCell) -> int:
     """The label of a map's cell."""
-    means = {m: np.array([np.mean(cell.metrics[m].values)]) for m in METRICS if m in cell.metrics}
-    if 2 * (cell.n_runs - cell.n_converged) > cell.n_runs:
-        return 5
-    return int(labels(cell.n_runs, cell.n_converged, means)[0])
+    means = {name: float(np.mean(values.values)) for name, values in cell.metrics.items()}
+    return PHASES.index(RULE.classify(CellNumbers(cell.n_runs, cell.n_converged, means)).phase)
 
 
-def stated(drawn: list[Drawn], n_runs: int) -> np.ndarray:
+def stated(drawn: Sequence[Drawn], n_runs: int) -> np.ndarray:
     """The probability of each phase."""
-    counts = np.zeros(len(PHASES))
-    for group in drawn:
-        counts += np.bincount(
-            labels(n_runs, group.n_converged, dict(group.means)), minlength=len(PHASES)
-        )
-    return counts / counts.sum()
+    labels = [
+        name
+        for group in drawn
+        for name in RULE.labels(n_runs, group.n_converged, group.means, group.values)
+    ]
+    return np.array([labels.count(name) for name in PHASES]) / len(labels)
 
 
 def simulate(
@@ -246,7 +234,7 @@ def table(found: Sequence[Outcome]) -> list[str]:
     alone = (p[np.arange(len(p)), label], label == fresh)
     lines = [f"{'':10}  {'all phases':^28}  {'labels':^28}"]
     for low, high in itertools.pairwise(BINS):
-        parts = [_bin(*one, low, high) for one in (every, alone)]
+        parts = [_bin(said, came, low, high) for said, came in (every, alone)]
         lines.append(f"{100 * low:3.0f}-{100 * high:3.0f}%    {'  '.join(parts)}".rstrip())
     sure = alone[0] >= SURE
     lines.append(

@@ -32,7 +32,7 @@ def label_distributions_of(
         numbers: by which each cell is classified.
     """
     rule = result.experiment.classify
-    metrics = tuple(dict.fromkeys((*rule.metrics, *rule.pair_metrics)))
+    metrics = rule.drawn_metrics
     logarithmic = {name for name in metrics if _is_logarithmic(name, estimates)}
     cells = [
         _observed(cell, rows, metrics, logarithmic, result)

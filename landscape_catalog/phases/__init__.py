@@ -3,10 +3,12 @@
 from landscape_catalog.phases.convergence import not_converged_reason
 from landscape_catalog.phases.doubt import doubtful_flat
 from landscape_catalog.phases.predictive import (
+    SURE,
     LabelDistribution,
     ObservedCell,
     Values,
     label_distributions,
+    percent,
 )
 from landscape_catalog.phases.registry import RULES, Classify, rule_of
 from landscape_catalog.phases.rule import (
@@ -25,6 +27,7 @@ __all__ = [
     "FACTORS",
     "NC",
     "RULES",
+    "SURE",
     "UNCLASSIFIED",
     "CellNumbers",
     "Classify",
@@ -40,6 +43,7 @@ __all__ = [
     "doubtful_flat",
     "label_distributions",
     "not_converged_reason",
+    "percent",
     "rule_of",
     "sensitivities",
 ]

@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import ClassVar, Literal
 
+import numpy as np
+
 from landscape_catalog.schema.fields import Section
 
 
@@ -103,6 +105,12 @@ class Criterion:
         """Whether a mean meets it, up to rounding; never if it is NaN."""
         return is_met(value, self.relation, self.threshold)
 
+    def met_by(self, values: np.ndarray) -> np.ndarray:
+        """Which of the values meet it, not minding rounding."""
+        compare = {"<": np.less, ">": np.greater, ">=": np.greater_equal}[self.relation]
+        found: np.ndarray = compare(values, self.threshold)
+        return found
+
     def standing(self, value: float) -> str:
         """Where a mean stands, in words.
 
@@ -167,6 +175,40 @@ class Rule(Section):
             return verdict
         averaged = f"over the {cell.n_converged} of {cell.n_runs} runs that converged"
         return replace(verdict, reason=f"{verdict.reason}; {averaged}")
+
+    def labels(
+        self,
+        n_runs: int,
+        n_converged: int,
+        means: Mapping[str, np.ndarray],
+        pairs: Mapping[str, np.ndarray],
+    ) -> list[str]:
+        """The phases of many sets of numbers, as `classify` assigns them one by one.
+
+        Args:
+            n_runs: number of runs, the same for all.
+            n_converged: number of converged runs, the same for all.
+            means: the mean of each of `drawn_metrics`, (sets,).
+            pairs: for those of pairs, their values, (sets, pairs).
+        """
+        of_metrics = [one.tolist() for one in means.values()]
+        of_pairs = {name: one.tolist() for name, one in pairs.items()}
+        return [
+            self.classify(
+                CellNumbers(
+                    n_runs,
+                    n_converged,
+                    dict(zip(means, of_set)),
+                    {name: one[i] for name, one in of_pairs.items()},
+                )
+            ).phase
+            for i, of_set in enumerate(zip(*of_metrics))
+        ]
+
+    @property
+    def drawn_metrics(self) -> tuple[str, ...]:
+        """The metrics on which a label depends, each once; `metrics` must be among them."""
+        return tuple(dict.fromkeys((*self.metrics, *self.pair_metrics)))
 
     @property
     @abstractmethod

@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
+import numpy as np
+
 from landscape_catalog.phases.rule import (
     UNCLASSIFIED,
     CellNumbers,
@@ -138,6 +140,32 @@ class Yang2021(Rule):
             loss = Criterion(LOSS, "train_loss", self.train_loss, words="the training loss")
             found.insert(3, loss)
         return tuple(found)
+
+    @property
+    def drawn_metrics(self) -> tuple[str, ...]:
+        """Without the metrics that only tell whether connectivity is ambiguous."""
+        return self.metrics
+
+    def labels(
+        self,
+        n_runs: int,
+        n_converged: int,
+        means: Mapping[str, np.ndarray],
+        pairs: Mapping[str, np.ndarray],
+    ) -> list[str]:
+        """As for every rule, but all sets at once, not minding rounding."""
+        values = list(means.values())
+        if 2 * (n_runs - n_converged) > n_runs or any(np.isnan(one).any() for one in values):
+            return super().labels(n_runs, n_converged, means, pairs)
+        mc = means["mode_connectivity"]
+        poorly = mc < -self.connectivity.tolerance
+        sharp = mc > self.connectivity.tolerance
+        sharp |= means[self.hessian.metric] > self.hessian.threshold
+        if self.train_loss is not None:
+            sharp |= means["train_loss"] > self.train_loss
+        flat = np.where(means["cka"] >= self.cka.threshold, IV_B.name, IV_A.name)
+        found = np.where(sharp, np.where(poorly, I.name, II.name), np.where(poorly, III.name, flat))
+        return [str(name) for name in found.tolist()]
 
     def decide(self, cell: CellNumbers) -> Verdict:
         """One of the five phases; `unclassified` if a required number is missing."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
 
 from landscape_catalog.phases.predictive.draws import Drawn
 from landscape_catalog.phases.predictive.grid import draw_grid, unknown_because
@@ -12,6 +14,7 @@ from landscape_catalog.phases.predictive.observed import ObservedCell
 from landscape_catalog.phases.rule import NC, CellNumbers, Criterion, Rule
 
 DRAWS = 2000
+SURE = 0.9  # probability from which on a label counts as sure
 
 
 @dataclass(frozen=True)
@@ -61,14 +64,14 @@ def label_distributions(
         numbers: of the same cells, by which they are classified.
         n_draws: number of draws for each cell.
     """
-    names = tuple(dict.fromkeys((*rule.metrics, *rule.pair_metrics)))
     reasons = [unknown_because(cell, rule.metrics) for cell in cells]
-    drawn = draw_grid(cells, names, [reason is None for reason in reasons], n_draws)
+    known = [reason is None for reason in reasons]
+    drawn = draw_grid(cells, rule.drawn_metrics, known, n_draws)
     found = []
-    for cell, known, reason in zip(cells, numbers, reasons):
-        label = rule.classify(known).phase
+    for cell, observed, reason in zip(cells, numbers, reasons):
+        label = rule.classify(observed).phase
         if reason is None:
-            found.append(_distribution(rule, cell, known, label, next(drawn)))
+            found.append(_distribution(rule, cell, observed, label, next(drawn)))
         else:
             found.append(LabelDistribution(label, reason=reason))
     return found
@@ -77,35 +80,23 @@ def label_distributions(
 def _distribution(
     rule: Rule, cell: ObservedCell, observed: CellNumbers, label: str, groups: list[Drawn]
 ) -> LabelDistribution:
-    drawn = [numbers for group in groups for numbers in _numbers(rule, cell, group)]
-    labels = [rule.classify(numbers).phase for numbers in drawn]
+    labels = [
+        name
+        for group in groups
+        for name in rule.labels(cell.n_runs, group.n_converged, group.means, group.values)
+    ]
     counts = Counter(labels)
     found = LabelDistribution(
         label, {phase.name: counts[phase.name] / len(labels) for phase in rule.phases}
     )
-    others = [numbers for numbers, name in zip(drawn, labels) if name == found.second]
-    return LabelDistribution(
-        label, found.probabilities, None, _words(rule, found, observed, others)
-    )
-
-
-def _numbers(rule: Rule, cell: ObservedCell, group: Drawn) -> Iterator[CellNumbers]:
-    """The numbers of each draw, in the form that the rule classifies."""
-    means = [one.tolist() for one in group.means.values()]
-    pairs = {
-        name: group.values[name].tolist() for name in rule.pair_metrics if name in group.values
-    }
-    for i, of_draw in enumerate(zip(*means)):
-        yield CellNumbers(
-            cell.n_runs,
-            group.n_converged,
-            dict(zip(group.means, of_draw)),
-            {name: one[i] for name, one in pairs.items()},
-        )
+    means = {name: np.concatenate([group.means[name] for group in groups]) for name in rule.metrics}
+    is_second = np.array([name == found.second for name in labels])
+    others = {name: one[is_second] for name, one in means.items()}
+    return replace(found, words=_words(rule, found, observed, others))
 
 
 def _words(
-    rule: Rule, found: LabelDistribution, observed: CellNumbers, others: Sequence[CellNumbers]
+    rule: Rule, found: LabelDistribution, observed: CellNumbers, others: Mapping[str, np.ndarray]
 ) -> str:
     """The label with its probability, the second phase, and what decides between them."""
     probability, second = found.probability, found.second
@@ -127,15 +118,25 @@ def _words(
     return f"{words}: {criterion.standing(observed.mean(criterion.metric))}"
 
 
-def _deciding(rule: Rule, observed: CellNumbers, others: Sequence[CellNumbers]) -> Criterion | None:
-    """The criterion that most often is met in the one case and not in the other."""
+def _deciding(
+    rule: Rule, observed: CellNumbers, others: Mapping[str, np.ndarray]
+) -> Criterion | None:
+    """The criterion that most of the other draws meet and the observed means do not, or inversely.
+
+    Args:
+        rule: with its criteria.
+        observed: means.
+        others: means of the draws that are in the second phase.
+    """
     changes = {
-        criterion: sum(
-            criterion.met(numbers.mean(criterion.metric))
-            != criterion.met(observed.mean(criterion.metric))
-            for numbers in others
+        criterion: int(
+            (
+                criterion.met_by(others[criterion.metric])
+                != criterion.met(observed.mean(criterion.metric))
+            ).sum()
         )
         for criterion in rule.criteria
+        if criterion.metric in others
     }
     criterion = max(changes, key=changes.__getitem__, default=None)
     return criterion if criterion is not None and changes[criterion] else None
