@@ -137,8 +137,10 @@ def plant(scenario: Scenario, generator: np.random.Generator) -> list[Truth]:
     means: np.ndarray
     sds: np.ndarray
     if scenario.centres:
-        means = np.array(scenario.centres) + scenario.between * generator.standard_normal(shape)
-        sds = scenario.within * np.exp(
+        means = np.array(scenario.centres) + np.array(scenario.between) * generator.standard_normal(
+            shape
+        )
+        sds = np.array(scenario.within) * np.exp(
             np.array(scenario.taus) / 2 * generator.standard_normal(shape)
         )
     else:
