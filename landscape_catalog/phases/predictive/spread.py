@@ -27,7 +27,7 @@ from landscape_catalog.phases.predictive.observed import Members, incidence
 
 SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.48)  # r for pairs; below 1/2, where R may be singular
 FACTOR = 5.0  # deviation of an outlying run, in usual ones
-OUTLYING, PRIOR_RUNS = (
+OUTLYING, PRIOR_RUNS = 0.05, 100.0  # prior mean of the share of outlying runs; its weight in runs
     0.02,
     50.0,
 )  # prior mean of the share of outlying runs, and its weight in runs
