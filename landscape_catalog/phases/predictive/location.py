@@ -1,11 +1,11 @@
 """Where the mean of a metric lies in a cell, given its estimate and those of the other cells.
 
-An estimate is further from the middle of the grid than its truth on average, the more so the larger
-errors are beside the differences between cells. So mu ~ N(M, k V0^(1-g) V^g) over the cells of a
-grid, and the estimate ~ N(mu, V) with the cell's own V; V0 is that of a typical cell, and M, k and g
-are unknown and integrated out on a grid. With g = 0 all cells come from one distribution. With g = 1
-cells that vary more are also further apart: barriers of 8 +- 3 points and of 0.1 +- 0.05 occur in
-one map, and a width for all of them would be that of the precise ones. If the estimates lie many
+An estimate is further from the middle of the grid than its truth on average, the more so the
+larger errors are beside the differences between cells. So mu ~ N(M, k V0^(1-g) V^g) over the cells
+of a grid, and the estimate ~ N(mu, V) with the cell's own V; V0 is that of a typical cell, and M, k
+and g are unknown and integrated out on a grid. With g = 0 all cells come from one distribution.
+With g = 1 cells that vary more are also further apart: barriers of 8 +- 3 points and of 0.1 +- 0.05
+occur in one map, and one width for all would be that of the precise ones. If the estimates lie many
 errors apart, k is large and they stay where they are.
 """
 
