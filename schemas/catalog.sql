@@ -280,10 +280,22 @@ CREATE TABLE core.phases (
     experiment_id VARCHAR,  -- the experiment
     cell_id VARCHAR,  -- the cell
     classification_id VARCHAR,  -- hash of the experiment and the thresholds
-    phase VARCHAR,  -- I, II, III, IV-A, IV-B, NC or unclassified
-    reason VARCHAR,  -- which number crossed which threshold
+    phase VARCHAR,  -- label of the observed means: I, II, III, IV-A, IV-B, NC or unclassified
+    phase_probability DOUBLE,  -- that as many fresh runs give this label; null if unknown
+    second_phase VARCHAR,  -- the most probable other phase; null if there is none
+    reason VARCHAR,  -- how sure the label is, and which number crossed which threshold
+    probability_reason VARCHAR,  -- why the probability is unknown
     ambiguous BOOLEAN,  -- whether the sign of mode connectivity is uncertain
     doubtful BOOLEAN  -- flat, but training loss > 10 times the median of flat cells
+);
+
+-- One row: the probability of one phase of a cell.
+CREATE TABLE core.phase_probabilities (
+    experiment_id VARCHAR,  -- the experiment
+    cell_id VARCHAR,  -- the cell
+    classification_id VARCHAR,  -- hash of the experiment and the thresholds
+    phase VARCHAR,  -- each phase of the rule; no row if probabilities are unknown
+    probability DOUBLE  -- that as many fresh runs, measured afresh, give this label
 );
 
 -- One row: one criterion of the phase rule, and how many labels hang on it.
@@ -331,6 +343,8 @@ CREATE VIEW similarities AS SELECT * FROM core.similarities;
 CREATE VIEW pairs AS SELECT * FROM core.pairs;
 
 CREATE VIEW phases AS SELECT * FROM core.phases;
+
+CREATE VIEW phase_probabilities AS SELECT * FROM core.phase_probabilities;
 
 CREATE VIEW criteria AS SELECT * FROM core.criteria;
 
@@ -432,7 +446,8 @@ WITH wide AS (
         any_value(status) FILTER (WHERE metric = 'n_epochs' AND probe = 'primary') AS n_epochs_status
     FROM core.cell_metrics GROUP BY experiment_id, cell_id
 )
-SELECT c.*, p.phase, p.reason, p.ambiguous, p.doubtful,
+SELECT c.*, p.phase, p.phase_probability, p.second_phase, p.reason, p.probability_reason,
+    p.ambiguous, p.doubtful,
     wide.* EXCLUDE (experiment_id, cell_id)
 FROM core.cells AS c
 JOIN core.experiments AS e USING (experiment_id)

@@ -15,6 +15,7 @@ from landscape_catalog.catalog.cell_rows import (
     phase_rows,
 )
 from landscape_catalog.catalog.estimates import estimate_rows
+from landscape_catalog.catalog.label_rows import label_distributions_of, probability_rows
 from landscape_catalog.catalog.results import ExperimentResult
 from landscape_catalog.catalog.run_rows import (
     epoch_rows,
@@ -48,6 +49,7 @@ def build_tables(result: ExperimentResult) -> dict[str, pl.DataFrame]:
     estimates = [estimate_rows(cell, result) for cell in result.cells]
     primary = result.experiment.measure.snapshots[0]
     numbers = cell_numbers(result, estimates)
+    distributions = label_distributions_of(result, estimates, numbers)
     classified = keys | {"classification_id": experiment["classification_id"]}
     rows: dict[str, list[Row]] = {
         "experiments": [experiment],
@@ -64,7 +66,8 @@ def build_tables(result: ExperimentResult) -> dict[str, pl.DataFrame]:
         "epochs": [row for run in runs for row in epoch_rows(run)],
         "pairs": [pair_row(cell, pair) for cell, pair in pairs],
         "estimates": [row for own in estimates for row in own],
-        "phases": phase_rows(result, numbers, classified),
+        "phases": phase_rows(result, numbers, distributions, classified),
+        "phase_probabilities": list(probability_rows(result, distributions, classified)),
         "criteria": list(criterion_rows(result.experiment.classify, numbers, classified)),
     }
     measured = [table_rows(run.measured, run_key(run)) for run in runs]

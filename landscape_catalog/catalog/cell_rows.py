@@ -16,8 +16,8 @@ from landscape_catalog.metrics.metric import PRIMARY
 from landscape_catalog.metrics.registry import QUANTITIES
 from landscape_catalog.phases import (
     CellNumbers,
+    LabelDistribution,
     Rule,
-    Verdict,
     differing_statistics,
     doubtful_flat,
     sensitivities,
@@ -163,8 +163,13 @@ def criterion_rows(rule: Rule, numbers: list[CellNumbers], keys: Row) -> Iterato
         }
 
 
-def phase_rows(result: ExperimentResult, numbers: list[CellNumbers], keys: Row) -> list[Row]:
-    """The phase of every cell, with the reason."""
+def phase_rows(
+    result: ExperimentResult,
+    numbers: list[CellNumbers],
+    distributions: Sequence[LabelDistribution],
+    keys: Row,
+) -> list[Row]:
+    """The phase of every cell, with the reason and how sure it is."""
     rule = result.experiment.classify
     verdicts = [rule.classify(cell) for cell in numbers]
     doubtful = doubtful_flat(
@@ -173,15 +178,23 @@ def phase_rows(result: ExperimentResult, numbers: list[CellNumbers], keys: Row) 
         [cell.mean("train_loss") for cell in numbers],
     )
     return [
-        keys | {"cell_id": cell.cell.cell_id, **_verdict(verdict, found), "doubtful": doubt}
-        for cell, found, verdict, doubt in zip(result.cells, numbers, verdicts, doubtful)
+        keys
+        | {
+            "cell_id": cell.cell.cell_id,
+            "phase": verdict.phase,
+            "phase_probability": found.probability,
+            "second_phase": found.second,
+            "reason": "; ".join(
+                filter(None, (found.words, verdict.reason, differing_statistics(own)))
+            ),
+            "probability_reason": found.reason,
+            "ambiguous": verdict.ambiguous,
+            "doubtful": doubt,
+        }
+        for cell, own, verdict, found, doubt in zip(
+            result.cells, numbers, verdicts, distributions, doubtful
+        )
     ]
-
-
-def _verdict(verdict: Verdict, cell: CellNumbers) -> Row:
-    """The columns of a verdict, with the reason completed by what is doubtful about it."""
-    remarks = (verdict.reason, differing_statistics(cell))
-    return vars(verdict) | {"reason": "; ".join(filter(None, remarks))}
 
 
 def _mean(values: list[float]) -> float:

@@ -36,7 +36,8 @@ WITH wide AS (
 {wide}
     FROM core.cell_metrics GROUP BY experiment_id, cell_id
 )
-SELECT c.*, p.phase, p.reason, p.ambiguous, p.doubtful,
+SELECT c.*, p.phase, p.phase_probability, p.second_phase, p.reason, p.probability_reason,
+    p.ambiguous, p.doubtful,
     wide.* EXCLUDE (experiment_id, cell_id)
 FROM core.cells AS c
 JOIN core.experiments AS e USING (experiment_id)

@@ -9,7 +9,7 @@ import polars as pl
 
 from landscape_catalog.metrics.metric import PRIMARY
 from landscape_catalog.metrics.registry import QUANTITIES
-from landscape_catalog.phases import rule_of
+from landscape_catalog.phases import SURE, rule_of
 
 MEDIANS = (
     "train_loss",
@@ -24,7 +24,8 @@ MEDIANS = (
 def summary_metrics(tables: dict[str, pl.DataFrame]) -> dict[str, Any]:
     """A small tree of numbers for `dvc metrics diff` and `dvc exp show`.
 
-    It holds the number of cells per phase, the best cell by the task's performance metric (test
+    It holds the number of cells per phase, of sure labels and of those whose probability is
+    unknown, the best cell by the task's performance metric (test
     accuracy for classification) with its phase and parameters, the median over cells of the
     metrics in `MEDIANS`, and the number of runs.
     """
@@ -40,6 +41,10 @@ def summary_metrics(tables: dict[str, pl.DataFrame]) -> dict[str, Any]:
     return {
         "phases": {
             phase.name: phases.filter(pl.col("phase") == phase.name).height for phase in rule.phases
+        },
+        "labels": {
+            "sure": phases.filter(pl.col("phase_probability") >= SURE).height,
+            "unknown": phases["phase_probability"].null_count(),
         },
         "best": {
             name: _rounded(best[name])

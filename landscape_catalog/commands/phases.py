@@ -10,6 +10,7 @@ import polars as pl
 
 from landscape_catalog.api.catalog import open_catalog
 from landscape_catalog.catalog.tables import MOVED_COLUMNS
+from landscape_catalog.phases import SURE, percent
 
 
 def describe_phases(root: Path) -> str:
@@ -27,11 +28,29 @@ def describe_phases(root: Path) -> str:
     rows = [
         [row["variant"]] * several
         + [str(_value(row, path)) for path in axes]
-        + [row["phase"], row["reason"]]
+        + [row["phase"], _percent(row["phase_probability"]), row["second_phase"] or ""]
+        + [row["reason"]]
         for row in cells.sort("position").iter_rows(named=True)
     ]
-    head = ["variant"] * several + [path.rpartition(".")[2] for path in axes] + ["phase", "reason"]
-    return "\n".join(_aligned([head, *rows]) + _criteria(catalog.table("criteria"), len(rows)))
+    head = ["variant"] * several + [path.rpartition(".")[2] for path in axes]
+    head += ["phase", "probability", "second", "reason"]
+    lines = [*_aligned([head, *rows]), "", _sure(catalog.table("phases"))]
+    return "\n".join(lines + _criteria(catalog.table("criteria"), len(rows)))
+
+
+def _percent(probability: float | None) -> str:
+    return "?" if probability is None else percent(probability)
+
+
+def _sure(phases: pl.DataFrame) -> str:
+    """How many labels are sure, and why some have no probability."""
+    known = phases["phase_probability"].drop_nulls()
+    sure = int((known >= SURE).sum())
+    words = f"Sure labels (probability of at least {SURE:.0%}): {sure} of {phases.height}."
+    reasons = phases["probability_reason"].drop_nulls().unique(maintain_order=True).to_list()
+    if reasons:
+        words += f" Unknown (?): {phases.height - len(known)}; {reasons[0]}."
+    return words
 
 
 def _value(cell: dict[str, Any], path: str) -> Any:

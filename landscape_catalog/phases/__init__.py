@@ -2,6 +2,14 @@
 
 from landscape_catalog.phases.convergence import not_converged_reason
 from landscape_catalog.phases.doubt import differing_statistics, doubtful_flat
+from landscape_catalog.phases.predictive import (
+    SURE,
+    LabelDistribution,
+    ObservedCell,
+    Values,
+    label_distributions,
+    percent,
+)
 from landscape_catalog.phases.registry import RULES, Classify, rule_of
 from landscape_catalog.phases.rule import (
     NC,
@@ -19,18 +27,24 @@ __all__ = [
     "FACTORS",
     "NC",
     "RULES",
+    "SURE",
     "UNCLASSIFIED",
     "CellNumbers",
     "Classify",
     "Criterion",
+    "LabelDistribution",
+    "ObservedCell",
     "Phase",
     "Rule",
     "Sensitivity",
+    "Values",
     "Verdict",
     "Yang2021",
     "differing_statistics",
     "doubtful_flat",
+    "label_distributions",
     "not_converged_reason",
+    "percent",
     "rule_of",
     "sensitivities",
 ]

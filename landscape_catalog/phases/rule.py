@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import ClassVar, Literal
 
+import numpy as np
+
 from landscape_catalog.schema.fields import Section
 
 
@@ -60,6 +62,27 @@ class CellNumbers:
         return self.pairs.get(metric, ())
 
 
+# Means of counts differ from a threshold by multiples of 1/n, or by the rounding of floats.
+ROUNDING, ABSOLUTE_ROUNDING = 1e-9, 1e-12
+
+Relation = Literal["<", ">", ">="]
+
+
+def is_met(value: float, relation: Relation, threshold: float) -> bool:
+    """Whether a mean stands in a relation to a threshold; never if it is NaN.
+
+    Means that differ from the threshold by less than a relative 1e-9 are equal to it: shares of
+    samples are multiples of 1/n, and rounding must not decide which side of a threshold they are
+    on (2.35 - 3.35 is -1 in counts of 2,000 samples, but as floats it is slightly above).
+
+    >>> is_met(-1.0, "<", -1.0), is_met(2.3 - 3.3, "<", -1.0), is_met(-1.05, "<", -1.0)
+    (False, False, True)
+    """
+    if math.isclose(value, threshold, rel_tol=ROUNDING, abs_tol=ABSOLUTE_ROUNDING):
+        return relation == ">="
+    return value < threshold if relation == "<" else value > threshold
+
+
 @dataclass(frozen=True)
 class Criterion:
     """One comparison of a rule, between the mean of a metric over a cell and a threshold.
@@ -69,12 +92,38 @@ class Criterion:
         metric: what is compared.
         threshold: what it is compared with.
         relation: in which the metric stands to the threshold if the criterion is met.
+        words: the metric in a sentence; empty for its name.
     """
 
     name: str
     metric: str
     threshold: float
-    relation: Literal["<", ">", ">="] = ">"
+    relation: Relation = ">"
+    words: str = ""
+
+    def met(self, value: float) -> bool:
+        """Whether a mean meets it, up to rounding; never if it is NaN."""
+        return is_met(value, self.relation, self.threshold)
+
+    def met_by(self, values: np.ndarray) -> np.ndarray:
+        """Which of the values meet it, not minding rounding."""
+        compare = {"<": np.less, ">": np.greater, ">=": np.greater_equal}[self.relation]
+        found: np.ndarray = compare(values, self.threshold)
+        return found
+
+    def standing(self, value: float) -> str:
+        """Where a mean stands, in words.
+
+        >>> Criterion("training loss", "train_loss", 0.05, words="the training loss").standing(0.04)
+        'the training loss is 0.8 of its threshold'
+        >>> Criterion("barrier", "mc", -1.0, "<").standing(0.3)
+        'mc is 0.3, its threshold -1'
+        """
+        words = self.words or self.metric.replace("_", " ")
+        ratio = value / self.threshold if self.threshold else math.nan
+        if 0.01 <= ratio < 100:
+            return f"{words} is {ratio:.2g} of its threshold"
+        return f"{words} is {value:.3g}, its threshold {self.threshold:g}"
 
     @property
     def never(self) -> float:
@@ -126,6 +175,40 @@ class Rule(Section):
             return verdict
         averaged = f"over the {cell.n_converged} of {cell.n_runs} runs that converged"
         return replace(verdict, reason=f"{verdict.reason}; {averaged}")
+
+    def labels(
+        self,
+        n_runs: int,
+        n_converged: int,
+        means: Mapping[str, np.ndarray],
+        pairs: Mapping[str, np.ndarray],
+    ) -> list[str]:
+        """The phases of many sets of numbers, as `classify` assigns them one by one.
+
+        Args:
+            n_runs: number of runs, the same for all.
+            n_converged: number of converged runs, the same for all.
+            means: the mean of each of `drawn_metrics`, (sets,).
+            pairs: for those of pairs, their values, (sets, pairs).
+        """
+        of_metrics = [one.tolist() for one in means.values()]
+        of_pairs = {name: one.tolist() for name, one in pairs.items()}
+        return [
+            self.classify(
+                CellNumbers(
+                    n_runs,
+                    n_converged,
+                    dict(zip(means, of_set)),
+                    {name: one[i] for name, one in of_pairs.items()},
+                )
+            ).phase
+            for i, of_set in enumerate(zip(*of_metrics))
+        ]
+
+    @property
+    def drawn_metrics(self) -> tuple[str, ...]:
+        """The metrics on which a label depends, each once; `metrics` must be among them."""
+        return tuple(dict.fromkeys((*self.metrics, *self.pair_metrics)))
 
     @property
     @abstractmethod

@@ -6,6 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal
 
+import numpy as np
+
 from landscape_catalog.phases.rule import (
     UNCLASSIFIED,
     CellNumbers,
@@ -13,6 +15,7 @@ from landscape_catalog.phases.rule import (
     Phase,
     Rule,
     Verdict,
+    is_met,
 )
 from landscape_catalog.schema.fields import (
     Added,
@@ -124,13 +127,45 @@ class Yang2021(Rule):
         metric = self.hessian.metric
         found = [
             Criterion(BARRIER, mc, -tolerance, "<"),
-            Criterion(HESSIAN_NAMES[metric], metric, self.hessian.threshold),
+            Criterion(
+                HESSIAN_NAMES[metric],
+                metric,
+                self.hessian.threshold,
+                words=f"the {HESSIAN_NAMES[metric]}",
+            ),
             Criterion(NO_MINIMUM, mc, tolerance),
-            Criterion(ALIKE, "cka", self.cka.threshold, ">="),
+            Criterion(ALIKE, "cka", self.cka.threshold, ">=", words="CKA"),
         ]
         if self.train_loss is not None:
-            found.insert(3, Criterion(LOSS, "train_loss", self.train_loss))
+            loss = Criterion(LOSS, "train_loss", self.train_loss, words="the training loss")
+            found.insert(3, loss)
         return tuple(found)
+
+    @property
+    def drawn_metrics(self) -> tuple[str, ...]:
+        """Without the metrics that only tell whether connectivity is ambiguous."""
+        return self.metrics
+
+    def labels(
+        self,
+        n_runs: int,
+        n_converged: int,
+        means: Mapping[str, np.ndarray],
+        pairs: Mapping[str, np.ndarray],
+    ) -> list[str]:
+        """As for every rule, but all sets at once, not minding rounding."""
+        values = list(means.values())
+        if 2 * (n_runs - n_converged) > n_runs or any(np.isnan(one).any() for one in values):
+            return super().labels(n_runs, n_converged, means, pairs)
+        mc = means["mode_connectivity"]
+        poorly = mc < -self.connectivity.tolerance
+        sharp = mc > self.connectivity.tolerance
+        sharp |= means[self.hessian.metric] > self.hessian.threshold
+        if self.train_loss is not None:
+            sharp |= means["train_loss"] > self.train_loss
+        flat = np.where(means["cka"] >= self.cka.threshold, IV_B.name, IV_A.name)
+        found = np.where(sharp, np.where(poorly, I.name, II.name), np.where(poorly, III.name, flat))
+        return [str(name) for name in found.tolist()]
 
     def decide(self, cell: CellNumbers) -> Verdict:
         """One of the five phases; `unclassified` if a required number is missing."""
@@ -153,7 +188,7 @@ class Yang2021(Rule):
             return UNCLASSIFIED, [
                 "mode connectivity is missing (no pair of converged runs has one)"
             ]
-        poorly = mc < barrier
+        poorly = is_met(mc, "<", barrier)
         if poorly:
             connection = f"poorly connected: mc {mc:.3g} < {barrier:g}"
         else:
@@ -168,7 +203,7 @@ class Yang2021(Rule):
             return III, parts
         if math.isnan(cka):
             return UNCLASSIFIED, [*parts, "CKA is missing"]
-        if cka >= alike:
+        if is_met(cka, ">=", alike):
             return IV_B, [*parts, f"alike: CKA {cka:.3g} >= {alike:g}"]
         return IV_A, [*parts, f"unlike: CKA {cka:.3g} < {alike:g}"]
 
@@ -184,12 +219,12 @@ class Yang2021(Rule):
             value, threshold = cell.mean(metric), thresholds[name]
             if math.isnan(value):
                 missing.append(name)
-            elif value > threshold:
+            elif is_met(value, ">", threshold):
                 sharp.append(f"{name} {value:.3g} > {threshold:g}")
             else:
                 flat.append(f"{name} {value:.3g} <= {threshold:g}")
         mc = cell.mean("mode_connectivity")
-        if mc > thresholds[NO_MINIMUM]:
+        if is_met(mc, ">", thresholds[NO_MINIMUM]):
             sharp.append(
                 f"mc {mc:.3g} > +{thresholds[NO_MINIMUM]:g}: the ends are not at a minimum"
             )

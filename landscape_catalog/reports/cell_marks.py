@@ -82,7 +82,8 @@ def not_converged(data: ReportData, layout: Layout, largest: float, **more: Any)
 
 def tooltips(data: ReportData) -> list[alt.Tooltip]:
     """A tooltip with all values of a cell."""
-    heads = [("phase", "phase"), ("reason", "reason"), ("x", data.x.path), ("y", data.y.path)]
+    heads = [("phase", "phase"), ("probability", "probability"), ("reason", "reason")]
+    heads += [("x", data.x.path), ("y", data.y.path)]
     heads += [("facet", "facet")] if len(data.facets) > 1 else []
     heads += [("runs", "runs"), ("note", "note")]
     for column in data.metric_columns:

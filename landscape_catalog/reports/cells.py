@@ -20,6 +20,7 @@ from landscape_catalog.reports.metric_columns import (
     metric_units,
     performance_metric,
 )
+from landscape_catalog.reports.sureness import label_row
 from landscape_catalog.schema.tables import Row
 
 NOT_CONVERGED = "not converged"  # status of an estimate; a run that has not converged is NC
@@ -107,6 +108,7 @@ def report_data(tables: Tables, settings: Report | None = None) -> ReportData:
     found, numbers = metric_columns(tables, settings.panels or ()), _numbers(tables)
     doubtful = {(m, probe) for (_, m, probe), n in numbers.items() if n["status"] == NOT_CONVERGED}
     loads = [path for path in others if path.startswith("load.")]
+    rule = rule_of(json.loads(experiment["classify"]))
     rows = [
         {
             "cell_id": cell["cell_id"],
@@ -115,6 +117,7 @@ def report_data(tables: Tables, settings: Report | None = None) -> ReportData:
             "load": _facet(cell, loads, []),
             **_position(cell, x_axis, y_axis),
             **_texts(cell, numbers.get((cell["cell_id"], "mode_connectivity", PRIMARY))),
+            **label_row(cell, rule),
             **_measured(cell["cell_id"], found, numbers, doubtful),
         }
         for cell in cells
@@ -130,7 +133,7 @@ def report_data(tables: Tables, settings: Report | None = None) -> ReportData:
         metric_columns=found,
         performance=performance_metric(tables),
         units=metric_units(tables),
-        rule=rule_of(json.loads(experiment["classify"])),
+        rule=rule,
     )
 
 
@@ -143,7 +146,8 @@ def _paths(experiment: Row, settings: Report) -> tuple[str, str, list[str]]:
 
 
 def _cell_rows(tables: Tables) -> list[Row]:
-    phases = tables["phases"].select("cell_id", "phase", "reason", "ambiguous", "doubtful")
+    columns = ("phase_probability", "second_phase", "probability_reason", "ambiguous", "doubtful")
+    phases = tables["phases"].select("cell_id", "phase", "reason", *columns)
     return tables["cells"].join(phases, on="cell_id").sort("position").rows(named=True)
 
 

@@ -22,6 +22,30 @@ def readable_on(colour: str) -> str:
     return f"luminance({colour}) < {DARK} ? '{PAPER}' : '{INK}'"
 
 
+def faded(colour: str, opacity: float) -> str:
+    """A colour drawn with this opacity on white.
+
+    >>> faded("#000000", 0.5), faded("#4a7fb5", 1.0)
+    ('#808080', '#4a7fb5')
+    """
+    return _hex([255 + opacity * (part - 255) for part in _parts(colour)])
+
+
+def luminance(colour: str) -> float:
+    """Relative luminance of a colour, from 0 (black) to 1 (white), as WCAG 2 defines it.
+
+    >>> luminance("#000000"), luminance("#ffffff")
+    (0.0, 1.0)
+    """
+    parts = [part / 255 for part in _parts(colour)]
+    linear = [p / 12.92 if p <= 0.04045 else ((p + 0.055) / 1.055) ** 2.4 for p in parts]
+    return round(0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2], 9)
+
+
+def _parts(colour: str) -> list[int]:
+    return [int(colour[i : i + 2], 16) for i in (1, 3, 5)]
+
+
 def sequence(n: int) -> list[str]:
     """A sequence of n colours from dark to light, for ordered values.
 

@@ -30,7 +30,14 @@ from landscape_catalog.reports.colours import (
     PAPER,
     readable_on,
 )
-from landscape_catalog.reports.layout import GAP, LEGEND_WIDTH, LINE_HEIGHT, Layout, fitted_layout
+from landscape_catalog.reports.layout import (
+    BOLD_LINE,
+    GAP,
+    LEGEND_WIDTH,
+    LINE_HEIGHT,
+    Layout,
+    fitted_layout,
+)
 from landscape_catalog.reports.panels import PanelChart
 
 PHASE_CELL, PANEL_CELL = 74, 46  # nominal size of a cell in pixels
@@ -40,23 +47,40 @@ ROOM_FOR_NUMBERS = 32
 HUGE = 100_000
 FADED = 0.35  # opacity of a cell in which an estimator has not converged
 STRETCH = 1.6
+LETTERS_OF_TWO = 6  # of the longer of two lines
 PHASE_NAME = f"datum.phase == '{UNCLASSIFIED.name}' ? '?' : datum.phase"
 
 
 def phase_diagram(data: ReportData) -> alt.TopLevelMixin:
-    """The phase of every cell by colour, and also as text where it fits into the cell."""
+    """The phase of every cell by colour, and also as text where it fits into the cell.
+
+    A cell is as strong as its label is sure; a doubtful one also names the second phase.
+    """
     layout = _layout(data, PHASE_CELL, DENSE_PHASE_CELL)
-    dark = [phase.name for phase in data.rule.phases if phase.dark]
-    white = alt.FieldOneOfPredicate(field="phase", oneOf=dark)
-    colour = alt.condition(white, alt.value(PAPER), alt.value(INK))
-    font = layout.font(4, 17)
-    if font >= SMALLEST_FONT:
-        names = texts(data, layout, font).transform_calculate(name=PHASE_NAME).encode(text="name:N")
-    else:
-        names = not_converged(data, layout, 9)
-    marks = rectangles(data, layout, 2).encode(color=phase_colour(data.rule))
-    layers = [marks, names.encode(color=colour)]
+    colour = alt.condition("datum.white", alt.value(PAPER), alt.value(INK))
+    opacity = alt.Opacity("strength:Q", scale=None, legend=None)
+    marks = rectangles(data, layout, 2).encode(color=phase_colour(data.rule), opacity=opacity)
+    layers = [marks, *(one.encode(color=colour) for one in _names(data, layout))]
     return _finished(layers, data, layout, "", [])
+
+
+def _names(data: ReportData, layout: Layout) -> list[alt.Chart]:
+    """The phases in the cells, with the second one in doubtful cells if two lines fit."""
+    font = layout.font(4, 17)
+    if font < SMALLEST_FONT:
+        return [not_converged(data, layout, 9)]
+    small = min(layout.font(LETTERS_OF_TWO, 14), round(layout.y_cell / 2 / BOLD_LINE, 1))
+    has_room = small >= SMALLEST_FONT and any(row["second"] for row in data.cells)
+    names = texts(data, layout, font).transform_calculate(name=PHASE_NAME).encode(text="name:N")
+    if not has_room:
+        return [names]
+    line = round(BOLD_LINE * small, 1)
+    both = texts(data, layout, small, lineBreak="\n", lineHeight=line, dy=-line / 2)
+    both = both.transform_calculate(name=f"({PHASE_NAME}) + ' /\\n' + datum.second")
+    return [
+        names.transform_filter("datum.second == ''"),
+        both.transform_filter("datum.second != ''").encode(text="name:N"),
+    ]
 
 
 def metric_panel(data: ReportData, panel: PanelChart) -> alt.TopLevelMixin:

@@ -22,6 +22,7 @@ from landscape_catalog.reports.sections import (
     slices_section,
     training_section,
 )
+from landscape_catalog.reports.sureness import sureness_words
 
 
 def build_page(tables: dict[str, pl.DataFrame], settings: Report) -> str:
@@ -42,6 +43,7 @@ def build_page(tables: dict[str, pl.DataFrame], settings: Report) -> str:
             f"<style>{_resource('style.css')}</style></head><body><main>",
             f"<h1>{title}</h1>",
             _lead(tables),
+            f'<p class="sure">{text(sureness_words(tables))}</p>',
             _warnings(tables),
             phase_section(tables, figures),
             panels_section(figures),

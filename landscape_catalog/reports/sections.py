@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from landscape_catalog.catalog.tables import MOVED_COLUMNS
-from landscape_catalog.phases import Rule
+from landscape_catalog.phases import SURE, Rule
 from landscape_catalog.reports.figures import Figures, curves_id
 from landscape_catalog.reports.lines import Curves
 from landscape_catalog.reports.markup import (
@@ -25,9 +25,20 @@ def phase_section(tables: Tables, figures: Figures) -> str:
     thresholds = table(figures.data.rule.thresholds(figures.data.units))
     return section(
         f"<div><h2>Phase diagram</h2>{slot('phases')}</div>",
-        f'<div class="beside"><div><h2>Phases</h2>{_legend(tables, figures.data.rule)}</div>',
+        f'<div class="beside"><div><h2>Phases</h2>{_legend(tables, figures.data.rule)}'
+        f"{_how_strong(tables)}</div>",
         f"<div><h2>Thresholds</h2>{thresholds}</div>{_deciding(tables)}</div>",
         kind="beside",
+    )
+
+
+def _how_strong(tables: Tables) -> str:
+    """How to read the strength of the colours; empty if no probability is known."""
+    if tables["phases"]["phase_probability"].drop_nulls().is_empty():
+        return ""
+    return hint(
+        f"Full colour: believe it ({SURE:.0%} or more). Pale, with two names: other seeds may "
+        "well give the second."
     )
 
 

@@ -1,0 +1,107 @@
+"""Where the mean of a metric lies in a cell, given its estimate and those of the other cells.
+
+An estimate is further from the middle of the grid than its truth on average, the more so the
+larger errors are beside the differences between cells. So mu ~ N(M, k V0^(1-g) V^g) over the cells
+of a grid, and the estimate ~ N(mu, V) with the cell's own V; V0 is that of a typical cell, and M, k
+and g are unknown and integrated out on a grid. With g = 0 all cells come from one distribution.
+With g = 1 cells that vary more are also further apart: barriers of 8 +- 3 points and of 0.1 +- 0.05
+occur in one map, and one width for all would be that of the precise ones. If the estimates lie many
+errors apart, k is large and they stay where they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from landscape_catalog.phases.predictive.spread import NEGLIGIBLE, TINY, Spread
+
+FACTORS = 2.0 ** np.arange(-3, 15, 2)  # k
+EXPONENTS = np.array([0.0, 0.5, 1.0])  # g
+PLACES = np.linspace(0.1, 0.9, 7)  # M, as quantiles of the estimates
+FEWEST_CELLS = 3  # for them to inform each other
+FLAT = 1e12  # k without other cells
+
+
+@dataclass(frozen=True)
+class Location:
+    """The joint posterior of spread and location of a metric in one cell, as a list of states.
+
+    Attributes:
+        weights: probability of each state, (states,).
+        shares: r of `Spread`, (states,).
+        sds: s of `Spread`, (states,).
+        by_runs: the share of the error of the estimate that is due to runs, (states,).
+        means: the mean of mu, (states,).
+        errors: the standard deviation of mu, (states,).
+        outlying: probability that a fresh run is outlying.
+    """
+
+    weights: np.ndarray
+    shares: np.ndarray
+    sds: np.ndarray
+    by_runs: np.ndarray
+    means: np.ndarray
+    errors: np.ndarray
+    outlying: float
+
+
+def locations(spreads: Sequence[Spread], shared_errors: Sequence[float]) -> list[Location]:
+    """The posterior in each of the cells of a grid, from all of them.
+
+    Args:
+        spreads: of one metric in each cell.
+        shared_errors: standard error of the cell's mean by what its values have in common, on the
+            scale of the model.
+    """
+    centres = np.array([one.weights @ one.centres for one in spreads])
+    variances = [one.variances + shared**2 for one, shared in zip(spreads, shared_errors)]
+    if len(spreads) < FEWEST_CELLS:
+        factors, exponents, places = (np.array([one]) for one in (FLAT, 1.0, centres.mean()))
+    else:
+        grid = np.meshgrid(FACTORS, EXPONENTS, np.quantile(centres, PLACES))
+        factors, exponents, places = (one.ravel() for one in grid)
+    typical = float(np.median([one.weights @ v for one, v in zip(spreads, variances)]))
+    ratios = [
+        factors * (variance[:, None] / typical) ** (exponents - 1) for variance in variances
+    ]  # of the variance over cells to V
+    evidence = []
+    for one, variance, ratio in zip(spreads, variances, ratios):
+        total = variance[:, None] * (1 + ratio)
+        squares = (one.centres[:, None] - places) ** 2
+        evidence.append(one.weights[:, None] * np.exp(-squares / total / 2) / np.sqrt(total))
+    of_cells = [np.maximum(one.sum(0), TINY) for one in evidence]
+    logs = np.log(of_cells).sum(0)
+    common = np.exp(logs - logs.max())
+    return [
+        _states(one, variance, joint * (common / of_cell), ratio, places)
+        for one, variance, joint, of_cell, ratio in zip(
+            spreads, variances, evidence, of_cells, ratios
+        )
+    ]
+
+
+def _states(
+    spread: Spread,
+    variances: np.ndarray,
+    weights: np.ndarray,
+    ratios: np.ndarray,
+    places: np.ndarray,
+) -> Location:
+    weights = weights / weights.sum()
+    state, hyper = np.nonzero(weights > NEGLIGIBLE)
+    kept = weights[state, hyper]
+    variance = variances[state]
+    pull = 1 / (1 + ratios[state, hyper])
+    centre = spread.centres[state]
+    return Location(
+        weights=kept / kept.sum(),
+        shares=spread.shares[state],
+        sds=spread.sds[state],
+        by_runs=np.minimum(spread.run_variances[state] / variance, 1.0),
+        means=centre + pull * (places[hyper] - centre),
+        errors=np.sqrt(variance * (1 - pull)),
+        outlying=spread.outlying,
+    )
