@@ -43,6 +43,7 @@ bench: .venv/installed
 	$(RUN) python benchmarks/similarity.py
 	$(RUN) python benchmarks/coverage_trace.py
 	$(RUN) python benchmarks/coverage_cka.py --quick
+	$(RUN) python benchmarks/shared_draws.py --quick
 
 .venv/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -19,8 +19,9 @@ import polars as pl
 # Columns that have been renamed since: table -> former name -> current name.
 RENAMED: dict[str, dict[str, str]] = {"densities": {"eigenvalue": "grid_value"}}
 # Columns that are computed in another way since, and are not compared: for means over pairs,
-# `standard_error` was sd / sqrt(n), as if pairs that share a run were independent.
-REDEFINED: dict[str, list[str]] = {"cell_metrics": ["standard_error"]}
+# `standard_error` was sd / sqrt(n), as if pairs that share a run were independent, and
+# `measurement_error` added errors in quadrature, as if none were due to a shared draw.
+REDEFINED: dict[str, list[str]] = {"cell_metrics": ["standard_error", "measurement_error"]}
 
 
 def differences(old: Path, new: Path, *, same_polars: bool = True) -> list[str]:

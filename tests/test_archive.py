@@ -310,6 +310,13 @@ def test_the_tables_are_unchanged(
     of_runs = both.filter(~of_pairs & ~pl.col("metric").str.starts_with("custom."))
     assert of_runs.height > 0
     assert_series_equal(of_runs["standard_error"], of_runs["standard_error_now"], check_names=False)
+    alone = both.filter(~pl.col("measurement_error_kind").is_in(["joint", "correlated"]))
+    assert alone.height > 0
+    error, now = alone["measurement_error"], alone["measurement_error_now"]
+    assert_series_equal(error, now, check_names=False)
+    # Old records do not say what single samples add to errors, so that these are upper bounds.
+    bounds = both.filter(pl.col("measurement_error_kind") == "correlated")
+    assert (bounds["measurement_error_now"] >= bounds["measurement_error"] * (1 - 1e-12)).all()
 
 
 @pytest.mark.parametrize(

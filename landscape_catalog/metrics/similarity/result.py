@@ -27,7 +27,7 @@ class OutputSimilarity:
     cka: float
     """Biased linear CKA of the outputs on perturbed samples, between 0 and 1."""
     standard_error: float
-    """Jackknife standard error over samples."""
+    """Jackknife standard error over samples, as if all were independent."""
     n: int
     """Number of perturbed samples."""
     reason: str | None = None
