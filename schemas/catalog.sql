@@ -163,6 +163,7 @@ CREATE TABLE core.estimates (
 CREATE TABLE core.hessians (
     run_id VARCHAR,  -- the run
     layer VARCHAR,  -- the layer's name in torch; empty for the whole Hessian
+    batch BIGINT,  -- which batch, from 0
     method VARCHAR,  -- the estimator and its version
     samples BIGINT,  -- training samples in the batch
     top_eigenvalue DOUBLE,  -- eigenvalue of largest magnitude
@@ -201,7 +202,12 @@ CREATE TABLE core.curves (
     lowest DOUBLE,  -- most negative deviation
     highest DOUBLE,  -- most positive deviation
     peak_error DOUBLE,  -- largest training error (or loss) between the endpoints
-    area DOUBLE  -- integral of the training error (or loss) over t
+    area DOUBLE,  -- integral of the training error (or loss) over t
+    fit_length BIGINT,  -- length of the fit, in `length_unit`
+    length_unit VARCHAR,  -- `epochs` or `updates`
+    shorter_length BIGINT,  -- length of the fit that it was compared with
+    shorter_mode_connectivity DOUBLE,  -- mc of that fit; null if there is none
+    converged BOOLEAN  -- whether the two mc agree; null: unknown
 );
 
 -- One row: one point of a curve, or of the straight line, between two runs.
@@ -262,6 +268,9 @@ CREATE TABLE core.pairs (
     highest DOUBLE,  -- its most positive deviation
     peak_error DOUBLE,  -- its largest training error (or loss) between the endpoints
     area DOUBLE,  -- integral of its training error (or loss) over t
+    fit_length BIGINT,  -- its length, in `length_unit`
+    length_unit VARCHAR,  -- `epochs` or `updates`
+    fits_converged BOOLEAN,  -- whether all fits have converged; null: unknown
     line_barrier DOUBLE,  -- barrier on the straight line between the runs
     line_t DOUBLE  -- where the barrier is highest
 );
@@ -423,6 +432,14 @@ WITH wide AS (
         any_value(sd) FILTER (WHERE metric = 'norm' AND probe = 'primary') AS norm_sd,
         any_value(n) FILTER (WHERE metric = 'norm' AND probe = 'primary') AS norm_n,
         any_value(status) FILTER (WHERE metric = 'norm' AND probe = 'primary') AS norm_status,
+        any_value(mean) FILTER (WHERE metric = 'train_loss_running' AND probe = 'primary') AS train_loss_running,
+        any_value(sd) FILTER (WHERE metric = 'train_loss_running' AND probe = 'primary') AS train_loss_running_sd,
+        any_value(n) FILTER (WHERE metric = 'train_loss_running' AND probe = 'primary') AS train_loss_running_n,
+        any_value(status) FILTER (WHERE metric = 'train_loss_running' AND probe = 'primary') AS train_loss_running_status,
+        any_value(mean) FILTER (WHERE metric = 'train_loss_recomputed' AND probe = 'primary') AS train_loss_recomputed,
+        any_value(sd) FILTER (WHERE metric = 'train_loss_recomputed' AND probe = 'primary') AS train_loss_recomputed_sd,
+        any_value(n) FILTER (WHERE metric = 'train_loss_recomputed' AND probe = 'primary') AS train_loss_recomputed_n,
+        any_value(status) FILTER (WHERE metric = 'train_loss_recomputed' AND probe = 'primary') AS train_loss_recomputed_status,
         any_value(mean) FILTER (WHERE metric = 'n_epochs' AND probe = 'primary') AS n_epochs,
         any_value(sd) FILTER (WHERE metric = 'n_epochs' AND probe = 'primary') AS n_epochs_sd,
         any_value(n) FILTER (WHERE metric = 'n_epochs' AND probe = 'primary') AS n_epochs_n,

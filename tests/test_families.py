@@ -244,7 +244,7 @@ def losses(folder: Path) -> dict[str, float]:
 def test_every_setting_of_the_metrics(fresh_copy: tuple[Path, Path]) -> None:
     folder, store = fresh_copy
     text = (folder / "params.yaml").read_text()
-    hessian = "batch_size: 32, mode: train, density: true, density_probes: 2, density_steps: 4"
+    hessian = "batches: 2, batch_size: 32, mode: train, density: true, density_probes: 2, density_steps: 4"
     for old, new in (
         ("    samples: 64\n    max_iterations: 4\n", f"    {{samples: 64, max_iterations: 4, {hessian}, layers: true}}\n"),
         ("    epochs: 2\n    batch_size: 64\n", "    {epochs: 2, batch_size: 64, repeats: 2, refine: 1}\n"),
@@ -260,7 +260,9 @@ def test_every_setting_of_the_metrics(fresh_copy: tuple[Path, Path]) -> None:
     assert converged >= 2, "nothing has converged: the test means nothing"
     hessians = tables["hessians"]
     whole, layers = (hessians.filter((pl.col("layer") == "") == flag) for flag in (True, False))
-    assert whole.height == converged
+    assert whole.height == 2 * converged
+    assert set(whole["batch"]) == {0, 1}
+    assert set(layers["batch"]) == {0}
     assert layers.height > 10 * converged
     assert tables["densities"].height == 201 * converged
     points = tables["curve_points"].filter(pl.col("probe") == "primary")

@@ -27,7 +27,7 @@ from landscape_catalog.errors import (
     SpecError,
     StorageError,
 )
-from landscape_catalog.metrics.connectivity.spec import ModeConnectivity
+from landscape_catalog.metrics.connectivity.result import ModeConnectivity
 from landscape_catalog.metrics.distance.spec import WeightDistance
 from landscape_catalog.store import artifacts
 from landscape_catalog.store.artifacts import (

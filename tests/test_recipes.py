@@ -6,6 +6,8 @@ A change that is meant to alter numbers raises the recipe in `schema/identity.py
 
 from __future__ import annotations
 
+import copy
+
 import numpy as np
 import pytest
 import torch
@@ -13,6 +15,7 @@ from torch import nn
 
 from landscape_catalog.datasets import Preparation, prepare
 from landscape_catalog.datasets.digits import load_digits
+from landscape_catalog.metrics.numerics.batchnorm import recompute_batchnorm
 from landscape_catalog.metrics.numerics.curves.barrier import line_barrier
 from landscape_catalog.metrics.numerics.curves.fit import CurveRecipe, fit_curve, fit_curves
 from landscape_catalog.metrics.numerics.curves.points import curve_points
@@ -38,6 +41,8 @@ PINNED: dict[str, object] = {
     "task": 84.02393890016246,
     "train": [2.3615108801994076, 2.2295326640379822, 2.0497664126942468],
     "loss": 29.456280047649315,
+    "batch_norm": 239.852698,
+    "statistics": 1.7700868779418997,  # that of the curve's end
     "hessian": [951.8096126614168, 384.2955412567037],
     "hessian_native": [
         1035.681441514114,
@@ -127,6 +132,8 @@ def numbers() -> dict[str, object]:
     density = hessian_density(
         networks[0], train_data, task, HessianRecipe(), probes=2, steps=6, seed=8
     )
+    recomputed = copy.deepcopy(networks[0])
+    recompute_batchnorm(recomputed, train_data, task, batch_size=GROUPED_BATCH, seed=6)
     names = [name for name, _ in networks[0].named_parameters()]
     return {
         "data": data.content_hash(),
@@ -134,6 +141,8 @@ def numbers() -> dict[str, object]:
         "task": float(mixed.inputs.double().mean()),
         "train": [epoch.train_loss for epoch in runs[0].history],
         "loss": evaluate(networks[0], train_data, task).loss,
+        "batch_norm": sum(float(b.sum()) for n, b in recomputed.named_buffers() if "var" in n),
+        "statistics": evaluate(recomputed, train_data, task).loss,
         "hessian": [hessian.top_eigenvalue, hessian.trace],
         "hessian_native": [
             native.top_eigenvalue,

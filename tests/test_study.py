@@ -539,3 +539,13 @@ def test_a_study_runs_from_the_wheel(wheel: Path, tmp_path: Path) -> None:
     assert json.loads(run("dvc", "status", "--json")) == {}
     change_recipes(folder, version="0.0.1")
     assert sorted(json.loads(run("dvc", "status", "--json"))) == sorted(STAGES)
+
+
+@pytest.mark.parametrize("is_set", [True, False])
+def test_an_upgrade_says_which_default_measures_anew(is_set: bool, study: Path) -> None:
+    path = study / "params.yaml"
+    lines = path.read_text().splitlines(keepends=True)
+    path.write_text("".join(line for line in lines if is_set or "batch_norm:" not in line))
+    (study / "recipes.json").unlink()
+    assert ("measure.batch_norm is not set" in upgrade_study(study)) != is_set
+    assert "already" in upgrade_study(study)

@@ -11,7 +11,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from landscape_catalog.experiment.reading import explain
-from landscape_catalog.metrics.connectivity.spec import ConnectivitySettings
+from landscape_catalog.metrics.connectivity.settings import ConnectivitySettings
 from landscape_catalog.metrics.hessian.spec import HessianSettings
 from landscape_catalog.schema.fields import PositiveInt, Section
 
@@ -43,7 +43,8 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
         **_SEED,
     },
     "mode_connectivity": {
-        **_bounds(ConnectivitySettings, "control_points", "init", "epochs", "updates", "lr"),
+        **_bounds(ConnectivitySettings, "control_points", "init", "updates", "lr"),
+        "epochs": PositiveInt,
         **_bounds(ConnectivitySettings, "momentum", "weight_decay", "points", "refine"),
         **_BATCH,
         **_SEED,

@@ -24,7 +24,7 @@ from landscape_catalog.api.tensors import (
 )
 from landscape_catalog.metrics.barrier.spec import LineBarrier
 from landscape_catalog.metrics.connectivity.compute import curve_recipe
-from landscape_catalog.metrics.connectivity.spec import ModeConnectivity
+from landscape_catalog.metrics.connectivity.result import ModeConnectivity
 from landscape_catalog.metrics.numerics.curves.barrier import line_barrier as _line_barrier
 from landscape_catalog.metrics.numerics.curves.connectivity import connectivity_of_points
 from landscape_catalog.metrics.numerics.curves.fit import fit_curve

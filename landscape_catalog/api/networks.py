@@ -24,7 +24,7 @@ from landscape_catalog.api.tensors import (
 from landscape_catalog.metrics.density.spec import SpectralDensity
 from landscape_catalog.metrics.evaluation import Evaluation
 from landscape_catalog.metrics.hessian.compute import hessian_recipe
-from landscape_catalog.metrics.hessian.spec import HessianEstimate
+from landscape_catalog.metrics.hessian.result import HessianEstimate
 from landscape_catalog.metrics.numerics.evaluation import evaluate as _evaluate
 from landscape_catalog.metrics.numerics.hessian.estimate import (
     HessianRecipe,

@@ -22,7 +22,7 @@ from landscape_catalog.metrics.numerics.distance import l2_distance as _l2_dista
 from landscape_catalog.metrics.numerics.features import network_features
 from landscape_catalog.metrics.numerics.parameters import trainable_shapes
 from landscape_catalog.metrics.numerics.similarity import similarity
-from landscape_catalog.metrics.similarity.spec import OutputSimilarity
+from landscape_catalog.metrics.similarity.result import OutputSimilarity
 from landscape_catalog.runner.settings import reproducible
 from landscape_catalog.tasks import Samples
 

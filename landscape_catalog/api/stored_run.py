@@ -12,6 +12,7 @@ from landscape_catalog.experiment.components import Component
 from landscape_catalog.paths import Project
 from landscape_catalog.pipeline.shared.components import network_component, task_component
 from landscape_catalog.pipeline.shared.custom_code import default_dtype_restored
+from landscape_catalog.pipeline.shared.measurement_specs import statistics_seed
 from landscape_catalog.runner.settings import reproducible
 from landscape_catalog.runner.worker_cache import WorkerCache
 from landscape_catalog.store.artifacts import read_data_record, read_history, read_run
@@ -101,8 +102,16 @@ class StoredRun:
             )
         return load_state(self._folder, "cpu", snapshot)
 
-    def network(self, snapshot: str = FIRST_SNAPSHOT) -> nn.Module:
+    def network(
+        self, snapshot: str = FIRST_SNAPSHOT, *, recompute_batch_norm: int | None = None
+    ) -> nn.Module:
         """The network with its weights, in eval mode, on the CPU.
+
+        Args:
+            snapshot: which weights.
+            recompute_batch_norm: None leaves the running batch-norm statistics of training. A
+                batch size recomputes them as `measure.batch_norm: recomputed` does; with that of
+                the experiment's first connectivity probe this is the network that is measured.
 
         Raises:
             MissingArtifactError: if there is no such snapshot, or if the prepared data, which
@@ -110,6 +119,8 @@ class StoredRun:
             CodeError: if the code of a custom network is missing or has changed.
             ContentMismatchError: if the rebuilt network does not have these weights, or the data
                 have changed.
+            ValueError: if the batch size is larger than the data, or leaves batch norm a single
+                value per channel.
         """
         model = self.spec["model"]
         weights = self.weights(snapshot)
@@ -123,7 +134,16 @@ class StoredRun:
                 f"run {self.run_id}: the network that {name} builds now does not match "
                 f"the stored weights: {error}"
             ) from error
-        return network.eval()
+        network.eval()
+        if recompute_batch_norm is not None:
+            from landscape_catalog.metrics.numerics.batchnorm import recompute_batchnorm
+
+            seed = statistics_seed(self.spec["data"])
+            with reproducible():
+                recompute_batchnorm(
+                    network, self.data.train, self.task, batch_size=recompute_batch_norm, seed=seed
+                )
+        return network
 
     @property
     def task(self) -> Task:

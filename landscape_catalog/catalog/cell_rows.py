@@ -18,10 +18,14 @@ from landscape_catalog.phases import (
     CellNumbers,
     LabelDistribution,
     Rule,
+    differing_statistics,
     doubtful_flat,
     sensitivities,
 )
 from landscape_catalog.schema.tables import Row
+
+# What the doubts about a cell go by, besides its rule's metrics.
+DOUBTED = ("train_loss", "train_loss_running", "train_loss_recomputed")
 
 
 def cell_row(position: int, result: CellResult) -> Row:
@@ -134,7 +138,7 @@ def cell_numbers(result: ExperimentResult, estimates: list[list[Row]]) -> list[C
         estimates: for each cell, its rows of the table `estimates`.
     """
     rule = result.experiment.classify
-    metrics = {*rule.metrics, *rule.pair_metrics, "train_loss"}
+    metrics = {*rule.metrics, *rule.pair_metrics, *DOUBTED}
     found = []
     for cell, rows in zip(result.cells, estimates):
         values = {metric: _values(cell, rows, metric) for metric in metrics}
@@ -180,12 +184,16 @@ def phase_rows(
             "phase": verdict.phase,
             "phase_probability": found.probability,
             "second_phase": found.second,
-            "reason": "; ".join(filter(None, (found.words, verdict.reason))),
+            "reason": "; ".join(
+                filter(None, (found.words, verdict.reason, differing_statistics(own)))
+            ),
             "probability_reason": found.reason,
             "ambiguous": verdict.ambiguous,
             "doubtful": doubt,
         }
-        for cell, verdict, found, doubt in zip(result.cells, verdicts, distributions, doubtful)
+        for cell, own, verdict, found, doubt in zip(
+            result.cells, numbers, verdicts, distributions, doubtful
+        )
     ]
 
 

@@ -45,6 +45,7 @@ def upgrade_study(root: Path) -> str:
         changes = [*_upgrade_stages(project), *_upgrade_schema(project), *_upgrade_recipes(project)]
     if not changes:
         return f"This study is already at version {installed_recipes().version}."
+    changes += _new_defaults(project)
     hint = "`landscape plan` shows what has to be computed, `dvc repro` computes it."
     return "\n".join([*changes, hint])
 
@@ -59,6 +60,20 @@ def _upgrade_recipes(project: Project) -> list[str]:
     if change:
         write_file(project.recipes, installed.text().encode())
     return [f"recipes.json: {change}"] if change else []
+
+
+def _new_defaults(project: Project) -> list[str]:
+    """What to write in `params.yaml` for the numbers that earlier versions gave by default."""
+    try:
+        chosen = "batch_norm:" in project.params.read_text(encoding="utf-8")
+    except OSError:
+        chosen = True
+    if chosen:
+        return []
+    return [
+        "params.yaml: measure.batch_norm is not set, and its default `recomputed` measures loss, "
+        "Hessian and CKA anew; `authors` keeps what earlier versions measured"
+    ]
 
 
 def _upgrade_schema(project: Project) -> list[str]:

@@ -8,8 +8,9 @@ from pydantic import AfterValidator, Field, Strict, create_model
 from pydantic_core import PydanticCustomError
 
 from landscape_catalog.experiment.training import Snapshot
+from landscape_catalog.metrics.batch_norm import LEGACY, Choice
 from landscape_catalog.metrics.registry import METRICS
-from landscape_catalog.schema.fields import Section
+from landscape_catalog.schema.fields import Added, Section
 
 
 def _each_once(value: tuple[Any, ...]) -> tuple[Any, ...]:
@@ -27,6 +28,12 @@ class MeasureBase(Section):
     """Which weights of a run are measured: `best_train_loss`, `early_stopped` (by the stopping
     rule, or the best if it never applied), `last`, `best_test` (optimal early stopping). The first
     gets every metric and determines the phase; for the others, only loss and error are measured."""
+
+    batch_norm: Annotated[Choice, Added(LEGACY)] = "recomputed"
+    """Which batch-norm statistics loss, accuracy, Hessian, CKA, your own metrics and the ends of
+    curves see: `recomputed` for the weights as they are, from batches of the training data (batch
+    size and shuffle of the first connectivity probe); `running`: as training left them; `authors`:
+    running, but recomputed along curves (the authors' code). Training itself uses running ones."""
 
     def probes(self, section: str | None) -> tuple[Any, ...]:
         """The probes of a section, the primary one first; none if the section is null."""

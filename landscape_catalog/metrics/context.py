@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
+from landscape_catalog.metrics.batch_norm import Statistics
+
 if TYPE_CHECKING:
     from torch import Tensor, nn
 
@@ -49,6 +51,10 @@ class Context(Protocol):
         """Which of the runs' snapshots is measured."""
 
     @property
+    def statistics(self) -> Statistics | None:
+        """Which batch-norm statistics it sees, if not those of the authors' code."""
+
+    @property
     def is_custom(self) -> bool:
         """Whether the network or the task is custom code."""
 
@@ -69,18 +75,26 @@ class Context(Protocol):
         """The names of the trainable parameters, in the network's order; no weights are loaded."""
 
     def network(self, which: int = 0, *, fresh: bool = False) -> nn.Module:
-        """The network with the weights of a run, in eval mode.
+        """The network with the weights of a run, in eval mode, with the statistics to measure.
 
         All measurements of a job share it and must not modify it; a `fresh` copy may be modified.
         """
 
+    def recomputed(self, batch_size: int) -> nn.Module:
+        """The first run's network with batch-norm statistics recomputed with this batch size."""
+
     def state(self, which: int = 0) -> dict[str, Tensor]:
         """The weights of a run, by name."""
 
-    def seed(self, purpose: str, *labels: str | int) -> int:
+    @property
+    def repeat(self) -> int:
+        """Index of the repeat, from 0."""
+
+    def seed(self, purpose: str, *labels: str | int, repeat: int | None = None) -> int:
         """A seed for one purpose, the same for all runs and pairs on the same data.
 
-        Different `labels` give different seeds for one purpose; zeros among them are ignored.
+        Different `labels` give different seeds for one purpose; zeros among them are ignored. Each
+        repeat has seeds of its own, unless `repeat` names one.
         """
 
     def remember(self, key: tuple[Any, ...], make: Callable[[], Value]) -> Value:

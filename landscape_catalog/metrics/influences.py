@@ -38,6 +38,23 @@ def influences_of_share(members: Collection[int], n: int) -> tuple[float, ...]:
     return tuple(((i in having) - share) / n for i in range(n))
 
 
+def influences_of_blocks(influences: Sequence[float] | None, size: int) -> tuple[float, ...] | None:
+    """Influences of blocks of successive units that are not independent of each other.
+
+    u_g = sqrt(G / (G - 1)) sum of the u_i in block g, for G blocks of `size` units (the last may be
+    shorter); the factor corrects for the mean over few blocks. None for a single block, which does
+    not show how blocks vary.
+
+    >>> influences_of_blocks((0.03, 0.01, -0.03, -0.01), 2)
+    (0.0565685424949238, -0.0565685424949238)
+    """
+    if influences is None or size == 1:
+        return None if influences is None else tuple(influences)
+    sums = [math.fsum(influences[i : i + size]) for i in range(0, len(influences), size)]
+    n = len(sums)
+    return tuple(math.sqrt(n / (n - 1)) * value for value in sums) if n > 1 else None
+
+
 def packed(influences: Sequence[float] | None) -> list[int] | None:
     """Influences as integers, in steps of 1e-4 of their error, for compact records.
 

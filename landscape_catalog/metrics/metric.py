@@ -17,6 +17,7 @@ from pydantic import AfterValidator
 from pydantic_core import PydanticCustomError
 
 from landscape_catalog.errors import Problem
+from landscape_catalog.metrics.batch_norm import Kind
 from landscape_catalog.metrics.context import Context
 from landscape_catalog.metrics.estimate import Estimate
 from landscape_catalog.schema.fields import Added, OneOrMore, Section
@@ -150,6 +151,9 @@ class Metric(ABC):
         optional: whether it is measured only if an experiment sets the section, which is null by
             default, so that a new metric does not change existing experiments and their ids.
         describes: the section's description in the JSON Schema.
+        authors_statistics: which batch-norm statistics its networks have in the authors' code; None
+            if it sees none.
+        needs_batch_norm: whether it is measured on networks with batch norm only.
         every_snapshot: whether it is measured on every snapshot, or on the primary one only.
         only_converged: whether it requires converged runs.
         alone: whether each measurement is a job of its own; otherwise those of a cell share a job.
@@ -171,6 +175,8 @@ class Metric(ABC):
     many: ClassVar[bool] = False
     optional: ClassVar[bool] = False
     describes: ClassVar[str] = ""
+    authors_statistics: ClassVar[Kind | None] = "running"
+    needs_batch_norm: ClassVar[bool] = False
     every_snapshot: ClassVar[bool] = False
     only_converged: ClassVar[bool] = True
     alone: ClassVar[bool] = False
@@ -237,6 +243,10 @@ class Metric(ABC):
         """
         return {name: self.recipes[name] for name in self.recipe_names(settings)}
 
+    def authors_statistics_of(self, settings: Any) -> Kind | None:
+        """The batch-norm statistics that it sees with these settings in the authors' code."""
+        return self.authors_statistics
+
     def method(self, settings: Any) -> str:
         """How it is computed, in words, for the catalog's `method` columns."""
         return "direct"
@@ -268,6 +278,13 @@ class Metric(ABC):
                 None if the network or the task is custom.
         """
         return False
+
+    def judged(self, result: Any, settings: Any) -> Any:
+        """A stored result as these settings read it, by what does not enter the measurement's id.
+
+        A change of such a setting measures nothing again.
+        """
+        return result
 
     def estimates(self, results: Sequence[Any]) -> Iterator[Named]:
         """Named estimates of a measurement, computed from its repeats (usually one)."""

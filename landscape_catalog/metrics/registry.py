@@ -15,6 +15,7 @@ from landscape_catalog.metrics.layers.spec import LayersMetric
 from landscape_catalog.metrics.loss.spec import LossMetric
 from landscape_catalog.metrics.metric import Metric, Quantity
 from landscape_catalog.metrics.similarity.spec import SimilarityMetric
+from landscape_catalog.metrics.statistics.spec import StatisticsMetric
 from landscape_catalog.schema.identity import GROUPED_RECIPES, RECIPES
 
 METRICS: dict[str, Metric] = {
@@ -28,6 +29,7 @@ METRICS: dict[str, Metric] = {
         BarrierMetric(),
         SimilarityMetric(),
         DistanceMetric(),
+        StatisticsMetric(),
         CustomMetric(),
     )
 }

@@ -71,6 +71,7 @@ _LISTED = (
         multiply_adds=_resnet18,
         footprint=footprints.resnet18,
         stacks=True,
+        has_batch_norm=lambda args: True,
         words="blocks of k, 2k, 4k, 8k channels",
     ),
     NetworkSpec(
@@ -81,6 +82,7 @@ _LISTED = (
         footprint=footprints.vgg11,
         stacks=True,
         args={"batch_norm": flag(True)},
+        has_batch_norm=lambda args: bool(args["batch_norm"]),
         smallest_image=32,
         why_smallest="pools five times",
     ),
@@ -136,6 +138,15 @@ def non_default_args(name: str, args: Mapping[str, Any]) -> dict[str, Any]:
         for key, value in args.items()
         if not (key in specs and specs[key].admits(value) and value == specs[key].default)
     }
+
+
+def has_batch_norm(name: str, args: Mapping[str, Any]) -> bool:
+    """Whether a network with these arguments has batch norm.
+
+    >>> [has_batch_norm("vgg11", {"batch_norm": value}) for value in (True, False)]
+    [True, False]
+    """
+    return NETWORKS[name].has_batch_norm(args_in_effect(name, args))
 
 
 def network_problems(

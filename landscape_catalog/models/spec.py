@@ -87,6 +87,10 @@ class Footprint:
     largest: int
 
 
+def _no_batch_norm(args: Mapping[str, Any]) -> bool:
+    return False
+
+
 def _any_width(width: int, args: Mapping[str, Any]) -> str | None:
     return None
 
@@ -111,6 +115,7 @@ class NetworkSpec:
             words, if the width is not compatible with the arguments, else None.
         footprint: the numbers that training keeps in memory; None: its memory is not predicted.
         stacks: whether several networks can be computed side by side (`training.grouping`).
+        has_batch_norm: whether the network with these effective arguments has batch norm.
     """
 
     name: str
@@ -124,3 +129,4 @@ class NetworkSpec:
     wrong_width: Callable[[int, Mapping[str, Any]], str | None] = _any_width
     footprint: Callable[[Sizes], Footprint] | None = None
     stacks: bool = False
+    has_batch_norm: Callable[[Mapping[str, Any]], bool] = _no_batch_norm

@@ -1,7 +1,7 @@
 """Phases: which runs have converged, and which phase a cell is in."""
 
 from landscape_catalog.phases.convergence import not_converged_reason
-from landscape_catalog.phases.doubt import doubtful_flat
+from landscape_catalog.phases.doubt import differing_statistics, doubtful_flat
 from landscape_catalog.phases.predictive import (
     SURE,
     LabelDistribution,
@@ -40,6 +40,7 @@ __all__ = [
     "Values",
     "Verdict",
     "Yang2021",
+    "differing_statistics",
     "doubtful_flat",
     "label_distributions",
     "not_converged_reason",

@@ -1,12 +1,14 @@
-"""Cells that are classified as flat, but may merely be at a high temperature."""
+"""Doubts about a cell: flat because hot, or with two training losses by its batch norm."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
-from landscape_catalog.phases.rule import Rule
+from landscape_catalog.phases.rule import CellNumbers, Rule
 
 SUSPICIOUS_FACTOR = 10.0
+STATISTICS_FACTOR = 3.0
 
 
 def doubtful_flat(rule: Rule, phases: Sequence[str], train_losses: Sequence[float]) -> list[bool]:
@@ -30,3 +32,20 @@ def doubtful_flat(rule: Rule, phases: Sequence[str], train_losses: Sequence[floa
     return [
         is_flat and loss > SUSPICIOUS_FACTOR * median for loss, is_flat in zip(train_losses, flat)
     ]
+
+
+def differing_statistics(cell: CellNumbers) -> str | None:
+    """What to say of a cell whose training loss depends on its batch-norm statistics, or None.
+
+    It does if the mean losses with running and with recomputed statistics differ by more than a
+    factor of three: the running statistics do not fit the weights, as after large steps.
+    """
+    running, recomputed = cell.mean("train_loss_running"), cell.mean("train_loss_recomputed")
+    if math.isnan(running) or math.isnan(recomputed):
+        return None
+    if max(running, recomputed) <= STATISTICS_FACTOR * min(running, recomputed):
+        return None
+    return (
+        f"training loss is {running:.3g} with running and {recomputed:.3g} with recomputed "
+        "batch-norm statistics"
+    )

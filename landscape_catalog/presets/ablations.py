@@ -23,8 +23,8 @@ def measured(paper: Overlay, small: Overlay, smoke: Overlay) -> Scales:
     }
 
 
-def curves(divisor: int, **more: Any) -> Overlay:
-    """The four probes of Figure 11, the medium rate first; smaller scales divide the epochs."""
+def curves(divisor: int = 1, **more: Any) -> Overlay:
+    """The four probes of Figure 11, the medium rate first, with a fraction of the epochs."""
     settings = [
         ("medium rate", 0.01, 50, 3),
         ("small rate", 0.003, 150, 3),
@@ -81,7 +81,7 @@ ABLATIONS: tuple[Preset, ...] = (
         reproduces="Figure 11: the connectivity of Figure 2 on the same networks, with learning "
         "rates 0.003, 0.01 and 0.03 (150, 50 and 40 epochs) and with four control points.",
         expect="The four panels agree.",
-        scales=measured(curves(1, init="random"), curves(2), curves(8, batch_size=64)),
+        scales=measured(curves(init="random"), curves(epochs="auto"), curves(8, batch_size=64)),
     ),
     Preset(
         name="fig12-curves",

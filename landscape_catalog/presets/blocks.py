@@ -1,7 +1,8 @@
 """Settings shared by presets, by scale.
 
 `paper`: the axes and choices of the authors' released code (nsfzyzz/loss_landscape_taxonomy).
-`small`: runs overnight on one GPU or a laptop. `smoke`: runs in about two minutes on two cores, to
+`small`: runs overnight on one GPU or a laptop; curves are fitted until mode connectivity no longer
+changes by half of the classifier's tolerance. `smoke`: runs in about two minutes on two cores, to
 check that everything works; its results are not meaningful.
 """
 
@@ -35,6 +36,7 @@ AS_RELEASED: Overlay = {
     "train.stopping": "epochs",
     "train.stop_not_before": 30,
     "measure.snapshots": ["early_stopped"],
+    "measure.batch_norm": "authors",
     "measure.connectivity.init": "random",
     "measure.similarity.samples": 768,
     "measure.similarity.coefficient": "batch",
@@ -55,7 +57,7 @@ IMAGES_SMALL: Overlay = {
     "temperature.batch_size": 64,
     "train.epochs": 40,
     "train.seeds": 3,
-    "measure.connectivity.epochs": 25,
+    "measure.connectivity.epochs": "auto",
     "classify.hessian.threshold": EDGE_AT_005,
 }
 IMAGES_SMOKE: Overlay = {
@@ -108,7 +110,8 @@ TRANSLATION_SMALL: Overlay = {
     "train.updates": 2000,
     "train.warmup": 200,
     "train.seeds": 3,
-    "measure.connectivity.epochs": 20,
+    "measure.connectivity.epochs": "auto",
+    "measure.connectivity.convergence": 0.05,
     "classify.connectivity.tolerance": 0.1,
 }
 TRANSLATION_SMOKE: Overlay = {

@@ -72,7 +72,7 @@ MAIN_TEXT: tuple[Preset, ...] = (
         overlay={"report.x": "load.width"},
         scales=images(
             {"load.samples": AMOUNTS, "measure.connectivity.updates": CURVE_UPDATES},
-            {"load.samples": [1000, 2000, 4000], "measure.connectivity.updates": 25 * 31},
+            {"load.samples": [1000, 2000, 4000]},
             {"load.samples": [320, 640], "measure.connectivity.updates": 60},
         ),
     ),
@@ -96,7 +96,6 @@ MAIN_TEXT: tuple[Preset, ...] = (
                 "load.width": [2, 8],
                 "load.samples": [500, 1000, 2000, 4000],
                 "temperature.batch_size": [32, 128],
-                "measure.connectivity.updates": 25 * 31,
             },
             {
                 "load.width": [2],

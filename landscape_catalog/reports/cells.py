@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from landscape_catalog.catalog.tables import LOAD, TEMPERATURE
 from landscape_catalog.experiment.experiment import Report
+from landscape_catalog.metrics.metric import PRIMARY
 from landscape_catalog.phases import Rule, rule_of
 from landscape_catalog.reports.axes import Axis, label, make_axis, ordered, parameter
 from landscape_catalog.reports.metric_columns import (
@@ -115,7 +116,7 @@ def report_data(tables: Tables, settings: Report | None = None) -> ReportData:
             "facet": _facet(cell, others, variants),
             "load": _facet(cell, loads, []),
             **_position(cell, x_axis, y_axis),
-            **_texts(cell),
+            **_texts(cell, numbers.get((cell["cell_id"], "mode_connectivity", PRIMARY))),
             **label_row(cell, rule),
             **_measured(cell["cell_id"], found, numbers, doubtful),
         }
@@ -202,12 +203,14 @@ def _position(cell: Row, x: Axis, y: Axis) -> Row:
     return row
 
 
-def _texts(cell: Row) -> Row:
+def _texts(cell: Row, connectivity: Row | None) -> Row:
     notes = []
     if cell["lr_in_effect"] != cell["lr"]:
         notes.append(f"effective learning rate {label(cell['lr_in_effect'])}")
     if cell["ambiguous"]:
         notes.append("the sign of mode connectivity is ambiguous")
+    if connectivity is not None and connectivity["status"] == NOT_CONVERGED:
+        notes.append(f"the fit of a curve has not converged ({connectivity['reason']})")
     if cell["doubtful"]:
         notes.append("classified as flat, but training loss > 10 times the median of flat cells")
     return {

@@ -107,12 +107,15 @@ def _curves(tables: Tables, data: ReportData, probe: str, label: str, method: st
 def _curve_lines(tables: Tables, data: ReportData, probe: str, quantity: str) -> list[Row]:
     places = _places(data)
     pairs = tables["pairs"].select("run_id", "other_run_id", "seed", "other_seed")
+    key, lengths = ["run_id", "other_run_id", "fit"], ["fit_length", "length_unit", "converged"]
+    fits = tables["curves"].filter(pl.col("probe") == probe).select(*key, *lengths)
     lines = (
         tables["curve_points"]
         .filter(pl.col("probe") == probe)
         .join(pairs, on=["run_id", "other_run_id"])
+        .join(fits, on=key, how="left")
         .sort("t")
-        .group_by("cell_id", "seed", "other_seed", "fit")
+        .group_by("cell_id", "seed", "other_seed", "fit", *lengths)
         .agg("t", train=f"train_{quantity}", test=f"test_{quantity}")
         .sort("cell_id", "seed", "other_seed", "fit")
     )
@@ -121,12 +124,29 @@ def _curve_lines(tables: Tables, data: ReportData, probe: str, quantity: str) ->
             **places[line["cell_id"]],
             "pair": f"{line['seed']} and {line['other_seed']}"
             + (f", fit {line['fit'] + 1}" if line["fit"] else ""),
+            "length": fit_words(line),
+            "doubt": line["converged"] is False,
             "t": line["t"],
             "train": [rounded(value, FIGURES) for value in line["train"]],
             "test": [rounded(value, FIGURES) for value in line["test"]],
         }
         for line in lines.iter_rows(named=True)
     ]
+
+
+def fit_words(fit: Row) -> str:
+    """The length of a fit and whether it has converged.
+
+    >>> fit_words({"fit_length": 100, "length_unit": "epochs", "converged": True})
+    '100 epochs, converged'
+    >>> fit_words({"fit_length": None, "length_unit": None, "converged": None})
+    'not known whether it has converged'
+    """
+    verdicts = {True: "converged", False: "not converged"}
+    verdict = verdicts.get(fit["converged"], "not known whether it has converged")
+    if fit["fit_length"] is None:
+        return verdict
+    return f"{fit['fit_length']} {fit['length_unit']}, {verdict}"
 
 
 def fill_grid(lines: list[Row], data: ReportData) -> list[Row]:

@@ -8,6 +8,7 @@ from importlib import resources
 import polars as pl
 
 from landscape_catalog.experiment.experiment import Report
+from landscape_catalog.metrics.metric import PRIMARY
 from landscape_catalog.reports.embed import scripts
 from landscape_catalog.reports.figures import make_figures
 from landscape_catalog.reports.markup import counted, text
@@ -101,6 +102,7 @@ def _warnings(tables: Tables) -> str:
     ambiguous = tables["phases"]["ambiguous"].sum()
     if ambiguous:
         warnings.append(f"Cells in which the sign of mode connectivity is ambiguous: {ambiguous}.")
+    warnings += _curve_warnings(tables["curves"].filter(pl.col("probe") == PRIMARY))
     environments = tables["runs"].select("torch", "device", "cpu").unique().height
     if environments > 1:
         warnings.append(
@@ -108,3 +110,21 @@ def _warnings(tables: Tables) -> str:
             "device and CPU; see Provenance."
         )
     return "".join(f'<p class="warning">{text(words)}</p>' for words in warnings)
+
+
+def _curve_warnings(curves: pl.DataFrame) -> list[str]:
+    """For how many curves of the primary probe the fit has not converged, or may not have."""
+    n, warnings = counted(curves.height, "curve"), []
+    failed = curves.filter(~pl.col("converged")).height
+    if failed:
+        warnings.append(
+            f"Curves whose fit has not converged: {failed} of {n}. Their mode connectivity still "
+            "changes if they are fitted for longer, and barriers are overestimated."
+        )
+    unknown = curves["converged"].null_count()
+    if unknown:
+        warnings.append(
+            f"Curves of which it is not known whether their fit has converged: {unknown} of {n}. "
+            "Set measure.connectivity.epochs to auto, or measure.connectivity.check to true."
+        )
+    return warnings

@@ -147,6 +147,7 @@ def _curve_words(curves: Curves) -> str:
         "function of t, with batch-norm statistics (if any) recomputed at each t. A hump is a "
         "barrier (mc < 0); a dip means that the endpoints are not at a minimum (mc > 0). Colour: "
         "phase. An empty chart means that fewer than two runs of the cell have converged."
+        + (" Faded: the fit has not converged." if any(c["doubt"] for c in curves.lines) else "")
     )
 
 

@@ -12,6 +12,7 @@ from landscape_catalog.reports.cell_marks import phase_colour
 from landscape_catalog.reports.cells import ReportData
 from landscape_catalog.reports.layout import LETTER_WIDTH, PAGE_WIDTH, longest
 from landscape_catalog.reports.lines import Curves
+from landscape_catalog.reports.maps import FADED
 from landscape_catalog.reports.metric_columns import with_unit
 
 LARGEST, SMALLEST = (112, 62), (34, 26)
@@ -67,8 +68,12 @@ def connectivity_curves(name: str, curves: Curves, data: ReportData) -> Any:
             y=alt.Y("train:Q", title=None, axis=_small_axis(tickCount=3)),
             detail="pair:N",
             color=phase_colour(data.rule),
+            opacity=alt.Opacity(
+                "doubt:O", scale=alt.Scale(domain=[False, True], range=[1, FADED]), legend=None
+            ),
             tooltip=[
                 alt.Tooltip("pair:N", title="seeds"),
+                alt.Tooltip("length:N", title="fit"),
                 alt.Tooltip("t:Q"),
                 alt.Tooltip("train:Q", format=".4~g", title=f"training {words}"),
                 alt.Tooltip("test:Q", format=".4~g", title=f"test {words}"),

@@ -22,6 +22,7 @@ RECIPES: dict[str, int] = {
     "model": 1,
     "task": 1,
     "train": 1,
+    "batch_norm": 1,  # recomputing statistics for what is measured on a run
     "phases": 1,
 }
 GROUPED_RECIPES = {"train": 2}

@@ -18,8 +18,8 @@ from typing import Any
 from landscape_catalog.graphs.limits import BATCH_MULTIPLE, SMALL_VALUE
 from landscape_catalog.models.registry import (
     NETWORKS,
-    args_in_effect,
     footprint,
+    has_batch_norm,
     multiply_adds,
 )
 
@@ -77,7 +77,7 @@ def has_small_values(network: Mapping[str, Any] | None, batch_size: int) -> bool
     """
     if network is None:
         return True
-    has_norm = args_in_effect(network["name"], network["args"]).get("batch_norm", True)
+    has_norm = has_batch_norm(network["name"], network["args"])
     return has_norm and _largest_is_small(network, batch_size)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import landscape_catalog as lc
-from landscape_catalog.metrics.connectivity.spec import ConnectivitySettings
+from landscape_catalog.metrics.connectivity.settings import ConnectivitySettings
 from landscape_catalog.metrics.hessian.spec import HessianSettings
 from landscape_catalog.metrics.numerics.curves.fit import CurveRecipe
 from landscape_catalog.metrics.numerics.hessian.estimate import HessianRecipe

@@ -70,7 +70,8 @@ def test_measurements_are_byte_identical_to_those_of_the_pipeline(
     assert catalog.runs["status"].to_list() == ["converged", "converged"]
     metrics = Counter(json.loads(content)["measured"]["metric"] for content in made.values())
     assert metrics == {
-        "loss": 2, "hessian": 2, "connectivity": 1, "barrier": 1, "similarity": 1, "distance": 1
+        "loss": 2, "statistics": 2, "hessian": 2,
+        "connectivity": 1, "barrier": 1, "similarity": 1, "distance": 1,
     }  # fmt: skip
 
 

@@ -226,6 +226,7 @@ BAD = {
     "the same parameter under load and temperature": (
         "model: {name: 'good:network'}\nload: {width: 2, extra: {depth: [1, 2]}}\ntemperature: {batch_size: 16, extra: {depth: [1, 3]}}",
         "temperature.extra.depth", "[1, 3]", "nothing while load.extra.depth is set"),
+    "more batches than there is data for": ("load: {width: 2, samples: [300, 450]}\nmeasure: {hessian: {samples: 140, batches: 3}}", "measure.hessian.batches", "3", "at most 2: batches of 140 samples are disjoint, and the smallest landscape has 300"),
     "layers with PyHessian": ("measure: {hessian: {backend: pyhessian, layers: true}}", "measure.hessian.layers", "true", "false with backend pyhessian"),
     "batches with PyHessian": ("measure: {hessian: {backend: pyhessian, batch_size: 10}}", "measure.hessian.batch_size", "10", "null with backend pyhessian"),
     "a batch of one sample": ("measure: {hessian: {mode: train, samples: 21, batch_size: 20}}", "measure.hessian.mode", "'train'", "eval"),
@@ -282,6 +283,27 @@ BAD = {
         "measure: {similarity: [{}, {name: b, alpha: 0}]}", "measure.similarity.alpha", "0", "greater than 0"),
     "a curve of two points": (
         "measure: {connectivity: {control_points: 2}}", "measure.connectivity.control_points", "2", "greater than or equal to 3"),
+    "a curve without epochs": (
+        "measure: {connectivity: {epochs: 0}}", "measure.connectivity.epochs", "0", "greater than 0 or 'auto'"),
+    "epochs of another word": (
+        "measure: {connectivity: {epochs: automatic}}", "measure.connectivity.epochs", "'automatic'", "integer or 'auto'"),
+    "updates of a curve that chooses its length": (
+        "measure: {connectivity: {epochs: auto, updates: 100}}", "measure.connectivity.updates", "100", "null with epochs: auto"),
+    "updates of a second curve that chooses its length": (
+        "measure: {connectivity: [{}, {name: b, epochs: auto, updates: 100}]}", "measure.connectivity.updates", "100", "null with epochs: auto"),
+    "too few epochs to compare two fits": (
+        "measure: {connectivity: {epochs: auto, max_epochs: 49}}", "measure.connectivity.max_epochs", "49", "greater than or equal to 50"),
+    "too few epochs to compare two fits, if they were used": (
+        "measure: {connectivity: {max_epochs: 49}}", "measure.connectivity.max_epochs", "49", "greater than or equal to 50"),
+    "no change that is small enough": (
+        "measure: {connectivity: {epochs: auto, convergence: 0}}", "measure.connectivity.convergence", "0", "greater than 0"),
+    "an infinite change": (
+        "measure: {connectivity: {convergence: .inf}}", "measure.connectivity.convergence", "inf", "finite"),
+    "a check that is a number": ("measure: {connectivity: {check: 1}}", "measure.connectivity.check", "1", "boolean"),
+    "a check of one epoch": (
+        "measure: {connectivity: {epochs: 1, check: true}}", "measure.connectivity.check", "true", "false: a fit of 1 epoch has no half"),
+    "a check of one update": (
+        "measure: {connectivity: {updates: 1, check: true}}", "measure.connectivity.check", "true", "false: a fit of 1 update has no half"),
     "a layer without a name": ("measure: {similarity: {layer: ''}}", "measure.similarity.layer", "''", "non-empty text"),
     "no snapshots": ("measure: {snapshots: []}", "measure.snapshots", "[]", "a non-empty list"),
     "a snapshot twice": ("measure: {snapshots: [last, last]}", "measure.snapshots", "['last', 'last']", "each snapshot once"),

@@ -19,7 +19,8 @@ from landscape_catalog.experiment.grid import Cell, Run, chosen_pairs
 from landscape_catalog.experiment.landscape import Dataset, Load, Model
 from landscape_catalog.experiment.measure import MeasureBase
 from landscape_catalog.experiment.training import Temperature, Train
-from landscape_catalog.metrics.connectivity.spec import ConnectivityMetric, ConnectivitySettings
+from landscape_catalog.metrics.connectivity.settings import ConnectivitySettings
+from landscape_catalog.metrics.connectivity.spec import ConnectivityMetric
 from landscape_catalog.metrics.hessian.spec import HessianSettings
 from landscape_catalog.metrics.similarity.spec import SimilaritySettings
 from landscape_catalog.paths import Project
@@ -413,6 +414,8 @@ ADAM = {"train.optimizer": "adam"}
 STEP = {"train.schedule": "step"}
 UPDATES = {"train.stopping": "updates"}
 CURVE_UPDATES = {"measure.connectivity.updates": 100}
+AUTO = {"measure.connectivity.epochs": "auto"}
+CHECKED = {"measure.connectivity.check": True}
 PYHESSIAN = {"measure.hessian.backend": "pyhessian"}
 PIXELS = {"measure.similarity.perturbation": "pixel_noise"}
 PLAIN: dict[str, Any] = {}
@@ -532,6 +535,7 @@ CASES: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     (PLAIN, {"measure.hessian.density_probes": 3}, "nothing"),
     (PLAIN, {"measure.hessian.density_steps": 9}, "nothing"),
     (PLAIN, {"measure.hessian.layers": True}, "nothing"),
+    (PLAIN, {"measure.hessian.batches": 3}, "nothing"),  # further batches are further ids
     (PLAIN, {"measure.connectivity.name": "curve"}, "nothing"),
     (PLAIN, {"measure.connectivity": [{}, {"name": "b", "lr": 0.1}]}, "nothing"),
     (PLAIN, {"measure.connectivity.pairs": "all"}, "nothing"),
@@ -539,6 +543,18 @@ CASES: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     (PLAIN, {"measure.connectivity.control_points": 4}, "connectivity"),
     (PLAIN, {"measure.connectivity.init": "random"}, "connectivity"),
     (PLAIN, {"measure.connectivity.epochs": 5}, "connectivity"),
+    (PLAIN, AUTO, "connectivity"),
+    (PLAIN, {"measure.connectivity.convergence": 0.1}, "nothing"),
+    (CHECKED, {"measure.connectivity.convergence": 0.1}, "nothing"),
+    (AUTO, {"measure.connectivity.convergence": 0.5}, "nothing"),
+    (AUTO, {"measure.connectivity.convergence": 0.1}, "connectivity"),
+    (PLAIN, {"measure.connectivity.max_epochs": 100}, "nothing"),
+    (AUTO, {"measure.connectivity.max_epochs": 400}, "nothing"),
+    (AUTO, {"measure.connectivity.max_epochs": 100}, "connectivity"),
+    (PLAIN, {"measure.connectivity.check": False}, "nothing"),
+    (PLAIN, CHECKED, "connectivity"),
+    (CURVE_UPDATES, CHECKED, "connectivity"),
+    (AUTO, CHECKED, "nothing"),
     (PLAIN, {"measure.connectivity.updates": None}, "nothing"),
     (PLAIN, CURVE_UPDATES, "connectivity"),
     (CURVE_UPDATES, {"measure.connectivity.updates": 200}, "connectivity"),
@@ -691,6 +707,8 @@ GOLDEN_SETTINGS: dict[str, dict[str, Any]] = {
     "cubic random curve": {
         "measure.connectivity": {"control_points": 4, "init": "random", "updates": 390}
     },
+    "curve of automatic length": AUTO | {"measure.connectivity.convergence": 0.25},
+    "checked curve": CHECKED,
     "pixel-noise similarity": {
         "measure.similarity": {"perturbation": "pixel_noise", "noise": 20.0, "layer": "layer3"}
     },
@@ -735,6 +753,22 @@ GOLDEN: dict[str, dict[str, str]] = {
         "landscape": "2eb178563abbbbf5",
         "cell": "443a5f28b61133d6",
         "connectivity": "6e88cbf1ec21c695",
+        "similarity": "7ab40ed9c1abd32e",
+        "run": "434c5d896f964f93",
+    },
+    "curve of automatic length": {
+        "data": "7ea17d0ffba84890",
+        "landscape": "2eb178563abbbbf5",
+        "cell": "443a5f28b61133d6",
+        "connectivity": "284fc973ccb41dca",
+        "similarity": "7ab40ed9c1abd32e",
+        "run": "434c5d896f964f93",
+    },
+    "checked curve": {
+        "data": "7ea17d0ffba84890",
+        "landscape": "2eb178563abbbbf5",
+        "cell": "443a5f28b61133d6",
+        "connectivity": "5f269d3b11f2bd6a",
         "similarity": "7ab40ed9c1abd32e",
         "run": "434c5d896f964f93",
     },
@@ -801,6 +835,18 @@ GROUPED: dict[str, dict[str, str]] = {
     "cubic random curve": {
         "cell": "d2e9edf00c4a1a50",
         "connectivity": "9d2994068bfab31f",
+        "similarity": "1e5948f979723f1a",
+        "run": "5da13c3d0e946fc2",
+    },
+    "curve of automatic length": {
+        "cell": "d2e9edf00c4a1a50",
+        "connectivity": "423a1608796ca04c",
+        "similarity": "1e5948f979723f1a",
+        "run": "5da13c3d0e946fc2",
+    },
+    "checked curve": {
+        "cell": "d2e9edf00c4a1a50",
+        "connectivity": "7ce2eb0f243995a2",
         "similarity": "1e5948f979723f1a",
         "run": "5da13c3d0e946fc2",
     },

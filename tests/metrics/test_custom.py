@@ -110,6 +110,10 @@ def test_status_and_reason(given: Any, status: str, reason: str | None) -> None:
         ({"a": Estimate(1.0, n_unit=None)}, "returned None as the n_unit of `a`; give text"),
         ({"a": Estimate(1.0, unit=1)}, "returned 1 as the unit of `a`; give text"),
         ({"a": Estimate(1.0, converged="no")}, "returned 'no' as the converged of `a`; give True or False"),
+        ({"a": Estimate(1.0, shared_draw=1)}, "returned 1 as the shared_draw of `a`; give True or False"),
+        ({"a": Estimate(1.0, influences=0.1)}, "returned 0.1 as the influences of `a`; give numbers, or None"),
+        ({"a": Estimate(1.0, influences=("x",))}, "returned 'x' as the influences of `a`; give a number"),
+        ({"a": Estimate(1.0, influences=(math.nan,))}, "as the influences of `a`; give finite numbers, or None"),
         ({"a": Estimate(1.0, reason=1)}, "returned 1 as the reason of `a`; give text or None"),
     ],
 )  # fmt: skip
@@ -122,10 +126,14 @@ def test_invalid_results_are_rejected(given: Any, message: str) -> None:
 
 def test_accepted_values_can_be_stored() -> None:
     """They survive a round trip through JSON unchanged."""
+    drawn = Estimate(2.0, 5.0, "standard error", shared_draw=True, influences=[3, np.float32(4)])
     given = {"a": math.nan, "b": Estimate(1.0, 0.5, "bound", 2, "steps", "m"), "c": np.int8(1)}
-    values, adapter = CustomValues(checked_values(RUN, given)), TypeAdapter(CustomValues)
+    values = CustomValues(checked_values(RUN, given | {"d": drawn}))
+    adapter = TypeAdapter(CustomValues)
     back = adapter.validate_json(adapter.dump_json(values))
     assert repr(back) == repr(values)
+    assert back.values["d"] == values.values["d"]
+    assert (back.values["d"].shared_draw, back.values["d"].influences) == (True, (3.0, 4.0))
 
 
 GENERATORS: dict[str, Callable[[], float]] = {

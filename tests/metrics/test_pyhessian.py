@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 
-from landscape_catalog.metrics.numerics.hessian.estimate import HessianEstimate
+from landscape_catalog.metrics.hessian.result import HessianEstimate
 from landscape_catalog.metrics.numerics.hessian.pyhessian import pyhessian_estimate
 from landscape_catalog.metrics.numerics.parameters import flatten, unflatten
 from landscape_catalog.models.build import build

@@ -8,7 +8,7 @@ from typing import Any, cast
 import pytest
 
 from landscape_catalog.metrics.connectivity.compute import keep_endpoints, known_endpoints
-from landscape_catalog.metrics.connectivity.spec import CurvePoint
+from landscape_catalog.metrics.connectivity.result import CurvePoint
 from landscape_catalog.metrics.evaluation import Evaluation
 from landscape_catalog.pipeline.measure.context import JobContext, MeasurementContext
 from landscape_catalog.pipeline.measure.jobs import job_work, measurement_jobs

@@ -136,6 +136,28 @@ def test_curves_show_the_quantity_that_connectivity_is_measured_in(
     assert primary.lines[0]["t"] == [0.0, 0.25, 0.5, 0.75, 1.0]
 
 
+def test_curves_say_how_long_they_were_fitted() -> None:
+    """Those whose fit has not converged are faded, and the cell has a note."""
+    tables = Catalog(GRID, unconverged_metrics=("mode_connectivity",)).tables()
+    verdicts = [True, False, None, None]
+    tables["curves"] = tables["curves"].with_columns(
+        fit_length=pl.Series([100, 400, 20, None]),
+        length_unit=pl.Series(["epochs", "epochs", "updates", None]),
+        converged=pl.Series(verdicts),
+    )
+    data = report_data(tables)
+    (primary,) = curves(tables, data)
+    assert {line["length"]: line["doubt"] for line in primary.lines} == {
+        "100 epochs, converged": False,
+        "400 epochs, not converged": True,
+        "20 updates, not known whether it has converged": False,
+        "not known whether it has converged": False,
+    }
+    note = "the fit of a curve has not converged (1 of 2: after 5 steps)"
+    assert {cell["note"] for cell in data.cells} == {note}
+    assert {cell["note"] for cell in report_data(Catalog(GRID).tables()).cells} == {""}
+
+
 def test_long_training_is_thinned() -> None:
     tables = Catalog(GRID, epochs=500).tables()
     lines = training_lines(tables, report_data(tables))

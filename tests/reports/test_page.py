@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from landscape_catalog.catalog import read_tables
@@ -19,6 +20,7 @@ from landscape_catalog.reports import build_page
 from tests.reports.grids import Catalog
 
 GRID = {"load.width": [1, 2, 8], "temperature.batch_size": [16, 32]}
+SMALL = {**GRID, "load.width": [1, 2]}
 RICH = Catalog(
     {**GRID, "load.width": [1, 2, 8, 64], "load.label_noise": [0.0, 0.1]},
     variants=("base", "decay"),
@@ -96,6 +98,31 @@ def test_quantities_are_described_in_their_unit() -> None:
     images = page_of("rich")
     assert "mode connectivity &lt; −1 % of training error" in images
     assert "Training error in % along the fitted Bezier curve" in images
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "failed", "unknown"),
+    [
+        ([True, True, True, True], None, None),
+        ([True, False, True, True], "1 of 4 curves", None),
+        ([None, None, None, None], None, "4 of 4 curves"),
+        ([False, None, False, True], "2 of 4 curves", "1 of 4 curves"),
+    ],
+)
+def test_fits_that_may_not_have_converged_are_counted(
+    verdicts: list[bool | None], failed: str | None, unknown: str | None
+) -> None:
+    tables = Catalog(SMALL).tables()
+    verdict = pl.Series(verdicts, dtype=pl.Boolean)
+    tables["curves"] = tables["curves"].with_columns(converged=verdict)
+    page = build_page(tables, Report())
+    begin = "Curves whose fit has not converged: "
+    assert (begin in page) == (failed is not None)
+    assert failed is None or f"{begin}{failed}." in page
+    begin = "Curves of which it is not known whether their fit has converged: "
+    assert (begin in page) == (unknown is not None)
+    assert unknown is None or f"{begin}{unknown}." in page
+    assert ("Faded: the fit has not converged" in page) == (False in verdicts)
 
 
 def test_empty_sections_are_left_out() -> None:

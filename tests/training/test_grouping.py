@@ -9,7 +9,8 @@ import torch
 
 from landscape_catalog.experiment.grid import Cell
 from landscape_catalog.graphs.batching import batching_strategy, stable_graph
-from landscape_catalog.metrics.connectivity.spec import ConnectivityMetric, ConnectivitySettings
+from landscape_catalog.metrics.connectivity.settings import ConnectivitySettings
+from landscape_catalog.metrics.connectivity.spec import ConnectivityMetric
 from landscape_catalog.models.build import build
 from landscape_catalog.models.registry import footprint
 from landscape_catalog.pipeline.shared.measurement_specs import measurements_of

@@ -9,7 +9,8 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import ConfigDict
 
-from landscape_catalog.metrics.connectivity.spec import ConnectivitySettings, CurvePoint
+from landscape_catalog.metrics.connectivity.result import CurvePoint
+from landscape_catalog.metrics.connectivity.settings import ConnectivitySettings
 from landscape_catalog.metrics.estimate import Estimate
 from landscape_catalog.metrics.metric import Cost, Metric, Named, PairChoice, Quantity
 from landscape_catalog.schema.records import VALUES
@@ -49,6 +50,7 @@ class BarrierMetric(Metric):
     # Evaluated as the points of a curve, so it became 2 when `curve_points` became 3.
     recipes: ClassVar = {"barrier": 2}
     grouped_recipes: ClassVar = {"barrier": 3}
+    authors_statistics = "recomputed"
     section = "connectivity"
     alone = True
     quantities = (Quantity("line_barrier"),)

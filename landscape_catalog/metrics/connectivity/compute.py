@@ -3,28 +3,50 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
+from typing import Any
 
-from landscape_catalog.metrics.connectivity.spec import (
-    ConnectivitySettings,
-    CurvePoint,
-    ModeConnectivity,
-)
+from landscape_catalog.metrics.connectivity.result import CurvePoint, ModeConnectivity
+from landscape_catalog.metrics.connectivity.settings import ConnectivitySettings
 from landscape_catalog.metrics.context import Context
 from landscape_catalog.metrics.numerics.curves.bezier import Curve
 from landscape_catalog.metrics.numerics.curves.connectivity import connectivity_of_points
 from landscape_catalog.metrics.numerics.curves.fit import CurveRecipe, fit_curves
 from landscape_catalog.metrics.numerics.curves.points import curve_points
+from landscape_catalog.metrics.numerics.evaluation import evaluate
 
 
 def compute(context: Context) -> ModeConnectivity:
-    """Fit the curve and evaluate it with batch-norm statistics recomputed at each point."""
+    """Fit the curve with each length that the settings ask for, and evaluate the longest fit.
+
+    Each fit starts anew, with the same seeds and its own schedule: the learning rate falls late, so
+    that values on the way to the end of a fit say little about shorter fits. With `epochs: auto`,
+    the first length at which mode connectivity no longer changes is the last one.
+    """
+    settings: ConnectivitySettings = context.settings
+    found = _measured(context, 0)
+    for place in range(1, len(settings.lengths())):
+        if _is_final(found, settings):
+            break
+        found = _measured(context, place)
+    return found
+
+
+def _measured(context: Context, place: int) -> ModeConnectivity:
+    """Mode connectivity with the length at this place in the settings' list, measured once."""
+    return context.remember(("measured", context.id, place), partial(_measure, context, place))
+
+
+def _measure(context: Context, place: int) -> ModeConnectivity:
+    """Mode connectivity with batch-norm statistics recomputed at each point."""
     settings: ConnectivitySettings = context.settings
     seed = context.seed("curve statistics")
     points = curve_points(
         context.network(),
-        _fitted_curve(context),
+        _fitted_curve(context, place),
         context.train,
         context.test,
         context.task,
@@ -35,36 +57,73 @@ def compute(context: Context) -> ModeConnectivity:
         known=known_endpoints(context, settings.batch_size, seed),
     )
     keep_endpoints(context, settings.batch_size, seed, points)
-    return connectivity_of_points(points, context.task)
+    lengths = settings.lengths()
+    found = dataclasses.replace(
+        connectivity_of_points(points, context.task),
+        fit_length=lengths[place],
+        length_unit=settings.length_unit,
+    )
+    if place == 0:
+        return found
+    return dataclasses.replace(
+        found,
+        shorter_length=lengths[place - 1],
+        shorter_mode_connectivity=_measured(context, place - 1).mode_connectivity,
+        convergence=settings.convergence,
+    )
 
 
-def _fitted_curve(context: Context) -> Curve:
-    """The pair's curve, fitted together with the other curves of its group.
+def _is_final(found: ModeConnectivity, settings: ConnectivitySettings) -> bool:
+    """Whether `epochs: auto` makes no longer fit.
+
+    A fit that has diverged is final as well, since longer ones keep the rate high for longer.
+    """
+    has_diverged = math.isnan(found.mode_connectivity)
+    return settings.epochs == "auto" and (found.converged is True or has_diverged)
+
+
+def _fitted_curve(context: Context, place: int) -> Curve:
+    """The pair's curve, fitted together with the curves of its group that need this length.
 
     If one of them cannot be fitted, each curve is fitted separately.
     """
-
-    def fit_group() -> dict[str, Curve]:
-        with suppress(ValueError):
-            return _fit(context.group)
-        return {}
-
     if len(context.group) > 1:
-        curves = context.remember(("curves",), fit_group)
+        curves = context.remember(("curves", place), partial(_fit_group, context.group, place))
         if context.id in curves:
-            return curves[context.id]
-    return _fit([context])[context.id]
+            return curves.pop(context.id)  # needed only once, since its points are remembered
+    return _fit([context], place)[context.id]
 
 
-def _fit(group: Sequence[Context]) -> dict[str, Curve]:
+def _fit_group(group: Sequence[Context], place: int) -> dict[str, Curve]:
+    members = [context for context in group if _reaches(context, place)]
+    with suppress(ValueError):
+        return _fit(members, place)
+    return {}
+
+
+def _reaches(context: Context, place: int) -> bool:
+    """Whether this length is needed: none of the shorter fits is final or has failed."""
+    if place == 0:
+        return True
+    if not _reaches(context, place - 1):
+        return False
+    try:
+        return not _is_final(_measured(context, place - 1), context.settings)
+    except Exception:  # raised again when this curve itself is measured
+        return False
+
+
+def _fit(group: Sequence[Context], place: int) -> dict[str, Curve]:
     """The curves of several pairs on one landscape, by measurement id."""
     first = group[0]
+    settings: ConnectivitySettings = first.settings
+    length: dict[str, Any] = {settings.length_unit: settings.lengths()[place]}
     curves = fit_curves(
         first.network(),
         [(context.state(0), context.state(1)) for context in group],
         first.train,
         first.task,
-        curve_recipe(first.settings),
+        dataclasses.replace(curve_recipe(settings), **length),
         seed=first.seed("curve fit"),
         together=first.is_grouped,
     )
@@ -89,6 +148,8 @@ def known_endpoints(context: Context, batch_size: int, seed: int) -> list[CurveP
         batch_size: for recomputing batch-norm statistics.
         seed: of the shuffle for these statistics.
     """
+    if context.statistics is not None:  # running: the ends are the networks as training left them
+        return [_evaluated_end(context, which) for which in (0, 1)]
     if context.is_custom:
         return []
     keys = [(*key, batch_size, seed) for key in _endpoint_keys(context)]
@@ -100,10 +161,17 @@ def keep_endpoints(
     context: Context, batch_size: int, seed: int, points: Sequence[CurvePoint]
 ) -> None:
     """Keep a curve's first and last point for other curves that share these endpoints."""
-    if context.is_custom:
+    if context.is_custom or context.statistics is not None:
         return
     for key, point in zip(_endpoint_keys(context), (points[0], points[-1])):
         context.store_endpoint((*key, batch_size, seed), point)
+
+
+def _evaluated_end(context: Context, which: int) -> CurvePoint:
+    """A run of the pair as an end of its curve, with the batch-norm statistics that it has."""
+    network, task = context.network(which), context.task
+    train, test = (evaluate(network, data, task) for data in (context.train, context.test))
+    return CurvePoint(float(which), train, test)
 
 
 def _endpoint_keys(context: Context) -> list[tuple[str, ...]]:

@@ -5,16 +5,15 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar, Literal
-
-from pydantic import ConfigDict, Field
+from dataclasses import replace
+from typing import Any, ClassVar, Literal
 
 from landscape_catalog.errors import Problem
+from landscape_catalog.metrics.connectivity.result import ModeConnectivity, all_converged
+from landscape_catalog.metrics.connectivity.settings import ConnectivitySettings, length_problems
 from landscape_catalog.metrics.estimate import Estimate, error_of_mean
-from landscape_catalog.metrics.evaluation import Evaluation
+from landscape_catalog.metrics.influences import influences_of_mean
 from landscape_catalog.metrics.metric import (
-    PRIMARY,
     Cost,
     MeasuredData,
     Metric,
@@ -24,19 +23,7 @@ from landscape_catalog.metrics.metric import (
     Quantity,
     Slice,
 )
-from landscape_catalog.schema.fields import (
-    BatchSize,
-    Fraction,
-    Later,
-    NonNegativeFloat,
-    Outside,
-    PositiveFloat,
-    PositiveInt,
-    Section,
-    Text,
-)
-from landscape_catalog.schema.records import VALUES
-from landscape_catalog.schema.tables import INTEGER, PAIR_KEY, REAL, TEXT, Row, Table
+from landscape_catalog.schema.tables import BOOLEAN, INTEGER, PAIR_KEY, REAL, TEXT, Row, Table
 from landscape_catalog.training.grouping import (
     has_small_steps,
     has_small_values,
@@ -44,100 +31,7 @@ from landscape_catalog.training.grouping import (
 )
 
 TRAINING_COST = 3  # cost of a step in forward passes: one forward, a backward that costs two
-
-
-class ConnectivitySettings(Section):
-    """A Bezier curve between two runs of a cell."""
-
-    name: Annotated[Text, Field(min_length=1), Outside()] = PRIMARY
-    """Name of the probe, unique among several. Classification uses the first probe."""
-    pairs: Annotated[PairChoice, Outside()] = "first"
-    """Which pairs get a curve: the first two converged seeds, a ring of all seeds, or all pairs."""
-    control_points: Annotated[int, Field(ge=3, le=10), Later(3)] = 3
-    """Number of control points, endpoints included: 3 for a quadratic curve, 4 for a cubic."""
-    init: Literal["linear", "random"] = "linear"
-    """Initial inner control points: on the straight line between the endpoints, or random weights
-    (the authors' code)."""
-    epochs: PositiveInt = 50
-    """Length of the fit in epochs."""
-    updates: Annotated[PositiveInt | None, Later(None)] = None
-    """Length of the fit in SGD updates instead of epochs, so that it is the same on a subset of the
-    data (the authors take 50 / share epochs). `null`: use `epochs`."""
-    lr: PositiveFloat = 0.01
-    """Learning rate of the fit: constant for the first half, then linear decay to 1% at 90%."""
-    batch_size: BatchSize = 128
-    """Batch size of the fit, and for recomputing batch-norm statistics."""
-    momentum: Fraction = 0.9
-    """Momentum of the fit."""
-    weight_decay: NonNegativeFloat = 5e-4
-    """Coefficient of 1/2 ||gamma(t)||^2 in the objective of the fit (the authors' code)."""
-    points: int = Field(default=5, ge=3)
-    """Number of evenly spaced points at which the error is measured, endpoints included."""
-    refine: Annotated[int, Field(ge=0), Later(0)] = 0
-    """Number of further points, added one at a time next to the largest deviation, on the side of
-    the nearer endpoint."""
-    repeats: Annotated[PositiveInt, Outside()] = 1
-    """Number of fits per curve, each with different seeds: mc is their mean, with a standard error
-    if there are at least two."""
-
-    def content(self) -> dict[str, Any]:
-        """As for every section, but without `epochs` if `updates` is set."""
-        content = super().content()
-        return {k: v for k, v in content.items() if k != "epochs" or self.updates is None}
-
-
-@dataclass(frozen=True)
-class CurvePoint:
-    """Loss and error of the network at one point of a curve."""
-
-    __pydantic_config__: ClassVar[ConfigDict] = VALUES
-
-    t: float
-    """Position between 0 and 1."""
-    train: Evaluation
-    """On the training data."""
-    test: Evaluation
-    """On the test data."""
-
-    def row(self) -> Row:
-        """Its columns in the table `curve_points`."""
-        row: Row = {"t": self.t}
-        for side, values in (("train", self.train), ("test", self.test)):
-            row |= {
-                f"{side}_error": values.error_value,
-                f"{side}_loss": values.loss,
-                f"n_{side}": values.n,
-            }
-        return row
-
-
-@dataclass(frozen=True)
-class ModeConnectivity:
-    """Deviation of the error along a curve from the mean of its endpoints, in the error's unit."""
-
-    __pydantic_config__: ClassVar[ConfigDict] = VALUES
-
-    mode_connectivity: float
-    """mc of Eq. 4: the deviation of largest magnitude strictly between the endpoints."""
-    t: float
-    """Where this deviation is attained."""
-    lowest: float
-    """Most negative deviation: minus the height of the worst barrier, 0 if there is none."""
-    highest: float
-    """Most positive deviation: how far the error dips below its endpoints, 0 if it does not."""
-    peak_error: float
-    """Largest training error (or loss) strictly between the endpoints."""
-    area: float
-    """Integral of the training error (or loss) over t from 0 to 1, by the trapezoid rule."""
-    unit: str = ""
-    """Unit of mode connectivity."""
-    quantity: Literal["error", "loss"] = "error"
-    """Whether it is computed from the training error or the training loss."""
-    points: list[CurvePoint] = field(default_factory=list)
-    """The evaluated points, by increasing t."""
-    metric: Literal["connectivity"] = field(default="connectivity", kw_only=True)
-    """Which metric."""
-
+USUAL_FITS = 3  # typical number of fits with `epochs: auto`, for time estimates
 
 # Quantity of the catalog -> field of the result.
 _FIELDS = {
@@ -159,6 +53,7 @@ class ConnectivityMetric(Metric):
     # channels-last format. curve_points 2: batch norm folded into convolutions; 3: channels last.
     recipes: ClassVar = {"curve_fit": 2, "curve_points": 3}
     grouped_recipes: ClassVar = {"curve_fit": 3, "curve_points": 4}
+    authors_statistics = "recomputed"
     section = "connectivity"
     owns_section = True
     settings = ConnectivitySettings
@@ -200,6 +95,11 @@ class ConnectivityMetric(Metric):
                 ("highest", REAL, "most positive deviation"),
                 ("peak_error", REAL, "largest training error (or loss) between the endpoints"),
                 ("area", REAL, "integral of the training error (or loss) over t"),
+                ("fit_length", INTEGER, "length of the fit, in `length_unit`"),
+                ("length_unit", TEXT, "`epochs` or `updates`"),
+                ("shorter_length", INTEGER, "length of the fit that it was compared with"),
+                ("shorter_mode_connectivity", REAL, "mc of that fit; null if there is none"),
+                ("converged", BOOLEAN, "whether the two mc agree; null: unknown"),
             ),
             ("cell_id", "run_id", "other_run_id", "probe", "fit"),
         ),
@@ -230,11 +130,14 @@ class ConnectivityMetric(Metric):
         ("highest", REAL, "its most positive deviation"),
         ("peak_error", REAL, "its largest training error (or loss) between the endpoints"),
         ("area", REAL, "integral of its training error (or loss) over t"),
+        ("fit_length", INTEGER, "its length, in `length_unit`"),
+        ("length_unit", TEXT, "`epochs` or `updates`"),
+        ("fits_converged", BOOLEAN, "whether all fits have converged; null: unknown"),
     )
 
     def problems(self, settings: ConnectivitySettings, data: MeasuredData) -> list[Problem]:
-        """A batch size larger than the training set."""
-        return self.too_many("batch_size", settings.batch_size, data)
+        """A batch size larger than the training set, and lengths that exclude each other."""
+        return self.too_many("batch_size", settings.batch_size, data) + length_problems(settings)
 
     def pairs(self, settings: ConnectivitySettings) -> PairChoice:
         """As the probe's settings say."""
@@ -251,11 +154,17 @@ class ConnectivityMetric(Metric):
         start = "" if settings.init == "linear" else ", random start"
         return f"{kind} Bezier curve{start}"
 
+    def work_kind(self, settings: ConnectivitySettings) -> str:
+        """Fits of variable length are timed as a kind of their own."""
+        return "connectivity auto" if settings.epochs == "auto" else self.name
+
     def cost(self, settings: ConnectivitySettings, samples: int) -> Cost:
-        """The steps of the fit, and one epoch per point."""
+        """The steps of all fits, and one epoch per point of each; with `auto`, the usual number."""
         epoch = samples // settings.batch_size
-        fit = settings.updates or settings.epochs * epoch
-        return Cost(settings.batch_size, fit + settings.points * epoch, TRAINING_COST)
+        lengths = settings.lengths()[: USUAL_FITS if settings.epochs == "auto" else None]
+        steps = sum(lengths) * (epoch if settings.updates is None else 1)
+        points = len(lengths) * settings.points
+        return Cost(settings.batch_size, steps + points * epoch, TRAINING_COST)
 
     def fits_in_group(
         self, settings: ConnectivitySettings, network: Mapping[str, Any] | None
@@ -280,16 +189,39 @@ class ConnectivityMetric(Metric):
             for name, number in self.recipes.items()
         }
 
+    def judged(self, result: ModeConnectivity, settings: ConnectivitySettings) -> ModeConnectivity:
+        """With `convergence` as these settings say, and the length that an earlier record lacks."""
+        if result.fit_length is None and settings.epochs != "auto":
+            unit = settings.length_unit
+            result = replace(result, fit_length=settings.lengths()[-1], length_unit=unit)
+        return replace(result, convergence=settings.convergence)
+
     def estimates(self, results: Sequence[ModeConnectivity]) -> Iterator[Named]:
-        """Means over repeated fits; the error of a single fit is unknown."""
+        """Means over repeated fits; the error of a single fit is unknown.
+
+        All pairs of a landscape have the same batches and t in their r-th fit, so they share its
+        error. The mean has not converged if one of the fits has not.
+        """
         n = len(results)
+        unended = list(filter(None, (result.not_converged_reason for result in results)))
+        share = f"{len(unended)} of {n} fits: " if n > 1 else ""
+        changing = f"{share}{unended[0]}" if unended else None
         for name, attribute in _FIELDS.items():
             values = [getattr(result, attribute) for result in results]
             value = statistics.fmean(values)
-            reason = "the error along the curve is not finite" if math.isnan(value) else None
+            reason = "the error along the curve is not finite" if math.isnan(value) else changing
             kind: Literal["standard error", "unknown"] = "standard error" if n > 1 else "unknown"
-            unit = results[0].unit
-            yield name, Estimate(value, error_of_mean(values), kind, n, "fits", unit, reason=reason)
+            error = error_of_mean(values)
+            estimate = Estimate(value, error, kind, n, "fits", results[0].unit, shared_draw=True)
+            yield (
+                name,
+                replace(
+                    estimate,
+                    converged=not unended,
+                    reason=reason,
+                    influences=influences_of_mean(values),
+                ),
+            )
 
     def rows(self, probe: str, results: Sequence[ModeConnectivity]) -> dict[str, list[Row]]:
         """A row of `curves` for each fit, and a row of `curve_points` for each of its points."""
@@ -311,6 +243,7 @@ class ConnectivityMetric(Metric):
             "mode_connectivity_error": error_of_mean(values),
             "fits": len(values),
             "connectivity_unit": first.unit,
+            "fits_converged": all_converged(results),
         }
-        keys = ("t", "lowest", "highest", "peak_error", "area")
+        keys = ("t", "lowest", "highest", "peak_error", "area", "fit_length", "length_unit")
         return row | {key: getattr(first, key) for key in keys}

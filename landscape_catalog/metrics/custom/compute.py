@@ -6,7 +6,7 @@ import dataclasses
 import math
 import random
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from numbers import Integral, Real
 from typing import Any, get_args
@@ -157,17 +157,33 @@ def _estimate(settings: CustomSettings, name: str, given: Any) -> Estimate:
         raise wrong("n", estimate.n, "a count")
     if not isinstance(converged, bool):
         raise wrong("converged", estimate.converged, "True or False")
+    if not isinstance(estimate.shared_draw, bool):
+        raise wrong("shared_draw", estimate.shared_draw, "True or False")
+    influences = estimate.influences
+    if influences is not None:
+        if isinstance(influences, str) or not isinstance(influences, Iterable):
+            raise wrong("influences", influences, "numbers, or None")
+        influences = tuple(number("influences", each) for each in influences)
+        if not all(map(math.isfinite, influences)):
+            raise wrong("influences", influences, "finite numbers, or None")
     for what in ("n_unit", "unit"):
         if not isinstance(getattr(estimate, what), str):
             raise wrong(what, getattr(estimate, what), "text")
     if not isinstance(reason, str | None):
         raise wrong("reason", reason, "text or None")
     if not math.isfinite(value):
-        value, error, reason = math.nan, math.nan, reason or f"the function returned {value}"
+        reason = reason or f"the function returned {value}"
+        value, error, influences = math.nan, math.nan, None
     elif not converged:
         reason = reason or "the function reports that it has not converged"
     return dataclasses.replace(
-        estimate, value=value, error=error, n=int(n), converged=converged, reason=reason
+        estimate,
+        value=value,
+        error=error,
+        n=int(n),
+        converged=converged,
+        reason=reason,
+        influences=influences,
     )
 
 

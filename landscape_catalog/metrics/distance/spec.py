@@ -58,6 +58,7 @@ class DistanceMetric(Metric):
     result = WeightDistance
     recipes: ClassVar = {"distance": 1}
     shared_recipes = ()
+    authors_statistics = None  # it compares parameters only
     quantities = (
         Quantity(
             "l2_distance",

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 
 from landscape_catalog.metrics.context import Context
-from landscape_catalog.metrics.hessian.spec import HessianEstimate, HessianSettings
+from landscape_catalog.metrics.hessian.result import HessianEstimate
+from landscape_catalog.metrics.hessian.spec import HessianSettings
 from landscape_catalog.metrics.numerics.hessian.estimate import HessianRecipe, hessian_estimate
 from landscape_catalog.metrics.numerics.hessian.pyhessian import pyhessian_estimate
 from landscape_catalog.tasks import Samples
@@ -33,11 +34,15 @@ def compute(context: Context) -> HessianEstimate:
 
 
 def hessian_batch(context: Context) -> Samples:
-    """The batch: the first samples of a shuffle that depends only on the data and the seed."""
+    """The batch of this repeat, of a shuffle that depends only on the data and the seed.
+
+    Repeat b takes the b-th `samples` samples, so batches are disjoint.
+    """
     settings: HessianSettings = context.settings
-    key = context.seed("hessian batch", settings.seed)
+    key = context.seed("hessian batch", settings.seed, repeat=0)
     rows = np.random.Generator(np.random.Philox(key=key)).permutation(len(context.train))
-    return context.train[torch.from_numpy(rows[: settings.samples])]
+    start = context.repeat * settings.samples
+    return context.train[torch.from_numpy(rows[start : start + settings.samples])]
 
 
 def hessian_recipe(settings: HessianSettings) -> HessianRecipe:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from landscape_catalog.errors import Problem
-from landscape_catalog.metrics.estimate import Estimate
+from landscape_catalog.metrics.batch_norm import Kind
+from landscape_catalog.metrics.hessian.result import HessianEstimate, hessian_estimates
 from landscape_catalog.metrics.metric import (
     Cost,
     MeasuredData,
@@ -23,6 +22,7 @@ from landscape_catalog.metrics.metric import (
     Slice,
 )
 from landscape_catalog.schema.fields import (
+    Added,
     BatchSize,
     Later,
     Outside,
@@ -31,7 +31,6 @@ from landscape_catalog.schema.fields import (
     Section,
     When,
 )
-from landscape_catalog.schema.records import VALUES
 from landscape_catalog.schema.tables import BOOLEAN, INTEGER, REAL, RUN_KEY, TEXT, Row, Table
 
 PRODUCT_COST = 4  # forward passes per Hessian-vector product
@@ -53,6 +52,9 @@ class HessianSettings(Section):
     with power iteration and Hutchinson's estimator. Ids include it with its version."""
     samples: PositiveInt = 200
     """Training samples in the batch, the same ones for every run of a landscape."""
+    batches: Annotated[PositiveInt, Outside(), Added(1)] = 1
+    """Number of disjoint batches of `samples`: with two or more, top eigenvalue and trace are means
+    over them, with a standard error from their spread. Density and layers use the first batch."""
     max_iterations: int = Field(default=100, ge=2)
     """Maximum number of Lanczos steps (power iterations) for the top eigenvalue, and of probes for
     the trace."""
@@ -83,55 +85,6 @@ class HessianSettings(Section):
         return estimator_name(self.backend)
 
 
-@dataclass(frozen=True)
-class HessianEstimate:
-    """Top eigenvalue and trace of a Hessian, each with its error."""
-
-    __pydantic_config__: ClassVar[ConfigDict] = VALUES
-
-    top_eigenvalue: float
-    """Eigenvalue of largest magnitude."""
-    top_residual: float
-    """Norm of H v - lambda v for the unit vector v: an eigenvalue of H lies within this distance of
-    `top_eigenvalue`."""
-    top_products: int
-    """Hessian-vector products used for the eigenvalue."""
-    top_converged: bool
-    """Whether it met its tolerance within the allowed number of iterations."""
-    trace: float
-    """Sum of the eigenvalues, estimated with random probes."""
-    trace_sd: float
-    """Standard deviation of single-probe estimates; NaN for one probe."""
-    trace_n: int
-    """Number of probes; the standard error is trace_sd / sqrt(trace_n), 0 if none were needed."""
-    trace_converged: bool
-    """Whether it met its tolerance: on the standard error or, for PyHessian, on the change between
-    running means."""
-    products: int | None = None
-    """Hessian-vector products in total; null in records of the first version."""
-    top_reason: str | None = None
-    """Why the eigenvalue has not converged or is NaN."""
-    trace_reason: str | None = None
-    """Why the trace has not converged or is NaN."""
-    method: str = ""
-    """The estimator; for PyHessian, with its version."""
-    samples: int = 0
-    """Training samples in the batch."""
-    metric: Literal["hessian"] = field(default="hessian", kw_only=True)
-    """Which metric."""
-
-    @property
-    def trace_standard_error(self) -> float:
-        """Standard error of the trace over its probes; 0 if none were needed."""
-        return self.trace_sd / math.sqrt(self.trace_n) if self.trace_n else 0.0
-
-    def row(self, layer: str) -> Row:
-        """A row of the table `hessians`."""
-        row = asdict(self) | {"layer": layer, "trace_standard_error": self.trace_standard_error}
-        del row["metric"]
-        return row
-
-
 class HessianFamily(Metric):
     """Metrics based on Hessian-vector products, with the settings of `measure.hessian`."""
 
@@ -147,6 +100,10 @@ class HessianFamily(Metric):
     def recipe_names(self, settings: HessianSettings) -> tuple[str, ...]:
         """The recipe of PyHessian or of the native estimator."""
         return ("hessian" if settings.backend == "pyhessian" else "hessian_native",)
+
+    def authors_statistics_of(self, settings: HessianSettings) -> Kind | None:
+        """Running ones; in train mode those of the batch, so that it sees none."""
+        return "running" if settings.mode == "eval" else None
 
     def method(self, settings: HessianSettings) -> str:
         """The name of the estimator."""
@@ -184,6 +141,7 @@ class HessianMetric(HessianFamily):
             (
                 *RUN_KEY,
                 ("layer", TEXT, "the layer's name in torch; empty for the whole Hessian"),
+                ("batch", INTEGER, "which batch, from 0"),
                 ("method", TEXT, "the estimator and its version"),
                 ("samples", INTEGER, "training samples in the batch"),
                 ("top_eigenvalue", REAL, "eigenvalue of largest magnitude"),
@@ -199,13 +157,24 @@ class HessianMetric(HessianFamily):
                 ("trace_reason", TEXT, "why not, or why it is missing"),
                 ("products", INTEGER, "Hessian-vector products in total; null if not counted"),
             ),
-            ("run_id", "layer"),
+            ("run_id", "layer", "batch"),
         )
     }
 
     def problems(self, settings: HessianSettings, data: MeasuredData) -> list[Problem]:
         """More samples than there are, and settings that the backend does not support."""
-        return self.too_many("samples", settings.samples, data) + _backend_problems(settings)
+        problems = self.too_many("samples", settings.samples, data)
+        if not problems and settings.batches * settings.samples > data.samples:
+            allowed = (
+                f"at most {data.samples // settings.samples}: batches of {settings.samples} "
+                f"samples are disjoint, and the smallest landscape has {data.samples}"
+            )
+            problems = [Problem("measure.hessian.batches", repr(settings.batches), allowed)]
+        return problems + _backend_problems(settings)
+
+    def repeats(self, settings: HessianSettings) -> int:
+        """One per batch."""
+        return settings.batches
 
     def cost(self, settings: HessianSettings, samples: int) -> Cost:
         """Two products per iteration, for the typical number of iterations."""
@@ -213,35 +182,11 @@ class HessianMetric(HessianFamily):
 
     def estimates(self, results: Sequence[HessianEstimate]) -> Iterator[Named]:
         """The eigenvalue with its error bound and the trace with its standard error."""
-        h = results[0]
-        yield (
-            "top_eigenvalue",
-            Estimate(
-                h.top_eigenvalue,
-                h.top_residual,
-                "bound",
-                h.top_products,
-                "products",
-                converged=h.top_converged,
-                reason=h.top_reason or _unexplained(h.top_converged),
-            ),
-        )
-        yield (
-            "trace",
-            Estimate(
-                h.trace,
-                h.trace_standard_error,
-                "standard error" if h.trace_n else "exact",
-                h.trace_n,
-                "probes",
-                converged=h.trace_converged,
-                reason=h.trace_reason or _unexplained(h.trace_converged),
-            ),
-        )
+        yield from hessian_estimates(results)
 
     def rows(self, probe: str, results: Sequence[HessianEstimate]) -> dict[str, list[Row]]:
         """A row of `hessians` for the whole Hessian, with an empty layer name."""
-        return {"hessians": [result.row("") for result in results]}
+        return {"hessians": [result.row("", batch) for batch, result in enumerate(results)]}
 
 
 def _backend_problems(settings: HessianSettings) -> list[Problem]:
@@ -266,8 +211,3 @@ def _backend_problems(settings: HessianSettings) -> list[Problem]:
 def usual_products(settings: HessianSettings) -> int:
     """Approximate number of Hessian-vector products in a measurement."""
     return 2 * min(settings.max_iterations, USUAL_ITERATIONS)
-
-
-def _unexplained(converged: bool) -> str | None:
-    """The reason to give where a record of the first version has none."""
-    return None if converged else "the estimator did not meet its own stopping rule"

@@ -8,9 +8,9 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import ConfigDict
 
+from landscape_catalog.metrics.hessian.result import HessianEstimate
 from landscape_catalog.metrics.hessian.spec import (
     PRODUCT_COST,
-    HessianEstimate,
     HessianFamily,
     HessianSettings,
     usual_products,

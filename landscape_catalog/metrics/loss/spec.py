@@ -60,7 +60,7 @@ class LossMetric(Metric):
     """Mean loss and error over all training data and all test data, in eval mode.
 
     The training data define the landscape, so values on them are exact. The test data are a sample,
-    so values on them have a standard error.
+    the same one for all runs, so values on them have a standard error that runs share.
     """
 
     name = "loss"
@@ -99,7 +99,16 @@ def _estimates(side: str, values: Evaluation, loss: Loss, *, exact: bool) -> Ite
     reason = None if math.isfinite(values.loss) else "the loss is not finite"
     yield (
         f"{side}_loss",
-        Estimate(values.loss, loss_error, kind, n, "units", loss_unit, reason=reason),
+        Estimate(
+            values.loss,
+            loss_error,
+            kind,
+            n,
+            "units",
+            loss_unit,
+            reason=reason,
+            shared_draw=not exact,
+        ),
     )
     shares = {"accuracy": (values.accuracy, PERCENT), "error": (values.error_value, error_unit)}
     for name, (value, unit) in shares.items():
@@ -107,5 +116,14 @@ def _estimates(side: str, values: Evaluation, loss: Loss, *, exact: bool) -> Ite
         error_kind = "unknown" if math.isnan(share_error) else kind
         yield (
             f"{side}_{name}",
-            Estimate(value, share_error, error_kind, n, "units", unit, reason=missing),
+            Estimate(
+                value,
+                share_error,
+                error_kind,
+                n,
+                "units",
+                unit,
+                reason=missing,
+                shared_draw=not exact,
+            ),
         )

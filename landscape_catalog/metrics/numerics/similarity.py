@@ -9,7 +9,7 @@ from torch import Tensor
 from landscape_catalog.metrics.influences import packed
 from landscape_catalog.metrics.numerics.cka import cka_estimates
 from landscape_catalog.metrics.numerics.hsic import CentredFeatures, centre_features
-from landscape_catalog.metrics.similarity.spec import OutputSimilarity
+from landscape_catalog.metrics.similarity.result import OutputSimilarity
 
 
 def similarity(one: CentredFeatures | Tensor, other: CentredFeatures | Tensor) -> OutputSimilarity:

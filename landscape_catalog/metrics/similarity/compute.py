@@ -8,22 +8,27 @@ from landscape_catalog.metrics.context import Context
 from landscape_catalog.metrics.numerics.features import centred_features
 from landscape_catalog.metrics.numerics.hsic import CentredFeatures
 from landscape_catalog.metrics.numerics.similarity import similarity
-from landscape_catalog.metrics.similarity.spec import OutputSimilarity
+from landscape_catalog.metrics.similarity.result import OutputSimilarity
+from landscape_catalog.metrics.similarity.spec import SimilaritySettings
 from landscape_catalog.tasks import Perturbation
+from landscape_catalog.tasks.perturbations import COEFFICIENT_BATCH
 
 
 def compute(context: Context) -> OutputSimilarity:
     """Compare features, which are computed once per network of a cell.
 
-    Single samples' influences on errors are of use only if other pairs share the samples.
+    Single samples' influences on errors are of use only if other pairs share the samples, or if
+    samples share mixing coefficients.
     """
+    settings: SimilaritySettings = context.settings
     one, other = (_features(context, which) for which in (0, 1))
-    found = similarity(one, other)
-    if context.settings.draw == "shared":
-        return found
-    return dataclasses.replace(
-        found, draw="pair", influences=None, debiased_influences=None, differing=None
+    by_batch = settings.perturbation == "mixup" and settings.coefficient == "batch"
+    found = dataclasses.replace(
+        similarity(one, other), draw=settings.draw, block=COEFFICIENT_BATCH if by_batch else 1
     )
+    if settings.draw == "shared" or by_batch:
+        return found
+    return dataclasses.replace(found, influences=None, debiased_influences=None, differing=None)
 
 
 def _features(context: Context, which: int) -> CentredFeatures:

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from landscape_catalog.errors import Problem
-from landscape_catalog.metrics.estimate import Estimate, binomial_error
-from landscape_catalog.metrics.influences import influences_of_share, unpacked
 from landscape_catalog.metrics.metric import (
     PRIMARY,
     Cost,
@@ -22,6 +18,7 @@ from landscape_catalog.metrics.metric import (
     Quantity,
     Slice,
 )
+from landscape_catalog.metrics.similarity.result import OutputSimilarity, similarity_estimates
 from landscape_catalog.schema.fields import (
     Added,
     Fraction,
@@ -34,7 +31,6 @@ from landscape_catalog.schema.fields import (
     Text,
     When,
 )
-from landscape_catalog.schema.records import VALUES
 from landscape_catalog.schema.tables import INTEGER, PAIR_KEY, REAL, TEXT, Row, Table
 
 
@@ -72,41 +68,6 @@ class SimilaritySettings(Section):
         return {
             k: v for k, v in content.items() if k != "coefficient" or self.perturbation == "mixup"
         }
-
-
-@dataclass(frozen=True)
-class OutputSimilarity:
-    """Biased and debiased CKA of two networks on the same samples, and their disagreement."""
-
-    __pydantic_config__: ClassVar[ConfigDict] = VALUES
-
-    cka: float
-    """Biased linear CKA of the outputs on perturbed samples, between 0 and 1."""
-    standard_error: float
-    """Jackknife standard error over samples."""
-    n: int
-    """Number of perturbed samples."""
-    reason: str | None = None
-    """Why a number is NaN; the first reason if there are several."""
-    debiased: float | None = None
-    """CKA with the unbiased estimator of HSIC, at most 1."""
-    debiased_standard_error: float | None = None
-    """Jackknife standard error of the debiased CKA."""
-    disagreement: float | None = None
-    """Share of the samples that the two networks classify differently; null if there are no
-    classes."""
-    draw: Literal["shared", "pair"] = "shared"
-    """Whether all pairs of a cell are compared on the same samples. Older records do not know; as
-    `shared`, their errors are upper bounds for the error of a cell's mean."""
-    influences: list[int] | None = field(default=None, repr=False)
-    """What each sample adds to `standard_error`, in steps of 1e-4 of it: sqrt((n-1)/n) times the
-    deviation of the estimate without the sample from the mean of these. Null in older records."""
-    debiased_influences: list[int] | None = field(default=None, repr=False)
-    """The same for `debiased_standard_error`."""
-    differing: list[int] | None = field(default=None, repr=False)
-    """The samples, from 0, that the two networks classify differently. Null in older records."""
-    metric: Literal["similarity"] = field(default="similarity", kw_only=True)
-    """Which metric."""
 
 
 class SimilarityMetric(Metric):
@@ -176,43 +137,7 @@ class SimilarityMetric(Metric):
 
     def estimates(self, results: Sequence[OutputSimilarity]) -> Iterator[Named]:
         """Both forms of CKA and the disagreement; they share one reason if values are missing."""
-        found = results[0]
-        disagreement, n = found.disagreement, found.n
-        se, debiased_se = found.standard_error, found.debiased_standard_error
-        numbers = {
-            "cka": (found.cka, se, unpacked(found.influences, se)),
-            "cka_debiased": (
-                found.debiased,
-                debiased_se,
-                unpacked(found.debiased_influences, debiased_se),
-            ),
-            "disagreement": (
-                disagreement,
-                None if disagreement is None else binomial_error(disagreement, n),
-                None if found.differing is None else influences_of_share(found.differing, n),
-            ),
-        }
-        shared = found.draw == "shared"
-        for name, (value, error, influences) in numbers.items():
-            if value is None or error is None:
-                continue  # a record of the first version, or no classes
-            reason = found.reason if math.isnan(value) or math.isnan(error) else None
-            kind: Literal["unknown", "standard error"] = (
-                "unknown" if math.isnan(error) else "standard error"
-            )
-            yield (
-                name,
-                Estimate(
-                    value,
-                    error,
-                    kind,
-                    n,
-                    "samples",
-                    reason=reason,
-                    shared_draw=shared,
-                    influences=influences if shared else None,
-                ),
-            )
+        yield from similarity_estimates(results[0])
 
     def rows(self, probe: str, results: Sequence[OutputSimilarity]) -> dict[str, list[Row]]:
         """A row of `similarities` for each probe."""

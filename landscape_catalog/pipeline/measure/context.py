@@ -8,6 +8,8 @@ from typing import Any, TypeVar
 
 from torch import Tensor, nn
 
+from landscape_catalog.metrics.batch_norm import Statistics
+from landscape_catalog.metrics.numerics.batchnorm import recompute_batchnorm
 from landscape_catalog.pipeline.shared.custom_code import import_custom
 from landscape_catalog.pipeline.shared.custom_metrics import isolated
 from landscape_catalog.pipeline.shared.loading import LoadedData, load_data, load_state
@@ -19,6 +21,8 @@ from landscape_catalog.tasks import Samples
 Value = TypeVar("Value")
 # Evaluations of runs at the endpoints of curves. These are a few numbers each, without weights.
 ENDPOINTS: CacheKind[Any] = CacheKind("endpoints", most=10_000)
+# Buffers of networks with recomputed batch-norm statistics.
+BUFFERS: CacheKind[dict[str, Tensor]] = CacheKind("buffers", most=1_000)
 
 
 class JobContext:
@@ -77,6 +81,28 @@ class JobContext:
 
         return make() if fresh else self.remember(("network", run_id, snapshot), make)
 
+    def recomputed(
+        self, run_id: str, snapshot: str, *, batch_size: int, seed: int, fresh: bool
+    ) -> nn.Module:
+        """The same with batch-norm statistics recomputed, once per worker for built-in networks."""
+        key = (run_id, snapshot, batch_size, seed)
+
+        def make() -> nn.Module:
+            network = self.network(run_id, snapshot, fresh=True)
+            known = self.cache.peek(BUFFERS, key)
+            if known is not None:
+                network.load_state_dict(known, strict=False)
+                return network
+            recompute_batchnorm(
+                network, self.data.train, self.task, batch_size=batch_size, seed=seed
+            )
+            if self.cell.built_in is not None:
+                buffers = {name: value.clone() for name, value in network.named_buffers()}
+                self.cache.put(BUFFERS, key, buffers)
+            return network
+
+        return make() if fresh else self.remember(("recomputed", *key), make)
+
 
 class MeasurementContext:
     """The context of one measurement; implements the protocol `metrics.context.Context`."""
@@ -125,6 +151,11 @@ class MeasurementContext:
         return self._spec.snapshot
 
     @property
+    def statistics(self) -> Statistics | None:
+        """Which batch-norm statistics it sees, if not those of the authors' code."""
+        return self._spec.statistics
+
+    @property
     def is_custom(self) -> bool:
         """Whether the network or the task is custom."""
         return self._spec.is_custom
@@ -151,16 +182,40 @@ class MeasurementContext:
         return self._job.trainable_names
 
     def network(self, which: int = 0, *, fresh: bool = False) -> nn.Module:
-        """A network with the weights of a run, in eval mode; a new one if `fresh`."""
-        return self._job.network(self.run_ids[which], self.snapshot, fresh=fresh)
+        """A network with the weights of a run, in eval mode; a new one if `fresh`.
+
+        Its batch-norm statistics are recomputed if the measurement's `statistics` say so.
+        """
+        statistics = self.statistics
+        if statistics is None or statistics.batch_size is None:
+            return self._job.network(self.run_ids[which], self.snapshot, fresh=fresh)
+        return self._recomputed(which, statistics.batch_size, fresh=fresh)
+
+    def recomputed(self, batch_size: int) -> nn.Module:
+        """The first run's network with batch-norm statistics recomputed with this batch size."""
+        return self._recomputed(0, batch_size, fresh=False)
+
+    def _recomputed(self, which: int, batch_size: int, *, fresh: bool) -> nn.Module:
+        return self._job.recomputed(
+            self.run_ids[which],
+            self.snapshot,
+            batch_size=batch_size,
+            seed=self._spec.statistics_seed,
+            fresh=fresh,
+        )
 
     def state(self, which: int = 0) -> dict[str, Tensor]:
         """The state dict of a run."""
         return self._job.state(self.run_ids[which], self.snapshot)
 
-    def seed(self, purpose: str, *labels: str | int) -> int:
+    @property
+    def repeat(self) -> int:
+        """Index of the repeat, from 0."""
+        return self._spec.repeat
+
+    def seed(self, purpose: str, *labels: str | int, repeat: int | None = None) -> int:
         """A seed for one purpose, the same for every run and pair on the same data."""
-        return self._spec.seed(purpose, *labels)
+        return self._spec.seed(purpose, *labels, repeat=repeat)
 
     def remember(self, key: tuple[Any, ...], make: Callable[[], Value]) -> Value:
         """The value that `make` returns, computed once for all measurements of the job."""

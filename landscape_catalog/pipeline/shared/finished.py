@@ -85,7 +85,7 @@ def measured(workspace: Workspace, spec: MeasurementSpec) -> Any:
         )
     if not isinstance(record.measured, spec.declaration.result):
         raise DamagedFileError(f"measurement {spec.measurement_id} is not of {spec.metric}")
-    return record.measured
+    return spec.declaration.judged(record.measured, spec.settings)
 
 
 def further_measurements(

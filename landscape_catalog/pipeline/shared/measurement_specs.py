@@ -9,14 +9,17 @@ from typing import Any
 
 from landscape_catalog.experiment.grid import Cell, Run, chosen_pairs
 from landscape_catalog.experiment.measure import MeasureBase
+from landscape_catalog.metrics.batch_norm import Statistics, statistics_in_effect
 from landscape_catalog.metrics.metric import Metric
 from landscape_catalog.metrics.registry import METRICS
+from landscape_catalog.models.registry import has_batch_norm
 from landscape_catalog.pipeline.shared.costs import work_of
 from landscape_catalog.runner.timings import Work
 from landscape_catalog.schema.fields import Section
 from landscape_catalog.schema.identity import derive_seed, identify, recipes
 
 Codes = Mapping[str, str]  # SHA-256 of the source of each custom metric's function
+CURVES = "connectivity"  # the section whose first probe says how statistics are recomputed
 LOSS = "loss"  # measured first, since it determines which runs have converged
 
 
@@ -32,6 +35,8 @@ class MeasurementSpec:
         probe: name of the probe in the catalog.
         repeat: index of the repeat; each repeat has its own seeds.
         code: SHA-256 of the source of a custom metric's function.
+        statistics: batch-norm statistics of its networks; None: those of the authors' code, or
+            none.
     """
 
     metric: str
@@ -41,6 +46,7 @@ class MeasurementSpec:
     probe: str
     repeat: int = 0
     code: str | None = None
+    statistics: Statistics | None = None
 
     @property
     def declaration(self) -> Metric:
@@ -51,7 +57,11 @@ class MeasurementSpec:
     def content(self) -> dict[str, Any]:
         """How it is measured: the part of the specification that the id is a hash of."""
         content = self.declaration.content(self.settings)
-        return content if self.code is None else content | {"code": self.code}
+        if self.code is not None:
+            content = content | {"code": self.code}
+        if self.statistics is not None:
+            content = content | {"batch_norm": self.statistics.content}
+        return content
 
     @cached_property
     def measurement_id(self) -> str:
@@ -65,7 +75,9 @@ class MeasurementSpec:
             "repeat": self.repeat,
         }
         own = metric.recipe_numbers(self.settings, self.cell.built_in)
-        return identify("measurement", content, recipes(*metric.shared_recipes) | own)
+        statistics = () if self.statistics is None else self.statistics.recipes
+        shared = recipes(*metric.shared_recipes, *statistics)
+        return identify("measurement", content, shared | own)
 
     @property
     def method(self) -> str:
@@ -77,13 +89,20 @@ class MeasurementSpec:
         """The cell that the runs belong to."""
         return self.runs[0].cell
 
-    def seed(self, purpose: str, *labels: str | int) -> int:
+    def seed(self, purpose: str, *labels: str | int, repeat: int | None = None) -> int:
         """A seed for one purpose, the same for every run and pair on the same data.
 
-        Labels distinguish several seeds for the same purpose; a label of 0 is ignored.
+        Labels distinguish several seeds for the same purpose; a label of 0 is ignored. `repeat` is
+        the repeat that it is the seed of; None: this one.
         """
         parts = [label for label in labels if label != 0]
-        return derive_seed(self.cell.landscape.data.data_id, purpose, self.repeat, *parts)
+        of_repeat = self.repeat if repeat is None else repeat
+        return derive_seed(self.cell.landscape.data.data_id, purpose, of_repeat, *parts)
+
+    @property
+    def statistics_seed(self) -> int:
+        """The seed of the shuffle for recomputed batch-norm statistics."""
+        return statistics_seed(self.cell.landscape.data.data_id)
 
     @property
     def is_custom(self) -> bool:
@@ -121,6 +140,14 @@ class MeasurementSpec:
             steps=cost.steps,
             forward_passes=cost.forward_passes,
         )
+
+
+def statistics_seed(data_id: str) -> int:
+    """The seed of the shuffle with which batch-norm statistics of runs are recomputed.
+
+    It is that of the first fit of the curves, so that a run is the same network at a curve's end.
+    """
+    return derive_seed(data_id, "curve statistics", 0)
 
 
 def losses_of(runs: Iterable[Run], measure: MeasureBase) -> list[MeasurementSpec]:
@@ -166,12 +193,15 @@ def _of_runs(
 ) -> Iterator[MeasurementSpec]:
     snapshots = measure.snapshots if metric.every_snapshot else measure.snapshots[:1]
     for run in runs:
+        if metric.needs_batch_norm and not _has_batch_norm(run.cell):
+            continue
         for settings, probe, code in _probes(metric, measure, "run", codes):
             for i, snapshot in enumerate(snapshots):
                 for repeat in range(metric.repeats(settings)):
                     name = snapshot if i else probe
+                    seen = _statistics(metric, settings, run.cell, measure)
                     yield MeasurementSpec(
-                        metric.name, (run,), snapshot, settings, name, repeat, code
+                        metric.name, (run,), snapshot, settings, name, repeat, code, seen
                     )
 
 
@@ -183,7 +213,26 @@ def _of_pairs(
         for one, other in chosen_pairs(list(by_id), metric.pairs(settings)):
             for repeat in range(metric.repeats(settings)):
                 pair = (by_id[one], by_id[other])
-                yield MeasurementSpec(metric.name, pair, snapshot, settings, probe, repeat, code)
+                seen = _statistics(metric, settings, pair[0].cell, measure)
+                yield MeasurementSpec(
+                    metric.name, pair, snapshot, settings, probe, repeat, code, seen
+                )
+
+
+def _statistics(
+    metric: Metric, settings: Any, cell: Cell, measure: MeasureBase
+) -> Statistics | None:
+    """The batch-norm statistics of a measurement; None: as in the authors' code, or none."""
+    if not _has_batch_norm(cell):
+        return None
+    authors = metric.authors_statistics_of(settings)
+    return statistics_in_effect(measure.batch_norm, authors, measure.probes(CURVES)[0].batch_size)
+
+
+def _has_batch_norm(cell: Cell) -> bool:
+    """Whether the networks have batch norm; a custom network may have, which counts as yes."""
+    network = cell.network
+    return network is None or has_batch_norm(network["name"], network["args"])
 
 
 def probes_of(metric: Metric, measure: MeasureBase) -> Iterator[tuple[Any, str]]:

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from landscape_catalog.metrics.barrier.spec import LineBarrier
-from landscape_catalog.metrics.connectivity.spec import CurvePoint
+from landscape_catalog.metrics.connectivity.result import CurvePoint
 from landscape_catalog.metrics.numerics.curves.bezier import Curve
 from landscape_catalog.metrics.numerics.curves.points import curve_points
 from landscape_catalog.metrics.numerics.parameters import (

@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from landscape_catalog.metrics.connectivity.spec import CurvePoint, ModeConnectivity
+from landscape_catalog.metrics.connectivity.result import CurvePoint, ModeConnectivity
 from landscape_catalog.tasks import Task
 
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 from torch import nn
 
-from landscape_catalog.metrics.connectivity.spec import CurvePoint
+from landscape_catalog.metrics.connectivity.result import CurvePoint
 from landscape_catalog.metrics.numerics.curves.bezier import Curve
 from landscape_catalog.metrics.numerics.curves.connectivity import deviations_of
 from landscape_catalog.metrics.numerics.curves.sweep import evaluate_all

@@ -8,7 +8,8 @@ from dataclasses import dataclass, replace
 from torch import nn
 
 from landscape_catalog.metrics.density.spec import SpectralDensity
-from landscape_catalog.metrics.hessian.spec import HessianEstimate, estimator_name
+from landscape_catalog.metrics.hessian.result import HessianEstimate
+from landscape_catalog.metrics.hessian.spec import estimator_name
 from landscape_catalog.metrics.numerics.hessian.density import spectral_density
 from landscape_catalog.metrics.numerics.hessian.lanczos import (
     NotFiniteError,
@@ -168,4 +169,5 @@ def estimate(
         products=operator.products,
         top_reason=top.reason,
         trace_reason=trace.reason,
+        trace_probes=list(trace.probes),
     )

@@ -11,7 +11,8 @@ import torch
 from pyhessian import hessian as PyHessian
 from torch import Tensor, nn
 
-from landscape_catalog.metrics.hessian.spec import HessianEstimate, estimator_name
+from landscape_catalog.metrics.hessian.result import HessianEstimate
+from landscape_catalog.metrics.hessian.spec import estimator_name
 from landscape_catalog.tasks import Samples, Task
 
 
@@ -81,6 +82,7 @@ def pyhessian_estimate(
         trace_reason=None if trace_converged else _reason(float(probes.mean()), max_iterations),
         method=estimator_name("pyhessian"),
         samples=len(data),
+        trace_probes=probes.tolist(),
     )
 
 

@@ -18,7 +18,8 @@ FIRST_PROBES = 10
 class Trace:
     """A trace estimated from `n` probes with standard deviation `sd`; exact if n = 0.
 
-    `converged` says whether the standard error met the tolerance, and `reason` why not.
+    `converged` says whether the standard error met the tolerance, and `reason` why not. `probes`
+    are the single-probe estimates.
     """
 
     value: float
@@ -26,6 +27,7 @@ class Trace:
     n: int
     converged: bool
     reason: str | None = None
+    probes: tuple[float, ...] = ()
 
     @property
     def standard_error(self) -> float:
@@ -99,14 +101,14 @@ def deflated_trace(
         if spread > tolerance * abs(value) * math.sqrt(count):
             needed = (spread / (tolerance * abs(value))) ** 2 if value else math.inf
             target = math.ceil(min(max(needed, count + 1), at_most))
-    error = standard_error(spread, count)
+    error, values = standard_error(spread, count), tuple(exact + probe for probe in probes)
     if count >= FIRST_PROBES and error <= tolerance * abs(value):
-        return Trace(value, spread, count, True)
+        return Trace(value, spread, count, True, probes=values)
     if count < FIRST_PROBES:
         reason = f"{count} probes were allowed; {FIRST_PROBES} are needed to know their spread"
-        return Trace(value, spread, count, False, reason)
+        return Trace(value, spread, count, False, reason, values)
     reason = (
         f"{count} probes leave a standard error of {error:.2g}, "
         f"{error / abs(value) if value else math.inf:.1%} of the value; {tolerance:.1%} was asked"
     )
-    return Trace(value, spread, count, False, reason)
+    return Trace(value, spread, count, False, reason, values)

@@ -1,0 +1,1 @@
+"""Training loss with either kind of batch-norm statistics."""
