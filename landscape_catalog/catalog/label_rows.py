@@ -8,7 +8,7 @@ from typing import Any
 
 from landscape_catalog.catalog.estimates import ESTIMATE
 from landscape_catalog.catalog.results import CellResult, ExperimentResult
-from landscape_catalog.catalog.shared_errors import error_of_cell_mean
+from landscape_catalog.catalog.shared_errors import MeanError, error_of_cell_mean
 from landscape_catalog.metrics.metric import PRIMARY, PairChoice
 from landscape_catalog.metrics.registry import METRIC_OF, METRICS, QUANTITIES
 from landscape_catalog.phases import (
@@ -19,6 +19,9 @@ from landscape_catalog.phases import (
     label_distributions,
 )
 from landscape_catalog.schema.tables import Row
+
+# The variance of Student's t is d/(d - 2), infinite for two degrees of freedom.
+FEW_DEGREES, LARGEST_INFLATION = 3, 3.0
 
 
 def label_distributions_of(
@@ -75,7 +78,7 @@ def _observed(
         if not known:
             continue
         of_pairs = bool(known[0]["other_run_id"])
-        shared = error_of_cell_mean([row[ESTIMATE] for row in known]).shared
+        error = error_of_cell_mean([row[ESTIMATE] for row in known])
         found[name] = Values(
             values=tuple(row["value"] for row in known),
             members=tuple(
@@ -84,9 +87,21 @@ def _observed(
             ),
             pairs=_pair_choice(name, result.experiment.measure) if of_pairs else None,
             logarithmic=name in logarithmic,
-            shared_error=shared if math.isfinite(shared) else 0.0,
+            shared_error=_shared_error(error),
         )
     return ObservedCell(cell.cell.cell_id, len(cell.runs), len(cell.converged), found)
+
+
+def _shared_error(error: MeanError) -> float:
+    """The error by shared draws, larger if it is known from few units (as Student's t is wider).
+
+    A bound of an estimator is none, and an unknown error counts as none.
+    """
+    if not math.isfinite(error.shared):
+        return 0.0
+    degrees = error.n_units - 1
+    inflation = degrees / (degrees - 2) if degrees > FEW_DEGREES else LARGEST_INFLATION
+    return error.shared * math.sqrt(inflation if error.n_units else 1.0)
 
 
 def _is_logarithmic(name: str, estimates: list[list[Row]]) -> bool:

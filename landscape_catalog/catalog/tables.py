@@ -261,7 +261,7 @@ _AFTER_METRICS: dict[str, Table] = {
             ("experiment_id", TEXT, "the experiment"),
             *_CELL,
             ("classification_id", TEXT, "hash of the experiment and the thresholds"),
-            ("phase", TEXT, f"label of the observed means: {_one_of(_phase_names(), mark='')}"),
+            ("phase", TEXT, _one_of(_phase_names(), mark="")),
             ("phase_probability", REAL, "that as many fresh runs give this label; null if unknown"),
             ("second_phase", TEXT, "the most probable other phase; null if there is none"),
             ("reason", TEXT, "how sure the label is, and which number crossed which threshold"),

@@ -211,6 +211,7 @@ def test_the_dvc_metrics_file(finished: Finished) -> None:
     leaves = [leaf for part in summary.values() for leaf in part]
     assert len(leaves) <= 30
     assert sum(summary["phases"].values()) == 4
+    assert summary["labels"] == {"sure": 0, "unknown": 4}  # two seeds do not show how seeds vary
     assert summary["runs"]["trained"] == 8
 
 
@@ -238,11 +239,14 @@ def test_criteria_count_labels_that_would_change(finished: Finished, catalog: Pa
             ]
             assert row[column] == len(changed), (row["criterion"], column)
     printed = describe_phases(finished[0]).splitlines()
-    assert printed[0].split() == ["width", "batch_size", "phase", "reason"]
-    assert len(printed) == 1 + 4 + 3 + tables["criteria"].height
+    assert printed[0].split() == ["width", "batch_size", "phase", "probability", "second", "reason"]
+    assert printed[6].startswith(
+        "Sure labels (probability of at least 90%): 0 of 4. Unknown (?): 4;"
+    )
+    assert len(printed) == 1 + 4 + 2 + 3 + tables["criteria"].height
     for (cell_id, phase), line in zip(phases.items(), printed[1:5]):
         assert f" {phase} " in line, cell_id
-    assert printed[7].startswith("criterion ")
+    assert printed[9].startswith("criterion ")
 
 
 def test_phases_before_there_is_a_catalog(tmp_path: Path) -> None:

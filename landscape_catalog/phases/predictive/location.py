@@ -18,9 +18,9 @@ import numpy as np
 
 from landscape_catalog.phases.predictive.spread import NEGLIGIBLE, TINY, Spread
 
-FACTORS = 2.0 ** np.arange(-3, 15, 2)  # k
+FACTORS = 2.0 ** np.arange(-3, 13, 3)  # k
 EXPONENTS = np.array([0.0, 0.5, 1.0])  # g
-PLACES = np.linspace(0.1, 0.9, 7)  # M, as quantiles of the estimates
+PLACES = np.linspace(0.1, 0.9, 5)  # M, as quantiles of the estimates
 FEWEST_CELLS = 3  # for them to inform each other
 FLAT = 1e12  # k without other cells
 

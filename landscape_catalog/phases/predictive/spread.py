@@ -28,12 +28,12 @@ from landscape_catalog.phases.predictive.observed import Members, incidence
 SHARES = (0.0, 0.1, 0.2, 0.3, 0.4, 0.48)  # r for pairs; below 1/2, where R may be singular
 FACTOR = 5.0  # deviation of an outlying run, in usual ones
 OUTLYING = 0.05  # prior mean of the share of outlying runs
-PRIOR_RUNS = 100.0  # its weight: few runs hardly tell outlying ones from a large variance
+PRIOR_RUNS = 50.0  # its weight: few runs hardly tell outlying ones from a large variance
 REACH, STEP = 10.0, 0.25  # grid of log s^2 around that of a typical cell
 TAUS = (0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.5)  # of log s^2
-ROUNDS = 20  # of expectation and maximisation
+ROUNDS = 10  # of expectation and maximisation
 SMALLEST = 1e-6  # of the typical variance: what counts as none
-NEGLIGIBLE = 1e-6  # posterior probability of a state
+NEGLIGIBLE = 1e-5  # posterior probability of a state
 TINY = 1e-300
 
 

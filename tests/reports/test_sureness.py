@@ -1,0 +1,100 @@
+"""How sure labels are, in the diagram and in words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+import pytest
+
+from landscape_catalog.experiment.experiment import Report
+from landscape_catalog.phases import Yang2021
+from landscape_catalog.reports import colours, maps
+from landscape_catalog.reports.cells import report_data
+from landscape_catalog.reports.page import build_page
+from landscape_catalog.reports.sureness import label_row, strength, sureness_words
+from tests.reports.grids import Catalog
+from tests.reports.test_maps import contrast
+
+GRID = {"load.width": [1, 2, 8], "temperature.batch_size": [16, 32]}
+Tables = dict[str, pl.DataFrame]
+
+
+def with_probabilities(tables: Tables, probabilities: list[float | None], second: str) -> Tables:
+    """The catalog with these probabilities of its labels, in the order of the cells."""
+    changed = tables["phases"].with_columns(
+        phase_probability=pl.Series(probabilities, dtype=pl.Float64),
+        second_phase=pl.lit(second),
+        probability_reason=pl.Series(
+            ["one run" if one is None else None for one in probabilities], dtype=pl.String
+        ),
+    )
+    return tables | {"phases": changed}
+
+
+@pytest.fixture
+def tables() -> Tables:
+    return with_probabilities(Catalog(GRID).tables(), [0.95, 0.9, 0.89, 0.5, 0.2, None], "NC")
+
+
+def test_cells_are_as_strong_as_sure(tables: Tables) -> None:
+    found = [cell["strength"] for cell in report_data(tables).cells]
+    assert found[:2] == [1, 1]
+    assert found[2:5] == sorted(found[2:5], reverse=True)
+    assert 0.1 < found[4] < found[2] < 0.8
+    assert 0 < found[5] < 1
+    assert strength("NC", None) == 1
+
+
+def test_a_doubtful_cell_names_the_second_phase(tables: Tables) -> None:
+    data = report_data(tables)
+    assert [cell["second"] for cell in data.cells] == ["", "", "NC", "NC", "NC", ""]
+    assert [cell["probability"] for cell in data.cells] == [
+        "95%", "90%", "89%", "50%", "20%", "unknown: one run",
+    ]  # fmt: skip
+    marks, names, both = maps.phase_diagram(data).to_dict()["layer"]
+    assert marks["encoding"]["opacity"] == {"field": "strength", "legend": None, "scale": None, "type": "quantitative"}  # fmt: skip
+    assert {"filter": "datum.second == ''"} in names["transform"]
+    assert {"filter": "datum.second != ''"} in both["transform"]
+    assert both["mark"]["fontSize"] < names["mark"]["fontSize"]
+
+
+@pytest.mark.parametrize("probability", [None, 0.1, 0.3, 0.5, 0.7, 0.85, 0.89, 0.9, 1.0])
+def test_names_can_be_read_on_every_strength(probability: float | None) -> None:
+    rule = Yang2021()
+    for phase in rule.phases:
+        cell: dict[str, Any] = {
+            "phase": phase.name, "phase_probability": probability, "second_phase": None, "probability_reason": None,
+        }  # fmt: skip
+        row = label_row(cell, rule)
+        drawn = colours.faded(phase.colour, row["strength"])
+        assert contrast(drawn, colours.PAPER if row["white"] else colours.INK) >= 4, phase
+
+
+def test_the_head_of_the_page(tables: Tables) -> None:
+    words = sureness_words(tables)
+    assert words.startswith("2 of 6 labels are sure: ")
+    assert words.endswith("For 1 cell the probability is unknown.")
+    page = build_page(tables, Report())
+    assert words in page
+    assert "Full colour" in page
+    assert "sketch" not in page
+    assert build_page(tables, Report()) == page
+
+
+def test_without_probabilities_the_map_is_a_sketch(tables: Tables) -> None:
+    none = with_probabilities(tables, [None] * 6, "NC")
+    assert sureness_words(none).startswith(
+        "This map is a sketch: nothing says how sure its 6 labels are (one run)."
+    )
+    page = build_page(none, Report())
+    assert "This map is a sketch" in page
+    assert "Full colour" not in page
+
+
+def test_second_phases_are_left_out_of_tiny_cells() -> None:
+    large = {"load.width": list(range(1, 41)), "temperature.batch_size": list(range(2, 42))}
+    tables = Catalog(large, seeds=2, epochs=1).tables()
+    tables = with_probabilities(tables, [0.5] * tables["phases"].height, "IV-A")
+    layers = maps.phase_diagram(report_data(tables)).to_dict()["layer"]
+    assert len(layers) == 2
