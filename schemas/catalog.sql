@@ -280,7 +280,7 @@ CREATE TABLE core.phases (
     experiment_id VARCHAR,  -- the experiment
     cell_id VARCHAR,  -- the cell
     classification_id VARCHAR,  -- hash of the experiment and the thresholds
-    phase VARCHAR,  -- label of the observed means: I, II, III, IV-A, IV-B, NC or unclassified
+    phase VARCHAR,  -- I, II, III, IV-A, IV-B, NC or unclassified
     phase_probability DOUBLE,  -- that as many fresh runs give this label; null if unknown
     second_phase VARCHAR,  -- the most probable other phase; null if there is none
     reason VARCHAR,  -- how sure the label is, and which number crossed which threshold
