@@ -51,7 +51,7 @@ class Catalog:
 
     @property
     def cells(self) -> pl.DataFrame:
-        """One row per cell: its parameters, its phase with its probability (null if unknown) and the
+        """One row per cell: its parameters, its phase with its probability (null if unknown), the
         second phase, and the mean, standard deviation, count and status of every metric. Raises the
         errors of `table`."""
         return self.sql("SELECT * FROM cells")
