@@ -110,7 +110,8 @@ class Catalog:
         mc = 8 / (1 + math.exp(1 - heat)) - 30 * math.exp(-0.6 * max(size, -2)) - 0.3
         accuracy = 90 / (1 + math.exp(-size / 2)) - 4 * (heat + 2) ** 2 / 10
         return {
-            "train_loss": loss, "train_accuracy": 99 - loss, "train_error": 1 + loss,
+            "train_loss": loss, "train_loss_running": loss, "train_loss_recomputed": loss,
+            "train_accuracy": 99 - loss, "train_error": 1 + loss,
             "test_loss": (100 - accuracy) / 30, "test_accuracy": accuracy,
             "test_error": 100 - accuracy, "top_eigenvalue": 5 + 200 * loss,
             "trace": 50 + 1500 * loss, "mode_connectivity": mc, "connectivity_lowest": mc,
