@@ -153,7 +153,8 @@ class Metric(ABC):
         describes: the section's description in the JSON Schema.
         authors_statistics: which batch-norm statistics its networks have in the authors' code; None
             if it sees none.
-        needs_batch_norm: whether it is measured on networks with batch norm only.
+        compares_statistics: whether it is measured only where an experiment chooses batch-norm
+            statistics, on networks that have them.
         every_snapshot: whether it is measured on every snapshot, or on the primary one only.
         only_converged: whether it requires converged runs.
         alone: whether each measurement is a job of its own; otherwise those of a cell share a job.
@@ -176,7 +177,7 @@ class Metric(ABC):
     optional: ClassVar[bool] = False
     describes: ClassVar[str] = ""
     authors_statistics: ClassVar[Kind | None] = "running"
-    needs_batch_norm: ClassVar[bool] = False
+    compares_statistics: ClassVar[bool] = False
     every_snapshot: ClassVar[bool] = False
     only_converged: ClassVar[bool] = True
     alone: ClassVar[bool] = False

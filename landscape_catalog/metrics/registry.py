@@ -27,9 +27,9 @@ METRICS: dict[str, Metric] = {
         LayersMetric(),
         ConnectivityMetric(),
         BarrierMetric(),
+        StatisticsMetric(),
         SimilarityMetric(),
         DistanceMetric(),
-        StatisticsMetric(),
         CustomMetric(),
     )
 }

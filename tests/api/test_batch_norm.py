@@ -61,10 +61,8 @@ def test_losses_and_accuracies(catalogs: dict[str, Catalog], choice: str) -> Non
             assert row[f"{side}_accuracy"] == found.accuracy
 
 
-@pytest.mark.parametrize("choice", CHOICES)
-def test_both_training_losses_are_there_under_every_choice(
-    catalogs: dict[str, Catalog], choice: str
-) -> None:
+@pytest.mark.parametrize("choice", ["recomputed", "running"])
+def test_both_training_losses_are_measured(catalogs: dict[str, Catalog], choice: str) -> None:
     catalog = catalogs[choice]
     losses = catalog.table("estimates").filter(probe="primary")
     for run in converged(catalog):

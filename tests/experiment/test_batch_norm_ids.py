@@ -33,8 +33,9 @@ def ids_by_metric(changes: dict[str, Any]) -> dict[str, list[str]]:
 def renamed(before: dict[str, Any], after: dict[str, Any]) -> set[str]:
     """The metrics whose ids differ between two experiments that measure the same."""
     one, other = ids_by_metric(before), ids_by_metric(after)
-    assert one.keys() == other.keys()
-    return {name for name in one if one[name] != other[name]}
+    common = one.keys() & other.keys()
+    assert one.keys() ^ other.keys() <= {"statistics"}
+    return {name for name in common if one[name] != other[name]}
 
 
 NETWORKS: dict[str, dict[str, Any]] = {
@@ -61,7 +62,8 @@ def test_what_a_choice_renames(network: str, choice: str, expected: set[str]) ->
     authors = changes | {"measure.batch_norm": "authors"}
     chosen = changes | {"measure.batch_norm": choice}
     assert renamed(authors, chosen) == (expected if network in HAVE_NORM else NONE)
-    assert ("statistics" in ids_by_metric(chosen)) == (network in HAVE_NORM)
+    compared = "statistics" in ids_by_metric(chosen)
+    assert compared == (network in HAVE_NORM and choice != "authors")
     runs = [[run.run_id for run in grid_of(of).runs] for of in (authors, chosen)]
     assert runs[0] == runs[1]
 
@@ -90,7 +92,7 @@ PROBES = [{"batch_size": 64}, {"name": "other", "batch_size": 64}]
     ("probes", "choice", "expected"),
     [
         ([{"batch_size": 32}, PROBES[1]], "recomputed", ON_RUNS | ON_CURVES | {"statistics"}),
-        ([{"batch_size": 32}, PROBES[1]], "authors", ON_CURVES | {"statistics"}),
+        ([{"batch_size": 32}, PROBES[1]], "authors", ON_CURVES),
         ([PROBES[0], {"name": "other", "batch_size": 32}], "recomputed", {"connectivity"}),
         ([{"batch_size": 64, "repeats": 1, "pairs": "all"}, PROBES[1]], "recomputed", NONE),
         ([PROBES[0], {"name": "renamed", "batch_size": 64}], "recomputed", NONE),

@@ -38,7 +38,8 @@ class StatisticsMetric(Metric):
     """Training loss with both kinds of batch-norm statistics, whichever of them decides.
 
     Where they differ, the running statistics do not fit the weights, for example after few or
-    large steps. It is not measured on networks without batch norm.
+    large steps. It is not measured on networks without batch norm, nor with
+    `measure.batch_norm: authors`, which measures what it always did.
     """
 
     name = "statistics"
@@ -47,7 +48,7 @@ class StatisticsMetric(Metric):
     recipes: ClassVar = {"statistics": 1}
     shared_recipes = ("task", "batch_norm")
     authors_statistics = None
-    needs_batch_norm = True
+    compares_statistics = True
     section = "connectivity"  # the batch size for recomputing
     identifies = False
     quantities = (Quantity(RUNNING, n_unit="units"), Quantity(RECOMPUTED, n_unit="units"))

@@ -9,7 +9,7 @@ from typing import Any
 
 from landscape_catalog.experiment.grid import Cell, Run, chosen_pairs
 from landscape_catalog.experiment.measure import MeasureBase
-from landscape_catalog.metrics.batch_norm import Statistics, statistics_in_effect
+from landscape_catalog.metrics.batch_norm import LEGACY, Statistics, statistics_in_effect
 from landscape_catalog.metrics.metric import Metric
 from landscape_catalog.metrics.registry import METRICS
 from landscape_catalog.models.registry import has_batch_norm
@@ -193,7 +193,7 @@ def _of_runs(
 ) -> Iterator[MeasurementSpec]:
     snapshots = measure.snapshots if metric.every_snapshot else measure.snapshots[:1]
     for run in runs:
-        if metric.needs_batch_norm and not _has_batch_norm(run.cell):
+        if metric.compares_statistics and not _chooses_statistics(run.cell, measure):
             continue
         for settings, probe, code in _probes(metric, measure, "run", codes):
             for i, snapshot in enumerate(snapshots):
@@ -227,6 +227,10 @@ def _statistics(
         return None
     authors = metric.authors_statistics_of(settings)
     return statistics_in_effect(measure.batch_norm, authors, measure.probes(CURVES)[0].batch_size)
+
+
+def _chooses_statistics(cell: Cell, measure: MeasureBase) -> bool:
+    return measure.batch_norm != LEGACY and _has_batch_norm(cell)
 
 
 def _has_batch_norm(cell: Cell) -> bool:
