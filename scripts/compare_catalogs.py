@@ -2,7 +2,8 @@
 
     python scripts/compare_catalogs.py OLD NEW [--other-polars]
 
-OLD and NEW are two `data/catalog` folders. Tables and columns that exist only in NEW are ignored.
+OLD and NEW are two `data/catalog` folders. Tables and columns that exist only in NEW are ignored,
+and so are rows of metrics that OLD did not have.
 The rest of each table is written as Parquet and must equal the file in OLD: the same rows and
 columns in the same order, with the same types and bits. Columns in `REDEFINED` are left out.
 """
@@ -20,8 +21,12 @@ import polars as pl
 RENAMED: dict[str, dict[str, str]] = {"densities": {"eigenvalue": "grid_value"}}
 # Columns that are computed in another way since, and are not compared: for means over pairs,
 # `standard_error` was sd / sqrt(n), as if pairs that share a run were independent, and
-# `measurement_error` added errors in quadrature, as if none were due to a shared draw.
-REDEFINED: dict[str, list[str]] = {"cell_metrics": ["standard_error", "measurement_error"]}
+# `measurement_error` added errors in quadrature, as if none were due to a shared draw. A phase's
+# `reason` now begins with how sure the label is.
+REDEFINED: dict[str, list[str]] = {
+    "cell_metrics": ["standard_error", "measurement_error"],
+    "phases": ["reason"],
+}
 
 
 def differences(old: Path, new: Path, *, same_polars: bool = True) -> list[str]:
@@ -46,6 +51,8 @@ def differences(old: Path, new: Path, *, same_polars: bool = True) -> list[str]:
             continue
         content = path.read_bytes()
         wanted, today = pl.read_parquet(content), pl.read_parquet((new / path.name).read_bytes())
+        if "metric" in wanted.columns and "metric" in today.columns:
+            today = today.filter(pl.col("metric").is_in(wanted["metric"].unique().implode()))
         redefined = REDEFINED.get(path.stem, [])
         wanted, today = wanted.drop(redefined), today.drop(redefined)
         problem, kept = _old_columns(wanted, today, RENAMED.get(path.stem, {}))

@@ -308,10 +308,16 @@ def test_the_tables_are_unchanged(
     run_aggregate(project.root)
     same_polars = pl.__version__ == POLARS
     assert differences(old / "catalog", project.catalog, same_polars=same_polars) == []
-    assert contents(reports) == contents(old / "reports")
+    now, before = contents(reports), contents(old / "reports")
+    name_of_metrics = project.metrics.name
+    assert holds(json.loads(now.pop(name_of_metrics)), json.loads(before.pop(name_of_metrics)))
+    assert now == before
+    reasons = read_tables(project.catalog)["phases"]["reason"]
+    former = pl.read_parquet(old / "catalog" / "phases.parquet")["reason"]
+    assert all(reason.endswith(was) for reason, was in zip(reasons, former))
     keys = ["experiment_id", "cell_id", "metric", "probe"]
-    before = pl.read_parquet(old / "catalog" / "cell_metrics.parquet")
-    both = before.join(read_tables(project.catalog)["cell_metrics"], on=keys, suffix="_now")
+    metrics = pl.read_parquet(old / "catalog" / "cell_metrics.parquet")
+    both = metrics.join(read_tables(project.catalog)["cell_metrics"], on=keys, suffix="_now")
     of_pairs = pl.col("metric").is_in(
         [m for m in METRIC_OF if METRICS[METRIC_OF[m]].scope == "pair"]
     )

@@ -28,7 +28,7 @@ PACKAGE, PATCHES = "landscape_catalog", ROOT / "tests" / "extending"
 KINDS = sorted(path.stem for path in PATCHES.glob("*.patch"))
 METRIC_FILES = {"__init__.py", "spec.py", "compute.py"}
 
-# An experiment of two runs and eight measurements; `{...}` is where an added thing is named.
+# An experiment of two runs and ten measurements; `{...}` is where an added thing is named.
 ALONE = {
     "dataset": "{name: digits, test_samples: 60}",
     "model": "{name: resnet18}",
@@ -59,11 +59,11 @@ PLANNED = {
                 "dataset       wine, 1 training sets"),
     "network": ({"dataset": "{name: 'mine:points', test_samples: 20}", "model": "{name: mlp}"},
                 "model         mlp"),
-    "task": ({"dataset": "{name: digits, test_samples: 60, task: margin}"}, "measurements  8:"),
-    "run_metric": ({}, "measurements  10:"),
-    "pair_metric": ({"measure": ALONE["measure"].replace("{hessian", "{jensen_shannon: {}, hessian")}, "measurements  9:"),
-    "panel": ({"report": "{panels: [relative_distance]}"}, "measurements  8:"),
-    "phase_rule": ({"classify": "{rule: by_loss, train_loss: 0.1}"}, "measurements  8:"),
+    "task": ({"dataset": "{name: digits, test_samples: 60, task: margin}"}, "measurements  10:"),
+    "run_metric": ({}, "measurements  12:"),
+    "pair_metric": ({"measure": ALONE["measure"].replace("{hessian", "{jensen_shannon: {}, hessian")}, "measurements  11:"),
+    "panel": ({"report": "{panels: [relative_distance]}"}, "measurements  10:"),
+    "phase_rule": ({"classify": "{rule: by_loss, train_loss: 0.1}"}, "measurements  10:"),
     "executor": ({"execution": "{device: cpu, engine: thread}"}, "with 1 workers on cpu"),
 }  # fmt: skip
 
