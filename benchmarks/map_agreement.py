@@ -103,7 +103,7 @@ def kappa(maps: Sequence[tuple[str, ...]]) -> float:
     every = Counter(label for labels in maps for label in labels)
     total = every.total()
     chance = sum((count / total) ** 2 for count in every.values())
-    return (agreement(maps) - chance) / (1 - chance)
+    return (agreement(maps) - chance) / (1 - chance) if chance < 1 else math.nan
 
 
 def interval(maps: Sequence[tuple[str, ...]], of: Callable[..., float]) -> tuple[float, float]:

@@ -243,7 +243,7 @@ def test_documents_state_the_numbers_of_the_default_experiment() -> None:
     assert f"top eigenvalue {rule['hessian']['threshold']:g}**" in readme
     assert f"training loss, {rule['train_loss']:g}**" in readme
     assert f"CKA, {rule['cka']['threshold']:g}**" in readme
-    assert f"{params['train']['epochs']} epochs, two seeds" in readme
+    assert f"{params['train']['epochs']} epochs, five seeds" in readme
     assert f"/ {params['temperature']['lr']:g} = {rule['hessian']['threshold']:g}" in thresholds
     assert f"| epochs | {params['train']['epochs']} | 150 |" in thresholds
     assert (

@@ -545,7 +545,9 @@ def test_a_study_runs_from_the_wheel(wheel: Path, tmp_path: Path) -> None:
 def test_an_upgrade_says_which_default_measures_anew(is_set: bool, study: Path) -> None:
     path = study / "params.yaml"
     lines = path.read_text().splitlines(keepends=True)
-    path.write_text("".join(line for line in lines if is_set or "batch_norm:" not in line))
+    kept = [line for line in lines if is_set or not line.startswith("  batch_norm:")]
+    assert "batch_norm: false" in "".join(kept), "a comment names the argument of VGG"
+    path.write_text("".join(kept))
     (study / "recipes.json").unlink()
     assert ("measure.batch_norm is not set" in upgrade_study(study)) != is_set
     assert "already" in upgrade_study(study)

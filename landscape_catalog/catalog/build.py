@@ -66,7 +66,7 @@ def build_tables(result: ExperimentResult) -> dict[str, pl.DataFrame]:
         "epochs": [row for run in runs for row in epoch_rows(run)],
         "pairs": [pair_row(cell, pair) for cell, pair in pairs],
         "estimates": [row for own in estimates for row in own],
-        "phases": phase_rows(result, numbers, distributions, classified),
+        "phases": phase_rows(result, estimates, numbers, distributions, classified),
         "phase_probabilities": list(probability_rows(result, distributions, classified)),
         "criteria": list(criterion_rows(result.experiment.classify, numbers, classified)),
     }

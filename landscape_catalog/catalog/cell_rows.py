@@ -165,11 +165,20 @@ def criterion_rows(rule: Rule, numbers: list[CellNumbers], keys: Row) -> Iterato
 
 def phase_rows(
     result: ExperimentResult,
+    estimates: list[list[Row]],
     numbers: list[CellNumbers],
     distributions: Sequence[LabelDistribution],
     keys: Row,
 ) -> list[Row]:
-    """The phase of every cell, with the reason and how sure it is."""
+    """The phase of every cell, with the reason and how sure it is.
+
+    Args:
+        result: of the experiment.
+        estimates: for each cell, its rows of the table `estimates`.
+        numbers: by which each cell is classified.
+        distributions: the probabilities of each cell's phases.
+        keys: the columns that all rows have in common.
+    """
     rule = result.experiment.classify
     verdicts = [rule.classify(cell) for cell in numbers]
     doubtful = doubtful_flat(
@@ -185,16 +194,27 @@ def phase_rows(
             "phase_probability": found.probability,
             "second_phase": found.second,
             "reason": "; ".join(
-                filter(None, (found.words, verdict.reason, differing_statistics(own)))
+                filter(None, (found.words, verdict.reason, *_remarks(rule, own, rows)))
             ),
             "probability_reason": found.reason,
             "ambiguous": verdict.ambiguous,
             "doubtful": doubt,
         }
-        for cell, own, verdict, found, doubt in zip(
-            result.cells, numbers, verdicts, distributions, doubtful
+        for cell, rows, own, verdict, found, doubt in zip(
+            result.cells, estimates, numbers, verdicts, distributions, doubtful
         )
     ]
+
+
+def _remarks(rule: Rule, cell: CellNumbers, rows: Sequence[Row]) -> Iterator[str | None]:
+    """What to bear in mind about a cell's phase, besides the numbers that decide it."""
+    for metric in rule.metrics:
+        deciding = [row for row in rows if (row["metric"], row["probe"]) == (metric, PRIMARY)]
+        unfinished = sum(row["status"] == "not converged" for row in deciding)
+        if unfinished:
+            words = metric.replace("_", " ")
+            yield f"{words} has not converged for {unfinished} of {len(deciding)}"
+    yield differing_statistics(cell)
 
 
 def _mean(values: list[float]) -> float:

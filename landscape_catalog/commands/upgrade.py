@@ -65,9 +65,10 @@ def _upgrade_recipes(project: Project) -> list[str]:
 def _new_defaults(project: Project) -> list[str]:
     """What to write in `params.yaml` for the numbers that earlier versions gave by default."""
     try:
-        chosen = "batch_norm:" in project.params.read_text(encoding="utf-8")
-    except OSError:
-        chosen = True
+        measure = _load(project.params.read_text(encoding="utf-8"))["measure"]
+        chosen = "batch_norm" in measure
+    except (OSError, UserError, TypeError, KeyError):
+        return []  # the next stage says what is wrong with it
     if chosen:
         return []
     return [

@@ -38,11 +38,12 @@ def differing_statistics(cell: CellNumbers) -> str | None:
     """What to say of a cell whose training loss depends on its batch-norm statistics, or None.
 
     It does if the mean losses with running and with recomputed statistics differ by more than a
-    factor of three: the running statistics do not fit the weights, as after large steps.
+    factor of three, or if only one of them is a number: the running statistics do not fit the
+    weights, as after large steps.
     """
     running, recomputed = cell.mean("train_loss_running"), cell.mean("train_loss_recomputed")
-    if math.isnan(running) or math.isnan(recomputed):
-        return None
+    if math.isnan(running) and math.isnan(recomputed):
+        return None  # not measured
     if max(running, recomputed) <= STATISTICS_FACTOR * min(running, recomputed):
         return None
     return (

@@ -118,12 +118,16 @@ class Criterion:
         'the training loss is 0.8 of its threshold'
         >>> Criterion("barrier", "mc", -1.0, "<").standing(0.3)
         'mc is 0.3, its threshold -1'
+        >>> Criterion("alike", "cka", 0.5, ">=", words="CKA").standing(0.4983)
+        'CKA is 0.4983, its threshold 0.5'
         """
         words = self.words or self.metric.replace("_", " ")
         ratio = value / self.threshold if self.threshold else math.nan
+        if abs(ratio - 1) < 0.05:
+            return f"{words} is {value:.4g}, its threshold {self.threshold + 0.0:g}"
         if 0.01 <= ratio < 100:
             return f"{words} is {ratio:.2g} of its threshold"
-        return f"{words} is {value:.3g}, its threshold {self.threshold:g}"
+        return f"{words} is {value:.3g}, its threshold {self.threshold + 0.0:g}"
 
     @property
     def never(self) -> float:

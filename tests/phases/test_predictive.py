@@ -94,10 +94,15 @@ def test_a_cell_far_from_every_threshold_is_sure() -> None:
 @pytest.mark.parametrize(
     ("changes", "label", "second", "words"),
     [
-        ({"mode_connectivity": -1.0 - 1e-3}, "III", "IV-B", "mode connectivity is 1 of its"),
-        ({"train_loss": 0.0475}, "IV-B", "II", "the training loss is 0.9"),
-        ({"cka": 0.4999}, "IV-A", "IV-B", "CKA is 1 of its threshold"),
-        ({"top_eigenvalue": 73.0}, "IV-B", "II", "the top eigenvalue is 1 of"),
+        (
+            {"mode_connectivity": -1.0 - 1e-3},
+            "III",
+            "IV-B",
+            "mode connectivity is -1.001, its threshold -1",
+        ),
+        ({"train_loss": 0.0475}, "IV-B", "II", "the training loss is 0.04"),
+        ({"cka": 0.4999}, "IV-A", "IV-B", "CKA is 0.4999, its threshold 0.5"),
+        ({"top_eigenvalue": 73.0}, "IV-B", "II", "the top eigenvalue is 75.7, its threshold 76"),
     ],
 )
 def test_a_cell_on_a_threshold(
@@ -107,6 +112,17 @@ def test_a_cell_on_a_threshold(
     assert (found.label, found.second) == (label, second)
     assert found.probability == pytest.approx(0.5, abs=0.12)
     assert words in found.words, found.words
+
+
+def test_cells_thousands_of_errors_apart_have_probabilities() -> None:
+    """As with a metric that is the same for all runs of a cell, for example a number of parameters."""
+    cells = [
+        ObservedCell(str(i), 4, 4, {"train_loss": values_of(mean, 1e-9, 4)})
+        for i, mean in enumerate((1e-4, 4e-4, 9e-4, 1.6, 1e3))
+    ]
+    found = label_distributions(ByLoss(), cells, [numbers(one) for one in cells])
+    assert all(sum(one.probabilities.values()) == pytest.approx(1) for one in found)
+    assert all(one.probability is not None and one.probability > 0.99 for one in found)
 
 
 @pytest.mark.parametrize("distance", [0.2, 0.5, 1.0])

@@ -98,6 +98,8 @@ class ModeConnectivity:
         if self.converged is not False or self.shorter_mode_connectivity is None:
             return None
         shorter, value = self.shorter_mode_connectivity, self.mode_connectivity
+        if math.isnan(shorter):
+            return f"the fit with {self.shorter_length} {self.length_unit} has diverged"
         return (
             f"mc {shorter:.4g} with {self.shorter_length} {self.length_unit}, {value:.4g} with "
             f"{self.fit_length}: they differ by {abs(value - shorter):.2g}, not by less than "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -53,10 +54,10 @@ def label_distributions(
 ) -> list[LabelDistribution]:
     """For each cell of a grid, the probability that fresh runs would give it each of the phases.
 
-    As many runs with other seeds, paired in the same way, with fresh draws of what all runs of a
-    cell share (such as the samples of CKA), are drawn from a model of how runs and pairs vary, and
-    the rule classifies their means. `docs/thresholds.md` describes the model and how well stated
-    probabilities agree with what happens.
+    As many runs with other seeds, paired in the same way, with fresh draws of those things that all
+    runs of a cell share and whose error is known (such as the samples of CKA), are drawn from a
+    model of how runs and pairs vary, and the rule classifies their means. `docs/thresholds.md`
+    describes the model and how well stated probabilities agree with what happens.
 
     Args:
         rule: which classifies.
@@ -106,8 +107,9 @@ def _words(
     if probability >= found.probabilities[second]:
         words = f"{found.label} rather than {second} with {percent(probability)}"
     else:
+        only = "" if probability < 0.01 else "only "
         words = (
-            f"{found.label} with only {percent(probability)}, {second} with "
+            f"{found.label} with {only}{percent(probability)}, {second} with "
             f"{percent(found.probabilities[second])}"
         )
     if second == NC.name or found.label == NC.name:
@@ -143,11 +145,13 @@ def _deciding(
 
 
 def percent(probability: float) -> str:
-    """A probability in words; never 0% or 100%, which no finite number of runs shows.
+    """A probability in words, rounded down, so that only what is sure (90%) reads as such.
 
-    >>> percent(0.714), percent(0.998), percent(0.002)
-    ('71%', 'over 99%', 'under 1%')
+    It is never 0% or 100%, which no finite number of runs shows.
+
+    >>> percent(0.714), percent(0.8996), percent(0.9), percent(0.998), percent(0.002)
+    ('71%', '89%', '90%', 'over 99%', 'under 1%')
     """
     if probability > 0.99:
         return "over 99%"
-    return "under 1%" if probability < 0.01 else f"{probability:.0%}"
+    return "under 1%" if probability < 0.01 else f"{math.floor(100 * probability + 1e-9)}%"

@@ -15,8 +15,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.special import logsumexp
 
-from landscape_catalog.phases.predictive.spread import NEGLIGIBLE, TINY, Spread
+from landscape_catalog.phases.predictive.spread import NEGLIGIBLE, Spread
 
 FACTORS = 2.0 ** np.arange(-3, 13, 3)  # k
 EXPONENTS = np.array([0.0, 0.5, 1.0])  # g
@@ -67,16 +68,18 @@ def locations(spreads: Sequence[Spread], shared_errors: Sequence[float]) -> list
     ratios = [
         factors * (variance[:, None] / typical) ** (exponents - 1) for variance in variances
     ]  # of the variance over cells to V
-    evidence = []
+    evidence = []  # logarithms, since a cell may lie thousands of errors from every place
     for one, variance, ratio in zip(spreads, variances, ratios):
         total = variance[:, None] * (1 + ratio)
         squares = (one.centres[:, None] - places) ** 2
-        evidence.append(one.weights[:, None] * np.exp(-squares / total / 2) / np.sqrt(total))
-    of_cells = [np.maximum(one.sum(0), TINY) for one in evidence]
-    logs = np.log(of_cells).sum(0)
-    common = np.exp(logs - logs.max())
+        with np.errstate(divide="ignore"):
+            weights = np.log(one.weights[:, None])
+        evidence.append(weights - squares / total / 2 - np.log(total) / 2)
+    of_cells = [logsumexp(one, axis=0) for one in evidence]
+    logs = np.sum(of_cells, axis=0)
+    common = logs - logsumexp(logs)
     return [
-        _states(one, variance, joint * (common / of_cell), ratio, places)
+        _states(one, variance, np.exp(joint - of_cell + common), ratio, places)
         for one, variance, joint, of_cell, ratio in zip(
             spreads, variances, evidence, of_cells, ratios
         )
