@@ -90,6 +90,8 @@ class Scenario:
         factor: how many times as much.
         failing: mean probability that a run does not converge.
         shared_error: of CKA.
+        barriers: probability that a cell has a mode connectivity of -4 +- 2 that varies by 2. If it
+            is not 0, the others are on a plateau: 0 +- 0.05, and vary by 0.05.
     """
 
     name: str
@@ -103,6 +105,7 @@ class Scenario:
     factor: float = 5.0
     failing: float = 0.02
     shared_error: float = 0.01
+    barriers: float = 0.0
 
 
 MEANS = (-4.3, 2.2, -1.5, 0.45)
@@ -118,6 +121,7 @@ SCENARIOS = (
     Scenario("pairs vary by themselves", share=(0.0, 0.05)),
     Scenario("outlying by a factor of 15", outlying=0.2, factor=15.0),
     Scenario("a fifth of the runs fails", failing=0.2),
+    Scenario("barriers in a quarter of a plateau", barriers=0.25),
 )
 
 
@@ -147,6 +151,11 @@ def plant(scenario: Scenario, generator: np.random.Generator) -> list[Truth]:
         sds = np.maximum(DIGITS[:, :, 1], [0, 0, SMALLEST_SD, 0])
         means = DIGITS[:, :, 0] + sds * generator.standard_normal(shape)
         sds = sds * np.exp(0.3 * generator.standard_normal(shape))
+    if scenario.barriers:
+        poor = generator.random(CELLS) < scenario.barriers
+        normal = generator.standard_normal(CELLS)
+        means[:, 2] = np.where(poor, -4 + 2 * normal, 0.05 * normal)
+        sds[:, 2] = np.where(poor, 2.0, 0.05)
     failing = generator.beta(0.5 * scenario.failing, 0.5 * (1 - scenario.failing), CELLS)
     shares = generator.uniform(*scenario.share, CELLS)
     return [Truth(means[i], sds[i], float(shares[i]), float(failing[i])) for i in range(CELLS)]
