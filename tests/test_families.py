@@ -10,6 +10,7 @@ import numpy as np
 import polars as pl
 import pytest
 import torch
+from torch.optim.swa_utils import update_bn
 
 from landscape_catalog.catalog import read_tables
 from landscape_catalog.errors import CodeError
@@ -21,7 +22,7 @@ from landscape_catalog.store.artifacts import (
     read_run,
     read_weights,
 )
-from landscape_catalog.tasks import Perturbation, Samples, perturbed_inputs
+from landscape_catalog.tasks import Perturbation, Samples, epoch_batches, perturbed_inputs
 from tests.conftest import ROOT, TINY_PARAMS, edit
 from tests.stages import SERIAL, plan, run_stages, write_project
 
@@ -96,7 +97,10 @@ def test_vgg11_with_variants_and_probes(tmp_path: Path) -> None:
 
 
 def cka_by_hand(folder: Path, pairs: pl.DataFrame) -> list[float]:
-    """Linear CKA of softmax outputs on perturbed samples, from the stored networks and data."""
+    """Linear CKA of softmax outputs on perturbed samples, from the stored networks and data.
+
+    Their batch-norm statistics are recomputed by torch's own `update_bn`.
+    """
     (place,) = (folder / "data" / "prepared").iterdir()
     record, data = read_prepared(place)
     mean, std = (torch.from_numpy(data.arrays[name]).view(-1, 1, 1) for name in ("mean", "std"))
@@ -118,6 +122,10 @@ def cka_by_hand(folder: Path, pairs: pl.DataFrame) -> list[float]:
         )
         weights = read_weights(folder / "data" / "runs" / run_id)
         network.load_state_dict({name: torch.from_numpy(value) for name, value in weights.items()})
+        order = derive_seed(record.data_id, "curve statistics", 0)
+        batches = epoch_batches(len(train), 32, seed=order, epoch=0)
+        images = [((train.inputs[rows] / 255 - mean) / std).float() for rows in batches]
+        update_bn(images, network)
         seed = derive_seed(record.data_id, "similarity", 0)
         inputs = perturbed_inputs(
             train, Perturbation(kind=kinds[probe], samples=32), seed=seed

@@ -45,8 +45,8 @@ def influences_of_blocks(influences: Sequence[float] | None, size: int) -> tuple
     shorter); the factor corrects for the mean over few blocks. None for a single block, which does
     not show how blocks vary.
 
-    >>> influences_of_blocks((0.03, 0.01, -0.03, -0.01), 2)
-    (0.0565685424949238, -0.0565685424949238)
+    >>> [round(u, 4) for u in influences_of_blocks((0.03, 0.01, -0.03, -0.01), 2)]
+    [0.0566, -0.0566]
     """
     if influences is None or size == 1:
         return None if influences is None else tuple(influences)

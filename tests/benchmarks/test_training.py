@@ -160,6 +160,8 @@ def test_the_map_is_the_experiment_of_the_table_with_the_values_of_the_default_o
         ("temperature", "lr"): 0.1,
         ("train", "epochs"): 40,
         ("train", "seeds"): 5,
+        ("measure", "batch_norm"): "authors",
+        ("hessian", "trace_tolerance"): 0.025,
         ("connectivity", "pairs"): "ring",
         ("connectivity", "epochs"): 50,
         ("connectivity", "lr"): 0.02,

@@ -53,6 +53,7 @@ class Pair:
     run_ids: tuple[str, str]
     snapshot: str = "best_train_loss"
     is_custom: bool = False
+    statistics: None = None
     task: Classification = TASK
 
     @property
