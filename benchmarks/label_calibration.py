@@ -24,11 +24,11 @@ from landscape_catalog.phases.predictive.draws import Drawn
 from landscape_catalog.phases.predictive.grid import draw_grid
 from landscape_catalog.phases.predictive.observed import (
     ObservedCell,
-    PairChoice,
     Values,
     incidence,
     members_of,
 )
+from landscape_catalog.schema.pairs import PairChoice
 
 RULE = Yang2021.model_validate({"hessian": {"threshold": 38.0}})
 METRICS = ("train_loss", "top_eigenvalue", "mode_connectivity", "cka")

@@ -9,7 +9,7 @@ from typing import Any
 from landscape_catalog.catalog.estimates import ESTIMATE
 from landscape_catalog.catalog.results import CellResult, ExperimentResult
 from landscape_catalog.catalog.shared_errors import MeanError, error_of_cell_mean
-from landscape_catalog.metrics.metric import PRIMARY, PairChoice
+from landscape_catalog.metrics.metric import PRIMARY
 from landscape_catalog.metrics.registry import METRIC_OF, METRICS, QUANTITIES
 from landscape_catalog.phases import (
     CellNumbers,
@@ -18,6 +18,7 @@ from landscape_catalog.phases import (
     Values,
     label_distributions,
 )
+from landscape_catalog.schema.pairs import PairChoice
 from landscape_catalog.schema.tables import Row
 
 # The variance of Student's t is d/(d - 2), infinite for two degrees of freedom.

@@ -1,11 +1,10 @@
-"""The grid of an experiment: axes, landscapes, cells and runs with their ids, and pairs."""
+"""The grid of an experiment: axes, landscapes, cells and runs with their ids."""
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
 from landscape_catalog.datasets import DataFacts, Preparation
 from landscape_catalog.experiment.components import Component
@@ -270,21 +269,3 @@ class Grid:
     def runs(self) -> tuple[Run, ...]:
         """Every run, cell by cell."""
         return tuple(run for cell in self.cells for run in cell.runs)
-
-
-def chosen_pairs(
-    run_ids: list[str], which: Literal["first", "ring", "all"]
-) -> list[tuple[str, str]]:
-    """Pairs among the runs of a cell: the first two, a ring, or every pair.
-
-    Each pair lists its runs in the order of their seeds, so that `ring` and `all` agree on it.
-
-    >>> chosen_pairs(["a", "b", "c", "d"], "ring")
-    [('a', 'b'), ('b', 'c'), ('c', 'd'), ('a', 'd')]
-    """
-    every = list(itertools.combinations(run_ids, 2))
-    if which == "all" or len(run_ids) < 3:
-        return every
-    return (
-        every[:1] if which == "first" else [*itertools.pairwise(run_ids), (run_ids[0], run_ids[-1])]
-    )

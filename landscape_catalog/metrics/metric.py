@@ -21,11 +21,11 @@ from landscape_catalog.metrics.batch_norm import Kind
 from landscape_catalog.metrics.context import Context
 from landscape_catalog.metrics.estimate import Estimate
 from landscape_catalog.schema.fields import Added, OneOrMore, Section
+from landscape_catalog.schema.pairs import PairChoice
 from landscape_catalog.schema.tables import Column, Row, Table
 
 PRIMARY = "primary"  # catalog name of the probe that classification uses
 Scope = Literal["run", "pair"]
-PairChoice = Literal["first", "ring", "all"]
 Named = tuple[str, Estimate]
 
 

@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from landscape_catalog.datasets import DataFacts
-from landscape_catalog.experiment.grid import chosen_pairs
 from landscape_catalog.experiment.landscape import Dataset
+from landscape_catalog.schema.pairs import chosen_pairs
 from tests.experiment.grids import CIFAR, CUSTOM_CODE, DIGITS, TEXT, grid_of
 
 

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from landscape_catalog.experiment.experiment import Experiment
-from landscape_catalog.experiment.grid import Cell, Run, chosen_pairs
+from landscape_catalog.experiment.grid import Cell, Run
 from landscape_catalog.experiment.landscape import Dataset, Load, Model
 from landscape_catalog.experiment.measure import MeasureBase
 from landscape_catalog.experiment.training import Temperature, Train
@@ -33,6 +33,7 @@ from landscape_catalog.pipeline.shared.measurement_specs import (
 from landscape_catalog.pipeline.shared.workspace import lay_out
 from landscape_catalog.schema.fields import Section
 from landscape_catalog.schema.identity import canonical_json, derive_seed, identify
+from landscape_catalog.schema.pairs import chosen_pairs
 from tests.experiment.conftest import Own
 from tests.experiment.grids import BASE, CUSTOM_CODE, TEXT, experiment_of, grid, grid_of
 from tests.former import use_former_recipes

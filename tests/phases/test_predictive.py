@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from benchmarks.label_calibration import SCENARIOS, simulate
-from landscape_catalog.experiment.grid import chosen_pairs
 from landscape_catalog.phases import (
     CellNumbers,
     LabelDistribution,
@@ -21,9 +20,10 @@ from landscape_catalog.phases import (
     percent,
 )
 from landscape_catalog.phases.predictive.draws import run_correlations
-from landscape_catalog.phases.predictive.observed import PairChoice, members_of
+from landscape_catalog.phases.predictive.observed import members_of
 from landscape_catalog.phases.predictive.spread import spreads
 from landscape_catalog.phases.predictive.survival import Survival
+from landscape_catalog.schema.pairs import PairChoice, chosen_pairs
 from tests.phases.rules import ByLoss
 
 RULE = Yang2021()  # tolerance 1, top eigenvalue 76, training loss 0.05, CKA 0.5

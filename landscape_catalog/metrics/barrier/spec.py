@@ -12,7 +12,8 @@ from pydantic import ConfigDict
 from landscape_catalog.metrics.connectivity.result import CurvePoint
 from landscape_catalog.metrics.connectivity.settings import ConnectivitySettings
 from landscape_catalog.metrics.estimate import Estimate
-from landscape_catalog.metrics.metric import Cost, Metric, Named, PairChoice, Quantity
+from landscape_catalog.metrics.metric import Cost, Metric, Named, Quantity
+from landscape_catalog.schema.pairs import PairChoice
 from landscape_catalog.schema.records import VALUES
 from landscape_catalog.schema.tables import REAL, Row
 from landscape_catalog.training.grouping import has_small_values

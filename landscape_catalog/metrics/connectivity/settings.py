@@ -8,7 +8,7 @@ from pydantic import Field
 
 from landscape_catalog.errors import Problem
 from landscape_catalog.metrics.connectivity.result import LengthUnit
-from landscape_catalog.metrics.metric import PRIMARY, PairChoice
+from landscape_catalog.metrics.metric import PRIMARY
 from landscape_catalog.schema.fields import (
     Added,
     BatchSize,
@@ -22,6 +22,7 @@ from landscape_catalog.schema.fields import (
     Text,
     When,
 )
+from landscape_catalog.schema.pairs import PairChoice
 
 SHORTEST_FIT = 25  # epochs of the first fit with `epochs: auto`; each further one is twice as long
 

@@ -18,11 +18,11 @@ from landscape_catalog.metrics.metric import (
     MeasuredData,
     Metric,
     Named,
-    PairChoice,
     Panel,
     Quantity,
     Slice,
 )
+from landscape_catalog.schema.pairs import PairChoice
 from landscape_catalog.schema.tables import BOOLEAN, INTEGER, PAIR_KEY, REAL, TEXT, Row, Table
 from landscape_catalog.training.grouping import (
     has_small_steps,

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Literal
 
 import numpy as np
 
-PairChoice = Literal["first", "ring", "all"]
+from landscape_catalog.schema.pairs import PairChoice, chosen_pairs
+
 Members = tuple[int, ...]  # positions, among the converged runs, of the run or of the pair's two
 
 
@@ -60,11 +59,7 @@ def members_of(n_runs: int, pairs: PairChoice | None) -> tuple[Members, ...]:
     """
     if pairs is None:
         return tuple((run,) for run in range(n_runs))
-    every = tuple(itertools.combinations(range(n_runs), 2))
-    if pairs == "all" or n_runs < 3:
-        return every
-    ring = (*((run, run + 1) for run in range(n_runs - 1)), (0, n_runs - 1))
-    return every[:1] if pairs == "first" else ring
+    return tuple(chosen_pairs(range(n_runs), pairs))
 
 
 @cache

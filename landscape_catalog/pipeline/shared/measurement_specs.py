@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from landscape_catalog.experiment.grid import Cell, Run, chosen_pairs
+from landscape_catalog.experiment.grid import Cell, Run
 from landscape_catalog.experiment.measure import MeasureBase
 from landscape_catalog.metrics.batch_norm import LEGACY, Statistics, statistics_in_effect
 from landscape_catalog.metrics.metric import Metric
@@ -17,6 +17,7 @@ from landscape_catalog.pipeline.shared.costs import work_of
 from landscape_catalog.runner.timings import Work
 from landscape_catalog.schema.fields import Section
 from landscape_catalog.schema.identity import derive_seed, identify, recipes
+from landscape_catalog.schema.pairs import chosen_pairs
 
 Codes = Mapping[str, str]  # SHA-256 of the source of each custom metric's function
 CURVES = "connectivity"  # the section whose first probe says how statistics are recomputed
