@@ -43,8 +43,8 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
         **_SEED,
     },
     "mode_connectivity": {
-        **_bounds(ConnectivitySettings, "control_points", "init", "updates", "lr"),
-        "epochs": PositiveInt,
+        **_bounds(ConnectivitySettings, "control_points", "init", "epochs", "updates", "lr"),
+        **_bounds(ConnectivitySettings, "convergence", "max_epochs", "check"),
         **_bounds(ConnectivitySettings, "momentum", "weight_decay", "points", "refine"),
         **_BATCH,
         **_SEED,

@@ -6,8 +6,9 @@ with one thread and deterministic kernels, so equal calls return bit-identical r
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import replace
-from typing import Literal
+from typing import Any, Literal
 
 import torch  # noqa: F401 (used in the doctests)
 from torch import nn
@@ -24,7 +25,9 @@ from landscape_catalog.api.tensors import (
 )
 from landscape_catalog.metrics.barrier.spec import LineBarrier
 from landscape_catalog.metrics.connectivity.compute import curve_recipe
+from landscape_catalog.metrics.connectivity.lengths import compared, until_converged
 from landscape_catalog.metrics.connectivity.result import ModeConnectivity
+from landscape_catalog.metrics.connectivity.settings import ConnectivitySettings, length_problems
 from landscape_catalog.metrics.numerics.curves.barrier import line_barrier as _line_barrier
 from landscape_catalog.metrics.numerics.curves.connectivity import connectivity_of_points
 from landscape_catalog.metrics.numerics.curves.fit import fit_curve
@@ -43,8 +46,11 @@ def mode_connectivity(
     test: Pair | Samples | None = None,
     control_points: int = 3,
     init: Literal["linear", "random"] = "linear",
-    epochs: int = 50,
+    epochs: int | Literal["auto"] = 50,
     updates: int | None = None,
+    convergence: float = 0.5,
+    max_epochs: int = 400,
+    check: bool = False,
     lr: float = 0.01,
     batch_size: int = 128,
     momentum: float = 0.9,
@@ -72,8 +78,14 @@ def mode_connectivity(
         control_points: number of control points, endpoints included, from 3 to 10.
         init: initial inner control points: on the straight line between the endpoints, or random
             weights.
-        epochs: length of the fit.
+        epochs: length of the fit. "auto": whole fits of 25, 50, 100, ... epochs, each from the
+            start, until two differ by less than `convergence`.
         updates: length of the fit in SGD updates instead of epochs.
+        convergence: a fit has converged if mode connectivity differs by less than this from that of
+            a fit of half the length, in the unit of L. Only with "auto" or `check`.
+        max_epochs: "auto": longest fit.
+        check: whether to fit once more with half of the length, to see whether the fit has
+            converged. "auto" always checks.
         lr: initial learning rate.
         batch_size: of the fit, and for recomputing batch-norm statistics; limited to n.
         momentum: of SGD.
@@ -85,7 +97,9 @@ def mode_connectivity(
 
     Returns:
         `mode_connectivity`, in the unit of L; the `t` where it is attained; the `lowest` and
-        `highest` deviation; and every evaluated point. The error of a single fit is unknown;
+        `highest` deviation; every evaluated point; and, if fits of several lengths were made, the
+        `fit_length`, the value of the `shorter` one and whether the fit has `converged` (None: not
+        checked). The error of a single fit is unknown;
         `estimates` gives the mean of several fits with different seeds and its standard error.
 
     Raises:
@@ -112,6 +126,9 @@ def mode_connectivity(
         init=init,
         epochs=epochs,
         updates=updates,
+        convergence=convergence,
+        max_epochs=max_epochs,
+        check=check,
         lr=lr,
         batch_size=batch_size,
         momentum=momentum,
@@ -120,13 +137,19 @@ def mode_connectivity(
         refine=refine,
         seed=seed,
     )
+    settings = _settings_of(given)
     check_precision(one=one, other=other)
     check_trainable(one)
     train, task = samples_of(data), task_of(loss)
     test_samples = train if test is None else samples_of(test, "test")
-    recipe = replace(curve_recipe(given), batch_size=min(given.batch_size, len(train)))
+    batch_size = min(given.batch_size, len(train))
     ends = state_of(one), state_of(other)
-    with reproducible():
+
+    measured: list[ModeConnectivity] = []
+
+    def measure(place: int) -> ModeConnectivity:
+        length: dict[str, Any] = {settings.length_unit: settings.lengths()[place]}
+        recipe = replace(curve_recipe(given), batch_size=batch_size, **length)
         curve = fit_curve(one, ends, train, task, recipe, seed=derive_seed("fit", given.seed))
         evaluated = curve_points(
             one,
@@ -135,11 +158,31 @@ def mode_connectivity(
             test_samples,
             task,
             points=given.points,
-            batch_size=recipe.batch_size,
+            batch_size=batch_size,
             seed=derive_seed("statistics", given.seed),
             refine=given.refine,
         )
-    return connectivity_of_points(evaluated, task)
+        found = connectivity_of_points(evaluated, task)
+        shorter = measured[-1] if measured else None
+        measured.append(compared(found, settings, place, shorter))
+        return measured[-1]
+
+    with reproducible():
+        return until_converged(settings, measure)
+
+
+def _settings_of(given: Any) -> ConnectivitySettings:
+    """The settings of a probe, which say which fits are made.
+
+    Raises:
+        ValueError: if two arguments exclude each other.
+    """
+    names = ("epochs", "updates", "convergence", "max_epochs", "check")
+    settings = ConnectivitySettings(**{name: getattr(given, name) for name in names})
+    for problem in length_problems(settings):
+        path = problem.path.removeprefix("measure.connectivity.")
+        raise ValueError(str(dataclasses.replace(problem, path=path)))
+    return settings
 
 
 def line_barrier(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Any
 
+from landscape_catalog.metrics.connectivity.lengths import compared, is_final, until_converged
 from landscape_catalog.metrics.connectivity.result import CurvePoint, ModeConnectivity
 from landscape_catalog.metrics.connectivity.settings import ConnectivitySettings
 from landscape_catalog.metrics.context import Context
@@ -23,16 +23,9 @@ def compute(context: Context) -> ModeConnectivity:
     """Fit the curve with each length that the settings ask for, and evaluate the longest fit.
 
     Each fit starts anew, with the same seeds and its own schedule: the learning rate falls late, so
-    that values on the way to the end of a fit say little about shorter fits. With `epochs: auto`,
-    the first length at which mode connectivity no longer changes is the last one.
+    that values on the way to the end of a fit say little about shorter fits.
     """
-    settings: ConnectivitySettings = context.settings
-    found = _measured(context, 0)
-    for place in range(1, len(settings.lengths())):
-        if _is_final(found, settings):
-            break
-        found = _measured(context, place)
-    return found
+    return until_converged(context.settings, partial(_measured, context))
 
 
 def _measured(context: Context, place: int) -> ModeConnectivity:
@@ -57,29 +50,8 @@ def _measure(context: Context, place: int) -> ModeConnectivity:
         known=known_endpoints(context, settings.batch_size, seed),
     )
     keep_endpoints(context, settings.batch_size, seed, points)
-    lengths = settings.lengths()
-    found = dataclasses.replace(
-        connectivity_of_points(points, context.task),
-        fit_length=lengths[place],
-        length_unit=settings.length_unit,
-    )
-    if place == 0:
-        return found
-    return dataclasses.replace(
-        found,
-        shorter_length=lengths[place - 1],
-        shorter_mode_connectivity=_measured(context, place - 1).mode_connectivity,
-        convergence=settings.convergence,
-    )
-
-
-def _is_final(found: ModeConnectivity, settings: ConnectivitySettings) -> bool:
-    """Whether `epochs: auto` makes no longer fit.
-
-    A fit that has diverged is final as well, since longer ones keep the rate high for longer.
-    """
-    has_diverged = math.isnan(found.mode_connectivity)
-    return settings.epochs == "auto" and (found.converged is True or has_diverged)
+    shorter = _measured(context, place - 1) if place else None
+    return compared(connectivity_of_points(points, context.task), settings, place, shorter)
 
 
 def _fitted_curve(context: Context, place: int) -> Curve:
@@ -108,7 +80,7 @@ def _reaches(context: Context, place: int) -> bool:
     if not _reaches(context, place - 1):
         return False
     try:
-        return not _is_final(_measured(context, place - 1), context.settings)
+        return not is_final(_measured(context, place - 1), context.settings)
     except Exception:  # raised again when this curve itself is measured
         return False
 
