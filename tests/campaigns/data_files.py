@@ -1,0 +1,153 @@
+"""Random damage to files of the formats that users bring, which `landscape prepare` reads."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import random
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from PIL import Image
+
+from tests.campaigns.outcome import Outcome, observe, release_pipes
+from tests.stages import SERIAL, run_stages, write_project
+
+SECONDS = 60.0
+PARAMS = """\
+dataset: {{name: {name}, path: mine/{path}, test_samples: 8{more}}}
+model: {{name: {model}}}
+load: {{width: 4, samples: 24}}
+temperature: {{batch_size: 8, lr: 0.05}}
+train: {{epochs: 1, seeds: 2}}
+measure: {{hessian: {{samples: 8}}, connectivity: {{epochs: 1}}, similarity: {{samples: 8}}}}
+classify: {{}}
+report: {{}}
+variants: {{}}
+"""
+WAYS = ("flip", "cut", "empty", "grow", "folder", "pipe", "gone", "flips", "zeros", "pointer")
+POINTER = (
+    b"version https://git-lfs.github.com/spec/v1\n"
+    b"oid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n"
+)
+
+
+def _arrays(draw: random.Random) -> bytes:
+    """An npz of images with labels, some of them odd in shape, type or values."""
+    numbers = np.random.default_rng(draw.randrange(2**32))
+    shape = draw.choice([(32, 8, 8), (32, 1, 8, 8), (32, 8, 8, 3), (32, 8), (32,), (0, 8, 8), ()])
+    kind = draw.choice(["u1", "u1", "f4", "f8", "i8", "c8", "?", "f2", "U3", "O"])
+    with np.errstate(all="ignore"):
+        images = (numbers.random(shape) * 255).astype(kind)
+    if kind in ("f4", "f8") and images.size and draw.random() < 0.5:
+        images.reshape(-1)[0] = draw.choice([np.nan, np.inf, -np.inf, 1e300])
+    labels = np.arange(32) % 3
+    if draw.random() < 0.4:
+        labels = draw.choice(
+            [labels[:-1], labels - 1, labels * 1.5, labels[:, None], labels.astype("U1")]
+        )
+    names = draw.choice([("x", "y"), ("images", "labels"), ("x_train", "y_train"), ("a", "b")])
+    stream = io.BytesIO()
+    np.savez(stream, **dict(zip(names, (images, labels))))
+    return stream.getvalue()
+
+
+def _pictures(draw: random.Random) -> bytes:
+    """A Parquet of encoded images, some of them of other modes, sizes or formats."""
+    rows = []
+    for i in range(32):
+        mode = draw.choice(["L", "L", "L", "RGB", "P", "CMYK", "1", "I;16", "RGBA"])
+        size = draw.choice([(8, 8), (8, 8), (8, 8), (9, 7), (1, 1)])
+        image = Image.new(mode, size)
+        stream = io.BytesIO()
+        form = draw.choice(["PNG", "PNG", "JPEG", "GIF", "BMP"])
+        try:
+            image.save(stream, form)
+        except (OSError, KeyError, ValueError):
+            image.convert("L").save(stream, "PNG")
+        content = stream.getvalue() if draw.random() < 0.98 else draw.randbytes(30)
+        rows.append({"image": {"bytes": content, "path": None}, "label": i % 3})
+    stream = io.BytesIO()
+    pl.DataFrame(rows).write_parquet(stream)
+    return stream.getvalue()
+
+
+def _text(draw: random.Random) -> bytes:
+    """Lines of sentences, some of them odd."""
+    odd = [
+        "",
+        " ",
+        "\u200b",
+        "\x00",
+        "a" * 5000,
+        "é",
+        "\u202e",
+        "\r",
+        "\x85",
+        "word " * 300,
+        "\ufffd",
+    ]
+    lines = [f"one sentence number {i}" for i in range(40)]
+    if draw.random() < 0.6:
+        lines[draw.choice([0, 5, -1])] = draw.choice(odd)
+    text = draw.choice(["\n", "\n", "\r\n"]).join(lines) + draw.choice(["\n", "", "\n\n"])
+    return text.encode(draw.choice(["utf-8", "utf-8", "utf-16", "latin-1"]), "replace")
+
+
+FORMATS: dict[str, tuple[str, tuple[str, ...], Callable[[random.Random], bytes], str]] = {
+    # dataset, files, content, model
+    "npz": ("arrays", ("mine.npz",), _arrays, "resnet18"),
+    "parquet": ("arrays", ("mine.parquet",), _pictures, "resnet18"),
+    "text": ("text_pairs", ("train.de", "train.en"), _text, "transformer"),
+    "gzip": ("arrays", ("mine.npz",), lambda draw: gzip.compress(_arrays(draw)), "resnet18"),
+}
+
+
+def damage(path: Path, way: str, draw: random.Random) -> None:
+    """Damage a file."""
+    content = path.read_bytes()
+    at = draw.randrange(max(len(content), 1))
+    path.unlink()
+    if way == "folder":
+        path.mkdir()
+    elif way == "pipe":
+        os.mkfifo(path)
+    elif way != "gone":
+        many = bytearray(content)
+        for _ in range(20 if way == "flips" else 1):
+            many[draw.randrange(len(many))] ^= 1 << draw.randrange(8)
+        changed = {"cut": content[:at], "empty": b"", "grow": content + draw.randbytes(9)}
+        changed |= {"zeros": bytes(len(content)), "pointer": POINTER}
+        path.write_bytes(changed.get(way, bytes(many)))
+
+
+def case(folder: Path) -> Callable[[int, random.Random], Outcome]:
+    """Cases in projects below this folder."""
+
+    def run(number: int, draw: random.Random) -> Outcome:
+        form = list(FORMATS)[number % len(FORMATS)]
+        dataset, files, content, model = FORMATS[form]
+        path = "train" if dataset == "text_pairs" else files[0]
+        more = ", vocabulary: 60" if dataset == "text_pairs" else ""
+        place = folder / f"data {number}"
+        params = PARAMS.format(name=dataset, path=path, model=model, more=more)
+        project = write_project(place / "project", params + SERIAL)
+        (project / "mine").mkdir()
+        for name in files:
+            (project / "mine" / name).write_bytes(content(draw))
+        way = "as it is"
+        if draw.random() < 0.5:
+            way = draw.choice(WAYS)
+            damage(project / "mine" / draw.choice(files), way, draw)
+        try:
+            with release_pipes(place):
+                words = f"data_files:{number}: {form} {way}"
+                return observe(words, lambda: run_stages(project, place, "prepare"), SECONDS)
+        finally:
+            shutil.rmtree(place)
+
+    return run
