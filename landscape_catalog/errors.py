@@ -48,6 +48,11 @@ def shown(value: object, *, longest: int = 200) -> str:
         text = repr(value)
     except Exception:  # of a class that a user defined, or an integer with too many digits
         return f"a value of type {type(value).__name__}"
+    return shortened(text, longest=longest)
+
+
+def shortened(text: str, *, longest: int = 200) -> str:
+    """A text without its middle, if it is long."""
     half = (longest - 3) // 2
     return text if len(text) <= longest else f"{text[:half]} … {text[-half:]}"
 
@@ -61,7 +66,7 @@ class Problem:
     allowed: str
 
     def __str__(self) -> str:
-        return f"{self.path}: got {self.given}; allowed: {self.allowed}"
+        return f"{shortened(self.path)}: got {shortened(self.given)}; allowed: {self.allowed}"
 
 
 class SpecError(UserError):

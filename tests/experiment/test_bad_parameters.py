@@ -8,10 +8,13 @@ import textwrap
 from pathlib import Path
 
 import pytest
+import yaml
 
-from landscape_catalog.errors import CodeError, SpecError
+from landscape_catalog.errors import CodeError, LandscapeError, SpecError
 from landscape_catalog.pipeline.shared.workspace import open_workspace
+from tests.conftest import ROOT
 from tests.experiment.conftest import Own
+from tests.stages import run_stages
 
 GOOD = """\
 dataset: {name: digits}
@@ -471,3 +474,20 @@ def test_the_command_prints_the_messages_and_exits_with_2(
         assert expected in done.stderr
     assert "Traceback" not in done.stderr
     assert not (project / "data").exists()
+
+
+@pytest.mark.parametrize(
+    ("section", "key"),
+    [
+        ("dataset", "name"), ("dataset", "task"), ("dataset", "test_samples"), ("model", "name"),
+        ("load", "width"), ("load", "samples"), ("train", "optimizer"), ("measure", "batch_norm"),
+        ("classify", "rule"), ("report", "panels"), ("execution", "engine"), ("load", "x" * 9999),
+    ],
+)  # fmt: skip
+def test_long_values_are_shortened(section: str, key: str, tmp_path: Path) -> None:
+    tree = yaml.safe_load((ROOT / "params.yaml").read_text())
+    tree[section][key] = "a" * 9999
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(tree))
+    with pytest.raises(LandscapeError, match=r"a … a|x … x") as caught:
+        run_stages(tmp_path, tmp_path / "store", "prepare")
+    assert len(str(caught.value)) < 1500
