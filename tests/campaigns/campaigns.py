@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.campaigns import artifacts, data_files, parameters
+from tests.campaigns import artifacts, data_files, parameters, statements
 from tests.campaigns.outcome import Outcome
 from tests.conftest import TINY_PARAMS
 from tests.stages import run_stages, write_project
@@ -39,4 +39,5 @@ CAMPAIGNS = {
     "parameters": Campaign(5000, parameters.case),
     "artifacts": Campaign(500, lambda folder: artifacts.case(finished_project(folder), folder)),
     "data_files": Campaign(200, data_files.case),
+    "statements": Campaign(150, lambda folder: statements.case(finished_project(folder)[0])),
 }
