@@ -17,18 +17,19 @@ from PIL import Image
 from tests.campaigns.outcome import Outcome, observe, release_pipes
 from tests.stages import SERIAL, run_stages, write_project
 
-SECONDS = 60.0
+SECONDS = 20.0
 PARAMS = """\
 dataset: {{name: {name}, path: mine/{path}, test_samples: 8{more}}}
 model: {{name: {model}}}
 load: {{width: 4, samples: 24}}
 temperature: {{batch_size: 8, lr: 0.05}}
 train: {{epochs: 1, seeds: 2}}
-measure: {{hessian: {{samples: 8}}, connectivity: {{epochs: 1}}, similarity: {{samples: 8}}}}
+measure: {{hessian: {{samples: 8}}, connectivity: {{epochs: 1, batch_size: 8}}, similarity: {{samples: 20}}}}
 classify: {{}}
 report: {{}}
 variants: {{}}
 """
+MODES = ("L", "RGB", "P", "CMYK", "1", "I;16", "RGBA", "LA")
 WAYS = ("flip", "cut", "empty", "grow", "folder", "pipe", "gone", "flips", "zeros", "pointer")
 POINTER = (
     b"version https://git-lfs.github.com/spec/v1\n"
@@ -39,18 +40,23 @@ POINTER = (
 def _arrays(draw: random.Random) -> bytes:
     """An npz of images with labels, some of them odd in shape, type or values."""
     numbers = np.random.default_rng(draw.randrange(2**32))
-    shape = draw.choice([(32, 8, 8), (32, 1, 8, 8), (32, 8, 8, 3), (32, 8), (32,), (0, 8, 8), ()])
-    kind = draw.choice(["u1", "u1", "f4", "f8", "i8", "c8", "?", "f2", "U3", "O"])
+    usual, odd = (32, 8, 8), [(32, 1, 8, 8), (32, 8, 8, 3), (32, 8), (32,), (0, 8, 8), ()]
+    shape = usual if draw.random() < 0.6 else draw.choice(odd)
+    kind = (
+        "u1" if draw.random() < 0.6 else draw.choice(["f4", "f8", "i8", "c8", "?", "f2", "U3", "O"])
+    )
     with np.errstate(all="ignore"):
         images = (numbers.random(shape) * 255).astype(kind)
     if kind in ("f4", "f8") and images.size and draw.random() < 0.5:
         images.reshape(-1)[0] = draw.choice([np.nan, np.inf, -np.inf, 1e300])
     labels = np.arange(32) % 3
-    if draw.random() < 0.4:
+    if draw.random() < 0.3:
         labels = draw.choice(
             [labels[:-1], labels - 1, labels * 1.5, labels[:, None], labels.astype("U1")]
         )
-    names = draw.choice([("x", "y"), ("images", "labels"), ("x_train", "y_train"), ("a", "b")])
+    names = ("images", "labels")
+    if draw.random() < 0.3:
+        names = draw.choice([("x", "y"), ("x_train", "y_train"), ("images", "y"), ("a", "b")])
     stream = io.BytesIO()
     np.savez(stream, **dict(zip(names, (images, labels))))
     return stream.getvalue()
@@ -58,18 +64,20 @@ def _arrays(draw: random.Random) -> bytes:
 
 def _pictures(draw: random.Random) -> bytes:
     """A Parquet of encoded images, some of them of other modes, sizes or formats."""
-    rows = []
+    rows, mixed = [], draw.random() < 0.3
+    usual = draw.choice(MODES), (8, 8), draw.choice(["PNG", "JPEG"])
     for i in range(32):
-        mode = draw.choice(["L", "L", "L", "RGB", "P", "CMYK", "1", "I;16", "RGBA"])
-        size = draw.choice([(8, 8), (8, 8), (8, 8), (9, 7), (1, 1)])
+        mode, size, form = usual
+        if mixed and draw.random() < 0.1:
+            mode, size = draw.choice(MODES), draw.choice([(8, 8), (9, 7), (1, 1)])
+            form = draw.choice(["PNG", "JPEG", "GIF", "BMP"])
         image = Image.new(mode, size)
         stream = io.BytesIO()
-        form = draw.choice(["PNG", "PNG", "JPEG", "GIF", "BMP"])
         try:
             image.save(stream, form)
         except (OSError, KeyError, ValueError):
             image.convert("L").save(stream, "PNG")
-        content = stream.getvalue() if draw.random() < 0.98 else draw.randbytes(30)
+        content = draw.randbytes(30) if mixed and draw.random() < 0.02 else stream.getvalue()
         rows.append({"image": {"bytes": content, "path": None}, "label": i % 3})
     stream = io.BytesIO()
     pl.DataFrame(rows).write_parquet(stream)
@@ -92,7 +100,7 @@ def _text(draw: random.Random) -> bytes:
         "\ufffd",
     ]
     lines = [f"one sentence number {i}" for i in range(40)]
-    if draw.random() < 0.6:
+    if draw.random() < 0.4:
         lines[draw.choice([0, 5, -1])] = draw.choice(odd)
     text = draw.choice(["\n", "\n", "\r\n"]).join(lines) + draw.choice(["\n", "", "\n\n"])
     return text.encode(draw.choice(["utf-8", "utf-8", "utf-16", "latin-1"]), "replace")
