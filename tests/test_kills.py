@@ -30,7 +30,17 @@ pytestmark = pytest.mark.slow
 KILLS = int(os.environ.get("LANDSCAPE_KILLS", "5"))
 SECONDS = 2.0  # between checkpoints
 # Stages and whom the signal reaches: most kills hit the longest stage.
-STAGES = ["train", "train", "measure", "train", "train", "aggregate", "train"]
+STAGES = [
+    *("train", "train", "measure", "train", "train", "aggregate", "train", "prepare", "report"),
+]
+WITHOUT_WORKERS = ("prepare", "aggregate", "report")
+EARLIER = {
+    "prepare": [],
+    "train": [],
+    "measure": ["train"],
+    "aggregate": ["train", "measure"],
+    "report": ["train", "measure", "aggregate"],
+}
 WAYS = ["worker", "parent", "both", "terminate", "interrupt"]
 STEPS = "LANDSCAPE_TEST_STEPS"
 
@@ -124,8 +134,8 @@ class Place:
         """The bytes of weights, records and tables."""
         return {
             path.relative_to(self.project).as_posix(): path.read_bytes()
-            for name in ("runs", "measurements", "catalog")
-            for path in sorted((self.project / "data" / name).rglob("*"))
+            for name in ("data/runs", "data/measurements", "data/catalog", "reports")
+            for path in sorted((self.project / name).rglob("*"))
             if path.is_file() and path.name != ".gitignore"
         }
 
@@ -159,7 +169,7 @@ def make_place(folder: Path) -> Place:
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Place, dict[str, float]]:
     """The experiment without a kill, and how long each stage took, and `train` from its first step."""
     place, seconds = make_place(tmp_path_factory.mktemp("undisturbed")), {}
-    for stage in ("prepare", "train", "measure", "aggregate"):
+    for stage in ("prepare", "train", "measure", "aggregate", "report"):
         started = time.monotonic()
         place.finish(stage)
         seconds[stage] = time.monotonic() - started
@@ -178,15 +188,15 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[Place, dict[s
 def prepared_place(folder: Path, finished: Place, stage: str) -> Place:
     """A project in which everything is done that comes before a stage."""
     place = make_place(folder)
-    shutil.copytree(finished.project / "data" / "prepared", place.project / "data" / "prepared")
+    if stage != "prepare":
+        shutil.copytree(finished.project / "data" / "prepared", place.project / "data" / "prepared")
     shutil.copytree(finished.project / ".landscape", place.project / ".landscape")
-    # The rest comes from the store: measurements are ready unless `measure` itself is killed.
-    done = {"train": ["measurements"], "measure": ["runs"], "aggregate": ["runs", "measurements"]}
-    for name in done[stage]:
+    # The rest comes from the store: runs and measurements are ready, but for those of the stage.
+    made = {"train": "runs", "measure": "measurements"}.get(stage)
+    for name in {"runs", "measurements"} - {made}:
         shutil.copytree(finished.store / name, place.store / name)
-    with_earlier = {"train": [], "measure": ["train"], "aggregate": ["train", "measure"]}
-    if with_earlier[stage]:
-        run_stages(place.project, place.store, *with_earlier[stage])
+    if EARLIER[stage]:
+        run_stages(place.project, place.store, *EARLIER[stage])
     return place
 
 
@@ -256,8 +266,8 @@ def test_a_kill_costs_at_most_one_interval_and_no_bit(
     finished, seconds = undisturbed
     draw = random.Random(number)
     stage, way = STAGES[number % len(STAGES)], WAYS[number % len(WAYS)]
-    if stage == "aggregate" and way == "worker":
-        way = "parent"  # it has no workers
+    if stage in WITHOUT_WORKERS and way == "worker":
+        way = "parent"
     # Most kills of `train` come when it has begun to train: starting takes long on a busy machine.
     within = "steps" if stage == "train" and number % len(STAGES) else stage
     killed: set[int] | None = None
@@ -283,8 +293,10 @@ def test_a_kill_costs_at_most_one_interval_and_no_bit(
     if stage == "train" and way == "worker":
         assert process.returncode == 0, said
     before = place.times()
+    if stage == "prepare":
+        place.finish("prepare")
     place.finish("train")
-    run_stages(place.project, place.store, "measure", "aggregate")
+    run_stages(place.project, place.store, "measure", "aggregate", "report")
     assert place.outputs() == finished.outputs(), f"{stage} {way}"
     for run_id, of_run in place.times().items():
         lost = [times for pid, times in before.get(run_id, {}).items() if pid in killed]

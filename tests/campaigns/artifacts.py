@@ -76,7 +76,10 @@ def case(finished: tuple[Path, Path], folder: Path) -> Callable[[int, random.Ran
     def run(number: int, draw: random.Random) -> Outcome:
         place = folder / f"damaged {number}"
         copies = place / "project", place / "store"
-        shutil.copytree(project, copies[0])
+        copies[0].mkdir(parents=True)
+        shutil.copy(project / "params.yaml", copies[0])
+        for name in ("data", "reports", ".landscape"):
+            shutil.copytree(project / name, copies[0] / name)
         shutil.copytree(store, copies[1])
         kinds = places(*copies)
         kind = sorted(kinds)[number % len(kinds)]
