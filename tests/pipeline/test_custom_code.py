@@ -431,7 +431,7 @@ def test_imported_modules_that_no_id_depends_on(
         ),
         (
             [("super().__init__()", "super().__init__(); self.idle = nn.Linear(2, 2)")],
-            "own_network:network: its loss does not depend on idle.weight, idle.bias; "
+            "own_network:network: its loss does not depend on `idle.weight`, `idle.bias`; "
             "remove parameters that have no effect, or set their requires_grad to False",
         ),
         (
@@ -441,8 +441,8 @@ def test_imported_modules_that_no_id_depends_on(
                     "super().__init__(); self.idle = nn.Sequential(*[nn.PReLU() for _ in range(9)])",
                 )
             ],
-            "own_network:network: its loss does not depend on idle.0.weight, idle.1.weight, "
-            "idle.2.weight, idle.3.weight, idle.4.weight and 4 more; "
+            "own_network:network: its loss does not depend on `idle.0.weight`, "
+            "`idle.1.weight`, `idle.2.weight`, `idle.3.weight`, `idle.4.weight` and 4 more; "
             "remove parameters that have no effect, or set their requires_grad to False",
         ),
     ],
@@ -547,10 +547,6 @@ def test_a_network_without_a_second_derivative(custom_code: Own) -> None:
         (
             [(".square().sum(1)", ".square().sum(1).detach()")],
             "custom_task:Mine: its loss does not depend on the network's parameters",
-        ),
-        (
-            [(".square().sum(1)", ".sum(1)")],
-            "custom_task:Mine: its second derivative, which the Hessian needs, failed: RuntimeError: ",
         ),
         (
             [("return outputs.argmax(1) != samples.targets", "return 0.5")],

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
+
+from landscape_catalog.models.copying import copied
+from landscape_catalog.models.randomness import seeded
 
 
 def flatten(state: Mapping[str, Tensor], shapes: Mapping[str, torch.Size]) -> Tensor:
@@ -72,9 +74,8 @@ def random_weights(network: nn.Module, *, seed: int) -> dict[str, Tensor]:
 
     Source: the released code of Garipov et al. 2018, which Yang et al. 2021 use.
     """
-    random = copy.deepcopy(network).cpu()
-    with torch.random.fork_rng(devices=[]), torch.no_grad():
-        torch.manual_seed(seed)
+    random = copied(network).cpu()
+    with seeded(seed, torch.device("cpu")), torch.no_grad():
         for module in random.modules():
             if isinstance(module, (_ConvNd, nn.Linear)):
                 bound = module.weight[0].numel() ** -0.5

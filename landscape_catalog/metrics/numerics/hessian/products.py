@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Sequence
 from typing import Literal, Protocol
@@ -11,6 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from landscape_catalog.models.copying import copied
 from landscape_catalog.tasks import Samples, Task, seeded
 
 Mode = Literal["eval", "train"]
@@ -69,7 +69,7 @@ class BatchHessian:
         batch_size: int | None = None,
         names: Sequence[str] | None = None,
     ) -> None:
-        self.network = copy.deepcopy(network).train(mode == "train")
+        self.network = copied(network).train(mode == "train")
         self.task, self.data, self.products = task, data, 0
         trainable = {n: p for n, p in self.network.named_parameters() if p.requires_grad}
         chosen = list(trainable if names is None else names)
