@@ -458,7 +458,7 @@ def test_an_invalid_network_is_refused(
 
 
 def test_frozen_parameters_are_allowed(custom_code: Own) -> None:
-    idle = "super().__init__(); self.idle = nn.Linear(2, 2).requires_grad_(False)"
+    idle = "super().__init__(); self.idle = nn.Parameter(torch.ones(2), requires_grad=False)"
     custom_code.write("own_network", changed(GOOD_NETWORK, ("super().__init__()", idle)))
     prepare(custom_code)
 
@@ -483,7 +483,8 @@ def test_a_network_without_a_second_derivative(custom_code: Own) -> None:
     with pytest.raises(CodeError) as caught:
         prepare(custom_code)
     assert str(caught.value).startswith(
-        "own_network:network: its second derivative, which the Hessian needs, failed: RuntimeError"
+        "own_network:network: its second derivative, which the Hessian needs, failed: ValueError: "
+        "a function of the network or the task has no second derivative"
     )
 
 
