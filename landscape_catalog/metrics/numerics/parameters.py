@@ -53,14 +53,16 @@ def require_one_landscape(
         if isinstance(module, _BatchNorm)
         for name, _ in module.named_buffers(recurse=False)
     }
-    fixed = [name for name, value in network.named_parameters() if not value.requires_grad]
-    fixed += [name for name, _ in network.named_buffers() if name not in statistics]
-    for name in fixed:
+    frozen = [name for name, value in network.named_parameters() if not value.requires_grad]
+    buffers = [name for name, _ in network.named_buffers() if name not in statistics]
+    for name in [*frozen, *buffers]:
         one, other = (end.get(name) for end in ends)
         if one is not None and other is not None and not torch.equal(one, other):
+            kind = "is a frozen parameter" if name in frozen else "is a buffer"
             raise ValueError(
-                f"{name} is not trained and differs between two runs, so they do not lie on one "
-                "landscape: give it the same value for every seed"
+                f"{name} {kind} and differs between two runs, so they do not lie on one landscape: "
+                "what is not trained needs a value that depends neither on the seed nor on "
+                "training; only the statistics of batch norm are recomputed"
             )
 
 

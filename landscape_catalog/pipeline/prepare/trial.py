@@ -90,8 +90,11 @@ def run_trial(trial: Trial) -> None:
     Raises:
         CodeError: if a step fails, or if the result would not be that of the trained network.
     """
+    called(trial.name, "its trial (train, store, rebuild, measure) ", _walk, trial)
+
+
+def _walk(trial: Trial) -> None:
     network, task = trial.build(0), trial.make_task()
-    require_storable_parameters(network, trial.model)
     state = _trained_state(trial, network, task, seed=0)
     rebuilt, new_task = trial.build(1), trial.make_task()
     load = "loading its stored weights into a new network "

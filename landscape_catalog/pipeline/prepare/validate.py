@@ -16,10 +16,17 @@ from landscape_catalog.experiment.grid import Cell
 from landscape_catalog.metrics.numerics.features import network_features
 from landscape_catalog.metrics.numerics.flops import count_multiply_adds
 from landscape_catalog.metrics.similarity.spec import SimilaritySettings
-from landscape_catalog.pipeline.prepare.trial import SAMPLES, Trial, run_trial
+from landscape_catalog.pipeline.prepare.trial import (
+    NEIGHBOUR_TOLERANCE,
+    SAMPLES,
+    Trial,
+    require_storable_parameters,
+    run_trial,
+)
 from landscape_catalog.pipeline.prepare.trial_messages import called, shown_names
 from landscape_catalog.pipeline.shared.costs import network_key, note_multiply_adds
 from landscape_catalog.pipeline.shared.loading import LoadedData, load_data
+from landscape_catalog.pipeline.shared.rebuilt import relative_difference
 from landscape_catalog.pipeline.shared.recipes import recipe_of
 from landscape_catalog.pipeline.shared.workspace import Workspace
 from landscape_catalog.runner.device import chosen_device
@@ -48,8 +55,7 @@ def validate_networks(workspace: Workspace) -> None:
     tried: set[str] = set()
     counts: dict[str, int] = {}
     cache, device = WorkerCache(), _trial_device(workspace)
-    # Of equal networks, the one with the smallest batches is tried.
-    for cell in sorted(workspace.grid.cells, key=lambda cell: cell.temperature["batch_size"]):
+    for cell in workspace.grid.cells:
         landscape = cell.landscape
         custom = is_custom(landscape.model.name) or is_custom(landscape.task.name)
         key = network_key(cell)
@@ -65,11 +71,12 @@ def validate_networks(workspace: Workspace) -> None:
             network = data.network(cell, workspace.project.custom).to(device)
             _require_layers(network, layers)
             if custom:
+                require_storable_parameters(network, landscape.model.name)
                 _try(cell, network, task, data, name)
+                run_trial(_trial(workspace, cell, data, device))
             for probe in probes:
                 _try_features(network, task, data, name, probe)
             if custom:
-                run_trial(_trial(workspace, cell, data, device))
                 counted = count_multiply_adds(network, data.train, task)
                 if counted.count is None:
                     log.info("the multiply-adds of %s are unknown: %s", name, counted.reason)
@@ -137,7 +144,7 @@ def _try(cell: Cell, network: nn.Module, task: Task, data: LoadedData, name: str
     for what, value in (("losses", losses), ("errors", errors)):
         if not isinstance(value, Tensor) or value.ndim != 1:
             raise CodeError(f"{name}: its {what} are not one number per sample")
-    _require_gradient(name, network, loss)
+    _require_gradient(name, network, task, samples)
 
 
 def _require_attributes(name: str, task: Task) -> None:
@@ -158,12 +165,22 @@ def _require_attributes(name: str, task: Task) -> None:
             raise CodeError(f"{name}: its {attribute} is {given!r}; it must be {allowed}")
 
 
-def _require_gradient(name: str, network: nn.Module, loss: Tensor) -> None:
-    """Require a gradient for every parameter."""
+def _require_gradient(name: str, network: nn.Module, task: Task, samples: Samples) -> None:
+    """Require a gradient for every parameter, in train or in eval mode.
+
+    A pass in train mode may skip layers at random, and a pass in eval mode auxiliary outputs.
+    """
     trained = {key: value for key, value in network.named_parameters() if value.requires_grad}
-    take = partial(torch.autograd.grad, inputs=list(trained.values()), allow_unused=True)
-    gradient = called(name, "its gradient ", take, loss)
-    unused = [key for key, part in zip(trained, gradient) if part is None]
+    dtype, unused = next(network.parameters()).dtype, list(trained)
+    for mode in (True, False):
+        network.train(mode)
+        if unused:
+            outputs = called(name, "", task.outputs, network, samples, dtype)
+            loss = called(name, "its loss ", task.loss, outputs, samples)
+            take = partial(torch.autograd.grad, allow_unused=True)
+            parts = called(name, "its gradient ", take, loss, [trained[key] for key in unused])
+            unused = [key for key, part in zip(unused, parts) if part is None]
+    network.train()
     if unused:
         raise CodeError(
             f"{name}: its loss does not depend on {shown_names(unused)}; "
@@ -198,6 +215,13 @@ def _try_features(
             f"{name}: its features of {len(perturbed)} samples have shape {shape}; "
             "there must be one row per sample"
         )
+    if probe.layer is None and is_custom(name):
+        rows = [take(network, perturbed[i : i + 1], task) for i in range(len(perturbed))]
+        if relative_difference(features, torch.cat(rows)) > NEIGHBOUR_TOLERANCE:
+            raise CodeError(
+                f"{name}: its features of {len(perturbed)} samples are not those of the samples "
+                "one at a time: a sample's features must not depend on the rest of its batch"
+            )
 
 
 def _require_logits(model: str, outputs: Tensor, samples: Samples, data: LoadedData) -> None:
