@@ -14,7 +14,7 @@ from landscape_catalog.paths import Project
 from landscape_catalog.pipeline.prepare.stage import run_prepare
 from landscape_catalog.pipeline.prepare.validate import validate_networks
 from landscape_catalog.pipeline.shared.workspace import open_workspace
-from tests.conftest import ROOT
+from tests.conftest import ROOT, SHARED
 from tests.pipeline.own_networks import MEMBERS, Own, table
 from tests.stages import run_stages, uses_store
 
@@ -219,7 +219,7 @@ def test_tasks(old: str, new: str, said: str, tmp_path: Path) -> None:
     assert said in str(caught.value)
 
 
-CASES = ROOT.parent / "shared" / "cases"
+CASES = SHARED / "cases"
 BASE = """\
 load: {width: [4], samples: 200}
 temperature: {batch_size: [50], lr: 0.05}

@@ -96,6 +96,7 @@ def run_trial(trial: Trial) -> None:
 def _walk(trial: Trial) -> None:
     network, task = trial.build(0), trial.make_task()
     state = _trained_state(trial, network, task, seed=0)
+    _require_unchanged_data(trial, network, task)
     rebuilt, new_task = trial.build(1), trial.make_task()
     load = "loading its stored weights into a new network "
     called(trial.model, load, rebuilt.load_state_dict, state)
@@ -149,20 +150,26 @@ def require_storable_parameters(network: nn.Module, model: str) -> None:
 def _trained_state(trial: Trial, network: nn.Module, task: Task, *, seed: int) -> dict[str, Tensor]:
     """Train a network for a few steps, and store and read back its weights."""
     samples, recipe = trial.samples, trial.small_recipe
-    before = samples.inputs.clone(), samples.targets.clone()
 
     def steps() -> None:
         with clear_batch_errors(recipe.batch_size):
             train(network, samples, task, recipe, seed=seed)
 
     called(trial.name, "a training step ", steps)
-    if not all(map(torch.equal, before, (samples.inputs, samples.targets))):
+    stored = unpack(pack(arrays_of(network.state_dict(), trial.model)))
+    return shaped_like(network, state_of(stored, str(samples.inputs.device)))
+
+
+def _require_unchanged_data(trial: Trial, network: nn.Module, task: Task) -> None:
+    """Require that answers leave the data, of which evaluations pass views, as they are."""
+    samples = trial.samples
+    few = Samples(samples.inputs.clone(), samples.targets.clone())
+    answers(network, task, few)
+    if not all(map(torch.equal, (few.inputs, few.targets), (samples.inputs, samples.targets))):
         raise CodeError(
             f"{trial.name}: it changes its input in place, and with it the data: let `outputs` of "
             "the task pass a copy (samples.inputs.clone())"
         )
-    stored = unpack(pack(arrays_of(network.state_dict(), trial.model)))
-    return shaped_like(network, state_of(stored, str(samples.inputs.device)))
 
 
 def _require_repeatable(trial: Trial, network: nn.Module, task: Task) -> None:

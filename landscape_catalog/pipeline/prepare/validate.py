@@ -23,7 +23,7 @@ from landscape_catalog.pipeline.prepare.trial import (
     require_storable_parameters,
     run_trial,
 )
-from landscape_catalog.pipeline.prepare.trial_messages import called, shown_names
+from landscape_catalog.pipeline.prepare.trial_messages import called, neighbour_hint, shown_names
 from landscape_catalog.pipeline.shared.costs import network_key, note_multiply_adds
 from landscape_catalog.pipeline.shared.loading import LoadedData, load_data
 from landscape_catalog.pipeline.shared.rebuilt import relative_difference
@@ -143,7 +143,8 @@ def _try(cell: Cell, network: nn.Module, task: Task, data: LoadedData, name: str
     errors = called(name, "its errors ", task.errors, outputs, samples)
     for what, value in (("losses", losses), ("errors", errors)):
         if not isinstance(value, Tensor) or value.ndim != 1:
-            raise CodeError(f"{name}: its {what} are not one number per sample")
+            hint = neighbour_hint(network, outputs, samples)
+            raise CodeError(f"{name}: its {what} are not one number per sample{hint}")
     _require_gradient(name, network, task, samples)
 
 
