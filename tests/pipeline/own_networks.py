@@ -512,7 +512,7 @@ class Once(torch.autograd.Function):
 
 def table() -> str:
     """The table of `docs/own.md`."""
-    lines = ["| network | | remark |", "|---|---|---|"]
+    lines = ["| network | outcome | remark |", "|---|---|---|"]
     lines += [f"| {o.what} | {'refused' if o.refused else 'works'} | {o.why} |" for o in MEMBERS]
     return "\n".join(lines) + "\n"
 

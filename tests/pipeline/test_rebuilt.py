@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from landscape_catalog.errors import CodeError, JobsFailedError
+from landscape_catalog.metrics.numerics.batchnorm import recompute_batchnorm
 from landscape_catalog.models.build import build
 from landscape_catalog.models.copying import copied
 from landscape_catalog.models.randomness import seeded
@@ -206,3 +207,16 @@ def test_all_global_generators_are_seeded_and_restored(draw: str) -> None:
     with seeded(2**40 + 1, torch.device("cpu")):
         assert drawn() == one
     assert drawn() == expected
+
+
+def test_recomputed_statistics_are_those_of_batch_norm_alone() -> None:
+    """Passes in train mode move the vectors of spectral norm as well, which are put back."""
+    layers = nn.utils.parametrizations.spectral_norm(nn.Linear(2, 3)), nn.BatchNorm1d(3)
+    network = nn.Sequential(*layers).eval()
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    data = Samples(torch.randn(8, 2), torch.zeros(8, dtype=torch.int64))
+    recompute_batchnorm(network, data, Classification(), batch_size=4, seed=0)
+    changed = {
+        name for name, value in network.state_dict().items() if not value.equal(before[name])
+    }
+    assert changed == {"1.running_mean", "1.running_var", "1.num_batches_tracked"}
