@@ -219,6 +219,63 @@ def test_tasks(old: str, new: str, said: str, tmp_path: Path) -> None:
     assert said in str(caught.value)
 
 
+TEXT_NETWORK = """\
+import torch
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self, width, vocabulary):
+        super().__init__()
+        self.source, self.target = (nn.Embedding(vocabulary, width) for _ in range(2))
+        self.head = nn.Linear(width, vocabulary)
+
+    def forward(self, source, target):
+        real = MASK
+        mean = (self.source(source) * real).sum(1) / real.sum(1)
+        return self.head(torch.tanh(self.target(target) + mean[:, None]))
+
+
+def network(width, input_shape, n_outputs):
+    return Net(width, n_outputs)
+"""
+TEXT_PARAMS = """\
+dataset: {{name: number_words, test_samples: 20, vocabulary: 270}}
+model: {{name: "{module}:network"}}
+load: {{width: [4], samples: 64}}
+temperature: {{batch_size: 8}}
+train: {{seeds: 2, optimizer: adam}}
+measure:
+  hessian: {{samples: 8}}
+  connectivity: {{batch_size: 8}}
+  similarity: {{samples: 20, perturbation: token_noise}}
+classify: {{}}
+report: {{}}
+variants: {{}}
+execution: {{device: cpu, engine: serial}}
+"""
+
+
+@pytest.mark.parametrize(
+    ("mask", "said"),
+    [
+        ("(source != 0)[..., None].float()", ""),
+        ("torch.ones_like(source)[..., None].float()", "padded with token 0 to the longest one: mask it"),
+    ],
+)
+def test_padding_of_text_must_not_matter(mask: str, said: str, tmp_path: Path) -> None:
+    module = "masked" if not said else "padded"
+    (tmp_path / "custom").mkdir()
+    (tmp_path / "custom" / f"{module}.py").write_text(TEXT_NETWORK.replace("MASK", mask))
+    (tmp_path / "params.yaml").write_text(TEXT_PARAMS.format(module=module))
+    with uses_store(tmp_path / "store"):
+        if not said:
+            run_prepare(tmp_path)
+            return
+        with pytest.raises(CodeError, match=said):
+            run_prepare(tmp_path)
+
+
 CASES = SHARED / "cases"
 BASE = """\
 load: {width: [4], samples: 200}

@@ -57,10 +57,10 @@ def recompute_batchnorm(
         network.train(was_training)
         return
     others = [
-        (value, value.clone())
+        (module, name, value.clone())
         for module in network.modules()
         if not isinstance(module, _BatchNorm)
-        for value in module.buffers(recurse=False)
+        for name, value in module.named_buffers(recurse=False)
     ]
     momenta = [layer.momentum for layer in layers]
     for layer in layers:
@@ -72,6 +72,6 @@ def recompute_batchnorm(
             task.outputs(network, data[rows], dtype)
     for layer, momentum in zip(layers, momenta):
         layer.momentum = momentum
-    for value, former in others:
-        value.copy_(former)
+    for module, name, value in others:
+        module.get_buffer(name).copy_(value)
     network.train(was_training)

@@ -75,6 +75,8 @@ def neighbour_hint(network: nn.Module, outputs: Tensor, samples: Samples) -> str
             f"{tuple(targets.shape)}, which broadcast against each other: give both one shape, for "
             "example with outputs.squeeze(1)"
         )
+    if targets.ndim == 2 and not samples.inputs.is_floating_point():
+        return ". Sentences of a batch are padded with token 0 to the longest one: mask it"
     return ""
 
 
