@@ -260,7 +260,10 @@ execution: {{device: cpu, engine: serial}}
     ("mask", "said"),
     [
         ("(source != 0)[..., None].float()", ""),
-        ("torch.ones_like(source)[..., None].float()", "padded with token 0 to the longest one: mask it"),
+        (
+            "torch.ones_like(source)[..., None].float()",
+            "padded with token 0 to the longest one: mask it",
+        ),
     ],
 )
 def test_padding_of_text_must_not_matter(mask: str, said: str, tmp_path: Path) -> None:
@@ -330,10 +333,8 @@ def test_the_cases(case: str, tmp_path: Path) -> None:
     assert OUTCOMES[case] in str(caught.value)
 
 
-@pytest.mark.filterwarnings("ignore")
-def test_from_parameters_to_the_report(tmp_path: Path) -> None:
-    """With one network that has what is unusual: no dimensions, tied weights, hooks, float64."""
-    code = """\
+UNUSUAL = {
+    "dense": """\
 class Net(Module):
     def begin(self):
         self.scale = nn.Parameter(torch.tensor(1.0))
@@ -341,27 +342,43 @@ class Net(Module):
         self.tied.weight = self.other.weight
         self.normed = nn.utils.weight_norm(nn.Linear(16, 16))
         self.register_buffer("wave", torch.arange(16.0).sin(), persistent=False)
-        self.lstm, self.attention = nn.LSTM(4, 4, batch_first=True), nn.MultiheadAttention(4, 1, batch_first=True)
+        self.lstm = nn.LSTM(4, 4, batch_first=True)
+        self.attention = nn.MultiheadAttention(4, 1, batch_first=True)
         self.norm = nn.BatchNorm1d(16)
         self.double()
     def between(self, x):
         x = self.scale * self.tied(torch.tanh(self.other(x))) + self.normed(x) + self.wave
         x = self.lstm(x.unflatten(1, (4, 4)))[0]
         return self.norm(self.attention(x, x, x)[0].flatten(1))
-"""
+""",
+    "convolutions": """\
+class Net(Module):
+    def __init__(self, n_outputs):
+        layers = parametrizations.weight_norm(nn.Conv2d(1, 4, 3)), nn.GroupNorm(2, 4), nn.GELU()
+        layers += nn.Conv2d(4, 4, 3), nn.InstanceNorm2d(4), nn.LayerNorm([4, 4, 4]), nn.Dropout(0.1)
+        super().__init__(n_outputs, *layers, nn.AdaptiveAvgPool2d(2), nn.Flatten())
+        self.to(memory_format=torch.channels_last)
+    def between(self, x):
+        return torch.fft.fft(x).abs()
+""",
+}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("name", UNUSUAL)
+def test_from_parameters_to_the_report(name: str, tmp_path: Path) -> None:
     folder = tmp_path / "project"
     (folder / "custom").mkdir(parents=True)
-    write(folder, "unusual", Own("", code))
-    params = Project(folder).params
-    params.write_text(
-        params.read_text()
-        .replace("seeds: 2", "seeds: 2, epochs: 2")
-        .replace("hessian: {samples: 16}", "hessian: {samples: 16, max_iterations: 3}")
-        .replace(
-            "connectivity: {batch_size: 16}",
-            "connectivity: {batch_size: 16, epochs: 1, init: random}",
-        )
-        .replace("similarity: {}", "similarity: {samples: 20}")
-    )
+    write(folder, name, Own("", UNUSUAL[name]))
+    params, text = Project(folder).params, PARAMS.format(module=name, seeds=2)
+    for old, new in {
+        "seeds: 2": "seeds: 2, epochs: 2",
+        "hessian: {samples: 16}": "hessian: {samples: 16, max_iterations: 3}",
+        "connectivity: {batch_size: 16}": "connectivity: {batch_size: 16, epochs: 1, init: random}",
+        "similarity: {}": "similarity: {samples: 20}",
+    }.items():
+        assert old in text
+        text = text.replace(old, new)
+    params.write_text(text)
     run_stages(folder, tmp_path / "store")
     assert (folder / "reports" / "phases.html").is_file()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 from typing import Any
 
@@ -192,8 +193,6 @@ def test_copies_do_without_what_forward_passes_have_computed() -> None:
 
 @pytest.mark.parametrize("draw", ["torch.rand(1)", "np.random.rand(1)", "random.random()"])
 def test_all_global_generators_are_seeded_and_restored(draw: str) -> None:
-    import random
-
     names = {"torch": torch, "np": np, "random": random}
 
     def drawn() -> float:
@@ -207,6 +206,19 @@ def test_all_global_generators_are_seeded_and_restored(draw: str) -> None:
     with seeded(2**40 + 1, torch.device("cpu")):
         assert drawn() == one
     assert drawn() == expected
+
+
+@pytest.mark.parametrize("draw", ["torch.rand(3)", "np.random.rand(3)", "[random.random()]"])
+def test_initial_weights_follow_the_seed_whichever_generator_they_are_drawn_from(draw: str) -> None:
+    def network(*sizes: Any) -> nn.Module:
+        drawn = eval(draw, {"torch": torch, "np": np, "random": random})
+        return nn.ParameterList([nn.Parameter(torch.as_tensor(drawn, dtype=torch.float32))])
+
+    one, same, other = (
+        build(network, width=1, input_shape=(1,), n_outputs=1, seed=seed)[0] for seed in (0, 0, 1)
+    )
+    assert torch.equal(one, same)
+    assert not torch.equal(one, other)
 
 
 def test_recomputed_statistics_are_those_of_batch_norm_alone() -> None:

@@ -87,15 +87,9 @@ def validate_networks(workspace: Workspace) -> None:
 
 
 def _trial_device(workspace: Workspace) -> str:
-    """The device that will be used, if this machine has it; a cluster's workers have their own."""
+    """The device that will be used; for a cluster, whose workers have their own, the CPU."""
     execution = workspace.experiment.execution
-    if execution.engine == "dask":
-        return "cpu"
-    try:
-        return chosen_device(execution)
-    except SpecError as error:
-        log.info("own networks are tried on the CPU: %s", error)
-        return "cpu"
+    return "cpu" if execution.engine == "dask" else chosen_device(execution)
 
 
 def _trial(workspace: Workspace, cell: Cell, data: LoadedData, device: str) -> Trial:
