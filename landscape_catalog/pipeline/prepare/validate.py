@@ -16,14 +16,11 @@ from landscape_catalog.experiment.grid import Cell
 from landscape_catalog.metrics.numerics.features import network_features
 from landscape_catalog.metrics.numerics.flops import count_multiply_adds
 from landscape_catalog.metrics.similarity.spec import SimilaritySettings
-from landscape_catalog.pipeline.prepare.trial import (
-    NEIGHBOUR_TOLERANCE,
-    SAMPLES,
-    Trial,
-    require_storable_parameters,
-    run_trial,
-)
-from landscape_catalog.pipeline.prepare.trial_messages import called, neighbour_hint, shown_names
+from landscape_catalog.pipeline.prepare.trial.checks import NEIGHBOUR_TOLERANCE
+from landscape_catalog.pipeline.prepare.trial.messages import called, neighbour_hint, shown_names
+from landscape_catalog.pipeline.prepare.trial.parameters import require_storable_parameters
+from landscape_catalog.pipeline.prepare.trial.subject import SAMPLES, Trial
+from landscape_catalog.pipeline.prepare.trial.walk import run_trial
 from landscape_catalog.pipeline.shared.costs import network_key, note_multiply_adds
 from landscape_catalog.pipeline.shared.loading import LoadedData, load_data
 from landscape_catalog.pipeline.shared.rebuilt import relative_difference
