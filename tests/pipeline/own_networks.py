@@ -473,6 +473,18 @@ MEMBERS = (
         "refer to weights through `self` or the hook's own argument",
     ),
     Own(
+        "values cached from the weights",
+        _between(
+            "if self.training: self.kept = None\n"
+            "        elif self.kept is None: self.kept = self.scale.detach().exp()\n"
+            "        return x * (self.scale.exp() if self.kept is None else self.kept)",
+            "self.scale, self.kept = nn.Parameter(torch.ones(16)), None\n"
+            "        nn.init.normal_(self.scale)",
+        ),
+        "it keeps what was computed from earlier weights",
+        "metrics give one network many weights",
+    ),
+    Own(
         "attributes that cannot be copied",
         _between("return x", "import threading; self.lock = threading.Lock()"),
         "copying it (copy.deepcopy) failed",
