@@ -94,8 +94,8 @@ def require_faithful_copy(trial: Trial, network: nn.Module, task: Task) -> None:
         raise CodeError(
             f"{trial.model}: with the weights of another network, a copy of it (copy.deepcopy) "
             f"gives other {what} than that network: it keeps what was computed from earlier "
-            "weights, or holds a reference to the original, for example in a hook, a lambda or a nested "
-            "function. Refer to weights through `self`, and compute from them in each call"
+            "weights, or holds a reference to the original, for example in a hook, a lambda or a "
+            "nested function. Refer to weights through `self`, and compute from them in each call"
         )
 
 
