@@ -17,7 +17,6 @@ from landscape_catalog.api.tensors import (
     Pair,
     check_precision,
     check_trainable,
-    copied,
     samples_of,
     task_of,
 )
@@ -31,6 +30,7 @@ from landscape_catalog.metrics.numerics.hessian.estimate import (
     hessian_density,
     hessian_estimate,
 )
+from landscape_catalog.models.copying import copied
 from landscape_catalog.runner.settings import reproducible
 from landscape_catalog.schema.identity import derive_seed
 from landscape_catalog.tasks import Samples, Task

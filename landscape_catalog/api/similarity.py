@@ -13,7 +13,6 @@ from landscape_catalog.api.tensors import (
     LossTask,
     check_network,
     check_trainable,
-    copied,
     samples_of,
     state_of,
 )
@@ -23,6 +22,7 @@ from landscape_catalog.metrics.numerics.features import network_features
 from landscape_catalog.metrics.numerics.parameters import trainable_shapes
 from landscape_catalog.metrics.numerics.similarity import similarity
 from landscape_catalog.metrics.similarity.result import OutputSimilarity
+from landscape_catalog.models.copying import copied
 from landscape_catalog.runner.settings import reproducible
 from landscape_catalog.tasks import Samples
 

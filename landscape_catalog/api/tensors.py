@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable
 from typing import TypeAlias
@@ -194,11 +193,6 @@ def check_trainable(network: nn.Module) -> None:
             "the network has no trainable parameters, which span its loss landscape: set "
             "`requires_grad` of at least one"
         )
-
-
-def copied(network: nn.Module) -> nn.Module:
-    """A copy, whose mode, gradients and batch-norm statistics may be changed."""
-    return copy.deepcopy(network)
 
 
 def state_of(network: nn.Module) -> dict[str, Tensor]:

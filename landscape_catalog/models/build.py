@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
+from landscape_catalog.models.randomness import seeded
 from landscape_catalog.models.registry import NETWORKS, args_in_effect
 
 Builder = Callable[..., nn.Module]  # (width, input_shape, n_outputs, **args)
@@ -28,7 +29,7 @@ def build(
     args: Mapping[str, Any] | None = None,
     seed: int = 0,
 ) -> nn.Module:
-    """Build a network, initialised from `seed` on the CPU; the global random state is restored.
+    """Build a network, initialised from `seed` on the CPU; the global random states are restored.
 
     Args:
         name: a key of `NETWORKS`, or a custom function, called as
@@ -37,7 +38,7 @@ def build(
         input_shape: of one input: (channels, height, width) for images, () for text.
         n_outputs: number of classes, or size of the vocabulary.
         args: further arguments, by the names of the function's parameters.
-        seed: of the initial weights.
+        seed: of the initial weights, whichever of the global generators they are drawn from.
 
     Raises:
         KeyError: for an unknown name.
@@ -45,8 +46,7 @@ def build(
         ModelError: if a custom function raises or does not return a network with trainable
             parameters.
     """
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
+    with seeded(seed, torch.device("cpu")):
         if isinstance(name, str):
             return _built_in(name, width, input_shape, n_outputs, args or {})
         return _custom(name, (width, input_shape, n_outputs), args or {})

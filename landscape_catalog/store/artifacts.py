@@ -67,6 +67,11 @@ def pack(arrays: dict[str, np.ndarray]) -> bytes:
     return safetensors.numpy.save(ordered)
 
 
+def unpack(content: bytes) -> dict[str, np.ndarray]:
+    """The arrays in the bytes that `pack` returned; one without dimensions comes back with one."""
+    return safetensors.numpy.load(content)
+
+
 def write_run(folder: Path, record: RunRecord, weights: bytes) -> None:
     """Write a run's folder atomically; `weights` is the output of `pack_run`."""
     write_folder(folder, {WEIGHTS_FILE: weights, RECORD_FILE: sealed(record)})

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 from landscape_catalog._lazy import lazy_exports
 
 if TYPE_CHECKING:
+    from landscape_catalog.models.randomness import seeded
     from landscape_catalog.tasks.augmentation import augmented
     from landscape_catalog.tasks.batches import epoch_batches
     from landscape_catalog.tasks.classification import Classification
     from landscape_catalog.tasks.perturbations import perturbed_inputs
-    from landscape_catalog.tasks.randomness import seeded
     from landscape_catalog.tasks.samples import Data, Samples
     from landscape_catalog.tasks.task import Perturbation, Task
     from landscape_catalog.tasks.translation import Translation
@@ -42,6 +42,6 @@ __getattr__, __dir__ = lazy_exports(
         "augmented": f"{_ROOM}.augmentation",
         "epoch_batches": f"{_ROOM}.batches",
         "perturbed_inputs": f"{_ROOM}.perturbations",
-        "seeded": f"{_ROOM}.randomness",
+        "seeded": "landscape_catalog.models.randomness",
     },
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections import defaultdict
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
@@ -14,6 +13,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from landscape_catalog.graphs.batching import stable_graph
 from landscape_catalog.graphs.operations import TracedGraph, UnsupportedOperationError
 from landscape_catalog.graphs.stacked.losses import stacked_losses
+from landscape_catalog.models.copying import copied
 from landscape_catalog.tasks import Samples
 from landscape_catalog.tasks.batches import epoch_order
 from landscape_catalog.tasks.classification import Classification
@@ -73,7 +73,7 @@ def train_group(members: Sequence[Member]) -> list[TrainedRun]:
     """
     first = members[0]
     batch = first.data[: first.recipe.batch_size]
-    graph = stable_graph(copy.deepcopy(first.network).train(), batch, first.task, len(batch))
+    graph = stable_graph(copied(first.network).train(), batch, first.task, len(batch))
     if graph is None:
         raise ValueError("networks of this kind cannot be trained side by side")
     _check(members)

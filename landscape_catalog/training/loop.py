@@ -148,6 +148,8 @@ class _Steps:
         loss = self.task.loss(outputs, batch, label_smoothing=recipe.label_smoothing)
         self.optimizer.zero_grad()
         loss.backward()
+        if self.done == 0 and recipe.optimizer == "sgd" and recipe.momentum:
+            _fill_gradients(self.network)
         if recipe.clip_norm is not None:
             nn.utils.clip_grad_norm_(self.network.parameters(), recipe.clip_norm)
         self.optimizer.step()
@@ -181,3 +183,14 @@ class _Steps:
             state.tensors[name].to(device) for name in ("loss_sum", "error_sum")
         )
         set_random_state(state.part("random/"), device)
+
+
+def _fill_gradients(network: nn.Module) -> None:
+    """Give parameters that a step did not use a gradient of zero.
+
+    With stochastic depth the first step may skip some layers, and torch's fused SGD fails if the
+    momentum of some parameters begins later than that of others.
+    """
+    for parameter in network.parameters():
+        if parameter.requires_grad and parameter.grad is None:
+            parameter.grad = torch.zeros_like(parameter)

@@ -431,7 +431,7 @@ def test_imported_modules_that_no_id_depends_on(
         ),
         (
             [("super().__init__()", "super().__init__(); self.idle = nn.Linear(2, 2)")],
-            "own_network:network: its loss does not depend on idle.weight, idle.bias; "
+            "own_network:network: its loss does not depend on `idle.weight`, `idle.bias`; "
             "remove parameters that have no effect, or set their requires_grad to False",
         ),
         (
@@ -441,8 +441,8 @@ def test_imported_modules_that_no_id_depends_on(
                     "super().__init__(); self.idle = nn.Sequential(*[nn.PReLU() for _ in range(9)])",
                 )
             ],
-            "own_network:network: its loss does not depend on idle.0.weight, idle.1.weight, "
-            "idle.2.weight, idle.3.weight, idle.4.weight and 4 more; "
+            "own_network:network: its loss does not depend on `idle.0.weight`, "
+            "`idle.1.weight`, `idle.2.weight`, `idle.3.weight`, `idle.4.weight` and 4 more; "
             "remove parameters that have no effect, or set their requires_grad to False",
         ),
     ],
@@ -458,7 +458,7 @@ def test_an_invalid_network_is_refused(
 
 
 def test_frozen_parameters_are_allowed(custom_code: Own) -> None:
-    idle = "super().__init__(); self.idle = nn.Linear(2, 2).requires_grad_(False)"
+    idle = "super().__init__(); self.idle = nn.Parameter(torch.ones(2), requires_grad=False)"
     custom_code.write("own_network", changed(GOOD_NETWORK, ("super().__init__()", idle)))
     prepare(custom_code)
 
@@ -483,7 +483,8 @@ def test_a_network_without_a_second_derivative(custom_code: Own) -> None:
     with pytest.raises(CodeError) as caught:
         prepare(custom_code)
     assert str(caught.value).startswith(
-        "own_network:network: its second derivative, which the Hessian needs, failed: RuntimeError"
+        "own_network:network: its second derivative, which the Hessian needs, failed: ValueError: "
+        "a function of the network or the task has no second derivative"
     )
 
 
@@ -547,10 +548,6 @@ def test_a_network_without_a_second_derivative(custom_code: Own) -> None:
         (
             [(".square().sum(1)", ".square().sum(1).detach()")],
             "custom_task:Mine: its loss does not depend on the network's parameters",
-        ),
-        (
-            [(".square().sum(1)", ".sum(1)")],
-            "custom_task:Mine: its second derivative, which the Hessian needs, failed: RuntimeError: ",
         ),
         (
             [("return outputs.argmax(1) != samples.targets", "return 0.5")],

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from landscape_catalog.experiment.grid import Run
+from landscape_catalog.pipeline.shared.recipes import recipe_of
 from landscape_catalog.pipeline.train.groups import group_key
-from landscape_catalog.pipeline.train.worker import recipe_of
 from landscape_catalog.training import Recipe
 from tests.experiment.grids import grid_of
 
@@ -43,7 +43,7 @@ def runs(shared: dict[str, Any], changes: dict[str, Any]) -> tuple[Run, Run]:
 
 
 def without_rates(run: Run) -> Recipe:
-    return dataclasses.replace(recipe_of(run), lr=1.0, weight_decay=0.0)
+    return dataclasses.replace(recipe_of(run.cell), lr=1.0, weight_decay=0.0)
 
 
 @pytest.mark.parametrize(("shared", "changes"), WITHOUT_EFFECT, ids=str)
@@ -51,7 +51,7 @@ def test_settings_without_effect_keep_no_runs_apart(
     shared: dict[str, Any], changes: dict[str, Any]
 ) -> None:
     one, other = runs(shared, changes)
-    assert recipe_of(one).lr != recipe_of(other).lr
+    assert recipe_of(one.cell).lr != recipe_of(other.cell).lr
     assert group_key(one) == group_key(other)
     assert without_rates(one) == without_rates(other)
 

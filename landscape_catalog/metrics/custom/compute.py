@@ -4,24 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 import math
-import random
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any, get_args
 
-import numpy as np
-import torch
 from torch import nn
 
 from landscape_catalog.errors import CodeError, shown
 from landscape_catalog.metrics.context import Context
 from landscape_catalog.metrics.custom.spec import POSITIONAL, CustomSettings, CustomValues
 from landscape_catalog.metrics.estimate import ErrorKind, Estimate
+from landscape_catalog.models.randomness import SEEDS
 from landscape_catalog.tasks import Data, Samples, Task, seeded
 
-SEEDS = 2**32  # torch, NumPy and scikit-learn all accept seeds below this
 NETWORKS = {scope: len(names) - 2 for scope, names in POSITIONAL.items()}  # without data and task
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
@@ -66,31 +62,11 @@ def call_metric(
     """
     copied = Data(_copied(data.train), _copied(data.test))
     try:
-        with _all_seeded(seed, data.train.inputs.device):
+        with seeded(seed, data.train.inputs.device):
             found = function(*networks, copied, task, seed=seed, **settings.args)
     except (Exception, SystemExit) as error:  # a user's function may raise anything
         raise refused(settings, f"failed: {type(error).__name__}: {error}") from error
     return checked_values(settings, found)
-
-
-def seed_generators(seed: int) -> None:
-    """Seed the global generators of torch (on every device), NumPy and `random`."""
-    torch.manual_seed(seed)
-    np.random.seed(seed)
-    random.seed(seed)
-
-
-@contextmanager
-def _all_seeded(seed: int, device: torch.device) -> Iterator[None]:
-    """Seed the global generators of torch, NumPy and `random`, and restore them afterwards."""
-    python, numpy = random.getstate(), np.random.get_state()
-    try:
-        with seeded(seed, device):
-            seed_generators(seed)
-            yield
-    finally:
-        random.setstate(python)
-        np.random.set_state(numpy)
 
 
 def refused(settings: CustomSettings, words: str) -> CodeError:

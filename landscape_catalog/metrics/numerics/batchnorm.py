@@ -35,7 +35,8 @@ def recompute_batchnorm(
     Interpolated weights have no statistics of their own, and those of an endpoint do not fit them,
     so they are recomputed at each point of a curve (Izmailov et al. 2018; Garipov et al. 2018).
     Samples are shuffled once, without replacement; an incomplete batch is dropped. Networks without
-    batch norm are not changed, nor are layers that their network keeps in eval mode.
+    batch norm are not changed, nor are layers that their network keeps in eval mode, nor buffers of
+    other layers, which the passes may move (the vectors of spectral norm).
 
     Args:
         network: gets new statistics; its mode is restored.
@@ -55,6 +56,12 @@ def recompute_batchnorm(
     if not layers:
         network.train(was_training)
         return
+    others = [
+        (module, name, value.clone())
+        for module in network.modules()
+        if not isinstance(module, _BatchNorm)
+        for name, value in module.named_buffers(recurse=False)
+    ]
     momenta = [layer.momentum for layer in layers]
     for layer in layers:
         layer.reset_running_stats()
@@ -65,4 +72,6 @@ def recompute_batchnorm(
             task.outputs(network, data[rows], dtype)
     for layer, momentum in zip(layers, momenta):
         layer.momentum = momentum
+    for module, name, value in others:
+        module.get_buffer(name).copy_(value)
     network.train(was_training)

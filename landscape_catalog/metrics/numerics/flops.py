@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import copy
 from dataclasses import dataclass
 
 import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from landscape_catalog.models.copying import copied
 from landscape_catalog.tasks import Samples, Task
 
 FLOPS_PER_MULTIPLY_ADD = 2
@@ -55,7 +55,7 @@ def count_multiply_adds(network: nn.Module, samples: Samples, task: Task) -> Mul
 
 
 def _counted(network: nn.Module, samples: Samples, task: Task, device: str) -> int:
-    network = copy.deepcopy(network).to(device).eval()
+    network = copied(network).to(device).eval()
     dtype = next(network.parameters()).dtype
     positions = None if samples.positions is None else samples.positions.to(device)
     batch = Samples(samples.inputs.to(device), samples.targets.to(device), positions)

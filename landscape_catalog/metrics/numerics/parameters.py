@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.conv import _ConvNd
+
+from landscape_catalog.models.copying import copied
+from landscape_catalog.models.randomness import seeded
 
 
 def flatten(state: Mapping[str, Tensor], shapes: Mapping[str, torch.Size]) -> Tensor:
@@ -51,14 +53,16 @@ def require_one_landscape(
         if isinstance(module, _BatchNorm)
         for name, _ in module.named_buffers(recurse=False)
     }
-    fixed = [name for name, value in network.named_parameters() if not value.requires_grad]
-    fixed += [name for name, _ in network.named_buffers() if name not in statistics]
-    for name in fixed:
+    frozen = [name for name, value in network.named_parameters() if not value.requires_grad]
+    buffers = [name for name, _ in network.named_buffers() if name not in statistics]
+    for name in [*frozen, *buffers]:
         one, other = (end.get(name) for end in ends)
         if one is not None and other is not None and not torch.equal(one, other):
+            kind = "is a frozen parameter" if name in frozen else "is a buffer"
             raise ValueError(
-                f"{name} is not trained and differs between two runs, so they do not lie on one "
-                "landscape: give it the same value for every seed"
+                f"{name} {kind} and differs between two runs, so they do not lie on one landscape: "
+                "what is not trained needs a value that depends neither on the seed nor on "
+                "training; only the statistics of batch norm are recomputed"
             )
 
 
@@ -72,9 +76,8 @@ def random_weights(network: nn.Module, *, seed: int) -> dict[str, Tensor]:
 
     Source: the released code of Garipov et al. 2018, which Yang et al. 2021 use.
     """
-    random = copy.deepcopy(network).cpu()
-    with torch.random.fork_rng(devices=[]), torch.no_grad():
-        torch.manual_seed(seed)
+    random = copied(network).cpu()
+    with seeded(seed, torch.device("cpu")), torch.no_grad():
         for module in random.modules():
             if isinstance(module, (_ConvNd, nn.Linear)):
                 bound = module.weight[0].numel() ** -0.5

@@ -15,6 +15,7 @@ from landscape_catalog.pipeline.shared.custom_metrics import isolated
 from landscape_catalog.pipeline.shared.loading import LoadedData, load_data, load_state
 from landscape_catalog.pipeline.shared.measurement_specs import MeasurementSpec
 from landscape_catalog.pipeline.shared.payloads import MeasurePayload
+from landscape_catalog.pipeline.shared.states import shaped_like
 from landscape_catalog.runner.worker_cache import CacheKind, WorkerCache
 from landscape_catalog.tasks import Samples
 
@@ -57,19 +58,24 @@ class JobContext:
     def state(self, run_id: str, snapshot: str) -> dict[str, Tensor]:
         """The state dict of a run."""
         folder, device = self.payload.runs.path(run_id), self.payload.device
+
+        def make() -> dict[str, Tensor]:
+            return shaped_like(self._untrained, load_state(folder, device, snapshot))
+
+        return self.remember(("state", run_id, snapshot), make)
+
+    @property
+    def _untrained(self) -> nn.Module:
+        """A network built without loading any weights, for names and shapes."""
         return self.remember(
-            ("state", run_id, snapshot), lambda: load_state(folder, device, snapshot)
+            ("untrained",), lambda: self.data.network(self.cell, self.payload.custom)
         )
 
     @property
     def trainable_names(self) -> list[str]:
         """Names of the trainable parameters, of a network built without loading any weights."""
-
-        def make() -> list[str]:
-            parameters = self.data.network(self.cell, self.payload.custom).named_parameters()
-            return [name for name, parameter in parameters if parameter.requires_grad]
-
-        return self.remember(("trainable names",), make)
+        parameters = self._untrained.named_parameters()
+        return [name for name, parameter in parameters if parameter.requires_grad]
 
     def network(self, run_id: str, snapshot: str, *, fresh: bool) -> nn.Module:
         """A network with these weights, in eval mode; a new one if `fresh`."""

@@ -7,10 +7,11 @@ from functools import partial
 from landscape_catalog.errors import Problem, SpecError
 from landscape_catalog.experiment.experiment import CUSTOM_QUANTITY
 from landscape_catalog.experiment.grid import Cell
-from landscape_catalog.metrics.custom.compute import NETWORKS, SEEDS, call_metric, refused
+from landscape_catalog.metrics.custom.compute import NETWORKS, call_metric, refused
 from landscape_catalog.metrics.custom.spec import CustomSettings
 from landscape_catalog.metrics.estimate import Estimate
 from landscape_catalog.metrics.registry import QUANTITIES
+from landscape_catalog.models.randomness import SEEDS
 from landscape_catalog.pipeline.shared.costs import network_key
 from landscape_catalog.pipeline.shared.custom_metrics import import_metric, isolated
 from landscape_catalog.pipeline.shared.loading import LoadedData, load_data

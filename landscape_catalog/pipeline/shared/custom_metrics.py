@@ -71,7 +71,7 @@ def isolated(load: Callable[[], Callable[..., Any]]) -> Callable[..., Any]:
     load()  # raises its errors now
 
     def call(*args: Any, seed: int, **named: Any) -> Any:
-        from landscape_catalog.metrics.custom.compute import seed_generators
+        from landscape_catalog.models.randomness import seed_generators
 
         with reproducible():
             function = load()

@@ -15,8 +15,10 @@ from landscape_catalog.datasets import ARRAY_NAMES
 from landscape_catalog.errors import CodeError
 from landscape_catalog.experiment.grid import Cell
 from landscape_catalog.models import build as models
+from landscape_catalog.models.randomness import seeded
 from landscape_catalog.paths import ARRAYS_FILE
 from landscape_catalog.pipeline.shared.custom_code import import_custom
+from landscape_catalog.pipeline.shared.states import state_of
 from landscape_catalog.runner.worker_cache import CacheKind, WorkerCache
 from landscape_catalog.schema.fields import is_custom
 from landscape_catalog.store.artifacts import read_weights
@@ -104,7 +106,9 @@ def custom_task(
         CodeError: if the function fails or does not return a `Task`.
     """
     try:
-        task = import_custom(name, custom, code=code)(**args)
+        function = import_custom(name, custom, code=code)
+        with seeded(0, torch.device("cpu")):
+            task = function(**args)
     except CodeError:
         raise
     except (Exception, SystemExit) as error:  # a custom function may raise anything
@@ -153,6 +157,5 @@ def _loaded(folder: Path, record: DataRecord, device: str) -> LoadedData:
 
 
 def load_state(folder: Path, device: str, snapshot: str) -> dict[str, Tensor]:
-    """The state dict of a run, on the device."""
-    weights = read_weights(folder, snapshot)
-    return {name: torch.from_numpy(value).to(device) for name, value in weights.items()}
+    """The state dict of a run, on the device; see `state_of`."""
+    return state_of(read_weights(folder, snapshot), device)

@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 from torch import nn
 
-from landscape_catalog.errors import ContentMismatchError, DamagedFileError
+from landscape_catalog.errors import (
+    CodeError,
+    ContentMismatchError,
+    DamagedFileError,
+    LandscapeError,
+)
 from landscape_catalog.experiment.grid import Run
 from landscape_catalog.metrics.numerics.evaluation import evaluate
 from landscape_catalog.pipeline.shared.loading import load_data
 from landscape_catalog.pipeline.shared.payloads import TrainPayload
+from landscape_catalog.pipeline.shared.recipes import recipe_of
+from landscape_catalog.pipeline.shared.states import Arrays
 from landscape_catalog.pipeline.shared.workspace import check_content
 from landscape_catalog.pipeline.train.checkpoints import Interval, RunCheckpoints, checkpoint_key
 from landscape_catalog.pipeline.train.claim import claimed
+from landscape_catalog.pipeline.train.storing import stored_snapshots
 from landscape_catalog.runner.activity import report_progress, report_resumed
 from landscape_catalog.runner.device import provenance
 from landscape_catalog.runner.worker_cache import WorkerCache
@@ -35,13 +42,10 @@ from landscape_catalog.tasks import Classification
 from landscape_catalog.training import (
     EpochRecord,
     Member,
-    Recipe,
     TrainedRun,
     train,
     train_group,
 )
-
-Arrays = dict[str, np.ndarray]
 
 
 def train_and_keep(payload: TrainPayload, cache: WorkerCache) -> None:
@@ -51,6 +55,7 @@ def train_and_keep(payload: TrainPayload, cache: WorkerCache) -> None:
         ContentMismatchError: if a run exists without a snapshot that is wanted now, and retraining
             it with the same software and hardware gave different weights, or if another process
             has meanwhile trained it on other data.
+        CodeError: if a new network with a run's weights does not give the trained one's answers.
     """
     if not payload.runs:  # all are finished already
         return
@@ -76,19 +81,7 @@ def train_and_keep(payload: TrainPayload, cache: WorkerCache) -> None:
                 member.train_alone()
     errors = [member.error for member in members if member.error is not None]
     if errors:
-        raise ContentMismatchError("; ".join(map(str, errors))) from errors[0]
-
-
-def recipe_of(run: Run) -> Recipe:
-    """The training recipe of a run: the `train` section, the temperature and the scaled `lr`.
-
-    Settings without effect get the recipe's defaults, so that runs of equal shape have equal
-    recipes whatever else their variants say.
-    """
-    cell = run.cell
-    train = cell.train.model_dump(exclude=cell.train.without_effect())
-    chosen = {**train, **cell.temperature, "lr": cell.lr}
-    return Recipe(**{f.name: chosen[f.name] for f in fields(Recipe) if f.name in chosen})
+        raise type(errors[0])("; ".join(map(str, errors))) from errors[0]
 
 
 class _Training:
@@ -110,13 +103,13 @@ class _Training:
         self.seed = derive_seed("run", cell.cell_id, run.seed)
         network = self.data.network(cell, payload.custom, seed=self.seed)
         self.network = network.to(device)
-        self.recipe = recipe_of(run)
+        self.recipe = recipe_of(cell)
         self.former = _former(payload.cache, run.run_id)
         kept = self.former[1].other_snapshots if self.former else {}
         self.snapshots = {*payload.snapshots, *kept}
         self.steps_an_epoch = len(self.data.train) // self.recipe.batch_size
         self.total = self.recipe.total_updates(len(self.data.train))
-        self.error: ContentMismatchError | None = None  # must not stop the others of the group
+        self.error: LandscapeError | None = None  # must not stop the others of the group
         content_hash = self.data.record.content_hash
         key = checkpoint_key(run.run_id, content_hash, self.snapshots, provenance(device))
         self.checkpoints = RunCheckpoints(
@@ -166,10 +159,12 @@ class _Training:
     def keep(self, trained: TrainedRun) -> None:
         """Write the result to the project and the store, and remove the checkpoint."""
         run, cache = self.run, self.payload.cache
-        snapshots = {
-            name: {key: value.cpu().numpy() for key, value in snapshot.state.items()}
-            for name, snapshot in trained.snapshots.items()
-        }
+        try:
+            snapshots = self._stored(trained)
+        except CodeError as error:
+            self.error = error
+            remove_checkpoint(self.payload.partial, run.run_id)  # it lacks what is not stored, too
+            return
         weights = pack_run(snapshots, _history(trained))
         record = self._record(trained, hashlib.sha256(weights).hexdigest())
         folder = cache.path(run.run_id)
@@ -183,6 +178,18 @@ class _Training:
         write_run(folder, record, weights)
         cache.share(run.run_id, overwrite=self.former is not None)
         remove_checkpoint(self.payload.partial, run.run_id)
+
+    def _stored(self, trained: TrainedRun) -> dict[str, Arrays]:
+        """The snapshots as arrays; raises the errors of `stored_snapshots`."""
+        cell, custom = self.run.cell, self.payload.custom
+        rebuilt = self.data.network(cell, custom).to(self.payload.device)
+        return stored_snapshots(
+            trained,
+            (self.network, self.task),
+            (rebuilt, self.data.task(cell, custom)),
+            self.data.train,
+            cell.landscape.model.name,
+        )
 
     def _record(self, trained: TrainedRun, weights_sha256: str) -> RunRecord:
         run, parameters = self.run, self.network.parameters()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -36,6 +35,7 @@ from landscape_catalog.metrics.numerics.parameters import (
     require_one_landscape,
     trainable_shapes,
 )
+from landscape_catalog.models.copying import copied
 from landscape_catalog.tasks import Samples, Task, epoch_batches, seeded
 
 State = dict[str, Tensor]
@@ -142,7 +142,7 @@ def fit_curves(
         ValueError: as for `fit_curve`, and if networks of this kind cannot be computed side by
             side.
     """
-    network = copy.deepcopy(network).train()
+    network = copied(network).train()
     for ends in pairs:
         require_one_landscape(network, ends)
     starts = [_start(network, ends, recipe, seed).to(data.inputs.device) for ends in pairs]
@@ -151,7 +151,7 @@ def fit_curves(
         strategy = _memory_format(network, batch, task)
         data = replace(data, inputs=strategy.to_memory_format(data.inputs))
         for controls in starts:
-            make_gradient = partial(network_gradient, copy.deepcopy(network), task)
+            make_gradient = partial(network_gradient, copied(network), task)
             _fit(controls, make_gradient, data, recipe, seed)
         return [Curve(controls, shapes) for controls in starts]
     graph = _stackable_graph(network, batch, task)
@@ -170,7 +170,7 @@ def _stackable_graph(network: nn.Module, batch: Samples, task: Task) -> TracedGr
     Raises:
         ValueError: if it does not.
     """
-    graph = stable_graph(copy.deepcopy(network), batch, task, len(batch))
+    graph = stable_graph(copied(network), batch, task, len(batch))
     if graph is None or not gradients_agree(network, graph, batch, task):
         raise ValueError("curves between networks of this kind cannot be fitted side by side")
     return graph
@@ -178,7 +178,7 @@ def _stackable_graph(network: nn.Module, batch: Samples, task: Task) -> TracedGr
 
 def _memory_format(network: nn.Module, batch: Samples, task: Task) -> BatchingStrategy:
     """The memory format of images for a network on its own."""
-    graph = stable_graph(copy.deepcopy(network), batch, task, len(batch))
+    graph = stable_graph(copied(network), batch, task, len(batch))
     one_by_one = BatchingStrategy(1, channels_last=False)
     if graph is None:
         return one_by_one

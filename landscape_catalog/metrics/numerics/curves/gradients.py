@@ -5,7 +5,6 @@ The vectors of stacked networks are those of `graphs.stacked.vectors`.
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
@@ -24,6 +23,7 @@ from landscape_catalog.metrics.numerics.parameters import (
     trainable_shapes,
     unflatten,
 )
+from landscape_catalog.models.copying import copied
 from landscape_catalog.tasks import Samples, Task
 
 AddGradient = Callable[[Samples], None]
@@ -119,7 +119,7 @@ def gradients_agree(network: nn.Module, graph: TracedGraph, batch: Samples, task
         batch: samples.
         task: loss.
     """
-    network = copy.deepcopy(network).double()
+    network = copied(network).double()
     shapes = trainable_shapes(network)
     vectors = [flatten(random_weights(network, seed=seed), shapes) for seed in (0, 1)]
     try:
@@ -170,7 +170,7 @@ def supports_memory_format(
         return True
     try:
         batch = replace(batch, inputs=strategy.to_memory_format(batch.inputs))
-        network = copy.deepcopy(network)
+        network = copied(network)
         dtype = next(network.parameters()).dtype
         task.loss(task.outputs(network, batch, dtype), batch).backward()
     except Exception:  # a custom backward pass may support only one format

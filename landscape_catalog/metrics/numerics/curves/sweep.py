@@ -8,7 +8,6 @@ processor's caches. The strategy depends on shapes, dtype and device, never on t
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -34,6 +33,7 @@ from landscape_catalog.graphs.trace import network_inputs
 from landscape_catalog.metrics.numerics.batchnorm import clear_batch_errors, recompute_batchnorm
 from landscape_catalog.metrics.numerics.evaluation import Evaluation, evaluate, evaluation_of
 from landscape_catalog.metrics.numerics.parameters import random_weights
+from landscape_catalog.models.copying import copied
 from landscape_catalog.tasks import Samples, Task, epoch_batches
 
 State = dict[str, Tensor]
@@ -71,7 +71,7 @@ def evaluate_all(
     """
     if not states:
         return []
-    network = copy.deepcopy(network)
+    network = copied(network)
     frozen = {n: p.detach() for n, p in network.named_parameters() if n not in states[0]}
     states = [frozen | state for state in states]
     evaluator = _traced_evaluator(network, datasets[0], task, batch_size) if fast else None
@@ -116,7 +116,7 @@ def _evaluate_network(
     network: nn.Module, state: State, datasets: Sequence[Samples], task: Task, batch_size: int,
     seed: int,
 ) -> list[Evaluation]:  # fmt: skip
-    network = copy.deepcopy(network)
+    network = copied(network)
     network.load_state_dict(state, strict=False)
     recompute_batchnorm(network, datasets[0], task, batch_size=batch_size, seed=seed)
     return [_without_error_if_nan(evaluate(network, data, task)) for data in datasets]

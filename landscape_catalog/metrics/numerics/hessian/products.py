@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Sequence
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from landscape_catalog.models.copying import copied
 from landscape_catalog.tasks import Samples, Task, seeded
 
 Mode = Literal["eval", "train"]
+ONCE_DIFFERENTIABLE = "torch::autograd::Error"  # node that torch puts behind such a function
 
 
 class Operator(Protocol):
@@ -55,8 +56,8 @@ class BatchHessian:
 
     Raises:
         ValueError: if the network has no such parameters, if its loss changes when computed again,
-            if the loss is not the mean over the parts of the batch, or if batch norm in train mode
-            gets a part of one sample.
+            if the loss is not the mean over the parts of the batch, if batch norm in train mode
+            gets a part of one sample, or if a function is marked as differentiable only once.
     """
 
     def __init__(
@@ -69,7 +70,7 @@ class BatchHessian:
         batch_size: int | None = None,
         names: Sequence[str] | None = None,
     ) -> None:
-        self.network = copy.deepcopy(network).train(mode == "train")
+        self.network = copied(network).train(mode == "train")
         self.task, self.data, self.products = task, data, 0
         trainable = {n: p for n, p in self.network.named_parameters() if p.requires_grad}
         chosen = list(trainable if names is None else names)
@@ -82,6 +83,7 @@ class BatchHessian:
         self.parts = [data[start : start + step] for start in range(0, len(data), step)]
         self._units = self._checked_units()
         self._gradient = self._gradient_of(data) if len(self.parts) == 1 else None
+        _require_derivative(self._gradient or self._gradient_of(self.parts[0]))
 
     def __call__(self, vector: Tensor) -> Tensor:
         """H v in the network's precision, (size,)."""
@@ -145,6 +147,29 @@ class BatchHessian:
                 f"{mean:.6g}: this task's loss must be computed at once (batch_size: null)"
             )
         return len(units)
+
+
+def _require_derivative(gradient: list[Tensor]) -> None:
+    """Require that no function in the gradient's graph is marked as differentiable only once.
+
+    Such a function ends the graph, so that its part of a product would be missing without a word.
+
+    Raises:
+        ValueError: if there is one.
+    """
+    todo: list[Any] = [part.grad_fn for part in gradient]
+    seen: set[Any] = {None}
+    while todo:
+        node = todo.pop()
+        if node in seen:
+            continue
+        seen.add(node)
+        if node.name() == ONCE_DIFFERENTIABLE:
+            raise ValueError(
+                "a function of the network or the task has no second derivative: it is marked with "
+                "@once_differentiable"
+            )
+        todo += [following for following, _ in node.next_functions]
 
 
 def _equal(one: float, other: float) -> bool:

@@ -1,0 +1,1 @@
+"""The trial of a custom network or task before anything is trained."""
