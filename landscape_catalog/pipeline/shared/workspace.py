@@ -20,7 +20,7 @@ from landscape_catalog.experiment.experiment import Experiment
 from landscape_catalog.experiment.grid import Grid
 from landscape_catalog.experiment.reading import check_drawn_axes, read_experiment
 from landscape_catalog.experiment.variants import resolve_variants
-from landscape_catalog.paths import Project, store_root
+from landscape_catalog.paths import Project
 from landscape_catalog.pipeline.shared.components import find_components
 from landscape_catalog.pipeline.shared.custom_metrics import metric_codes
 from landscape_catalog.pipeline.shared.observed import ObservedStage
@@ -32,6 +32,7 @@ from landscape_catalog.runner.speed import SpeedModel
 from landscape_catalog.store.artifacts import read_data_record
 from landscape_catalog.store.cache import ArtifactCache, measurement_cache, run_cache
 from landscape_catalog.store.files import remove, write_file
+from landscape_catalog.store.location import store_root
 from landscape_catalog.store.recipes_file import check_recipes
 from landscape_catalog.store.records import DataRecord
 
@@ -86,7 +87,7 @@ def open_workspace(root: Path) -> Workspace:
     project = Project(root)
     check_recipes(project)
     experiment = read_experiment(project.params)
-    return make_workspace(experiment, project, store_root())
+    return make_workspace(experiment, project, store_root(project))
 
 
 def make_workspace(experiment: Experiment, project: Project, store: Path) -> Workspace:
