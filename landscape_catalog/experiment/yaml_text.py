@@ -97,7 +97,7 @@ def _count(node: Node, known: dict[int, tuple[int, int]], levels: int) -> tuple[
         inner = [_count(part, known, levels - 1) for pair in pairs for part in pair]
         size = 1 + sum(size for size, _ in inner)
         if size > LARGEST:
-            raise InvalidTextError("too many values", f"at most {LARGEST:,}, repeated ones included")
+            raise InvalidTextError("too many values", f"at most {LARGEST:,}, with repetitions")
         known[id(node)] = size, 1 + max((depth for _, depth in inner), default=0)
     if known[id(node)][1] > levels:
         raise _too_deep()

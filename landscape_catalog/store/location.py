@@ -14,7 +14,7 @@ from landscape_catalog.paths import STORE_VARIABLE, Project
 def store_root(project: Project) -> Path:
     """The folder in which all workspaces of this machine share finished runs and measurements.
 
-    In `LANDSCAPE_STORE`, `~` is the home folder, and a relative path counts from the project's root.
+    `~` in `LANDSCAPE_STORE` is the home folder, and a relative path is relative to the project.
 
     Raises:
         UserError: if the store would lie in a folder that stages clean up or depend on, or `~user`
@@ -28,7 +28,7 @@ def store_root(project: Project) -> Path:
     except RuntimeError:
         raise _refusal(chosen, "the path of a folder; this user has no home folder") from None
     taken = (project.root / "data", project.custom, project.mine)
-    if any(Path(os.path.realpath(store)).is_relative_to(os.path.realpath(place)) for place in taken):
+    if any(store.resolve().is_relative_to(place.resolve()) for place in taken):
         names = " and ".join(f"{place.name}/" for place in taken)
         raise _refusal(chosen, f"a folder that is not within the project's {names}")
     return Path(os.path.normpath(store))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,11 +15,11 @@ class Stage:
     """A stage of the pipeline.
 
     Attributes:
-        commands: what it runs, each as a list of words.
+        commands: what it runs.
         dependencies: absolute paths of the files and folders that it depends on.
     """
 
-    commands: tuple[tuple[str, ...], ...]
+    commands: tuple[str, ...]
     dependencies: tuple[Path, ...]
 
 
@@ -40,6 +39,6 @@ def _stage(found: dict[str, Any], folder: Path) -> Stage:
     commands = [given] if isinstance(given, str) else given
     names = [str(name) for name in found.get("deps", ())]
     return Stage(
-        tuple(tuple(shlex.split(command)) for command in commands),
+        tuple(map(str, commands)),
         tuple(Path(os.path.normpath(folder / name)) for name in names),
     )
