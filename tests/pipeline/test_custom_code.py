@@ -85,6 +85,33 @@ def test_the_checksum_of_a_module(custom_code: Own) -> None:
     assert code_checksum("sum_two:f", folder) != code_checksum("sum_one:f", folder)
 
 
+@pytest.mark.parametrize(
+    ("other", "same"),
+    [
+        ("def f():\r\n    return 1\r\n", True),
+        ("def f():\r\n    return 1\n", True),
+        ("def f():\n    return 1", False),
+        ("def f():\n    return 1 \n", False),
+        ("def f():\n\r\n    return 1\n", False),
+        ("\ufeffdef f():\n    return 1\n", False),
+    ],
+)
+def test_the_checksum_is_that_of_the_text(other: str, same: bool, custom_code: Own) -> None:
+    """Git may rewrite line ends; nothing else is overlooked."""
+    folder, code = custom_code.project.custom, "def f():\n    return 1\n"
+    for module in ("sum_ends", "sum_ends_package.part"):
+        path = custom_code.path(module)
+        path.parent.mkdir(exist_ok=True)
+        custom_code.written.add(module)
+        path.write_bytes(code.encode())
+        former = code_checksum(f"{module}:f", folder)
+        path.write_bytes(other.encode())
+        assert (code_checksum(f"{module}:f", folder) == former) == same
+        assert (
+            import_custom(f"{module}:f", folder, code=code_checksum(f"{module}:f", folder))() == 1
+        )
+
+
 def test_the_checksum_of_a_package(custom_code: Own) -> None:
     """All source files of the top-level package, whichever module is named, and nothing else."""
     files = {"__init__.py": "", "a.py": "x = 1\n", "inner/__init__.py": "", "inner/b.py": "y = 1\n"}

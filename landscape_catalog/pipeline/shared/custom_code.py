@@ -24,7 +24,6 @@ from landscape_catalog.pipeline.shared.custom_rights import (
 )
 from landscape_catalog.pipeline.shared.custom_source import (
     Files,
-    digest,
     find_module,
     installed_digest,
     is_from,
@@ -32,6 +31,7 @@ from landscape_catalog.pipeline.shared.custom_source import (
     source_files,
     top_module,
 )
+from landscape_catalog.store.files import source_digest
 
 # Parameters that can be set by name.
 NAMED_KINDS = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
@@ -150,7 +150,7 @@ def _look_in(folder: Path) -> None:
     folder, former = folder.absolute(), _imported.folder
     if former not in (None, folder) and str(former) in sys.path:
         sys.path.remove(str(former))
-    source = digest((path.as_posix(), path) for path in folder.rglob("*.py"))
+    source = source_digest((path.as_posix(), path) for path in folder.rglob("*.py"))
     if (folder, source) != (former, _imported.source):
         require_distinct_names(folder)
     if folder.is_dir() and str(folder) not in sys.path:
@@ -208,7 +208,7 @@ def code_checksum(name: str, folder: Path) -> str:
         CodeError: if there is no such package, or its source cannot be read.
     """
     files, is_own = code_files(name, folder)
-    return digest(files) if is_own else installed_digest(files)
+    return source_digest(files) if is_own else installed_digest(files)
 
 
 def code_files(name: str, folder: Path) -> tuple[Files, bool]:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from functools import lru_cache
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any
+
+from landscape_catalog.store.files import source_digest
 
 Files = list[tuple[str, Path]]  # source files of a package: the name that is hashed, and the path
 
@@ -48,15 +49,6 @@ def lies_in(module: Any, folder: Path) -> bool:
     return any(Path(place).is_relative_to(folder) for place in places)
 
 
-def digest(files: Iterable[tuple[str, Path]]) -> str:
-    """SHA-256 over names and contents; line ends, which Git may rewrite, count as LF."""
-    found = hashlib.sha256()
-    for name, path in sorted(files):
-        content = path.read_bytes().replace(b"\r\n", b"\n")
-        found.update(f"{name}\0".encode() + hashlib.sha256(content).digest())
-    return found.hexdigest()
-
-
 def installed_digest(files: Files) -> str:
     """The digest of an installed package; memoised, since it may have hundreds of files."""
     return _known_digest(tuple(_signed(files)))
@@ -71,4 +63,4 @@ def _signed(files: Files) -> Iterator[tuple[str, Path, int, int]]:
 
 @lru_cache(maxsize=64)
 def _known_digest(signed: tuple[tuple[str, Path, int, int], ...]) -> str:
-    return digest((name, path) for name, path, *_ in signed)
+    return source_digest((name, path) for name, path, *_ in signed)
