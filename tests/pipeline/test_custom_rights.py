@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 
 from landscape_catalog.commands.plan import describe_plan
-from landscape_catalog.errors import CodeError
+from landscape_catalog.errors import CodeError, SpecError, UserError
+from landscape_catalog.paths import Project
 from landscape_catalog.pipeline.shared.custom_code import code_checksum, import_custom
-from landscape_catalog.pipeline.shared.custom_rights import allowed_packages
+from landscape_catalog.pipeline.shared.project_settings import ProjectSettings, read_settings
+from landscape_catalog.pipeline.shared.workspace import open_workspace
 from tests.experiment.conftest import Own, custom_code
 from tests.pipeline.test_custom_code import GOOD_NETWORK, PARAMS, allow
 
@@ -139,29 +141,64 @@ def test_a_listed_package(
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("[tool.landscape]\npackages = 'timm'", "got packages = 'timm'; allowed: packages, a list"),
-        ("[tool.landscape]\npackages = [1]", r"got packages = \[1\]; allowed: "),
-        ("[tool.landscape]\npackages = ['timm>=1']", "allowed: packages, a list of names"),
-        ("[tool.landscape]\npackages = ['timm.models']", "allowed: packages, a list of names"),
-        ("[tool.landscape]\npackage = ['timm']", "got the key 'package'; allowed: "),
-        ("[tool]\nlandscape = 3", "got the key "),
+        ("[tool.landscape]\npackages = 'timm'", "got an invalid `packages`; allowed: packages, a list"),
+        ("[tool.landscape]\npackages = [1]", "got an invalid `packages`; allowed: "),
+        ("[tool.landscape]\npackages = ['timm>=1']", "got an invalid `packages`; allowed: "),
+        ("[tool.landscape]\npackages = ['timm.models']", "got an invalid `packages`; allowed: "),
+        ("[tool.landscape]\npackage = ['timm']", "got an invalid `package`; allowed: "),
+        ("[tool.landscape]\nschedulers = {a = 1}", "got an invalid `schedulers`; allowed: "),
+        ("[tool]\nlandscape = 3", "got no table; allowed: "),
         ("[tool.landscape", "pyproject.toml cannot be read: "),
         (b"\xff", "pyproject.toml cannot be read: "),
     ],
 )  # fmt: skip
-def test_an_invalid_list(text: str | bytes, said: str, tmp_path: Path) -> None:
+def test_invalid_settings(text: str | bytes, said: str, tmp_path: Path) -> None:
     path = tmp_path / "pyproject.toml"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    with pytest.raises(CodeError, match=said):
-        allowed_packages(path)
+    with pytest.raises(UserError, match=said):
+        read_settings(path)
 
 
 @pytest.mark.parametrize("text", ["", "tool = 3", "[tool.ruff]\nx = 1", "[tool.landscape]"])
-def test_a_file_without_a_list(text: str, tmp_path: Path) -> None:
+def test_a_file_without_settings(text: str, tmp_path: Path) -> None:
     path = tmp_path / "pyproject.toml"
-    assert allowed_packages(path) == ()
+    assert read_settings(path) == ProjectSettings()
     path.write_text(text)
-    assert allowed_packages(path) == ()
+    assert read_settings(path) == ProjectSettings()
+
+
+@pytest.mark.parametrize(
+    ("address", "is_allowed"),
+    [
+        ("tcp://127.0.0.1:8786", True),
+        ("tcp://localhost:8786", True),
+        ("tls://[::1]:8786", True),
+        ("tls://known:8786", True),
+        ("scheduler.json", True),
+        ("tls://known:8787", False),
+        ("tcp://known:8786", False),
+        ("tcp://elsewhere.example:8786", False),
+        ("tcp://127.0.0.1@elsewhere.example:8786", False),
+        ("ws://127.0.0.1.example:1", False),
+        ("inproc://1.2.3.4/5/6", False),
+        ("tcp://", False),
+        ("tcp://[", False),
+    ],
+)
+def test_a_scheduler_on_another_machine(address: str, is_allowed: bool, tmp_path: Path) -> None:
+    """Whoever runs a scheduler can run code in the process that connects to it."""
+    text = PARAMS.format(dataset="digits", model="resnet18", task="auto", load="", similarity="{}")
+    project = Project(tmp_path)
+    project.params.write_text(f"{text}execution: {{engine: dask, scheduler: '{address}'}}\n")
+    project.settings.write_text("[tool.landscape]\nschedulers = ['tls://known:8786']\n")
+    if is_allowed:
+        found = open_workspace(tmp_path).execution.scheduler
+        assert found == (address if "://" in address else str(tmp_path / address))
+        return
+    with pytest.raises(SpecError) as error:
+        open_workspace(tmp_path)
+    assert f"execution.scheduler: got {address!r}; allowed: " in str(error.value)
+    assert "schedulers = [" in str(error.value)
 
 
 @pytest.mark.parametrize(

@@ -8,47 +8,16 @@ from __future__ import annotations
 
 import functools
 import sys
-import tomllib
 from collections.abc import Iterator
 from importlib.machinery import ModuleSpec, PathFinder, all_suffixes
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from landscape_catalog.errors import CodeError, shown
+from landscape_catalog.errors import CodeError
 from landscape_catalog.paths import Project
 from landscape_catalog.pipeline.shared.custom_source import is_from, lies_in, top_module
-
-TABLE = "[tool.landscape]"
-
-
-def allowed_packages(settings: Path) -> tuple[str, ...]:
-    """The installed packages that `packages` in the table `tool.landscape` of a file lists.
-
-    Raises:
-        CodeError: if the file is not valid TOML, or the table holds anything else.
-    """
-    try:
-        content = tomllib.loads(settings.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        return ()
-    except (OSError, ValueError, RecursionError) as error:
-        raise CodeError(f"{settings.name} cannot be read: {error}") from error
-    tools = content.get("tool", {})
-    table = tools.get("landscape", {}) if isinstance(tools, dict) else {}
-    unknown = sorted(set(table) - {"packages"}) if isinstance(table, dict) else ["(table)"]
-    names = [] if unknown else table.get("packages", [])
-    if unknown or not isinstance(names, list) or not all(map(_is_top_module, names)):
-        given = f"the key {unknown[0]!r}" if unknown else f"packages = {shown(names)}"
-        raise CodeError(
-            f"{settings.name}: {TABLE}: got {given}; allowed: packages, a list of names of "
-            'installed modules, such as ["timm"]'
-        )
-    return tuple(names)
-
-
-def _is_top_module(name: Any) -> bool:
-    return isinstance(name, str) and name.isidentifier()
+from landscape_catalog.pipeline.shared.project_settings import TABLE, read_settings
 
 
 def require_allowed(name: str, spec: ModuleSpec, folder: Path) -> None:
@@ -64,7 +33,7 @@ def require_allowed(name: str, spec: ModuleSpec, folder: Path) -> None:
     """
     top = top_module(name)
     settings = Project(folder.parent).settings
-    if not is_from(spec, folder) and top not in allowed_packages(settings):
+    if not is_from(spec, folder) and top not in read_settings(settings).packages:
         raise CodeError(
             f"{name}: `{top}` is not in {folder.name}/, and params.yaml alone does not run other "
             f"code. If you trust this installed module, list it in {settings.name}: "
@@ -89,7 +58,7 @@ def require_own(name: str, part: str, found: Any, folder: Path) -> None:
     home = _home(found)
     if home is None or lies_in(sys.modules.get(home), folder.absolute()):
         return
-    if home.partition(".")[0] not in allowed_packages(Project(folder.parent).settings):
+    if home.partition(".")[0] not in read_settings(Project(folder.parent).settings).packages:
         raise CodeError(
             f"{name}: `{part}` is defined in `{home}`, not in {folder.name}/; define a function "
             "there that calls it"
