@@ -119,22 +119,15 @@ def _upgrade_stages(project: Project) -> list[str]:
     return [f"dvc.yaml: rewrote {', '.join(changed)}; the previous file is kept as {backup.name}"]
 
 
-def _yaml() -> YAML:
-    """A YAML reader and writer that preserves comments and layout."""
-    yaml = YAML()
-    yaml.indent(mapping=2, sequence=4, offset=2)
-    yaml.width = 10**6
-    return yaml
-
-
 def _load(text: str) -> Any:
     try:
-        return _yaml().load(text)
+        return YAML().load(text)
     except YAMLError as error:
         raise UserError(f"dvc.yaml: {' '.join(str(error).split())}") from None
 
 
 def _dump(document: Any) -> str:
+    """The text with its comments, in the form that DVC also writes."""
     stream = io.StringIO()
-    _yaml().dump(document, stream)
+    YAML().dump(document, stream)
     return stream.getvalue()

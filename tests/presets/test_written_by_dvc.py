@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 from dvc.utils.hydra import apply_overrides
+from dvc.utils.serialize import modify_yaml
 
 from landscape_catalog.commands.presets import preset_text
+from landscape_catalog.commands.study_files import template
 from landscape_catalog.experiment.reading import parse_experiment
 from landscape_catalog.presets import PRESETS, SCALES
 from landscape_catalog.presets.render import render
@@ -27,6 +29,17 @@ def changed_lines(text: str, folder: Path, *overrides: str) -> list[str]:
     found = difflib.unified_diff(text.splitlines(), new.splitlines(), n=0, lineterm="")
     return [line.partition("#")[0].rstrip() for line in found if line[:3] not in ("---", "+++", "")
             and line[0] in "+-" and line.strip() not in ("+", "-")]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", [(ROOT / "dvc.yaml").read_text(), template("dvc.yaml")])
+def test_the_stages(text: str, tmp_path: Path) -> None:
+    """`dvc stage add` writes the whole of dvc.yaml anew, too."""
+    path = tmp_path / "dvc.yaml"
+    path.write_text(text)
+    with modify_yaml(path) as content:
+        content["stages"]["report"]["deps"].append("mine")
+    head, mark, tail = text.rpartition("    params: [report]")
+    assert path.read_text() == f"{head}    - mine\n{mark}{tail}"
 
 
 def test_a_long_title(tmp_path: Path) -> None:
