@@ -395,7 +395,7 @@ BAD_CODE = {
     "a task": (
         "dataset: {name: digits, task: 'good:task'}", "good:task: `good` has no function `task`"),
     "code without a source": (
-        "model: {name: 'math:sin'}", "math:sin: the source of `math` cannot be read"),
+        "model: {name: 'math:sin'}", "math:sin: `math` is not in custom/"),
 }  # fmt: skip
 
 

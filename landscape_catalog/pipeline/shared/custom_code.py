@@ -99,10 +99,10 @@ def import_custom(name: str, folder: Path, *, code: str | None = None) -> Callab
         if code is None:
             require_own(name, part, found, folder)
         found = getattr(found, part, None)
-    if code is None and found is not None:
-        require_own(name, part, found, folder)
     if not callable(found):
         raise CodeError(f"{name}: `{module_name}` has no function `{path}`")
+    if code is None:
+        require_own(name, path.rpartition(".")[2], found, folder)
     function: Callable[..., Any] = found
     return function
 
