@@ -214,6 +214,8 @@ def test_a_scheduler_on_another_machine(address: str, is_allowed: bool, tmp_path
         ("landscape_catalog.py", "an installed package"),
         ("numpy.txt", None),
         ("notes/numpy.py", None),
+        ("scipy/tools.txt", None),
+        ("__init__.py", None),
     ],
 )
 def test_a_name_that_is_taken(file: str, kind: str | None, custom_code: Own) -> None:

@@ -96,7 +96,7 @@ def import_custom(name: str, folder: Path, *, code: str | None = None) -> Callab
             words = f"importing it failed: {type(error).__name__}: {error}"
         raise CodeError(f"{name}: {words}") from error
     for part in path.split("."):
-        if code is None:
+        if code is None and found is not None:
             require_own(name, part, found, folder)
         found = getattr(found, part, None)
     if not callable(found):

@@ -99,10 +99,11 @@ def require_distinct_names(folder: Path) -> None:
 
 def _module_name(entry: Path) -> str | None:
     """The name under which a file or folder can be imported; None if it cannot."""
-    if entry.is_dir():
-        return entry.name if entry.name.isidentifier() and entry.name != "__pycache__" else None
-    name = entry.name.partition(".")[0]
-    return name if entry.name[len(name) :] in all_suffixes() else None
+    name, point, suffix = entry.name.partition(".")
+    is_module = point + suffix in all_suffixes() or (
+        not point and entry.is_dir() and any(entry.rglob("*.py"))
+    )
+    return name if is_module and name.isidentifier() and name != "__init__" else None
 
 
 def _installed(name: str, folder: Path) -> Iterator[ModuleSpec]:
