@@ -28,6 +28,9 @@ def project(tmp_path: Path) -> Path:
         (tmp_path / folder / "params.yaml").write_text(TINY_PARAMS)
         (tmp_path / folder / "dvc.yaml").write_text(template("dvc.yaml").replace("recipes", "x"))
     (tmp_path / "outer" / "half" / "params.yaml").write_text("{}")
+    (tmp_path / "outer" / "study" / "custom").mkdir(parents=True)
+    for name in ("params.yaml", "recipes.json"):
+        (tmp_path / "outer" / "study" / name).write_text("{}")
     return tmp_path / "outer"
 
 
@@ -40,6 +43,7 @@ def project(tmp_path: Path) -> Path:
         ("half", "."),
         ("inner", "inner"),
         ("inner/data", "inner"),
+        ("study/custom", "study"),
         ("..", ".."),
     ],
 )

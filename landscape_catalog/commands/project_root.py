@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from landscape_catalog.paths import Project
@@ -9,6 +10,8 @@ from landscape_catalog.paths import Project
 
 def project_root(start: Path | None = None) -> Path:
     """The nearest folder with `params.yaml` and `dvc.yaml`, as Git and DVC find theirs.
+
+    A study whose `dvc.yaml` is missing is still one, by its `recipes.json`.
 
     Args:
         start: where the search starts; None: the current folder.
@@ -19,6 +22,8 @@ def project_root(start: Path | None = None) -> Path:
     start = Path.cwd() if start is None else start.absolute()
     for folder in (start, *start.parents):
         project = Project(folder)
-        if project.params.exists() and project.stages.exists():
+        marks = (project.stages, project.recipes)
+        # `os.path` instead of `Path.exists`, which raises an error in a folder without permission.
+        if os.path.exists(project.params) and any(map(os.path.exists, marks)):  # noqa: PTH110
             return folder
     return start
