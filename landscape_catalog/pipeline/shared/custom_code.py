@@ -44,12 +44,14 @@ class _Imported:
     Attributes:
         folder: the `custom/` folder.
         source: checksum of its source.
+        searched: this and earlier such folders, of other projects, that were put on `sys.path`.
         installed: checksums of installed packages, by top-level name.
         dtypes: the default dtype of torch that a module sets when it is imported, by module.
     """
 
     folder: Path | None = None
     source: str | None = None
+    searched: set[str] = field(default_factory=set)
     installed: dict[str, str] = field(default_factory=dict)
     dtypes: dict[str, Any] = field(default_factory=dict)
 
@@ -148,13 +150,15 @@ def _look_in(folder: Path) -> None:
         CodeError: if a file of the folder has the name of an installed module.
     """
     folder, former = folder.absolute(), _imported.folder
-    if former not in (None, folder) and str(former) in sys.path:
-        sys.path.remove(str(former))
+    for other in _imported.searched - {str(folder)}:
+        if other in sys.path:
+            sys.path.remove(other)
     source = source_digest((path.as_posix(), path) for path in folder.rglob("*.py"))
     if (folder, source) != (former, _imported.source):
         require_distinct_names(folder)
     if folder.is_dir() and str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
+        _imported.searched.add(str(folder))
         importlib.invalidate_caches()
     if (folder, source) != (former, _imported.source):
         places = [place for place in (folder, former) if place is not None]
