@@ -54,7 +54,7 @@ class Driver:
         from landscape_catalog.runner.registry import chosen_executor
 
         self.stop()
-        self.executor = chosen_executor(open_workspace(project).experiment.execution)
+        self.executor = chosen_executor(open_workspace(project).execution)
         count, found = self.executor.count, set[int]()
         for _ in range(TRIES):
             jobs = [self.executor.submit(warm, 0.2) for _ in range(count)]

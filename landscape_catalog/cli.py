@@ -13,6 +13,7 @@ from typing import Annotated
 
 import typer
 
+from landscape_catalog.commands.project_root import project_root
 from landscape_catalog.errors import Interrupted, LandscapeError
 
 INTERRUPTED = 130
@@ -39,7 +40,7 @@ def prepare() -> None:
     """Prepare the data of all landscapes (data/prepared)."""
     from landscape_catalog.pipeline.prepare.stage import run_prepare
 
-    run_prepare(Path.cwd())
+    run_prepare(project_root())
 
 
 @app.command()
@@ -47,7 +48,7 @@ def train() -> None:
     """Train all missing runs of the grid (data/runs)."""
     from landscape_catalog.pipeline.train.stage import run_train
 
-    run_train(Path.cwd())
+    run_train(project_root())
 
 
 @app.command()
@@ -55,7 +56,7 @@ def measure() -> None:
     """Make all missing measurements (data/measurements)."""
     from landscape_catalog.pipeline.measure.stage import run_measure
 
-    run_measure(Path.cwd())
+    run_measure(project_root())
 
 
 @app.command()
@@ -63,7 +64,7 @@ def aggregate() -> None:
     """Classify every cell and write the catalog (data/catalog)."""
     from landscape_catalog.pipeline.aggregate.stage import run_aggregate
 
-    run_aggregate(Path.cwd())
+    run_aggregate(project_root())
 
 
 @app.command()
@@ -71,7 +72,7 @@ def report() -> None:
     """Write the phase report (reports/phases.html)."""
     from landscape_catalog.pipeline.report.stage import run_report
 
-    run_report(Path.cwd())
+    run_report(project_root())
 
 
 @app.command()
@@ -83,7 +84,7 @@ def phases() -> None:
     """
     from landscape_catalog.commands.phases import describe_phases
 
-    typer.echo(describe_phases(Path.cwd()))
+    typer.echo(describe_phases(project_root()))
 
 
 @app.command()
@@ -94,7 +95,7 @@ def plan() -> None:
     """
     from landscape_catalog.commands.plan import describe_plan
 
-    typer.echo(describe_plan(Path.cwd()))
+    typer.echo(describe_plan(project_root()))
 
 
 @app.command()
@@ -106,7 +107,7 @@ def status() -> None:
     """
     from landscape_catalog.commands.status import describe_status
 
-    typer.echo(describe_status(Path.cwd()))
+    typer.echo(describe_status(project_root()))
 
 
 class Scale(enum.StrEnum):
@@ -145,7 +146,7 @@ def upgrade() -> None:
     """
     from landscape_catalog.commands.upgrade import upgrade_study
 
-    typer.echo(upgrade_study(Path.cwd()))
+    typer.echo(upgrade_study(project_root()))
 
 
 presets = typer.Typer(
@@ -170,7 +171,7 @@ def preset_show(name: PresetName) -> None:
     """Show what a preset reproduces, the expected outcome, and its size."""
     from landscape_catalog.commands.presets import show_preset
 
-    typer.echo(show_preset(name, Path.cwd()))
+    typer.echo(show_preset(name, project_root()))
 
 
 @presets.command("use")
@@ -183,7 +184,7 @@ def preset_use(
     """Write a preset to params.yaml, after backing up your own."""
     from landscape_catalog.commands.presets import use_preset
 
-    typer.echo(use_preset(name, scale.value, Path.cwd()))
+    typer.echo(use_preset(name, scale.value, project_root()))
 
 
 @presets.command("table")
@@ -191,7 +192,7 @@ def preset_table() -> None:
     """Print docs/presets.md: all presets with their sizes."""
     from landscape_catalog.commands.presets import presets_table
 
-    typer.echo(presets_table(Path.cwd()), nl=False)
+    typer.echo(presets_table(project_root()), nl=False)
 
 
 @app.command()
@@ -205,17 +206,19 @@ def sql(
     """
     from landscape_catalog.commands.sql import answer
 
-    typer.echo(answer(Path.cwd(), query, form.value), nl=False)
+    typer.echo(answer(project_root(), query, form.value), nl=False)
 
 
 @app.command()
 def schemas(
-    folder: Annotated[Path, typer.Argument(help="Output folder.")] = Path("schemas"),
+    folder: Annotated[
+        Path | None, typer.Argument(help="Output folder; default: the project's `schemas`.")
+    ] = None,
 ) -> None:
     """Write the JSON Schemas and the SQL schema of the catalog."""
     from landscape_catalog.commands.schemas import write_schemas
 
-    write_schemas(folder)
+    write_schemas(folder or project_root() / "schemas")
 
 
 def main() -> None:

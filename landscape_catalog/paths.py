@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
-import platformdirs
-
-STORE_VARIABLE = "LANDSCAPE_STORE"
+STORE_VARIABLE = "LANDSCAPE_STORE"  # names the shared store
 WEIGHTS_FILE, RECORD_FILE, ARRAYS_FILE = "weights.safetensors", "record.json", "arrays.safetensors"
 TEMPORARY_PREFIX = ".tmp-"
 
@@ -139,12 +136,16 @@ class Project:
         """A user's own datasets, networks, tasks and metrics."""
         return self.root / "custom"
 
+    @property
+    def mine(self) -> Path:
+        """A user's own data."""
+        return self.root / "mine"
+
+    @property
+    def settings(self) -> Path:
+        """Its table `tool.landscape` allows installed packages."""
+        return self.root / "pyproject.toml"
+
     def shown(self, path: Path) -> str:
         """The path as messages show it: relative to the root if it is below the root."""
         return str(path.relative_to(self.root)) if path.is_relative_to(self.root) else str(path)
-
-
-def store_root() -> Path:
-    """The folder in which all workspaces of this machine share finished runs and measurements."""
-    chosen = os.environ.get(STORE_VARIABLE)
-    return Path(chosen) if chosen else Path(platformdirs.user_cache_dir("landscape_catalog"))

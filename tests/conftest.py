@@ -22,9 +22,11 @@ PROJECT_FILES = (
     "dvc.yaml",
     ".dvcignore",
     ".gitignore",
+    ".gitattributes",
     "landscape_catalog",
     ".dvc",
     "custom",
+    "mine",
 )
 
 torch.set_num_threads(1)

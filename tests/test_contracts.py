@@ -19,7 +19,7 @@ from landscape_catalog.commands.schemas import schema_files
 from landscape_catalog.errors import SpecError
 from landscape_catalog.experiment.experiment import Experiment
 from landscape_catalog.experiment.reading import parse_experiment
-from landscape_catalog.paths import Project, store_root
+from landscape_catalog.paths import Project
 from landscape_catalog.pipeline.shared.workspace import open_workspace
 from landscape_catalog.runner.registry import EXECUTORS
 from tests.conftest import ROOT
@@ -155,7 +155,6 @@ def test_file_names_are_composed_without_touching_the_disk(
             if isinstance(value, property):
                 assert isinstance(getattr(project, name), Path)
         assert project.shown(project.runs) == "data/runs"
-        assert store_root().is_absolute()
 
 
 @pytest.mark.parametrize("room", PURE)

@@ -128,22 +128,25 @@ def test_its_readme_names_commands_and_is_short(made: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "ours"),
-    [("params.yaml", "params.yaml"), ("dvcignore", ".dvcignore"), ("dvc/config", ".dvc/config")],
+    [
+        ("params.yaml", "params.yaml"),
+        ("dvcignore", ".dvcignore"),
+        ("gitattributes", ".gitattributes"),
+        ("mine/README.md", "mine/README.md"),
+        ("dvc/config", ".dvc/config"),
+    ],
 )
 def test_templates_equal_the_files_of_the_project(name: str, ours: str) -> None:
     assert template(name) == (ROOT / ours).read_text(), "run `make schemas`"
 
 
 def test_its_stages_equal_those_of_the_project_except_for_the_code() -> None:
-    """`recipes.json` replaces the package's source; the user's data are the first dependency."""
+    """`recipes.json` replaces the package's source."""
     ours, theirs = load((ROOT / "dvc.yaml").read_text()), load(template("dvc.yaml"))
     assert list(theirs["stages"]) == list(ours["stages"]) == STAGES
     for name, stage in ours["stages"].items():
         outside = [dep for dep in stage["deps"] if not dep.startswith("landscape_catalog/")]
-        data = ["mine"] if name == "prepare" else []
-        assert sorted(theirs["stages"][name].pop("deps")) == sorted(
-            [*outside, *data, "recipes.json"]
-        )
+        assert sorted(theirs["stages"][name].pop("deps")) == sorted([*outside, "recipes.json"])
         del stage["deps"]
     assert theirs == ours
 
@@ -420,6 +423,16 @@ def test_an_upgrade_rewrites_stages_and_schema_and_keeps_user_files(study: Path)
     assert (study / "dvc.yaml.bak").read_text() == former
     assert schema.is_file()
     assert "already" in upgrade_study(study)
+
+
+def test_an_upgrade_adds_attributes_and_keeps_those_of_the_user(study: Path) -> None:
+    path = study / ".gitattributes"
+    path.unlink()
+    assert ".gitattributes: written" in upgrade_study(study)
+    assert git(study, "status", "--porcelain") == ""
+    path.write_text("* -text\n")
+    assert "already" in upgrade_study(study)
+    assert path.read_text() == "* -text\n"
 
 
 def test_an_upgrade_restores_missing_stages(study: Path) -> None:

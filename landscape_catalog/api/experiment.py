@@ -19,7 +19,7 @@ from landscape_catalog.errors import UserError
 from landscape_catalog.experiment import experiment as sections
 from landscape_catalog.experiment import grid as grids
 from landscape_catalog.experiment.reading import read_experiment
-from landscape_catalog.paths import Project, store_root
+from landscape_catalog.paths import Project
 from landscape_catalog.pipeline.aggregate.gather import gather
 from landscape_catalog.pipeline.aggregate.stage import write_tables
 from landscape_catalog.pipeline.measure.stage import measure_missing
@@ -30,6 +30,7 @@ from landscape_catalog.pipeline.train.stage import missing_runs, train_runs
 from landscape_catalog.runner.serial import SerialExecutor
 from landscape_catalog.runner.settings import reproducible
 from landscape_catalog.runner.worker_cache import WorkerCache
+from landscape_catalog.store.location import store_root
 from landscape_catalog.store.lock import project_lock
 from landscape_catalog.store.recipes_file import check_recipes
 
@@ -70,9 +71,11 @@ class Experiment:
         """
         path = Path(path).absolute()
         path = path / "params.yaml" if path.is_dir() else path
-        project, store = Project(path.parent), store_root()
+        project = Project(path.parent)
         check_recipes(project)
-        if not keep:
+        if keep:
+            store = store_root(project)
+        else:
             project = Project(path.parent, results=_temporary_folder())
             store = project.prepared.parent / "store"
         with default_dtype_restored():

@@ -32,7 +32,7 @@ def planned_time(workspace: Workspace, runs: list[Run], left: list[MeasurementSp
             f"unknown: the multiply-adds of {', '.join(uncounted)} have not been counted; "
             "`landscape prepare` does so where possible"
         )
-    execution = workspace.experiment.execution
+    execution = workspace.execution
     device = chosen_device(execution)
     with chosen_executor(execution) as executor:
         workers = executor.count

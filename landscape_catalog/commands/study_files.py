@@ -15,6 +15,7 @@ TEMPLATES = {
     "params.yaml": "params.yaml",
     "dvc.yaml": "dvc.yaml",
     "gitignore": ".gitignore",
+    "gitattributes": ".gitattributes",
     "dvcignore": ".dvcignore",
     "dvc/config": ".dvc/config",
     "custom/README.md": "custom/README.md",

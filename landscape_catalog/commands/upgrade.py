@@ -12,6 +12,7 @@ from ruamel.yaml.error import YAMLError
 from landscape_catalog.commands.backups import back_up
 from landscape_catalog.commands.study_files import experiment_schema, template
 from landscape_catalog.errors import RecipesError, UserError
+from landscape_catalog.experiment.yaml_text import InvalidTextError, parse_yaml
 from landscape_catalog.paths import Project
 from landscape_catalog.store.files import write_file
 from landscape_catalog.store.lock import project_lock
@@ -42,7 +43,12 @@ def upgrade_study(root: Path) -> str:
             "`landscape init`, and there is nothing to upgrade"
         )
     with project_lock(project.lock):
-        changes = [*_upgrade_stages(project), *_upgrade_schema(project), *_upgrade_recipes(project)]
+        changes = [
+            *_upgrade_stages(project),
+            *_upgrade_schema(project),
+            *_add_attributes(project),
+            *_upgrade_recipes(project),
+        ]
     if not changes:
         return f"This study is already at version {installed_recipes().version}."
     changes += _new_defaults(project)
@@ -65,9 +71,9 @@ def _upgrade_recipes(project: Project) -> list[str]:
 def _new_defaults(project: Project) -> list[str]:
     """What to write in `params.yaml` for the numbers that earlier versions gave by default."""
     try:
-        measure = _load(project.params.read_text(encoding="utf-8"))["measure"]
+        measure = parse_yaml(project.params.read_text(encoding="utf-8"))["measure"]
         chosen = "batch_norm" in measure
-    except (OSError, UserError, TypeError, KeyError):
+    except (OSError, UnicodeDecodeError, InvalidTextError, TypeError, KeyError):
         return []  # the next stage says what is wrong with it
     if chosen:
         return []
@@ -83,6 +89,15 @@ def _upgrade_schema(project: Project) -> list[str]:
         return []
     write_file(path, content)
     return [f"{project.shown(path)}: rewritten"]
+
+
+def _add_attributes(project: Project) -> list[str]:
+    """Write `.gitattributes` where there is none; one of the user's own stays."""
+    path = project.root / ".gitattributes"
+    if path.exists():
+        return []
+    write_file(path, template("gitattributes").encode())
+    return [".gitattributes: written"]
 
 
 def _upgrade_stages(project: Project) -> list[str]:
@@ -104,22 +119,15 @@ def _upgrade_stages(project: Project) -> list[str]:
     return [f"dvc.yaml: rewrote {', '.join(changed)}; the previous file is kept as {backup.name}"]
 
 
-def _yaml() -> YAML:
-    """A YAML reader and writer that preserves comments and layout."""
-    yaml = YAML()
-    yaml.indent(mapping=2, sequence=4, offset=2)
-    yaml.width = 10**6
-    return yaml
-
-
 def _load(text: str) -> Any:
     try:
-        return _yaml().load(text)
+        return YAML().load(text)
     except YAMLError as error:
         raise UserError(f"dvc.yaml: {' '.join(str(error).split())}") from None
 
 
 def _dump(document: Any) -> str:
+    """The text with its comments, in the form that DVC also writes."""
     stream = io.StringIO()
-    _yaml().dump(document, stream)
+    YAML().dump(document, stream)
     return stream.getvalue()

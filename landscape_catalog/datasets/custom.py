@@ -30,25 +30,39 @@ def declared_version(name: str, function: Callable[..., Any], root: Path) -> str
     Raises:
         CodeError: if it declares neither, or a file cannot be read.
     """
-    files, version = getattr(function, "files", None), getattr(function, "version", None)
+    files, version = declared_files(name, function), getattr(function, "version", None)
     if files is None and version is None:
         called = name.rpartition(":")[2]
         raise CodeError(
-            f"{name}: declare the files that it reads, `{called}.files = ('data/mine.npz',)`, or, "
+            f"{name}: declare the files that it reads, `{called}.files = ('mine/data.npz',)`, or, "
             f"if it generates its data, `{called}.version = '1'`"
         )
     if files is None:
         return f"version {version}"
-    declared = [files] if isinstance(files, (str, Path)) else files
-    if not isinstance(declared, Iterable) or isinstance(declared, bytes):
-        raise CodeError(f"{name}: its `files` are {files!r}; expected a path or a tuple of paths")
-    content = joined_checksum([_declared_file(name, root, path) for path in declared])
+    content = joined_checksum([_declared_file(name, root, path) for path in files])
     return content if version is None else f"version {version}, files {content}"
 
 
-def _declared_file(name: str, root: Path, path: Any) -> str:
-    if not isinstance(path, (str, Path)):
-        raise CodeError(f"{name}: its `files` contain {path!r}; expected paths")
+def declared_files(name: str, function: Callable[..., Any]) -> list[Path] | None:
+    """The files that a function declares, relative to the project's root; None if it has none.
+
+    Raises:
+        CodeError: if its `files` are not paths.
+    """
+    files = getattr(function, "files", None)
+    if files is None:
+        return None
+    declared = [files] if isinstance(files, (str, Path)) else files
+    if not isinstance(declared, Iterable) or isinstance(declared, bytes):
+        raise CodeError(f"{name}: its `files` are {files!r}; expected a path or a tuple of paths")
+    paths = list(declared)
+    for path in paths:
+        if not isinstance(path, (str, Path)):
+            raise CodeError(f"{name}: its `files` contain {path!r}; expected paths")
+    return list(map(Path, paths))
+
+
+def _declared_file(name: str, root: Path, path: Path) -> str:
     try:
         return file_checksum([root / path])
     except DataError as error:

@@ -18,6 +18,7 @@ from landscape_catalog.datasets import (
     text_pairs,
 )
 from landscape_catalog.datasets.spec import DatasetSettings, DatasetSpec, Source
+from landscape_catalog.datasets.user_files import parameter
 
 _LISTED = (
     digits.DATASET,
@@ -37,6 +38,22 @@ DATASETS: dict[str, DatasetSpec] = {dataset.name: dataset for dataset in _LISTED
 def source_of(settings: DatasetSettings, project: Path) -> Source:
     """The source of a built-in dataset; see `DatasetSpec.source`."""
     return DATASETS[settings.name].source(settings, project)
+
+
+def files_of_user(settings: DatasetSettings, project: Path) -> list[tuple[str, Path]]:
+    """The user's own files that a built-in dataset reads, each with the parameter that names it.
+
+    Raises:
+        DataError: if a path cannot be one of such files.
+    """
+    dataset = DATASETS[settings.name]
+    found: list[tuple[str, Path]] = []
+    for name, path in (("path", settings.path), ("test_path", settings.test_path)):
+        if path is not None and name in dataset.uses:
+            with parameter(f"dataset.{name}"):
+                files = dataset.files(settings, project / path)
+            found += [(f"dataset.{name}", file) for file in files]
+    return found
 
 
 def datasets_using(parameter: str) -> tuple[str, ...]:

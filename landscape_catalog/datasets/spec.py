@@ -70,6 +70,7 @@ class DatasetSpec:
             to which paths in the settings are relative. Raises SpecError if a path is not set, and
             DataError, naming the parameter, if a file is missing.
         uses: those parameters of the `dataset` section that it uses and some other datasets do not.
+        files: the user's files that a path in its settings stands for.
     """
 
     name: str
@@ -77,3 +78,4 @@ class DatasetSpec:
     origin: str
     source: Callable[[DatasetSettings, Path], Source]
     uses: frozenset[str] = frozenset()
+    files: Callable[[DatasetSettings, Path], list[Path]] = lambda settings, path: [path]

@@ -86,13 +86,14 @@ def _read_lines(path: Path) -> list[str]:
 
 def _source(settings: DatasetSettings, project: Path) -> Source:
     path, test_path = given_paths(settings, project)
-    languages = settings.languages
-    checksum = checksum_of_given(
-        path, test_path, lambda prefix: [language_file(prefix, ending) for ending in languages]
-    )
+    checksum = checksum_of_given(path, test_path, partial(_files, settings))
     return Source(
-        checksum, partial(read_text_pairs, path, test_path, languages, settings.max_words)
+        checksum, partial(read_text_pairs, path, test_path, settings.languages, settings.max_words)
     )
+
+
+def _files(settings: DatasetSettings, prefix: Path) -> list[Path]:
+    return [language_file(prefix, language) for language in settings.languages]
 
 
 DATASET = DatasetSpec(
@@ -101,4 +102,5 @@ DATASET = DatasetSpec(
     origin="your own files",
     source=_source,
     uses=frozenset({"path", "test_path", "languages", "vocabulary", "max_words"}),
+    files=_files,
 )

@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import difflib
-import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
 
 from landscape_catalog.errors import Problem, SpecError, shown
 from landscape_catalog.experiment.experiment import Experiment, Report
 from landscape_catalog.experiment.grid import dotted
 from landscape_catalog.experiment.landscape import Load
 from landscape_catalog.experiment.training import Temperature
+from landscape_catalog.experiment.yaml_text import InvalidTextError, parse_yaml
 from landscape_catalog.phases.registry import RULES
 from landscape_catalog.schema.fields import AXIS_TAG, SCALAR_TAG
 
@@ -80,10 +78,9 @@ def parse_experiment(text: str, *, source: str = "params.yaml") -> Experiment:
 
 def _parse(text: str, model: type[Model], source: str) -> Model:
     try:
-        data = YAML(typ="safe", pure=True).load(io.StringIO(text))
-    except (YAMLError, ValueError, OverflowError) as error:
-        where = " ".join(str(error).split())
-        raise SpecError([Problem("(file)", where, "YAML")], source) from None
+        data = parse_yaml(text)
+    except InvalidTextError as error:
+        raise SpecError([Problem("(file)", error.given, error.allowed)], source) from None
     if not isinstance(data, dict):
         given = "an empty file" if data is None else type(data).__name__
         raise SpecError([Problem("(file)", given, "a mapping of sections")], source)

@@ -1,4 +1,9 @@
-"""Rendering an experiment as `params.yaml`, with a description of every parameter."""
+"""Rendering an experiment as `params.yaml`, with a description of every parameter.
+
+`dvc exp run -S` writes the whole file anew: lists one item per line, null as an empty value, and no
+comment or blank line that follows a list which it sets. The text is in that form from the start,
+with each description on the line of its key, so that setting a parameter changes its line only.
+"""
 
 from __future__ import annotations
 
@@ -11,6 +16,8 @@ from pydantic import BaseModel
 from ruamel.yaml import YAML
 
 WIDTH = 100
+DVC_WIDTH = 80  # where ruamel.yaml folds text, unless told otherwise
+COLUMN, NARROWEST = 28, 40  # of descriptions: where they start, and how narrow they may get
 HEAD = "# yaml-language-server: $schema=schemas/experiment.schema.json"
 
 
@@ -21,57 +28,72 @@ def render(experiment: BaseModel, heading: str) -> str:
         experiment: validated.
         heading: comment at the top of the file, to be wrapped.
     """
-    parts = [HEAD, "#", _comment(heading, 0)]
+    heading = textwrap.fill(
+        heading, WIDTH, initial_indent="# ", subsequent_indent="# ", break_on_hyphens=False
+    )
+    lines = [HEAD, "#", *heading.splitlines()]
     for name, field in type(experiment).model_fields.items():
-        value = getattr(experiment, name)
-        parts += ["", _comment(_first_sentence(field.description), 0)]
-        parts.append(_entry(name, value, 0))
-    return "\n".join(parts) + "\n"
+        after_list = lines[-1].lstrip().startswith("- ")
+        entry = _entry(name, getattr(experiment, name), 0, field.description)
+        lines += [*([] if after_list else [""]), *entry]
+    return "\n".join(lines) + "\n"
 
 
-def _entry(name: str, value: Any, depth: int) -> str:
-    """`name: value`; a section becomes a block of its fields with their descriptions."""
+def _entry(name: str, value: Any, depth: int, description: str | None) -> list[str]:
+    """`name: value` with its description; a section is followed by the entries of its fields."""
     indent = "  " * depth
     if isinstance(value, BaseModel):
-        return f"{indent}{name}:\n{_block(value, depth + 1)}"
-    if _holds_sections(value):
-        items = [_block(item, depth + 2) for item in value]
-        listed = [f"{indent}  - {item.lstrip()}" for item in map(_uncommented, items)]
-        return f"{indent}{name}:\n" + "\n".join(listed)
-    return f"{indent}{name}: {_flow(value)}"
+        first, rest = f"{indent}{name}:", _entries(value, depth + 1)
+    elif _holds_sections(value):
+        first, rest = f"{indent}{name}:", []
+        for section in value:
+            # Without descriptions, which would be repeated for each of them.
+            head, *tail = _entries(section, depth + 1, described=False)
+            rest += [f"{indent}- {head.lstrip()}", *tail]
+    elif isinstance(value, str):  # which may be folded
+        *folded, last = (indent + line for line in _plain_lines(name, value, len(indent)))
+        return [*folded, *_described(last, description)]
+    else:
+        first, *rest = (indent + line for line in _plain_lines(name, value, len(indent)))
+    return [*_described(first, description), *rest]
+
+
+def _entries(section: BaseModel, depth: int, *, described: bool = True) -> list[str]:
+    return [
+        line
+        for name, field in type(section).model_fields.items()
+        for line in _entry(
+            name, getattr(section, name), depth, field.description if described else None
+        )
+    ]
+
+
+def _described(line: str, description: str | None) -> list[str]:
+    """The line and, next to it, the first sentence of a description, on as many lines as needed."""
+    if not description:
+        return [line]
+    column = max(COLUMN, len(line) + 2)
+    words = textwrap.wrap(
+        _first_sentence(description), max(WIDTH - column - 2, NARROWEST), break_on_hyphens=False
+    )
+    return [f"{start:<{column}}# {part}" for start, part in zip([line, *[""] * len(words)], words)]
 
 
 def _holds_sections(value: Any) -> bool:
     return isinstance(value, tuple) and bool(value) and isinstance(value[0], BaseModel)
 
 
-def _block(section: BaseModel, depth: int) -> str:
-    lines = []
-    for name, field in type(section).model_fields.items():
-        lines.append(_comment(_first_sentence(field.description), depth))
-        lines.append(_entry(name, getattr(section, name), depth))
-    return "\n".join(lines)
-
-
-def _uncommented(block: str) -> str:
-    """A block without comments, for list items, whose descriptions would be repeated."""
-    return "\n".join(line for line in block.splitlines() if not line.lstrip().startswith("#"))
-
-
-def _flow(value: Any) -> str:
-    """A value as a single line of YAML."""
-    stream = io.StringIO()
-    _yaml().dump({"v": _plain(value)}, stream)
-    return stream.getvalue().strip()[1:-1].removeprefix("v:").strip()
+def _plain_lines(name: str, value: Any, indent: int) -> list[str]:
+    """`name: value` as lines of YAML to be indented, with lists and mappings as blocks."""
+    yaml, stream = _yaml(), io.StringIO()
+    yaml.width = DVC_WIDTH - indent
+    yaml.dump({name: _plain(value)}, stream)
+    return stream.getvalue().splitlines()
 
 
 @cache
 def _yaml() -> YAML:
-    yaml = YAML(typ="safe", pure=True)
-    yaml.default_flow_style = True
-    yaml.width = 10**6
-    yaml.representer.sort_base_mapping_type_on_output = False  # keep the order of variants
-    return yaml
+    return YAML()
 
 
 def _plain(value: Any) -> Any:
@@ -82,14 +104,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _first_sentence(description: str | None) -> str:
-    text = " ".join((description or "").split())
+def _first_sentence(description: str) -> str:
+    text = " ".join(description.split())
     end = text.find(". ")
     return text if end < 0 else text[: end + 1]
-
-
-def _comment(text: str, depth: int) -> str:
-    indent = "  " * depth + "# "
-    return textwrap.fill(
-        text, WIDTH, initial_indent=indent, subsequent_indent=indent, break_on_hyphens=False
-    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
 import platform
 import sys
 import uuid
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import landscape_catalog
+from landscape_catalog.store.files import source_digest
 
 # Packages whose version can change bits of a result or of the file that holds it.
 PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "pyhessian", "safetensors", "pydantic")
@@ -53,11 +53,9 @@ def facts_of_worker(threads: int, device: str) -> Facts:
 @functools.cache
 def _code() -> str:
     folder = Path(landscape_catalog.__file__).parent
-    digest = hashlib.sha256()
-    for path in sorted(folder.rglob("*.py")):
-        name = path.relative_to(folder).as_posix()
-        digest.update(f"{name}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()
+    return source_digest(
+        (path.relative_to(folder).as_posix(), path) for path in folder.rglob("*.py")
+    )
 
 
 def _versions() -> dict[str, str]:

@@ -7,7 +7,7 @@ import hashlib
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -46,6 +46,15 @@ def file_sha256(path: Path) -> str:
     """SHA-256 of a file's content, in hexadecimal."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def source_digest(files: Iterable[tuple[str, Path]]) -> str:
+    """SHA-256 over names and source code; line ends, which Git may rewrite, count as LF."""
+    digest = hashlib.sha256()
+    for name, path in sorted(files):
+        content = path.read_bytes().replace(b"\r\n", b"\n")
+        digest.update(f"{name}\0".encode() + hashlib.sha256(content).digest())
+    return digest.hexdigest()
 
 
 def write_file(path: Path, content: bytes, *, flush: bool = True) -> None:

@@ -8,17 +8,14 @@ that finds a different version installed stops instead of mixing results.
 from __future__ import annotations
 
 import json
-import posixpath
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from ruamel.yaml import YAML
-from ruamel.yaml.error import YAMLError
-
 from landscape_catalog.errors import RecipesError
 from landscape_catalog.metrics.registry import every_recipe
 from landscape_catalog.paths import Project
+from landscape_catalog.store.stages_file import read_stages
 
 PACKAGE = "landscape_catalog"
 
@@ -83,19 +80,10 @@ def describe_change(former: Recipes, new: Recipes) -> str:
 
 def is_study(project: Project) -> bool:
     """Whether a project is a study: it has a `recipes.json`, or its stages depend on one."""
-    return project.recipes.exists() or _depends_on(project.stages, project.recipes.name)
-
-
-def _depends_on(stages: Path, name: str) -> bool:
-    """Whether a stage of a `dvc.yaml` depends on a file; False if that file is not valid."""
-    try:
-        text = stages.read_text(encoding="utf-8")
-        content = YAML(typ="safe", pure=True).load(text) if name in text else None
-        found = content["stages"].values() if content else ()
-        every = [stage.get("do", stage).get("deps", ()) for stage in found]
-        return any(posixpath.normpath(str(dep)) == name for deps in every for dep in deps)
-    except (OSError, UnicodeDecodeError, YAMLError, TypeError, KeyError, AttributeError):
-        return False
+    if project.recipes.exists():
+        return True
+    recipes = project.recipes.absolute()
+    return any(recipes in stage.dependencies for stage in read_stages(project.stages))
 
 
 def check_recipes(project: Project) -> None:

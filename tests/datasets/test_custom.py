@@ -284,7 +284,7 @@ def test_a_version_or_the_content_of_files(tmp_path: Path) -> None:
 
 
 def test_a_function_that_declares_nothing(tmp_path: Path) -> None:
-    message = r"mine:data: declare the files that it reads, `data.files = \('data/mine.npz',\)`.*`data.version"
+    message = r"mine:data: declare the files that it reads, `data.files = \('mine/data.npz',\)`.*`data.version"
     for function in (function_with(), function_with(files=None), partial(print)):
         with pytest.raises(CodeError, match=message):
             declared_version("mine:data", function, tmp_path)

@@ -397,8 +397,10 @@ BAD_CODE = {
         "nowhere:data: there is no module `nowhere`, neither in custom/ nor installed"),
     "a task": (
         "dataset: {name: digits, task: 'good:task'}", "good:task: `good` has no function `task`"),
-    "code without a source": (
-        "model: {name: 'math:sin'}", "math:sin: the source of `math` cannot be read"),
+    "a function of a missing class": (
+        "model: {name: 'good:Nothing.here'}", "good:Nothing.here: `good` has no function `Nothing."),
+    "code elsewhere": (
+        "model: {name: 'math:sin'}", "math:sin: `math` is not in custom/"),
 }  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import importlib
 import logging
 import shutil
 import sys
@@ -16,6 +17,7 @@ import pytest
 import torch
 
 from landscape_catalog.errors import CodeError, ContentMismatchError, SpecError
+from landscape_catalog.paths import Project
 from landscape_catalog.pipeline.prepare.stage import run_prepare
 from landscape_catalog.pipeline.prepare.validate import validate_networks
 from landscape_catalog.pipeline.shared.custom_code import (
@@ -53,16 +55,18 @@ def test_functions_are_found_by_name(custom_code: Own) -> None:
     assert import_custom("found_one:f", folder)() == 1
     assert import_custom("found_one:C.g", folder)() == 2
     assert import_custom("found_package.inner.deep:h", folder)() == 3
+    allow(custom_code.project, "math")
     assert import_custom("math:hypot", folder)(3, 4) == 5, "what is installed"
 
 
-def test_the_folder_precedes_installed_packages(custom_code: Own) -> None:
-    custom_code.write("wave", "def f():\n    return 'mine'\n")  # a name of the standard library
-    assert import_custom("wave:f", custom_code.project.custom)() == "mine"
+def allow(project: Project, *packages: str) -> None:
+    """List installed packages in `pyproject.toml`."""
+    project.settings.write_text(f"[tool.landscape]\npackages = {list(packages)}\n")
 
 
 def test_without_a_folder(tmp_path: Path) -> None:
     folder = tmp_path / "custom"
+    allow(Project(tmp_path), "math")
     assert import_custom("math:hypot", folder)(3, 4) == 5
     assert str(folder) not in sys.path
     with pytest.raises(CodeError, match=r"no_such_thing:f: there is no module `no_such_thing`"):
@@ -79,6 +83,33 @@ def test_the_checksum_of_a_module(custom_code: Own) -> None:
     assert code_checksum("sum_one:other", folder) == code_checksum("sum_one:f", folder)
     custom_code.write("sum_two", code)
     assert code_checksum("sum_two:f", folder) != code_checksum("sum_one:f", folder)
+
+
+@pytest.mark.parametrize(
+    ("other", "same"),
+    [
+        ("def f():\r\n    return 1\r\n", True),
+        ("def f():\r\n    return 1\n", True),
+        ("def f():\n    return 1", False),
+        ("def f():\n    return 1 \n", False),
+        ("def f():\n\r\n    return 1\n", False),
+        ("\ufeffdef f():\n    return 1\n", False),
+    ],
+)
+def test_the_checksum_is_that_of_the_text(other: str, same: bool, custom_code: Own) -> None:
+    """Git may rewrite line ends; nothing else is overlooked."""
+    folder, code = custom_code.project.custom, "def f():\n    return 1\n"
+    for module in ("sum_ends", "sum_ends_package.part"):
+        path = custom_code.path(module)
+        path.parent.mkdir(exist_ok=True)
+        custom_code.written.add(module)
+        path.write_bytes(code.encode())
+        former = code_checksum(f"{module}:f", folder)
+        path.write_bytes(other.encode())
+        assert (code_checksum(f"{module}:f", folder) == former) == same
+        assert (
+            import_custom(f"{module}:f", folder, code=code_checksum(f"{module}:f", folder))() == 1
+        )
 
 
 def test_the_checksum_of_a_package(custom_code: Own) -> None:
@@ -177,14 +208,17 @@ def test_a_module_of_the_same_name_in_another_project(custom_code: Own, tmp_path
         import_custom("only_here:f", other)
 
 
-def test_the_folder_precedes_loaded_modules(custom_code: Own) -> None:
-    import wave
-
-    custom_code.path("wave").write_text("def f():\n    return 'mine'\n")
-    try:
-        assert import_custom("wave:f", custom_code.project.custom)() == "mine"
-    finally:
-        sys.modules["wave"] = wave
+def test_the_folder_precedes_loaded_modules(
+    custom_code: Own, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Such as one that a notebook has imported from its own folder."""
+    (tmp_path / "noted.py").write_text("def f():\n    return 'the notebook'\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    custom_code.written.add("noted")
+    assert importlib.import_module("noted").f() == "the notebook"
+    monkeypatch.undo()
+    custom_code.path("noted").write_text("def f():\n    return 'mine'\n")
+    assert import_custom("noted:f", custom_code.project.custom)() == "mine"
 
 
 def test_code_that_does_not_match_the_ids_is_refused(custom_code: Own) -> None:
@@ -208,6 +242,7 @@ def test_an_installed_package_that_changes_is_refused(
     source.write_text("def f():\n    return 1\n")
     monkeypatch.syspath_prepend(tmp_path / "site")
     custom_code.written.add("pretend")
+    allow(custom_code.project, "pretend")
     folder = custom_code.project.custom
     assert import_custom("pretend:f", folder)() == 1
     checksum = code_checksum("pretend:f", folder)

@@ -42,7 +42,7 @@ def run_measure(root: Path) -> None:
     """
     workspace = open_workspace(root)
     with project_lock(workspace.project.lock):
-        with chosen_executor(workspace.experiment.execution) as executor:
+        with chosen_executor(workspace.execution) as executor:
             specs, made, failures = measure_missing(workspace, executor)
         removed = workspace.measurements.prune({spec.measurement_id for spec in specs})
         failed = sum(

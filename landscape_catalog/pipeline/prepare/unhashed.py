@@ -7,7 +7,7 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 
-from landscape_catalog.pipeline.shared.custom_code import top_module
+from landscape_catalog.pipeline.shared.custom_source import top_module
 from landscape_catalog.pipeline.shared.workspace import Workspace
 from landscape_catalog.schema.fields import is_custom
 

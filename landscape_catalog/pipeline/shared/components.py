@@ -13,8 +13,10 @@ from landscape_catalog.datasets import (
     DataFacts,
     Source,
     custom_pool,
+    declared_files,
     declared_version,
     facts_of,
+    files_of_user,
     source_of,
 )
 from landscape_catalog.errors import StorageError
@@ -25,6 +27,7 @@ from landscape_catalog.models.registry import NETWORKS
 from landscape_catalog.paths import Project
 from landscape_catalog.pipeline.shared.costs import read_multiply_adds
 from landscape_catalog.pipeline.shared.custom_code import code_checksum, import_custom, parameters
+from landscape_catalog.pipeline.shared.dependencies import require_watched, require_watched_code
 from landscape_catalog.schema.fields import is_custom
 from landscape_catalog.schema.identity import canonical_json, checksum
 from landscape_catalog.store.files import write_file
@@ -38,16 +41,21 @@ def find_components(experiment: Experiment, project: Project) -> Components:
     """Describe the components of an experiment; imports custom code if it names any.
 
     Raises:
-        CodeError: if a custom function cannot be imported.
+        CodeError: if a custom function cannot be imported, or DVC does not watch its source.
     """
     dataset, model = experiment.dataset, experiment.model
     network = network_component(model.name, project)
     if is_custom(model.name) or is_custom(dataset.task):
         network = replace(network, multiply_adds=read_multiply_adds(project.multiply_adds))
+    data = _component(dataset.name, project, frozenset(), given=())
+    task = task_component(dataset.task, project)
+    for component in (data, network, task):
+        if component.code:
+            require_watched_code(component.name, project)
     return Components(
-        dataset=_component(dataset.name, project, frozenset(), given=()),
+        dataset=data,
         model=network,
-        task=task_component(dataset.task, project),
+        task=task,
         facts=_once(partial(_facts, dataset, project)),
     )
 
@@ -96,12 +104,16 @@ def find_source(dataset: Dataset, extra: dict[str, Any], project: Project) -> So
 
     Raises:
         CodeError: if a custom function cannot be imported, or does not declare what it reads.
-        DataError: if a file does not exist.
+        DataError: if a file does not exist, or DVC does not watch it.
         SpecError: if a required path is missing from the section.
     """
     if not is_custom(dataset.name):
+        for parameter, file in files_of_user(dataset, project.root):
+            require_watched(parameter, file, project)
         return source_of(dataset, project.root)
     function: Callable[..., Any] = import_custom(dataset.name, project.custom)
+    for file in declared_files(dataset.name, function) or ():
+        require_watched(f"{dataset.name}: its `files`", file, project)
     version = declared_version(dataset.name, function, project.root)
     args = {**dataset.args, **extra}
     return Source(checksum(version), partial(custom_pool, dataset.name, function, args))

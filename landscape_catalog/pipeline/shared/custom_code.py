@@ -1,29 +1,40 @@
 """Custom code, named `package.module:function`: imported, and checksummed for ids.
 
-It is searched for in the project's `custom/` folder first, then among installed packages. At every
+It is in the project's `custom/` folder or in an installed package that the project allows. At every
 import, the loaded module is compared with the source on disk, so that a long-lived process (a
 notebook, a test) never computes with old code under the checksum of new code.
 """
 
 from __future__ import annotations
 
-import hashlib
 import importlib
 import inspect
 import sys
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from functools import lru_cache
-from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any
 
 from landscape_catalog.errors import CodeError
+from landscape_catalog.pipeline.shared.custom_rights import (
+    require_allowed,
+    require_distinct_names,
+    require_own,
+)
+from landscape_catalog.pipeline.shared.custom_source import (
+    Files,
+    find_module,
+    installed_digest,
+    is_from,
+    lies_in,
+    source_files,
+    top_module,
+)
+from landscape_catalog.store.files import source_digest
 
 # Parameters that can be set by name.
 NAMED_KINDS = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-Files = list[tuple[str, Path]]  # source files of a package: the name that is hashed, and the path
 
 
 @dataclass
@@ -33,12 +44,14 @@ class _Imported:
     Attributes:
         folder: the `custom/` folder.
         source: checksum of its source.
+        searched: this and earlier such folders, of other projects, that were put on `sys.path`.
         installed: checksums of installed packages, by top-level name.
         dtypes: the default dtype of torch that a module sets when it is imported, by module.
     """
 
     folder: Path | None = None
     source: str | None = None
+    searched: set[str] = field(default_factory=set)
     installed: dict[str, str] = field(default_factory=dict)
     dtypes: dict[str, Any] = field(default_factory=dict)
 
@@ -55,14 +68,20 @@ def import_custom(name: str, folder: Path, *, code: str | None = None) -> Callab
     Args:
         name: `package.module:function`.
         folder: the project's `custom/` folder.
-        code: the checksum of the source that ids were computed with; any other is rejected.
+        code: the checksum of the source that ids were computed with; any other is rejected. It
+            stands for code that the project allows, since planning has imported it; only without
+            it is that checked.
 
     Raises:
-        CodeError: if there is no such module or function, importing it fails, its source does not
-            match `code`, or an installed package has changed since it was imported.
+        CodeError: if there is no such module or function, the project does not allow it, importing
+            it fails, its source does not match `code`, or an installed package has changed since
+            it was imported.
     """
     module_name, _, path = name.partition(":")
     _look_in(folder)
+    spec = find_module(top_module(name))
+    if spec is not None and code is None:
+        require_allowed(name, spec, folder)
     if code is not None and code_checksum(name, folder) != code:
         raise CodeError(
             f"{name}: its source has changed since the experiment was read; run the same command "
@@ -79,9 +98,13 @@ def import_custom(name: str, folder: Path, *, code: str | None = None) -> Callab
             words = f"importing it failed: {type(error).__name__}: {error}"
         raise CodeError(f"{name}: {words}") from error
     for part in path.split("."):
+        if code is None and found is not None:
+            require_own(name, part, found, folder)
         found = getattr(found, part, None)
     if not callable(found):
         raise CodeError(f"{name}: `{module_name}` has no function `{path}`")
+    if code is None:
+        require_own(name, path.rpartition(".")[2], found, folder)
     function: Callable[..., Any] = found
     return function
 
@@ -122,17 +145,24 @@ def _look_in(folder: Path) -> None:
     """Put the project's folder first on `sys.path`, and unload its modules if its source changed.
 
     A change to any file unloads all modules of the folder, since they may import one another.
+
+    Raises:
+        CodeError: if a file of the folder has the name of an installed module.
     """
     folder, former = folder.absolute(), _imported.folder
-    if former not in (None, folder) and str(former) in sys.path:
-        sys.path.remove(str(former))
+    for other in _imported.searched - {str(folder)}:
+        if other in sys.path:
+            sys.path.remove(other)
+    source = source_digest((path.as_posix(), path) for path in folder.rglob("*.py"))
+    if (folder, source) != (former, _imported.source):
+        require_distinct_names(folder)
     if folder.is_dir() and str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
+        _imported.searched.add(str(folder))
         importlib.invalidate_caches()
-    source = _digest((path.as_posix(), path) for path in folder.rglob("*.py"))
     if (folder, source) != (former, _imported.source):
         places = [place for place in (folder, former) if place is not None]
-        _unload(lambda _, module: any(_lies_in(module, place) for place in places))
+        _unload(lambda _, module: any(lies_in(module, place) for place in places))
         _imported.folder, _imported.source = folder, source
         importlib.invalidate_caches()
 
@@ -144,14 +174,6 @@ def _unload(chosen: Callable[[str, Any], bool]) -> None:
             del sys.modules[name]
 
 
-def _lies_in(module: Any, folder: Path) -> bool:
-    """Whether a module was loaded from a folder, without triggering a module's `__getattr__`."""
-    known = getattr(module, "__dict__", {})
-    file = known.get("__file__")
-    places = [file] if file else list(known.get("__path__") or [])  # a namespace package: no file
-    return any(Path(place).is_relative_to(folder) for place in places)
-
-
 def _require_current(name: str, folder: Path) -> None:
     """Make sure that the loaded top-level package matches its source on disk.
 
@@ -160,13 +182,13 @@ def _require_current(name: str, folder: Path) -> None:
             in use elsewhere.
     """
     top = top_module(name)
-    spec, loaded = _find(top), sys.modules.get(top)
-    files = [] if spec is None else _files(spec)
-    if _are_in(files, folder):
-        if loaded is not None and not _lies_in(loaded, folder.absolute()):
+    spec, loaded = find_module(top), sys.modules.get(top)
+    files = [] if spec is None else source_files(spec)
+    if spec is not None and is_from(spec, folder):
+        if loaded is not None and not lies_in(loaded, folder.absolute()):
             _unload(lambda name, _: top_module(name) == top)  # now shadowed by the folder
     elif files:
-        checksum = _installed_digest(tuple(_signed(files)))
+        checksum = installed_digest(files)
         if loaded is None or top not in _imported.installed:
             _imported.installed[top] = checksum
         if _imported.installed[top] != checksum:
@@ -189,60 +211,24 @@ def code_checksum(name: str, folder: Path) -> str:
     Raises:
         CodeError: if there is no such package, or its source cannot be read.
     """
+    files, is_own = code_files(name, folder)
+    return source_digest(files) if is_own else installed_digest(files)
+
+
+def code_files(name: str, folder: Path) -> tuple[Files, bool]:
+    """All source files of the top-level package, and whether it is in the project's folder.
+
+    Raises the same errors as `code_checksum`.
+    """
     _look_in(folder)
     top = top_module(name)
-    spec = _find(top)
+    spec = find_module(top)
     if spec is None:
         raise CodeError(f"{name}: there is no module `{top}`, in {folder.name}/ or installed")
-    files = _files(spec)
+    files = source_files(spec)
     if not files:
         raise CodeError(f"{name}: the source of `{top}` cannot be read")
-    return _digest(files) if _are_in(files, folder) else _installed_digest(tuple(_signed(files)))
-
-
-def top_module(name: str) -> str:
-    """The top-level module of `package.module:function`, whose source ids hash."""
-    return name.partition(":")[0].partition(".")[0]
-
-
-def _find(top: str) -> ModuleSpec | None:
-    """The spec by which a top-level module would be imported now, whatever is already loaded."""
-    found = (finder.find_spec(top, None) for finder in sys.meta_path)
-    return next((spec for spec in found if spec is not None), None)
-
-
-def _files(spec: ModuleSpec) -> Files:
-    """The source files of a module or package; empty if it has no Python source."""
-    if spec.submodule_search_locations:
-        bases = [Path(place) for place in spec.submodule_search_locations]
-        return [(p.relative_to(base).as_posix(), p) for base in bases for p in base.rglob("*.py")]
-    if spec.origin is None or not spec.origin.endswith(".py"):
-        return []
-    return [(Path(spec.origin).name, Path(spec.origin))]
-
-
-def _are_in(files: Files, folder: Path) -> bool:
-    return any(path.is_relative_to(folder.absolute()) for _, path in files)
-
-
-def _digest(files: Iterable[tuple[str, Path]]) -> str:
-    digest = hashlib.sha256()
-    for name, path in sorted(files):
-        digest.update(f"{name}\0".encode() + hashlib.sha256(path.read_bytes()).digest())
-    return digest.hexdigest()
-
-
-def _signed(files: Files) -> Iterator[tuple[str, Path, int, int]]:
-    """Files with modification time and size, which show whether they have to be hashed again."""
-    for name, path in files:
-        found = path.stat()
-        yield name, path, found.st_mtime_ns, found.st_size
-
-
-@lru_cache(maxsize=64)
-def _installed_digest(signed: tuple[tuple[str, Path, int, int], ...]) -> str:
-    """Digest of an installed package; memoised, since it may have hundreds of files."""
-    return _digest((name, path) for name, path, *_ in signed)
+    return files, is_from(spec, folder)
 
 
 def parameters(function: Callable[..., Any], *, given: tuple[str, ...] = ()) -> frozenset[str]:

@@ -18,6 +18,7 @@ from landscape_catalog.pipeline.shared.custom_code import (
     import_custom,
     signature_of,
 )
+from landscape_catalog.pipeline.shared.dependencies import require_watched_code
 from landscape_catalog.runner.settings import reproducible
 
 
@@ -25,7 +26,8 @@ def metric_codes(experiment: Experiment, project: Project) -> dict[str, str]:
     """SHA-256 of the source of each function that `measure.custom` names, by its name.
 
     Raises:
-        CodeError: if one cannot be imported, or cannot be called as its scope requires.
+        CodeError: if one cannot be imported or called as its scope requires, or DVC does not watch
+            its source.
         SpecError: if `args` sets an unknown parameter, or `report.panels` names an unknown metric.
     """
     every: tuple[CustomSettings, ...] = experiment.measure.custom
@@ -34,6 +36,7 @@ def metric_codes(experiment: Experiment, project: Project) -> dict[str, str]:
         function = import_metric(settings, project)
         with _named():
             codes[settings.function] = code_checksum(settings.function, project.custom)
+            require_watched_code(settings.function, project)
         problems += _unknown_args(f"measure.custom[{place}].args", settings, function)
     if problems:
         raise SpecError(list(dict.fromkeys(problems)))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,16 +15,19 @@ from landscape_catalog.errors import (
     Interrupted,
     JobsFailedError,
     MissingArtifactError,
+    Problem,
+    SpecError,
 )
 from landscape_catalog.experiment.expand import expand
-from landscape_catalog.experiment.experiment import Experiment
+from landscape_catalog.experiment.experiment import Execution, Experiment
 from landscape_catalog.experiment.grid import Grid
 from landscape_catalog.experiment.reading import check_drawn_axes, read_experiment
 from landscape_catalog.experiment.variants import resolve_variants
-from landscape_catalog.paths import Project, store_root
+from landscape_catalog.paths import Project
 from landscape_catalog.pipeline.shared.components import find_components
 from landscape_catalog.pipeline.shared.custom_metrics import metric_codes
 from landscape_catalog.pipeline.shared.observed import ObservedStage
+from landscape_catalog.pipeline.shared.project_settings import TABLE, read_settings
 from landscape_catalog.runner.device import chosen_device
 from landscape_catalog.runner.executor import Executor, JobFunction
 from landscape_catalog.runner.jobs import Failure, Job, Recovery, run_jobs
@@ -32,10 +36,13 @@ from landscape_catalog.runner.speed import SpeedModel
 from landscape_catalog.store.artifacts import read_data_record
 from landscape_catalog.store.cache import ArtifactCache, measurement_cache, run_cache
 from landscape_catalog.store.files import remove, write_file
+from landscape_catalog.store.location import store_root
 from landscape_catalog.store.recipes_file import check_recipes
 from landscape_catalog.store.records import DataRecord
 
 log = logging.getLogger(__name__)
+
+THIS_MACHINE = re.compile(r"[a-z]+://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?")
 
 
 @dataclass(frozen=True)
@@ -50,6 +57,15 @@ class Workspace:
     store: Path
     metric_codes: dict[str, str]
     _data: dict[str, DataRecord] = field(default_factory=dict, repr=False, compare=False)
+
+    @property
+    def execution(self) -> Execution:
+        """The section `execution`; the path of a scheduler file is relative to the project."""
+        execution = self.experiment.execution
+        if execution.scheduler is None or "://" in execution.scheduler:
+            return execution
+        file = self.project.root.absolute() / Path(execution.scheduler).expanduser()
+        return execution.model_copy(update={"scheduler": str(file)})
 
     def data_records(self) -> dict[str, DataRecord]:
         """The verified record of each prepared data id.
@@ -86,7 +102,7 @@ def open_workspace(root: Path) -> Workspace:
     project = Project(root)
     check_recipes(project)
     experiment = read_experiment(project.params)
-    return make_workspace(experiment, project, store_root())
+    return make_workspace(experiment, project, store_root(project))
 
 
 def make_workspace(experiment: Experiment, project: Project, store: Path) -> Workspace:
@@ -97,6 +113,7 @@ def make_workspace(experiment: Experiment, project: Project, store: Path) -> Wor
         project: the project that results are written to.
         store: folder of the shared store.
     """
+    _require_allowed_scheduler(experiment.execution, project)
     grid = lay_out(experiment, project)
     chosen_device(experiment.execution)
     chosen_executor(experiment.execution)  # raises if there is no executor of that name
@@ -109,6 +126,24 @@ def make_workspace(experiment: Experiment, project: Project, store: Path) -> Wor
         store,
         metric_codes(experiment, project),
     )
+
+
+def _require_allowed_scheduler(execution: Execution, project: Project) -> None:
+    """Require that a scheduler on another machine, which could run code here, is one to trust.
+
+    Raises:
+        SpecError: if the project does not list its address.
+    """
+    address = execution.scheduler or ""
+    if execution.engine != "dask" or "://" not in address:
+        return
+    if THIS_MACHINE.fullmatch(address) or address in read_settings(project.settings).schedulers:
+        return
+    allowed = (
+        "a scheduler file, an address on this machine, or one that you trust and "
+        f'{project.settings.name} lists: {TABLE} schedulers = ["tls://host:8786"]'
+    )
+    raise SpecError([Problem("execution.scheduler", repr(address), allowed)])
 
 
 def lay_out(experiment: Experiment, project: Project) -> Grid:

@@ -56,7 +56,7 @@ def run_train(root: Path) -> None:
             len(missing),
             removed,
         )
-        with chosen_executor(workspace.experiment.execution) as executor:
+        with chosen_executor(workspace.execution) as executor:
             train_runs(workspace, missing, executor)
         log.info("train: %d runs trained", len(missing))
 

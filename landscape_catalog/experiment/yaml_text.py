@@ -1,0 +1,108 @@
+"""Parse the YAML text of an experiment, which is bounded in depth and size."""
+
+from __future__ import annotations
+
+import io
+import re
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.composer import Composer
+from ruamel.yaml.constructor import ConstructorError, SafeConstructor
+from ruamel.yaml.error import YAMLError
+from ruamel.yaml.nodes import CollectionNode, MappingNode, Node
+
+from landscape_catalog.errors import shown
+
+DEEPEST = 20  # lists and mappings within one another
+LARGEST = 2**21  # values, each counted as often as aliases repeat it
+VERSION = re.compile(r"^\ufeff?%YAML[ \t]+(\S+)", re.MULTILINE)
+
+
+class InvalidTextError(Exception):
+    """The text is not YAML, or not of a kind that experiments are written in.
+
+    Attributes:
+        given: what is wrong with it.
+        allowed: what is allowed instead.
+    """
+
+    def __init__(self, given: str, allowed: str = "YAML") -> None:
+        self.given, self.allowed = given, allowed
+        super().__init__(given)
+
+
+def parse_yaml(text: str) -> Any:
+    """The value of a YAML text of version 1.2, which DVC reads.
+
+    Raises:
+        InvalidTextError: if it is not YAML, of another version, too deep or too large.
+    """
+    version = VERSION.search(text)
+    if version is not None and version[1] != "1.2":
+        given = f"the directive %YAML {shown(version[1], longest=20)[1:-1]}"
+        raise InvalidTextError(given, "YAML 1.2, without this line")
+    yaml = YAML(typ="safe", pure=True)
+    yaml.Composer, yaml.Constructor = _Composer, _Constructor
+    try:
+        return yaml.load(io.StringIO(text))
+    except (YAMLError, ValueError, OverflowError) as error:
+        raise InvalidTextError(" ".join(str(error).split())) from None
+
+
+class _Composer(Composer):
+    """Stops where lists and mappings are nested too deeply, before the rest is read."""
+
+    levels = 0
+
+    def compose_node(self, parent: Node | None, index: Any) -> Any:
+        if self.levels > DEEPEST:
+            raise _too_deep()
+        self.levels += 1
+        node = super().compose_node(parent, index)
+        self.levels -= 1
+        return node
+
+
+class _Constructor(SafeConstructor):
+    """Counts the values before it makes any, and names a value that its tag rules out."""
+
+    def construct_document(self, node: Node) -> Any:
+        _count(node, {}, DEEPEST)
+        return super().construct_document(node)
+
+    def construct_object(self, node: Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep=deep)
+        except (YAMLError, ValueError, OverflowError):
+            raise
+        except Exception as error:  # of a tag such as `!!bool maybe`; each has its own errors
+            kind = str(node.tag).replace("tag:yaml.org,2002:", "!!")
+            problem = f"{shown(node.value)} as a {kind}"
+            raise ConstructorError(None, None, problem, node.start_mark) from error
+
+
+def _count(node: Node, known: dict[int, tuple[int, int]], levels: int) -> tuple[int, int]:
+    """Number of values and of levels in a node; one that aliases repeat is counted once.
+
+    Raises:
+        InvalidTextError: if there are more than allowed, or the node contains itself.
+    """
+    if not isinstance(node, CollectionNode):
+        return 1, 0
+    if id(node) not in known:
+        if levels == 0:  # also ends the walk through a node that contains itself
+            raise _too_deep()
+        pairs = node.value if isinstance(node, MappingNode) else [(part,) for part in node.value]
+        inner = [_count(part, known, levels - 1) for pair in pairs for part in pair]
+        size = 1 + sum(size for size, _ in inner)
+        if size > LARGEST:
+            raise InvalidTextError("too many values", f"at most {LARGEST:,}, with repetitions")
+        known[id(node)] = size, 1 + max((depth for _, depth in inner), default=0)
+    if known[id(node)][1] > levels:
+        raise _too_deep()
+    return known[id(node)]
+
+
+def _too_deep() -> InvalidTextError:
+    return InvalidTextError("deeper nesting", f"at most {DEEPEST} levels of lists and mappings")
