@@ -8,9 +8,9 @@ import pytest
 
 from landscape_catalog.errors import TooLittleMemoryError
 from landscape_catalog.experiment.grid import Run
+from landscape_catalog.machine import Memory
 from landscape_catalog.pipeline.train import memory as training
 from landscape_catalog.pipeline.train.memory import MemoryShare, training_memory
-from landscape_catalog.runner.memory import Memory
 from landscape_catalog.tasks import Classification, Translation
 from tests.experiment.grids import CUSTOM_CODE, TEXT, grid_of
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 from landscape_catalog.errors import TooLittleMemoryError
 from landscape_catalog.experiment.grid import Run
+from landscape_catalog.machine import Memory, shown_bytes
 from landscape_catalog.models.registry import footprint
-from landscape_catalog.runner.memory import Memory
 
 log = logging.getLogger(__name__)
 
@@ -27,7 +27,6 @@ ACTIVATIONS = 2.2  # saved values, and as much again in gradients and in layouts
 EVALUATION = 10
 EVALUATION_BATCH = {"images": 1000, "points": 1000, "text": 100}
 PADDED_TOKENS = 50  # of a sentence in a batch
-GIGABYTE = 1e9
 
 
 def training_memory(runs: Sequence[Run], snapshots: Collection[str]) -> int:
@@ -84,8 +83,8 @@ class MemoryShare:
             return
         if needed > self.memory.total:
             raise TooLittleMemoryError(
-                f"run {largest} needs about {_shown(needed)} of memory, and this machine has "
-                f"{_shown(self.memory.total)}: reduce `load.width` or `temperature.batch_size`"
+                f"run {largest} needs about {shown_bytes(needed)} of memory, and this machine has "
+                f"{shown_bytes(self.memory.total)}: reduce `load.width` or `temperature.batch_size`"
             )
         together = max(1, int(self.memory.available // needed))
         fewer = f"set `execution.workers` to {together}"
@@ -93,20 +92,11 @@ class MemoryShare:
             "run %s needs about %s of memory, and %d workers share %s: %s, or training may run out "
             "of memory",
             largest,
-            _shown(needed),
+            shown_bytes(needed),
             self.workers,
-            _shown(self.memory.available),
+            shown_bytes(self.memory.available),
             fewer if together < self.workers else "close other programs",
         )
 
     def _needed(self, group: Sequence[Run]) -> int:
         return training_memory(group, self.snapshots)
-
-
-def _shown(size: float) -> str:
-    """A size in memory in human-readable form.
-
-    >>> _shown(3.24e9)
-    '3.2 GB'
-    """
-    return f"{size / GIGABYTE:.1f} GB"

@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from landscape_catalog.experiment.grid import Run
+from landscape_catalog.machine import main_memory
 from landscape_catalog.pipeline.shared.costs import work_of
 from landscape_catalog.pipeline.shared.payloads import TrainPayload
 from landscape_catalog.pipeline.shared.speed import speed_for
@@ -24,7 +25,6 @@ from landscape_catalog.pipeline.train.recovery import SplitAndRetry
 from landscape_catalog.runner.device import chosen_device
 from landscape_catalog.runner.executor import Executor
 from landscape_catalog.runner.jobs import Job
-from landscape_catalog.runner.memory import main_memory
 from landscape_catalog.runner.registry import chosen_executor
 from landscape_catalog.runner.speed import SpeedModel
 from landscape_catalog.runner.timings import Work
