@@ -19,6 +19,7 @@ from ruamel.yaml.error import YAMLError
 from landscape_catalog.errors import RecipesError
 from landscape_catalog.metrics.registry import every_recipe
 from landscape_catalog.paths import Project
+from landscape_catalog.regular import read_regular
 
 PACKAGE = "landscape_catalog"
 
@@ -49,7 +50,7 @@ def read_recipes(path: Path) -> Recipes | None:
         RecipesError: if the file is not valid.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(read_regular(path).decode())
         recipes = {str(name): int(number) for name, number in content["recipes"].items()}
         return Recipes(str(content["version"]), recipes)
     except FileNotFoundError:
@@ -89,7 +90,7 @@ def is_study(project: Project) -> bool:
 def _depends_on(stages: Path, name: str) -> bool:
     """Whether a stage of a `dvc.yaml` depends on a file; False if that file is not valid."""
     try:
-        text = stages.read_text(encoding="utf-8")
+        text = read_regular(stages).decode()
         content = YAML(typ="safe", pure=True).load(text) if name in text else None
         found = content["stages"].values() if content else ()
         every = [stage.get("do", stage).get("deps", ()) for stage in found]

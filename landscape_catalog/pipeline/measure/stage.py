@@ -25,6 +25,7 @@ from landscape_catalog.runner.executor import Executor
 from landscape_catalog.runner.jobs import Failure, Job
 from landscape_catalog.runner.registry import chosen_executor
 from landscape_catalog.runner.worker_cache import WorkerCache
+from landscape_catalog.store.files import ensure_folder
 from landscape_catalog.store.lock import project_lock
 
 log = logging.getLogger(__name__)
@@ -42,6 +43,7 @@ def run_measure(root: Path) -> None:
     """
     workspace = open_workspace(root)
     with project_lock(workspace.project.lock):
+        ensure_folder(workspace.project.measurements)
         with chosen_executor(workspace.experiment.execution) as executor:
             specs, made, failures = measure_missing(workspace, executor)
         removed = workspace.measurements.prune({spec.measurement_id for spec in specs})

@@ -26,7 +26,7 @@ from landscape_catalog.store.artifacts import (
     sealed,
     write_prepared,
 )
-from landscape_catalog.store.files import prune, remove, write_file
+from landscape_catalog.store.files import ensure_folder, prune, remove, write_file
 from landscape_catalog.store.lock import project_lock
 from landscape_catalog.store.records import DataRecord
 
@@ -43,6 +43,7 @@ def run_prepare(root: Path) -> None:
     """
     workspace = open_workspace(root)
     with project_lock(workspace.project.lock):
+        ensure_folder(workspace.project.prepared)
         prepared = prepare_missing(workspace)
         needed = {spec.data_id for spec in workspace.grid.data}
         removed = prune(workspace.project.prepared, needed)
@@ -147,10 +148,10 @@ def _check_against_store(store: Path, record: DataRecord, name: str) -> None:
     known_path = store / "data" / f"{record.data_id}.json"
     try:
         known = read_sealed(known_path, DataRecord)
-    except (FileNotFoundError, DamagedFileError):
+    except (OSError, DamagedFileError):
         try:
             write_file(known_path, sealed(record))
-        except StorageError as error:
+        except (StorageError, OSError) as error:
             log.warning("content of data %s not recorded in the store: %s", record.data_id, error)
         return
     if known.content_hash != record.content_hash:

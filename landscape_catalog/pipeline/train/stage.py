@@ -29,6 +29,7 @@ from landscape_catalog.runner.registry import chosen_executor
 from landscape_catalog.runner.speed import SpeedModel
 from landscape_catalog.runner.timings import Work
 from landscape_catalog.runner.worker_cache import WorkerCache
+from landscape_catalog.store.files import ensure_folder
 from landscape_catalog.store.lock import project_lock
 from landscape_catalog.store.partial import partial_folder, remove_leftovers, runs_in
 from landscape_catalog.store.records import RunRecord
@@ -46,6 +47,7 @@ def run_train(root: Path) -> None:
     """
     workspace = open_workspace(root)
     with project_lock(workspace.project.lock):
+        ensure_folder(workspace.project.runs)
         workspace.data_records()  # raises unless all data are prepared and intact
         removed = workspace.runs.prune({run.run_id for run in workspace.grid.runs})
         missing = missing_runs(workspace)
