@@ -9,6 +9,8 @@ from contextlib import contextmanager
 
 from landscape_catalog.errors import OutOfMemoryError
 
+WORKER_BYTES = 450 * 10**6  # of a worker with torch, without what it shares with the others
+
 # Constants of glibc's malloc.h.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 LARGEST, LARGEST_BEFORE_2_35 = 2**31 - 1, 2**25

@@ -91,9 +91,9 @@ def pack_run(snapshots: dict[str, dict[str, np.ndarray]], history: dict[str, np.
 
 def _read_folder(folder: Path, kind: type[RecordType]) -> RecordType:
     with explained_damage(folder):
-        is_folder = stat.S_ISDIR(folder.stat().st_mode)
-    if not is_folder:
-        raise DamagedFileError(f"{folder} is damaged: it is no folder")
+        is_folder = stat.S_ISDIR(folder.lstat().st_mode) or folder.is_dir()
+        if not is_folder:
+            raise DamagedFileError(f"{folder} is damaged: it is no folder")
     try:
         return read_sealed(folder / RECORD_FILE, kind)
     except FileNotFoundError:

@@ -11,6 +11,11 @@ from landscape_catalog.pipeline.shared.finished import (
     further_measurements,
     trained_runs,
 )
+from landscape_catalog.pipeline.shared.limits import (
+    measuring_problems,
+    require_possible,
+    worker_problems,
+)
 from landscape_catalog.pipeline.shared.measurement_specs import MeasurementSpec, distinct, losses_of
 from landscape_catalog.pipeline.shared.payloads import MeasurePayload
 from landscape_catalog.pipeline.shared.speed import speed_for
@@ -71,6 +76,7 @@ def measure_missing(
 
     Raises:
         MissingArtifactError: if a run is missing, or is damaged and the store has no copy.
+        SpecError: if there are too many workers for this machine, or a measurement takes years.
     """
     device = chosen_device(workspace.experiment.execution)
     records = trained_runs(workspace)
@@ -89,6 +95,9 @@ def _make(
     missing = [spec for spec in distinct(specs) if cache.fetch(spec.measurement_id) is None]
     if not missing:
         return 0, []  # without asking a cluster for its workers
+    require_possible(
+        [*worker_problems(workspace.experiment.execution), *measuring_problems(workspace)]
+    )
     work = [job_work([spec]) for spec in missing]
     speed = speed_for(workspace.project, device, work, executor)
     groups = measurement_jobs(missing, executor.count, speed)

@@ -17,6 +17,7 @@ from landscape_catalog.errors import (
 from landscape_catalog.experiment.grid import DataSpec
 from landscape_catalog.pipeline.prepare.unhashed import warn_of_unhashed_imports
 from landscape_catalog.pipeline.shared.components import find_source
+from landscape_catalog.pipeline.shared.limits import data_problems, require_possible
 from landscape_catalog.pipeline.shared.workspace import Workspace, open_workspace
 from landscape_catalog.schema.fields import is_custom
 from landscape_catalog.schema.identity import canonical_json
@@ -59,6 +60,8 @@ def run_prepare(root: Path) -> None:
 def prepare_missing(workspace: Workspace) -> int:
     """Prepare missing data and validate custom code on the data.
 
+    Nothing is prepared if some of the data do not fit into memory.
+
     Returns:
         The number of datasets prepared.
 
@@ -66,6 +69,7 @@ def prepare_missing(workspace: Workspace) -> int:
         ContentMismatchError: if prepared data differ from earlier data with the same id.
     """
     missing = [spec for spec in workspace.grid.data if not _is_sound(workspace, spec.data_id)]
+    require_possible(data_problems(missing))
     for specs in _by_source(missing):
         first = specs[0]
         pool = find_source(first.dataset, first.extra, workspace.project).load()

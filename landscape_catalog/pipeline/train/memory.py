@@ -17,12 +17,12 @@ from landscape_catalog.errors import TooLittleMemoryError
 from landscape_catalog.experiment.grid import Run
 from landscape_catalog.machine import Memory, shown_bytes
 from landscape_catalog.models.registry import footprint
+from landscape_catalog.runner.memory import WORKER_BYTES
 
 log = logging.getLogger(__name__)
 
 BYTES = 4  # of a float32
 # Measured as peak resident sizes of ResNet18 and VGG11 at widths 2 to 64, on 8 x 8 and 32 x 32.
-BASE = 450 * 10**6  # a worker with torch, without what it shares with the others
 ACTIVATIONS = 2.2  # saved values, and as much again in gradients and in layouts of kernels
 EVALUATION = 10
 EVALUATION_BATCH = {"images": 1000, "points": 1000, "text": 100}
@@ -40,16 +40,16 @@ def training_memory(runs: Sequence[Run], snapshots: Collection[str]) -> int:
     """
     cell, members = runs[0].cell, len(runs)
     if cell.network is None:
-        return BASE
+        return WORKER_BYTES
     counted = footprint(**cell.network, lengths=(PADDED_TOKENS, PADDED_TOKENS))
     if counted is None:
-        return BASE
+        return WORKER_BYTES
     kept = len(set(snapshots)) + (cell.train.optimizer == "adam")
     weights = members * counted.parameters * (3 + kept) + 3 * counted.parameters * (2 + kept)
     step = ACTIVATIONS * members * cell.temperature["batch_size"] * counted.activations
     evaluation = EVALUATION * EVALUATION_BATCH[cell.landscape.data.facts.kind] * counted.largest
     tested = "best_test" in snapshots
-    return BASE + round(BYTES * (weights + max(step, evaluation if tested else 0)))
+    return WORKER_BYTES + round(BYTES * (weights + max(step, evaluation if tested else 0)))
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,11 @@ from pathlib import Path
 from landscape_catalog.experiment.grid import Run
 from landscape_catalog.machine import main_memory
 from landscape_catalog.pipeline.shared.costs import work_of
+from landscape_catalog.pipeline.shared.limits import (
+    require_possible,
+    training_problems,
+    worker_problems,
+)
 from landscape_catalog.pipeline.shared.payloads import TrainPayload
 from landscape_catalog.pipeline.shared.speed import speed_for
 from landscape_catalog.pipeline.shared.workspace import (
@@ -84,6 +89,7 @@ def train_runs(workspace: Workspace, runs: Sequence[Run], executor: Executor) ->
     """Train runs and write them to the project and the store.
 
     Raises:
+        SpecError: if there are too many workers for this machine, or a run takes years.
         TooLittleMemoryError: if a run needs more than all memory of the machine.
         JobsFailedError: if some runs failed; the others are kept.
     """
@@ -92,6 +98,12 @@ def train_runs(workspace: Workspace, runs: Sequence[Run], executor: Executor) ->
         raise_failures(workspace, "train", [])
         return
     execution, partial_runs = workspace.experiment.execution, partial_folder(workspace.store)
+    require_possible(
+        [
+            *worker_problems(execution),
+            *training_problems(execution, ((run.cell, train_work(run)) for run in runs)),
+        ]
+    )
     device = chosen_device(execution)
     speed = speed_for(workspace.project, device, [job_work([run]) for run in runs], executor)
     share = MemoryShare(workspace.experiment.measure.snapshots, executor.count, main_memory())
