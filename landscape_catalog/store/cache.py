@@ -72,7 +72,7 @@ class ArtifactCache:
         try:
             copy_whole(self.shared_path(key), self.path(key))
         except OSError as error:  # of reading; those of writing are `StorageError`s
-            _warn_once(self.shared, error)
+            _warn_once(UNREADABLE, self.shared, error)
             return None
         return self._read_or_remove(self.path(key))
 
@@ -110,7 +110,7 @@ class ArtifactCache:
         except FileNotFoundError:
             return None
         except (OSError, UnreadableFileError) as error:
-            _warn_once(self.shared, error)
+            _warn_once(UNREADABLE, self.shared, error)
             return None
         except DamagedFileError as error:
             log.warning("%s. It will be rebuilt.", error)
@@ -130,7 +130,7 @@ class ArtifactCache:
                 remove(self.shared_path(key))
             self._copy_to_store(key)
         except (StorageError, OSError) as error:
-            log.warning("could not be added to the shared store: %s", error)
+            _warn_once(UNWRITABLE, self.shared, error)
 
     def receive(self, key: str, contents: dict[str, bytes]) -> None:
         """Add an artifact that was computed elsewhere to the project and the store, once verified.
@@ -189,16 +189,18 @@ class ArtifactCache:
         copy_whole(self.path(key), self.shared_path(key))
 
 
-_warned: set[tuple[Path, str]] = set()
+UNREADABLE = "the shared store %s cannot be read and counts as empty: %s"
+UNWRITABLE = "results could not be added to the shared store %s: %s"
+_warned: set[tuple[str, Path, str]] = set()
 
 
-def _warn_once(store: Path, error: Exception) -> None:
-    """Log why a store cannot be used, once for each reason."""
+def _warn_once(words: str, store: Path, error: Exception) -> None:
+    """Log what a store cannot do and why, once for each reason."""
     cause = error.__cause__ or error
     reason = (cause.strerror if isinstance(cause, OSError) else None) or str(error)
-    if (store, reason) not in _warned:
-        _warned.add((store, reason))
-        log.warning("the shared store %s cannot be read (%s); it counts as empty", store, reason)
+    if (words, store, reason) not in _warned:
+        _warned.add((words, store, reason))
+        log.warning(words, store, error)
 
 
 def _exists(path: Path) -> bool:

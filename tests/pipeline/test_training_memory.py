@@ -23,7 +23,7 @@ def runs_of(changes: dict[str, Any]) -> tuple[Run, ...]:
 
 
 def added(runs: tuple[Run, ...], snapshots: tuple[str, ...] = KEPT) -> int:
-    return training_memory(runs, snapshots) - training.BASE
+    return training_memory(runs, snapshots) - training.WORKER_BYTES
 
 
 def test_memory_grows_with_what_is_kept() -> None:

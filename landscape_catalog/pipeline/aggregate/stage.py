@@ -48,6 +48,6 @@ def write_tables(tables: dict[str, pl.DataFrame], folder: Path) -> None:
     """Write the Parquet tables and their manifest, removing everything else from the folder."""
     files = packed_tables(tables)
     ensure_folder(folder)
-    prune(folder, set(files))
+    prune(folder, {name for name in files if (folder / name).is_file()})
     for name, content in files.items():
         write_file(folder / name, content)
