@@ -10,6 +10,7 @@ LandscapeError                 base class; exit code 1
 │   ├── DataError              a dataset is unavailable or invalid
 │   └── TooLittleMemoryError   a run needs more memory than the machine has
 ├── DamagedFileError           a file under data/ does not hold what was written
+│   └── UnreadableFileError    its content cannot be read at all
 ├── ContentMismatchError       prepared data differ from what their id stands for
 ├── StorageError               the disk is full or the folder is not writable
 ├── WorkerDiedError            a worker process ended before its job was done
@@ -104,6 +105,10 @@ class TooLittleMemoryError(UserError):
 
 class DamagedFileError(LandscapeError):
     """A file under `data/` does not hold what was written to it; its content is never used."""
+
+
+class UnreadableFileError(DamagedFileError):
+    """A file under `data/`, or in the shared store, that the operating system does not let read."""
 
 
 class ContentMismatchError(LandscapeError):

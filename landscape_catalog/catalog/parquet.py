@@ -15,6 +15,7 @@ import polars as pl
 
 from landscape_catalog.catalog.tables import TABLES
 from landscape_catalog.errors import DamagedFileError, MissingArtifactError
+from landscape_catalog.regular import read_regular
 
 MANIFEST = "manifest.json"
 
@@ -63,13 +64,13 @@ def read_fingerprint(folder: Path) -> str:
 def _read_manifest(folder: Path) -> dict[str, Any]:
     path = folder / MANIFEST
     try:
-        manifest: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+        manifest: dict[str, Any] = json.loads(read_regular(path).decode())
         sound = manifest["fingerprint"] == _fingerprint(manifest["sha256"])
     except FileNotFoundError:
         raise MissingArtifactError(
             "there is no catalog yet (data/catalog): run `dvc repro` or `landscape aggregate` first"
         ) from None
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
         sound = False
     if not sound:
         raise DamagedFileError(f"{path} is damaged; `dvc repro` rebuilds it")

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from landscape_catalog.commands.planned_time import planned_time
-from landscape_catalog.errors import DamagedFileError, MissingArtifactError
+from landscape_catalog.errors import DamagedFileError, MissingArtifactError, Problem
 from landscape_catalog.experiment.grid import Run
 from landscape_catalog.metrics.metric import PRIMARY
 from landscape_catalog.pipeline.shared.finished import nc_reason
+from landscape_catalog.pipeline.shared.limits import (
+    data_problems,
+    measuring_problems,
+    training_problems,
+    worker_problems,
+)
 from landscape_catalog.pipeline.shared.measurement_specs import (
     MeasurementSpec,
     losses_of,
@@ -17,6 +25,9 @@ from landscape_catalog.pipeline.shared.measurement_specs import (
     probes_with_sections,
 )
 from landscape_catalog.pipeline.shared.workspace import Workspace, open_workspace
+from landscape_catalog.pipeline.train.stage import train_work
+
+LISTED = 40  # values of an axis
 
 
 def describe_plan(root: Path) -> str:
@@ -39,7 +50,7 @@ def describe_plan(root: Path) -> str:
     ]
     if len(grid.variants) > 1:
         lines.append(f"variants      {', '.join(grid.variants)}")
-    lines += [f"axis          {a.path}: {', '.join(map(str, a.values))}" for a in grid.axes]
+    lines += [f"axis          {axis.path}: {_listed(axis.values)}" for axis in grid.axes]
     lines += [
         f"probe         {metric.section}: {name}"
         for metric, _, name in probes_with_sections(measure)
@@ -53,7 +64,29 @@ def describe_plan(root: Path) -> str:
         f"measurements  {len(specs)}: {len(specs) - len(left)} done, {len(left)} to make",
         f"time          {planned_time(workspace, runs_left, left)}",
     ]
+    lines += [f"warning       {problem}" for problem in _problems(workspace)]
     return "\n".join(lines)
+
+
+def _problems(workspace: Workspace) -> list[Problem]:
+    """What the stages would refuse on this machine."""
+    execution, cells = workspace.experiment.execution, workspace.grid.cells
+    works = ((cell, train_work(cell.runs[0])) for cell in cells)
+    problems = [
+        *data_problems(workspace.grid.data),
+        *worker_problems(execution),
+        *training_problems(execution, works),
+        *measuring_problems(workspace),
+    ]
+    return list(dict.fromkeys(problems))
+
+
+def _listed(values: Sequence[Any]) -> str:
+    """The values of an axis; the first and the last ones if there are many."""
+    if len(values) <= LISTED:
+        return ", ".join(map(str, values))
+    first, last = values[: LISTED // 2], values[-LISTED // 2 :]
+    return f"{', '.join(map(str, first))}, ..., {', '.join(map(str, last))} ({len(values)} values)"
 
 
 def what_is_left(
@@ -78,9 +111,11 @@ def _all_measurements(workspace: Workspace) -> list[MeasurementSpec]:
 
 def _known_nc(workspace: Workspace, run: Run) -> bool:
     record = workspace.runs.peek(run.run_id)
+    if record is None:
+        return False
     spec = primary_loss(run, workspace.experiment.measure)
     loss = workspace.measurements.peek(spec.measurement_id)
-    if record is None or loss is None:
+    if loss is None:
         return False
     try:
         data = workspace.data_record(run.cell.landscape.data.data_id)

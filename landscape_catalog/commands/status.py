@@ -9,6 +9,7 @@ from pathlib import Path
 import psutil
 
 from landscape_catalog.paths import Project
+from landscape_catalog.regular import read_regular
 from landscape_catalog.runner.progress import format_duration
 from landscape_catalog.runner.status import JobStatus, StageStatus, read_status
 from landscape_catalog.store.lock import holder_file
@@ -77,7 +78,7 @@ def _lock_holder(project: Project) -> str | None:
     """The stage that holds the project's lock without running jobs, such as `prepare`."""
     holder = holder_file(project.lock)
     try:
-        process = psutil.Process(int(holder.read_text()))
+        process = psutil.Process(int(read_regular(holder)))
         if process.create_time() > holder.stat().st_mtime:
             return None  # the id has been given to another process since
         words = process.cmdline()

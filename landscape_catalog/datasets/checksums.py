@@ -6,7 +6,9 @@ import hashlib
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from landscape_catalog.datasets.pointers import where_else
 from landscape_catalog.errors import DataError
+from landscape_catalog.regular import open_regular
 
 
 def file_checksum(paths: Iterable[Path]) -> str:
@@ -29,11 +31,18 @@ def joined_checksum(checksums: Sequence[str]) -> str:
     return hashlib.sha256("".join(f"{line}\n" for line in checksums).encode()).hexdigest()
 
 
+def reading_problem(path: Path, error: OSError | ValueError) -> str:
+    """Why a file cannot be read, in a sentence that names it."""
+    if isinstance(error, FileNotFoundError):
+        return f"{path} does not exist{where_else(path)}"
+    if isinstance(error, OSError):
+        return f"{path} cannot be read: {error.strerror or error}"
+    return f"{str(path)!r} cannot be read: {error}"  # not a file name, e.g. one with a null byte
+
+
 def _sha256(path: Path) -> str:
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}") from error
-    except ValueError as error:  # not a file name, e.g. one with a null byte
-        raise DataError(f"{str(path)!r} cannot be read: {error}") from error
+    except (OSError, ValueError) as error:
+        raise DataError(reading_problem(path, error)) from error

@@ -11,6 +11,7 @@ import numpy as np
 from landscape_catalog.datasets.checksums import file_checksum, joined_checksum
 from landscape_catalog.datasets.classes import classes_of_test, training_classes
 from landscape_catalog.datasets.pool import ImagePool, PointPool, check_images
+from landscape_catalog.datasets.user_files import require_data
 from landscape_catalog.errors import CodeError, DataError
 
 REQUIRED, OPTIONAL = ("inputs", "targets"), ("test_inputs", "test_targets", "n_classes")
@@ -63,8 +64,11 @@ def declared_files(name: str, function: Callable[..., Any]) -> list[Path] | None
 
 
 def _declared_file(name: str, root: Path, path: Path) -> str:
+    file = root / path
     try:
-        return file_checksum([root / path])
+        if file.suffix != ".dvc":  # naming one on purpose says which data DVC has to fetch
+            require_data(file)
+        return file_checksum([file])
     except DataError as error:
         raise CodeError(f"{name}: it declares the file {path}, but {error}") from error
 

@@ -7,7 +7,10 @@ import logging
 from dataclasses import dataclass
 from pathlib import Path
 
+from landscape_catalog.datasets.checksums import reading_problem
+from landscape_catalog.datasets.pointers import refuse_pointer
 from landscape_catalog.errors import DataError
+from landscape_catalog.regular import open_regular
 
 log = logging.getLogger(__name__)
 
@@ -51,10 +54,12 @@ def check_md5(path: Path, md5: str) -> None:
         DataError: names the file, both checksums and what to do.
     """
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             digest = hashlib.file_digest(file, lambda: hashlib.md5(usedforsecurity=False))
+        if digest.hexdigest() != md5:
+            refuse_pointer(path)
     except OSError as error:
-        raise DataError(f"{path} cannot be read: {error}") from error
+        raise DataError(reading_problem(path, error)) from error
     if digest.hexdigest() != md5:
         raise DataError(
             f"{path} has MD5 {digest.hexdigest()}, but the published file has {md5}: it is "

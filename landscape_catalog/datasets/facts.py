@@ -7,9 +7,11 @@ from typing import Literal
 
 import numpy as np
 
+from landscape_catalog.datasets.checksums import joined_checksum
 from landscape_catalog.datasets.pool import ImagePool, Pool, TextPool
 
 Kind = Literal["images", "text", "points"]
+TURNED = "images are turned as EXIF says"  # joins the checksum of data that this changes
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,8 @@ def facts_of(pool: Pool, checksum: str, *, vocabulary: int) -> DataFacts:
         n_train, shape = len(pool.labels), pool.images.shape[1:]
         classes, counts = np.unique(pool.labels, return_counts=True)
         single = next(map(int, classes[counts == 1]), None)
+        if pool.turned:
+            checksum = joined_checksum([checksum, TURNED])
         return DataFacts(
             "images", checksum, n_train, n_test, pool.n_classes, shape, single_class=single
         )

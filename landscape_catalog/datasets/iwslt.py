@@ -61,7 +61,7 @@ def load_iwslt_de_en(folder: Path, max_words: int, md5: str = MD5) -> TextPool:
             where), is not the published one, or lacks some content.
     """
     path = folder / ARCHIVE
-    if not path.is_file():
+    if not path.exists():
         fetch([Download(ARCHIVE, md5, (DIRECT,), pages=(PAGE,))], folder, "IWSLT 2016")
     check_md5(path, md5)
     sides = _read_members(path)

@@ -20,6 +20,8 @@ class ImagePool:
         labels: (n,) of int64, in 0..n_classes-1.
         n_classes: number of classes.
         test_images, test_labels: the dataset's own test split, or None.
+        turned: whether an image was turned as its EXIF data say, which the first version did not:
+            such data have another id than those that it read from the same file.
     """
 
     images: np.ndarray
@@ -27,6 +29,7 @@ class ImagePool:
     n_classes: int
     test_images: np.ndarray | None = None
     test_labels: np.ndarray | None = None
+    turned: bool = False
 
     def checksum(self) -> str:
         """SHA-256 of the images and labels, followed by those of the test split if there is one."""
@@ -89,8 +92,8 @@ Pool = ImagePool | TextPool | PointPool
 CHANNELS = (1, 3, 4)  # of greyscale, RGB and RGBA images
 
 
-def require_channels_first(images: np.ndarray, where: str) -> None:
-    """Reject images whose last axis may be the channel axis.
+def require_channels_first(shape: tuple[int, ...], where: str) -> None:
+    """Reject a shape of images whose last axis may be the channel axis.
 
     A last axis of 1, 3 or 4 is accepted as the width only if the second axis is 1, 3 or 4 as well
     and the image is square: (n, 3, 4, 4), but neither (n, 4, 4, 3) nor (n, 3, 9, 3).
@@ -98,12 +101,12 @@ def require_channels_first(images: np.ndarray, where: str) -> None:
     Raises:
         DataError: if the shape is that of channels last, or is ambiguous.
     """
-    if images.ndim != 4 or images.shape[3] not in CHANNELS:
+    if len(shape) != 4 or shape[3] not in CHANNELS:
         return
-    channels, height, width = images.shape[1:]
+    channels, height, width = shape[1:]
     if channels not in CHANNELS or height != width:
         raise DataError(
-            f"{where} have shape {images.shape}, which looks like channels last; "
+            f"{where} have shape {shape}, which looks like channels last; "
             "expected (n, channels, height, width), or (n, height, width) for greyscale"
         )
 

@@ -80,7 +80,7 @@ class PublishedImages:
                 where), or is not the published one (it is neither used nor overwritten), if labels
                 are outside the classes, or if torchvision cannot be imported.
         """
-        missing = [path for path in self.files if not (folder / path).is_file()]
+        missing = [path for path in self.files if not (folder / path).exists()]
         for path, md5 in self.files.items():
             if path not in missing:
                 check_md5(folder / path, md5)
@@ -93,7 +93,7 @@ class PublishedImages:
 
     def _download(self, folder: Path, missing: list[str]) -> None:
         archive = folder / self.archive[0] if self.archive else None
-        if archive is None or not archive.is_file():
+        if archive is None or not archive.exists():
             fetch(self.downloads(missing), folder, self.reader)
         if archive is not None and self.archive is not None:
             check_md5(archive, self.archive[1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import unicodedata
 
 from landscape_catalog.errors import DataError
 
@@ -24,6 +25,25 @@ def lines_of(content: bytes, where: str) -> list[str]:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise DataError(f"{where}: line {line} is not UTF-8: {error.reason}") from error
     return text.replace("\r\n", "\n").removesuffix("\n").split("\n") if text else []
+
+
+# Characters without a glyph that Unicode counts as letters, marks or symbols: a joiner, fillers,
+# variation selectors and the empty braille pattern. Other invisible ones have a category.
+INVISIBLE = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0") | {
+    chr(code) for code in (*range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0))
+}
+INVISIBLE_CATEGORIES = frozenset(("Cc", "Cf", "Zs", "Zl", "Zp"))
+
+
+def is_blank(line: str) -> bool:
+    r"""Whether a line shows nothing: white space, zero-width and other invisible characters.
+
+    >>> is_blank(" \t"), is_blank("\u200b\ufeff"), is_blank("\u3164"), is_blank("a\u200b")
+    (True, True, True, False)
+    """
+    return all(
+        char in INVISIBLE or unicodedata.category(char) in INVISIBLE_CATEGORIES for char in line
+    )
 
 
 def short_pairs(

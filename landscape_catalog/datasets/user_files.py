@@ -6,9 +6,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from landscape_catalog.datasets.checksums import file_checksum, joined_checksum
+from landscape_catalog.datasets.checksums import (
+    file_checksum,
+    joined_checksum,
+    reading_problem,
+)
+from landscape_catalog.datasets.pointers import refuse_pointer
 from landscape_catalog.datasets.spec import DatasetSettings
 from landscape_catalog.errors import DataError, Problem, SpecError
+from landscape_catalog.regular import require_regular
 
 
 @contextmanager
@@ -51,5 +57,20 @@ def checksum_of_given(
     for name, given in (("dataset.path", path), ("dataset.test_path", test_path)):
         if given is not None:
             with parameter(name):
-                found += [file_checksum([file]) for file in files(given)]
+                for file in files(given):
+                    require_data(file)
+                    found.append(file_checksum([file]))
     return joined_checksum(found)
+
+
+def require_data(path: Path) -> None:
+    """Reject what cannot hold data: no regular file, or a file that only points to them.
+
+    Raises:
+        DataError: says what it is.
+    """
+    try:
+        require_regular(path)
+        refuse_pointer(path)
+    except (OSError, ValueError) as error:
+        raise DataError(reading_problem(path, error)) from error

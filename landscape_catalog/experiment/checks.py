@@ -12,6 +12,7 @@ from landscape_catalog.errors import Problem
 from landscape_catalog.experiment.components import Components
 from landscape_catalog.experiment.experiment import Experiment
 from landscape_catalog.experiment.grid import Cell
+from landscape_catalog.experiment.size import size_problems
 from landscape_catalog.metrics.metric import MeasuredData
 from landscape_catalog.metrics.registry import METRICS
 from landscape_catalog.models.registry import NETWORKS, network_problems
@@ -26,7 +27,7 @@ def listed(value: Any) -> list[Any]:
 
 def experiment_problems(experiment: Experiment, components: Components) -> list[Problem]:
     """Problems that can be found before the axes are combined."""
-    problems = _extra_problems(experiment, components)
+    problems = size_problems(experiment) or _extra_problems(experiment, components)
     if problems:
         return problems
     found: dict[Problem, None] = {}
@@ -218,4 +219,4 @@ def landscape_problems(experiment: Experiment, cells: Sequence[Cell]) -> list[Pr
                 input_shape=cell.landscape.data.input_shape,
                 args=cell.model_args,
             )
-    return problems
+    return list(dict.fromkeys(problems))

@@ -44,7 +44,7 @@ def expand(
     """
     cells: list[Cell] = []
     problems: list[Problem] = []
-    of_base: list[Problem] = []
+    of_base: set[Problem] = set()
     for name, experiment in variants.items():
         components = components_of(experiment)
         try:
@@ -56,7 +56,7 @@ def expand(
             found = landscape_problems(experiment, added)
             cells += added
         if name == BASE:
-            of_base = found
+            of_base = set(found)
         else:  # problems of the base are reported once
             found = [
                 Problem(f"variants.{name}.{problem.path}", problem.given, problem.allowed)

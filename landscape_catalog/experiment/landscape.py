@@ -31,6 +31,7 @@ from landscape_catalog.schema.fields import (
 )
 from landscape_catalog.tasks.registry import AUTO, TASKS
 
+LARGEST_VOCABULARY = 1_000_000
 YOUR_OWN = "your own `package.module:function`"
 
 
@@ -50,7 +51,7 @@ class Dataset(Section):
     """Seed of the train/test split, the order of samples, and all noise."""
     resize: Annotated[
         Union[PositiveInt, Annotated[tuple[PositiveInt, PositiveInt], Strict(False)], None],
-        allowed("a positive integer, two as [height, width], or null"),
+        allowed("a positive integer below 2^31, two as [height, width], or null"),
         Later(None),
     ] = None
     """Size that images are resampled to: one number for a square, or [height, width]; `null` keeps
@@ -73,7 +74,9 @@ class Dataset(Section):
         Outside(),
     ] = ("de", "en")
     """`text_pairs`: file extensions of the source and the target language."""
-    vocabulary: Annotated[PositiveInt, When("name", datasets_using("vocabulary"))] = 8000
+    vocabulary: Annotated[
+        int, Field(gt=0, le=LARGEST_VOCABULARY), When("name", datasets_using("vocabulary"))
+    ] = 8000
     """Translation: size of the joint byte-pair vocabulary, learned on the training pairs."""
     max_words: Annotated[PositiveInt, When("name", datasets_using("max_words"))] = 100
     """`text_pairs`, `iwslt_de_en`: pairs with more words than this on either side are dropped."""

@@ -16,6 +16,7 @@ from landscape_catalog.experiment.landscape import Load
 from landscape_catalog.experiment.training import Temperature
 from landscape_catalog.experiment.yaml_text import InvalidTextError, parse_yaml
 from landscape_catalog.phases.registry import RULES
+from landscape_catalog.regular import read_regular
 from landscape_catalog.schema.fields import AXIS_TAG, SCALAR_TAG
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -34,15 +35,14 @@ def read_experiment(path: Path) -> Experiment:
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return read_regular(path).decode()
     except FileNotFoundError:
         raise SpecError(
             [Problem("(file)", "no file", "an existing, readable UTF-8 file")], path.name
         ) from None
     except (OSError, UnicodeDecodeError) as error:
-        raise SpecError(
-            [Problem("(file)", str(error), "a readable UTF-8 file")], path.name
-        ) from None
+        given = (error.strerror if isinstance(error, OSError) else None) or str(error)
+        raise SpecError([Problem("(file)", given, "a readable UTF-8 file")], path.name) from None
 
 
 class _ReportOnly(BaseModel):

@@ -11,6 +11,7 @@ from landscape_catalog.schema.fields import (
     Axis,
     BatchSize,
     Constant,
+    Count,
     Fraction,
     Later,
     Name,
@@ -74,7 +75,7 @@ class Train(Section):
     """`step`: when the rate changes, as fractions of the training."""
     factor: Annotated[PositiveFloat, When("schedule", ("step",))] = 0.1
     """`step`: what the rate is multiplied by at each milestone."""
-    warmup: Annotated[int, Field(ge=0), Later(0)] = 0
+    warmup: Annotated[Count, Later(0)] = 0
     """Number of updates of linear warm-up to the rate, under any schedule; 0: none."""
     linear_scaling: Annotated[bool, Outside()] = False
     """Whether the rate in effect is temperature.lr times batch_size / 128."""
@@ -94,7 +95,7 @@ class Train(Section):
     """Stopping rule: an epoch is on a plateau if its training loss changes by less than this."""
     stop_patience: PositiveInt = 5
     """Stopping rule: it applies after this many epochs in a row on a plateau."""
-    stop_not_before: Annotated[int, Field(ge=0), Later(0)] = 0
+    stop_not_before: Annotated[Count, Later(0)] = 0
     """Stopping rule: it never applies before this epoch (the authors' code: 30). If `stopping` lets
     training continue, the rule only determines the `early_stopped` weights."""
 

@@ -151,6 +151,7 @@ class Metric(ABC):
         optional: whether it is measured only if an experiment sets the section, which is null by
             default, so that a new metric does not change existing experiments and their ids.
         describes: the section's description in the JSON Schema.
+        repeated_by: the setting that `repeats` reads.
         authors_statistics: which batch-norm statistics its networks have in the authors' code; None
             if it sees none.
         compares_statistics: whether it is measured only where an experiment chooses batch-norm
@@ -176,6 +177,7 @@ class Metric(ABC):
     many: ClassVar[bool] = False
     optional: ClassVar[bool] = False
     describes: ClassVar[str] = ""
+    repeated_by: ClassVar[str] = "repeats"
     authors_statistics: ClassVar[Kind | None] = "running"
     compares_statistics: ClassVar[bool] = False
     every_snapshot: ClassVar[bool] = False
@@ -219,6 +221,14 @@ class Metric(ABC):
     def problems(self, settings: Any, data: MeasuredData) -> list[Problem]:
         """Settings that are invalid, or do not fit these data. Called if it owns its section."""
         return []
+
+    def drawn_samples(self, settings: Any) -> int:
+        """How many samples it draws and holds at once, besides the prepared ones."""
+        return 0
+
+    def largest_cost(self, settings: Any, samples: int) -> Cost:
+        """The cost of a measurement that never meets its tolerance; see `cost`."""
+        return self.cost(settings, samples)
 
     def too_many(self, name: str, count: int, data: MeasuredData) -> list[Problem]:
         """The problem of a setting that asks for more samples than the smallest landscape has."""

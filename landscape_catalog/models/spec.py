@@ -44,7 +44,7 @@ def flag(default: bool) -> ArgSpec:
 
 def count(default: int) -> ArgSpec:
     """An argument that is a positive integer."""
-    return ArgSpec(int, "a whole number of at least 1", default, least=1)
+    return ArgSpec(int, "a whole number of at least 1 and below 2^31", default, 1, 2**31)
 
 
 def probability(default: float) -> ArgSpec:

@@ -26,7 +26,12 @@ from landscape_catalog.runner.portable import (
 )
 from landscape_catalog.runner.settings import reproducible
 from landscape_catalog.runner.worker_cache import WorkerCache
-from landscape_catalog.store.files import explained_storage, file_sha256, remove
+from landscape_catalog.store.files import (
+    explained_storage,
+    file_sha256,
+    folder_contents,
+    remove,
+)
 
 Stamp = tuple[int, int, int] | None
 Contents = dict[str, bytes]
@@ -252,8 +257,7 @@ def _failed(error: BaseException) -> Outcome:
 
 
 def _contents(path: Path) -> Contents:
-    files = sorted(path.iterdir()) if path.is_dir() else [path]
-    return {file.name: file.read_bytes() for file in files}
+    return folder_contents(path) if path.is_dir() else {path.name: path.read_bytes()}
 
 
 def collect(

@@ -1,4 +1,4 @@
-"""Memory of this machine: what is free, what an error says of it, and how C code allocates it."""
+"""Memory of a process: what an error says of it, and how C code allocates it."""
 
 from __future__ import annotations
 
@@ -6,48 +6,14 @@ import ctypes
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
-
-import psutil
 
 from landscape_catalog.errors import OutOfMemoryError
+
+WORKER_BYTES = 450 * 10**6  # of a worker with torch, without what it shares with the others
 
 # Constants of glibc's malloc.h.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 LARGEST, LARGEST_BEFORE_2_35 = 2**31 - 1, 2**25
-
-# Files of control groups, versions 2 and 1: limit and usage in bytes.
-CONTROL_GROUPS = (
-    ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
-    (
-        "/sys/fs/cgroup/memory/memory.limit_in_bytes",
-        "/sys/fs/cgroup/memory/memory.usage_in_bytes",
-    ),
-)
-
-
-@dataclass(frozen=True)
-class Memory:
-    """Memory in bytes: all of it with swap space, and what can be allocated without swapping."""
-
-    total: int
-    available: int
-
-
-def main_memory() -> Memory:
-    """The memory of this machine, or of the container in which this process runs."""
-    machine = psutil.virtual_memory()
-    total = int(machine.total + psutil.swap_memory().total)
-    available = int(machine.available)
-    for limit, usage in CONTROL_GROUPS:
-        try:
-            most, used = int(Path(limit).read_text()), int(Path(usage).read_text())
-        except (OSError, ValueError):  # no control group, or `max`: no limit
-            continue
-        if most < total:
-            total, available = most, min(available, max(most - used, 0))
-    return Memory(total, available)
 
 
 def is_out_of_memory(error: Exception) -> bool:

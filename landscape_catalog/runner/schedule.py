@@ -29,9 +29,10 @@ def makespan(seconds: Iterable[float], workers: int, busy: Sequence[float] = ())
     >>> makespan([3, 3, 2, 2, 2], 2), makespan([1], 2, busy=[5, 4])
     (7.0, 5.0)
     """
-    ends = sorted([*busy, *[0.0] * max(workers - len(busy), 0)])
-    heapq.heapify(ends)
-    for job in sorted(seconds, reverse=True):
+    jobs = sorted(seconds, reverse=True)
+    free = min(workers - len(busy), len(jobs))  # more have nothing to do
+    ends = sorted([*busy, *[0.0] * max(free, 0)]) or [0.0]
+    for job in jobs:
         heapq.heapreplace(ends, ends[0] + job)
     return float(max(ends))
 
@@ -91,6 +92,8 @@ class _Cutting(Generic[Item]):
     def best(self) -> list[tuple[Item, ...]]:
         """The groups of the smallest makespan that is found."""
         parts, time = self._fewest, self._time(self._fewest)
+        if self._longest_cuttable() <= WORTHWHILE * time:  # they end within this of each other
+            return self._cut(parts)
         for limit in self._limits():
             others = [self._parts_below(index, limit) for index in range(len(self._pools))]
             if (other := self._time(others)) < time * (1 - WORTHWHILE):
@@ -104,7 +107,21 @@ class _Cutting(Generic[Item]):
             if found[0] >= time * (1 - WORTHWHILE):
                 break
             time, parts = found
+        return self._cut(parts)
+
+    def _cut(self, parts: Sequence[int]) -> list[tuple[Item, ...]]:
         return [part for pool, count in zip(self._pools, parts) for part in _divide(pool, count)]
+
+    def _longest_cuttable(self) -> float:
+        """The longest part that has several items, 0 if there is none."""
+        return max(
+            (
+                self._longest_part(index, count)
+                for index, count in enumerate(self._fewest)
+                if len(self._pools[index]) > count
+            ),
+            default=0.0,
+        )
 
     def _fewest_parts(
         self, pool: list[Item], largest: int, fits: Callable[[Sequence[Item]], bool]

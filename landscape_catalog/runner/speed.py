@@ -132,6 +132,7 @@ DECAY, SMALLEST_WEIGHT = 3.0, 0.02
 PRIOR_WEIGHT = 0.02
 # Jobs of all kinds together say how fast the machine is now; so many count as much as no news.
 JOBS_OF_NO_NEWS = 4
+NEWEST_SHAPES = 500  # that are compared with each shape that is predicted
 NEWEST = 8  # finished jobs of equal shape that count, so that an old speed is soon forgotten
 LARGEST_OUTLIER = 4.0  # ratios beyond this factor of the median are clipped
 
@@ -161,14 +162,15 @@ class SpeedModel:
         worker_start: float = WORKER_START_SECONDS,
     ) -> None:
         self._base, self.worker_start = base, worker_start
-        shapes: dict[Work, list[float]] = defaultdict(list)
+        shapes: dict[Work, list[float]] = {}  # in the order of their newest job
         for work, seconds in finished:
             predicted = base(work)
             if predicted > 0 and math.isfinite(seconds):
-                shapes[_shape(work)].append(seconds / predicted)
+                shape = _shape(work)
+                shapes[shape] = [*shapes.pop(shape, []), seconds / predicted][-NEWEST:]
         self._known: dict[tuple[str, str, bool], list[tuple[Work, float]]] = defaultdict(list)
-        for shape, ratios in shapes.items():
-            self._known[_kind(shape)] += [(shape, ratio) for ratio in ratios[-NEWEST:]]
+        for shape, ratios in list(shapes.items())[-NEWEST_SHAPES:]:
+            self._known[_kind(shape)] += [(shape, ratio) for ratio in ratios]
         self._machine = _machine_ratio([r for known in self._known.values() for _, r in known])
         self._ratios: dict[Work, float] = {}
 

@@ -9,8 +9,9 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import ConfigDict, Field
 
+from landscape_catalog.regular import read_regular
 from landscape_catalog.schema.fields import NonNegativeFloat, PositiveInt
-from landscape_catalog.store.files import explained_storage
+from landscape_catalog.store.files import explained_storage, make_way
 from landscape_catalog.store.notes import NOTE, note_of, parse_note
 
 KEPT_LINES = 5000
@@ -98,6 +99,7 @@ def log_timing(path: Path, timing: Timing) -> None:
     rounded = {k: round(v, 4) if isinstance(v, float) else v for k, v in entry.items()}
     with explained_storage(path):
         path.parent.mkdir(parents=True, exist_ok=True)
+        make_way(path)
         with path.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(rounded) + "\n")
 
@@ -108,8 +110,8 @@ def read_timings(path: Path) -> list[Timing]:
     Lines of earlier versions hold the size and the seconds only; the rest has its default.
     """
     try:
-        lines = path.read_bytes().splitlines()[-KEPT_LINES:]
-    except FileNotFoundError:
+        lines = read_regular(path).splitlines()[-KEPT_LINES:]
+    except OSError:  # estimates go without
         return []
     entries = [parse_note(line, dict[str, Any]) for line in lines]
     timings = [note_of(_nested(entry), Timing) for entry in entries if entry is not None]

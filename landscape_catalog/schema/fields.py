@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, TypeVar, Union
 
@@ -22,9 +23,13 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError, core_schema
 
-PositiveInt = Annotated[int, Field(gt=0)]
-BatchSize = Annotated[int, Field(gt=1)]
-Seed = Annotated[int, Field(ge=0, lt=2**32)]
+LARGE = 2**31  # above every count: larger ones would overflow the integers of some library
+SEEDS = 2**32
+
+PositiveInt = Annotated[int, Field(gt=0, lt=LARGE)]
+Count = Annotated[int, Field(ge=0, lt=LARGE)]
+BatchSize = Annotated[int, Field(gt=1, lt=LARGE)]
+Seed = Annotated[int, Field(ge=0, lt=SEEDS)]
 PositiveFloat = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 
@@ -130,6 +135,7 @@ Constant = Annotated[
     allowed("true, false, a finite number or text"),
 ]
 
+SHOWN_REPEATED = 10
 SCALAR_TAG, AXIS_TAG = "one value", "axis"
 
 
@@ -137,9 +143,11 @@ def _require_axis(values: tuple[Any, ...]) -> tuple[Any, ...]:
     """Reject an axis that is empty or repeats a value."""
     if not values:
         raise PydanticCustomError("empty_axis", "one value, or a list with at least one")
-    repeated = sorted({value for value in values if values.count(value) > 1}, key=str)
+    repeated = sorted((value for value, n in Counter(values).items() if n > 1), key=str)
     if repeated:
-        named = ", ".join(str(value) for value in repeated)
+        named = ", ".join(str(value) for value in repeated[:SHOWN_REPEATED])
+        if len(repeated) > SHOWN_REPEATED:
+            named += f" and {len(repeated) - SHOWN_REPEATED} more"
         raise PydanticCustomError(
             "repeated_axis_value", "distinct values (repeated: {named})", {"named": named}
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import stat
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -14,9 +15,10 @@ from pydantic import ValidationError
 from landscape_catalog.datasets import PreparedData
 from landscape_catalog.errors import DamagedFileError
 from landscape_catalog.paths import ARRAYS_FILE, RECORD_FILE, WEIGHTS_FILE
+from landscape_catalog.regular import read_regular
 from landscape_catalog.schema.identity import checksum
 from landscape_catalog.schema.records import Record
-from landscape_catalog.store.files import file_sha256, write_file, write_folder
+from landscape_catalog.store.files import explained_damage, file_sha256, write_file, write_folder
 from landscape_catalog.store.measurements import MeasurementRecord
 from landscape_catalog.store.records import FIRST_SNAPSHOT, DataRecord, RunRecord
 
@@ -41,9 +43,11 @@ def read_sealed(path: Path, kind: type[RecordType]) -> RecordType:
 
     Raises:
         FileNotFoundError: if the file does not exist.
-        DamagedFileError: if the record is unreadable or its checksum does not match.
+        DamagedFileError: if the record is unreadable, no regular file, or its checksum does not
+            match.
     """
-    content = path.read_bytes()
+    with explained_damage(path):
+        content = read_regular(path)
     try:
         data: dict[str, Any] = json.loads(content)
         seal = data.pop(_SEAL)
@@ -56,7 +60,12 @@ def read_sealed(path: Path, kind: type[RecordType]) -> RecordType:
 
 
 def _verified(path: Path, sha256: str) -> Path:
-    if not path.is_file() or file_sha256(path) != sha256:
+    try:
+        with explained_damage(path):
+            is_intact = file_sha256(path) == sha256
+    except FileNotFoundError:
+        is_intact = False
+    if not is_intact:
         raise DamagedFileError(f"{path} is damaged: its SHA-256 does not match the record")
     return path
 
@@ -86,11 +95,14 @@ def pack_run(snapshots: dict[str, dict[str, np.ndarray]], history: dict[str, np.
 
 
 def _read_folder(folder: Path, kind: type[RecordType]) -> RecordType:
-    if not folder.is_dir():
-        raise FileNotFoundError(folder)
-    if not (folder / RECORD_FILE).is_file():
-        raise DamagedFileError(f"{folder} is damaged: it has no {RECORD_FILE}")
-    return read_sealed(folder / RECORD_FILE, kind)
+    with explained_damage(folder):
+        is_folder = stat.S_ISDIR(folder.lstat().st_mode) or folder.is_dir()
+        if not is_folder:
+            raise DamagedFileError(f"{folder} is damaged: it is no folder")
+    try:
+        return read_sealed(folder / RECORD_FILE, kind)
+    except FileNotFoundError:
+        raise DamagedFileError(f"{folder} is damaged: it has no {RECORD_FILE}") from None
 
 
 def _check_id(folder: Path, found: str) -> None:

@@ -11,11 +11,12 @@ import logging
 import shutil
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from landscape_catalog.errors import DamagedFileError, StorageError
+from landscape_catalog.errors import DamagedFileError, StorageError, UnreadableFileError
 from landscape_catalog.paths import TEMPORARY_PREFIX
 from landscape_catalog.store.artifacts import read_measurement, read_run
 from landscape_catalog.store.files import copy_whole, prune, remove, write_file, write_folder
@@ -51,7 +52,8 @@ class ArtifactCache:
         """The verified record of an artifact, from the project or else copied from the store.
 
         A damaged copy is logged and removed. An artifact that the project has but the store lacks
-        is added to the store. Returns None if the artifact has to be computed.
+        is added to the store. A store that cannot be read is logged once and counts as empty.
+        Returns None if the artifact has to be computed.
 
         Args:
             key: id of the artifact.
@@ -60,19 +62,23 @@ class ArtifactCache:
         """
         record = self._read_or_remove(self.path(key))
         if record is not None and is_sufficient(record):
-            if not self.shared_path(key).exists():
+            if not _exists(self.shared_path(key)):
                 self.share(key)
             return record
-        shared = self._read_or_remove(self.shared_path(key))
+        shared = self._read_shared(key)
         if shared is None or not is_sufficient(shared):
             return None
         remove(self.path(key))
-        copy_whole(self.shared_path(key), self.path(key))
+        try:
+            copy_whole(self.shared_path(key), self.path(key))
+        except OSError as error:  # of reading; those of writing are `StorageError`s
+            _warn_once(UNREADABLE, self.shared, error)
+            return None
         return self._read_or_remove(self.path(key))
 
     def has(self, key: str) -> bool:
         """Whether the artifact exists in the project or the store; it is not verified."""
-        return self.path(key).exists() or self.shared_path(key).exists()
+        return _exists(self.path(key)) or _exists(self.shared_path(key))
 
     def peek(self, key: str) -> Any | None:
         """The verified record from the project or the store, without changing either.
@@ -82,7 +88,7 @@ class ArtifactCache:
         for path in (self.path(key), self.shared_path(key)):
             try:
                 return self.read(path)
-            except (FileNotFoundError, DamagedFileError):
+            except (OSError, DamagedFileError):
                 continue
         return None
 
@@ -94,6 +100,22 @@ class ArtifactCache:
         except DamagedFileError as error:
             log.warning("%s. It will be rebuilt.", error)
             remove(path)
+            return None
+
+    def _read_shared(self, key: str) -> Any | None:
+        """The verified record of the store's copy; None if there is none, or it cannot be read."""
+        path = self.shared_path(key)
+        try:
+            return self.read(path)
+        except FileNotFoundError:
+            return None
+        except (OSError, UnreadableFileError) as error:
+            _warn_once(UNREADABLE, self.shared, error)
+            return None
+        except DamagedFileError as error:
+            log.warning("%s. It will be rebuilt.", error)
+            with suppress(StorageError, OSError):
+                remove(path)
             return None
 
     def share(self, key: str, *, overwrite: bool = False) -> None:
@@ -108,7 +130,7 @@ class ArtifactCache:
                 remove(self.shared_path(key))
             self._copy_to_store(key)
         except (StorageError, OSError) as error:
-            log.warning("could not be added to the shared store: %s", error)
+            _warn_once(UNWRITABLE, self.shared, error)
 
     def receive(self, key: str, contents: dict[str, bytes]) -> None:
         """Add an artifact that was computed elsewhere to the project and the store, once verified.
@@ -157,13 +179,36 @@ class ArtifactCache:
             key = path.name.removesuffix(self.suffix)
             if key in keys or path.name.startswith(TEMPORARY_PREFIX):
                 continue
-            in_store = self._read_or_remove(self.shared_path(key)) is not None
-            if not in_store and self._read_or_remove(path) is not None:
+            if path.name.startswith("."):  # such as `.ipynb_checkpoints`
+                log.warning("%s is none of the project's results and is removed", path)
+            elif self._read_shared(key) is None and self._read_or_remove(path) is not None:
                 self._copy_to_store(key)
         return prune(self.local, {f"{key}{self.suffix}" for key in keys})
 
     def _copy_to_store(self, key: str) -> None:
         copy_whole(self.path(key), self.shared_path(key))
+
+
+UNREADABLE = "the shared store %s cannot be read and counts as empty: %s"
+UNWRITABLE = "results could not be added to the shared store %s: %s"
+_warned: set[tuple[str, Path, str]] = set()
+
+
+def _warn_once(words: str, store: Path, error: Exception) -> None:
+    """Log what a store cannot do and why, once for each reason."""
+    cause = error.__cause__ or error
+    reason = (cause.strerror if isinstance(cause, OSError) else None) or str(error)
+    if (words, store, reason) not in _warned:
+        _warned.add((words, store, reason))
+        log.warning(words, store, error)
+
+
+def _exists(path: Path) -> bool:
+    """Whether there is something; no if the operating system does not say."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def run_cache(local: Path, store: Path) -> ArtifactCache:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import logging
 import os
 import shutil
 import uuid
@@ -11,8 +12,16 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from landscape_catalog.errors import StorageError
+from landscape_catalog.errors import DamagedFileError, StorageError, UnreadableFileError
 from landscape_catalog.paths import TEMPORARY_PREFIX
+from landscape_catalog.regular import (
+    IrregularFileError,
+    open_regular,
+    read_regular,
+    require_regular,
+)
+
+log = logging.getLogger(__name__)
 
 _REASONS = {
     errno.ENOSPC: "the disk is full",
@@ -21,6 +30,7 @@ _REASONS = {
     errno.EACCES: "no permission to write to the folder",
     errno.ENOTDIR: "there is a file where a folder is needed",
     errno.EEXIST: "there is a file where a folder is needed",
+    errno.EISDIR: "there is a folder where a file is needed",
     errno.EPERM: "no permission to write to the folder",
 }
 
@@ -42,9 +52,34 @@ def explained_storage(path: Path) -> Iterator[None]:
         raise StorageError(f"cannot write {path}: {reason}. Finished results are kept.") from error
 
 
+# Errors of the file itself; others, such as too many open files, say nothing about it.
+_UNREADABLE = frozenset(
+    (errno.EACCES, errno.EPERM, errno.EIO, errno.ELOOP, errno.ENOTDIR, errno.ENAMETOOLONG)
+)
+
+
+@contextmanager
+def explained_damage(path: Path) -> Iterator[None]:
+    """Turn errors of reading a file into a `DamagedFileError`, except that it does not exist.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        UnreadableFileError: if the operating system does not let it be read.
+        DamagedFileError: if it is no regular file.
+    """
+    try:
+        yield
+    except IrregularFileError as error:
+        raise DamagedFileError(f"{path} is damaged: {error.strerror}") from error
+    except OSError as error:
+        if error.errno not in _UNREADABLE:
+            raise
+        raise UnreadableFileError(f"{path} cannot be read: {error.strerror}") from error
+
+
 def file_sha256(path: Path) -> str:
-    """SHA-256 of a file's content, in hexadecimal."""
-    with path.open("rb") as stream:
+    """SHA-256 of a regular file's content, in hexadecimal."""
+    with open_regular(path) as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
@@ -60,6 +95,8 @@ def source_digest(files: Iterable[tuple[str, Path]]) -> str:
 def write_file(path: Path, content: bytes, *, flush: bool = True) -> None:
     """Write a file atomically: under a temporary name, flushed to disk, then renamed.
 
+    What is no regular file in its place is moved aside.
+
     Args:
         path: the file.
         content: its content.
@@ -73,6 +110,7 @@ def write_file(path: Path, content: bytes, *, flush: bool = True) -> None:
         temporary = _temporary(path)
         try:
             _write_through(temporary, content) if flush else temporary.write_bytes(content)
+            make_way(path)
             temporary.replace(path)
         except BaseException:
             temporary.unlink(missing_ok=True)
@@ -102,11 +140,31 @@ def write_folder(path: Path, contents: dict[str, bytes]) -> None:
 
 
 def copy_whole(source: Path, target: Path) -> None:
-    """Copy a file or a flat folder atomically; not a hard link, so that damage does not spread."""
+    """Copy a file, or the files of a folder, atomically.
+
+    They are no hard links, so that damage does not spread. Folders within are left out.
+    """
     if source.is_dir():
-        write_folder(target, {item.name: item.read_bytes() for item in sorted(source.iterdir())})
+        write_folder(target, folder_contents(source))
     else:
-        write_file(target, source.read_bytes())
+        write_file(target, read_regular(source))
+
+
+def folder_contents(folder: Path) -> dict[str, bytes]:
+    """The files of a folder by name, without folders such as `.ipynb_checkpoints`."""
+    return {item.name: item.read_bytes() for item in sorted(folder.iterdir()) if item.is_file()}
+
+
+def ensure_folder(path: Path) -> None:
+    """Make one of the project's own folders; what is in its place is moved aside.
+
+    Raises:
+        StorageError: if there is no permission.
+    """
+    with explained_storage(path):
+        if os.path.lexists(path) and not path.is_dir():
+            _move_aside(path, "no folder, which is needed here")
+        path.mkdir(parents=True, exist_ok=True)
 
 
 def remove(path: Path) -> None:
@@ -132,6 +190,23 @@ def prune(folder: Path, keep: set[str]) -> int:
             remove(item)
             removed += not item.name.startswith(TEMPORARY_PREFIX)
     return removed
+
+
+def make_way(path: Path) -> None:
+    """Move aside what is in the place of a file but is none, such as a folder or a named pipe."""
+    try:
+        require_regular(path)
+    except IrregularFileError as error:
+        _move_aside(path, (error.strerror or "").removeprefix("it is "))
+    except OSError:  # there is nothing, or nothing that can be looked at
+        return
+
+
+def _move_aside(path: Path, what: str) -> None:
+    """Rename what is in the place of something else, so that it is neither lost nor in the way."""
+    aside = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.bak")
+    path.rename(aside)
+    log.warning("%s was %s; it is now %s", path, what, aside.name)
 
 
 def _temporary(path: Path) -> Path:

@@ -10,7 +10,9 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from landscape_catalog.store.files import explained_storage
+from landscape_catalog.errors import StorageError
+from landscape_catalog.regular import read_regular
+from landscape_catalog.store.files import explained_storage, write_file
 
 log = logging.getLogger(__name__)
 
@@ -55,8 +57,8 @@ def acquire(path: Path, busy: str) -> FileLock:
         except Timeout:
             log.warning(busy, _process_id(holder_file(path)))
             lock.acquire(poll_interval=SECONDS_BETWEEN_TRIES)
-    with suppress(OSError):  # it is needed only for a message
-        holder_file(path).write_text(str(os.getpid()))
+    with suppress(StorageError, OSError):  # it is needed only for a message
+        write_file(holder_file(path), str(os.getpid()).encode(), flush=False)
     return lock
 
 
@@ -88,6 +90,6 @@ def holder_file(path: Path) -> Path:
 
 def _process_id(holder: Path) -> str:
     try:
-        return holder.read_text().strip() or "unknown"
-    except OSError:
+        return read_regular(holder).decode().strip() or "unknown"
+    except (OSError, UnicodeDecodeError):
         return "unknown"

@@ -8,6 +8,8 @@ from typing import Any
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from landscape_catalog.regular import read_regular
+
 NOTE = ConfigDict(extra="forbid")  # of dataclasses that are read from notes
 
 
@@ -19,7 +21,7 @@ def read_note(path: Path, kind: Any) -> Any:
         kind: a dataclass, or any other type that pydantic can validate.
     """
     try:
-        return parse_note(path.read_bytes(), kind)
+        return parse_note(read_regular(path), kind)
     except OSError:
         return None
 

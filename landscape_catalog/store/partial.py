@@ -18,6 +18,7 @@ from typing import Any
 
 from landscape_catalog.errors import DamagedFileError, StorageError
 from landscape_catalog.paths import TEMPORARY_PREFIX
+from landscape_catalog.regular import read_regular
 from landscape_catalog.schema.records import Values
 from landscape_catalog.store.files import remove, write_file
 from landscape_catalog.store.lock import acquire, release_and_remove, remove_if_free
@@ -115,7 +116,7 @@ def read_checkpoint(folder: Path, key: CheckpointKey) -> Checkpoint | None:
 
 
 def _read(path: Path) -> tuple[dict[str, Any], Checkpoint]:
-    whole = path.read_bytes()
+    whole = read_regular(path)
     seal, content = whole[:_DIGITS], whole[_DIGITS + 1 :]
     if hashlib.sha256(content).hexdigest().encode() != seal:
         raise DamagedFileError(f"{path} is damaged: its content does not match its checksum")

@@ -15,6 +15,7 @@ from pathlib import Path
 from landscape_catalog.errors import RecipesError
 from landscape_catalog.metrics.registry import every_recipe
 from landscape_catalog.paths import Project
+from landscape_catalog.regular import read_regular
 from landscape_catalog.store.stages_file import read_stages
 
 PACKAGE = "landscape_catalog"
@@ -46,7 +47,7 @@ def read_recipes(path: Path) -> Recipes | None:
         RecipesError: if the file is not valid.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(read_regular(path).decode())
         recipes = {str(name): int(number) for name, number in content["recipes"].items()}
         return Recipes(str(content["version"]), recipes)
     except FileNotFoundError:

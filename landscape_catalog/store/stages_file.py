@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from landscape_catalog.experiment.yaml_text import InvalidTextError, parse_yaml
+from landscape_catalog.regular import read_regular
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class Stage:
 def read_stages(path: Path) -> list[Stage]:
     """The stages of a `dvc.yaml`; none if the file does not exist or is not valid."""
     try:
-        content = parse_yaml(path.read_text(encoding="utf-8"))
+        content = parse_yaml(read_regular(path).decode())
         folder = path.parent.absolute()
         return [_stage(stage.get("do", stage), folder) for stage in content["stages"].values()]
     except (OSError, ValueError, TypeError, KeyError, AttributeError, InvalidTextError):

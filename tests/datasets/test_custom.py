@@ -311,6 +311,7 @@ def test_a_missing_declared_file(tmp_path: Path) -> None:
     ):
         (tmp_path / "sub").mkdir(exist_ok=True)
         with pytest.raises(
-            CodeError, match=f"^mine:data: it declares the file {named}, but .* cannot be read: "
+            CodeError,
+            match=f"^mine:data: it declares the file {named}, but .* (cannot be read: |does not exist)",
         ):
             declared_version("mine:data", function_with(files=files), tmp_path)

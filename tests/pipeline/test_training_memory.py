@@ -8,9 +8,9 @@ import pytest
 
 from landscape_catalog.errors import TooLittleMemoryError
 from landscape_catalog.experiment.grid import Run
+from landscape_catalog.machine import Memory
 from landscape_catalog.pipeline.train import memory as training
 from landscape_catalog.pipeline.train.memory import MemoryShare, training_memory
-from landscape_catalog.runner.memory import Memory
 from landscape_catalog.tasks import Classification, Translation
 from tests.experiment.grids import CUSTOM_CODE, TEXT, grid_of
 
@@ -23,7 +23,7 @@ def runs_of(changes: dict[str, Any]) -> tuple[Run, ...]:
 
 
 def added(runs: tuple[Run, ...], snapshots: tuple[str, ...] = KEPT) -> int:
-    return training_memory(runs, snapshots) - training.BASE
+    return training_memory(runs, snapshots) - training.WORKER_BYTES
 
 
 def test_memory_grows_with_what_is_kept() -> None:

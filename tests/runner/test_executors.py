@@ -18,6 +18,7 @@ import numpy as np
 import pytest
 import torch
 
+from landscape_catalog import machine
 from landscape_catalog.errors import (
     Interrupted,
     SpecError,
@@ -26,7 +27,8 @@ from landscape_catalog.errors import (
     WorkerStartError,
 )
 from landscape_catalog.experiment.experiment import Execution
-from landscape_catalog.runner import memory, processes
+from landscape_catalog.machine import main_memory
+from landscape_catalog.runner import processes
 from landscape_catalog.runner import progress as progress_module
 from landscape_catalog.runner.activity import (
     read_activities,
@@ -36,7 +38,7 @@ from landscape_catalog.runner.activity import (
 )
 from landscape_catalog.runner.executor import Executor
 from landscape_catalog.runner.jobs import Job, run_jobs
-from landscape_catalog.runner.memory import is_out_of_memory, main_memory
+from landscape_catalog.runner.memory import is_out_of_memory
 from landscape_catalog.runner.processes import ProcessExecutor
 from landscape_catalog.runner.progress import StageProgress
 from landscape_catalog.runner.registry import EXECUTORS, chosen_executor
@@ -530,7 +532,7 @@ def test_memory_of_this_machine_and_of_a_container(
     assert 0 < whole.available <= whole.total
     limit, usage = tmp_path / "limit", tmp_path / "usage"
     limit.write_text("3000000\n"), usage.write_text("1000000\n")
-    monkeypatch.setattr(memory, "CONTROL_GROUPS", ((str(limit), str(usage)),))
-    assert main_memory() == memory.Memory(3_000_000, 2_000_000)
+    monkeypatch.setattr(machine, "CONTROL_GROUPS", ((str(limit), str(usage)),))
+    assert main_memory() == machine.Memory(3_000_000, 2_000_000)
     limit.write_text("max\n")
     assert main_memory().total == whole.total

@@ -10,8 +10,10 @@ from landscape_catalog.errors import Problem
 from landscape_catalog.metrics.connectivity.result import LengthUnit
 from landscape_catalog.metrics.metric import PRIMARY
 from landscape_catalog.schema.fields import (
+    LARGE,
     Added,
     BatchSize,
+    Count,
     Fraction,
     Later,
     NonNegativeFloat,
@@ -49,7 +51,7 @@ class ConnectivitySettings(Section):
     """A fit has converged if mode connectivity differs by less than this from that of a fit of half
     the length, in the unit of mode connectivity (percentage points of error, or nats)."""
     max_epochs: Annotated[
-        int, Field(ge=2 * SHORTEST_FIT), Added(400), When("epochs", ("auto",))
+        int, Field(ge=2 * SHORTEST_FIT, lt=LARGE), Added(400), When("epochs", ("auto",))
     ] = 400
     """`epochs: auto`: longest fit allowed. A curve that still changes is `not converged`."""
     check: Annotated[bool, Added(False)] = False
@@ -63,9 +65,9 @@ class ConnectivitySettings(Section):
     """Momentum of the fit."""
     weight_decay: NonNegativeFloat = 5e-4
     """Coefficient of 1/2 ||gamma(t)||^2 in the objective of the fit (the authors' code)."""
-    points: int = Field(default=5, ge=3)
+    points: int = Field(default=5, ge=3, lt=LARGE)
     """Number of evenly spaced points at which the error is measured, endpoints included."""
-    refine: Annotated[int, Field(ge=0), Later(0)] = 0
+    refine: Annotated[Count, Later(0)] = 0
     """Number of further points, added one at a time next to the largest deviation, on the side of
     the nearer endpoint."""
     repeats: Annotated[PositiveInt, Outside()] = 1

@@ -166,6 +166,14 @@ class ConnectivityMetric(Metric):
         points = len(lengths) * settings.points
         return Cost(settings.batch_size, steps + points * epoch, TRAINING_COST)
 
+    def largest_cost(self, settings: ConnectivitySettings, samples: int) -> Cost:
+        """All fits that `epochs: auto` allows, and all points."""
+        epoch = samples // settings.batch_size
+        lengths = settings.lengths()
+        steps = sum(lengths) * (epoch if settings.updates is None else 1)
+        points = len(lengths) * (settings.points + settings.refine)
+        return Cost(settings.batch_size, steps + points * epoch, TRAINING_COST)
+
     def fits_in_group(
         self, settings: ConnectivitySettings, network: Mapping[str, Any] | None
     ) -> bool:

@@ -22,6 +22,7 @@ from landscape_catalog.metrics.metric import (
     Slice,
 )
 from landscape_catalog.schema.fields import (
+    LARGE,
     Added,
     BatchSize,
     Later,
@@ -55,7 +56,7 @@ class HessianSettings(Section):
     batches: Annotated[PositiveInt, Outside(), Added(1)] = 1
     """Number of disjoint batches of `samples`: with two or more, top eigenvalue and trace are means
     over them, with a standard error from their spread. Density and layers use the first batch."""
-    max_iterations: int = Field(default=100, ge=2)
+    max_iterations: int = Field(default=100, ge=2, lt=LARGE)
     """Maximum number of Lanczos steps (power iterations) for the top eigenvalue, and of probes for
     the trace."""
     tolerance: PositiveFloat = 1e-3
@@ -68,13 +69,13 @@ class HessianSettings(Section):
     batch (`train`)."""
     batch_size: Annotated[BatchSize | None, Later(None)] = None
     """Samples processed at a time, to save memory; `null`: all at once, which is twice as fast."""
-    seed: Annotated[int, Field(ge=0), Later(0)] = 0
+    seed: Annotated[int, Field(ge=0, lt=2**63), Later(0)] = 0
     """Seed of the batch, the start vector and the probes."""
     density: Annotated[bool, Outside()] = False
     """Whether to estimate the spectral density as well."""
-    density_probes: Annotated[int, Field(ge=2), Outside()] = 6
+    density_probes: Annotated[int, Field(ge=2, lt=LARGE), Outside()] = 6
     """Density: number of random start vectors, over which the standard error is computed."""
-    density_steps: Annotated[int, Field(ge=2), Outside()] = 30
+    density_steps: Annotated[int, Field(ge=2, lt=LARGE), Outside()] = 30
     """Density: Lanczos steps per start vector."""
     layers: Annotated[bool, Outside()] = False
     """Whether to estimate the top eigenvalue and trace of each layer as well."""
@@ -118,6 +119,7 @@ class HessianMetric(HessianFamily):
     owns_section = True
     settings = HessianSettings
     describes = "Top eigenvalue and trace."
+    repeated_by = "batches"
     quantities = (
         Quantity(
             "top_eigenvalue",
@@ -179,6 +181,10 @@ class HessianMetric(HessianFamily):
     def cost(self, settings: HessianSettings, samples: int) -> Cost:
         """Two products per iteration, for the typical number of iterations."""
         return Cost(settings.samples, usual_products(settings), PRODUCT_COST)
+
+    def largest_cost(self, settings: HessianSettings, samples: int) -> Cost:
+        """All the iterations that the settings allow."""
+        return Cost(settings.samples, 2 * settings.max_iterations, PRODUCT_COST)
 
     def estimates(self, results: Sequence[HessianEstimate]) -> Iterator[Named]:
         """The eigenvalue with its error bound and the trace with its standard error."""

@@ -20,6 +20,7 @@ from landscape_catalog.metrics.metric import (
 )
 from landscape_catalog.metrics.similarity.result import OutputSimilarity, similarity_estimates
 from landscape_catalog.schema.fields import (
+    LARGE,
     Added,
     Fraction,
     Later,
@@ -39,7 +40,7 @@ class SimilaritySettings(Section):
 
     name: Annotated[Text, Field(min_length=1), Outside()] = PRIMARY
     """Name of the probe, unique among several. Classification uses the first probe."""
-    samples: int = Field(default=640, ge=20)
+    samples: int = Field(default=640, ge=20, lt=LARGE)
     """Number of perturbed training samples."""
     perturbation: Literal["mixup", "pixel_noise", "token_noise"] = "mixup"
     """`mixup`: mixtures of two images; `pixel_noise`: uniform noise on each pixel; `token_noise`:
@@ -124,6 +125,10 @@ class SimilarityMetric(Metric):
             return []
         allowed = f"{' or '.join(data.perturbations)} on {data.kind}"
         return [Problem("measure.similarity.perturbation", repr(settings.perturbation), allowed)]
+
+    def drawn_samples(self, settings: SimilaritySettings) -> int:
+        """The perturbed samples."""
+        return settings.samples
 
     def method(self, settings: SimilaritySettings) -> str:
         """What is compared, on which samples."""

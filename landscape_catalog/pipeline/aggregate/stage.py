@@ -17,7 +17,7 @@ from landscape_catalog.catalog import (
 )
 from landscape_catalog.pipeline.aggregate.gather import gather
 from landscape_catalog.pipeline.shared.workspace import open_workspace
-from landscape_catalog.store.files import prune, write_file
+from landscape_catalog.store.files import ensure_folder, prune, write_file
 from landscape_catalog.store.lock import project_lock
 
 log = logging.getLogger(__name__)
@@ -47,6 +47,7 @@ def run_aggregate(root: Path) -> None:
 def write_tables(tables: dict[str, pl.DataFrame], folder: Path) -> None:
     """Write the Parquet tables and their manifest, removing everything else from the folder."""
     files = packed_tables(tables)
-    prune(folder, set(files))
+    ensure_folder(folder)
+    prune(folder, {name for name in files if (folder / name).is_file()})
     for name, content in files.items():
         write_file(folder / name, content)

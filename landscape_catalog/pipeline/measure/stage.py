@@ -11,6 +11,11 @@ from landscape_catalog.pipeline.shared.finished import (
     further_measurements,
     trained_runs,
 )
+from landscape_catalog.pipeline.shared.limits import (
+    measuring_problems,
+    require_possible,
+    worker_problems,
+)
 from landscape_catalog.pipeline.shared.measurement_specs import MeasurementSpec, distinct, losses_of
 from landscape_catalog.pipeline.shared.payloads import MeasurePayload
 from landscape_catalog.pipeline.shared.speed import speed_for
@@ -25,6 +30,7 @@ from landscape_catalog.runner.executor import Executor
 from landscape_catalog.runner.jobs import Failure, Job
 from landscape_catalog.runner.registry import chosen_executor
 from landscape_catalog.runner.worker_cache import WorkerCache
+from landscape_catalog.store.files import ensure_folder
 from landscape_catalog.store.lock import project_lock
 
 log = logging.getLogger(__name__)
@@ -42,6 +48,7 @@ def run_measure(root: Path) -> None:
     """
     workspace = open_workspace(root)
     with project_lock(workspace.project.lock):
+        ensure_folder(workspace.project.measurements)
         with chosen_executor(workspace.execution) as executor:
             specs, made, failures = measure_missing(workspace, executor)
         removed = workspace.measurements.prune({spec.measurement_id for spec in specs})
@@ -69,6 +76,7 @@ def measure_missing(
 
     Raises:
         MissingArtifactError: if a run is missing, or is damaged and the store has no copy.
+        SpecError: if there are too many workers for this machine, or a measurement takes years.
     """
     device = chosen_device(workspace.experiment.execution)
     records = trained_runs(workspace)
@@ -87,6 +95,9 @@ def _make(
     missing = [spec for spec in distinct(specs) if cache.fetch(spec.measurement_id) is None]
     if not missing:
         return 0, []  # without asking a cluster for its workers
+    require_possible(
+        [*worker_problems(workspace.experiment.execution), *measuring_problems(workspace)]
+    )
     work = [job_work([spec]) for spec in missing]
     speed = speed_for(workspace.project, device, work, executor)
     groups = measurement_jobs(missing, executor.count, speed)

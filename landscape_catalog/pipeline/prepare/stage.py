@@ -17,6 +17,7 @@ from landscape_catalog.errors import (
 from landscape_catalog.experiment.grid import DataSpec
 from landscape_catalog.pipeline.prepare.unhashed import warn_of_unhashed_imports
 from landscape_catalog.pipeline.shared.components import find_source
+from landscape_catalog.pipeline.shared.limits import data_problems, require_possible
 from landscape_catalog.pipeline.shared.workspace import Workspace, open_workspace
 from landscape_catalog.schema.fields import is_custom
 from landscape_catalog.schema.identity import canonical_json
@@ -26,7 +27,7 @@ from landscape_catalog.store.artifacts import (
     sealed,
     write_prepared,
 )
-from landscape_catalog.store.files import prune, remove, write_file
+from landscape_catalog.store.files import ensure_folder, prune, remove, write_file
 from landscape_catalog.store.lock import project_lock
 from landscape_catalog.store.records import DataRecord
 
@@ -43,6 +44,7 @@ def run_prepare(root: Path) -> None:
     """
     workspace = open_workspace(root)
     with project_lock(workspace.project.lock):
+        ensure_folder(workspace.project.prepared)
         prepared = prepare_missing(workspace)
         needed = {spec.data_id for spec in workspace.grid.data}
         removed = prune(workspace.project.prepared, needed)
@@ -58,6 +60,8 @@ def run_prepare(root: Path) -> None:
 def prepare_missing(workspace: Workspace) -> int:
     """Prepare missing data and validate custom code on the data.
 
+    Nothing is prepared if some of the data do not fit into memory.
+
     Returns:
         The number of datasets prepared.
 
@@ -65,6 +69,7 @@ def prepare_missing(workspace: Workspace) -> int:
         ContentMismatchError: if prepared data differ from earlier data with the same id.
     """
     missing = [spec for spec in workspace.grid.data if not _is_sound(workspace, spec.data_id)]
+    require_possible(data_problems(missing))
     for specs in _by_source(missing):
         first = specs[0]
         pool = find_source(first.dataset, first.extra, workspace.project).load()
@@ -147,10 +152,10 @@ def _check_against_store(store: Path, record: DataRecord, name: str) -> None:
     known_path = store / "data" / f"{record.data_id}.json"
     try:
         known = read_sealed(known_path, DataRecord)
-    except (FileNotFoundError, DamagedFileError):
+    except (OSError, DamagedFileError):
         try:
             write_file(known_path, sealed(record))
-        except StorageError as error:
+        except (StorageError, OSError) as error:
             log.warning("content of data %s not recorded in the store: %s", record.data_id, error)
         return
     if known.content_hash != record.content_hash:

@@ -33,7 +33,7 @@ from landscape_catalog.schema.identity import canonical_json, checksum
 from landscape_catalog.store.files import write_file
 from landscape_catalog.store.notes import read_note
 
-FACTS = 2  # incremented when facts change or checks become stricter, to invalidate cached facts
+FACTS = 3  # incremented when facts change or checks become stricter, to invalidate cached facts
 GIVEN_TO_NETWORKS = ("width", "input_shape", "n_outputs")
 
 

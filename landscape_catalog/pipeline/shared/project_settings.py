@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from landscape_catalog.errors import UserError
+from landscape_catalog.regular import read_regular
 
 TABLE = "[tool.landscape]"
 
@@ -31,7 +32,7 @@ def read_settings(path: Path) -> ProjectSettings:
         UserError: if the file is not valid TOML, or the table holds anything else.
     """
     try:
-        content: Any = tomllib.loads(path.read_text(encoding="utf-8"))
+        content: Any = tomllib.loads(read_regular(path).decode())
     except FileNotFoundError:
         return ProjectSettings()
     except (OSError, ValueError, RecursionError) as error:

@@ -15,19 +15,18 @@ from dataclasses import dataclass
 
 from landscape_catalog.errors import TooLittleMemoryError
 from landscape_catalog.experiment.grid import Run
+from landscape_catalog.machine import Memory, shown_bytes
 from landscape_catalog.models.registry import footprint
-from landscape_catalog.runner.memory import Memory
+from landscape_catalog.runner.memory import WORKER_BYTES
 
 log = logging.getLogger(__name__)
 
 BYTES = 4  # of a float32
 # Measured as peak resident sizes of ResNet18 and VGG11 at widths 2 to 64, on 8 x 8 and 32 x 32.
-BASE = 450 * 10**6  # a worker with torch, without what it shares with the others
 ACTIVATIONS = 2.2  # saved values, and as much again in gradients and in layouts of kernels
 EVALUATION = 10
 EVALUATION_BATCH = {"images": 1000, "points": 1000, "text": 100}
 PADDED_TOKENS = 50  # of a sentence in a batch
-GIGABYTE = 1e9
 
 
 def training_memory(runs: Sequence[Run], snapshots: Collection[str]) -> int:
@@ -41,16 +40,16 @@ def training_memory(runs: Sequence[Run], snapshots: Collection[str]) -> int:
     """
     cell, members = runs[0].cell, len(runs)
     if cell.network is None:
-        return BASE
+        return WORKER_BYTES
     counted = footprint(**cell.network, lengths=(PADDED_TOKENS, PADDED_TOKENS))
     if counted is None:
-        return BASE
+        return WORKER_BYTES
     kept = len(set(snapshots)) + (cell.train.optimizer == "adam")
     weights = members * counted.parameters * (3 + kept) + 3 * counted.parameters * (2 + kept)
     step = ACTIVATIONS * members * cell.temperature["batch_size"] * counted.activations
     evaluation = EVALUATION * EVALUATION_BATCH[cell.landscape.data.facts.kind] * counted.largest
     tested = "best_test" in snapshots
-    return BASE + round(BYTES * (weights + max(step, evaluation if tested else 0)))
+    return WORKER_BYTES + round(BYTES * (weights + max(step, evaluation if tested else 0)))
 
 
 @dataclass(frozen=True)
@@ -84,8 +83,8 @@ class MemoryShare:
             return
         if needed > self.memory.total:
             raise TooLittleMemoryError(
-                f"run {largest} needs about {_shown(needed)} of memory, and this machine has "
-                f"{_shown(self.memory.total)}: reduce `load.width` or `temperature.batch_size`"
+                f"run {largest} needs about {shown_bytes(needed)} of memory, and this machine has "
+                f"{shown_bytes(self.memory.total)}: reduce `load.width` or `temperature.batch_size`"
             )
         together = max(1, int(self.memory.available // needed))
         fewer = f"set `execution.workers` to {together}"
@@ -93,20 +92,11 @@ class MemoryShare:
             "run %s needs about %s of memory, and %d workers share %s: %s, or training may run out "
             "of memory",
             largest,
-            _shown(needed),
+            shown_bytes(needed),
             self.workers,
-            _shown(self.memory.available),
+            shown_bytes(self.memory.available),
             fewer if together < self.workers else "close other programs",
         )
 
     def _needed(self, group: Sequence[Run]) -> int:
         return training_memory(group, self.snapshots)
-
-
-def _shown(size: float) -> str:
-    """A size in memory in human-readable form.
-
-    >>> _shown(3.24e9)
-    '3.2 GB'
-    """
-    return f"{size / GIGABYTE:.1f} GB"

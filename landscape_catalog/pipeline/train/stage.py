@@ -8,7 +8,13 @@ from functools import partial
 from pathlib import Path
 
 from landscape_catalog.experiment.grid import Run
+from landscape_catalog.machine import main_memory
 from landscape_catalog.pipeline.shared.costs import work_of
+from landscape_catalog.pipeline.shared.limits import (
+    require_possible,
+    training_problems,
+    worker_problems,
+)
 from landscape_catalog.pipeline.shared.payloads import TrainPayload
 from landscape_catalog.pipeline.shared.speed import speed_for
 from landscape_catalog.pipeline.shared.workspace import (
@@ -24,11 +30,11 @@ from landscape_catalog.pipeline.train.recovery import SplitAndRetry
 from landscape_catalog.runner.device import chosen_device
 from landscape_catalog.runner.executor import Executor
 from landscape_catalog.runner.jobs import Job
-from landscape_catalog.runner.memory import main_memory
 from landscape_catalog.runner.registry import chosen_executor
 from landscape_catalog.runner.speed import SpeedModel
 from landscape_catalog.runner.timings import Work
 from landscape_catalog.runner.worker_cache import WorkerCache
+from landscape_catalog.store.files import ensure_folder
 from landscape_catalog.store.lock import project_lock
 from landscape_catalog.store.partial import partial_folder, remove_leftovers, runs_in
 from landscape_catalog.store.records import RunRecord
@@ -46,6 +52,7 @@ def run_train(root: Path) -> None:
     """
     workspace = open_workspace(root)
     with project_lock(workspace.project.lock):
+        ensure_folder(workspace.project.runs)
         workspace.data_records()  # raises unless all data are prepared and intact
         removed = workspace.runs.prune({run.run_id for run in workspace.grid.runs})
         missing = missing_runs(workspace)
@@ -82,6 +89,7 @@ def train_runs(workspace: Workspace, runs: Sequence[Run], executor: Executor) ->
     """Train runs and write them to the project and the store.
 
     Raises:
+        SpecError: if there are too many workers for this machine, or a run takes years.
         TooLittleMemoryError: if a run needs more than all memory of the machine.
         JobsFailedError: if some runs failed; the others are kept.
     """
@@ -90,6 +98,12 @@ def train_runs(workspace: Workspace, runs: Sequence[Run], executor: Executor) ->
         raise_failures(workspace, "train", [])
         return
     execution, partial_runs = workspace.experiment.execution, partial_folder(workspace.store)
+    require_possible(
+        [
+            *worker_problems(execution),
+            *training_problems(execution, ((run.cell, train_work(run)) for run in runs)),
+        ]
+    )
     device = chosen_device(execution)
     speed = speed_for(workspace.project, device, [job_work([run]) for run in runs], executor)
     share = MemoryShare(workspace.experiment.measure.snapshots, executor.count, main_memory())

@@ -1,0 +1,26 @@
+"""Whether data fit into the memory of this machine, asked before they are unpacked."""
+
+from __future__ import annotations
+
+from landscape_catalog.errors import DataError
+from landscape_catalog.machine import main_memory, shown_bytes
+
+COPIES = 2  # data as read, and as prepared from it; what is written is a further, shorter-lived one
+
+
+def require_memory(size: int, what: str) -> None:
+    """Reject data that this machine cannot hold.
+
+    Args:
+        size: bytes of the unpacked data.
+        what: the data, for the message.
+
+    Raises:
+        DataError: names both sizes.
+    """
+    total = main_memory().total
+    if size * COPIES > total:
+        raise DataError(
+            f"{what} take {shown_bytes(size)}, twice of which are needed, and this machine has "
+            f"{shown_bytes(total)} of memory"
+        )

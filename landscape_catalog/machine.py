@@ -1,0 +1,50 @@
+"""How much memory this machine has."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+# Files of control groups, versions 2 and 1: limit and usage in bytes.
+CONTROL_GROUPS = (
+    ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory.current"),
+    (
+        "/sys/fs/cgroup/memory/memory.limit_in_bytes",
+        "/sys/fs/cgroup/memory/memory.usage_in_bytes",
+    ),
+)
+GIGABYTE = 1e9
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Memory in bytes: all of it with swap space, and what can be allocated without swapping."""
+
+    total: int
+    available: int
+
+
+def main_memory() -> Memory:
+    """The memory of this machine, or of the container in which this process runs."""
+    import psutil  # only where it is needed
+
+    machine = psutil.virtual_memory()
+    total = int(machine.total + psutil.swap_memory().total)
+    available = int(machine.available)
+    for limit, usage in CONTROL_GROUPS:
+        try:
+            most, used = int(Path(limit).read_text()), int(Path(usage).read_text())
+        except (OSError, ValueError):  # no control group, or `max`: no limit
+            continue
+        if most < total:
+            total, available = most, min(available, max(most - used, 0))
+    return Memory(total, available)
+
+
+def shown_bytes(size: float) -> str:
+    """A size in memory in human-readable form.
+
+    >>> shown_bytes(3.24e9)
+    '3.2 GB'
+    """
+    return f"{size / GIGABYTE:.1f} GB"

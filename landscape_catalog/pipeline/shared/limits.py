@@ -1,0 +1,127 @@
+"""What an experiment asks of this machine in vain: an error of the stages, a warning of `plan`.
+
+A laptop can therefore plan what a cluster computes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+
+from landscape_catalog.errors import Problem, SpecError
+from landscape_catalog.experiment.experiment import Execution
+from landscape_catalog.experiment.grid import Cell, DataSpec
+from landscape_catalog.machine import main_memory, shown_bytes
+from landscape_catalog.metrics.registry import METRICS
+from landscape_catalog.pipeline.shared.costs import work_of
+from landscape_catalog.pipeline.shared.measurement_specs import probes_of
+from landscape_catalog.pipeline.shared.workspace import Workspace
+from landscape_catalog.runner.device import chosen_device
+from landscape_catalog.runner.memory import WORKER_BYTES
+from landscape_catalog.runner.speed import starting_prediction
+from landscape_catalog.runner.timings import Work
+
+BYTES_OF_A_VALUE = {"images": 1, "points": 4, "text": 0}  # the length of sentences is not known
+BYTES_OF_AN_INPUT, BYTES_OF_AN_OUTPUT = 4, 8  # as they are computed with
+COPIES = 2  # of prepared data: before and after noise
+YEARS, SECONDS_OF_A_YEAR = 2, 365 * 24 * 3600  # of a single run or measurement
+
+
+def require_possible(problems: Iterable[Problem]) -> None:
+    """Raise a `SpecError` with the problems, if there are any."""
+    found = list(dict.fromkeys(problems))
+    if found:
+        raise SpecError(found)
+
+
+def data_problems(specs: Iterable[DataSpec]) -> Iterator[Problem]:
+    """Prepared data that do not fit into memory, most of all resized images."""
+    total = main_memory().total
+    for spec in specs:
+        facts, resize = spec.facts, spec.dataset.resize
+        values = math.prod(spec.input_shape) * (facts.n_train + facts.n_test)
+        size = COPIES * BYTES_OF_A_VALUE[facts.kind] * values
+        if size > total:
+            path = "dataset.name" if resize is None else "dataset.resize"
+            given = repr(spec.dataset.name if resize is None else resize)
+            yield Problem(path, given, _memory_allowed("the prepared data", size, total))
+
+
+def worker_problems(execution: Execution) -> Iterator[Problem]:
+    """More workers than the memory holds."""
+    if execution.engine != "local" or execution.workers == "auto":
+        return
+    total = main_memory().total
+    most = max(total // WORKER_BYTES, 1)
+    if execution.workers > most:
+        allowed = (
+            f"at most {most} on this machine, which has {shown_bytes(total)} of memory: a worker "
+            f"takes {shown_bytes(WORKER_BYTES)}"
+        )
+        yield Problem("execution.workers", repr(execution.workers), allowed)
+
+
+def training_problems(
+    execution: Execution, works: Iterable[tuple[Cell, Work]]
+) -> Iterator[Problem]:
+    """Runs that take years.
+
+    Args:
+        execution: where they are trained.
+        works: cells, and the size of training one of their runs.
+    """
+    for cell, work in works:
+        name = "updates" if cell.train.stopping == "updates" else "epochs"
+        given = f"{getattr(cell.train, name)}, with which a run takes"
+        yield from _time_problems(f"train.{name}", given, work, execution)
+
+
+def measuring_problems(workspace: Workspace) -> Iterator[Problem]:
+    """Measurements that take years, or draw more samples than the memory holds."""
+    measure, execution = workspace.experiment.measure, workspace.experiment.execution
+    total = main_memory().total
+    for cell in _one_of_each_size(workspace.grid.cells):
+        data = cell.landscape.data
+        each = BYTES_OF_AN_INPUT * math.prod(data.input_shape)
+        each += BYTES_OF_AN_OUTPUT * data.facts.n_outputs
+        for metric in METRICS.values():
+            if metric.section is None:
+                continue  # a single pass over the data
+            path = f"measure.{metric.section}"
+            for settings, _ in probes_of(metric, measure):
+                drawn = metric.drawn_samples(settings)
+                if drawn * each > total:
+                    allowed = _memory_allowed("they", drawn * each, total)
+                    yield Problem(f"{path}.samples", repr(drawn), allowed)
+                    continue
+                cost = metric.largest_cost(settings, data.samples)
+                work = work_of(
+                    cell,
+                    metric.work_kind(settings),
+                    batch_size=cost.batch_size,
+                    steps=cost.steps,
+                    forward_passes=cost.forward_passes,
+                )
+                yield from _time_problems(path, "a measurement that takes", work, execution)
+
+
+def _one_of_each_size(cells: Iterable[Cell]) -> list[Cell]:
+    """One cell for each size of network and data."""
+    found: dict[tuple[str, int, int, str], Cell] = {}
+    for cell in cells:
+        landscape = cell.landscape
+        size = (cell.variant, landscape.width, landscape.data.samples, str(cell.model_args))
+        found.setdefault(size, cell)
+    return list(found.values())
+
+
+def _time_problems(path: str, given: str, work: Work, execution: Execution) -> Iterator[Problem]:
+    device = "cuda" if execution.engine == "dask" else chosen_device(execution)
+    years = starting_prediction(device)(work) / SECONDS_OF_A_YEAR
+    if years > YEARS:
+        yield Problem(path, f"{given} some {years:,.0f} years", f"at most {YEARS}")
+
+
+def _memory_allowed(what: str, size: int, total: int) -> str:
+    needed, there = shown_bytes(size), shown_bytes(total)
+    return f"less: {what} would take {needed}, and this machine has {there} of memory"
