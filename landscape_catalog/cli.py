@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import logging
+import re
 import signal
 import sys
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from types import FrameType
 from typing import Annotated
 
 import typer
+from typer.core import TyperCommand
 
 from landscape_catalog.errors import Interrupted, LandscapeError
 
@@ -194,18 +196,42 @@ def preset_table() -> None:
     typer.echo(presets_table(Path.cwd()), nl=False)
 
 
-@app.command()
+class _QueryCommand(TyperCommand):
+    """A command whose argument may begin with `--`, which opens a comment in SQL."""
+
+    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, [f" {arg}" if _is_comment(arg) else arg for arg in args])
+
+
+def _is_comment(arg: str) -> bool:
+    """Whether an argument that looks like an option is none: options are one word."""
+    return arg.startswith("--") and re.fullmatch(r"--([\w-]+(=.*)?)?", arg, re.DOTALL) is None
+
+
+@app.command(cls=_QueryCommand)
 def sql(
-    query: Annotated[str, typer.Argument(help="A single SQL query, in DuckDB's dialect.")],
+    query: Annotated[
+        str | None,
+        typer.Argument(help="A single SQL query, in DuckDB's dialect; - reads standard input."),
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option("--file", "-f", help="Read the query from a file.")
+    ] = None,
     form: Annotated[Format, typer.Option("--format", help="Output format.")] = Format.table,
+    timeout: Annotated[float, typer.Option(help="Time limit in seconds.")] = 60,
+    memory: Annotated[
+        str | None,
+        typer.Option(help="Memory limit, such as 2GB; default: half of the machine's memory."),
+    ] = None,
 ) -> None:
     """Run a read-only SQL query on the catalog.
 
     Example: landscape sql "SELECT width, batch_size, phase FROM cells"
     """
-    from landscape_catalog.commands.sql import answer
+    from landscape_catalog.commands.sql import answer, memory_limit, read_query
 
-    typer.echo(answer(Path.cwd(), query, form.value), nl=False)
+    text, most = read_query(query, file), memory_limit(memory)
+    typer.echo(answer(Path.cwd(), text, form.value, timeout=timeout, memory=most), nl=False)
 
 
 @app.command()

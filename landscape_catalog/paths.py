@@ -67,8 +67,13 @@ class Project:
 
     @property
     def database(self) -> Path:
-        """The DuckDB catalog, derived from the tables and rebuilt at will."""
+        """The DuckDB catalog for other clients, derived from the tables."""
         return self._results / "data" / "catalog.duckdb"
+
+    @property
+    def database_note(self) -> Path:
+        """What was written to the DuckDB catalog, so that changes by others are noticed."""
+        return self.internal / "catalog.duckdb.json"
 
     @property
     def report(self) -> Path:

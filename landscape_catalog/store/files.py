@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import itertools
 import os
 import shutil
 import uuid
@@ -98,6 +99,13 @@ def copy_whole(source: Path, target: Path) -> None:
         write_folder(target, {item.name: item.read_bytes() for item in sorted(source.iterdir())})
     else:
         write_file(target, source.read_bytes())
+
+
+def free_backup_name(path: Path) -> Path:
+    """The first free name among `<name>.bak`, `<name>.bak2`, and so on."""
+    numbers = itertools.chain([""], itertools.count(2))
+    names = (path.with_name(f"{path.name}.bak{number}") for number in numbers)
+    return next(name for name in names if not os.path.lexists(name))
 
 
 def remove(path: Path) -> None:

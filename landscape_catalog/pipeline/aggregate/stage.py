@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from pathlib import Path
 
@@ -17,6 +16,7 @@ from landscape_catalog.catalog import (
 )
 from landscape_catalog.pipeline.aggregate.gather import gather
 from landscape_catalog.pipeline.shared.workspace import open_workspace
+from landscape_catalog.schema.strict_json import strict_json
 from landscape_catalog.store.files import prune, write_file
 from landscape_catalog.store.lock import project_lock
 
@@ -34,9 +34,9 @@ def run_aggregate(root: Path) -> None:
     with project_lock(project.lock):
         tables = build_tables(gather(workspace))
         write_tables(tables, project.catalog)
-        build_database(project.catalog, project.database)
+        build_database(project.catalog, project.database, project.database_note)
         summary = summary_metrics(tables)
-        write_file(project.metrics, (json.dumps(summary, indent=2) + "\n").encode())
+        write_file(project.metrics, (strict_json(summary, indent=2) + "\n").encode())
         plots = plot_data(tables)
         for name, frame in plots.items():
             write_file(project.plots / f"{name}.csv", frame.write_csv().encode())
