@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import enum
 import logging
+import multiprocessing
+import os
 import re
 import signal
 import sys
+import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import FrameType
 from typing import Annotated
@@ -16,8 +20,11 @@ import typer
 from typer.core import TyperCommand
 
 from landscape_catalog.errors import Interrupted, LandscapeError
+from landscape_catalog.terminal import PrintableFormatter, printable, set_up_output
 
 INTERRUPTED = 130
+SECONDS_TO_STOP = 5.0
+INTERRUPTION = "interrupted. Finished results are kept; `dvc repro` continues."
 
 app = typer.Typer(
     help="Map neural-network training onto the phases of its loss landscape.",
@@ -85,7 +92,7 @@ def phases() -> None:
     """
     from landscape_catalog.commands.phases import describe_phases
 
-    typer.echo(describe_phases(Path.cwd()))
+    _say(describe_phases(Path.cwd()))
 
 
 @app.command()
@@ -96,7 +103,7 @@ def plan() -> None:
     """
     from landscape_catalog.commands.plan import describe_plan
 
-    typer.echo(describe_plan(Path.cwd()))
+    _say(describe_plan(Path.cwd()))
 
 
 @app.command()
@@ -108,7 +115,7 @@ def status() -> None:
     """
     from landscape_catalog.commands.status import describe_status
 
-    typer.echo(describe_status(Path.cwd()))
+    _say(describe_status(Path.cwd()))
 
 
 class Scale(enum.StrEnum):
@@ -136,7 +143,7 @@ def init(
     """Create a study: an experiment in a new Git and DVC repository."""
     from landscape_catalog.commands.init import init_study
 
-    typer.echo(init_study(folder, preset, scale.value if scale else None))
+    _say(init_study(folder, preset, scale.value if scale else None))
 
 
 @app.command()
@@ -147,7 +154,7 @@ def upgrade() -> None:
     """
     from landscape_catalog.commands.upgrade import upgrade_study
 
-    typer.echo(upgrade_study(Path.cwd()))
+    _say(upgrade_study(Path.cwd()))
 
 
 presets = typer.Typer(
@@ -164,7 +171,7 @@ def preset_list() -> None:
     """List all presets."""
     from landscape_catalog.commands.presets import list_presets
 
-    typer.echo(list_presets())
+    _say(list_presets())
 
 
 @presets.command("show")
@@ -172,7 +179,7 @@ def preset_show(name: PresetName) -> None:
     """Show what a preset reproduces, the expected outcome, and its size."""
     from landscape_catalog.commands.presets import show_preset
 
-    typer.echo(show_preset(name, Path.cwd()))
+    _say(show_preset(name, Path.cwd()))
 
 
 @presets.command("use")
@@ -185,7 +192,7 @@ def preset_use(
     """Write a preset to params.yaml, after backing up your own."""
     from landscape_catalog.commands.presets import use_preset
 
-    typer.echo(use_preset(name, scale.value, Path.cwd()))
+    _say(use_preset(name, scale.value, Path.cwd()))
 
 
 @presets.command("table")
@@ -193,7 +200,7 @@ def preset_table() -> None:
     """Print docs/presets.md: all presets with their sizes."""
     from landscape_catalog.commands.presets import presets_table
 
-    typer.echo(presets_table(Path.cwd()), nl=False)
+    _say(presets_table(Path.cwd()), nl=False)
 
 
 class _QueryCommand(TyperCommand):
@@ -246,30 +253,68 @@ def schemas(
 
 def main() -> None:
     """Run the command line; expected errors end it with one message and an exit code."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    signal.signal(signal.SIGINT, _interrupt)
-    signal.signal(signal.SIGTERM, _interrupt)
-    sys.exit(_guarded(lambda: app(standalone_mode=True)))
+    set_up_output()
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(PrintableFormatter("%(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    _on_signal(_interrupt)
+    try:
+        code = _guarded(lambda: app(standalone_mode=True))
+    finally:
+        _on_signal(signal.SIG_IGN)  # what is left to do takes no time
+    sys.exit(code)
+
+
+def _on_signal(handler: Callable[[int, FrameType | None], None] | signal.Handlers) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, handler)
 
 
 def _interrupt(_: int, __: FrameType | None) -> None:
+    """Stop in order: workers end, and what is finished is reported."""
+    _on_signal(partial(_end_at_once, time.monotonic()))
     raise Interrupted
+
+
+def _end_at_once(first: float, _: int, __: FrameType | None) -> None:
+    """A further signal: if the orderly stop has had its time, end without it.
+
+    Nothing is lost by that, since files are only ever written whole.
+
+    Args:
+        first: when the first signal came.
+    """
+    if time.monotonic() - first < SECONDS_TO_STOP:
+        return
+    try:
+        for worker in multiprocessing.active_children():
+            worker.kill()
+        os.write(sys.stderr.fileno(), f"landscape: {INTERRUPTION}\n".encode())
+    finally:
+        os._exit(INTERRUPTED)
 
 
 def _guarded(command: Callable[[], object]) -> int:
     try:
         command()
     except LandscapeError as error:
-        typer.echo(f"landscape: {error}", err=True)
+        _say_error(f"{error}")
         return error.exit_code
     except Interrupted:
-        message = "landscape: interrupted. Finished results are kept; `dvc repro` continues."
-        typer.echo(message, err=True)
+        _say_error(INTERRUPTION)
         return INTERRUPTED
     except OSError as error:
-        typer.echo(f"landscape: {error}", err=True)
+        _say_error(f"{error}")
         return 1
     return 0
+
+
+def _say(text: str, *, nl: bool = True) -> None:
+    typer.echo(printable(text), nl=nl)
+
+
+def _say_error(text: str) -> None:
+    typer.echo(printable(f"landscape: {text}"), err=True)
 
 
 if __name__ == "__main__":

@@ -150,7 +150,7 @@ class ExperimentCell:
         experiment = self._experiment
         workspace = self._prepared(None if seeds is None else _seeds(seeds, "seeds"))
         with experiment._working():
-            _, _, failures = measure_missing(workspace, experiment._executor)
+            *_, failures = measure_missing(workspace, experiment._executor)
             raise_failures(workspace, "measure", failures)
             folder = _temporary_folder()
             write_tables(build_tables(gather(workspace)), folder / "catalog")

@@ -26,7 +26,6 @@ from landscape_catalog.runner.timings import Attempt, Work
 from landscape_catalog.runner.worker_cache import CacheKind, WorkerCache
 
 SUBMITTED = 2  # jobs submitted per worker, so that a worker that finishes has its next job ready
-FRUITLESS_STARTS = 3  # how often all workers may end before taking a job
 SECONDS_BETWEEN_TICKS = 1.0
 SEEN: CacheKind[bool] = CacheKind("worker has run a job", most=1)
 
@@ -104,7 +103,7 @@ def run_jobs(
     waiting = deque(sorted(jobs, key=lambda job: -speed.seconds(job.work)))
     running: dict[Future[Attempt], Job] = {}
     place = {job.name: number for number, job in enumerate(jobs)}
-    not_started, most = 0, FRUITLESS_STARTS * SUBMITTED * executor.count
+    not_started, most = 0, SUBMITTED * executor.count  # a second attempt for each
     while waiting or running:
         while waiting and len(running) < SUBMITTED * executor.count:
             job = waiting.popleft()
