@@ -70,7 +70,9 @@ def _check_schema(folder: Path, name: str, frame: pl.DataFrame) -> None:
             raise _of_another_version(folder, f"its table `{name}` has no column `{column}`")
         if column not in expected or found[column] != expected[column]:
             kind = found[column]
-            raise _of_another_version(folder, f"its table `{name}` has a column `{column}` ({kind})")
+            raise _of_another_version(
+                folder, f"its table `{name}` has a column `{column}` ({kind})"
+            )
     if list(found) != list(expected):
         raise _of_another_version(folder, f"the columns of its table `{name}` are in another order")
 

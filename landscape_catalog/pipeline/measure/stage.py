@@ -82,7 +82,7 @@ def measure_missing(
 def _make(
     workspace: Workspace, title: str, specs: list[MeasurementSpec], device: str, executor: Executor
 ) -> tuple[set[str], set[str], list[Failure]]:
-    """Make the missing measurements; returns those made and those still missing, and failed jobs."""
+    """Make the missing measurements; returns what was made, what is still missing, and failures."""
     cache = workspace.measurements
     missing = [spec for spec in distinct(specs) if cache.fetch(spec.measurement_id) is None]
     if not missing:
