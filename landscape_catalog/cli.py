@@ -14,7 +14,7 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from typer.core import TyperCommand
@@ -206,7 +206,7 @@ def preset_table() -> None:
 class _QueryCommand(TyperCommand):
     """A command whose argument may begin with `--`, which opens a comment in SQL."""
 
-    def parse_args(self, ctx: typer.Context, args: list[str]) -> list[str]:
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         return super().parse_args(ctx, [f" {arg}" if _is_comment(arg) else arg for arg in args])
 
 

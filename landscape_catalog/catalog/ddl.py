@@ -30,7 +30,7 @@ def _create_cells_view() -> str:
             f"        any_value(reason) {chosen} AS {metric}_reason",
         ]
     wide = ",\n".join(columns)
-    return f"""-- One row: a cell with its phase and mean, sd, count, status and reason of every metric.
+    return f"""-- One row: a cell, its phase, and mean, sd, count, status and reason of every metric.
 CREATE VIEW cells AS
 WITH wide AS (
     SELECT experiment_id, cell_id,

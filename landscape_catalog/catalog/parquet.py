@@ -67,14 +67,12 @@ def _check_schema(folder: Path, name: str, frame: pl.DataFrame) -> None:
     found = dict(frame.schema)
     for column in [*expected, *found]:
         if column not in found:
-            raise _of_another_version(folder, f"its table `{name}` has no column `{column}`")
+            raise _of_another_version(folder, f"table `{name}` has no column `{column}`")
         if column not in expected or found[column] != expected[column]:
             kind = found[column]
-            raise _of_another_version(
-                folder, f"its table `{name}` has a column `{column}` ({kind})"
-            )
+            raise _of_another_version(folder, f"`{column}` in table `{name}` is {kind}")
     if list(found) != list(expected):
-        raise _of_another_version(folder, f"the columns of its table `{name}` are in another order")
+        raise _of_another_version(folder, f"table `{name}` has another order of columns")
 
 
 def _of_another_version(folder: Path, how: str) -> MissingArtifactError:

@@ -64,10 +64,8 @@ def summary_metrics(tables: dict[str, pl.DataFrame]) -> dict[str, Any]:
 def _not_finite(runs: pl.DataFrame) -> dict[str, int]:
     """How many runs have a loss or error that is NaN, and one that is infinite."""
     words = {"with_nan": NAN, "with_infinity": INFINITY}
-    found = {
-        name: runs["not_finite"].str.contains(word, literal=True) for name, word in words.items()
-    }
-    return {name: int(contains.sum() or 0) for name, contains in found.items()}
+    named = runs["not_finite"].str
+    return {name: int(named.contains(word, literal=True).sum()) for name, word in words.items()}
 
 
 def _means(tables: dict[str, pl.DataFrame]) -> pl.DataFrame:

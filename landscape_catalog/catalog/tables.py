@@ -172,7 +172,7 @@ _BEFORE_METRICS: dict[str, Table] = {
             (
                 "frequency_loss",
                 REAL,
-                "of predicting the label frequencies, nats; null without classes",
+                "of guessing by label frequencies, nats; null without classes",
             ),
             ("n_parameters", INTEGER, "number of trainable parameters of the network"),
         ),

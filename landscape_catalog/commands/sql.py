@@ -32,9 +32,7 @@ def read_query(words: str | None, file: Path | None) -> str:
         QueryError: if there is none or more than one, or if it cannot be read.
     """
     if (words is None) == (file is None):
-        raise QueryError(
-            'give one query: landscape sql "SELECT …", -f FILE, or - for standard input'
-        )
+        raise QueryError("give one query: as an argument, as -f FILE, or as - for standard input")
     if file is None and words != "-":
         assert words is not None
         return words

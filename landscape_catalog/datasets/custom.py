@@ -11,7 +11,7 @@ import numpy as np
 from landscape_catalog.datasets.checksums import file_checksum, joined_checksum
 from landscape_catalog.datasets.classes import classes_of_test, training_classes
 from landscape_catalog.datasets.pool import ImagePool, PointPool, check_images
-from landscape_catalog.errors import CodeError, DataError
+from landscape_catalog.errors import CodeError, DataError, described, own_code, shown
 
 REQUIRED, OPTIONAL = ("inputs", "targets"), ("test_inputs", "test_targets", "n_classes")
 NUMBERS, INTEGERS = "biuf", "iu"  # kinds of NumPy dtypes
@@ -30,7 +30,12 @@ def declared_version(name: str, function: Callable[..., Any], root: Path) -> str
     Raises:
         CodeError: if it declares neither, or a file cannot be read.
     """
-    files, version = getattr(function, "files", None), getattr(function, "version", None)
+    with own_code(name, ": reading its `files` or `version`"):
+        files, version = getattr(function, "files", None), getattr(function, "version", None)
+        return _declared(name, files, version, root)
+
+
+def _declared(name: str, files: Any, version: Any, root: Path) -> str:
     if files is None and version is None:
         called = name.rpartition(":")[2]
         raise CodeError(
@@ -41,14 +46,16 @@ def declared_version(name: str, function: Callable[..., Any], root: Path) -> str
         return f"version {version}"
     declared = [files] if isinstance(files, (str, Path)) else files
     if not isinstance(declared, Iterable) or isinstance(declared, bytes):
-        raise CodeError(f"{name}: its `files` are {files!r}; expected a path or a tuple of paths")
+        raise CodeError(
+            f"{name}: its `files` are {shown(files)}; expected a path or a tuple of paths"
+        )
     content = joined_checksum([_declared_file(name, root, path) for path in declared])
     return content if version is None else f"version {version}, files {content}"
 
 
 def _declared_file(name: str, root: Path, path: Any) -> str:
     if not isinstance(path, (str, Path)):
-        raise CodeError(f"{name}: its `files` contain {path!r}; expected paths")
+        raise CodeError(f"{name}: its `files` contain {shown(path)}; expected paths")
     try:
         return file_checksum([root / path])
     except DataError as error:
@@ -66,10 +73,11 @@ def custom_pool(name: str, function: Callable[..., Any], args: Mapping[str, Any]
         CodeError: if it fails or returns something else.
         DataError: if images are invalid.
     """
-    try:
-        found = function(**args)
-    except (Exception, SystemExit) as error:  # a user's function may raise anything
-        raise CodeError(f"{name} failed: {type(error).__name__}: {error}") from error
+    with own_code(name):
+        return _checked_pool(name, function(**args))
+
+
+def _checked_pool(name: str, found: Any) -> Any:
     if not isinstance(found, Mapping) or not set(REQUIRED) <= set(found):
         keys = sorted(map(str, found)) if isinstance(found, Mapping) else None
         given = type(found).__name__ if keys is None else f"keys {keys}"
@@ -89,7 +97,7 @@ def custom_pool(name: str, function: Callable[..., Any], args: Mapping[str, Any]
     whole = isinstance(n_classes, (int, np.integer)) and not isinstance(n_classes, bool)
     if not (n_classes is None or (whole and n_classes >= 2)):
         raise CodeError(
-            f"{name} returned `n_classes` {n_classes!r}; it must be an integer of at least 2"
+            f"{name} returned `n_classes` {shown(n_classes)}; it must be an integer of at least 2"
         )
     return _pool(name, arrays, n_classes)
 
@@ -98,7 +106,9 @@ def _array(name: str, key: str, value: Any) -> np.ndarray:
     try:
         array = np.asarray(value)
     except Exception as error:  # an object may raise anything, e.g. a tensor with a gradient
-        raise CodeError(f"{name} returned {key} that are not an array: {error}") from error
+        raise CodeError(
+            f"{name} returned {key} that are not an array: {described(error)}"
+        ) from error
     if array.dtype.kind not in NUMBERS:
         raise CodeError(f"{name} returned {key} of type {array.dtype}; expected real numbers")
     return array

@@ -17,6 +17,7 @@ from landscape_catalog.errors import (
     StorageError,
     WorkerDiedError,
     WorkerStartError,
+    described,
 )
 from landscape_catalog.runner.activity import announced, resumed_share, waited_seconds, worker_name
 from landscape_catalog.runner.executor import Executor, JobFunction
@@ -155,5 +156,5 @@ def _timed(
 
 def _failure(job: Job, error: BaseException) -> Failure:
     known = isinstance(error, (WorkerDiedError, OutOfMemoryError))
-    reason = str(error) if known else f"{type(error).__name__}: {error}"
+    reason = str(error) if known else described(error)
     return Failure(job.name, reason, "".join(traceback.format_exception(error)))

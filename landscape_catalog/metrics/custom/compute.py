@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from landscape_catalog.errors import CodeError, shown
+from landscape_catalog.errors import CodeError, described, own_code, shown
 from landscape_catalog.metrics.context import Context
 from landscape_catalog.metrics.custom.spec import POSITIONAL, CustomSettings, CustomValues
 from landscape_catalog.metrics.estimate import ErrorKind, Estimate
@@ -69,8 +69,9 @@ def call_metric(
         with _all_seeded(seed, data.train.inputs.device):
             found = function(*networks, copied, task, seed=seed, **settings.args)
     except (Exception, SystemExit) as error:  # a user's function may raise anything
-        raise refused(settings, f"failed: {type(error).__name__}: {error}") from error
-    return checked_values(settings, found)
+        raise refused(settings, f"failed: {described(error)}") from error
+    with own_code(f"measure.custom: {settings.function}", ": reading what it returned"):
+        return checked_values(settings, found)
 
 
 def seed_generators(seed: int) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from landscape_catalog.errors import CodeError, Problem, SpecError
+from landscape_catalog.errors import CodeError, Problem, SpecError, described, shown
 from landscape_catalog.experiment.grid import Cell
 from landscape_catalog.metrics.numerics.features import network_features
 from landscape_catalog.metrics.numerics.flops import count_multiply_adds
@@ -114,7 +114,7 @@ def _require_attributes(name: str, task: Task) -> None:
     for attribute, (allowed, right) in wrong.items():
         if not right:
             given = getattr(task, attribute)
-            raise CodeError(f"{name}: its {attribute} is {given!r}; it must be {allowed}")
+            raise CodeError(f"{name}: its {attribute} is {shown(given)}; it must be {allowed}")
 
 
 def _require_two_derivatives(name: str, network: nn.Module, loss: Tensor) -> None:
@@ -181,7 +181,7 @@ def _called(name: str, what: str, function: Any, *args: Any) -> Any:
     try:
         return function(*args)
     except (Exception, SystemExit) as error:  # custom code may raise anything
-        raise CodeError(f"{name}: {what}failed: {type(error).__name__}: {error}") from error
+        raise CodeError(f"{name}: {what}failed: {described(error)}") from error
 
 
 def _require_layers(network: nn.Module, layers: set[str]) -> None:

@@ -19,7 +19,7 @@ from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any
 
-from landscape_catalog.errors import CodeError
+from landscape_catalog.errors import CodeError, described, own_code
 
 # Parameters that can be set by name.
 NAMED_KINDS = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
@@ -76,10 +76,11 @@ def import_custom(name: str, folder: Path, *, code: str | None = None) -> Callab
         if isinstance(error, ModuleNotFoundError) and error.name:
             words = f"there is no module `{error.name}`, neither in {folder.name}/ nor installed"
         else:
-            words = f"importing it failed: {type(error).__name__}: {error}"
+            words = f"importing it failed: {described(error)}"
         raise CodeError(f"{name}: {words}") from error
-    for part in path.split("."):
-        found = getattr(found, part, None)
+    with own_code(name, f": looking up `{path}`"):
+        for part in path.split("."):
+            found = getattr(found, part, None)
     if not callable(found):
         raise CodeError(f"{name}: `{module_name}` has no function `{path}`")
     function: Callable[..., Any] = found
