@@ -9,6 +9,7 @@ import os
 import re
 import signal
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from functools import partial
@@ -20,6 +21,7 @@ import typer
 from typer.core import TyperCommand
 
 from landscape_catalog.errors import Interrupted, LandscapeError
+from landscape_catalog.store.files import storage_reason
 from landscape_catalog.terminal import PrintableFormatter, printable, set_up_output
 
 INTERRUPTED = 130
@@ -304,9 +306,20 @@ def _guarded(command: Callable[[], object]) -> int:
         _say_error(INTERRUPTION)
         return INTERRUPTED
     except OSError as error:
-        _say_error(f"{error}")
+        _say_error(_storage_words(error))
         return 1
     return 0
+
+
+def _storage_words(error: OSError) -> str:
+    """What an error of the system says; where it names no file, what it can only concern."""
+    reason = storage_reason(error)
+    if reason is None or error.filename is not None:
+        return f"{error}"
+    return (
+        f"cannot write: {reason}. It is standard output, or the folder of temporary files "
+        f"({tempfile.gettempdir()})"
+    )
 
 
 def _say(text: str, *, nl: bool = True) -> None:

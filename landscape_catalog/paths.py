@@ -91,6 +91,12 @@ class Project:
         return self._results / "reports" / "plots"
 
     @property
+    def written(self) -> tuple[Path, ...]:
+        """The folders into which only a stage that holds the lock writes."""
+        results = (self.prepared, self.runs, self.measurements, self.catalog)
+        return (self.prepared.parent, *results, self.plots)
+
+    @property
     def internal(self) -> Path:
         """What must not be hashed: lock, timings, failures."""
         return self._results / ".landscape"

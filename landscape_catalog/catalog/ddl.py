@@ -30,7 +30,7 @@ def _create_cells_view() -> str:
             f"        any_value(reason) {chosen} AS {metric}_reason",
         ]
     wide = ",\n".join(columns)
-    return f"""-- One row: a cell, its phase, and mean, sd, count, status and reason of every metric.
+    return f"""-- One row: a cell, its phase; mean, sd, count, status and reason of each metric.
 CREATE VIEW cells AS
 WITH wide AS (
     SELECT experiment_id, cell_id,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
@@ -10,6 +9,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import ConfigDict, Field
 
 from landscape_catalog.schema.fields import NonNegativeFloat, PositiveInt
+from landscape_catalog.schema.strict_json import strict_json
 from landscape_catalog.store.files import explained_storage
 from landscape_catalog.store.notes import NOTE, note_of, parse_note
 
@@ -99,7 +99,7 @@ def log_timing(path: Path, timing: Timing) -> None:
     with explained_storage(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(rounded) + "\n")
+            stream.write(strict_json(rounded) + "\n")
 
 
 def read_timings(path: Path) -> list[Timing]:

@@ -7,9 +7,10 @@ import hashlib
 import itertools
 import os
 import shutil
+import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from landscape_catalog.errors import StorageError
@@ -130,6 +131,22 @@ def prune(folder: Path, keep: set[str]) -> int:
         if item.name not in keep:
             remove(item)
             removed += not item.name.startswith(TEMPORARY_PREFIX)
+    return removed
+
+
+def remove_temporary(folder: Path, *, seconds: float = 0.0) -> int:
+    """Remove what writes that were killed have left in a folder; returns how many.
+
+    Args:
+        folder: the folder, which need not exist; what is below it is left alone.
+        seconds: leave what is younger, since another process may be writing it.
+    """
+    removed = 0
+    for path in folder.glob(f"{TEMPORARY_PREFIX}*"):
+        with suppress(StorageError, OSError):  # it is only in the way
+            if time.time() - path.stat().st_mtime >= seconds:
+                remove(path)
+                removed += 1
     return removed
 
 

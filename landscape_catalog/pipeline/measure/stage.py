@@ -16,6 +16,7 @@ from landscape_catalog.pipeline.shared.payloads import MeasurePayload
 from landscape_catalog.pipeline.shared.speed import speed_for
 from landscape_catalog.pipeline.shared.workspace import (
     Workspace,
+    one_stage,
     open_workspace,
     raise_failures,
     work_through,
@@ -25,7 +26,6 @@ from landscape_catalog.runner.executor import Executor
 from landscape_catalog.runner.jobs import Failure, Job
 from landscape_catalog.runner.registry import chosen_executor
 from landscape_catalog.runner.worker_cache import WorkerCache
-from landscape_catalog.store.lock import project_lock
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +41,7 @@ def run_measure(root: Path) -> None:
         JobsFailedError: if some measurements failed; the others are kept.
     """
     workspace = open_workspace(root)
-    with project_lock(workspace.project.lock):
+    with one_stage(workspace):
         with chosen_executor(workspace.experiment.execution) as executor:
             specs, made, missing, failures = measure_missing(workspace, executor)
         needed = {spec.measurement_id for spec in specs}

@@ -17,7 +17,7 @@ from landscape_catalog.errors import (
 from landscape_catalog.experiment.grid import DataSpec
 from landscape_catalog.pipeline.prepare.unhashed import warn_of_unhashed_imports
 from landscape_catalog.pipeline.shared.components import find_source
-from landscape_catalog.pipeline.shared.workspace import Workspace, open_workspace
+from landscape_catalog.pipeline.shared.workspace import Workspace, one_stage, open_workspace
 from landscape_catalog.schema.fields import is_custom
 from landscape_catalog.schema.identity import canonical_json
 from landscape_catalog.store.artifacts import (
@@ -27,7 +27,6 @@ from landscape_catalog.store.artifacts import (
     write_prepared,
 )
 from landscape_catalog.store.files import prune, remove, write_file
-from landscape_catalog.store.lock import project_lock
 from landscape_catalog.store.records import DataRecord
 
 log = logging.getLogger(__name__)
@@ -42,7 +41,7 @@ def run_prepare(root: Path) -> None:
         ContentMismatchError: if prepared data differ from earlier data with the same id.
     """
     workspace = open_workspace(root)
-    with project_lock(workspace.project.lock):
+    with one_stage(workspace):
         prepared = prepare_missing(workspace)
         needed = {spec.data_id for spec in workspace.grid.data}
         removed = prune(workspace.project.prepared, needed)

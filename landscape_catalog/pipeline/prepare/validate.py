@@ -12,7 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from landscape_catalog.errors import CodeError, Problem, SpecError, described, shown
+from landscape_catalog.errors import CodeError, Problem, SpecError, described, own_code, shown
 from landscape_catalog.experiment.grid import Cell
 from landscape_catalog.metrics.numerics.features import network_features
 from landscape_catalog.metrics.numerics.flops import count_multiply_adds
@@ -79,7 +79,8 @@ def _try(cell: Cell, network: nn.Module, task: Task, data: LoadedData, name: str
     both = " on ".join(filter(is_custom, (custom_task, model))) or model
     dtype = next(network.parameters()).dtype
     if is_custom(custom_task):
-        _require_attributes(custom_task, task)
+        with own_code(custom_task, ": reading its attributes"):
+            _require_attributes(custom_task, task)
     outputs = _called(both, "", task.outputs, network, samples, dtype)
     if not isinstance(outputs, Tensor):
         raise CodeError(f"{both} returned {type(outputs).__name__}, not a tensor")
