@@ -13,7 +13,7 @@ import psutil
 from landscape_catalog.errors import QueryError
 
 SECONDS_BETWEEN_LOOKS = 0.05
-SECONDS_TO_STOP = 5.0
+SECONDS_TO_STOP = 2.0
 Result = TypeVar("Result")
 
 

@@ -100,7 +100,7 @@ def _answer(connection: duckdb.DuckDBPyConnection, sql: str, plain: bool) -> pl.
         raise QueryError(
             f"a query must be exactly one SQL statement, and these are {len(statements)}"
         )
-    relation = connection.sql(sql) if statements[0].type in _QUERIES else None
+    relation = connection.sql(_without_end(sql)) if statements[0].type in _QUERIES else None
     if relation is None:
         raise QueryError(
             "this statement is not a query; the catalog is read-only, and has no settings"
@@ -111,6 +111,17 @@ def _answer(connection: duckdb.DuckDBPyConnection, sql: str, plain: bool) -> pl.
     frame = pl.from_arrow(table.rename_columns(names))
     assert isinstance(frame, pl.DataFrame)
     return frame
+
+
+def _without_end(sql: str) -> str:
+    """A statement without its final semicolons and what comments follow: it can be a subquery."""
+    content, end = sql.encode(), None
+    for offset, kind in reversed(duckdb.tokenize(sql)):
+        if kind != duckdb.token_type.comment:
+            if content[offset : offset + 1] != b";":
+                break
+            end = offset
+    return content[:end].decode() + "\n"  # which ends a comment
 
 
 def _as_plain(relation: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
