@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from landscape_catalog.catalog.results import CellResult, ExperimentResult, Measured, RunResult
-from landscape_catalog.metrics.estimate import Estimate
+from landscape_catalog.metrics.estimate import Estimate, joined
 from landscape_catalog.metrics.metric import PRIMARY
 from landscape_catalog.metrics.registry import METRIC_OF, METRICS
 from landscape_catalog.schema.tables import Row
@@ -64,7 +64,7 @@ def _finite(estimate: Estimate) -> Estimate:
             estimate, value=math.nan, error=math.nan, kind="unknown", influences=None, reason=reason
         )
     if math.isinf(estimate.error):
-        reason = "; ".join(filter(None, (estimate.reason, "the error is infinity")))
+        reason = joined(estimate.reason, "the error is infinity")
         return replace(estimate, error=math.nan, kind="unknown", influences=None, reason=reason)
     return estimate
 

@@ -67,7 +67,12 @@ class Estimate:
             return self.reason
         if self.reason and word in self.reason:
             return self.reason
-        return "; ".join(filter(None, (f"the value is {word}", self.reason)))
+        return joined(f"the value is {word}", self.reason)
+
+
+def joined(*parts: str | None) -> str:
+    """The parts of a reason that there are, separated by semicolons."""
+    return "; ".join(filter(None, parts))
 
 
 NAN, INFINITY = "NaN", "infinity"
