@@ -90,7 +90,6 @@ class Project:
         """Data files for `dvc plots`."""
         return self._results / "reports" / "plots"
 
-    @property
     def written(self) -> tuple[Path, ...]:
         """The folders into which only a stage that holds the lock writes."""
         results = (self.prepared, self.runs, self.measurements, self.catalog)

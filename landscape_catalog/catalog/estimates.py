@@ -59,10 +59,7 @@ def _row(metric: str, probe: str, method: str, estimate: Estimate) -> Row:
 def _finite(estimate: Estimate) -> Estimate:
     """The estimate with NaN instead of infinities, which the reason names."""
     if not math.isfinite(estimate.value):
-        reason = estimate.missing_reason
-        return replace(
-            estimate, value=math.nan, error=math.nan, kind="unknown", influences=None, reason=reason
-        )
+        estimate = replace(estimate, value=math.nan, reason=estimate.missing_reason)
     if math.isinf(estimate.error):
         reason = joined(estimate.reason, "the error is infinity")
         return replace(estimate, error=math.nan, kind="unknown", influences=None, reason=reason)

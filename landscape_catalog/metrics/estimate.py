@@ -95,10 +95,10 @@ def not_finite_reason(what: str, value: float) -> str | None:
     """What to say of a value that is not finite; None if it is.
 
     >>> not_finite_reason("the loss", math.nan)
-    'the loss is NaN'
+    'the loss is not finite (NaN)'
     """
     word = not_finite(value)
-    return word and f"{what} is {word}"
+    return word and f"{what} is not finite ({word})"
 
 
 def mean_of(values: Sequence[float]) -> float:

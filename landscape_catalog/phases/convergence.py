@@ -21,8 +21,7 @@ def not_converged_reason(
     if stop_reason == "diverged":
         return "the loss became infinite or NaN in training"
     if not math.isfinite(train_loss):
-        word = "NaN" if math.isnan(train_loss) else "infinity"
-        return f"training loss is {word if train_loss != -math.inf else '-infinity'}"
+        return f"training loss is {train_loss}"
     if train_loss >= frequency_loss:
         return (
             f"training loss {train_loss:.4g} is no better than guessing by the labels' "

@@ -95,22 +95,27 @@ def test_every_metric_says_which(word: str) -> None:
     value = WORDS[word]
     loss = Loss(evaluation(value), evaluation(0.5, n_wrong=None, error=value), error_unit="m")
     found = dict(METRICS["loss"].estimates([loss]))
-    assert found["train_loss"].missing_reason == f"the loss is {word}"
-    assert found["test_error"].missing_reason == f"the error is {word}"
+    assert found["train_loss"].missing_reason == f"the loss is not finite ({word})"
+    assert found["test_error"].missing_reason == f"the error is not finite ({word})"
     assert found["test_accuracy"].missing_reason == "units are not right or wrong"
     point = CurvePoint(0.5, evaluation(value), evaluation(0.5))
     curve = ModeConnectivity(value, 0.5, value, 0.0, value, 1.0, "%", points=[point])
     found = dict(METRICS["connectivity"].estimates([curve, curve]))
-    assert found["mode_connectivity"].missing_reason == f"the error along the curve is {word}"
+    assert (
+        found["mode_connectivity"].missing_reason
+        == f"the error along the curve is not finite ({word})"
+    )
     assert curve.converged is False
     nc = not_converged_reason(stop_reason="epochs", train_loss=value, frequency_loss=2.0)
-    assert nc == f"training loss is {word}"
+    assert nc == f"training loss is {value}"
 
 
 def test_fits_of_opposite_infinities_have_no_mean() -> None:
     curves = [ModeConnectivity(value, 0.5, 0.0, 0.0, 1.0, 1.0, "%") for value in (INF, -INF)]
     found = dict(METRICS["connectivity"].estimates(curves))
-    assert found["mode_connectivity"].missing_reason == "the error along the curve is NaN"
+    assert (
+        found["mode_connectivity"].missing_reason == "the error along the curve is not finite (NaN)"
+    )
     assert math.isnan(METRICS["connectivity"].pair_row(curves)["mode_connectivity"])
 
 
@@ -191,7 +196,7 @@ def test_from_the_record_to_every_output(
         if row["metric"] == "test_loss" and row["run_id"] == result.cells[0].runs[0].run.run_id
     ]
     assert row["status"] == "missing"
-    assert row["reason"] == f"the loss is {word}"
+    assert row["reason"] == f"the loss is not finite ({word})"
     assert math.isnan(row["value"])
     assert math.isnan(row[ESTIMATE].value)
     tables = build_tables(result)
@@ -204,7 +209,7 @@ def test_from_the_record_to_every_output(
     sql = "SELECT test_loss, test_loss_n, test_loss_reason FROM cells ORDER BY position LIMIT 1"
     cell = query(sql, tables=tmp_path / "data" / "catalog").row(0, named=True)
     assert cell["test_loss_n"] == 1
-    assert cell["test_loss_reason"] == f"1 of 2: the loss is {word}"
+    assert cell["test_loss_reason"] == f"1 of 2: the loss is not finite ({word})"
     assert math.isfinite(cell["test_loss"])
     metrics = json.loads(strict_json(summary_metrics(tables)), parse_constant=pytest.fail)
     counted = {"NaN": ("with_nan", "with_infinity"), "infinity": ("with_infinity", "with_nan")}

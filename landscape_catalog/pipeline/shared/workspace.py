@@ -148,7 +148,7 @@ def one_stage(workspace: Workspace) -> Iterator[None]:
     """
     project, store = workspace.project, workspace.store
     with project_lock(project.lock):
-        removed = sum(map(remove_temporary, project.written))
+        removed = sum(map(remove_temporary, project.written()))
         shared = (workspace.runs.shared, workspace.measurements.shared, store / "data")
         for folder in (*shared, project.report.parent):
             removed += remove_temporary(folder, seconds=SECONDS_UNTIL_STALE)
