@@ -37,14 +37,13 @@ def left_of(session: int) -> list[psutil.Process]:
     return found
 
 
-@pytest.mark.parametrize("presses", [1, 3])
 @pytest.mark.parametrize(
-    ("job", "how", "moment"),
+    ("job", "how", "moment", "presses"),
     [
-        ("sleep", "usual", "job-*"),  # in the middle of the jobs
-        ("deaf", "usual", "job-*"),
-        ("sleep", "start_slowly", "start-*"),  # workers have started and are not ready
-        ("sleep", "usual", "children"),  # an interpreter has begun to start
+        ("sleep", "usual", "job-*", 1),  # in the middle of the jobs
+        ("deaf", "usual", "job-*", 3),
+        ("sleep", "start_slowly", "start-*", 3),  # workers have started and are not ready
+        ("sleep", "usual", "children", 3),  # an interpreter has begun to start
     ],
 )
 def test_ctrl_c(job: str, how: str, moment: str, presses: int, tmp_path: Path) -> None:
