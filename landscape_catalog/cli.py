@@ -4,19 +4,30 @@ from __future__ import annotations
 
 import enum
 import logging
+import multiprocessing
+import os
+import re
 import signal
 import sys
+import tempfile
+import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from landscape_catalog.commands.project_root import project_root
 from landscape_catalog.errors import Interrupted, LandscapeError
+from landscape_catalog.store.files import storage_reason
+from landscape_catalog.terminal import PrintableFormatter, printable, set_up_output
 
 INTERRUPTED = 130
+SECONDS_TO_STOP = 5.0
+INTERRUPTION = "interrupted. Finished results are kept; `dvc repro` continues."
 
 app = typer.Typer(
     help="Map neural-network training onto the phases of its loss landscape.",
@@ -84,7 +95,7 @@ def phases() -> None:
     """
     from landscape_catalog.commands.phases import describe_phases
 
-    typer.echo(describe_phases(project_root()))
+    _say(describe_phases(project_root()))
 
 
 @app.command()
@@ -95,7 +106,7 @@ def plan() -> None:
     """
     from landscape_catalog.commands.plan import describe_plan
 
-    typer.echo(describe_plan(project_root()))
+    _say(describe_plan(project_root()))
 
 
 @app.command()
@@ -107,7 +118,7 @@ def status() -> None:
     """
     from landscape_catalog.commands.status import describe_status
 
-    typer.echo(describe_status(project_root()))
+    _say(describe_status(project_root()))
 
 
 class Scale(enum.StrEnum):
@@ -135,7 +146,7 @@ def init(
     """Create a study: an experiment in a new Git and DVC repository."""
     from landscape_catalog.commands.init import init_study
 
-    typer.echo(init_study(folder, preset, scale.value if scale else None))
+    _say(init_study(folder, preset, scale.value if scale else None))
 
 
 @app.command()
@@ -146,7 +157,7 @@ def upgrade() -> None:
     """
     from landscape_catalog.commands.upgrade import upgrade_study
 
-    typer.echo(upgrade_study(project_root()))
+    _say(upgrade_study(project_root()))
 
 
 presets = typer.Typer(
@@ -163,7 +174,7 @@ def preset_list() -> None:
     """List all presets."""
     from landscape_catalog.commands.presets import list_presets
 
-    typer.echo(list_presets())
+    _say(list_presets())
 
 
 @presets.command("show")
@@ -171,7 +182,7 @@ def preset_show(name: PresetName) -> None:
     """Show what a preset reproduces, the expected outcome, and its size."""
     from landscape_catalog.commands.presets import show_preset
 
-    typer.echo(show_preset(name, project_root()))
+    _say(show_preset(name, project_root()))
 
 
 @presets.command("use")
@@ -184,7 +195,7 @@ def preset_use(
     """Write a preset to params.yaml, after backing up your own."""
     from landscape_catalog.commands.presets import use_preset
 
-    typer.echo(use_preset(name, scale.value, project_root()))
+    _say(use_preset(name, scale.value, project_root()))
 
 
 @presets.command("table")
@@ -192,21 +203,45 @@ def preset_table() -> None:
     """Print docs/presets.md: all presets with their sizes."""
     from landscape_catalog.commands.presets import presets_table
 
-    typer.echo(presets_table(project_root()), nl=False)
+    _say(presets_table(project_root()), nl=False)
 
 
-@app.command()
+class _QueryCommand(TyperCommand):
+    """A command whose argument may begin with `--`, which opens a comment in SQL."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, [f" {arg}" if _is_comment(arg) else arg for arg in args])
+
+
+def _is_comment(arg: str) -> bool:
+    """Whether an argument that looks like an option is none: options are one word."""
+    return arg.startswith("--") and re.fullmatch(r"--([\w-]+(=.*)?)?", arg, re.DOTALL) is None
+
+
+@app.command(cls=_QueryCommand)
 def sql(
-    query: Annotated[str, typer.Argument(help="A single SQL query, in DuckDB's dialect.")],
+    query: Annotated[
+        str | None,
+        typer.Argument(help="A single SQL query, in DuckDB's dialect; - reads standard input."),
+    ] = None,
+    file: Annotated[
+        Path | None, typer.Option("--file", "-f", help="Read the query from a file.")
+    ] = None,
     form: Annotated[Format, typer.Option("--format", help="Output format.")] = Format.table,
+    timeout: Annotated[float, typer.Option(help="Time limit in seconds.")] = 60,
+    memory: Annotated[
+        str | None,
+        typer.Option(help="Memory limit, such as 2GB; default: half of the machine's memory."),
+    ] = None,
 ) -> None:
     """Run a read-only SQL query on the catalog.
 
     Example: landscape sql "SELECT width, batch_size, phase FROM cells"
     """
-    from landscape_catalog.commands.sql import answer
+    from landscape_catalog.commands.sql import answer, memory_limit, read_query
 
-    typer.echo(answer(project_root(), query, form.value), nl=False)
+    text, most = read_query(query, file), memory_limit(memory)
+    typer.echo(answer(project_root(), text, form.value, timeout=timeout, memory=most), nl=False)
 
 
 @app.command()
@@ -223,30 +258,79 @@ def schemas(
 
 def main() -> None:
     """Run the command line; expected errors end it with one message and an exit code."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stderr)
-    signal.signal(signal.SIGINT, _interrupt)
-    signal.signal(signal.SIGTERM, _interrupt)
-    sys.exit(_guarded(lambda: app(standalone_mode=True)))
+    set_up_output()
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(PrintableFormatter("%(message)s"))
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    _on_signal(_interrupt)
+    try:
+        code = _guarded(lambda: app(standalone_mode=True))
+    finally:
+        _on_signal(signal.SIG_IGN)  # what is left to do takes no time
+    sys.exit(code)
+
+
+def _on_signal(handler: Callable[[int, FrameType | None], None] | signal.Handlers) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, handler)
 
 
 def _interrupt(_: int, __: FrameType | None) -> None:
+    """Stop in order: workers end, and what is finished is reported."""
+    _on_signal(partial(_end_at_once, time.monotonic()))
     raise Interrupted
+
+
+def _end_at_once(first: float, _: int, __: FrameType | None) -> None:
+    """A further signal: if the orderly stop has had its time, end without it.
+
+    Nothing is lost by that, since files are only ever written whole.
+
+    Args:
+        first: when the first signal came.
+    """
+    if time.monotonic() - first < SECONDS_TO_STOP:
+        return
+    try:
+        for worker in multiprocessing.active_children():
+            worker.kill()
+        os.write(sys.stderr.fileno(), f"landscape: {INTERRUPTION}\n".encode())
+    finally:
+        os._exit(INTERRUPTED)
 
 
 def _guarded(command: Callable[[], object]) -> int:
     try:
         command()
     except LandscapeError as error:
-        typer.echo(f"landscape: {error}", err=True)
+        _say_error(f"{error}")
         return error.exit_code
     except Interrupted:
-        message = "landscape: interrupted. Finished results are kept; `dvc repro` continues."
-        typer.echo(message, err=True)
+        _say_error(INTERRUPTION)
         return INTERRUPTED
     except OSError as error:
-        typer.echo(f"landscape: {error}", err=True)
+        _say_error(_storage_words(error))
         return 1
     return 0
+
+
+def _storage_words(error: OSError) -> str:
+    """What an error of the system says; where it names no file, what it can only concern."""
+    reason = storage_reason(error)
+    if reason is None or error.filename is not None:
+        return f"{error}"
+    return (
+        f"cannot write: {reason}. It is standard output, or the folder of temporary files "
+        f"({tempfile.gettempdir()})"
+    )
+
+
+def _say(text: str, *, nl: bool = True) -> None:
+    typer.echo(printable(text), nl=nl)
+
+
+def _say_error(text: str) -> None:
+    typer.echo(printable(f"landscape: {text}"), err=True)
 
 
 if __name__ == "__main__":

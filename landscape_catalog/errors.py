@@ -24,6 +24,8 @@ LandscapeError                 base class; exit code 1
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 
@@ -47,7 +49,7 @@ def shown(value: object, *, longest: int = 200) -> str:
     """
     try:
         text = repr(value)
-    except Exception:  # of a class that a user defined, or an integer with too many digits
+    except (Exception, SystemExit):  # of a user's class, or an integer with too many digits
         return f"a value of type {type(value).__name__}"
     return shortened(text, longest=longest)
 
@@ -56,6 +58,40 @@ def shortened(text: str, *, longest: int = 200) -> str:
     """A text without its middle, if it is long."""
     half = (longest - 3) // 2
     return text if len(text) <= longest else f"{text[:half]} … {text[-half:]}"
+
+
+def described(error: BaseException, *, longest: int = 2000) -> str:
+    """An exception as messages show it: its type and what it says, shortened if it is long.
+
+    >>> described(ValueError("no such thing"))
+    'ValueError: no such thing'
+    """
+    try:
+        text = str(error)
+    except (Exception, SystemExit):  # of a class that a user defined
+        return type(error).__name__
+    half = (longest - 3) // 2
+    text = text if len(text) <= longest else f"{text[:half]} … {text[-half:]}"
+    return f"{type(error).__name__}: {text}"
+
+
+@contextmanager
+def own_code(name: str, what: str = "") -> Iterator[None]:
+    """Turn what a user's code raises into a `CodeError`: a call, an attribute, a comparison.
+
+    Args:
+        name: of the user's function or class.
+        what: part of it that is used, for the message.
+
+    Raises:
+        CodeError: if it raises anything but an error of this project.
+    """
+    try:
+        yield
+    except LandscapeError:
+        raise
+    except (Exception, SystemExit) as error:  # custom code may raise anything
+        raise CodeError(f"{name}{what} failed: {described(error)}") from error
 
 
 @dataclass(frozen=True)

@@ -64,8 +64,13 @@ class Project:
 
     @property
     def database(self) -> Path:
-        """The DuckDB catalog, derived from the tables and rebuilt at will."""
+        """The DuckDB catalog for other clients, derived from the tables."""
         return self._results / "data" / "catalog.duckdb"
+
+    @property
+    def database_note(self) -> Path:
+        """What was written to the DuckDB catalog, so that changes by others are noticed."""
+        return self.internal / "catalog.duckdb.json"
 
     @property
     def report(self) -> Path:
@@ -81,6 +86,11 @@ class Project:
     def plots(self) -> Path:
         """Data files for `dvc plots`."""
         return self._results / "reports" / "plots"
+
+    def written(self) -> tuple[Path, ...]:
+        """The folders into which only a stage that holds the lock writes."""
+        results = (self.prepared, self.runs, self.measurements, self.catalog)
+        return (self.prepared.parent, *results, self.plots)
 
     @property
     def internal(self) -> Path:

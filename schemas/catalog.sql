@@ -45,7 +45,7 @@ CREATE TABLE core.landscapes (
     n_test BIGINT,  -- number of test samples
     n_classes BIGINT,  -- number of classes
     n_changed_labels BIGINT,  -- number of wrong training labels
-    frequency_loss DOUBLE,  -- cross-entropy of predicting the label frequencies, nats
+    frequency_loss DOUBLE,  -- of guessing by label frequencies, nats; null without classes
     n_parameters BIGINT  -- number of trainable parameters of the network
 );
 
@@ -111,7 +111,8 @@ CREATE TABLE core.runs (
     computed VARCHAR,  -- `grouped`: side by side with others, or `alone`
     torch VARCHAR,  -- version of torch that it was trained with
     device VARCHAR,  -- device that it was trained on
-    cpu VARCHAR  -- CPU architecture and vector instructions
+    cpu VARCHAR,  -- CPU architecture and vector instructions
+    not_finite VARCHAR  -- which columns are null since the number is NaN, infinity or -infinity: `train_loss: NaN`
 );
 
 -- One row: a measured snapshot of a run's weights.
@@ -129,7 +130,8 @@ CREATE TABLE core.snapshots (
     test_loss_sd DOUBLE,  -- its standard deviation over samples (for text: over tokens)
     test_accuracy DOUBLE,  -- in %; null if the task has no notion of a correct prediction
     test_error DOUBLE,  -- in the task's unit, for classification %
-    n_test BIGINT  -- test samples (for text: tokens)
+    n_test BIGINT,  -- test samples (for text: tokens)
+    not_finite VARCHAR  -- which columns are null since the number is NaN, infinity or -infinity: `train_loss: NaN`
 );
 
 -- One row: an epoch of a run.
@@ -138,7 +140,8 @@ CREATE TABLE core.epochs (
     epoch BIGINT,  -- number of the epoch, starting at 1
     train_loss DOUBLE,  -- running mean in train mode, in the task's unit
     train_error DOUBLE,  -- running mean in train mode, in the task's unit
-    test_error DOUBLE  -- what `best_test` minimises: test error, or test loss for text
+    test_error DOUBLE,  -- what `best_test` minimises: test error, or test loss for text
+    not_finite VARCHAR  -- which columns are null since the number is NaN, infinity or -infinity: `train_loss: NaN`
 );
 
 -- One row: one number measured on one run or pair, with its error.
@@ -177,7 +180,8 @@ CREATE TABLE core.hessians (
     trace_n BIGINT,  -- number of probes
     trace_converged BOOLEAN,  -- whether it met its tolerance
     trace_reason VARCHAR,  -- why not, or why it is missing
-    products BIGINT  -- Hessian-vector products in total; null if not counted
+    products BIGINT,  -- Hessian-vector products in total; null if not counted
+    not_finite VARCHAR  -- which columns are null since the number is NaN, infinity or -infinity: `train_loss: NaN`
 );
 
 -- One row: the spectral density of a Hessian at one point of a grid.
@@ -185,7 +189,8 @@ CREATE TABLE core.densities (
     run_id VARCHAR,  -- the run
     grid_value DOUBLE,  -- position on the eigenvalue axis
     density DOUBLE,  -- share of the eigenvalues per unit
-    standard_error DOUBLE  -- standard error over random start vectors
+    standard_error DOUBLE,  -- standard error over random start vectors
+    not_finite VARCHAR  -- which columns are null since the number is NaN, infinity or -infinity: `train_loss: NaN`
 );
 
 -- One row: a curve between two converged runs, fitted by one probe.
@@ -207,7 +212,8 @@ CREATE TABLE core.curves (
     length_unit VARCHAR,  -- `epochs` or `updates`
     shorter_length BIGINT,  -- length of the fit that it was compared with
     shorter_mode_connectivity DOUBLE,  -- mc of that fit; null if there is none
-    converged BOOLEAN  -- whether the two mc agree; null: unknown
+    converged BOOLEAN,  -- whether the two mc agree; null: unknown
+    not_finite VARCHAR  -- which columns are null since the number is NaN, infinity or -infinity: `train_loss: NaN`
 );
 
 -- One row: one point of a curve, or of the straight line, between two runs.
@@ -223,7 +229,8 @@ CREATE TABLE core.curve_points (
     n_train BIGINT,  -- training samples (tokens of text)
     test_error DOUBLE,  -- in the unit of the task's error
     test_loss DOUBLE,  -- in the unit of the task's loss
-    n_test BIGINT  -- test samples (tokens of text)
+    n_test BIGINT,  -- test samples (tokens of text)
+    not_finite VARCHAR  -- which columns are null since the number is NaN, infinity or -infinity: `train_loss: NaN`
 );
 
 -- One row: two converged runs of a cell, compared by one probe.
@@ -238,7 +245,8 @@ CREATE TABLE core.similarities (
     reason VARCHAR,  -- why a value is missing
     debiased DOUBLE,  -- CKA with the unbiased estimator of HSIC
     debiased_standard_error DOUBLE,  -- jackknife standard error over samples
-    disagreement DOUBLE  -- share of the samples that are classified differently
+    disagreement DOUBLE,  -- share of the samples that are classified differently
+    not_finite VARCHAR  -- which columns are null since the number is NaN, infinity or -infinity: `train_loss: NaN`
 );
 
 -- One row: two converged runs of a cell.
@@ -272,7 +280,8 @@ CREATE TABLE core.pairs (
     length_unit VARCHAR,  -- `epochs` or `updates`
     fits_converged BOOLEAN,  -- whether all fits have converged; null: unknown
     line_barrier DOUBLE,  -- barrier on the straight line between the runs
-    line_t DOUBLE  -- where the barrier is highest
+    line_t DOUBLE,  -- where the barrier is highest
+    not_finite VARCHAR  -- which columns are null since the number is NaN, infinity or -infinity: `train_loss: NaN`
 );
 
 -- One row: the phase of a cell under one set of thresholds.
@@ -348,7 +357,7 @@ CREATE VIEW phase_probabilities AS SELECT * FROM core.phase_probabilities;
 
 CREATE VIEW criteria AS SELECT * FROM core.criteria;
 
--- One row: a cell with its phase and the mean, sd, count and status of every metric.
+-- One row: a cell, its phase; mean, sd, count, status and reason of each metric.
 CREATE VIEW cells AS
 WITH wide AS (
     SELECT experiment_id, cell_id,
@@ -356,94 +365,117 @@ WITH wide AS (
         any_value(sd) FILTER (WHERE metric = 'train_loss' AND probe = 'primary') AS train_loss_sd,
         any_value(n) FILTER (WHERE metric = 'train_loss' AND probe = 'primary') AS train_loss_n,
         any_value(status) FILTER (WHERE metric = 'train_loss' AND probe = 'primary') AS train_loss_status,
+        any_value(reason) FILTER (WHERE metric = 'train_loss' AND probe = 'primary') AS train_loss_reason,
         any_value(mean) FILTER (WHERE metric = 'train_accuracy' AND probe = 'primary') AS train_accuracy,
         any_value(sd) FILTER (WHERE metric = 'train_accuracy' AND probe = 'primary') AS train_accuracy_sd,
         any_value(n) FILTER (WHERE metric = 'train_accuracy' AND probe = 'primary') AS train_accuracy_n,
         any_value(status) FILTER (WHERE metric = 'train_accuracy' AND probe = 'primary') AS train_accuracy_status,
+        any_value(reason) FILTER (WHERE metric = 'train_accuracy' AND probe = 'primary') AS train_accuracy_reason,
         any_value(mean) FILTER (WHERE metric = 'train_error' AND probe = 'primary') AS train_error,
         any_value(sd) FILTER (WHERE metric = 'train_error' AND probe = 'primary') AS train_error_sd,
         any_value(n) FILTER (WHERE metric = 'train_error' AND probe = 'primary') AS train_error_n,
         any_value(status) FILTER (WHERE metric = 'train_error' AND probe = 'primary') AS train_error_status,
+        any_value(reason) FILTER (WHERE metric = 'train_error' AND probe = 'primary') AS train_error_reason,
         any_value(mean) FILTER (WHERE metric = 'test_loss' AND probe = 'primary') AS test_loss,
         any_value(sd) FILTER (WHERE metric = 'test_loss' AND probe = 'primary') AS test_loss_sd,
         any_value(n) FILTER (WHERE metric = 'test_loss' AND probe = 'primary') AS test_loss_n,
         any_value(status) FILTER (WHERE metric = 'test_loss' AND probe = 'primary') AS test_loss_status,
+        any_value(reason) FILTER (WHERE metric = 'test_loss' AND probe = 'primary') AS test_loss_reason,
         any_value(mean) FILTER (WHERE metric = 'test_accuracy' AND probe = 'primary') AS test_accuracy,
         any_value(sd) FILTER (WHERE metric = 'test_accuracy' AND probe = 'primary') AS test_accuracy_sd,
         any_value(n) FILTER (WHERE metric = 'test_accuracy' AND probe = 'primary') AS test_accuracy_n,
         any_value(status) FILTER (WHERE metric = 'test_accuracy' AND probe = 'primary') AS test_accuracy_status,
+        any_value(reason) FILTER (WHERE metric = 'test_accuracy' AND probe = 'primary') AS test_accuracy_reason,
         any_value(mean) FILTER (WHERE metric = 'test_error' AND probe = 'primary') AS test_error,
         any_value(sd) FILTER (WHERE metric = 'test_error' AND probe = 'primary') AS test_error_sd,
         any_value(n) FILTER (WHERE metric = 'test_error' AND probe = 'primary') AS test_error_n,
         any_value(status) FILTER (WHERE metric = 'test_error' AND probe = 'primary') AS test_error_status,
+        any_value(reason) FILTER (WHERE metric = 'test_error' AND probe = 'primary') AS test_error_reason,
         any_value(mean) FILTER (WHERE metric = 'top_eigenvalue' AND probe = 'primary') AS top_eigenvalue,
         any_value(sd) FILTER (WHERE metric = 'top_eigenvalue' AND probe = 'primary') AS top_eigenvalue_sd,
         any_value(n) FILTER (WHERE metric = 'top_eigenvalue' AND probe = 'primary') AS top_eigenvalue_n,
         any_value(status) FILTER (WHERE metric = 'top_eigenvalue' AND probe = 'primary') AS top_eigenvalue_status,
+        any_value(reason) FILTER (WHERE metric = 'top_eigenvalue' AND probe = 'primary') AS top_eigenvalue_reason,
         any_value(mean) FILTER (WHERE metric = 'trace' AND probe = 'primary') AS trace,
         any_value(sd) FILTER (WHERE metric = 'trace' AND probe = 'primary') AS trace_sd,
         any_value(n) FILTER (WHERE metric = 'trace' AND probe = 'primary') AS trace_n,
         any_value(status) FILTER (WHERE metric = 'trace' AND probe = 'primary') AS trace_status,
+        any_value(reason) FILTER (WHERE metric = 'trace' AND probe = 'primary') AS trace_reason,
         any_value(mean) FILTER (WHERE metric = 'mode_connectivity' AND probe = 'primary') AS mode_connectivity,
         any_value(sd) FILTER (WHERE metric = 'mode_connectivity' AND probe = 'primary') AS mode_connectivity_sd,
         any_value(n) FILTER (WHERE metric = 'mode_connectivity' AND probe = 'primary') AS mode_connectivity_n,
         any_value(status) FILTER (WHERE metric = 'mode_connectivity' AND probe = 'primary') AS mode_connectivity_status,
+        any_value(reason) FILTER (WHERE metric = 'mode_connectivity' AND probe = 'primary') AS mode_connectivity_reason,
         any_value(mean) FILTER (WHERE metric = 'connectivity_lowest' AND probe = 'primary') AS connectivity_lowest,
         any_value(sd) FILTER (WHERE metric = 'connectivity_lowest' AND probe = 'primary') AS connectivity_lowest_sd,
         any_value(n) FILTER (WHERE metric = 'connectivity_lowest' AND probe = 'primary') AS connectivity_lowest_n,
         any_value(status) FILTER (WHERE metric = 'connectivity_lowest' AND probe = 'primary') AS connectivity_lowest_status,
+        any_value(reason) FILTER (WHERE metric = 'connectivity_lowest' AND probe = 'primary') AS connectivity_lowest_reason,
         any_value(mean) FILTER (WHERE metric = 'connectivity_highest' AND probe = 'primary') AS connectivity_highest,
         any_value(sd) FILTER (WHERE metric = 'connectivity_highest' AND probe = 'primary') AS connectivity_highest_sd,
         any_value(n) FILTER (WHERE metric = 'connectivity_highest' AND probe = 'primary') AS connectivity_highest_n,
         any_value(status) FILTER (WHERE metric = 'connectivity_highest' AND probe = 'primary') AS connectivity_highest_status,
+        any_value(reason) FILTER (WHERE metric = 'connectivity_highest' AND probe = 'primary') AS connectivity_highest_reason,
         any_value(mean) FILTER (WHERE metric = 'peak_error' AND probe = 'primary') AS peak_error,
         any_value(sd) FILTER (WHERE metric = 'peak_error' AND probe = 'primary') AS peak_error_sd,
         any_value(n) FILTER (WHERE metric = 'peak_error' AND probe = 'primary') AS peak_error_n,
         any_value(status) FILTER (WHERE metric = 'peak_error' AND probe = 'primary') AS peak_error_status,
+        any_value(reason) FILTER (WHERE metric = 'peak_error' AND probe = 'primary') AS peak_error_reason,
         any_value(mean) FILTER (WHERE metric = 'curve_area' AND probe = 'primary') AS curve_area,
         any_value(sd) FILTER (WHERE metric = 'curve_area' AND probe = 'primary') AS curve_area_sd,
         any_value(n) FILTER (WHERE metric = 'curve_area' AND probe = 'primary') AS curve_area_n,
         any_value(status) FILTER (WHERE metric = 'curve_area' AND probe = 'primary') AS curve_area_status,
+        any_value(reason) FILTER (WHERE metric = 'curve_area' AND probe = 'primary') AS curve_area_reason,
         any_value(mean) FILTER (WHERE metric = 'line_barrier' AND probe = 'primary') AS line_barrier,
         any_value(sd) FILTER (WHERE metric = 'line_barrier' AND probe = 'primary') AS line_barrier_sd,
         any_value(n) FILTER (WHERE metric = 'line_barrier' AND probe = 'primary') AS line_barrier_n,
         any_value(status) FILTER (WHERE metric = 'line_barrier' AND probe = 'primary') AS line_barrier_status,
+        any_value(reason) FILTER (WHERE metric = 'line_barrier' AND probe = 'primary') AS line_barrier_reason,
         any_value(mean) FILTER (WHERE metric = 'train_loss_running' AND probe = 'primary') AS train_loss_running,
         any_value(sd) FILTER (WHERE metric = 'train_loss_running' AND probe = 'primary') AS train_loss_running_sd,
         any_value(n) FILTER (WHERE metric = 'train_loss_running' AND probe = 'primary') AS train_loss_running_n,
         any_value(status) FILTER (WHERE metric = 'train_loss_running' AND probe = 'primary') AS train_loss_running_status,
+        any_value(reason) FILTER (WHERE metric = 'train_loss_running' AND probe = 'primary') AS train_loss_running_reason,
         any_value(mean) FILTER (WHERE metric = 'train_loss_recomputed' AND probe = 'primary') AS train_loss_recomputed,
         any_value(sd) FILTER (WHERE metric = 'train_loss_recomputed' AND probe = 'primary') AS train_loss_recomputed_sd,
         any_value(n) FILTER (WHERE metric = 'train_loss_recomputed' AND probe = 'primary') AS train_loss_recomputed_n,
         any_value(status) FILTER (WHERE metric = 'train_loss_recomputed' AND probe = 'primary') AS train_loss_recomputed_status,
+        any_value(reason) FILTER (WHERE metric = 'train_loss_recomputed' AND probe = 'primary') AS train_loss_recomputed_reason,
         any_value(mean) FILTER (WHERE metric = 'cka' AND probe = 'primary') AS cka,
         any_value(sd) FILTER (WHERE metric = 'cka' AND probe = 'primary') AS cka_sd,
         any_value(n) FILTER (WHERE metric = 'cka' AND probe = 'primary') AS cka_n,
         any_value(status) FILTER (WHERE metric = 'cka' AND probe = 'primary') AS cka_status,
+        any_value(reason) FILTER (WHERE metric = 'cka' AND probe = 'primary') AS cka_reason,
         any_value(mean) FILTER (WHERE metric = 'cka_debiased' AND probe = 'primary') AS cka_debiased,
         any_value(sd) FILTER (WHERE metric = 'cka_debiased' AND probe = 'primary') AS cka_debiased_sd,
         any_value(n) FILTER (WHERE metric = 'cka_debiased' AND probe = 'primary') AS cka_debiased_n,
         any_value(status) FILTER (WHERE metric = 'cka_debiased' AND probe = 'primary') AS cka_debiased_status,
+        any_value(reason) FILTER (WHERE metric = 'cka_debiased' AND probe = 'primary') AS cka_debiased_reason,
         any_value(mean) FILTER (WHERE metric = 'disagreement' AND probe = 'primary') AS disagreement,
         any_value(sd) FILTER (WHERE metric = 'disagreement' AND probe = 'primary') AS disagreement_sd,
         any_value(n) FILTER (WHERE metric = 'disagreement' AND probe = 'primary') AS disagreement_n,
         any_value(status) FILTER (WHERE metric = 'disagreement' AND probe = 'primary') AS disagreement_status,
+        any_value(reason) FILTER (WHERE metric = 'disagreement' AND probe = 'primary') AS disagreement_reason,
         any_value(mean) FILTER (WHERE metric = 'l2_distance' AND probe = 'primary') AS l2_distance,
         any_value(sd) FILTER (WHERE metric = 'l2_distance' AND probe = 'primary') AS l2_distance_sd,
         any_value(n) FILTER (WHERE metric = 'l2_distance' AND probe = 'primary') AS l2_distance_n,
         any_value(status) FILTER (WHERE metric = 'l2_distance' AND probe = 'primary') AS l2_distance_status,
+        any_value(reason) FILTER (WHERE metric = 'l2_distance' AND probe = 'primary') AS l2_distance_reason,
         any_value(mean) FILTER (WHERE metric = 'relative_distance' AND probe = 'primary') AS relative_distance,
         any_value(sd) FILTER (WHERE metric = 'relative_distance' AND probe = 'primary') AS relative_distance_sd,
         any_value(n) FILTER (WHERE metric = 'relative_distance' AND probe = 'primary') AS relative_distance_n,
         any_value(status) FILTER (WHERE metric = 'relative_distance' AND probe = 'primary') AS relative_distance_status,
+        any_value(reason) FILTER (WHERE metric = 'relative_distance' AND probe = 'primary') AS relative_distance_reason,
         any_value(mean) FILTER (WHERE metric = 'norm' AND probe = 'primary') AS norm,
         any_value(sd) FILTER (WHERE metric = 'norm' AND probe = 'primary') AS norm_sd,
         any_value(n) FILTER (WHERE metric = 'norm' AND probe = 'primary') AS norm_n,
         any_value(status) FILTER (WHERE metric = 'norm' AND probe = 'primary') AS norm_status,
+        any_value(reason) FILTER (WHERE metric = 'norm' AND probe = 'primary') AS norm_reason,
         any_value(mean) FILTER (WHERE metric = 'n_epochs' AND probe = 'primary') AS n_epochs,
         any_value(sd) FILTER (WHERE metric = 'n_epochs' AND probe = 'primary') AS n_epochs_sd,
         any_value(n) FILTER (WHERE metric = 'n_epochs' AND probe = 'primary') AS n_epochs_n,
-        any_value(status) FILTER (WHERE metric = 'n_epochs' AND probe = 'primary') AS n_epochs_status
+        any_value(status) FILTER (WHERE metric = 'n_epochs' AND probe = 'primary') AS n_epochs_status,
+        any_value(reason) FILTER (WHERE metric = 'n_epochs' AND probe = 'primary') AS n_epochs_reason
     FROM core.cell_metrics GROUP BY experiment_id, cell_id
 )
 SELECT c.*, p.phase, p.phase_probability, p.second_phase, p.reason, p.probability_reason,

@@ -317,6 +317,13 @@ def test_the_tables_are_unchanged(
     reasons = read_tables(project.catalog)["phases"]["reason"]
     former = pl.read_parquet(old / "catalog" / "phases.parquet")["reason"]
     assert all(was in reason for reason, was in zip(reasons, former))
+    keys = ["cell_id", "run_id", "other_run_id", "metric", "probe"]
+    estimates = pl.read_parquet(old / "catalog" / "estimates.parquet")
+    both = estimates.join(read_tables(project.catalog)["estimates"], on=keys, suffix="_now")
+    assert both.height == estimates.height
+    assert all(
+        (was or "") in (now or "") for was, now in both.select("reason", "reason_now").rows()
+    )
     keys = ["experiment_id", "cell_id", "metric", "probe"]
     metrics = pl.read_parquet(old / "catalog" / "cell_metrics.parquet")
     both = metrics.join(read_tables(project.catalog)["cell_metrics"], on=keys, suffix="_now")

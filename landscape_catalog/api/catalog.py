@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from landscape_catalog.api.stored_run import StoredRun
-from landscape_catalog.catalog import TABLES, query, read_tables
+from landscape_catalog.catalog import TABLES, Limits, query, read_tables
 from landscape_catalog.catalog.parquet import read_fingerprint
 from landscape_catalog.errors import QueryError
 from landscape_catalog.paths import Project
@@ -26,7 +26,6 @@ class Catalog:
     def __init__(self, project: Project, folder: Path | None = None) -> None:
         self._project = project
         self._tables = project.catalog if folder is None else folder / "catalog"
-        self._database = project.database if folder is None else folder / "catalog.duckdb"
         self._cache = WorkerCache()  # prepared data, shared by the networks of several runs
 
     def __repr__(self) -> str:
@@ -61,18 +60,32 @@ class Catalog:
         """One row per run: cell, seed, status, loss and error. Raises the errors of `table`."""
         return self.table("runs")
 
-    def sql(self, sql: str, *, plain: bool = False) -> pl.DataFrame:
+    def sql(
+        self,
+        sql: str,
+        *,
+        plain: bool = False,
+        timeout: float | None = None,
+        memory: int | None = None,
+    ) -> pl.DataFrame:
         """The result of one SQL query in DuckDB's dialect.
+
+        The query sees the tables of the catalog and nothing else. If a column's name occurs again,
+        it gets a number: `SELECT a.mean, b.mean` has the columns `mean` and `mean_1`.
 
         Args:
             sql: a single statement that returns rows.
             plain: whether to convert columns to text unless they hold numbers, booleans or text.
+            timeout: the most seconds that it may take; None: no limit.
+            memory: the most bytes that it may use; None: no limit.
 
         Raises:
-            QueryError: if the SQL is invalid, is not a single statement, or would write.
+            QueryError: if the SQL is invalid, is not a single query, or exceeds a limit.
             MissingArtifactError: if there is no catalog yet.
+            DamagedFileError: if a file does not match its checksum.
         """
-        return query(sql, tables=self._tables, database=self._database, plain=plain)
+        limits = Limits(timeout, memory)
+        return query(sql, tables=self._tables, plain=plain, limits=limits)
 
     def run(self, run_id: str) -> StoredRun:
         """A trained run.

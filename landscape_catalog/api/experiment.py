@@ -25,13 +25,17 @@ from landscape_catalog.pipeline.aggregate.stage import write_tables
 from landscape_catalog.pipeline.measure.stage import measure_missing
 from landscape_catalog.pipeline.prepare.stage import prepare_missing
 from landscape_catalog.pipeline.shared.custom_code import default_dtype_restored
-from landscape_catalog.pipeline.shared.workspace import Workspace, make_workspace, raise_failures
+from landscape_catalog.pipeline.shared.workspace import (
+    Workspace,
+    make_workspace,
+    one_stage,
+    raise_failures,
+)
 from landscape_catalog.pipeline.train.stage import missing_runs, train_runs
 from landscape_catalog.runner.serial import SerialExecutor
 from landscape_catalog.runner.settings import reproducible
 from landscape_catalog.runner.worker_cache import WorkerCache
 from landscape_catalog.store.location import store_root
-from landscape_catalog.store.lock import project_lock
 from landscape_catalog.store.recipes_file import check_recipes
 
 
@@ -97,7 +101,7 @@ class Experiment:
 
     @contextmanager
     def _working(self) -> Iterator[None]:
-        with reproducible(), project_lock(self._workspace.project.lock):
+        with reproducible(), one_stage(self._workspace):
             yield
 
 
@@ -153,7 +157,7 @@ class ExperimentCell:
         experiment = self._experiment
         workspace = self._prepared(None if seeds is None else _seeds(seeds, "seeds"))
         with experiment._working():
-            _, _, failures = measure_missing(workspace, experiment._executor)
+            *_, failures = measure_missing(workspace, experiment._executor)
             raise_failures(workspace, "measure", failures)
             folder = _temporary_folder()
             write_tables(build_tables(gather(workspace)), folder / "catalog")

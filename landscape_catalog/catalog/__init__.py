@@ -1,9 +1,11 @@
-"""The catalog: ordered Parquet tables, the DuckDB file built from them, and SQL queries."""
+"""The catalog: ordered Parquet tables, SQL queries on them, and a DuckDB file for other clients."""
 
 from landscape_catalog.catalog.build import build_tables
-from landscape_catalog.catalog.database import build_database, query
+from landscape_catalog.catalog.database import build_database
 from landscape_catalog.catalog.ddl import catalog_sql
+from landscape_catalog.catalog.limits import Limits
 from landscape_catalog.catalog.parquet import packed_tables, read_tables
+from landscape_catalog.catalog.query import query
 from landscape_catalog.catalog.results import (
     CellResult,
     ExperimentResult,
@@ -18,6 +20,7 @@ __all__ = [
     "TABLES",
     "CellResult",
     "ExperimentResult",
+    "Limits",
     "PairResult",
     "ProbeResult",
     "RunResult",

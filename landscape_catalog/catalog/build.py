@@ -147,7 +147,7 @@ def _landscape_rows(result: ExperimentResult) -> list[Row]:
                 "n_test": data.n_test,
                 "n_classes": data.n_classes,
                 "n_changed_labels": data.n_changed_labels,
-                "frequency_loss": data.frequency_loss,
+                "frequency_loss": data.frequency_loss if data.n_classes else None,
                 "n_parameters": n_parameters[landscape.landscape_id],
             }
         )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import statistics
 from collections.abc import Iterator, Sequence
 
 from landscape_catalog.catalog.estimates import ESTIMATE, is_of_pairs, method_of
@@ -12,6 +11,7 @@ from landscape_catalog.catalog.results import CellResult, ExperimentResult
 from landscape_catalog.catalog.run_errors import standard_error_over_runs
 from landscape_catalog.catalog.shared_errors import error_of_cell_mean
 from landscape_catalog.catalog.tables import MOVED_COLUMNS
+from landscape_catalog.metrics.estimate import mean_of, spread_of
 from landscape_catalog.metrics.metric import PRIMARY
 from landscape_catalog.metrics.registry import QUANTITIES
 from landscape_catalog.phases import (
@@ -66,7 +66,6 @@ def metric_rows(
         known = [row for row in rows if not math.isnan(row["value"])]
         values = [row["value"] for row in known]
         members = [tuple(filter(None, (row["run_id"], row["other_run_id"]))) for row in known]
-        spread = statistics.stdev(values) if _has_spread(values) else math.nan
         of_pairs = is_of_pairs(metric, result)
         error = error_of_cell_mean([row[ESTIMATE] for row in known]) if known else None
         status, reason = _status(len(cell.converged), of_pairs, rows, known)
@@ -74,8 +73,8 @@ def metric_rows(
             "metric": metric,
             "probe": probe,
             "method": rows[0]["method"] if rows else method_of(metric, probe, result),
-            "mean": statistics.fmean(values) if values else None,
-            "sd": spread,
+            "mean": mean_of(values) if values else None,
+            "sd": spread_of(values),
             "n": len(values),
             "standard_error": standard_error_over_runs(values, members) if values else None,
             "measurement_error": error.total if error else None,
@@ -106,10 +105,6 @@ def _unit(metric: str, rows: list[Row]) -> str | None:
     """The unit of the estimates, or the metric's default unit if they carry none."""
     default = QUANTITIES[metric].unit if metric in QUANTITIES else ""
     return next((row["unit"] for row in rows if row["unit"]), default) or None
-
-
-def _has_spread(values: list[float]) -> bool:
-    return len(values) > 1 and all(math.isfinite(value) for value in values)
 
 
 def _status(
@@ -218,4 +213,4 @@ def _remarks(rule: Rule, cell: CellNumbers, rows: Sequence[Row]) -> Iterator[str
 
 
 def _mean(values: list[float]) -> float:
-    return statistics.fmean(values) if values else math.nan
+    return mean_of(values) if values else math.nan

@@ -1,8 +1,16 @@
-"""The DuckDB catalog: rebuilt from the Parquet tables whenever needed, queried read-only."""
+"""`catalog.duckdb`: the catalog as a file for other DuckDB clients; nothing here reads from it.
+
+It is replaced only if it still is the file that was written here. Otherwise it may hold somebody's
+work, and is kept.
+"""
 
 from __future__ import annotations
 
+import logging
+import os
 import uuid
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import duckdb
@@ -10,88 +18,127 @@ import polars as pl
 
 from landscape_catalog.catalog.ddl import catalog_sql
 from landscape_catalog.catalog.parquet import read_fingerprint, read_tables
-from landscape_catalog.errors import QueryError, StorageError
+from landscape_catalog.errors import StorageError
+from landscape_catalog.paths import TEMPORARY_PREFIX
+from landscape_catalog.schema.strict_json import strict_json
+from landscape_catalog.store.files import (
+    explained_storage,
+    file_sha256,
+    free_backup_name,
+    write_file,
+)
+from landscape_catalog.store.notes import read_note
 
-# Types that every output format can represent; values of other types are cast to text.
-_PLAIN_TYPES = {"BOOLEAN", "TINYINT", "SMALLINT", "INTEGER", "BIGINT", "FLOAT", "DOUBLE", "VARCHAR"}
+log = logging.getLogger(__name__)
 
 
-def build_database(tables: Path, database: Path) -> None:
-    """Build the DuckDB file from verified Parquet tables, replacing any existing one.
+@dataclass(frozen=True)
+class _Written:
+    """Note of the file as it was written here."""
+
+    sha256: str
+
+
+def create_catalog(
+    connection: duckdb.DuckDBPyConnection, frames: Mapping[str, pl.DataFrame]
+) -> None:
+    """Create the catalog's tables and views in an empty database, and fill them."""
+    connection.execute(catalog_sql())
+    for name, frame in frames.items():
+        connection.register("frame", frame)
+        connection.execute(f"INSERT INTO core.{name} SELECT * FROM frame")
+        connection.unregister("frame")
+
+
+def build_database(tables: Path, database: Path, note: Path) -> None:
+    """Build the DuckDB file from verified Parquet tables.
+
+    An existing file is replaced if it is as it was written here. If another program changed it, it
+    is kept under another name, and if one holds it open for writing, nothing is built; both are
+    logged.
+
+    Args:
+        tables: folder of the Parquet tables.
+        database: the DuckDB file.
+        note: file that says what was written, so that changes are noticed.
 
     Raises:
         MissingArtifactError: if there are no tables.
         DamagedFileError: if a table's checksum does not match.
         StorageError: if the file cannot be written.
     """
+    if _is_held(database):
+        log.warning(
+            "%s is open in another program and was left as it is; close it there, and `landscape "
+            "aggregate` brings it up to date",
+            database,
+        )
+        return
     frames, fingerprint = read_tables(tables), read_fingerprint(tables)
-    temporary = database.with_name(f".tmp-{uuid.uuid4().hex}.duckdb")
-    log = temporary.with_name(f"{temporary.name}.wal")
+    temporary = database.with_name(f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}.duckdb")
     try:
         with duckdb.connect(str(temporary)) as connection:
-            connection.execute(catalog_sql())
-            for name, frame in frames.items():
-                connection.register("frame", frame)
-                connection.execute(f"INSERT INTO core.{name} SELECT * FROM frame")
-                connection.unregister("frame")
+            create_catalog(connection, frames)
             connection.execute("CREATE TABLE core.build AS SELECT ? AS fingerprint", [fingerprint])
             connection.execute("CHECKPOINT")  # raises if the disk is full; closing would not
-        if log.exists() or _fingerprint(temporary) != fingerprint:
+        if _log_of(temporary).exists() or _fingerprint(temporary) != fingerprint:
             raise StorageError(f"cannot write {database}: it does not read back as written")
-        temporary.replace(database)
-    except (duckdb.IOException, duckdb.FatalException, OSError) as error:
+        written = _Written(file_sha256(temporary))
+        with explained_storage(database):
+            _set_aside_unless_ours(database, note)
+            temporary.replace(database)
+    except (duckdb.Error, OSError) as error:
         raise StorageError(f"cannot write {database}: {error}") from error
     finally:
         temporary.unlink(missing_ok=True)
-        log.unlink(missing_ok=True)
+        _log_of(temporary).unlink(missing_ok=True)
+    write_file(note, strict_json(asdict(written)).encode())
 
 
-def query(sql: str, *, tables: Path, database: Path, plain: bool = False) -> pl.DataFrame:
-    """Run a single read-only SQL query (in DuckDB's dialect) on the catalog.
-
-    The DuckDB file is rebuilt first if it does not match the Parquet tables.
-
-    Args:
-        sql: one statement that returns rows.
-        tables: folder of the Parquet tables.
-        database: the DuckDB file.
-        plain: cast columns that are neither numbers, booleans nor text to text.
-
-    Raises:
-        MissingArtifactError: if there is no catalog yet.
-        QueryError: if the SQL is invalid, is not exactly one statement, or would write.
-    """
-    if read_fingerprint(tables) != _fingerprint(database):
-        build_database(tables, database)
-    with duckdb.connect(str(database), read_only=True) as connection:
-        connection.execute("SET enable_external_access = false")
-        try:
-            if len(connection.extract_statements(sql)) != 1:
-                raise QueryError("a query must be exactly one SQL statement")
-            relation = connection.sql(sql)
-            if relation is None:
-                raise QueryError("this statement is not a query; the catalog is read-only")
-            return (_as_plain(relation) if plain else relation).pl()
-        except duckdb.Error as error:
-            raise QueryError(f"{error}") from None
+def _set_aside_unless_ours(database: Path, note: Path) -> None:
+    """Rename a file that is not as it was written here, with its write-ahead log."""
+    last: _Written | None = read_note(note, _Written)
+    write_ahead = _log_of(database)
+    if database.is_file() and not database.is_symlink() and not write_ahead.exists():
+        if last is not None and file_sha256(database) == last.sha256:
+            return
+    elif not os.path.lexists(database) and not write_ahead.exists():
+        return
+    kept = free_backup_name(database)
+    for path, new in ((database, kept), (write_ahead, _log_of(kept))):
+        if os.path.lexists(path):
+            path.rename(new)
+    log.warning(
+        "%s is not as `landscape aggregate` left it, so it is kept as %s and written anew",
+        database,
+        kept.name,
+    )
 
 
-def _as_plain(relation: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
-    columns = []
-    for name, kind in zip(relation.columns, relation.types):
-        quoted = '"' + name.replace('"', '""') + '"'
-        is_plain = str(kind) in _PLAIN_TYPES
-        columns.append(quoted if is_plain else f"CAST({quoted} AS VARCHAR) AS {quoted}")
-    return relation.project(", ".join(columns))
+def _log_of(database: Path) -> Path:
+    """The write-ahead log that DuckDB keeps next to a database."""
+    return database.with_name(f"{database.name}.wal")
+
+
+def _is_held(database: Path) -> bool:
+    """Whether a program has opened the database for writing."""
+    if not database.is_file():
+        return False
+    try:
+        duckdb.connect(str(database), read_only=True).close()
+    except (duckdb.IOException, duckdb.ConnectionException) as error:
+        words = str(error).lower()
+        return "lock" in words or "different configuration" in words
+    except duckdb.Error:  # no database, or one of another version of DuckDB
+        return False
+    return False
 
 
 def _fingerprint(database: Path) -> str | None:
-    """Fingerprint of the tables a DuckDB file was built from; None if missing or unreadable."""
-    if not database.is_file():
-        return None
+    """Fingerprint of the tables a DuckDB file was built from; None if it cannot be read."""
     try:
         with duckdb.connect(str(database), read_only=True) as connection:
             row = connection.execute("SELECT fingerprint FROM core.build").fetchone()
-    except duckdb.Error:  # written by another DuckDB version, or damaged; it can be rebuilt
+    except duckdb.Error:
         return None
     return str(row[0]) if row else None

@@ -27,9 +27,10 @@ def _create_cells_view() -> str:
             f"        any_value(sd) {chosen} AS {metric}_sd",
             f"        any_value(n) {chosen} AS {metric}_n",
             f"        any_value(status) {chosen} AS {metric}_status",
+            f"        any_value(reason) {chosen} AS {metric}_reason",
         ]
     wide = ",\n".join(columns)
-    return f"""-- One row: a cell with its phase and the mean, sd, count and status of every metric.
+    return f"""-- One row: a cell, its phase; mean, sd, count, status and reason of each metric.
 CREATE VIEW cells AS
 WITH wide AS (
     SELECT experiment_id, cell_id,

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import replace
 
 from landscape_catalog.catalog.results import CellResult, ExperimentResult, Measured, RunResult
-from landscape_catalog.metrics.estimate import Estimate
+from landscape_catalog.metrics.estimate import Estimate, joined
 from landscape_catalog.metrics.metric import PRIMARY
 from landscape_catalog.metrics.registry import METRIC_OF, METRICS
 from landscape_catalog.schema.tables import Row
@@ -38,6 +39,7 @@ def _key(cell: CellResult, run_id: str, other_run_id: str = "") -> Row:
 
 
 def _row(metric: str, probe: str, method: str, estimate: Estimate) -> Row:
+    estimate = _finite(estimate)
     return {
         "metric": metric,
         "probe": probe,
@@ -52,6 +54,16 @@ def _row(metric: str, probe: str, method: str, estimate: Estimate) -> Row:
         "unit": estimate.unit or None,
         ESTIMATE: estimate,
     }
+
+
+def _finite(estimate: Estimate) -> Estimate:
+    """The estimate with NaN instead of infinities, which the reason names."""
+    if not math.isfinite(estimate.value):
+        estimate = replace(estimate, value=math.nan, reason=estimate.missing_reason)
+    if math.isinf(estimate.error):
+        reason = joined(estimate.reason, "the error is infinity")
+        return replace(estimate, error=math.nan, kind="unknown", influences=None, reason=reason)
+    return estimate
 
 
 def _measured_rows(measured: Measured, result: ExperimentResult) -> Iterator[Row]:

@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 
-from landscape_catalog.catalog.tables import TABLES
+from landscape_catalog.catalog.tables import TABLES, TYPES
 from landscape_catalog.errors import DamagedFileError, MissingArtifactError
 from landscape_catalog.regular import read_regular
 
@@ -42,18 +42,45 @@ def read_tables(folder: Path) -> dict[str, pl.DataFrame]:
     """Read every table and verify it against the manifest.
 
     Raises:
-        MissingArtifactError: if there is no catalog.
+        MissingArtifactError: if there is no catalog, or one of another version of the package.
         DamagedFileError: if a file's checksum does not match.
     """
     hashes = _read_manifest(folder)["sha256"]
     frames = {}
     for name in TABLES:
         path = table_path(folder, name)
+        if path.name not in hashes:
+            raise _of_another_version(folder, f"it has no table `{name}`")
         content = path.read_bytes() if path.is_file() else b""
-        if hashlib.sha256(content).hexdigest() != hashes.get(path.name):
+        if hashlib.sha256(content).hexdigest() != hashes[path.name]:
             raise DamagedFileError(f"{path} is damaged; `dvc repro` rebuilds it")
-        frames[name] = pl.read_parquet(io.BytesIO(content))
+        try:
+            frames[name] = pl.read_parquet(io.BytesIO(content))
+        except pl.exceptions.PolarsError as error:
+            raise DamagedFileError(f"{path} is damaged; `dvc repro` rebuilds it") from error
+        _check_schema(folder, name, frames[name])
     return frames
+
+
+def _check_schema(folder: Path, name: str, frame: pl.DataFrame) -> None:
+    """Require the columns of `TABLES`, in their order."""
+    expected = {column: TYPES[kind] for column, kind, _ in TABLES[name].columns}
+    found = dict(frame.schema)
+    for column in [*expected, *found]:
+        if column not in found:
+            raise _of_another_version(folder, f"table `{name}` has no column `{column}`")
+        if column not in expected or found[column] != expected[column]:
+            kind = found[column]
+            raise _of_another_version(folder, f"`{column}` in table `{name}` is {kind}")
+    if list(found) != list(expected):
+        raise _of_another_version(folder, f"table `{name}` has another order of columns")
+
+
+def _of_another_version(folder: Path, how: str) -> MissingArtifactError:
+    return MissingArtifactError(
+        f"the catalog in {folder} was written by another version of landscape_catalog: {how}. "
+        f"`dvc repro` or `landscape aggregate` rebuilds it"
+    )
 
 
 def read_fingerprint(folder: Path) -> str:
@@ -70,7 +97,8 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
         raise MissingArtifactError(
             "there is no catalog yet (data/catalog): run `dvc repro` or `landscape aggregate` first"
         ) from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        sound = sound and all(isinstance(name, str) for name in manifest["sha256"].values())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         sound = False
     if not sound:
         raise DamagedFileError(f"{path} is damaged; `dvc repro` rebuilds it")

@@ -6,6 +6,8 @@ import math
 import statistics
 from collections.abc import Sequence
 
+from landscape_catalog.metrics.estimate import mean_of, spread_of
+
 Members = tuple[str, ...]  # ids of the run, or of the two runs of a pair
 
 
@@ -32,11 +34,14 @@ def standard_error_over_runs(values: Sequence[float], members: Sequence[Members]
     if len(runs) < 2 or not all(map(math.isfinite, values)):
         return math.nan
     if all(len(one) == 1 for one in members):
-        return statistics.stdev(values) / math.sqrt(len(values))
+        return spread_of(values) / math.sqrt(len(values))
     without = [
         [value for value, pair in zip(values, members) if run not in pair] for run in runs
     ]  # fmt: skip
     if not all(without):
         return math.nan
-    means = [statistics.fmean(left) for left in without]
-    return math.sqrt((len(runs) - 1) * statistics.pvariance(means))
+    means = [mean_of(left) for left in without]
+    try:
+        return math.sqrt((len(runs) - 1) * statistics.pvariance(means))
+    except OverflowError:  # squares of more than 1e308
+        return math.sqrt(len(runs) - 1) * statistics.pstdev(means)

@@ -49,7 +49,7 @@ def _losses(loss: Loss) -> Row:
         row |= {
             f"{side}_loss": values.loss,
             f"{side}_loss_sd": values.loss_sd,
-            f"{side}_accuracy": values.accuracy,
+            f"{side}_accuracy": None if values.n_wrong is None else values.accuracy,
             f"{side}_error": values.error_value,
             f"n_{side}": values.n,
         }

@@ -67,7 +67,7 @@ def error_of_cell_mean(estimates: Sequence[Estimate]) -> MeanError:
     """
     n = len(estimates)
     errors = [estimate.error for estimate in estimates]
-    if any(map(math.isnan, errors)):
+    if not all(map(math.isfinite, errors)):
         return MeanError(math.nan, "unknown", math.nan, math.nan)
     if any(estimate.kind == "bound" for estimate in estimates):
         return MeanError(sum(errors) / n, "bound")
@@ -91,5 +91,8 @@ def error_of_cell_mean(estimates: Sequence[Estimate]) -> MeanError:
 def _left(estimate: Estimate) -> float:
     """The part of an error that its influences do not explain; 0 up to their rounding."""
     assert estimate.influences is not None
-    left = estimate.error**2 - sum(value**2 for value in estimate.influences)
-    return math.sqrt(left) if left > 1e-9 * estimate.error**2 else 0.0
+    try:
+        left = estimate.error**2 - sum(value**2 for value in estimate.influences)
+        return math.sqrt(left) if left > 1e-9 * estimate.error**2 else 0.0
+    except OverflowError:  # squares of more than 1e308
+        return estimate.error

@@ -7,6 +7,7 @@ from typing import Any
 
 import polars as pl
 
+from landscape_catalog.metrics.estimate import INFINITY, NAN
 from landscape_catalog.metrics.metric import PRIMARY
 from landscape_catalog.metrics.registry import QUANTITIES
 from landscape_catalog.phases import SURE, rule_of
@@ -27,7 +28,8 @@ def summary_metrics(tables: dict[str, pl.DataFrame]) -> dict[str, Any]:
     It holds the number of cells per phase, of sure labels and of those whose probability is
     unknown, the best cell by the task's performance metric (test
     accuracy for classification) with its phase and parameters, the median over cells of the
-    metrics in `MEDIANS`, and the number of runs.
+    metrics in `MEDIANS` (null if no cell has one), and the number of runs, of those that have not
+    converged, and of those with a NaN or an infinity among their losses and errors.
     """
     phases = tables["phases"]
     rule = rule_of(json.loads(tables["experiments"]["classify"][0]))
@@ -54,8 +56,16 @@ def summary_metrics(tables: dict[str, pl.DataFrame]) -> dict[str, Any]:
         "runs": {
             "trained": tables["runs"].height,
             "not_converged": tables["runs"].filter(pl.col("status") == "NC").height,
+            **_not_finite(tables["runs"]),
         },
     }
+
+
+def _not_finite(runs: pl.DataFrame) -> dict[str, int]:
+    """How many runs have a loss or error that is NaN, and one that is infinite."""
+    words = {"with_nan": NAN, "with_infinity": INFINITY}
+    named = runs["not_finite"].str
+    return {name: int(named.contains(word, literal=True).sum()) for name, word in words.items()}
 
 
 def _means(tables: dict[str, pl.DataFrame]) -> pl.DataFrame:

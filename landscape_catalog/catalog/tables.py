@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any, get_args
 
 import polars as pl
 
 from landscape_catalog.datasets.facts import Kind
 from landscape_catalog.experiment.training import SNAPSHOTS
-from landscape_catalog.metrics.estimate import ErrorKind
+from landscape_catalog.metrics.estimate import NAN, ErrorKind, not_finite
 from landscape_catalog.metrics.registry import METRICS
 from landscape_catalog.phases import FACTORS, NC, RULES, UNCLASSIFIED
 from landscape_catalog.schema.tables import (
@@ -30,15 +31,48 @@ TYPES: dict[str, Any] = {
     "real": pl.Float64(),
     "boolean": pl.Boolean(),
 }
+# The last column of tables of measured numbers that have no status for each of them.
+NOT_FINITE: Column = (
+    "not_finite",
+    TEXT,
+    "which columns are null since the number is NaN, infinity or -infinity: `train_loss: NaN`",
+)
+_MEASURED = ("runs", "snapshots", "epochs")
+# Errors and spreads are NaN where they are not known, such as those of a single value.
+_UNKNOWN_IF_NAN = ("standard_error", "_sd", "_residual", "mode_connectivity_error")
 # `pairs` keeps the column order of the first version; columns of other metrics follow.
 FIRST_PAIR_METRICS = ("similarity", "distance", "connectivity", "barrier")
 
 
 def frame_of(table: Table, rows: list[Row]) -> pl.DataFrame:
-    """Rows as a sorted data frame with exactly the table's columns; NaN becomes null."""
+    """Rows as a sorted data frame with exactly the table's columns.
+
+    NaN and infinities become null; the column `not_finite`, where there is one, says which was
+    which.
+    """
     schema = {name: TYPES[kind] for name, kind, _ in table.columns}
+    if NOT_FINITE in table.columns:
+        numbers = [name for name, kind, _ in table.columns if kind == REAL]
+        rows = [{**row, NOT_FINITE[0]: _named_values(row, numbers)} for row in rows]
     frame = pl.DataFrame(rows, schema=schema, orient="row")
-    return frame.with_columns(pl.col(pl.Float64).fill_nan(None)).sort(table.order)
+    reals = pl.col(pl.Float64)
+    return frame.with_columns(pl.when(reals.is_finite()).then(reals)).sort(table.order)
+
+
+def _named_values(row: Row, columns: list[str]) -> str | None:
+    """The columns of a row that are not finite, each with its value; None if there is none."""
+    found = []
+    for column in columns:
+        value = row.get(column)
+        word = None if value is None else not_finite(value)
+        if word is not None and not (word == NAN and column.endswith(_UNKNOWN_IF_NAN)):
+            found.append(f"{column}: {word}")
+    return ", ".join(found) or None
+
+
+def _with_not_finite(table: Table) -> Table:
+    """The table of measured numbers with a last column for those that are not finite."""
+    return replace(table, columns=(*table.columns, NOT_FINITE))
 
 
 def _one_of(names: Iterable[str], mark: str = "`") -> str:
@@ -135,7 +169,11 @@ _BEFORE_METRICS: dict[str, Table] = {
             ("n_test", INTEGER, "number of test samples"),
             ("n_classes", INTEGER, "number of classes"),
             ("n_changed_labels", INTEGER, "number of wrong training labels"),
-            ("frequency_loss", REAL, "cross-entropy of predicting the label frequencies, nats"),
+            (
+                "frequency_loss",
+                REAL,
+                "of guessing by label frequencies, nats; null without classes",
+            ),
             ("n_parameters", INTEGER, "number of trainable parameters of the network"),
         ),
         ("width", "samples", "label_noise", "pixel_noise", "landscape_id"),
@@ -321,11 +359,16 @@ def _pairs() -> Table:
 
 
 METRIC_TABLES: dict[str, Table] = {
-    name: table for metric in METRICS.values() for name, table in metric.tables.items()
+    name: _with_not_finite(table)
+    for metric in METRICS.values()
+    for name, table in metric.tables.items()
 }
 TABLES: dict[str, Table] = {
-    **_BEFORE_METRICS,
+    **{
+        name: _with_not_finite(table) if name in _MEASURED else table
+        for name, table in _BEFORE_METRICS.items()
+    },
     **METRIC_TABLES,
-    "pairs": _pairs(),
+    "pairs": _with_not_finite(_pairs()),
     **_AFTER_METRICS,
 }

@@ -12,7 +12,7 @@ from landscape_catalog.datasets.checksums import file_checksum, joined_checksum
 from landscape_catalog.datasets.classes import classes_of_test, training_classes
 from landscape_catalog.datasets.pool import ImagePool, PointPool, check_images
 from landscape_catalog.datasets.user_files import require_data
-from landscape_catalog.errors import CodeError, DataError
+from landscape_catalog.errors import CodeError, DataError, described, own_code, shown
 
 REQUIRED, OPTIONAL = ("inputs", "targets"), ("test_inputs", "test_targets", "n_classes")
 NUMBERS, INTEGERS = "biuf", "iu"  # kinds of NumPy dtypes
@@ -31,7 +31,9 @@ def declared_version(name: str, function: Callable[..., Any], root: Path) -> str
     Raises:
         CodeError: if it declares neither, or a file cannot be read.
     """
-    files, version = declared_files(name, function), getattr(function, "version", None)
+    files = declared_files(name, function)
+    with own_code(name, ": reading its `version`"):
+        version = getattr(function, "version", None)
     if files is None and version is None:
         called = name.rpartition(":")[2]
         raise CodeError(
@@ -50,16 +52,19 @@ def declared_files(name: str, function: Callable[..., Any]) -> list[Path] | None
     Raises:
         CodeError: if its `files` are not paths.
     """
-    files = getattr(function, "files", None)
-    if files is None:
-        return None
-    declared = [files] if isinstance(files, (str, Path)) else files
-    if not isinstance(declared, Iterable) or isinstance(declared, bytes):
-        raise CodeError(f"{name}: its `files` are {files!r}; expected a path or a tuple of paths")
-    paths = list(declared)
+    with own_code(name, ": reading its `files`"):
+        files = getattr(function, "files", None)
+        if files is None:
+            return None
+        declared = [files] if isinstance(files, (str, Path)) else files
+        if not isinstance(declared, Iterable) or isinstance(declared, bytes):
+            raise CodeError(
+                f"{name}: its `files` are {shown(files)}; expected a path or a tuple of paths"
+            )
+        paths = list(declared)
     for path in paths:
         if not isinstance(path, (str, Path)):
-            raise CodeError(f"{name}: its `files` contain {path!r}; expected paths")
+            raise CodeError(f"{name}: its `files` contain {shown(path)}; expected paths")
     return list(map(Path, paths))
 
 
@@ -84,10 +89,11 @@ def custom_pool(name: str, function: Callable[..., Any], args: Mapping[str, Any]
         CodeError: if it fails or returns something else.
         DataError: if images are invalid.
     """
-    try:
-        found = function(**args)
-    except (Exception, SystemExit) as error:  # a user's function may raise anything
-        raise CodeError(f"{name} failed: {type(error).__name__}: {error}") from error
+    with own_code(name):
+        return _checked_pool(name, function(**args))
+
+
+def _checked_pool(name: str, found: Any) -> Any:
     if not isinstance(found, Mapping) or not set(REQUIRED) <= set(found):
         keys = sorted(map(str, found)) if isinstance(found, Mapping) else None
         given = type(found).__name__ if keys is None else f"keys {keys}"
@@ -107,7 +113,7 @@ def custom_pool(name: str, function: Callable[..., Any], args: Mapping[str, Any]
     whole = isinstance(n_classes, (int, np.integer)) and not isinstance(n_classes, bool)
     if not (n_classes is None or (whole and n_classes >= 2)):
         raise CodeError(
-            f"{name} returned `n_classes` {n_classes!r}; it must be an integer of at least 2"
+            f"{name} returned `n_classes` {shown(n_classes)}; it must be an integer of at least 2"
         )
     return _pool(name, arrays, n_classes)
 
@@ -116,7 +122,9 @@ def _array(name: str, key: str, value: Any) -> np.ndarray:
     try:
         array = np.asarray(value)
     except Exception as error:  # an object may raise anything, e.g. a tensor with a gradient
-        raise CodeError(f"{name} returned {key} that are not an array: {error}") from error
+        raise CodeError(
+            f"{name} returned {key} that are not an array: {described(error)}"
+        ) from error
     if array.dtype.kind not in NUMBERS:
         raise CodeError(f"{name} returned {key} of type {array.dtype}; expected real numbers")
     return array

@@ -23,6 +23,8 @@ class Estimate:
     'ok'
     >>> Estimate(math.nan, reason="the outputs are constant").status
     'missing'
+    >>> Estimate(math.inf).missing_reason
+    'the value is infinity'
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = VALUES
@@ -52,10 +54,75 @@ class Estimate:
 
     @property
     def status(self) -> str:
-        """`ok`, `not converged`, or `missing`."""
-        if math.isnan(self.value):
+        """`ok`, `not converged`, or `missing`: a value that is not finite is none."""
+        if not math.isfinite(self.value):
             return "missing"
         return "ok" if self.converged else "not converged"
+
+    @property
+    def missing_reason(self) -> str | None:
+        """Why there is no finite value: `reason`, and whether the value is NaN or an infinity."""
+        word = not_finite(self.value)
+        if word is None or (word == NAN and self.reason):
+            return self.reason
+        if self.reason and word in self.reason:
+            return self.reason
+        return joined(f"the value is {word}", self.reason)
+
+
+def joined(*parts: str | None) -> str:
+    """The parts of a reason that there are, separated by semicolons."""
+    return "; ".join(filter(None, parts))
+
+
+NAN, INFINITY = "NaN", "infinity"
+
+
+def not_finite(value: float) -> str | None:
+    """`NaN`, `infinity` or `-infinity` for a number that is not finite, None for one that is.
+
+    >>> not_finite(-math.inf)
+    '-infinity'
+    """
+    if math.isfinite(value):
+        return None
+    if math.isnan(value):
+        return NAN
+    return INFINITY if value > 0 else f"-{INFINITY}"
+
+
+def not_finite_reason(what: str, value: float) -> str | None:
+    """What to say of a value that is not finite; None if it is.
+
+    >>> not_finite_reason("the loss", math.nan)
+    'the loss is not finite (NaN)'
+    """
+    word = not_finite(value)
+    return word and f"{what} is not finite ({word})"
+
+
+def mean_of(values: Sequence[float]) -> float:
+    """The mean, also of values that are not finite or whose sum is not: NaN if it is undefined.
+
+    >>> mean_of([1.0, 2.0]), mean_of([math.inf, 1.0]), mean_of([math.inf, -math.inf])
+    (1.5, inf, nan)
+    """
+    try:
+        return statistics.fmean(values)
+    except ValueError:  # infinities of both signs
+        return math.nan
+    except OverflowError:
+        return sum(value / len(values) for value in values)
+
+
+def spread_of(values: Sequence[float]) -> float:
+    """The sample standard deviation; NaN for fewer than two values or where one is not finite."""
+    if len(values) < 2 or not all(map(math.isfinite, values)):
+        return math.nan
+    try:
+        return statistics.stdev(values)
+    except OverflowError:
+        return math.nan
 
 
 def binomial_error(share: float, n: int) -> float:
@@ -64,5 +131,5 @@ def binomial_error(share: float, n: int) -> float:
 
 
 def error_of_mean(values: Sequence[float]) -> float:
-    """Standard error of the mean of the values; NaN for a single value."""
-    return statistics.stdev(values) / math.sqrt(len(values)) if len(values) > 1 else math.nan
+    """Standard error of the mean; NaN for a single value, or where a value is not finite."""
+    return spread_of(values) / math.sqrt(len(values)) if values else math.nan

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 from torch.nn.parameter import is_lazy
 
+from landscape_catalog.errors import described, shown
 from landscape_catalog.models.randomness import seeded
 from landscape_catalog.models.registry import NETWORKS, args_in_effect
 
@@ -71,18 +72,25 @@ def _custom(
     function: Builder, sizes: tuple[int, tuple[int, ...], int], args: Mapping[str, Any]
 ) -> nn.Module:
     """The network that a custom function returns, after checks."""
-    name = getattr(function, "__qualname__", repr(function))
+    name = _name_of(function)
     try:
         network: Any = function(*sizes, **args)
+        defect = _defect(network)
     except (Exception, SystemExit) as error:  # custom code may raise anything
-        raise ModelError(f"{name} failed: {type(error).__name__}: {error}") from error
-    defect = _defect(network)
+        raise ModelError(f"{name} failed: {described(error)}") from error
     if defect:
         raise ModelError(
             f"{name} must return a torch.nn.Module with trainable parameters; it returned {defect}"
         )
     checked: nn.Module = network
     return checked
+
+
+def _name_of(function: Builder) -> str:
+    try:
+        return str(function.__qualname__)
+    except Exception:  # an object of a user's class need not have a name
+        return shown(function)
 
 
 def _defect(network: Any) -> str:

@@ -47,6 +47,10 @@ def differing_statistics(cell: CellNumbers) -> str | None:
     if max(running, recomputed) <= STATISTICS_FACTOR * min(running, recomputed):
         return None
     return (
-        f"training loss is {running:.3g} with running and {recomputed:.3g} with recomputed "
-        "batch-norm statistics"
+        f"training loss is {_in_words(running)} with running and {_in_words(recomputed)} with "
+        "recomputed batch-norm statistics"
     )
+
+
+def _in_words(loss: float) -> str:
+    return f"{loss:.3g}" if math.isfinite(loss) else "not finite"

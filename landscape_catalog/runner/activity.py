@@ -6,7 +6,6 @@ folder, on another machine for instance, works without them.
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 import time
@@ -17,6 +16,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 from landscape_catalog.errors import StorageError
+from landscape_catalog.schema.strict_json import strict_json
 from landscape_catalog.store.files import write_file
 from landscape_catalog.store.notes import read_note
 
@@ -59,7 +59,7 @@ class _Reporter:
     def write(self) -> None:
         if self._path.parent.is_dir():
             with suppress(StorageError):
-                write_file(self._path, json.dumps(asdict(self.activity)).encode(), flush=False)
+                write_file(self._path, strict_json(asdict(self.activity)).encode(), flush=False)
 
 
 _current: ContextVar[_Reporter | None] = ContextVar("the job that runs now", default=None)

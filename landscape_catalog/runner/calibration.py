@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import platform
 import time
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from typing import Any
 from landscape_catalog.errors import StorageError
 from landscape_catalog.runner.speed import Calibration
 from landscape_catalog.runner.worker_cache import WorkerCache
+from landscape_catalog.schema.strict_json import strict_json
 from landscape_catalog.store.files import write_file
 from landscape_catalog.store.notes import read_note
 
@@ -86,7 +86,7 @@ def read_calibration(path: Path, device: str) -> Calibration | None:
 
 def write_calibration(path: Path, device: str, calibration: Calibration) -> None:
     """Keep a calibration; a disk error is ignored, since it is only needed for estimates."""
-    content = json.dumps(asdict(_Note(_machine(device), calibration)))
+    content = strict_json(asdict(_Note(_machine(device), calibration)))
     with contextlib.suppress(StorageError):
         write_file(path, content.encode())
 

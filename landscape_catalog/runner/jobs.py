@@ -17,6 +17,7 @@ from landscape_catalog.errors import (
     StorageError,
     WorkerDiedError,
     WorkerStartError,
+    described,
 )
 from landscape_catalog.runner.activity import announced, resumed_share, waited_seconds, worker_name
 from landscape_catalog.runner.executor import Executor, JobFunction
@@ -26,7 +27,6 @@ from landscape_catalog.runner.timings import Attempt, Work
 from landscape_catalog.runner.worker_cache import CacheKind, WorkerCache
 
 SUBMITTED = 2  # jobs submitted per worker, so that a worker that finishes has its next job ready
-FRUITLESS_STARTS = 3  # how often all workers may end before taking a job
 SECONDS_BETWEEN_TICKS = 1.0
 SEEN: CacheKind[bool] = CacheKind("worker has run a job", most=1)
 
@@ -104,7 +104,7 @@ def run_jobs(
     waiting = deque(sorted(jobs, key=lambda job: -speed.seconds(job.work)))
     running: dict[Future[Attempt], Job] = {}
     place = {job.name: number for number, job in enumerate(jobs)}
-    not_started, most = 0, FRUITLESS_STARTS * SUBMITTED * executor.count
+    not_started, most = 0, SUBMITTED * executor.count  # a second attempt for each
     while waiting or running:
         while waiting and len(running) < SUBMITTED * executor.count:
             job = waiting.popleft()
@@ -156,5 +156,5 @@ def _timed(
 
 def _failure(job: Job, error: BaseException) -> Failure:
     known = isinstance(error, (WorkerDiedError, OutOfMemoryError))
-    reason = str(error) if known else f"{type(error).__name__}: {error}"
+    reason = str(error) if known else described(error)
     return Failure(job.name, reason, "".join(traceback.format_exception(error)))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import signal
 import threading
 import time
 from concurrent.futures import Future, InvalidStateError
@@ -13,7 +11,6 @@ from contextlib import suppress
 from functools import partial
 from typing import Any
 
-from pebble import ProcessPool
 from pebble.common.types import ProcessExpired
 
 from landscape_catalog.errors import WorkerDiedError, WorkerStartError
@@ -21,8 +18,7 @@ from landscape_catalog.runner.executor import Executor, JobFunction, Result
 from landscape_catalog.runner.memory import keep_freed_memory
 from landscape_catalog.runner.settings import reproducible
 from landscape_catalog.runner.worker_cache import WorkerCache
-
-SECONDS_TO_STOP = 10
+from landscape_catalog.runner.worker_pool import WorkerPool, ignore_ctrl_c
 
 
 class ProcessExecutor(Executor):
@@ -33,7 +29,7 @@ class ProcessExecutor(Executor):
 
     def __init__(self, count: int) -> None:
         self.count = count
-        self._pool: ProcessPool | None = None
+        self._pool: WorkerPool | None = None
         self._pending: set[Future[Any]] = set()
 
     def submit(self, function: JobFunction[Result], payload: Any) -> Future[Result]:
@@ -55,16 +51,11 @@ class ProcessExecutor(Executor):
             self._fail_pending()
         return future
 
-    def _usable_pool(self) -> ProcessPool:
+    def _usable_pool(self) -> WorkerPool:
         if self._pool is not None and not self._pool.active:
             self.shutdown(cancel=True)
         if self._pool is None:
-            self._pool = ProcessPool(
-                max_workers=self.count,
-                initializer=_start_worker,
-                initargs=[os.getpid()],
-                context=multiprocessing.get_context("spawn"),
-            )
+            self._pool = WorkerPool(self.count, _start_worker, [os.getpid()])
         return self._pool
 
     def shutdown(self, *, cancel: bool = False) -> None:
@@ -73,8 +64,7 @@ class ProcessExecutor(Executor):
         if pool is None:
             return
         if cancel:
-            pool.stop()
-            pool.join(timeout=SECONDS_TO_STOP)
+            pool.end()
         else:
             pool.close()
             pool.join()
@@ -121,8 +111,8 @@ def _call(function: JobFunction[Any], payload: Any) -> Any:
 
 def _start_worker(parent: int) -> None:
     """Ignore Ctrl-C, which the parent handles, and exit with the parent."""
+    ignore_ctrl_c()
     keep_freed_memory()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_exit_with, args=[parent], daemon=True).start()
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import platform
 from contextlib import suppress
@@ -12,6 +11,7 @@ from pathlib import Path
 import psutil
 
 from landscape_catalog.errors import StorageError
+from landscape_catalog.schema.strict_json import strict_json
 from landscape_catalog.store.files import write_file
 from landscape_catalog.store.notes import read_note
 
@@ -122,7 +122,7 @@ class StageStatus:
 def write_status(path: Path, status: StageStatus) -> None:
     """Write the file atomically; a disk error is ignored, since no result depends on it."""
     with suppress(StorageError):
-        write_file(path, json.dumps(asdict(status), indent=1).encode(), flush=False)
+        write_file(path, strict_json(asdict(status), indent=1).encode(), flush=False)
 
 
 def read_status(path: Path) -> StageStatus | None:

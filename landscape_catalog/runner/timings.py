@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Annotated, Any, ClassVar
@@ -11,6 +10,7 @@ from pydantic import ConfigDict, Field
 
 from landscape_catalog.regular import read_regular
 from landscape_catalog.schema.fields import NonNegativeFloat, PositiveInt
+from landscape_catalog.schema.strict_json import strict_json
 from landscape_catalog.store.files import explained_storage, make_way
 from landscape_catalog.store.notes import NOTE, note_of, parse_note
 
@@ -101,7 +101,7 @@ def log_timing(path: Path, timing: Timing) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         make_way(path)
         with path.open("a", encoding="utf-8") as stream:
-            stream.write(json.dumps(rounded) + "\n")
+            stream.write(strict_json(rounded) + "\n")
 
 
 def read_timings(path: Path) -> list[Timing]:

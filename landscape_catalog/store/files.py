@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import itertools
 import logging
 import os
 import shutil
+import time
 import uuid
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from landscape_catalog.errors import DamagedFileError, StorageError, UnreadableFileError
@@ -167,6 +169,13 @@ def ensure_folder(path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
 
 
+def free_backup_name(path: Path) -> Path:
+    """The first free name among `<name>.bak`, `<name>.bak2`, and so on."""
+    numbers = itertools.chain([""], itertools.count(2))
+    names = (path.with_name(f"{path.name}.bak{number}") for number in numbers)
+    return next(name for name in names if not os.path.lexists(name))
+
+
 def remove(path: Path) -> None:
     """Remove a file or folder if it exists."""
     with explained_storage(path):
@@ -207,6 +216,22 @@ def _move_aside(path: Path, what: str) -> None:
     aside = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.bak")
     path.rename(aside)
     log.warning("%s was %s; it is now %s", path, what, aside.name)
+
+
+def remove_temporary(folder: Path, *, seconds: float = 0.0) -> int:
+    """Remove what writes that were killed have left in a folder; returns how many.
+
+    Args:
+        folder: the folder, which need not exist; what is below it is left alone.
+        seconds: leave what is younger, since another process may be writing it.
+    """
+    removed = 0
+    for path in folder.glob(f"{TEMPORARY_PREFIX}*"):
+        with suppress(StorageError, OSError):  # it is only in the way
+            if time.time() - path.stat().st_mtime >= seconds:
+                remove(path)
+                removed += 1
+    return removed
 
 
 def _temporary(path: Path) -> Path:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import time
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -17,10 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from landscape_catalog.errors import DamagedFileError, StorageError
-from landscape_catalog.paths import TEMPORARY_PREFIX
 from landscape_catalog.regular import read_regular
 from landscape_catalog.schema.records import Values
-from landscape_catalog.store.files import remove, write_file
+from landscape_catalog.store.files import remove, remove_temporary, write_file
 from landscape_catalog.store.lock import acquire, release_and_remove, remove_if_free
 from landscape_catalog.store.records import Provenance
 
@@ -165,10 +163,7 @@ def remove_leftovers(folder: Path, finished: Mapping[str, Collection[str]]) -> N
         if _is_within(checkpoint_path(folder, run_id), finished[run_id]):
             remove_checkpoint(folder, run_id)
         remove_if_free(folder / f"{run_id}{LOCK_SUFFIX}")
-    for path in folder.glob(f"{TEMPORARY_PREFIX}*"):
-        with suppress(StorageError, OSError):  # a younger file may be one that is being written
-            if time.time() - path.stat().st_mtime > SECONDS_UNTIL_STALE:
-                remove(path)
+    remove_temporary(folder, seconds=SECONDS_UNTIL_STALE)
 
 
 @contextmanager

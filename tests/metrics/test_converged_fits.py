@@ -233,7 +233,7 @@ def test_a_fit_that_diverges_is_not_made_longer(short_fits: list[int]) -> None:
     (estimate, *_) = [estimate for _, estimate in METRIC.estimates([diverged])]
     assert (estimate.status, estimate.reason) == (
         "missing",
-        "the error along the curve is not finite",
+        "the loss along the curve is not finite (NaN)",
     )
     assert compute(job.pairs[0]) == expected
     assert expected.fit_length == 32

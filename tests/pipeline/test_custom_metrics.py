@@ -18,8 +18,7 @@ import torch
 import vl_convert
 from ruamel.yaml import YAML
 
-from landscape_catalog.catalog import read_tables
-from landscape_catalog.catalog.database import query
+from landscape_catalog.catalog import query, read_tables
 from landscape_catalog.errors import CodeError, JobsFailedError, LandscapeError, SpecError
 from landscape_catalog.paths import Project
 from landscape_catalog.pipeline.aggregate import gather
@@ -112,7 +111,7 @@ def copied(finished: tuple[Path, Path], tmp_path: Path) -> tuple[Path, Path]:
 def rows(folder: Path, sql: str) -> list[dict[str, Any]]:
     """The result of an SQL query."""
     found = Project(folder)
-    return query(sql, tables=found.catalog, database=found.database).to_dicts()
+    return query(sql, tables=found.catalog).to_dicts()
 
 
 def numbers(folder: Path, table: str, where: str) -> list[dict[str, Any]]:

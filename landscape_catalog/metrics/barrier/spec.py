@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
@@ -11,7 +10,7 @@ from pydantic import ConfigDict
 
 from landscape_catalog.metrics.connectivity.result import CurvePoint
 from landscape_catalog.metrics.connectivity.settings import ConnectivitySettings
-from landscape_catalog.metrics.estimate import Estimate
+from landscape_catalog.metrics.estimate import Estimate, not_finite_reason
 from landscape_catalog.metrics.metric import Cost, Metric, Named, Quantity
 from landscape_catalog.schema.pairs import PairChoice
 from landscape_catalog.schema.records import VALUES
@@ -91,7 +90,7 @@ class BarrierMetric(Metric):
     def estimates(self, results: Sequence[LineBarrier]) -> Iterator[Named]:
         """Exact: nothing on the line is estimated or fitted."""
         line = results[0]
-        reason = "the error along the line is not finite" if math.isnan(line.barrier) else None
+        reason = not_finite_reason(f"the {line.quantity} along the line", line.barrier)
         yield (
             "line_barrier",
             Estimate(line.barrier, 0.0, "exact", 1, "lines", line.unit, reason=reason),

@@ -82,10 +82,10 @@ class ModeConnectivity:
     def converged(self) -> bool | None:
         """Whether mc differs from that of the shorter fit by less than `convergence`.
 
-        False if it is NaN, None (unknown) if there was no shorter fit. A difference equal to
+        False if it is not finite, None (unknown) if there was no shorter fit. A difference equal to
         `convergence` up to rounding counts as one that is not less.
         """
-        if math.isnan(self.mode_connectivity):
+        if not math.isfinite(self.mode_connectivity):
             return False
         if self.shorter_mode_connectivity is None or self.convergence is None:
             return None
@@ -98,7 +98,7 @@ class ModeConnectivity:
         if self.converged is not False or self.shorter_mode_connectivity is None:
             return None
         shorter, value = self.shorter_mode_connectivity, self.mode_connectivity
-        if math.isnan(shorter):
+        if not math.isfinite(shorter):
             return f"the fit with {self.shorter_length} {self.length_unit} has diverged"
         return (
             f"mc {shorter:.4g} with {self.shorter_length} {self.length_unit}, {value:.4g} with "

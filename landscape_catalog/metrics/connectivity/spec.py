@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, ClassVar, Literal
@@ -11,7 +9,7 @@ from typing import Any, ClassVar, Literal
 from landscape_catalog.errors import Problem
 from landscape_catalog.metrics.connectivity.result import ModeConnectivity, all_converged
 from landscape_catalog.metrics.connectivity.settings import ConnectivitySettings, length_problems
-from landscape_catalog.metrics.estimate import Estimate, error_of_mean
+from landscape_catalog.metrics.estimate import Estimate, error_of_mean, mean_of, not_finite_reason
 from landscape_catalog.metrics.influences import influences_of_mean
 from landscape_catalog.metrics.metric import (
     Cost,
@@ -216,8 +214,9 @@ class ConnectivityMetric(Metric):
         changing = f"{share}{unended[0]}" if unended else None
         for name, attribute in _FIELDS.items():
             values = [getattr(result, attribute) for result in results]
-            value = statistics.fmean(values)
-            reason = "the error along the curve is not finite" if math.isnan(value) else changing
+            value = mean_of(values)
+            along = f"the {results[0].quantity} along the curve"
+            reason = not_finite_reason(along, value) or changing
             kind: Literal["standard error", "unknown"] = "standard error" if n > 1 else "unknown"
             error = error_of_mean(values)
             estimate = Estimate(value, error, kind, n, "fits", results[0].unit, shared_draw=True)
@@ -247,7 +246,7 @@ class ConnectivityMetric(Metric):
         values = [result.mode_connectivity for result in results]
         first = results[0]
         row: Row = {
-            "mode_connectivity": statistics.fmean(values),
+            "mode_connectivity": mean_of(values),
             "mode_connectivity_error": error_of_mean(values),
             "fits": len(values),
             "connectivity_unit": first.unit,

@@ -11,10 +11,10 @@ from typing import Any, get_args
 
 from torch import nn
 
-from landscape_catalog.errors import CodeError, shown
+from landscape_catalog.errors import CodeError, described, own_code, shown
 from landscape_catalog.metrics.context import Context
 from landscape_catalog.metrics.custom.spec import POSITIONAL, CustomSettings, CustomValues
-from landscape_catalog.metrics.estimate import ErrorKind, Estimate
+from landscape_catalog.metrics.estimate import ErrorKind, Estimate, joined
 from landscape_catalog.models.randomness import SEEDS
 from landscape_catalog.tasks import Data, Samples, Task, seeded
 
@@ -65,7 +65,7 @@ def call_metric(
         with seeded(seed, data.train.inputs.device):
             found = function(*networks, copied, task, seed=seed, **settings.args)
     except (Exception, SystemExit) as error:  # a user's function may raise anything
-        raise refused(settings, f"failed: {type(error).__name__}: {error}") from error
+        raise refused(settings, f"failed: {described(error)}") from error
     return checked_values(settings, found)
 
 
@@ -86,6 +86,11 @@ def checked_values(settings: CustomSettings, found: Any) -> dict[str, Estimate]:
     Raises:
         CodeError: if this is not a mapping from names to numbers or `Estimate`s, or is empty.
     """
+    with own_code(f"measure.custom: {settings.function}", ": reading what it returned"):
+        return _checked_values(settings, found)
+
+
+def _checked_values(settings: CustomSettings, found: Any) -> dict[str, Estimate]:
     if not isinstance(found, Mapping) or not found:
         given = "an empty mapping" if isinstance(found, Mapping) else f"`{type(found).__name__}`"
         raise refused(
@@ -148,7 +153,8 @@ def _estimate(settings: CustomSettings, name: str, given: Any) -> Estimate:
     if not isinstance(reason, str | None):
         raise wrong("reason", reason, "text or None")
     if not math.isfinite(value):
-        reason = reason or f"the function returned {value}"
+        returned = f"the function returned {value}"
+        reason = (reason or returned) if math.isnan(value) else joined(returned, reason)
         value, error, influences = math.nan, math.nan, None
     elif not converged:
         reason = reason or "the function reports that it has not converged"

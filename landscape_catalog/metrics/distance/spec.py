@@ -46,7 +46,7 @@ class WeightDistance:
 
 
 def _exact(value: float, found: WeightDistance) -> Estimate:
-    reason = found.reason if math.isnan(value) else None
+    reason = found.reason if not math.isfinite(value) else None
     return Estimate(value, 0.0, "exact", found.n, "parameters", reason=reason)
 
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import ClassVar, Literal
 
 from pydantic import ConfigDict
 
-from landscape_catalog.metrics.estimate import Estimate, error_of_mean
+from landscape_catalog.metrics.estimate import Estimate, error_of_mean, mean_of
 from landscape_catalog.metrics.influences import influences_of_mean
 from landscape_catalog.schema.records import VALUES
 from landscape_catalog.schema.tables import Row
@@ -86,7 +85,7 @@ def hessian_estimates(results: Sequence[HessianEstimate]) -> Iterator[tuple[str,
     if len(results) == 1:
         yield from _of_one_batch(results[0])
         return
-    bound = statistics.fmean(h.top_residual for h in results)
+    bound = mean_of([h.top_residual for h in results])
     tops = [(h.top_eigenvalue, _reason(h.top_converged, h.top_reason)) for h in results]
     yield "top_eigenvalue", _over_batches(tops, bound)
     traces = [(h.trace, _reason(h.trace_converged, h.trace_reason)) for h in results]
@@ -125,7 +124,7 @@ def _over_batches(found: Sequence[tuple[float, str | None]], bound: float) -> Es
     finite = all(map(math.isfinite, values))
     error = math.hypot(error_of_mean(values), bound) if finite else math.nan
     return Estimate(
-        statistics.fmean(values),
+        mean_of(values),
         error,
         "unknown" if math.isnan(error) else "standard error",
         len(values),

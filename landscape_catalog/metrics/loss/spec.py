@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 
 from pydantic import ConfigDict
 
-from landscape_catalog.metrics.estimate import Estimate, binomial_error
+from landscape_catalog.metrics.estimate import Estimate, binomial_error, not_finite_reason
 from landscape_catalog.metrics.evaluation import Evaluation
 from landscape_catalog.metrics.metric import Metric, Named, Panel, Quantity, Slice
 from landscape_catalog.schema.records import VALUES
@@ -96,7 +96,7 @@ def _estimates(side: str, values: Evaluation, loss: Loss, *, exact: bool) -> Ite
     # A custom task's error need not be a share of units; its standard error is then unknown.
     share_error = 0.0 if exact else 100 * binomial_error(values.accuracy / 100, n)
     loss_error = 0.0 if exact else values.loss_sd / math.sqrt(n)
-    reason = None if math.isfinite(values.loss) else "the loss is not finite"
+    reason = not_finite_reason("the loss", values.loss)
     yield (
         f"{side}_loss",
         Estimate(
@@ -112,7 +112,9 @@ def _estimates(side: str, values: Evaluation, loss: Loss, *, exact: bool) -> Ite
     )
     shares = {"accuracy": (values.accuracy, PERCENT), "error": (values.error_value, error_unit)}
     for name, (value, unit) in shares.items():
-        missing = "units are not right or wrong" if math.isnan(value) else None
+        missing = not_finite_reason(f"the {name}", value)
+        if name == "accuracy" and values.n_wrong is None:
+            missing = "units are not right or wrong"
         error_kind = "unknown" if math.isnan(share_error) else kind
         yield (
             f"{side}_{name}",

@@ -85,7 +85,7 @@ def _estimate(
     if found.block > 1:
         influences = influences_of_blocks(influences, found.block)
         error = math.nan if influences is None else math.hypot(*influences)
-    missing = math.isnan(value) or math.isnan(error)
+    missing = not math.isfinite(value) or not math.isfinite(error)
     yield (
         name,
         Estimate(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
@@ -10,7 +9,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import ConfigDict
 
 from landscape_catalog.metrics.connectivity.spec import ConnectivitySettings
-from landscape_catalog.metrics.estimate import Estimate
+from landscape_catalog.metrics.estimate import Estimate, not_finite_reason
 from landscape_catalog.metrics.evaluation import Evaluation
 from landscape_catalog.metrics.metric import Cost, Metric, Named, Quantity
 from landscape_catalog.schema.records import VALUES
@@ -69,7 +68,7 @@ class StatisticsMetric(Metric):
         """Both losses: exact, since the training data define the landscape."""
         found = results[0]
         for name, values in ((RUNNING, found.running), (RECOMPUTED, found.recomputed)):
-            reason = None if math.isfinite(values.loss) else "the loss is not finite"
+            reason = not_finite_reason("the loss", values.loss)
             yield (
                 name,
                 Estimate(values.loss, 0.0, "exact", values.n, "units", found.unit, reason=reason),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from pathlib import Path
 
@@ -16,9 +15,9 @@ from landscape_catalog.catalog import (
     summary_metrics,
 )
 from landscape_catalog.pipeline.aggregate.gather import gather
-from landscape_catalog.pipeline.shared.workspace import open_workspace
+from landscape_catalog.pipeline.shared.workspace import one_stage, open_workspace
+from landscape_catalog.schema.strict_json import strict_json
 from landscape_catalog.store.files import ensure_folder, prune, write_file
-from landscape_catalog.store.lock import project_lock
 
 log = logging.getLogger(__name__)
 
@@ -31,12 +30,12 @@ def run_aggregate(root: Path) -> None:
     """
     workspace = open_workspace(root)
     project = workspace.project
-    with project_lock(project.lock):
+    with one_stage(workspace):
         tables = build_tables(gather(workspace))
         write_tables(tables, project.catalog)
-        build_database(project.catalog, project.database)
+        build_database(project.catalog, project.database, project.database_note)
         summary = summary_metrics(tables)
-        write_file(project.metrics, (json.dumps(summary, indent=2) + "\n").encode())
+        write_file(project.metrics, (strict_json(summary, indent=2) + "\n").encode())
         plots = plot_data(tables)
         for name, frame in plots.items():
             write_file(project.plots / f"{name}.csv", frame.write_csv().encode())

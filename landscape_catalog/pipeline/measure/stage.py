@@ -21,6 +21,7 @@ from landscape_catalog.pipeline.shared.payloads import MeasurePayload
 from landscape_catalog.pipeline.shared.speed import speed_for
 from landscape_catalog.pipeline.shared.workspace import (
     Workspace,
+    one_stage,
     open_workspace,
     raise_failures,
     work_through,
@@ -31,7 +32,6 @@ from landscape_catalog.runner.jobs import Failure, Job
 from landscape_catalog.runner.registry import chosen_executor
 from landscape_catalog.runner.worker_cache import WorkerCache
 from landscape_catalog.store.files import ensure_folder
-from landscape_catalog.store.lock import project_lock
 
 log = logging.getLogger(__name__)
 
@@ -47,19 +47,18 @@ def run_measure(root: Path) -> None:
         JobsFailedError: if some measurements failed; the others are kept.
     """
     workspace = open_workspace(root)
-    with project_lock(workspace.project.lock):
+    with one_stage(workspace):
         ensure_folder(workspace.project.measurements)
         with chosen_executor(workspace.execution) as executor:
-            specs, made, failures = measure_missing(workspace, executor)
-        removed = workspace.measurements.prune({spec.measurement_id for spec in specs})
-        failed = sum(
-            not workspace.measurements.has(spec.measurement_id) for spec in distinct(specs)
-        )
+            specs, made, missing, failures = measure_missing(workspace, executor)
+        needed = {spec.measurement_id for spec in specs}
+        removed = workspace.measurements.prune(needed)
+        failed = len(needed & missing)
         log.info(
             "measure: %d measurements, %d already there, %d made, %s%d removed",
-            len(specs),
-            len(specs) - made - failed,
-            made,
+            len(needed),
+            len(needed) - len(made) - failed,
+            len(made),
             f"{failed} failed, " if failed else "",
             removed,
         )
@@ -68,11 +67,12 @@ def run_measure(root: Path) -> None:
 
 def measure_missing(
     workspace: Workspace, executor: Executor
-) -> tuple[list[MeasurementSpec], int, list[Failure]]:
+) -> tuple[list[MeasurementSpec], set[str], set[str], list[Failure]]:
     """Make the missing measurements.
 
     Returns:
-        All measurements needed, how many were made now, and the failed jobs.
+        All measurements needed, the ids of those made now and of those still missing, and the
+        failed jobs.
 
     Raises:
         MissingArtifactError: if a run is missing, or is damaged and the store has no copy.
@@ -81,20 +81,20 @@ def measure_missing(
     device = chosen_device(workspace.experiment.execution)
     records = trained_runs(workspace)
     losses = losses_of(workspace.grid.runs, workspace.experiment.measure)
-    new, failures = _make(workspace, "measure losses", losses, device, executor)
+    made, missing, failures = _make(workspace, "measure losses", losses, device, executor)
     rest = further_measurements(workspace, converged_runs(workspace, records))
-    more, others = _make(workspace, "measure", rest, device, executor)
-    return losses + rest, new + more, failures + others
+    more, others, further = _make(workspace, "measure", rest, device, executor)
+    return losses + rest, made | more, missing | others, failures + further
 
 
 def _make(
     workspace: Workspace, title: str, specs: list[MeasurementSpec], device: str, executor: Executor
-) -> tuple[int, list[Failure]]:
-    """Make the missing measurements; returns how many were made, and the failed jobs."""
+) -> tuple[set[str], set[str], list[Failure]]:
+    """Make the missing measurements; returns what was made, what is still missing, and failures."""
     cache = workspace.measurements
     missing = [spec for spec in distinct(specs) if cache.fetch(spec.measurement_id) is None]
     if not missing:
-        return 0, []  # without asking a cluster for its workers
+        return set(), set(), []  # without asking a cluster for its workers
     require_possible(
         [*worker_problems(workspace.experiment.execution), *measuring_problems(workspace)]
     )
@@ -103,8 +103,9 @@ def _make(
     groups = measurement_jobs(missing, executor.count, speed)
     jobs = [_job(workspace, group, device) for group in groups]
     failures = work_through(workspace, title, measure_job, jobs, executor=executor, speed=speed)
-    made = sum(cache.fetch(spec.measurement_id) is not None for spec in missing)
-    return made, failures
+    ids = {spec.measurement_id for spec in missing}
+    made = {key for key in ids if cache.fetch(key) is not None}
+    return made, ids - made, failures
 
 
 def _job(workspace: Workspace, specs: tuple[MeasurementSpec, ...], device: str) -> Job:

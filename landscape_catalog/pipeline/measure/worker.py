@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from landscape_catalog.errors import MeasurementError, StorageError
+from landscape_catalog.errors import MeasurementError, StorageError, described
 from landscape_catalog.pipeline.measure.context import JobContext
 from landscape_catalog.pipeline.shared.measurement_specs import MeasurementSpec
 from landscape_catalog.pipeline.shared.payloads import MeasurePayload
@@ -35,8 +35,7 @@ def measure_and_keep(payload: MeasurePayload, cache: WorkerCache) -> None:
         _keep(payload, spec, measured)
     if failed:
         what = [
-            f"{spec.metric} of {' and '.join(run.run_id for run in spec.runs)}: "
-            f"{type(error).__name__}: {error}"
+            f"{spec.metric} of {' and '.join(run.run_id for run in spec.runs)}: {described(error)}"
             for spec, error in failed
         ]
         raise MeasurementError("; ".join(what)) from failed[0][1]

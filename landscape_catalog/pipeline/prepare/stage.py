@@ -18,7 +18,7 @@ from landscape_catalog.experiment.grid import DataSpec
 from landscape_catalog.pipeline.prepare.unhashed import warn_of_unhashed_imports
 from landscape_catalog.pipeline.shared.components import find_source
 from landscape_catalog.pipeline.shared.limits import data_problems, require_possible
-from landscape_catalog.pipeline.shared.workspace import Workspace, open_workspace
+from landscape_catalog.pipeline.shared.workspace import Workspace, one_stage, open_workspace
 from landscape_catalog.schema.fields import is_custom
 from landscape_catalog.schema.identity import canonical_json
 from landscape_catalog.store.artifacts import (
@@ -28,7 +28,6 @@ from landscape_catalog.store.artifacts import (
     write_prepared,
 )
 from landscape_catalog.store.files import ensure_folder, prune, remove, write_file
-from landscape_catalog.store.lock import project_lock
 from landscape_catalog.store.records import DataRecord
 
 log = logging.getLogger(__name__)
@@ -43,7 +42,7 @@ def run_prepare(root: Path) -> None:
         ContentMismatchError: if prepared data differ from earlier data with the same id.
     """
     workspace = open_workspace(root)
-    with project_lock(workspace.project.lock):
+    with one_stage(workspace):
         ensure_folder(workspace.project.prepared)
         prepared = prepare_missing(workspace)
         needed = {spec.data_id for spec in workspace.grid.data}

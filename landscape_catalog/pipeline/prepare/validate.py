@@ -11,7 +11,7 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from landscape_catalog.errors import CodeError, Problem, SpecError
+from landscape_catalog.errors import CodeError, Problem, SpecError, own_code, shown
 from landscape_catalog.experiment.grid import Cell
 from landscape_catalog.metrics.numerics.features import network_features
 from landscape_catalog.metrics.numerics.flops import count_multiply_adds
@@ -118,7 +118,8 @@ def _try(cell: Cell, network: nn.Module, task: Task, data: LoadedData, name: str
     both = _names(cell)
     dtype = next(network.parameters()).dtype
     if is_custom(custom_task):
-        _require_attributes(custom_task, task)
+        with own_code(custom_task, ": reading its attributes"):
+            _require_attributes(custom_task, task)
     outputs = called(both, "", task.outputs, network, samples, dtype)
     if not isinstance(outputs, Tensor):
         raise CodeError(f"{both} returned {type(outputs).__name__}, not a tensor")
@@ -154,7 +155,7 @@ def _require_attributes(name: str, task: Task) -> None:
     for attribute, (allowed, right) in wrong.items():
         if not right:
             given = getattr(task, attribute)
-            raise CodeError(f"{name}: its {attribute} is {given!r}; it must be {allowed}")
+            raise CodeError(f"{name}: its {attribute} is {shown(given)}; it must be {allowed}")
 
 
 def _require_gradient(name: str, network: nn.Module, task: Task, samples: Samples) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from functools import partial
@@ -30,6 +29,7 @@ from landscape_catalog.pipeline.shared.custom_code import code_checksum, import_
 from landscape_catalog.pipeline.shared.dependencies import require_watched, require_watched_code
 from landscape_catalog.schema.fields import is_custom
 from landscape_catalog.schema.identity import canonical_json, checksum
+from landscape_catalog.schema.strict_json import strict_json
 from landscape_catalog.store.files import write_file
 from landscape_catalog.store.notes import read_note
 
@@ -133,5 +133,5 @@ def _facts(dataset: Dataset, project: Project, extra: dict[str, Any]) -> DataFac
         return noted
     facts = facts_of(source.load(), source.checksum, vocabulary=dataset.vocabulary)
     with contextlib.suppress(StorageError):  # without a cache the data are read again next time
-        write_file(path, json.dumps(asdict(facts)).encode())
+        write_file(path, strict_json(asdict(facts)).encode())
     return facts

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
@@ -17,6 +16,7 @@ from landscape_catalog.models.registry import footprint, multiply_adds
 from landscape_catalog.runner.timings import Work
 from landscape_catalog.schema.fields import is_custom
 from landscape_catalog.schema.identity import checksum
+from landscape_catalog.schema.strict_json import strict_json
 from landscape_catalog.store.files import write_file
 from landscape_catalog.store.notes import read_note
 
@@ -99,4 +99,4 @@ def read_multiply_adds(path: Path) -> dict[str, int]:
 def note_multiply_adds(path: Path, counts: Mapping[str, int]) -> None:
     """Record the counts for time estimates; a disk error is ignored, since they are optional."""
     with contextlib.suppress(StorageError):
-        write_file(path, json.dumps(counts, sort_keys=True).encode())
+        write_file(path, strict_json(counts, sort_keys=True).encode())

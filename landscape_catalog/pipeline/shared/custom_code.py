@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from landscape_catalog.errors import CodeError
+from landscape_catalog.errors import CodeError, described, own_code
 from landscape_catalog.pipeline.shared.custom_rights import (
     require_allowed,
     require_distinct_names,
@@ -95,12 +95,13 @@ def import_custom(name: str, folder: Path, *, code: str | None = None) -> Callab
         if isinstance(error, ModuleNotFoundError) and error.name:
             words = f"there is no module `{error.name}`, neither in {folder.name}/ nor installed"
         else:
-            words = f"importing it failed: {type(error).__name__}: {error}"
+            words = f"importing it failed: {described(error)}"
         raise CodeError(f"{name}: {words}") from error
-    for part in path.split("."):
-        if code is None and found is not None:
-            require_own(name, part, found, folder)
-        found = getattr(found, part, None)
+    with own_code(name, f": looking up `{path}`"):
+        for part in path.split("."):
+            if code is None and found is not None:
+                require_own(name, part, found, folder)
+            found = getattr(found, part, None)
     if not callable(found):
         raise CodeError(f"{name}: `{module_name}` has no function `{path}`")
     if code is None:

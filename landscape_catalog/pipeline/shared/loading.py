@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from landscape_catalog.datasets import ARRAY_NAMES
-from landscape_catalog.errors import CodeError
+from landscape_catalog.errors import CodeError, own_code
 from landscape_catalog.experiment.grid import Cell
 from landscape_catalog.models import build as models
 from landscape_catalog.models.randomness import seeded
@@ -105,15 +105,12 @@ def custom_task(
     Raises:
         CodeError: if the function fails or does not return a `Task`.
     """
-    try:
-        function = import_custom(name, custom, code=code)
+    function = import_custom(name, custom, code=code)
+    with own_code(name):
         with seeded(0, torch.device("cpu")):
             task = function(**args)
-    except CodeError:
-        raise
-    except (Exception, SystemExit) as error:  # a custom function may raise anything
-        raise CodeError(f"{name} failed: {type(error).__name__}: {error}") from error
-    if not isinstance(task, Task):
+        is_task = isinstance(task, Task)
+    if not is_task:
         raise CodeError(
             f"{name} returned {type(task).__name__}; it must return a landscape_catalog.tasks.Task"
         )

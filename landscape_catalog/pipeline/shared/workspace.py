@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -33,10 +33,13 @@ from landscape_catalog.runner.executor import Executor, JobFunction
 from landscape_catalog.runner.jobs import Failure, Job, Recovery, run_jobs
 from landscape_catalog.runner.registry import chosen_executor
 from landscape_catalog.runner.speed import SpeedModel
+from landscape_catalog.schema.strict_json import strict_json
 from landscape_catalog.store.artifacts import read_data_record
 from landscape_catalog.store.cache import ArtifactCache, measurement_cache, run_cache
-from landscape_catalog.store.files import remove, write_file
+from landscape_catalog.store.files import remove, remove_temporary, write_file
 from landscape_catalog.store.location import store_root
+from landscape_catalog.store.lock import project_lock
+from landscape_catalog.store.partial import SECONDS_UNTIL_STALE
 from landscape_catalog.store.recipes_file import check_recipes
 from landscape_catalog.store.records import DataRecord
 
@@ -171,6 +174,24 @@ def check_content(run_id: str, trained_on: str, data: DataRecord) -> None:
         )
 
 
+@contextmanager
+def one_stage(workspace: Workspace) -> Iterator[None]:
+    """Hold the project's lock; begins by removing what killed stages have left half-written.
+
+    Raises:
+        StorageError: if the lock file cannot be written.
+    """
+    project, store = workspace.project, workspace.store
+    with project_lock(project.lock):
+        removed = sum(map(remove_temporary, project.written()))
+        shared = (workspace.runs.shared, workspace.measurements.shared, store / "data")
+        for folder in (*shared, project.report.parent):
+            removed += remove_temporary(folder, seconds=SECONDS_UNTIL_STALE)
+        if removed:
+            log.info("%d half-written files of an interrupted stage removed", removed)
+        yield
+
+
 def work_through(
     workspace: Workspace,
     title: str,
@@ -233,7 +254,7 @@ def raise_failures(workspace: Workspace, title: str, failures: list[Failure]) ->
         remove(workspace.project.failures)
         return
     entries = [vars(failure) for failure in failures]
-    write_file(workspace.project.failures, json.dumps(entries, indent=1).encode())
+    write_file(workspace.project.failures, strict_json(entries, indent=1).encode())
     width = max(len(failure.name) for failure in failures)
     table = "\n".join(f"  {failure.name:<{width}}  {failure.reason}" for failure in failures)
     raise JobsFailedError(

@@ -20,6 +20,7 @@ from landscape_catalog.pipeline.shared.speed import speed_for
 from landscape_catalog.pipeline.shared.workspace import (
     Workspace,
     check_content,
+    one_stage,
     open_workspace,
     raise_failures,
     work_through,
@@ -35,7 +36,6 @@ from landscape_catalog.runner.speed import SpeedModel
 from landscape_catalog.runner.timings import Work
 from landscape_catalog.runner.worker_cache import WorkerCache
 from landscape_catalog.store.files import ensure_folder
-from landscape_catalog.store.lock import project_lock
 from landscape_catalog.store.partial import partial_folder, remove_leftovers, runs_in
 from landscape_catalog.store.records import RunRecord
 
@@ -51,7 +51,7 @@ def run_train(root: Path) -> None:
         JobsFailedError: if some runs failed; the others are kept.
     """
     workspace = open_workspace(root)
-    with project_lock(workspace.project.lock):
+    with one_stage(workspace):
         ensure_folder(workspace.project.runs)
         workspace.data_records()  # raises unless all data are prepared and intact
         removed = workspace.runs.prune({run.run_id for run in workspace.grid.runs})

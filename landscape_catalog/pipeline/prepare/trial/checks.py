@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from landscape_catalog.errors import CodeError
+from landscape_catalog.errors import CodeError, described
 from landscape_catalog.metrics.numerics.batchnorm import recompute_batchnorm
 from landscape_catalog.metrics.numerics.hessian.products import BatchHessian, Mode
 from landscape_catalog.models.copying import copied
@@ -64,7 +64,7 @@ def require_no_neighbours(trial: Trial, network: nn.Module, task: Task) -> None:
     except (Exception, SystemExit) as error:  # custom code may raise anything
         raise CodeError(
             f"{trial.name}: on a batch of one sample in eval mode, it failed: "
-            f"{type(error).__name__}: {error}{hint}"
+            f"{described(error)}{hint}"
         ) from error
     for what in ("losses", "errors"):
         joined = torch.cat([answer[what] for answer in alone])
@@ -110,7 +110,7 @@ def require_second_derivative(trial: Trial, network: nn.Module, task: Task, mode
     except (Exception, SystemExit) as error:  # custom code may raise anything
         raise CodeError(
             f"{trial.name}: its second derivative, which the Hessian needs, failed: "
-            f"{type(error).__name__}: {derivative_hint(error)}"
+            f"{derivative_hint(error)}"
         ) from error
 
 

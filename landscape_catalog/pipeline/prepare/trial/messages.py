@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.instancenorm import _InstanceNorm
 
-from landscape_catalog.errors import CodeError
+from landscape_catalog.errors import CodeError, described
 from landscape_catalog.tasks import Samples
 
 MOST_NAMED = 5
@@ -31,7 +31,7 @@ def called(name: str, what: str, function: Callable[..., Any], *args: Any) -> An
     except CodeError:
         raise
     except (Exception, SystemExit) as error:  # custom code may raise anything
-        raise CodeError(f"{name}: {what}failed: {type(error).__name__}: {error}") from error
+        raise CodeError(f"{name}: {what}failed: {described(error)}") from error
 
 
 def shown_names(names: Iterable[str]) -> str:
@@ -43,7 +43,7 @@ def shown_names(names: Iterable[str]) -> str:
 
 def derivative_hint(error: BaseException) -> str:
     """The message of a failed second derivative, with the way out where the cause is known."""
-    text = str(error)
+    text = described(error)
     lowered = text.lower()
     if "attention" in lowered:
         return (

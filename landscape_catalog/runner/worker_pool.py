@@ -1,0 +1,99 @@
+"""Pebble's pool of processes, with workers that a Ctrl-C does not reach and that end at once."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from multiprocessing.context import SpawnContext, SpawnProcess
+from typing import Any
+
+from pebble import ProcessPool
+from pebble.pool.process import PoolManager
+
+SECONDS_TO_END = 2.0
+FRUITLESS_STARTS = 2  # per worker of the pool: how many may end before any takes a job
+_SIGNALS = {signal.SIGINT, signal.SIGTERM}
+
+
+class _Worker(SpawnProcess):
+    """A process that starts with Ctrl-C blocked: an interpreter that starts would print it."""
+
+    def start(self) -> None:
+        with _blocked_signals():
+            super().start()
+
+
+class _Context(SpawnContext):
+    Process = _Worker
+
+
+@contextmanager
+def _blocked_signals() -> Iterator[None]:
+    """Delay signals of this thread; processes that it starts inherit that they are blocked."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def ignore_ctrl_c() -> None:
+    """In a worker: leave Ctrl-C to the parent, and accept other signals again."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
+
+
+class _Manager(PoolManager):
+    """Replaces a worker that ends before it takes a job, instead of giving up the whole pool."""
+
+    _n_lost = 0
+
+    def find_expired_task(self, worker_id: int) -> Any:
+        tasks = list(self.task_manager.tasks.values())
+        for task in tasks:
+            if task.worker_id == worker_id:
+                self._n_lost = 0
+                return task
+        if not any(task.worker_id for task in tasks):  # no worker has a job
+            self._n_lost += 1
+            if self._n_lost >= FRUITLESS_STARTS * self.worker_manager.workers_number:
+                return super().find_expired_task(worker_id)  # raises
+        raise LookupError
+
+
+class WorkerPool(ProcessPool):
+    """A pool of processes that each start with a call of `initializer`."""
+
+    def __init__(self, count: int, initializer: Callable[..., None], initargs: Sequence[Any]):
+        context = _Context()
+        super().__init__(
+            max_workers=count, initializer=initializer, initargs=initargs, context=context
+        )
+        self._pool_manager = _Manager(self._context, context)
+
+    def end(self) -> None:
+        """End all workers, whatever they do: files are only ever written whole."""
+        self.stop()
+        end_workers()
+        self.join()
+        end_workers()  # one that was being started
+
+
+def end_workers() -> None:
+    """Ask this process's workers to end, and kill those that do not within two seconds."""
+    workers = [one for one in multiprocessing.active_children() if isinstance(one, _Worker)]
+    for worker in workers:
+        worker.terminate()
+    deadline = time.monotonic() + SECONDS_TO_END
+    for worker in workers:
+        worker.join(max(deadline - time.monotonic(), 0))
+        if worker.is_alive():
+            worker.kill()
+            worker.join()
