@@ -5,7 +5,7 @@ BIN := .venv/bin
 # `dvc` finds the `landscape` command through PATH.
 RUN := PATH="$$PWD/$(BIN):$$PATH"
 
-.PHONY: repro test check lint types schemas presets bench clean
+.PHONY: repro test check lint types schemas presets fuzz bench clean
 
 repro: .venv/installed
 	$(RUN) dvc repro
@@ -30,6 +30,11 @@ schemas: .venv/installed
 # Run every preset at smoke scale (about half an hour) and write reports to reports/presets/.
 presets: .venv/installed
 	$(RUN) python scripts/smoke_presets.py
+
+# Random parameter files, damaged files, odd statements and kills, from a seed (docs/reliability.md).
+fuzz: .venv/installed
+	$(RUN) python -m tests.campaigns
+	$(RUN) env LANDSCAPE_KILLS=50 python -m pytest -q tests/test_kills.py
 
 # Speed of training, and cost and error of the metrics, compared with simple baselines and other tools;
 # about an hour and a half on an idle machine.

@@ -188,13 +188,15 @@ def test_measurements_are_counted_once(
     made: str,
     missing: str,
     words: str,
+    tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     """Probes may share measurements; those that failed are not "already there"."""
     specs = [SimpleNamespace(measurement_id=name) for name in needed]
     workspace = SimpleNamespace(
-        experiment=SimpleNamespace(execution=None),
+        project=SimpleNamespace(measurements=tmp_path),
+        execution=None,
         measurements=SimpleNamespace(prune=lambda keys: 0),
     )
     monkeypatch.setattr(measure, "open_workspace", lambda root: workspace)

@@ -165,6 +165,7 @@ def test_the_map_is_the_experiment_of_the_table_with_the_values_of_the_default_o
         ("connectivity", "pairs"): "ring",
         ("connectivity", "epochs"): 50,
         ("connectivity", "lr"): 0.02,
+        ("connectivity", "batch_size"): 32,
         ("hessian", "threshold"): 38.0,
     }
     for section in ("dataset", "model", "load", "temperature", "train", "measure", "classify"):

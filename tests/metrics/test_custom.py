@@ -69,7 +69,7 @@ def test_fields_are_converted_to_plain_types() -> None:
         (math.nan, "missing", "the function returned nan"),
         (-math.inf, "missing", "the function returned -inf"),
         (Estimate(math.nan, reason="no test data"), "missing", "no test data"),
-        (Estimate(math.inf, 1.0, reason="it overflowed"), "missing", "it overflowed"),
+        (Estimate(math.inf, 1.0, reason="it overflowed"), "missing", "the function returned inf; it overflowed"),
         (Estimate(1.0, converged=False), "not converged", "the function reports that it has not converged"),
         (Estimate(1.0, converged=False, reason="slow"), "not converged", "slow"),
         (1.0, "ok", None),

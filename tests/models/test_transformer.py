@@ -277,9 +277,12 @@ def test_any_width_with_one_head() -> None:
     [
         ({"width": 0}, "width must be at least 1, got 0"),
         ({"vocabulary": 1}, "vocabulary must be at least 2, got 1"),
-        ({"n_layers": 0}, "n_layers must be a whole number of at least 1, got 0"),
-        ({"n_heads": 0}, "n_heads must be a whole number of at least 1, got 0"),
-        ({"feed_forward": 0}, "feed_forward must be a whole number of at least 1, got 0"),
+        ({"n_layers": 0}, r"n_layers must be a whole number of at least 1 and below 2\^31, got 0"),
+        ({"n_heads": 0}, r"n_heads must be a whole number of at least 1 and below 2\^31, got 0"),
+        (
+            {"feed_forward": 0},
+            r"feed_forward must be a whole number of at least 1 and below 2\^31, got 0",
+        ),
         ({"dropout": 1.0}, "dropout must be a number of at least 0 and below 1, got 1.0"),
         ({"width": 12}, r"width: allowed are multiples of 8, .*, got 12"),
     ],

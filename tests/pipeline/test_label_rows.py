@@ -120,7 +120,7 @@ def test_tables_agree_with_each_other(
     project, _ = aggregated
     wide = query(
         "SELECT cell_id, phase, phase_probability, second_phase FROM cells ORDER BY cell_id",
-        tables=project.catalog, database=project.database,
+        tables=project.catalog,
     ).rows(named=True)  # fmt: skip
     for cell in wide:
         rows = rows_of(project, "phase_probabilities", cell_id=cell["cell_id"])
