@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import io
 import os
 import random
@@ -12,7 +11,9 @@ from pathlib import Path
 
 import numpy as np
 import polars as pl
+import torch
 from PIL import Image
+from safetensors.torch import save
 
 from tests.campaigns.outcome import Outcome, observe, release_pipes
 from tests.stages import SERIAL, run_stages, write_project
@@ -60,6 +61,14 @@ def _arrays(draw: random.Random) -> bytes:
     stream = io.BytesIO()
     np.savez(stream, **dict(zip(names, (images, labels))))
     return stream.getvalue()
+
+
+def _tensors(draw: random.Random) -> bytes:
+    """A safetensors file of images with labels, some of them odd in shape or type."""
+    shape = (32, 1, 8, 8) if draw.random() < 0.6 else draw.choice([(32, 8, 8), (32, 8), (1,)])
+    kind = torch.uint8 if draw.random() < 0.6 else draw.choice([torch.bfloat16, torch.float32])
+    labels = torch.arange(draw.choice([32, 32, 32, 31])) % 3
+    return save({"images": torch.zeros(shape, dtype=kind), "labels": labels})
 
 
 def _pictures(draw: random.Random) -> bytes:
@@ -111,7 +120,7 @@ FORMATS: dict[str, tuple[str, tuple[str, ...], Callable[[random.Random], bytes],
     "npz": ("arrays", ("mine.npz",), _arrays, "resnet18"),
     "parquet": ("arrays", ("mine.parquet",), _pictures, "resnet18"),
     "text": ("text_pairs", ("train.de", "train.en"), _text, "transformer"),
-    "gzip": ("arrays", ("mine.npz",), lambda draw: gzip.compress(_arrays(draw)), "resnet18"),
+    "safetensors": ("arrays", ("mine.safetensors",), _tensors, "resnet18"),
 }
 
 
@@ -140,7 +149,7 @@ def case(folder: Path) -> Callable[[int, random.Random], Outcome]:
         form = list(FORMATS)[number % len(FORMATS)]
         dataset, files, content, model = FORMATS[form]
         path = "train" if dataset == "text_pairs" else files[0]
-        more = ", vocabulary: 60" if dataset == "text_pairs" else ""
+        more = ", vocabulary: 260" if dataset == "text_pairs" else ""
         place = folder / f"data {number}"
         params = PARAMS.format(name=dataset, path=path, model=model, more=more)
         project = write_project(place / "project", params + SERIAL)
