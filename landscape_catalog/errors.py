@@ -28,6 +28,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+MOST_PROBLEMS = 30  # in one message
+
 
 class LandscapeError(Exception):
     """Base class of all errors of this project; `exit_code` is that of the command line."""
@@ -107,12 +109,18 @@ class Problem:
 
 
 class SpecError(UserError):
-    """`params.yaml` is not a valid experiment; holds one `Problem` for each invalid value."""
+    """`params.yaml` is not a valid experiment; holds one `Problem` for each invalid value.
+
+    The message lists the first thirty.
+    """
 
     def __init__(self, problems: list[Problem], source: str = "params.yaml") -> None:
         self.problems = problems
         self.source = source
-        super().__init__(f"{source}:\n" + "\n".join(f"  {problem}" for problem in problems))
+        lines = [f"  {problem}" for problem in problems[:MOST_PROBLEMS]]
+        if len(problems) > MOST_PROBLEMS:
+            lines.append(f"  and {len(problems) - MOST_PROBLEMS} more invalid values")
+        super().__init__(f"{source}:\n" + "\n".join(lines))
 
 
 class RecipesError(UserError):

@@ -7,8 +7,11 @@ import logging
 import re
 import sys
 
-# Control characters but tab and line feed, changes of the direction of writing, lone surrogates.
-_UNPRINTABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff]")
+# Control characters but tab and line feed, other line ends, characters of no width that join
+# nothing, changes of the direction of writing, lone surrogates.
+_UNPRINTABLE = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
+)
 
 
 def printable(text: str) -> str:

@@ -6,6 +6,7 @@ import os
 import signal
 import stat
 import traceback
+import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,10 +14,12 @@ from pathlib import Path
 from typing import Literal
 
 from landscape_catalog.errors import LandscapeError
+from landscape_catalog.terminal import printable
 
 Kind = Literal["right", "refused", "traceback", "hang", "wrong"]
 GOOD: tuple[Kind, ...] = ("right", "refused")
-LONGEST_MESSAGE = 6000
+LONGEST_MESSAGE = 8000
+HIDDEN = ("Cc", "Cs", "Zl", "Zp")  # control characters, surrogates, line and paragraph ends
 
 
 @dataclass(frozen=True)
@@ -70,10 +73,10 @@ def observe(case: str, action: Callable[[], None], seconds: float) -> Outcome:
 
 
 def _refused(case: str, error: LandscapeError) -> Outcome:
-    message = str(error)
+    message = printable(str(error))
     if not message.strip() or len(message) > LONGEST_MESSAGE:
         return Outcome(case, "wrong", f"a message of {len(message)} characters: {message[:500]}")
-    hidden = [c for c in message if not c.isprintable() and c != "\n"]
+    hidden = [c for c in message if unicodedata.category(c) in HIDDEN and c not in "\n\t"]
     if hidden:
         return Outcome(case, "wrong", f"a message with {hidden[:5]!r}: {message!r}")
     return Outcome(case, "refused", message)

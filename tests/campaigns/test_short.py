@@ -42,7 +42,7 @@ def fail(error: BaseException) -> None:
     [
         ("right", lambda: None),
         ("refused", lambda: fail(SpecError([]))),
-        ("wrong", lambda: fail(SpecError([], source="\x1b[31m"))),
+        ("refused", lambda: fail(SpecError([], source="\x1b[31m"))),  # shown as an escape
         ("wrong", lambda: fail(SpecError([], source="a" * 10_000))),
         ("wrong", lambda: fail(WrongResultError("other bytes"))),
         ("traceback", lambda: fail(KeyError("a"))),

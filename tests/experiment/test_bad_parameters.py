@@ -478,6 +478,19 @@ def test_the_command_prints_the_messages_and_exits_with_2(
     assert not (project / "data").exists()
 
 
+@pytest.mark.parametrize("n", [30, 31, 5000])
+def test_a_message_lists_the_first_problems(n: int, tmp_path: Path) -> None:
+    tree = yaml.safe_load((ROOT / "params.yaml").read_text())
+    tree["load"]["width"] = [-i for i in range(1, n + 1)]
+    (tmp_path / "params.yaml").write_text(yaml.safe_dump(tree))
+    with pytest.raises(SpecError) as caught:
+        run_stages(tmp_path, tmp_path / "store", "prepare")
+    assert len(caught.value.problems) == n
+    lines = str(caught.value).splitlines()
+    assert len(lines) == (31 if n == 30 else 32)
+    assert (lines[-1] == f"  and {n - 30} more invalid values") == (n > 30)
+
+
 @pytest.mark.parametrize(
     ("section", "key"),
     [
