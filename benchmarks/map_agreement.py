@@ -125,7 +125,7 @@ def wilson(hits: int, n: int) -> tuple[float, float]:
     z, rate = 1.96, hits / n
     middle = (rate + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(rate * (1 - rate) / n + z * z / (4 * n * n))
-    return middle - half, middle + half
+    return max(middle - half, 0.0), min(middle + half, 1.0)
 
 
 def calibration(maps: Sequence[Map]) -> list[dict[str, float]]:
