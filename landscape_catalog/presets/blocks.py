@@ -58,6 +58,7 @@ IMAGES_SMALL: Overlay = {
     "train.epochs": 40,
     "train.seeds": 3,
     "measure.connectivity.epochs": "auto",
+    "measure.connectivity.lr": 0.05,  # the rate of training: a fit at a fifth of it takes far longer
     "classify.hessian.threshold": EDGE_AT_005,
 }
 IMAGES_SMOKE: Overlay = {
