@@ -85,7 +85,7 @@ def open_npz(path: Path) -> Iterator[ArrayFile]:
 
 def _npy_header(archive: zipfile.ZipFile, name: str, path: Path) -> Header:
     """The header of a member, whose bytes must be as many as it announces."""
-    member = f"{name}.npy" if f"{name}.npy" in archive.namelist() else name
+    member = name if name in archive.namelist() else f"{name}.npy"  # as NumPy chooses
     with archive.open(member) as file:
         shape, dtype = _read_npy_header(file)
         start = file.tell()

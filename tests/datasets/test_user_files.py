@@ -157,6 +157,17 @@ def test_an_archive_with_other_names_is_said_to_hold_them(tmp_path: Path) -> Non
         read_arrays(path)
 
 
+def test_a_second_member_of_the_same_name_is_not_read_in_place_of_the_first(tmp_path: Path) -> None:
+    """The header that is checked is that of the member which NumPy loads."""
+    path = npz_with_header(tmp_path / "a.npz", (len(LABELS), 4, 4), "|u1", bytes(len(LABELS) * 16))
+    other = io.BytesIO()
+    np.save(other, np.zeros((len(LABELS), 4, 4)))
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.writestr("images", other.getvalue())
+    with pytest.raises(DataError, match="images are float64; expected uint8"):
+        read_arrays(path)
+
+
 HUGE = 3 * 2**30  # more than any test should unpack
 HEADERS = {
     "floats": ((4, 5, 7), "<f8", 1120, "images are float64"),

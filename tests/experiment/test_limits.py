@@ -18,7 +18,7 @@ from landscape_catalog.pipeline.prepare.stage import run_prepare
 from landscape_catalog.pipeline.shared import limits
 from landscape_catalog.pipeline.shared.limits import measuring_problems
 from landscape_catalog.pipeline.shared.workspace import open_workspace
-from landscape_catalog.pipeline.train.stage import train_runs
+from landscape_catalog.pipeline.train.stage import run_train, train_runs
 from landscape_catalog.runner.schedule import cut_groups, makespan
 from landscape_catalog.runner.serial import SerialExecutor
 from landscape_catalog.runner.speed import SpeedModel
@@ -77,7 +77,7 @@ AT_ONCE: dict[str, tuple[dict[str, Any], str, str]] = {
         ("workers", DIGITS, "execution.workers", "less than 2147483648 or 'auto'"),
         ("iterations", DIGITS, "measure.hessian.max_iterations", "less than 2147483648"),
         ("density", DIGITS, "measure.hessian.density_steps", "less than 2147483648"),
-        ("curve points", DIGITS, "measure.connectivity.points", "less than 2147483648"),
+        ("curve points", DIGITS, "measure.connectivity.points", "less than or equal to 10000"),
         ("refinement", DIGITS, "measure.connectivity.refine", "less than 2147483648"),
         ("words", TEXT, "dataset.max_words", "less than 2147483648"),
         ("vocabulary", TEXT, "dataset.vocabulary", "less than or equal to 1000000"),
@@ -163,7 +163,9 @@ OF_THE_MACHINE: dict[str, tuple[dict[str, Any], str]] = {
     "fits": (
         {"measure__connectivity__epochs": 10**9}, "measure.connectivity: got a measurement that takes"),
     "points": (
-        {"measure__connectivity__points": 10**9}, "measure.connectivity: got a measurement that takes"),
+        {"measure__connectivity__points": 10**4, "load__width": 5000},
+        "measure.connectivity: got a measurement that takes",
+    ),
 }  # fmt: skip
 OF_PREPARE = {"size", "a long side"}
 OF_TRAIN = {"workers", "epochs", "updates", "width"}
@@ -205,6 +207,16 @@ def test_measuring_asks_before_it_starts(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(stage, "trained_runs", lambda _: {})
     with pytest.raises(SpecError, match=r"measure\.connectivity: got a measurement that takes"):
         measure_missing(workspace, SerialExecutor())
+
+
+def test_training_asks_whether_its_runs_can_be_measured(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LANDSCAPE_STORE", str(tmp_path / "store"))
+    folder = project(tmp_path, DIGITS, measure__connectivity__epochs=10**9)
+    run_prepare(folder)
+    with pytest.raises(SpecError, match=r"measure\.connectivity: got a measurement that takes"):
+        run_train(folder)
 
 
 def seconds(function: Any) -> float:

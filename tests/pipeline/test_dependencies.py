@@ -172,6 +172,21 @@ def test_a_listed_package_outside(
         open_workspace(project.root)
 
 
+def test_the_way_out_fits_what_is_not_watched(tmp_path: Path) -> None:
+    project = project_with(tmp_path / "project")
+    ways = [
+        ("x.npz", DATA_STAGES, "Move it to mine/, or add it to the `deps` of `prepare`"),
+        (
+            "net.py",
+            CODE_STAGES,
+            "Move it to custom/, or add it to the `deps` of `prepare`, `train`",
+        ),
+        ("../site/net.py", CODE_STAGES, "Add it, or the folder of its package, to the `deps` of"),
+    ]
+    for path, stages, words in ways:
+        assert words in (unwatched(Path(path), project, stages) or "")
+
+
 @pytest.mark.slow
 def test_dvc_prepares_again_what_has_changed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -26,6 +26,7 @@ from landscape_catalog.schema.fields import (
 )
 from landscape_catalog.schema.pairs import PairChoice
 
+MOST_POINTS = 10_000  # whose weights are held in memory together
 SHORTEST_FIT = 25  # epochs of the first fit with `epochs: auto`; each further one is twice as long
 
 
@@ -65,7 +66,7 @@ class ConnectivitySettings(Section):
     """Momentum of the fit."""
     weight_decay: NonNegativeFloat = 5e-4
     """Coefficient of 1/2 ||gamma(t)||^2 in the objective of the fit (the authors' code)."""
-    points: int = Field(default=5, ge=3, lt=LARGE)
+    points: int = Field(default=5, ge=3, le=MOST_POINTS)
     """Number of evenly spaced points at which the error is measured, endpoints included."""
     refine: Annotated[Count, Later(0)] = 0
     """Number of further points, added one at a time next to the largest deviation, on the side of

@@ -72,11 +72,19 @@ def unwatched(path: Path, project: Project, stages: tuple[str, ...]) -> str | No
         reason = None if stage is None else _reason(place, root, stage)
         if reason is not None:
             return (
-                f"{reason}, and `dvc repro` would not notice that it changes. Move it to mine/ "
-                f"(data) or custom/ (code), or add it to the `deps` of {_listed(stages)} in "
+                f"{reason}, and `dvc repro` would not notice that it changes. "
+                f"{_way_out(place, root, stages)} to the `deps` of {_listed(stages)} in "
                 f"{project.stages.name}"
             )
     return None
+
+
+def _way_out(place: Path, root: Path, stages: tuple[str, ...]) -> str:
+    if stages == DATA_STAGES:
+        return "Move it to mine/, or add it"
+    if place.is_relative_to(root):
+        return "Move it to custom/, or add it"
+    return "Add it, or the folder of its package,"
 
 
 def _reason(place: Path, root: Path, stage: Stage) -> str | None:

@@ -11,6 +11,7 @@ from landscape_catalog.experiment.grid import Run
 from landscape_catalog.machine import main_memory
 from landscape_catalog.pipeline.shared.costs import work_of
 from landscape_catalog.pipeline.shared.limits import (
+    measuring_problems,
     require_possible,
     training_problems,
     worker_problems,
@@ -47,6 +48,7 @@ def run_train(root: Path) -> None:
 
     Raises:
         MissingArtifactError: if the data have not been prepared.
+        SpecError: if this machine cannot train the runs, or cannot measure them afterwards.
         ContentMismatchError: if a run was trained on different data under the same id.
         JobsFailedError: if some runs failed; the others are kept.
     """
@@ -63,6 +65,8 @@ def run_train(root: Path) -> None:
             len(missing),
             removed,
         )
+        if missing:
+            require_possible(measuring_problems(workspace))  # `measure` would stop hours later
         with chosen_executor(workspace.execution) as executor:
             train_runs(workspace, missing, executor)
         log.info("train: %d runs trained", len(missing))
