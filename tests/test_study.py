@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from ruamel.yaml import YAML
 
 from landscape_catalog.commands.init import init_study
@@ -422,6 +423,20 @@ def test_an_upgrade_rewrites_stages_and_schema_and_keeps_user_files(study: Path)
     assert load(path.read_text())["stages"]["talk"] == load(former)["stages"]["talk"]
     assert (study / "dvc.yaml.bak").read_text() == former
     assert schema.is_file()
+    assert "already" in upgrade_study(study)
+
+
+def test_an_upgrade_keeps_dependencies_that_the_user_added(study: Path) -> None:
+    path = study / "dvc.yaml"
+    (study / "notes.txt").write_text("of the user")
+    document = load(path.read_text())
+    document["stages"]["train"]["deps"] += ["notes.txt", "gone.txt"]
+    document["stages"]["train"]["cmd"] = "landscape train # of an earlier version"
+    path.write_text(yaml.safe_dump(document, sort_keys=False))
+    assert "dvc.yaml: rewrote train;" in upgrade_study(study)
+    expected = load(template("dvc.yaml"))["stages"]
+    expected["train"]["deps"].append("notes.txt")
+    assert load(path.read_text())["stages"] == expected
     assert "already" in upgrade_study(study)
 
 

@@ -101,7 +101,10 @@ def _add_attributes(project: Project) -> list[str]:
 
 
 def _upgrade_stages(project: Project) -> list[str]:
-    """Replace the stages in `dvc.yaml` that differ from the template; the user's own ones stay."""
+    """Replace the stages in `dvc.yaml` that differ from the template; the user's own ones stay.
+
+    So do dependencies that the user has added to a stage, if they exist.
+    """
     path, text = project.stages, template("dvc.yaml")
     if not path.exists():
         write_file(path, text.encode())
@@ -110,6 +113,8 @@ def _upgrade_stages(project: Project) -> list[str]:
     stages = document.get("stages") if isinstance(document, dict) else None
     if not isinstance(stages, dict):
         raise UserError("dvc.yaml: got something that is not a mapping with `stages`; fix it first")
+    for name, stage in ours.items():
+        _keep_added(project, stages.get(name), stage)
     changed = [name for name, stage in ours.items() if stages.get(name) != stage]
     if not changed:
         return []
@@ -117,6 +122,16 @@ def _upgrade_stages(project: Project) -> list[str]:
     backup = back_up(path)
     write_file(path, _dump(document).encode())
     return [f"dvc.yaml: rewrote {', '.join(changed)}; the previous file is kept as {backup.name}"]
+
+
+def _keep_added(project: Project, former: Any, stage: Any) -> None:
+    """Add to a stage of the template the existing dependencies that only the former one has."""
+    given = former.get("deps") if isinstance(former, dict) else None
+    known = stage["deps"]
+    for dependency in given if isinstance(given, list) else []:
+        is_path = isinstance(dependency, str) and (project.root / dependency).exists()
+        if is_path and dependency not in known:
+            known.append(dependency)
 
 
 def _load(text: str) -> Any:

@@ -585,6 +585,10 @@ def test_a_network_without_a_second_derivative(custom_code: Own) -> None:
             "custom_task:Mine: its loss does not depend on the network's parameters",
         ),
         (
+            [(".square().sum(1)", ".square().sum(1) * float('nan')")],
+            "custom_task:Mine: before training its losses are NaN for all",
+        ),
+        (
             [("return outputs.argmax(1) != samples.targets", "return 0.5")],
             "custom_task:Mine: its errors are not one number per sample",
         ),

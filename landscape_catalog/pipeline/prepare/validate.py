@@ -137,6 +137,11 @@ def _try(cell: Cell, network: nn.Module, task: Task, data: LoadedData, name: str
         if not isinstance(value, Tensor) or value.ndim != 1:
             hint = neighbour_hint(network, outputs, samples)
             raise CodeError(f"{name}: its {what} are not one number per sample{hint}")
+    if losses.isnan().all():
+        raise CodeError(
+            f"{name}: before training its losses are NaN for all of {len(samples)} samples, so "
+            "that nothing can be learned"
+        )
     _require_gradient(name, network, task, samples)
 
 
