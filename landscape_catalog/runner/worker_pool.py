@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import multiprocessing
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from multiprocessing.context import SpawnContext, SpawnProcess
+from types import FrameType
 from typing import Any
 
 from pebble import ProcessPool
@@ -22,7 +24,7 @@ class _Worker(SpawnProcess):
     """A process that starts with Ctrl-C blocked: an interpreter that starts would print it."""
 
     def start(self) -> None:
-        with _blocked_signals():
+        with blocked_signals():
             super().start()
 
 
@@ -31,16 +33,42 @@ class _Context(SpawnContext):
 
 
 @contextmanager
-def _blocked_signals() -> Iterator[None]:
-    """Delay signals of this thread; processes that it starts inherit that they are blocked."""
-    if not hasattr(signal, "pthread_sigmask"):  # Windows
+def blocked_signals() -> Iterator[None]:
+    """Delay signals until the end; processes that are started meanwhile inherit them as blocked."""
+    with _postponed_handlers():
+        if not hasattr(signal, "pthread_sigmask"):  # Windows
+            yield
+            return
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        try:
+            yield
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _postponed_handlers() -> Iterator[None]:
+    """Call Python's handlers of signals only at the end.
+
+    A signal that is blocked in the main thread reaches another thread, and Python nevertheless runs
+    its handler in the main thread: an exception there would leave a process half started.
+    """
+    if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+    came: list[tuple[int, FrameType | None]] = []
+    former = {one: signal.signal(one, lambda *given: came.append(given)) for one in _SIGNALS}
     try:
         yield
     finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        for one, handler in former.items():
+            signal.signal(one, handler)
+        for number, frame in came[:1]:
+            handler = former[signal.Signals(number)]
+            if callable(handler):
+                handler(number, frame)
+            elif handler == signal.SIG_DFL:
+                signal.raise_signal(number)
 
 
 def ignore_ctrl_c() -> None:

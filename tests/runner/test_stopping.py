@@ -6,12 +6,14 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import psutil
 import pytest
 
+from landscape_catalog.runner.worker_pool import blocked_signals
 from tests.conftest import ROOT
 from tests.stages import wait_until
 
@@ -63,6 +65,26 @@ def test_ctrl_c(job: str, how: str, moment: str, presses: int, tmp_path: Path) -
         "landscape: interrupted. Finished results are kept; `dvc repro` continues.\n",
     )
     wait_until(lambda: not left_of(process.pid))
+
+
+@pytest.mark.parametrize("with_another_thread", [False, True])
+def test_a_signal_waits_until_a_worker_has_started(with_another_thread: bool) -> None:
+    """Also one that another thread receives: Python runs its handler in the main thread."""
+    came: list[int] = []
+    former = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    end = threading.Event()
+    thread = threading.Thread(target=end.wait)
+    if with_another_thread:
+        thread.start()
+    try:
+        with blocked_signals():
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(0.05)
+            during = list(came)
+        assert (during, came) == ([], [signal.SIGINT])
+    finally:
+        end.set()
+        signal.signal(signal.SIGINT, former)
 
 
 @pytest.mark.parametrize("count", [1, 3])
