@@ -342,7 +342,9 @@ def test_a_raised_recipe_stops_stages_until_the_study_is_upgraded(
     assert open_workspace(study).grid.runs == runs, "a rule of phases changes no run"
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", '{"version": "1", "recipes": {"a": "x"}}', "<<<"])
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", '{"version": "1", "recipes": {"a": "x"}}', "<<<", '{"a": ' * 5000]
+)
 def test_a_damaged_file_stops_a_stage_and_is_upgraded(text: str, study: Path) -> None:
     path = study / "recipes.json"
     path.write_text(text)

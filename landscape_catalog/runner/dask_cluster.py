@@ -278,5 +278,10 @@ def _address(scheduler: str) -> str:
         return scheduler
     try:
         return str(json.loads(Path(scheduler).expanduser().read_text(encoding="utf-8"))["address"])
-    except (ValueError, KeyError, TypeError) as error:  # it may be about to be written
+    except (
+        ValueError,
+        KeyError,
+        TypeError,
+        RecursionError,
+    ) as error:  # it may be about to be written
         raise FileNotFoundError(scheduler) from error

@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 import numpy as np
 import safetensors
 import safetensors.numpy
-from pydantic import ValidationError
 
 from landscape_catalog.datasets import PreparedData
 from landscape_catalog.errors import DamagedFileError
@@ -52,9 +51,10 @@ def read_sealed(path: Path, kind: type[RecordType]) -> RecordType:
         data: dict[str, Any] = json.loads(content)
         seal = data.pop(_SEAL)
         record = kind.model_validate(data)
-    except (ValueError, KeyError, AttributeError, TypeError, ValidationError) as error:
+        is_intact = checksum(data) == seal
+    except (ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
         raise DamagedFileError(f"{path} is damaged: not a readable record") from error
-    if checksum(data) != seal:
+    if not is_intact:
         raise DamagedFileError(f"{path} is damaged: its content does not match its checksum")
     return record
 

@@ -33,6 +33,7 @@ _REASONS = {
     errno.ENOTDIR: "there is a file where a folder is needed",
     errno.EEXIST: "there is a file where a folder is needed",
     errno.EISDIR: "there is a folder where a file is needed",
+    errno.ELOOP: "there is a symbolic link where a file is needed",
     errno.EPERM: "no permission to write to the folder",
 }
 

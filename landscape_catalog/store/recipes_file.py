@@ -52,7 +52,7 @@ def read_recipes(path: Path) -> Recipes | None:
         return Recipes(str(content["version"]), recipes)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except (OSError, ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise RecipesError(
             f"{path.name} cannot be read ({type(error).__name__}: {error}): "
             f"`landscape upgrade` rewrites it for the installed version"

@@ -14,8 +14,14 @@ from landscape_catalog.errors import DamagedFileError, SpecError, StorageError, 
 from landscape_catalog.experiment.reading import read_experiment
 from landscape_catalog.regular import read_regular, require_regular
 from landscape_catalog.runner.timings import Attempt, Timing, Work, log_timing, read_timings
+from landscape_catalog.schema.records import Record
 from landscape_catalog.store import cache as cache_module
-from landscape_catalog.store.artifacts import read_data_record, read_measurement, read_run
+from landscape_catalog.store.artifacts import (
+    read_data_record,
+    read_measurement,
+    read_run,
+    read_sealed,
+)
 from landscape_catalog.store.cache import measurement_cache, run_cache
 from landscape_catalog.store.files import (
     copy_whole,
@@ -25,8 +31,10 @@ from landscape_catalog.store.files import (
     write_folder,
 )
 from landscape_catalog.store.lock import holder_file, project_lock
+from landscape_catalog.store.measurements import MeasurementRecord
 from landscape_catalog.store.notes import read_note
 from landscape_catalog.store.recipes_file import read_recipes
+from landscape_catalog.store.records import DataRecord, RunRecord
 from tests.store.test_files_and_cache import a_run
 
 
@@ -241,3 +249,24 @@ def test_a_lock_whose_holder_cannot_be_noted(
     with pytest.raises(StorageError, match="there is a folder where a file"):
         with project_lock(tmp_path / "other"):
             pass
+
+
+@pytest.mark.parametrize(
+    "content", [b'{"a": ' * 5000, b"[" * 5000, b'{"a": ' * 900 + b"1" + b"}" * 900]
+)
+@pytest.mark.parametrize("kind", [DataRecord, RunRecord, MeasurementRecord])
+def test_deeply_nested_records_are_damaged(
+    content: bytes, kind: type[Record], tmp_path: Path
+) -> None:
+    (tmp_path / "record.json").write_bytes(content)
+    with pytest.raises(DamagedFileError, match="is damaged: not a readable record"):
+        read_sealed(tmp_path / "record.json", kind)
+
+
+def test_a_lock_that_is_a_link_is_named(tmp_path: Path) -> None:
+    (tmp_path / "lock").symlink_to(tmp_path / "nowhere")
+    with (
+        pytest.raises(StorageError, match="lock: there is a symbolic link where a file is needed"),
+        project_lock(tmp_path / "lock"),
+    ):
+        pass
