@@ -112,6 +112,7 @@ TRANSLATION_SMALL: Overlay = {
     "train.warmup": 200,
     "train.seeds": 3,
     "measure.connectivity.epochs": "auto",
+    "measure.connectivity.lr": 0.1,  # a fit at 0.01 takes far longer
     "measure.connectivity.convergence": 0.05,
     "classify.connectivity.tolerance": 0.1,
 }
