@@ -30,9 +30,7 @@ pytestmark = pytest.mark.slow
 KILLS = int(os.environ.get("LANDSCAPE_KILLS", "5"))
 SECONDS = 2.0  # between checkpoints
 # Stages and whom the signal reaches: most kills hit the longest stage.
-STAGES = [
-    *("train", "train", "measure", "train", "train", "aggregate", "train", "prepare", "report"),
-]
+STAGES = ["train", "train", "measure", "train", "train", "aggregate", "train", "prepare", "report"]
 WITHOUT_WORKERS = ("prepare", "aggregate", "report")
 EARLIER = {
     "prepare": [],

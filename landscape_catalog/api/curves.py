@@ -6,7 +6,6 @@ with one thread and deterministic kernels, so equal calls return bit-identical r
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -181,7 +180,7 @@ def _settings_of(given: Any) -> ConnectivitySettings:
     settings = ConnectivitySettings(**{name: getattr(given, name) for name in names})
     for problem in length_problems(settings):
         path = problem.path.removeprefix("measure.connectivity.")
-        raise ValueError(str(dataclasses.replace(problem, path=path)))
+        raise ValueError(str(replace(problem, path=path)))
     return settings
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import random
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.campaigns.outcome import Outcome, WrongResultError, observe, release_pipes
+from tests.campaigns.damage import damage
+from tests.campaigns.outcome import Outcome, WrongResultError, observe
 from tests.stages import run_stages
 
 SECONDS = 120.0
@@ -25,34 +25,6 @@ def places(project: Path, store: Path) -> dict[str, list[Path]]:
             kind = f"{root.name}/{relative.parts[0]}/*{path.suffix}"
             found.setdefault(kind, []).append(path)
     return found
-
-
-def damage(path: Path, others: list[Path], way: str, draw: random.Random) -> None:
-    """Damage a file."""
-    content = path.read_bytes()
-    if way in ("gone", "folder", "pipe", "link"):
-        path.unlink()
-        if way == "folder":
-            path.mkdir()
-        elif way == "pipe":
-            os.mkfifo(path)
-        elif way == "link":
-            path.symlink_to(path.parent / "nowhere")
-        return
-    at = draw.randrange(max(len(content), 1))
-    flipped = bytes([content[at] ^ (1 << draw.randrange(8))]) if content else b"x"
-    path.unlink()  # the store's file may be the same one by a hard link
-    path.write_bytes(
-        {
-            "flip": content[:at] + flipped + content[at + 1 :],
-            "cut": content[:at],
-            "empty": b"",
-            "grow": content + draw.randbytes(7),
-            "swap": draw.choice(others).read_bytes() if others else b"",
-            "zeros": bytes(len(content)),
-            "text": b'{"a": ' * 2000,
-        }[way]
-    )
 
 
 def outputs(project: Path) -> dict[str, bytes]:
@@ -86,11 +58,10 @@ def case(finished: tuple[Path, Path], folder: Path) -> Callable[[int, random.Ran
         path = draw.choice(kinds[kind])
         way = draw.choice(WAYS)
         others = [other for other in kinds[kind] if other != path]
-        damage(path, others, way, draw)
+        damage(path, way, draw, others)
         words = f"artifacts:{number}: {kind} {way}"
         try:
-            with release_pipes(place):
-                return observe(words, lambda: mended(*copies, right), SECONDS)
+            return observe(words, lambda: mended(*copies, right), SECONDS)
         finally:
             shutil.rmtree(place)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import random
 import shutil
 from collections.abc import Callable
@@ -15,7 +14,8 @@ import torch
 from PIL import Image
 from safetensors.torch import save
 
-from tests.campaigns.outcome import Outcome, observe, release_pipes
+from tests.campaigns.damage import damage
+from tests.campaigns.outcome import Outcome, observe
 from tests.stages import SERIAL, run_stages, write_project
 
 SECONDS = 20.0
@@ -32,10 +32,6 @@ variants: {{}}
 """
 MODES = ("L", "RGB", "P", "CMYK", "1", "I;16", "RGBA", "LA")
 WAYS = ("flip", "cut", "empty", "grow", "folder", "pipe", "gone", "flips", "zeros", "pointer")
-POINTER = (
-    b"version https://git-lfs.github.com/spec/v1\n"
-    b"oid sha256:4d7a214614ab2935c943f9e0ff69d22eadbb8f32b1258daaa5e2ca24d17e2393\nsize 12345\n"
-)
 
 
 def _arrays(draw: random.Random) -> bytes:
@@ -124,24 +120,6 @@ FORMATS: dict[str, tuple[str, tuple[str, ...], Callable[[random.Random], bytes],
 }
 
 
-def damage(path: Path, way: str, draw: random.Random) -> None:
-    """Damage a file."""
-    content = path.read_bytes()
-    at = draw.randrange(max(len(content), 1))
-    path.unlink()
-    if way == "folder":
-        path.mkdir()
-    elif way == "pipe":
-        os.mkfifo(path)
-    elif way != "gone":
-        many = bytearray(content)
-        for _ in range(20 if way == "flips" else 1):
-            many[draw.randrange(len(many))] ^= 1 << draw.randrange(8)
-        changed = {"cut": content[:at], "empty": b"", "grow": content + draw.randbytes(9)}
-        changed |= {"zeros": bytes(len(content)), "pointer": POINTER}
-        path.write_bytes(changed.get(way, bytes(many)))
-
-
 def case(folder: Path) -> Callable[[int, random.Random], Outcome]:
     """Cases in projects below this folder."""
 
@@ -161,9 +139,8 @@ def case(folder: Path) -> Callable[[int, random.Random], Outcome]:
             way = draw.choice(WAYS)
             damage(project / "mine" / draw.choice(files), way, draw)
         try:
-            with release_pipes(place):
-                words = f"data_files:{number}: {form} {way}"
-                return observe(words, lambda: run_stages(project, place, "prepare"), SECONDS)
+            words = f"data_files:{number}: {form} {way}"
+            return observe(words, lambda: run_stages(project, place, "prepare"), SECONDS)
         finally:
             shutil.rmtree(place)
 

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import stat
 import traceback
 import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 from landscape_catalog.errors import LandscapeError
@@ -50,7 +47,7 @@ class _NoEnd(BaseException):
     """The time of a case is over. No `except Exception` stops it."""
 
 
-def observe(case: str, action: Callable[[], None], seconds: float) -> Outcome:
+def observe(case: str, action: Callable[[], object], seconds: float) -> Outcome:
     """Run a case in this process and tell how it ended.
 
     Args:
@@ -94,15 +91,3 @@ def _limited(seconds: float) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, former)
-
-
-@contextmanager
-def release_pipes(folder: Path) -> Iterator[None]:
-    """Delete the FIFOs in a folder at the end, so that nothing waits on them later."""
-    try:
-        yield
-    finally:
-        for parent, _, names in os.walk(folder):
-            for path in (Path(parent, name) for name in names):
-                if stat.S_ISFIFO(path.lstat().st_mode):
-                    path.unlink()
