@@ -1,0 +1,1 @@
+"""What `benchmarks/gpu.py` checks and times on a GPU, one module for each part."""
