@@ -90,16 +90,27 @@ class PlainLoop:
         network: trained in place.
         arrays: prepared data, as the product stores them: images or sentence pairs.
         recipe: optimiser, learning rate, momentum, weight decay, batch size, label smoothing.
+        device: of the network, to which each batch is copied.
+        workers: processes that load the data; 0: this one.
     """
 
-    def __init__(self, network: nn.Module, arrays: Arrays, recipe: Recipe) -> None:
-        self.network, self.recipe = network, recipe
+    def __init__(
+        self,
+        network: nn.Module,
+        arrays: Arrays,
+        recipe: Recipe,
+        *,
+        device: str = "cpu",
+        workers: int = 0,
+    ) -> None:
+        self.network, self.recipe, self.device = network, recipe, device
         self.is_text = "train_sources" in arrays
         dataset: Dataset = Pairs(arrays) if self.is_text else Images(arrays)
         collate: Callable[..., Any] | None = padded if self.is_text else None
         self.loader = DataLoader(
-            dataset, recipe.batch_size, shuffle=True, drop_last=True, collate_fn=collate
-        )
+            dataset, recipe.batch_size, shuffle=True, drop_last=True, collate_fn=collate,
+            num_workers=workers, pin_memory=device != "cpu", persistent_workers=workers > 0,
+        )  # fmt: skip
         self.evaluation_loader = DataLoader(dataset, 128, collate_fn=collate)
         self.criterion = nn.CrossEntropyLoss(
             ignore_index=PADDING if self.is_text else -100, label_smoothing=recipe.label_smoothing
@@ -111,7 +122,8 @@ class PlainLoop:
         self.network.train()
         loss_sum = wrong = 0.0
         units = done = 0
-        for inputs, targets in islice(self.loader, steps):
+        for batch in islice(self.loader, steps):
+            inputs, targets = (side.to(self.device) for side in batch)
             self.optimizer.zero_grad()
             outputs, expected = self._outputs(inputs, targets)
             loss = self.criterion(outputs, expected)
@@ -129,7 +141,8 @@ class PlainLoop:
         """Mean cross-entropy over the training data in eval mode, without label smoothing."""
         self.network.eval()
         loss_sum, units = 0.0, 0
-        for inputs, targets in self.evaluation_loader:
+        for batch in self.evaluation_loader:
+            inputs, targets = (side.to(self.device) for side in batch)
             outputs, expected = self._outputs(inputs, targets)
             n, _ = self._counted(outputs, expected)
             ignored = self.criterion.ignore_index

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -34,3 +36,13 @@ class Note(Protocol):
 
     def __call__(self, name: str, **facts: Any) -> None:
         """Keep a finding under a name that is unique in its part."""
+
+
+def attempt(note: Note, name: str, check: Callable[[], object]) -> None:
+    """Run a check; an exception is noted, and does not end the part."""
+    try:
+        check()
+    except Exception as error:
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{Path(frame.filename).name}:{frame.lineno} {frame.name}"
+        note(name, ok=False, error=f"{type(error).__name__}: {error}"[:600], where=where)

@@ -9,9 +9,11 @@ from landscape_catalog._lazy import lazy_exports
 if TYPE_CHECKING:
     from landscape_catalog.training.checkpoints import Checkpoints, TrainingState
     from landscape_catalog.training.course import EpochRecord, TrainedRun
-    from landscape_catalog.training.group import Member, train_group
+    from landscape_catalog.training.group import train_group
     from landscape_catalog.training.loop import train
+    from landscape_catalog.training.member import Member
     from landscape_catalog.training.recipe import Recipe, rate_factor
+    from landscape_catalog.training.replayed import train_replayed
     from landscape_catalog.training.snapshots import Snapshot
     from landscape_catalog.training.stopping import StoppingRule
 
@@ -27,6 +29,7 @@ __all__ = [
     "rate_factor",
     "train",
     "train_group",
+    "train_replayed",
 ]
 
 _ROOM = "landscape_catalog.training"
@@ -35,7 +38,7 @@ __getattr__, __dir__ = lazy_exports(
     {
         "Checkpoints": f"{_ROOM}.checkpoints",
         "EpochRecord": f"{_ROOM}.course",
-        "Member": f"{_ROOM}.group",
+        "Member": f"{_ROOM}.member",
         "Recipe": f"{_ROOM}.recipe",
         "Snapshot": f"{_ROOM}.snapshots",
         "StoppingRule": f"{_ROOM}.stopping",
@@ -44,5 +47,6 @@ __getattr__, __dir__ = lazy_exports(
         "rate_factor": f"{_ROOM}.recipe",
         "train": f"{_ROOM}.loop",
         "train_group": f"{_ROOM}.group",
+        "train_replayed": f"{_ROOM}.replayed",
     },
 )

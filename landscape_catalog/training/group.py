@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -17,40 +18,12 @@ from landscape_catalog.models.copying import copied
 from landscape_catalog.tasks import Samples
 from landscape_catalog.tasks.batches import epoch_order
 from landscape_catalog.tasks.classification import Classification
-from landscape_catalog.training.checkpoints import Checkpoints, TrainingState
-from landscape_catalog.training.course import Course, EpochRecord, TrainedRun
+from landscape_catalog.training.checkpoints import TrainingState
+from landscape_catalog.training.course import Course, TrainedRun
+from landscape_catalog.training.member import Member
 from landscape_catalog.training.recipe import Recipe, rate_factor
 from landscape_catalog.training.samples import GroupSamples
 from landscape_catalog.training.stack import MOMENTUM, Stack
-
-
-@dataclass(frozen=True)
-class Member:
-    """One run of a group.
-
-    Attributes:
-        network: trained in place.
-        data: training samples, on the network's device.
-        task: loss and error.
-        recipe: as the other members', except for learning rate and weight decay.
-        seed: of the batch order.
-        snapshots: which weights to keep in addition to those of the best training loss.
-        test_error: error of a network on test data, for `best_test`.
-        on_epoch: called after every epoch.
-        on_end: called with the result as soon as the run ends.
-        checkpoints: where its checkpoints are kept.
-    """
-
-    network: nn.Module
-    data: Samples
-    task: Classification
-    recipe: Recipe
-    seed: int
-    snapshots: Collection[str] = ("best_train_loss",)
-    test_error: Callable[[nn.Module], float] | None = None
-    on_epoch: Callable[[EpochRecord], None] | None = None
-    on_end: Callable[[TrainedRun], None] | None = None
-    checkpoints: Checkpoints | None = None
 
 
 def train_group(members: Sequence[Member]) -> list[TrainedRun]:
@@ -92,6 +65,8 @@ def _check(members: Sequence[Member]) -> None:
     shapes = [(name, value.shape) for name, value in first.network.state_dict().items()]
     for member in members:
         recipe = member.recipe
+        if not isinstance(member.task, Classification):
+            raise ValueError("only classification can be computed side by side")
         if recipe.optimizer != "sgd" or recipe.clip_norm is not None or recipe.augment:
             raise ValueError("only plain SGD can be computed side by side")
         if not all(parameter.requires_grad for parameter in member.network.parameters()):
@@ -170,7 +145,7 @@ class _Group:
 
     def _samples(self) -> GroupSamples:
         """The data of the present runs."""
-        data = [(run.member.data, run.member.task) for run in self.runs]
+        data = [(run.member.data, cast(Classification, run.member.task)) for run in self.runs]
         return GroupSamples(data, self.stack.weights.dtype)
 
     def train(self) -> None:
