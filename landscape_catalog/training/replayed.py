@@ -1,22 +1,18 @@
 """Training on a GPU, where a whole step is recorded once and then replayed as a CUDA graph.
 
-A step of a small network is hundreds of kernels that run for microseconds each, so that a GPU waits
-for Python most of the time. A CUDA graph is launched as a whole. Several runs replay their graphs
-on streams of their own, so that their kernels fill the GPU together; since every run has its own
-graph, its bits do not depend on its companions.
-
-The first steps of a run, also after a checkpoint, are taken without a graph, since cuDNN and cuBLAS
-set up their workspaces then. Both compute with the same kernels.
+Several runs replay their graphs on streams of their own. Since every run has its own graph, its
+bits do not depend on its companions.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from landscape_catalog.graphs.recorded import RecordedWork, Recorder
 from landscape_catalog.tasks import seeded
 from landscape_catalog.training.checkpoints import TrainingState
 from landscape_catalog.training.course import Course, TrainedRun
@@ -24,10 +20,6 @@ from landscape_catalog.training.loop import run_state
 from landscape_catalog.training.member import Member
 from landscape_catalog.training.recipe import rate_factor
 from landscape_catalog.training.steps import Steps
-
-Work = Callable[[], object]
-Recorder = Callable[[Work], Work]  # records work; returns what repeats it
-WARM_UP = 3  # steps without a graph, as torch recommends
 
 
 def train_replayed(
@@ -103,7 +95,7 @@ class _Lane:
         self.steps.take()
         checkpoints = self.member.checkpoints
         if checkpoints is not None and checkpoints.due():
-            self.steps.wait()
+            self.steps.recorded.wait()
             checkpoints.save(run_state(self.course, self.steps))
 
     def end(self) -> None:
@@ -128,15 +120,15 @@ class ReplayedSteps(Steps):
     rates, and the number of the step, which a step increases.
     """
 
-    def __init__(self, *args: object, recorder: Recorder | None = None) -> None:
-        super().__init__(*args)  # type: ignore[arg-type]
-        on_gpu = self.device.type == "cuda"
-        self.stream = torch.cuda.Stream(self.device) if on_gpu else None
-        self.record = recorder or (self._cuda_graph if on_gpu else _as_it_is)
-        self.replay: Work | None = None
-        self.warm = 0
+    def __init__(self, *args: Any, recorder: Recorder | None = None) -> None:
+        super().__init__(*args)
+        self.recorded = RecordedWork(self._whole_step, self.device, recorder=recorder)
+        self.parts: dict[str, Tensor] = {}
         self.place = torch.zeros(1, dtype=torch.int64, device=self.device)
         self.rate = torch.zeros((), dtype=torch.float32, device=self.device)
+        self._share_rate()
+
+    def _share_rate(self) -> None:
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate
 
@@ -148,50 +140,35 @@ class ReplayedSteps(Steps):
         parts = {"order": order, "rates": self.recipe.lr * torch.tensor(factors)}
         if self.recipe.augment:
             parts["moves"] = self._moves(epoch)
-        with self._on_stream(after_others=True):
-            if self.replay is None:
-                self.parts = {name: part.to(self.device) for name, part in parts.items()}
-            else:
+        with self.recorded.on_stream(after_others=True):
+            if self.recorded.is_recorded:
                 for name, part in parts.items():
                     self.parts[name].copy_(part)
+            else:
+                self.parts = {name: part.to(self.device) for name, part in parts.items()}
             self.place.fill_(self.steps)
         self.order = order
 
     def take(self) -> None:
         """Launch one step, without waiting for it."""
-        with self._on_stream():
-            if self.replay is not None:
-                self.replay()
-            elif self.warm < WARM_UP:
-                self._whole_step()
-                self.warm += 1
-            else:
-                self.replay = self.record(self._whole_step)
-                self.replay()
+        self.recorded()
         self.units += self.recipe.batch_size
         self._count()
 
     def end(self) -> tuple[float, float]:
         """Wait for the steps of the epoch; its mean loss and mean error."""
-        self.wait()
+        self.recorded.wait()
         return super().end()
-
-    def wait(self) -> None:
-        """Wait until everything that was launched is done."""
-        if self.stream is not None:
-            self.stream.synchronize()
 
     def release(self) -> None:
         """Free the graph and its memory."""
-        self.wait()
-        self.replay = None
+        self.recorded.release()
         self.optimizer.zero_grad()
 
     def load(self, state: TrainingState) -> None:
         """Go on from a checkpoint."""
         super().load(state)
-        for group in self.optimizer.param_groups:
-            group["lr"] = self.rate
+        self._share_rate()
 
     def _whole_step(self) -> None:
         moves = self._at_place("moves") if self.recipe.augment else None
@@ -202,22 +179,3 @@ class ReplayedSteps(Steps):
     def _at_place(self, name: str) -> Tensor:
         """The present step's part of an epoch's tensor."""
         return self.parts[name].index_select(0, self.place)[0]
-
-    def _on_stream(self, *, after_others: bool = False) -> AbstractContextManager[object]:
-        """Compute on the run's own stream, perhaps once the present stream's work is done."""
-        if self.stream is None:
-            return nullcontext()
-        if after_others:
-            self.stream.wait_stream(torch.cuda.current_stream(self.device))
-        return torch.cuda.stream(self.stream)
-
-    def _cuda_graph(self, work: Work) -> Work:
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph, stream=self.stream):
-            work()
-        return graph.replay
-
-
-def _as_it_is(work: Work) -> Work:
-    """No recording: the work is done anew each time."""
-    return work

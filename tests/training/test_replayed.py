@@ -13,9 +13,9 @@ from typing import Any
 import pytest
 import torch
 
+from landscape_catalog.graphs.recorded import WARM_UP
 from landscape_catalog.tasks import Classification
 from landscape_catalog.training import Recipe, train_replayed
-from landscape_catalog.training.replayed import WARM_UP
 from tests.training.members import Kept, Kind, Outcome, Run, Trainings, different
 
 # Learning rates that float32 represents exactly, since they lie on the device in float32.

@@ -15,6 +15,7 @@ from landscape_catalog.errors import (
     LandscapeError,
 )
 from landscape_catalog.experiment.grid import Run
+from landscape_catalog.graphs.batching import can_be_recorded
 from landscape_catalog.metrics.numerics.evaluation import evaluate
 from landscape_catalog.pipeline.shared.loading import load_data
 from landscape_catalog.pipeline.shared.payloads import TrainPayload
@@ -38,13 +39,13 @@ from landscape_catalog.store.cache import ArtifactCache
 from landscape_catalog.store.files import remove
 from landscape_catalog.store.partial import remove_checkpoint
 from landscape_catalog.store.records import FIRST_SNAPSHOT, RunRecord
-from landscape_catalog.tasks import Classification
 from landscape_catalog.training import (
     EpochRecord,
     Member,
     TrainedRun,
     train,
     train_group,
+    train_replayed,
 )
 
 
@@ -74,7 +75,9 @@ def train_and_keep(payload: TrainPayload, cache: WorkerCache) -> None:
         if left < 1:
             report_resumed(1 - left)
         members = [_Training(payload, run, cache, interval, left) for run in runs]
-        if runs and runs[0].cell.is_grouped:
+        if members and members[0].can_be_replayed():
+            train_replayed([member.as_member() for member in members])
+        elif members and runs[0].cell.is_grouped:
             train_group([member.as_member() for member in members])
         else:
             for member in members:
@@ -125,6 +128,13 @@ class _Training:
         done = min(epoch.epoch * self.steps_an_epoch / self.total, 1.0)
         report_progress(1 - self.left * (1 - done))
 
+    def can_be_replayed(self) -> bool:
+        """Whether the job's runs are trained on a GPU by recorded steps."""
+        if self.data.train.inputs.device.type != "cuda":
+            return False
+        batch = self.data.train[: self.recipe.batch_size]
+        return can_be_recorded(self.network.train(), batch, self.task)
+
     def train_alone(self) -> None:
         """Train the run by itself."""
         trained = train(
@@ -142,7 +152,6 @@ class _Training:
 
     def as_member(self) -> Member:
         """The run as a member of a group; each reports progress, since any may end early."""
-        assert isinstance(self.task, Classification)
         return Member(
             self.network,
             self.data.train,

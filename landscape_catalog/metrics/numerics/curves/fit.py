@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal
@@ -14,10 +14,12 @@ from torch import Tensor, nn
 from landscape_catalog.graphs.batching import (
     BatchingStrategy,
     batching_strategy,
+    can_be_recorded,
     stable_graph,
 )
 from landscape_catalog.graphs.limits import SMALLEST_STACK
 from landscape_catalog.graphs.operations import TracedGraph
+from landscape_catalog.graphs.recorded import RecordedWork, Recorder
 from landscape_catalog.metrics.numerics.batchnorm import clear_batch_errors
 from landscape_catalog.metrics.numerics.curves.bezier import Curve, coefficients
 from landscape_catalog.metrics.numerics.curves.gradients import (
@@ -39,6 +41,7 @@ from landscape_catalog.models.copying import copied
 from landscape_catalog.tasks import Samples, Task, epoch_batches, seeded
 
 State = dict[str, Tensor]
+Number = float | Tensor  # a tensor without dimensions
 # The learning rate is constant over the first half of a fit, decays linearly to 1% at 90%, and
 # stays there.
 DECAY_BEGINS, DECAY_ENDS, FINAL_FACTOR = 0.5, 0.9, 0.01
@@ -136,7 +139,8 @@ def fit_curves(
         task: loss.
         recipe: as for `fit_curve`.
         seed: as for `fit_curve`.
-        together: whether curves are fitted side by side, even a lone one; it rounds differently.
+        together: whether curves are fitted side by side, even a lone one; it rounds differently. On
+            a GPU it makes no difference: each curve is fitted by recorded steps of its own.
 
     Raises:
         ValueError: as for `fit_curve`, and if networks of this kind cannot be computed side by
@@ -147,6 +151,11 @@ def fit_curves(
         require_one_landscape(network, ends)
     starts = [_start(network, ends, recipe, seed).to(data.inputs.device) for ends in pairs]
     shapes, batch = trainable_shapes(network), data[: recipe.batch_size]
+    if data.inputs.device.type == "cuda" and can_be_recorded(network, batch, task):
+        _fit_recorded(
+            starts, lambda: partial(network_gradient, copied(network), task), data, recipe, seed
+        )
+        return [Curve(controls, shapes) for controls in starts]
     if not together:
         strategy = _memory_format(network, batch, task)
         data = replace(data, inputs=strategy.to_memory_format(data.inputs))
@@ -203,25 +212,124 @@ def _fit(
         recipe: hyperparameters of the fit.
         seed: of t, the batch order and dropout.
     """
-    velocity, scratch = torch.zeros_like(controls[1:-1]), torch.empty_like(controls[0])
-    gamma, gradient = torch.empty_like(controls[0]), torch.zeros_like(controls[0])
-    add_gradient = make_gradient(gamma, gradient)
+    step = _Step(controls, make_gradient, data, recipe)
     generator = np.random.Generator(np.random.Philox(key=seed))
     with seeded(seed, data.inputs.device), clear_batch_errors(recipe.batch_size):
         for rows, progress in _batches(data, recipe, seed):
-            rate = recipe.lr * rate_factor(progress)
             weights = coefficients(generator.uniform(), recipe.control_points)
-            _combine_into(gamma, controls, weights, scratch)
-            gradient.zero_()
-            add_gradient(data[rows])
-            gradient += torch.mul(gamma, recipe.weight_decay, out=scratch)
-            for j, weight in enumerate(weights[1:-1]):
-                velocity[j].mul_(recipe.momentum).add_(torch.mul(gradient, weight, out=scratch))
-                controls[j + 1] -= torch.mul(velocity[j], rate, out=scratch)
+            step.take(rows, weights, recipe.lr * rate_factor(progress))
+
+
+class _Step:
+    """SGD steps of the inner control points, in place."""
+
+    def __init__(
+        self,
+        controls: Tensor,
+        make_gradient: Callable[[Tensor, Tensor], AddGradient],
+        data: Samples,
+        recipe: CurveRecipe,
+    ) -> None:
+        self.controls, self.data, self.recipe = controls, data, recipe
+        self.velocity, self.scratch = (
+            torch.zeros_like(controls[1:-1]),
+            torch.empty_like(controls[0]),
+        )
+        self.gamma, self.gradient = torch.empty_like(controls[0]), torch.zeros_like(controls[0])
+        self.add_gradient = make_gradient(self.gamma, self.gradient)
+
+    def take(self, rows: Tensor, weights: Sequence[Number], rate: Number) -> None:
+        """One step.
+
+        Args:
+            rows: of the batch.
+            weights: of the control points, at this step's t.
+            rate: learning rate.
+        """
+        gamma, gradient, scratch, velocity = self.gamma, self.gradient, self.scratch, self.velocity
+        _combine_into(gamma, self.controls, weights, scratch)
+        gradient.zero_()
+        self.add_gradient(self.data[rows])
+        gradient += torch.mul(gamma, self.recipe.weight_decay, out=scratch)
+        for j, weight in enumerate(weights[1:-1]):
+            share = torch.mul(gradient, weight, out=scratch)
+            velocity[j].mul_(self.recipe.momentum).add_(share)
+            self.controls[j + 1] -= torch.mul(velocity[j], rate, out=scratch)
+
+
+class _RecordedFit:
+    """A fit whose steps are recorded once; what differs from step to step lies on the device."""
+
+    def __init__(
+        self, step: _Step, tables: Mapping[str, Tensor], *, recorder: Recorder | None = None
+    ) -> None:
+        self.step, self.tables = step, tables
+        device = step.controls.device
+        self.place = torch.zeros(1, dtype=torch.int64, device=device)
+        self.take = RecordedWork(self._take, device, recorder=recorder)
+
+    def _take(self) -> None:
+        rows, weights, rate = (
+            self.tables[name].index_select(0, self.place)[0]
+            for name in ("rows", "weights", "rates")
+        )
+        self.step.take(rows, list(weights), rate)
+        self.place += 1
+
+
+def _fit_recorded(
+    many_controls: Sequence[Tensor],
+    make_gradient: Callable[[], Callable[[Tensor, Tensor], AddGradient]],
+    data: Samples,
+    recipe: CurveRecipe,
+    seed: int,
+    *,
+    recorder: Recorder | None = None,
+) -> None:
+    """`_fit` for several curves on a GPU, each on a stream of its own.
+
+    Args:
+        many_controls: initial control points of each curve.
+        make_gradient: makes the function that `_fit` takes, anew for each curve.
+        data: training samples.
+        recipe: hyperparameters of the fit.
+        seed: of t, the batch order and dropout.
+        recorder: as for `RecordedWork`.
+    """
+    tables, device = _tables(data, recipe, seed), data.inputs.device
+    with seeded(seed, device), clear_batch_errors(recipe.batch_size):
+        fits = [
+            _RecordedFit(_Step(controls, make_gradient(), data, recipe), tables, recorder=recorder)
+            for controls in many_controls
+        ]
+        for fit in fits:
+            with fit.take.on_stream(after_others=True):
+                pass
+        for _ in range(len(tables["rates"])):
+            for fit in fits:
+                fit.take()
+        for fit in fits:
+            fit.take.release()
+
+
+def _tables(data: Samples, recipe: CurveRecipe, seed: int) -> dict[str, Tensor]:
+    """For each step of a fit the batch's rows, the control points' weights and the rate."""
+    generator = np.random.Generator(np.random.Philox(key=seed))
+    rows, weights, rates = [], [], []
+    for chosen, progress in _batches(data, recipe, seed):
+        rows.append(chosen)
+        weights.append(coefficients(generator.uniform(), recipe.control_points))
+        rates.append(recipe.lr * rate_factor(progress))
+    device = data.inputs.device
+    return {
+        "rows": torch.stack(rows),
+        "weights": torch.tensor(weights, device=device),
+        "rates": torch.tensor(rates, device=device),
+    }
 
 
 def _combine_into(
-    total: Tensor, controls: Tensor, weights: tuple[float, ...], scratch: Tensor
+    total: Tensor, controls: Tensor, weights: Sequence[Number], scratch: Tensor
 ) -> None:
     """`combine` in place, with the same rounding."""
     torch.mul(controls[0], weights[0], out=total)

@@ -37,7 +37,9 @@ from landscape_catalog.models.copying import copied
 from landscape_catalog.tasks import Samples, Task, epoch_batches
 
 State = dict[str, Tensor]
-CACHED_ELEMENTS = 2**20  # elements of a batch's largest value that still fit the caches
+# Elements of a batch's largest value: those that still fit a processor's caches, and those that
+# keep a GPU busy.
+LARGEST_VALUE = {"cpu": 2**20, "cuda": 2**26}
 CHECKED_BATCHES, CHECKED_BATCH_SIZE = 2, 32
 TOLERANCE = 1e-4  # rounding in float32 causes differences of about 1e-6
 
@@ -225,7 +227,8 @@ class _TracedEvaluator:
     def _evaluate_one(
         self, graph: TracedGraph, weights: State, statistics: Statistics
     ) -> list[Evaluation]:
-        size = max(1, min(CACHED_ELEMENTS // graph.largest_value, self.task.evaluation_batch))
+        largest = LARGEST_VALUE.get(self.inputs[0].device.type, LARGEST_VALUE["cpu"])
+        size = max(1, min(largest // graph.largest_value, self.task.evaluation_batch))
         evaluations = []
         for data, inputs in zip(self.datasets, self.inputs):
             losses, errors = [], []

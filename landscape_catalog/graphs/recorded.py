@@ -1,0 +1,83 @@
+"""Work that is done many times over, recorded once as a CUDA graph on a GPU.
+
+A step of a small network is hundreds of kernels that run for microseconds each, so that a GPU waits
+for Python most of the time. A CUDA graph is launched as a whole, and graphs on streams of their own
+fill the GPU together. On a CPU the work is simply done anew each time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+
+import torch
+
+Work = Callable[[], object]
+Recorder = Callable[[Work], Work]  # records work; returns what repeats it
+WARM_UP = 3  # times without a graph, in which cuDNN and cuBLAS set up their workspaces
+
+
+class RecordedWork:
+    """Work on tensors of fixed addresses, on a stream of its own.
+
+    Whatever changes from one time to the next must lie in tensors that the work reads, or that
+    `on_stream` work has changed in place. Python's control flow and randomness are those of the
+    time at which the work was recorded.
+
+    Args:
+        work: launches kernels, without waiting for any.
+        device: where it computes.
+        recorder: instead of CUDA graphs; None: these on a GPU, and no recording elsewhere.
+    """
+
+    def __init__(
+        self, work: Work, device: torch.device, *, recorder: Recorder | None = None
+    ) -> None:
+        self.work, self.device = work, device
+        on_gpu = device.type == "cuda"
+        self.stream = torch.cuda.Stream(device) if on_gpu else None
+        self._recorder = recorder or (self._cuda_graph if on_gpu else None)
+        self._replay: Work | None = None
+        self._times = 0
+
+    @property
+    def is_recorded(self) -> bool:
+        """Whether addresses are fixed by now."""
+        return self._replay is not None
+
+    def __call__(self) -> None:
+        """Launch the work once; the first times without a graph, which computes the same."""
+        with self.on_stream():
+            if self._replay is not None:
+                self._replay()
+                return
+            if self._recorder is None or self._times < WARM_UP:
+                self.work()
+                self._times += 1
+                return
+            self._replay = self._recorder(self.work)
+            self._replay()
+
+    def on_stream(self, *, after_others: bool = False) -> AbstractContextManager[object]:
+        """Compute on the work's stream, perhaps only after the present stream's work is done."""
+        if self.stream is None:
+            return nullcontext()
+        if after_others:
+            self.stream.wait_stream(torch.cuda.current_stream(self.device))
+        return torch.cuda.stream(self.stream)
+
+    def wait(self) -> None:
+        """Wait until everything that was launched is done."""
+        if self.stream is not None:
+            self.stream.synchronize()
+
+    def release(self) -> None:
+        """Free the graph and its memory."""
+        self.wait()
+        self._replay = None
+
+    def _cuda_graph(self, work: Work) -> Work:
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph, stream=self.stream):
+            work()
+        return graph.replay
