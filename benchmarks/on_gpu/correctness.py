@@ -1,0 +1,112 @@
+"""Correct on the device: derivatives, training, metrics, compared with the CPU and the authors."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from benchmarks.on_gpu import golden, loss_curves, subjects
+from benchmarks.on_gpu.checked import compare, difference, going_on, joined
+from benchmarks.on_gpu.metrics_on_device import compare_metrics
+from benchmarks.on_gpu.part import Note, Settings
+from benchmarks.on_gpu.subjects import Subject
+from benchmarks.on_gpu.trainings import Training, epochs
+from landscape_catalog.metrics.numerics.hessian.products import BatchHessian, Mode
+from landscape_catalog.runner.settings import reproducible
+
+CPU = "cpu"
+DOUBLE_ALLOWED = 1e-10
+# Of float32; or three times the error of the CPU's own float32, if that is larger.
+SINGLE_ALLOWED = {"loss": 1e-5, "gradient": 1e-4, "product": 1e-4}
+TIMES_THE_CPU = 3
+STEPS_ALLOWED = 1e-8  # of weights after a few steps in float64
+
+
+def run(settings: Settings, note: Note) -> None:
+    """Note every comparison with its margin, the most important ones first."""
+    curves = loss_curves.start(settings)  # on the CPU, besides what follows
+    with reproducible():
+        for subject in subjects.TOY if settings.toy else subjects.ALL:
+            compare_derivatives(subject, settings, note)
+        compare_steps(settings, note)
+        golden.compare_with_the_authors(settings, note)
+        compare_metrics(settings, note)
+        loss_curves.compare_curves(curves, settings, note)
+
+
+def derivatives(
+    subject: Subject, count: int, device: str, dtype: torch.dtype, mode: Mode
+) -> dict[str, Tensor]:
+    """Loss, gradient and H v for one random v, with batch norm in one of its modes."""
+    network = subject.network(device, dtype).train(mode == "train")
+    batch, task = subject.samples(count, device), subject.task
+    draw = np.random.Generator(np.random.Philox(key=5))
+    loss = task.loss(task.outputs(network, batch, dtype), batch)
+    gradient = joined(torch.autograd.grad(loss, list(network.parameters())))
+    vector = torch.from_numpy(draw.standard_normal(len(gradient))).to(device, dtype)
+    product = BatchHessian(network, batch, task, mode=mode)(vector)
+    return {"loss": loss.detach(), "gradient": gradient, "product": product}
+
+
+def compare_derivatives(subject: Subject, settings: Settings, note: Note) -> None:
+    """In float64 and float32, against the CPU in float64."""
+    count = 6 if settings.toy else 32
+    modes: list[Mode] = ["eval", "train"] if subject.has_batch_norm else ["train"]
+    for mode in modes:
+        label = f"{subject.label}, {mode} mode" if subject.has_batch_norm else subject.label
+        with going_on(note, f"{label}, derivatives"):
+            expected = derivatives(subject, count, CPU, torch.float64, mode)
+            own = derivatives(subject, count, CPU, torch.float32, mode)
+            for dtype, bits in ((torch.float64, 64), (torch.float32, 32)):
+                found = derivatives(subject, count, settings.device, dtype, mode)
+                for name, value in found.items():
+                    error = difference(value, expected[name])
+                    cpu_error = difference(own[name], expected[name])
+                    single = max(SINGLE_ALLOWED[name], TIMES_THE_CPU * cpu_error)
+                    allowed = DOUBLE_ALLOWED if bits == 64 else single
+                    facts = {} if bits == 64 else {"cpu_float32": cpu_error}
+                    compare(note, f"{label}, {name}, float{bits}", error, allowed, **facts)
+
+
+def compare_steps(settings: Settings, note: Note) -> None:
+    """Weights after a few steps in float64, of one network and of a group, under many recipes."""
+    toy = settings.toy
+    image = Subject("resnet18", 1 if toy else 2, 8 if toy else 32)
+    text = subjects.TOY[2] if toy else Subject("transformer", 16)
+    recipes = {
+        "sgd": epochs(2, 8),
+        "adam": epochs(2, 8, optimizer="adam", lr=1e-3),
+        "clipping and smoothing": epochs(2, 8, clip_norm=0.1, label_smoothing=0.1),
+    }
+    cases = [(image, name, recipe) for name, recipe in recipes.items()]
+    cases += [(text, name, recipe) for name, recipe in recipes.items()]
+    cases += [(image, "augmentation", epochs(2, 8, augment=True))]
+    for subject, name, recipe in cases:
+        label = f"{subject.label}, weights after 6 steps in float64, {name}"
+        with going_on(note, label):
+            ours, theirs = (
+                Training(subject, recipe, 24, device, torch.float64).alone(1)
+                for device in (settings.device, CPU)
+            )
+            _compare_outcomes(note, label, ours.tensors(), theirs.tensors())
+    vgg = Subject("vgg11", 1 if toy else 4)
+    for subject in (image, vgg):
+        label = f"{subject.label}, weights after 6 steps in float64, a group of 3"
+        with going_on(note, label):
+            groups = [
+                Training(subject, epochs(2, 8), 24, device, torch.float64).together([1, 2, 3])
+                for device in (settings.device, CPU)
+            ]
+            for place, (ours, theirs) in enumerate(zip(*groups, strict=True)):
+                _compare_outcomes(
+                    note, f"{label}, member {place}", ours.tensors(), theirs.tensors()
+                )
+
+
+def _compare_outcomes(
+    note: Note, name: str, found: dict[str, Tensor], expected: dict[str, Tensor]
+) -> None:
+    assert list(found) == list(expected)
+    error = difference(joined(found.values()), joined(expected.values()))
+    compare(note, name, error, STEPS_ALLOWED)

@@ -1,0 +1,208 @@
+"""The checks of the GPU benchmark on the CPU, at toy size: what they note, and what they notice."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+
+from benchmarks.on_gpu import (
+    correctness,
+    determinism,
+    golden,
+    loss_curves,
+    metrics_on_device,
+    subjects,
+    trainings,
+)
+from benchmarks.on_gpu.checked import compare, difference, going_on
+from benchmarks.on_gpu.part import Settings
+from benchmarks.on_gpu.trainings import Kept
+from landscape_catalog.models.registry import NETWORKS
+from landscape_catalog.runner.settings import reproducible
+from landscape_catalog.training import TrainingState
+from tests.conftest import SHARED
+
+TOY = Settings("cpu", toy=True, seconds=300)
+
+
+class Notes:
+    """Findings by name."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, dict[str, Any]] = {}
+
+    def __call__(self, name: str, **facts: Any) -> None:
+        assert name not in self.found
+        self.found[name] = facts
+
+    def wrong(self) -> list[str]:
+        return [name for name, facts in self.found.items() if facts["ok"] is False]
+
+    def right(self) -> list[str]:
+        return [name for name, facts in self.found.items() if facts["ok"]]
+
+
+@pytest.fixture
+def notes() -> Notes:
+    return Notes()
+
+
+def test_all_built_in_networks_are_checked() -> None:
+    """With and without batch norm, where that is an argument."""
+    for chosen in (subjects.TOY, subjects.ALL):
+        assert {subject.name for subject in chosen} == set(NETWORKS)
+    norms = {subject.has_batch_norm for subject in subjects.ALL if subject.name == "vgg11"}
+    assert norms == {True, False}
+
+
+def test_correctness_at_toy_size(notes: Notes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every comparison is with the CPU itself, so that no difference is found at all."""
+    monkeypatch.setattr(metrics_on_device, "METRICS", {"evaluation": metrics_on_device._evaluation})
+    correctness.run(TOY, notes)
+    assert notes.wrong() == []
+    for words in (
+        "eval mode, product, float64", "vgg11 k=1 32x32 batch_norm=False, gradient, float32",
+        "transformer k=4 n_layers=1 n_heads=2, loss, float32", "adam", "a group of 3, member 2",
+        "losses of the first steps", "mean loss of epoch 2",
+    ):  # fmt: skip
+        assert any(words in name for name in notes.right()), words
+    assert notes.found["the authors' networks"]["ok"] is None  # not at hand
+    values = [facts["value"] for name, facts in notes.found.items() if "float64" in name]
+    assert len(values) > 20 and set(values) == {0.0}
+
+
+def test_metrics_at_toy_size(notes: Notes) -> None:
+    with reproducible():
+        metrics_on_device.compare_metrics(TOY, notes)
+    assert notes.wrong() == []
+    for name in metrics_on_device.METRICS:
+        assert any(f" {name}, float64" in found for found in notes.found)
+
+
+@pytest.mark.skipif(not (SHARED / "golden").is_dir(), reason="the authors' networks are missing")
+def test_the_authors_networks(notes: Notes, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = Settings("cpu", toy=True, seconds=60, golden=SHARED / "golden")
+    golden.compare_with_the_authors(settings, notes)
+    assert notes.wrong() == [] and len(notes.right()) == 4
+    changed = Notes()
+    network = golden.Golden.network
+
+    def other(self: golden.Golden, index: int) -> nn.Module:
+        found = network(self, index)
+        with torch.no_grad():
+            next(found.parameters()).mul_(1.001)
+        return found
+
+    monkeypatch.setattr(golden.Golden, "network", other)
+    golden.compare_with_the_authors(settings, changed)
+    assert "the authors' Hessian product" in changed.wrong()
+    assert any("L2" in name for name in changed.wrong())
+
+
+@pytest.mark.parametrize("quantity", ["loss", "gradient", "product"])
+@pytest.mark.parametrize(("factor", "bits"), [(1 + 1e-9, {64}), (1.001, {32, 64})])
+def test_a_wrong_derivative_is_noticed(
+    notes: Notes, monkeypatch: pytest.MonkeyPatch, quantity: str, factor: float, bits: set[int]
+) -> None:
+    """Every call but the first two, which are the CPU's, returns a wrong number."""
+    right, calls = correctness.derivatives, []
+
+    def derivatives(*args: Any) -> dict[str, torch.Tensor]:
+        calls.append(args)
+        found = right(*args)
+        if len(calls) > 2:
+            found[quantity] = found[quantity] * factor
+        return found
+
+    monkeypatch.setattr(correctness, "derivatives", derivatives)
+    correctness.compare_derivatives(subjects.TOY[2], TOY, notes)
+    assert {name.split(", ", 1)[1] for name in notes.wrong()} == {
+        f"{quantity}, float{n}" for n in bits
+    }
+
+
+def test_a_failing_check_is_noted_and_the_next_one_runs(
+    notes: Notes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_: Any) -> list[float]:
+        raise RuntimeError("device-side assert\n triggered")
+
+    last = metrics_on_device._evaluation
+    monkeypatch.setattr(metrics_on_device, "METRICS", {"first": fails, "last": last})
+    metrics_on_device.compare_metrics(TOY, notes)
+    assert len(notes.wrong()) == len(notes.right()) == 2
+    error = notes.found[notes.wrong()[0]]["error"]
+    assert error.startswith("RuntimeError: device-side assert triggered at ")
+    assert error.endswith(" in fails")
+
+
+def test_differences() -> None:
+    one = torch.tensor([3.0, 4.0])
+    assert difference(one + torch.tensor([0.0, 0.5]), one) == 0.1
+    assert difference(one, torch.zeros(2)) == 5.0
+    assert difference(one, one[:1]) == math.inf
+    notes = Notes()
+    for name, value in (("nan", math.nan), ("more", 0.2), ("less", 0.1)):
+        compare(notes, name, value, 0.1)
+    with going_on(notes, "none"):
+        pass
+    assert notes.wrong() == ["nan", "more"] and notes.right() == ["less"]
+
+
+def test_means_are_compared_with_the_spread_over_seeds(notes: Notes) -> None:
+    """3 sqrt(1/12 + 1/12) = 1.2247 for samples of three whose standard deviation is a half."""
+    expected = [1.0, 1.5, 2.0]
+    for name, shift in (("within", 1.2), ("beyond", 1.25)):
+        loss_curves.compare_means(notes, name, [x + shift for x in expected], expected)
+    assert notes.wrong() == ["beyond"] and notes.right() == ["within"]
+
+
+def test_determinism_at_toy_size(notes: Notes, monkeypatch: pytest.MonkeyPatch) -> None:
+    measured = {"evaluation": metrics_on_device._evaluation}
+    for name in ("MEASURED", "STACKED"):
+        monkeypatch.setattr(determinism, name, [*measured] if name == "MEASURED" else [])
+    determinism.run(TOY, notes)
+    assert notes.wrong() == []
+    for words in (
+        "training with sgd, twice", "training with sgd, in two processes",
+        "a group of 3, in two processes", "while saving", "resumed after step 4",
+        "run 1 in the group [9, 8, 1, 7, 6]", "run 1 resumed alone after step 3",
+    ):  # fmt: skip
+        assert any(words in name for name in notes.right()), words
+    (observed,) = (facts for facts in notes.found.values() if facts["ok"] is None)
+    assert observed["value"] is False and 0 < observed["difference"] < 1e-3
+
+
+def test_a_checkpoint_that_forgets_is_noticed(
+    notes: Notes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The momentum of one parameter is lost."""
+    resume = Kept.resume
+
+    def forgets(self: Kept) -> TrainingState | None:
+        state = resume(self)
+        if state is not None:
+            key = next(name for name in state.tensors if name.startswith("optimizer/"))
+            state.tensors[key].zero_()
+        return state
+
+    monkeypatch.setattr(trainings.Kept, "resume", forgets)
+    (training,) = determinism.trainings("cpu", True)
+    determinism.note_resuming(notes, training)
+    assert any("after step 1" in name for name in notes.wrong())
+    assert any("while saving" in name for name in notes.right())
+
+
+def test_inequality_says_how_much(notes: Notes) -> None:
+    one = {"weights": torch.ones(4), "losses": torch.ones(1)}
+    other = {"weights": torch.ones(4), "losses": torch.full((1,), 2.0)}
+    determinism.note_equality(notes, "equal", one, dict(one))
+    determinism.note_equality(notes, "different", other, one)
+    determinism.note_equality(notes, "observed", other, one, promised=False)
+    assert notes.wrong() == ["different"] and notes.right() == ["equal"]
+    assert notes.found["different"]["first"] == ["losses"]
+    assert notes.found["observed"]["difference"] == pytest.approx(5**-0.5)
