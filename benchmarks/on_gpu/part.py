@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import traceback
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -34,3 +36,20 @@ class Note(Protocol):
 
     def __call__(self, name: str, **facts: Any) -> None:
         """Keep a finding under a name that is unique in its part."""
+
+
+def attempt(note: Note, name: str, check: Callable[[], object]) -> bool:
+    """Make a check; one that raises is noted with the last frame, and hides no other.
+
+    Returns:
+        Whether it ended without an exception.
+    """
+    try:
+        check()
+    except Exception as error:
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{Path(last.filename).name}:{last.lineno} {last.name}"
+        note(f"{name}: failed", ok=False, error=f"{type(error).__name__}: {error}"[:1000], at=place)
+        traceback.clear_frames(error.__traceback__)  # they hold tensors
+        return False
+    return True
