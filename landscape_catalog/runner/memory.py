@@ -9,27 +9,13 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from landscape_catalog.errors import OutOfMemoryError
+from landscape_catalog.errors import OutOfMemoryError, is_out_of_memory
 
 WORKER_BYTES = 450 * 10**6  # of a worker with torch, without what it shares with the others
-
-# Parts of what a RuntimeError of torch says: of its allocators, of CUDA's driver, and of cuBLAS,
-# cuDNN, cuSOLVER and cuFFT.
-TORCH_SAYS = ("DefaultCPUAllocator", "out of memory", "ALLOC_FAILED", "ALLOCATION_FAILED")
 
 # Constants of glibc's malloc.h.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 LARGEST, LARGEST_BEFORE_2_35 = 2**31 - 1, 2**25
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error of Python, NumPy or torch says that memory could not be allocated.
-
-    torch has a class for its own allocator on a GPU; allocations by CUDA's libraries and on MPS
-    are known by what their errors say.
-    """
-    says_so = isinstance(error, RuntimeError) and any(word in str(error) for word in TORCH_SAYS)
-    return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or says_so
 
 
 @contextmanager

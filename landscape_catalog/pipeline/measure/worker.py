@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from landscape_catalog.errors import MeasurementError, StorageError, described
+from landscape_catalog.errors import (
+    MeasurementError,
+    StorageError,
+    described,
+    is_out_of_memory,
+)
 from landscape_catalog.pipeline.measure.context import JobContext
 from landscape_catalog.pipeline.shared.measurement_specs import MeasurementSpec
 from landscape_catalog.pipeline.shared.payloads import MeasurePayload
 from landscape_catalog.runner.device import provenance
-from landscape_catalog.runner.memory import is_out_of_memory, release_memory
+from landscape_catalog.runner.memory import release_memory
 from landscape_catalog.runner.worker_cache import WorkerCache
 from landscape_catalog.store.artifacts import write_measurement
 from landscape_catalog.store.measurements import MeasurementRecord
