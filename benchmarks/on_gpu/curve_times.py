@@ -23,6 +23,7 @@ from landscape_catalog.metrics.numerics.curves.fit import CurveRecipe, State, fi
 from landscape_catalog.runner.settings import reproducible
 
 PAIRS = 5
+WIDE = 64  # from which width on steps are so long that fewer are taken
 Ends = tuple[State, State]
 
 
@@ -38,8 +39,12 @@ class CurveTimes:
 
     def __init__(self, width: int, device: str, note: Note, *, toy: bool) -> None:
         self.width, self.device, self.note = width, device, note
-        self.batch, self.steps, self.repeats = (8, (1, 2), 1) if toy else (128, (5, 25), 3)
-        self.longer = 3 if toy else 60
+        self.batch, self.steps, self.repeats = 128, (5, 25), 3
+        self.longer = 60  # steps of a captured fit, which are fewer milliseconds each
+        if width >= WIDE:
+            self.steps, self.repeats, self.longer = (2, 8), 2, 20
+        if toy:
+            self.batch, self.steps, self.repeats, self.longer = 8, (1, 2), 1, 3
         self.data = images(self.longer * self.batch, device)
         self.network = network(width, device)
         self.plain: Timing | None = None

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 
-from benchmarks.on_gpu.curve_times import PAIRS, CurveTimes
+from benchmarks.on_gpu.curve_times import PAIRS, WIDE, CurveTimes
 from benchmarks.on_gpu.metric_times import MetricTimes
 from benchmarks.on_gpu.part import Note, Settings, attempt
 
@@ -40,16 +40,16 @@ def _checks(width: int, settings: Settings, note: Note) -> list[Check]:
         ("one curve, captured", partial(captured, 1)),
         ("captured against product", curves.compare_captured),
         (f"{PAIRS} curves, captured", partial(captured, PAIRS)),
-        (f"{PAIRS} curves together", partial(product, PAIRS, together=True)),
-        ("together against alone", curves.compare_together),
         ("Hessian products", metrics.time_products),
         ("PyHessian", metrics.time_pyhessian),
         ("Hessian estimates", metrics.time_estimates),
         ("CKA", partial(metrics.time_cka, 1000, plain=True)),
         ("evaluation", metrics.time_evaluation),
         ("points of a curve", metrics.time_sweep),
+        (f"{PAIRS} curves together", partial(product, PAIRS, together=True)),
+        ("together against alone", curves.compare_together),
     ]
-    if width <= 8:
+    if width < WIDE:
         checks += [
             ("plain curve, cuDNN chooses by timing", partial(curves.time_plain, benchmark=True)),
             ("CKA of more", partial(metrics.time_cka, 5000, plain=False)),

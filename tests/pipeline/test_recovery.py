@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from landscape_catalog.errors import JobsFailedError, WorkerDiedError
-from landscape_catalog.pipeline.train import worker
+from landscape_catalog.pipeline.train import storing, worker
 from landscape_catalog.pipeline.train.recovery import SplitAndRetry
 from landscape_catalog.runner.jobs import Job
 from landscape_catalog.runner.timings import Work
@@ -107,3 +107,21 @@ def test_a_group_without_memory_is_split_and_a_lone_run_says_what_to_reduce(
     told: Any = str(failed.value) + "\n".join(said)
     assert f"out of memory: {worker.ADVICE} ({error})" in told
     assert "Its 3 runs go on in two halves" in told
+
+
+def test_weights_are_not_said_to_be_wrong_for_lack_of_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state_of, left = storing.state_of, [2]  # of the times that there is no memory
+
+    def short_of_memory(*args: Any) -> Any:
+        left[0] -= 1
+        if left[0] >= 0:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return state_of(*args)
+
+    monkeypatch.setattr(storing, "state_of", short_of_memory)
+    project = write_project(tmp_path / "project", PARAMS)
+    said = run_stages(project, tmp_path / "store", "prepare", "train")
+    assert len(run_ids(project)) == 3
+    assert said.count("out of memory: CUDA out of memory. Its") == 2
