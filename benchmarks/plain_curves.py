@@ -1,12 +1,15 @@
 """A plain loop of the kind that is usually used to fit curves, as a baseline.
 
 It does what the authors' released code does, but is not copied from it: layers hold all control
-points and combine them in every forward pass; curves and values of t are processed one by one.
+points and combine them in every forward pass; curves and values of t are processed one by one. Data
+stay in main memory, and each batch is copied to the device of the network.
 """
 
 from __future__ import annotations
 
 import copy
+import math
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -73,6 +76,8 @@ class PlainCurve:
         self.generator = np.random.Generator(np.random.Philox(key=seed))
         self.order = torch.Generator().manual_seed(seed)
         self.network = copy.deepcopy(network)
+        self.device = next(network.parameters()).device
+        self.train_loss = self.train_error = math.nan  # of the last epoch
         middle = {name: (ends[0][name] + ends[1][name]) / 2 for name in ends[0]}
         if recipe.init == "random":
             middle = random_weights(network, seed=seed)
@@ -98,13 +103,19 @@ class PlainCurve:
         for epoch in range(recipe.epochs):
             for group in optimizer.param_groups:
                 group["lr"] = recipe.lr * rate_factor(epoch / recipe.epochs)
-            for batch, targets in loader:
+            loss_sum = wrong = 0.0
+            for batch, targets in self._on_device(loader):
                 self.holder[0] = coefficients(self.generator.uniform())
-                loss = F.cross_entropy(self.network(batch), targets)
+                outputs = self.network(batch)
+                loss = F.cross_entropy(outputs, targets)
                 loss = loss + 0.5 * recipe.weight_decay * sum(layer.l2 for layer in self.layers)
                 optimizer.zero_grad()
                 loss.backward()
                 optimizer.step()
+                loss_sum += loss.item() * len(batch)
+                wrong += (outputs.argmax(1) != targets).sum().item()
+            seen = len(loader) * recipe.batch_size
+            self.train_loss, self.train_error = loss_sum / seen, 100 * wrong / seen
 
     @torch.no_grad()
     def evaluate(
@@ -123,7 +134,8 @@ class PlainCurve:
         for norm in norms:
             norm.reset_running_stats()
         self.network.train()
-        for number, (batch, _) in enumerate(self._loader(inputs, labels, shuffle=True), start=1):
+        batches = self._on_device(self._loader(inputs, labels, shuffle=True))
+        for number, (batch, _) in enumerate(batches, start=1):
             for norm in norms:
                 norm.momentum = 1 / number
             self.network(batch)
@@ -131,7 +143,7 @@ class PlainCurve:
     def _passes(self, inputs: Tensor, labels: Tensor) -> tuple[float, float]:
         self.network.eval()
         loss = wrong = 0.0
-        for batch, targets in self._loader(inputs, labels, shuffle=False):
+        for batch, targets in self._on_device(self._loader(inputs, labels, shuffle=False)):
             outputs = self.network(batch)
             loss += F.cross_entropy(outputs, targets).item() * len(batch)
             wrong += (outputs.argmax(1) != targets).sum().item()
@@ -142,3 +154,7 @@ class PlainCurve:
             TensorDataset(inputs, labels), self.recipe.batch_size, shuffle=shuffle,
             drop_last=shuffle, generator=self.order,
         )  # fmt: skip
+
+    def _on_device(self, loader: DataLoader) -> Iterator[tuple[Tensor, Tensor]]:
+        for batch, targets in loader:
+            yield batch.to(self.device), targets.to(self.device)

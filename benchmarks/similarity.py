@@ -74,27 +74,34 @@ def make(setting: Setting) -> tuple[list[nn.Module], Samples, Classification]:
     return networks, data, task
 
 
-def ours(networks: list[nn.Module], data: Samples, task: Classification) -> float:
+def ours(
+    networks: list[nn.Module], data: Samples, task: Classification, samples: int = 640
+) -> float:
     """One pass over each network, then all pairs."""
-    perturbed = task.perturb(data, Perturbation(samples=640), seed=0)
+    perturbed = task.perturb(data, Perturbation(samples=samples), seed=0)
     features = [centred_features(network, perturbed, task) for network in networks]
     found = [similarity(one, other) for one, other in combinations(features, 2)]
     return statistics.fmean(each.cka for each in found)
 
 
 @torch.no_grad()
-def pair_loop(networks: list[nn.Module], data: Samples, task: Classification) -> float:
-    """Every ordered pair draws its own samples and evaluates both networks on them."""
-    values = []
+def pair_loop(
+    networks: list[nn.Module], data: Samples, task: Classification, batches: int = BATCHES
+) -> float:
+    """Every ordered pair draws its own samples and evaluates both networks on them.
+
+    Each batch is copied to the networks' device.
+    """
+    values, device = [], next(networks[0].parameters()).device
     for i, one in enumerate(networks):
         for j, other in enumerate(networks):
             generator = np.random.Generator(np.random.Philox(key=NETWORKS * i + j))
             outputs: tuple[list[Tensor], list[Tensor]] = ([], [])
-            for _ in range(BATCHES):
+            for _ in range(batches):
                 first, second = torch.from_numpy(generator.integers(len(data), size=(2, BATCH)))
                 weight = generator.beta(16.0, 16.0)
                 x, y = (task.inputs(data.inputs[rows]) for rows in (first, second))
-                mixed = weight * x + (1 - weight) * y
+                mixed = (weight * x + (1 - weight) * y).to(device)
                 for network, collected in zip((one, other), outputs):
                     collected.append(network(mixed).softmax(1))
             value = gram_cka(*(torch.cat(collected).double() for collected in outputs))

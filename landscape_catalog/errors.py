@@ -29,6 +29,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 MOST_PROBLEMS = 30  # in one message
+# Parts of what a RuntimeError of torch says: of its allocators, of CUDA's driver, and of cuBLAS,
+# cuDNN, cuSOLVER and cuFFT.
+TORCH_SAYS = ("DefaultCPUAllocator", "out of memory", "ALLOC_FAILED", "ALLOCATION_FAILED")
 
 
 class LandscapeError(Exception):
@@ -75,6 +78,16 @@ def described(error: BaseException, *, longest: int = 2000) -> str:
     half = (longest - 3) // 2
     text = text if len(text) <= longest else f"{text[:half]} … {text[-half:]}"
     return f"{type(error).__name__}: {text}"
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error of Python, NumPy or torch says that memory could not be allocated.
+
+    torch has a class for its own allocator on a GPU; allocations by CUDA's libraries and on MPS
+    are known by what their errors say.
+    """
+    says_so = isinstance(error, RuntimeError) and any(word in str(error) for word in TORCH_SAYS)
+    return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or says_so
 
 
 @contextmanager

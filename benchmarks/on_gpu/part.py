@@ -38,11 +38,18 @@ class Note(Protocol):
         """Keep a finding under a name that is unique in its part."""
 
 
-def attempt(note: Note, name: str, check: Callable[[], object]) -> None:
-    """Run a check; an exception is noted, and does not end the part."""
+def attempt(note: Note, name: str, check: Callable[[], object]) -> bool:
+    """Make a check; one that raises is noted with the last frame, and hides no other.
+
+    Returns:
+        Whether it ended without an exception.
+    """
     try:
         check()
     except Exception as error:
-        frame = traceback.extract_tb(error.__traceback__)[-1]
-        where = f"{Path(frame.filename).name}:{frame.lineno} {frame.name}"
-        note(name, ok=False, error=f"{type(error).__name__}: {error}"[:600], where=where)
+        last = traceback.extract_tb(error.__traceback__)[-1]
+        place = f"{Path(last.filename).name}:{last.lineno} {last.name}"
+        note(f"{name}: failed", ok=False, error=f"{type(error).__name__}: {error}"[:1000], at=place)
+        traceback.clear_frames(error.__traceback__)  # they hold tensors
+        return False
+    return True

@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.overrides import TorchFunctionMode
 
+from landscape_catalog.errors import is_out_of_memory
 from landscape_catalog.graphs.operations import (
     Operation,
     TracedGraph,
@@ -54,7 +55,9 @@ def trace_network(network: nn.Module, samples: Samples, task: Task) -> TracedGra
     try:
         with torch.no_grad():
             outputs = task.outputs(tracer.call, samples, dtype)
-    except Exception:  # unsupported, or any failure of a user's code on so few samples
+    except Exception as error:  # unsupported, or a failure of a user's code on so few samples
+        if is_out_of_memory(error):
+            raise
         return None
     finally:
         is_random = not torch.equal(random_state, torch.get_rng_state())

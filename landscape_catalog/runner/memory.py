@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ctypes
+import gc
 import sys
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from landscape_catalog.errors import OutOfMemoryError
+from landscape_catalog.errors import OutOfMemoryError, is_out_of_memory
 
 WORKER_BYTES = 450 * 10**6  # of a worker with torch, without what it shares with the others
 
@@ -16,21 +18,45 @@ M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 LARGEST, LARGEST_BEFORE_2_35 = 2**31 - 1, 2**25
 
 
-def is_out_of_memory(error: Exception) -> bool:
-    """Whether an error of Python, NumPy or torch says that memory could not be allocated."""
-    is_torch = isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
-    return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or is_torch
-
-
 @contextmanager
-def named_memory_errors() -> Iterator[None]:
-    """Turn the various errors that say that memory is lacking into `OutOfMemoryError`."""
+def named_memory_errors(advice: str = "") -> Iterator[None]:
+    """Turn the various errors that say that memory is lacking into `OutOfMemoryError`.
+
+    The memory that such an error holds is released, for the jobs that follow.
+
+    Args:
+        advice: what could be done, for the message; an error that is named already keeps its own.
+    """
     try:
         yield
     except Exception as error:
-        if is_out_of_memory(error):
-            raise OutOfMemoryError(f"out of memory: {error}".rstrip(": ")) from error
-        raise
+        if not is_out_of_memory(error):
+            raise
+        release_memory(error)
+        if isinstance(error, OutOfMemoryError):
+            raise
+        words = f"{advice} ({error})" if advice else str(error)
+        raise OutOfMemoryError(f"out of memory: {words}".rstrip(": ")) from error
+
+
+def release_memory(error: BaseException) -> None:
+    """Free what the frames of an error hold, and return the GPU's free memory to all processes.
+
+    The frames of a traceback keep their variables alive, such as networks and activations, as long
+    as the error is, and torch keeps freed memory of a GPU, which the other workers then lack.
+    """
+    todo: list[BaseException | None] = [error]
+    seen: set[int] = set()
+    while todo:
+        one = todo.pop()
+        if one is not None and id(one) not in seen:
+            seen.add(id(one))
+            traceback.clear_frames(one.__traceback__)
+            todo += [one.__cause__, one.__context__]
+    gc.collect()
+    torch = sys.modules.get("torch")
+    if torch is not None and torch.cuda.is_initialized():
+        torch.cuda.empty_cache()
 
 
 def keep_freed_memory() -> None:

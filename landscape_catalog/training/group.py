@@ -8,14 +8,13 @@ from dataclasses import replace
 from typing import cast
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from landscape_catalog.graphs.batching import stable_graph
 from landscape_catalog.graphs.operations import TracedGraph, UnsupportedOperationError
 from landscape_catalog.graphs.stacked.losses import stacked_losses
 from landscape_catalog.models.copying import copied
-from landscape_catalog.tasks import Samples
 from landscape_catalog.tasks.batches import epoch_order
 from landscape_catalog.tasks.classification import Classification
 from landscape_catalog.training.checkpoints import TrainingState

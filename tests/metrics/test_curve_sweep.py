@@ -60,7 +60,7 @@ def test_traced_evaluation_equals_the_network_in_float64(
     """One by one, in stacks with a smaller last one, and in one stack; with an incomplete batch."""
     monkeypatch.setattr(batching, "LARGEST_STACK", stack_size)
     monkeypatch.setattr(batching, "SMALL_VALUE", 2**30 if stack_size > 1 else 0)
-    monkeypatch.setattr(sweep, "CACHED_ELEMENTS", 2**14)
+    monkeypatch.setitem(sweep.LARGEST_VALUE, "cpu", 2**14)
     made = [make(kind, seed) for seed in range(3)]
     networks, data = [network.double() for network, _ in made], made[0][1]
     assert (sweep._traced_evaluator(networks[0], data, TASK, 8) is not None) == TRACEABLE[kind]

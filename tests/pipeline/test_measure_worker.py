@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from landscape_catalog.errors import MeasurementError, StorageError
 from landscape_catalog.metrics.distance import compute as distance
@@ -94,3 +96,23 @@ def test_a_storage_error_aborts_the_job(
     payload: Any = Payload(distances, Measurements(tmp_path))
     with pytest.raises(StorageError, match="no space left"):
         measure_and_keep(payload, WorkerCache())
+
+
+def test_a_measurement_without_memory_leaves_its_own_to_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, distances: tuple[MeasurementSpec, ...]
+) -> None:
+    held: list[weakref.ref[Job]] = []
+
+    def compute(context: MeasurementContext) -> WeightDistance:
+        if context.id == distances[0].measurement_id:
+            large = Job(context, WorkerCache())  # type: ignore[arg-type]
+            held.append(weakref.ref(large))
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        assert held[0]() is None
+        return WeightDistance(l2=1.0, norm=1.0, other_norm=1.0, n=3)
+
+    monkeypatch.setattr(distance, "compute", compute)
+    payload: Any = Payload(distances, Measurements(tmp_path))
+    with pytest.raises(MeasurementError, match=r"OutOfMemoryError: CUDA out of memory$"):
+        measure_and_keep(payload, WorkerCache())
+    assert len(payload.measurements.shared) == len(distances) - 1

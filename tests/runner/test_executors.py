@@ -8,6 +8,8 @@ import random
 import signal
 import threading
 import time
+import traceback
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -21,10 +23,12 @@ import torch
 from landscape_catalog import machine
 from landscape_catalog.errors import (
     Interrupted,
+    OutOfMemoryError,
     SpecError,
     StorageError,
     WorkerDiedError,
     WorkerStartError,
+    is_out_of_memory,
 )
 from landscape_catalog.experiment.experiment import Execution
 from landscape_catalog.machine import main_memory
@@ -38,7 +42,7 @@ from landscape_catalog.runner.activity import (
 )
 from landscape_catalog.runner.executor import Executor
 from landscape_catalog.runner.jobs import Job, run_jobs
-from landscape_catalog.runner.memory import is_out_of_memory
+from landscape_catalog.runner.memory import named_memory_errors
 from landscape_catalog.runner.processes import ProcessExecutor
 from landscape_catalog.runner.progress import StageProgress
 from landscape_catalog.runner.registry import EXECUTORS, chosen_executor
@@ -511,7 +515,13 @@ def test_a_job_whose_worker_dies_is_replaced_by_smaller_ones(event: str) -> None
         (MemoryError(), True),
         (torch.OutOfMemoryError("CUDA out of memory"), True),
         (np._core._exceptions._ArrayMemoryError((2**60,), np.dtype("f4")), True),
+        (RuntimeError("CUDA error: out of memory\nCompile with `TORCH_USE_CUDA_DSA`"), True),
+        (RuntimeError("MPS backend out of memory (MPS allocated: 9.1 GB)"), True),
+        (RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate`"), True),
+        (RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"), True),
+        (RuntimeError("CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED"), True),
         (RuntimeError("size mismatch"), False),
+        (RuntimeError("CUDA error: an illegal memory access was encountered"), False),
         (ValueError("memory"), False),
     ],
 )
@@ -523,6 +533,41 @@ def test_an_allocation_that_torch_cannot_make_means_too_little_memory() -> None:
     with pytest.raises(RuntimeError) as caught:
         torch.empty(2**55)
     assert is_out_of_memory(caught.value)
+
+
+class Held:
+    """Something large."""
+
+
+@pytest.mark.parametrize("caught", ["no", "again", "named"])
+def test_what_the_frames_of_a_memory_error_hold_is_released(caught: str) -> None:
+    """The error itself lives on, with its traceback, in the future of a serial executor."""
+    held: list[weakref.ref[Held]] = []
+
+    def inner() -> None:
+        large = Held()
+        held.append(weakref.ref(large))
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    def outer() -> None:
+        large = Held()
+        held.append(weakref.ref(large))
+        if caught == "named":
+            with named_memory_errors("less"):
+                inner()
+        try:
+            inner()
+        except RuntimeError as error:
+            if caught == "no":
+                raise
+            raise MemoryError from error
+
+    with pytest.raises(OutOfMemoryError) as raised, named_memory_errors("more"):
+        outer()
+    assert [reference() for reference in held] == [None, None]
+    assert ("less" if caught == "named" else "more") in str(raised.value)
+    assert str(raised.value).startswith("out of memory: ")
+    assert "test_executors.py" in "".join(traceback.format_exception(raised.value))
 
 
 def test_memory_of_this_machine_and_of_a_container(

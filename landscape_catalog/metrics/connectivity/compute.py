@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from contextlib import suppress
 from functools import partial
 from typing import Any
 
+from landscape_catalog.errors import is_out_of_memory
 from landscape_catalog.metrics.connectivity.lengths import compared, is_final, until_converged
 from landscape_catalog.metrics.connectivity.result import CurvePoint, ModeConnectivity
 from landscape_catalog.metrics.connectivity.settings import ConnectivitySettings
@@ -68,8 +68,11 @@ def _fitted_curve(context: Context, place: int) -> Curve:
 
 def _fit_group(group: Sequence[Context], place: int) -> dict[str, Curve]:
     members = [context for context in group if _reaches(context, place)]
-    with suppress(ValueError):
+    try:
         return _fit(members, place)
+    except Exception as error:  # one of them, or memory for all of them
+        if not isinstance(error, ValueError) and not is_out_of_memory(error):
+            raise
     return {}
 
 

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from landscape_catalog.errors import MeasurementError, StorageError, described
+from landscape_catalog.errors import (
+    MeasurementError,
+    StorageError,
+    described,
+    is_out_of_memory,
+)
 from landscape_catalog.pipeline.measure.context import JobContext
 from landscape_catalog.pipeline.shared.measurement_specs import MeasurementSpec
 from landscape_catalog.pipeline.shared.payloads import MeasurePayload
 from landscape_catalog.runner.device import provenance
+from landscape_catalog.runner.memory import release_memory
 from landscape_catalog.runner.worker_cache import WorkerCache
 from landscape_catalog.store.artifacts import write_measurement
 from landscape_catalog.store.measurements import MeasurementRecord
@@ -30,6 +36,8 @@ def measure_and_keep(payload: MeasurePayload, cache: WorkerCache) -> None:
         except StorageError:
             raise
         except Exception as error:  # a custom network or task may raise anything
+            if is_out_of_memory(error):
+                release_memory(error)  # which the others of the job need
             failed.append((spec, error))
             continue
         _keep(payload, spec, measured)

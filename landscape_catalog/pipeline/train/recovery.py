@@ -34,14 +34,15 @@ class SplitAndRetry:
     def __call__(self, job: Job, error: WorkerDiedError | OutOfMemoryError) -> Sequence[Job]:
         """The jobs that replace a job; none if it has failed."""
         runs: Sequence[Run] = job.payload.runs
+        why = str(error) if str(error).endswith((".", "?")) else f"{error}."
         if len(runs) > 1:
-            log.warning("%s: %s Its %d runs go on in two halves", job.name, error, len(runs))
+            log.warning("%s: %s Its %d runs go on in two halves", job.name, why, len(runs))
             half = (len(runs) + 1) // 2
             return [self._make_job(runs[:half]), self._make_job(runs[half:])]
         new = error.deaths if isinstance(error, WorkerDiedError) else 1
         if self._count(runs[0].run_id, new) >= MOST_DEATHS:
             return []
-        log.warning("%s: %s It is tried again", job.name, error)
+        log.warning("%s: %s It is tried again", job.name, why)
         return [job]
 
     def _count(self, run_id: str, new: int) -> int:

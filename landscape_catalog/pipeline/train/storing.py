@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import nn
 
-from landscape_catalog.errors import CodeError
+from landscape_catalog.errors import CodeError, is_out_of_memory
 from landscape_catalog.pipeline.shared.rebuilt import require_same_answers
 from landscape_catalog.pipeline.shared.states import Arrays, arrays_of, state_of
 from landscape_catalog.tasks import Samples, Task
@@ -41,6 +41,8 @@ def stored_snapshots(
         try:
             rebuilt[0].load_state_dict(state_of(arrays, device))
         except RuntimeError as error:
+            if is_out_of_memory(error):
+                raise
             raise CodeError(f"{name}: the weights do not fit a new network: {error}") from error
         require_same_answers(network, rebuilt, few, name)
 

@@ -27,6 +27,7 @@ from landscape_catalog.pipeline.train.claim import claimed
 from landscape_catalog.pipeline.train.storing import stored_snapshots
 from landscape_catalog.runner.activity import report_progress, report_resumed
 from landscape_catalog.runner.device import provenance
+from landscape_catalog.runner.memory import named_memory_errors
 from landscape_catalog.runner.worker_cache import WorkerCache
 from landscape_catalog.schema.identity import derive_seed
 from landscape_catalog.store.artifacts import (
@@ -48,6 +49,8 @@ from landscape_catalog.training import (
     train_replayed,
 )
 
+ADVICE = "reduce `load.width`, `temperature.batch_size` or `execution.workers`"
+
 
 def train_and_keep(payload: TrainPayload, cache: WorkerCache) -> None:
     """Train the runs of a job, and write each to the project and the store as soon as it ends.
@@ -56,6 +59,7 @@ def train_and_keep(payload: TrainPayload, cache: WorkerCache) -> None:
         ContentMismatchError: if a run exists without a snapshot that is wanted now, and retraining
             it with the same software and hardware gave different weights, or if another process
             has meanwhile trained it on other data.
+        OutOfMemoryError: if a lone run needs more memory than there is, with what to reduce.
         CodeError: if a new network with a run's weights does not give the trained one's answers.
     """
     if not payload.runs:  # all are finished already
@@ -69,7 +73,11 @@ def train_and_keep(payload: TrainPayload, cache: WorkerCache) -> None:
         data = payload.data[run.cell.landscape.data.data_id]
         check_content(run.run_id, record.data_content_hash, data)
 
-    with claimed(payload.runs, payload.cache, payload.partial, is_sufficient, check) as runs:
+    advice = ADVICE if len(payload.runs) == 1 else ""  # a group is split
+    with (
+        named_memory_errors(advice),
+        claimed(payload.runs, payload.cache, payload.partial, is_sufficient, check) as runs,
+    ):
         interval = Interval(payload.checkpoint_seconds)
         left = len(runs) / len(payload.runs)
         if left < 1:

@@ -11,6 +11,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor, nn
 
+from landscape_catalog.errors import is_out_of_memory
 from landscape_catalog.graphs.batching import BatchingStrategy
 from landscape_catalog.graphs.operations import TracedGraph
 from landscape_catalog.graphs.stacked.losses import stacked_losses
@@ -139,7 +140,9 @@ def gradients_agree(network: nn.Module, graph: TracedGraph, batch: Samples, task
             expected, scale = unflatten(gradient, shapes), float(gradient.norm())
             if not _close(unflatten(found, shapes), expected, scale):
                 return False
-    except Exception:  # unsupported by a kernel; an error in user code is raised by the network
+    except Exception as error:  # unsupported by a kernel; the network raises those of user code
+        if is_out_of_memory(error):
+            raise
         return False
     return True
 
@@ -173,6 +176,8 @@ def supports_memory_format(
         network = copied(network)
         dtype = next(network.parameters()).dtype
         task.loss(task.outputs(network, batch, dtype), batch).backward()
-    except Exception:  # a custom backward pass may support only one format
+    except Exception as error:  # a custom backward pass may support only one format
+        if is_out_of_memory(error):
+            raise
         return False
     return True

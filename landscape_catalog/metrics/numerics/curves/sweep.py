@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor, nn
 
+from landscape_catalog.errors import is_out_of_memory
 from landscape_catalog.graphs.batching import (
     BatchingStrategy,
     batching_strategy,
@@ -101,7 +102,9 @@ def _agrees(
     try:
         evaluator.set_datasets([samples])
         fast = [found for (found,) in evaluator.evaluations(states, batch_size, seed=0)]
-    except Exception:  # unsupported by a kernel; an error in user code is raised by the network
+    except Exception as error:  # unsupported by a kernel; the network raises those of user code
+        if is_out_of_memory(error):
+            raise
         return False
     direct = [
         _evaluate_network(network, state, [samples], task, batch_size, seed=0)[0]
