@@ -24,6 +24,7 @@ from landscape_catalog.training import TrainingState
 MODULE = "benchmarks.on_gpu.determinism"
 MEASURED = ["evaluation", "Hessian", "curve", "similarity", "batch-norm statistics"]
 STACKED = ["curves side by side"]  # for networks that can be computed side by side
+WAYS = {"a group": Training.together, "recorded": Training.replayed}
 Tensors = dict[str, torch.Tensor]
 
 
@@ -42,8 +43,9 @@ def run(settings: Settings, note: Note) -> None:
             with going_on(note, f"{training.subject.label}, resumed"):
                 note_resuming(note, training)
         for training in groups(settings.device, settings.toy):
-            with going_on(note, f"{training.subject.label}, groups"):
-                note_company(note, training)
+            for way in WAYS:
+                with going_on(note, f"{training.subject.label}, {way}"):
+                    note_company(note, training, way)
     with going_on(note, "in two processes"):
         theirs = other.result(settings.seconds)
         for name, found in digests.items():
@@ -101,7 +103,8 @@ def computations(device: str, toy: bool) -> Mapping[str, Callable[[], Tensors]]:
         label = f"{training.subject.label}, {_words(training)}"
         found[label] = partial(_trained, training)
     for training in groups(device, toy):
-        found[f"{training.subject.label}, a group of 3"] = partial(_together, training)
+        for way in WAYS:
+            found[f"{training.subject.label}, {way} of 3"] = partial(_together, training, way)
     images = subjects.TOY[0] if toy else Subject("resnet18", 2)
     text = subjects.TOY[2] if toy else Subject("transformer", 16, args={"n_layers": 2})
     for subject in (images, text):
@@ -122,8 +125,8 @@ def _trained(training: Training) -> Tensors:
     return training.alone(1).tensors()
 
 
-def _together(training: Training) -> Tensors:
-    return _all_of(training.together([1, 2, 3]))
+def _together(training: Training, way: str) -> Tensors:
+    return _all_of(WAYS[way](training, [1, 2, 3]))
 
 
 def _all_of(outcomes: list[Outcome]) -> Tensors:
@@ -157,26 +160,25 @@ def _some(states: Mapping[int, TrainingState]) -> list[int]:
     return sorted({steps[0], steps[len(steps) // 2], steps[-1]})
 
 
-def note_company(note: Note, training: Training) -> None:
+def note_company(note: Note, training: Training, way: str) -> None:
     """One run alone and in groups of two and five, in several places; and one that resumes."""
-    label = training.subject.label
-    expected = training.together([1])[0].tensors()
+    label, train = f"{training.subject.label}, {way}", WAYS[way]
+    expected = train(training, [1])[0].tensors()
     for seeds in ([1, 2], [3, 1], [1, 2, 3, 4, 5], [9, 8, 1, 7, 6], [2, 3, 4, 5, 1]):
-        name = f"{label}, run 1 in the group {seeds}"
+        name = f"{label}, run 1 among {seeds}"
         with going_on(note, name):
-            found = training.together(seeds)[seeds.index(1)].tensors()
+            found = train(training, seeds)[seeds.index(1)].tensors()
             note_equality(note, name, found, expected)
-    with going_on(note, f"{label}, a group resumed"):
+    with going_on(note, f"{label}, resumed"):
         seeds = [4, 1, 2]
         kept = [Kept(every=True) for _ in seeds]
-        training.together(seeds, kept)
+        train(training, seeds, kept)
         for step in _some(kept[1].states):
-            resumed = [Kept(kept[1].states[step])]
-            found = training.together([1], resumed)[0].tensors()
+            found = train(training, [1], [Kept(kept[1].states[step])])[0].tensors()
             note_equality(note, f"{label}, run 1 resumed alone after step {step}", found, expected)
-    with going_on(note, f"{label}, `train_group` against `train`"):
-        member, alone = training.together([6])[0], training.alone(6)  # one recipe for both
-        name = f"{label}, `train_group` against `train`"
+    with going_on(note, f"{label}, against `train`"):
+        member, alone = train(training, [6])[0], training.alone(6)  # one recipe for both
+        name = f"{label}, against `train`"
         note_equality(note, name, member.tensors(), alone.tensors(), promised=False)
 
 

@@ -15,7 +15,7 @@ from benchmarks.on_gpu.subjects import Subject
 from benchmarks.on_gpu.trainings import Training, epochs, mean_and_error
 from landscape_catalog.runner.settings import reproducible
 
-SEEDS = (1, 2, 3)
+SEEDS = (6, 12, 18)  # of members that have the recipe as it is
 STANDARD_ERRORS = 3
 FIRST_STEPS = 5
 FIRST_ALLOWED = 1e-4  # relative; later steps amplify rounding
@@ -33,12 +33,18 @@ def cases(toy: bool) -> list[Case]:
 
 
 def losses(case: Case, seed: int, device: str) -> dict[str, list[float]]:
-    """Each epoch's mean loss, and those of the first steps, which all take the same batch."""
+    """Each epoch's mean loss, and those of the first steps, which all take the same batch.
+
+    On a GPU the steps are recorded, as in a study.
+    """
     subject = Subject("resnet18", case["width"], case["size"])
     batch = case["batch_size"]
     one_batch = Training(subject, epochs(FIRST_STEPS, batch), batch, device)
     whole = Training(subject, epochs(case["epochs"], batch), case["samples"], device)
-    return {"first": one_batch.alone(seed).losses, "curve": whole.alone(seed).losses}
+    found = [
+        t.replayed([seed])[0] if device == "cuda" else t.alone(seed) for t in (one_batch, whole)
+    ]
+    return {"first": found[0].losses, "curve": found[1].losses}
 
 
 def start(settings: Settings) -> list[tuple[Case, list[Child]]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,6 +21,7 @@ from landscape_catalog.training import (
     TrainingState,
     train,
     train_group,
+    train_replayed,
 )
 
 Bits = dict[str, bytes]
@@ -121,10 +122,22 @@ class Training:
 
     def together(self, seeds: Sequence[int], kept: Sequence[Kept] = ()) -> list[Outcome]:
         """`train_group`; members differ in seed, rate, decay, and every other one in its data."""
+        return self._side_by_side(train_group, seeds, kept)
+
+    def replayed(self, seeds: Sequence[int], kept: Sequence[Kept] = ()) -> list[Outcome]:
+        """`train_replayed`, whose steps are recorded on a GPU; of the same members."""
+        return self._side_by_side(train_replayed, seeds, kept)
+
+    def _side_by_side(
+        self,
+        train_all: Callable[[Sequence[Member]], list[TrainedRun]],
+        seeds: Sequence[int],
+        kept: Sequence[Kept],
+    ) -> list[Outcome]:
         members = [self._member(seed) for seed in seeds]
         for place, checkpoints in enumerate(kept):
             members[place] = replace(members[place], checkpoints=checkpoints)
-        results = train_group(members)
+        results = train_all(members)
         return [Outcome(result, m.network) for result, m in zip(results, members, strict=True)]
 
     def _member(self, seed: int) -> Member:

@@ -129,8 +129,13 @@ class ReplayedSteps(Steps):
         self._share_rate()
 
     def _share_rate(self) -> None:
+        """Read the rate from the device; Adam refuses to be recorded unless it is told before."""
         for group in self.optimizer.param_groups:
             group["lr"] = self.rate
+            if "capturable" in group:
+                group["capturable"] = True
+        # or it warns in the steps before it is recorded
+        self.optimizer._warned_capturable_if_run_uncaptured = True
 
     def begin(self, epoch: int) -> None:
         """Begin an epoch, or go on with one: copy what its steps need to where the graph reads."""

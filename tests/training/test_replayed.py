@@ -7,7 +7,9 @@ a graph then is everything else: what a step reads and writes, epochs, checkpoin
 from __future__ import annotations
 
 import dataclasses
+import warnings
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,6 +18,7 @@ import torch
 from landscape_catalog.graphs.recorded import WARM_UP
 from landscape_catalog.tasks import Classification
 from landscape_catalog.training import Recipe, train_replayed
+from landscape_catalog.training.replayed import ReplayedSteps
 from tests.training.members import Kept, Kind, Outcome, Run, Trainings, different
 
 # Learning rates that float32 represents exactly, since they lie on the device in float32.
@@ -151,3 +154,26 @@ def test_what_a_step_reads_keeps_its_place_in_memory() -> None:
     assert all(found == places[0] for found in places)
     assert isinstance(member.task, Classification)
     assert all(torch.isfinite(p).all() for p in member.network.parameters())
+
+
+@pytest.mark.parametrize("name", ["adam", "epochs"])
+def test_optimizers_may_be_recorded(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Adam refuses to step while a GPU records, unless all of its groups are capturable.
+
+    The check of torch is asked as it is on a GPU: before recording, it must not warn either.
+    """
+    made, capturing = trainings(name), [False]
+    stream = SimpleNamespace(is_capturing=lambda: capturing[0])
+    gpu = torch.device("cuda")
+    monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda **_: gpu)
+    monkeypatch.setattr(torch.accelerator, "current_stream", lambda: stream)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "is_current_stream_capturing", lambda: capturing[0])
+    monkeypatch.setattr(torch.backends.cuda, "is_built", lambda: True)
+    member = made.member(RUN)
+    steps = ReplayedSteps(member.network, member.data, member.task, made.recipe, 0)
+    steps.begin(1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for capturing[0] in (False, True):
+            steps.take()

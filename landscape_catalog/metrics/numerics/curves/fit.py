@@ -296,7 +296,8 @@ def _fit_recorded(
         seed: of t, the batch order and dropout.
         recorder: as for `RecordedWork`.
     """
-    tables, device = _tables(data, recipe, seed), data.inputs.device
+    device = data.inputs.device
+    tables = _tables(data, recipe, seed, many_controls[0].dtype)
     with seeded(seed, device), clear_batch_errors(recipe.batch_size):
         fits = [
             _RecordedFit(_Step(controls, make_gradient(), data, recipe), tables, recorder=recorder)
@@ -312,7 +313,7 @@ def _fit_recorded(
             fit.take.release()
 
 
-def _tables(data: Samples, recipe: CurveRecipe, seed: int) -> dict[str, Tensor]:
+def _tables(data: Samples, recipe: CurveRecipe, seed: int, dtype: torch.dtype) -> dict[str, Tensor]:
     """For each step of a fit the batch's rows, the control points' weights and the rate."""
     generator = np.random.Generator(np.random.Philox(key=seed))
     rows, weights, rates = [], [], []
@@ -323,8 +324,8 @@ def _tables(data: Samples, recipe: CurveRecipe, seed: int) -> dict[str, Tensor]:
     device = data.inputs.device
     return {
         "rows": torch.stack(rows),
-        "weights": torch.tensor(weights, device=device),
-        "rates": torch.tensor(rates, device=device),
+        "weights": torch.tensor(weights, dtype=dtype, device=device),
+        "rates": torch.tensor(rates, dtype=dtype, device=device),
     }
 
 
