@@ -32,8 +32,8 @@ def run(settings: Settings, note: Note) -> None:
             compare_derivatives(subject, settings, note)
         compare_steps(settings, note)
         golden.compare_with_the_authors(settings, note)
-        compare_metrics(settings, note)
         loss_curves.compare_curves(curves, settings, note)
+        compare_metrics(settings, note)
 
 
 def derivatives(
@@ -52,7 +52,7 @@ def derivatives(
 
 def compare_derivatives(subject: Subject, settings: Settings, note: Note) -> None:
     """In float64 and float32, against the CPU in float64."""
-    count = 6 if settings.toy else 32
+    count = 6 if settings.toy else 16
     modes: list[Mode] = ["eval", "train"] if subject.has_batch_norm else ["train"]
     for mode in modes:
         label = f"{subject.label}, {mode} mode" if subject.has_batch_norm else subject.label

@@ -54,6 +54,7 @@ class Golden:
         self.tensors = {name: value.to(device) for name, value in read.items()}
         self.numbers: dict[str, Any] = json.loads((folder / "authors_code.json").read_text())
         self.batch = Samples(self.tensors["hessian_inputs"], self.tensors["hessian_labels"])
+        self._images: dict[tuple[str, int], Samples] = {}
 
     def network(self, index: int) -> nn.Module:
         """One of the two, in eval mode."""
@@ -71,10 +72,12 @@ class Golden:
     def images(self, name: str, count: int) -> Samples:
         """The first images of a batch of CIFAR-10."""
         assert self.cifar is not None
-        with np.load(self.cifar / f"{name}.npz") as batch:
-            images = torch.from_numpy(batch["images"][:count]).to(self.device)
-            labels = torch.from_numpy(batch["labels"][:count].astype(np.int64)).to(self.device)
-        return Samples(images, labels)
+        if (name, count) not in self._images:
+            with np.load(self.cifar / f"{name}.npz") as batch:
+                images = torch.from_numpy(batch["images"][:count]).to(self.device)
+                labels = torch.from_numpy(batch["labels"][:count].astype(np.int64))
+            self._images[name, count] = Samples(images, labels.to(self.device))
+        return self._images[name, count]
 
 
 def compare_with_the_authors(settings: Settings, note: Note) -> None:
