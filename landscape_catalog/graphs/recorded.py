@@ -71,6 +71,11 @@ class RecordedWork:
         if self.stream is not None:
             self.stream.synchronize()
 
+    def join(self) -> None:
+        """Let the present stream wait for everything that was launched."""
+        if self.stream is not None:
+            torch.cuda.current_stream(self.device).wait_stream(self.stream)
+
     def release(self) -> None:
         """Free the graph and its memory."""
         self.wait()

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from landscape_catalog.graphs.kernels.mode import small_network_kernels
 from landscape_catalog.graphs.recorded import RecordedWork, Recorder
 from landscape_catalog.tasks import seeded
 from landscape_catalog.training.checkpoints import TrainingState
@@ -178,7 +179,8 @@ class ReplayedSteps(Steps):
     def _whole_step(self) -> None:
         moves = self._at_place("moves") if self.recipe.augment else None
         self.rate.copy_(self._at_place("rates"))
-        self._step(self._batch(self._at_place("order"), moves))
+        with small_network_kernels(self.device):
+            self._step(self._batch(self._at_place("order"), moves))
         self.place += 1
 
     def _at_place(self, name: str) -> Tensor:

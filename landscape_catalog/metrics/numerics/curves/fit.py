@@ -17,6 +17,7 @@ from landscape_catalog.graphs.batching import (
     can_be_recorded,
     stable_graph,
 )
+from landscape_catalog.graphs.kernels.mode import small_network_kernels
 from landscape_catalog.graphs.limits import SMALLEST_STACK
 from landscape_catalog.graphs.operations import TracedGraph
 from landscape_catalog.graphs.recorded import RecordedWork, Recorder
@@ -273,7 +274,8 @@ class _RecordedFit:
             self.tables[name].index_select(0, self.place)[0]
             for name in ("rows", "weights", "rates")
         )
-        self.step.take(rows, list(weights), rate)
+        with small_network_kernels(rows.device):
+            self.step.take(rows, list(weights), rate)
         self.place += 1
 
 

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any, Literal, Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from landscape_catalog.graphs.batching import can_be_recorded
+from landscape_catalog.graphs.kernels.mode import small_network_kernels
+from landscape_catalog.graphs.recorded import RecordedWork
 from landscape_catalog.models.copying import copied
 from landscape_catalog.tasks import Samples, Task, seeded
 
@@ -82,20 +86,50 @@ class BatchHessian:
         step = batch_size or len(data)
         self.parts = [data[start : start + step] for start in range(0, len(data), step)]
         self._units = self._checked_units()
-        self._gradient = self._gradient_of(data) if len(self.parts) == 1 else None
+        self._recorded = self._recorder()
+        on_stream = self._recorded.on_stream(after_others=True) if self._recorded else nullcontext()
+        with on_stream, small_network_kernels(self.device, twice=True):
+            self._gradient = self._gradient_of(data) if len(self.parts) == 1 else None
         _require_derivative(self._gradient or self._gradient_of(self.parts[0]))
+
+    def _recorder(self) -> RecordedWork | None:
+        """On a GPU, what repeats the product; the graph of the gradient is on its stream."""
+        if self.device.type != "cuda" or len(self.parts) > 1:
+            return None
+        if not can_be_recorded(self.network, self.data, self.task):
+            return None
+        self._vector, self._found = (
+            torch.zeros(self.size, dtype=self.dtype, device=self.device) for _ in range(2)
+        )
+
+        def write() -> None:
+            assert self._gradient is not None
+            with small_network_kernels(self.device, twice=True):
+                self._found.copy_(self._product(self._gradient, self._directions(self._vector)))
+
+        return RecordedWork(write, self.device)
 
     def __call__(self, vector: Tensor) -> Tensor:
         """H v in the network's precision, (size,)."""
         self.products += 1
-        pieces = vector.to(self.dtype).split([p.numel() for p in self.parameters])
-        directions = [piece.view_as(p) for piece, p in zip(pieces, self.parameters)]
+        if self._recorded is not None:
+            with self._recorded.on_stream(after_others=True):
+                self._vector.copy_(vector)
+            self._recorded()
+            self._recorded.join()
+            return self._found.clone()
+        directions = self._directions(vector)
         if self._gradient is not None:
             return self._product(self._gradient, directions)
         total = torch.zeros(self.size, dtype=torch.float64, device=self.device)
         for part in self.parts:
             total += self._product(self._gradient_of(part), directions)
         return total.to(self.dtype)
+
+    def _directions(self, vector: Tensor) -> list[Tensor]:
+        """A vector as one tensor for each parameter."""
+        pieces = vector.to(self.dtype).split([p.numel() for p in self.parameters])
+        return [piece.view_as(p) for piece, p in zip(pieces, self.parameters)]
 
     def _product(self, gradient: list[Tensor], directions: list[Tensor]) -> Tensor:
         nonconstant = [(g, v) for g, v in zip(gradient, directions) if g.requires_grad]

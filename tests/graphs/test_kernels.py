@@ -1,0 +1,179 @@
+"""The kernels for small networks against torch's, on the CPU; batch norm in Triton's interpreter."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from landscape_catalog.graphs.kernels import mode
+from landscape_catalog.graphs.kernels.convolution import _number_of_parts, convolution
+from landscape_catalog.metrics.numerics.hessian.products import BatchHessian
+from landscape_catalog.models.build import build
+from landscape_catalog.tasks import Classification, Samples
+
+TASK = Classification((0.5,) * 3, (0.25,) * 3)
+# in, out, kernel, stride, padding, image, samples
+SHAPES = [
+    (3, 4, 3, 1, 1, 8, 6), (4, 6, 3, 2, 1, 9, 5), (4, 6, 1, 2, 0, 8, 3), (2, 2, 3, 1, 1, 5, 1),
+    (1, 1, 5, 3, 2, 7, 2), (2, 3, 3, 1, 0, 3, 4),
+]  # fmt: skip
+
+
+def drawn(*shape: int, seed: int = 0) -> Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(*shape, dtype=torch.float64, generator=generator)
+
+
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_derivatives_of_convolutions(shape: tuple[int, ...]) -> None:
+    inputs, outputs, size, stride, padding, image, samples = shape
+    x = drawn(samples, inputs, image, image).requires_grad_()
+    w = drawn(outputs, inputs, size, size, seed=1).requires_grad_()
+
+    def ours(x: Tensor, w: Tensor) -> Tensor:
+        return convolution(x, w, stride=(stride, stride), padding=(padding, padding))
+
+    def torchs(x: Tensor, w: Tensor) -> Tensor:
+        return F.conv2d(x, w, stride=stride, padding=padding)
+
+    torch.testing.assert_close(ours(x, w), torchs(x, w))
+    cotangent = torch.randn_like(torchs(x, w))
+    first = [torch.autograd.grad(f(x, w), (x, w), cotangent) for f in (ours, torchs)]
+    torch.testing.assert_close(*first)
+    few = x[:2].detach().requires_grad_()
+    assert torch.autograd.gradgradcheck(ours, (few, w))
+
+
+def test_sums_are_cut_into_equal_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    from landscape_catalog.graphs.kernels import convolution as module
+
+    x, w = drawn(4, 2, 6, 6), drawn(3, 2, 3, 3, seed=1).requires_grad_()
+    found = []
+    for largest in (10**6, 36, 7):
+        monkeypatch.setattr(module, "LARGEST_PART", largest)
+        loss = convolution(x, w, stride=(1, 1), padding=(1, 1)).sin().sum()
+        found.append(torch.autograd.grad(loss, w)[0])
+    torch.testing.assert_close(found[0], found[1])
+    torch.testing.assert_close(found[0], found[2])
+    for total in (1, 2048, 131072, 2050, 2053, 128 * 49):
+        assert total % _number_of_parts(total) == 0
+
+
+@pytest.fixture
+def on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mode, "DEVICES", ("cpu",))
+    monkeypatch.setattr(mode, "batch_norm", None)
+
+
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
+    found: list[tuple[int, ...]] = []
+    real = mode.convolution
+
+    def counted(inputs: Tensor, weight: Tensor, **options: Any) -> Tensor:
+        found.append(tuple(weight.shape))
+        return real(inputs, weight, **options)
+
+    monkeypatch.setattr(mode, "convolution", counted)
+    return found
+
+
+@pytest.mark.usefixtures("on_the_cpu")
+def test_networks_need_no_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = calls(monkeypatch)
+    network = build("resnet18", width=2, input_shape=(3, 8, 8), n_outputs=10, seed=0).double()
+    x = drawn(4, 3, 8, 8)
+    parameters = list(network.parameters())
+    expected = torch.autograd.grad(network(x).sin().sum(), parameters)
+    assert not seen
+    with mode._Kernels(twice=False):
+        found = torch.autograd.grad(network(x).sin().sum(), parameters)
+    assert len(seen) == sum(isinstance(m, nn.Conv2d) for m in network.modules()) == 20
+    torch.testing.assert_close(found, expected)
+
+
+@pytest.mark.usefixtures("on_the_cpu")
+def test_hessian_products(monkeypatch: pytest.MonkeyPatch) -> None:
+    network = build("vgg11", width=2, input_shape=(3, 32, 32), n_outputs=10, seed=0).double()
+    images = (drawn(4, 3, 32, 32).abs() * 100).clamp(max=255).to(torch.uint8)
+    data = Samples(images, torch.arange(4))
+    hessian = BatchHessian(network, data, TASK)
+    vector = drawn(hessian.size, seed=2)
+    expected = hessian(vector)
+    seen = calls(monkeypatch)
+    with mode._Kernels(twice=True):
+        found = BatchHessian(network, data, TASK)(vector)
+    assert seen
+    torch.testing.assert_close(found, expected)
+
+
+LEFT_TO_TORCH = {
+    "groups": lambda x: F.conv2d(x, torch.ones(4, 1, 3, 3), groups=4),
+    "dilation": lambda x: F.conv2d(x, torch.ones(4, 4, 3, 3), dilation=2),
+    "padding by name": lambda x: F.conv2d(x, torch.ones(4, 4, 3, 3), padding="same"),
+    "one image": lambda x: F.conv2d(x[0], torch.ones(4, 4, 3, 3)),
+    "keywords": lambda x: F.conv2d(x, torch.ones(4, 4, 3, 3), stride=2),
+    "many channels": lambda x: F.conv2d(x.repeat(1, 17, 1, 1), torch.ones(1, 68, 3, 3)),
+    "transposed": lambda x: F.conv_transpose2d(x, torch.ones(4, 4, 3, 3)),
+}  # fmt: skip
+
+
+@pytest.mark.usefixtures("on_the_cpu")
+@pytest.mark.parametrize("name", LEFT_TO_TORCH)
+def test_what_is_left_to_torch(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    call, x = LEFT_TO_TORCH[name], drawn(2, 4, 8, 8).float()
+    expected, seen = call(x), calls(monkeypatch)
+    with mode._Kernels(twice=False):
+        assert torch.equal(call(x), expected)
+    assert seen == []
+
+
+def test_nothing_is_intercepted_on_a_cpu() -> None:
+    with mode.small_network_kernels(torch.device("cpu")) as context:
+        assert context is None
+
+
+BATCH_NORM = """
+import torch
+from torch.nn import functional as F
+from landscape_catalog.graphs.kernels import batchnorm
+from landscape_catalog.graphs.kernels.batchnorm import batch_norm
+
+def error(found, right):
+    return float((found.detach().double() - right.detach()).norm() / right.detach().norm())
+
+torch.manual_seed(0)
+for block in (2048, 64):
+    batchnorm.BLOCK = block
+    for shape in [(16, 2, 16, 16), (5, 3, 7, 5), (64, 4, 8, 8), (3, 1, 2, 2), (33, 5)]:
+        x = (3 * torch.randn(shape) + 100).requires_grad_()
+        w, b = torch.rand(shape[1]).requires_grad_(), torch.randn(shape[1]).requires_grad_()
+        mean, variance, g = torch.zeros(shape[1]), torch.ones(shape[1]), torch.randn(shape)
+        y = batch_norm(x, w, b, mean, variance, momentum=0.1, epsilon=1e-5)
+        found = [y, mean, variance, *torch.autograd.grad(y, (x, w, b), g)]
+        x, w, b = (t.detach().double().requires_grad_() for t in (x, w, b))
+        mean, variance = torch.zeros_like(w), torch.ones_like(w)
+        y = F.batch_norm(x, mean.detach(), variance.detach(), w, b, True, 0.1, 1e-5)
+        right = [y, mean, variance, *torch.autograd.grad(y, (x, w, b), g.double())]
+        errors = [error(one, other) for one, other in zip(found, right)]
+        assert max(errors) < 2e-5, (block, shape, errors)
+print("compared")
+"""
+
+
+def test_batch_norm_in_tritons_interpreter() -> None:
+    """float32 against torch in float64, where the mean is 33 times the standard deviation."""
+    pytest.importorskip("triton", reason="Triton comes with torch on Linux only")
+    done = subprocess.run(
+        [sys.executable, "-c", BATCH_NORM],
+        env={**os.environ, "TRITON_INTERPRET": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout == "compared\n", done.stderr
