@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from landscape_catalog.errors import OutOfMemoryError
 
 WORKER_BYTES = 450 * 10**6  # of a worker with torch, without what it shares with the others
+# Words of torch's errors that have no type of their own: on the CPU, and on Apple's GPU.
+ALLOCATORS = ("DefaultCPUAllocator", "MPS backend out of memory")
 
 # Constants of glibc's malloc.h.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
@@ -18,7 +20,7 @@ LARGEST, LARGEST_BEFORE_2_35 = 2**31 - 1, 2**25
 
 def is_out_of_memory(error: Exception) -> bool:
     """Whether an error of Python, NumPy or torch says that memory could not be allocated."""
-    is_torch = isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)
+    is_torch = isinstance(error, RuntimeError) and any(words in str(error) for words in ALLOCATORS)
     return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or is_torch
 
 

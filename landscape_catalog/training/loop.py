@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from landscape_catalog.models.float64 import float64_device, in_float64
 from landscape_catalog.tasks import Samples, Task, epoch_batches, seeded
 from landscape_catalog.tasks.augmentation import drawn_moves, moved
 from landscape_catalog.training.checkpoints import (
@@ -97,7 +98,8 @@ class _Steps:
         self._begin_epoch()
 
     def _begin_epoch(self) -> None:
-        zero = torch.zeros((), dtype=torch.float64, device=self.data.inputs.device)
+        device = float64_device(self.data.inputs.device)
+        zero = torch.zeros((), dtype=torch.float64, device=device)
         self.loss_sum, self.error_sum = zero, zero.clone()
         self.steps = self.units = 0
 
@@ -119,9 +121,9 @@ class _Steps:
                 batch = moved(batch, moves[self.steps])
             outputs, loss = self._step(batch)
             with torch.no_grad():
-                self.loss_sum += loss
+                self.loss_sum += in_float64(loss)
                 errors = self.task.errors(outputs, batch)
-                self.error_sum += errors.sum()
+                self.error_sum += in_float64(errors.sum())
             self.units += len(errors)
             self.steps += 1
             after_step()
@@ -180,7 +182,7 @@ class _Steps:
         self.optimizer.load_state_dict({"state": optimizer, "param_groups": groups})
         device = self.data.inputs.device
         self.loss_sum, self.error_sum = (
-            state.tensors[name].to(device) for name in ("loss_sum", "error_sum")
+            state.tensors[name].to(float64_device(device)) for name in ("loss_sum", "error_sum")
         )
         set_random_state(state.part("random/"), device)
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from landscape_catalog.models.copying import copied
+from landscape_catalog.models.float64 import float64_device, in_float64
 from landscape_catalog.tasks import Samples, Task, seeded
 
 Mode = Literal["eval", "train"]
@@ -92,10 +93,10 @@ class BatchHessian:
         directions = [piece.view_as(p) for piece, p in zip(pieces, self.parameters)]
         if self._gradient is not None:
             return self._product(self._gradient, directions)
-        total = torch.zeros(self.size, dtype=torch.float64, device=self.device)
+        total = torch.zeros(self.size, dtype=torch.float64, device=float64_device(self.device))
         for part in self.parts:
-            total += self._product(self._gradient_of(part), directions)
-        return total.to(self.dtype)
+            total += in_float64(self._product(self._gradient_of(part), directions))
+        return total.to(self.dtype).to(self.device)
 
     def _product(self, gradient: list[Tensor], directions: list[Tensor]) -> Tensor:
         nonconstant = [(g, v) for g, v in zip(gradient, directions) if g.requires_grad]
@@ -140,7 +141,7 @@ class BatchHessian:
                 "the network or the task is random, for example dropout"
             )
         units = self.task.losses(outputs, self.data)
-        mean = float(units.double().mean())
+        mean = float(in_float64(units).mean())
         if len(self.parts) > 1 and not _equal(mean, losses[0]):
             raise ValueError(
                 f"the loss of the batch is {losses[0]:.6g}, but the mean over its units is "
