@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from landscape_catalog.errors import OutOfMemoryError
 
 WORKER_BYTES = 450 * 10**6  # of a worker with torch, without what it shares with the others
+GPU_WORKER_BYTES = 800 * 10**6  # of a GPU: context, kernels and workspaces; a guess
 # Words of torch's errors that have no type of their own: on the CPU, and on Apple's GPU.
 ALLOCATORS = ("DefaultCPUAllocator", "MPS backend out of memory")
 
