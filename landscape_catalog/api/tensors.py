@@ -9,6 +9,7 @@ from typing import TypeAlias
 import torch
 from torch import Tensor, nn
 
+from landscape_catalog.models.float64 import in_float64
 from landscape_catalog.tasks import Perturbation, Samples, Task
 from landscape_catalog.tasks.task import Network
 
@@ -64,7 +65,7 @@ class LossTask(Task):
         targets = samples.targets
         rows = [slice(i, i + 1) for i in range(len(samples))]
         each = torch.stack([self._called(outputs[row], targets[row]) for row in rows])
-        whole, mean = float(found.detach()), float(each.detach().double().mean())
+        whole, mean = float(found.detach()), float(in_float64(each.detach()).mean())
         if math.isfinite(whole) and not math.isclose(whole, mean, rel_tol=AGREEMENT, abs_tol=1e-6):
             raise ValueError(
                 f"the loss of {len(samples)} samples is {whole:.6g}, but the mean of their single "

@@ -17,12 +17,14 @@ from landscape_catalog.experiment.training import Temperature, Train
 from landscape_catalog.metrics.registry import QUANTITIES
 from landscape_catalog.phases.registry import Classify
 from landscape_catalog.schema.fields import (
+    Count,
     KnownOr,
     Name,
     PositiveFloat,
     PositiveInt,
     Section,
     Text,
+    allowed,
 )
 
 Scale = Literal["auto", "log", "linear", "even"]
@@ -71,13 +73,36 @@ class Report(Section):
     `custom.sharpness.increase`; `null`: those of the paper's Figure 2."""
 
 
+def _require_distinct_indices(indices: tuple[int, ...]) -> tuple[int, ...]:
+    if len(set(indices)) < len(indices):
+        raise PydanticCustomError("repeated_index", "each index once")
+    return indices
+
+
+DeviceIndices = Annotated[
+    tuple[Count, ...],
+    Strict(False),
+    Field(min_length=1, json_schema_extra={"uniqueItems": True}),
+    AfterValidator(_require_distinct_indices),
+]
+
+
 class Execution(Section):
     """Where and how jobs run. Does not affect the results."""
 
-    device: Literal["auto", "cpu", "cuda"] = "auto"
-    """`auto` uses a GPU if there is one."""
+    device: Literal["auto", "cpu", "cuda", "mps"] = "auto"
+    """Kind of device: `cuda`, GPUs of NVIDIA or AMD; `mps`, the GPU of an Apple computer; `auto`:
+    `cuda` if there is one, else `cpu`."""
+    devices: Annotated[
+        Literal["auto"] | PositiveInt | DeviceIndices,
+        allowed("auto, a number of GPUs, or a list of distinct indices from 0"),
+    ] = "auto"
+    """Which GPUs of that kind: `auto`, all; a number, the first ones; a list of indices, as torch
+    counts them. Each worker uses a single one, where the memory that its jobs need is free. The
+    engine `serial` uses one, by default the first; on a Dask cluster each worker has its own."""
     workers: PositiveInt | Literal["auto"] = "auto"
-    """Number of parallel jobs, one thread each; `auto`: one per core, or two on a GPU."""
+    """Number of parallel jobs, one thread each; `auto`: one per core, or on each GPU as many as
+    have room, up to two."""
     engine: Text = "local"
     """Where jobs run: `local`, in processes on this machine; `serial`, one after the other in the
     stage's own process, for debugging; or `dask`, on the workers of a Dask cluster. All give

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 import numpy as np
 import torch
+from torch import Tensor
 
 SEEDS = 2**32  # torch, NumPy and scikit-learn all accept seeds below this
 
@@ -21,15 +22,16 @@ def seeded(seed: int, device: torch.device) -> Iterator[None]:
 
     Args:
         seed: of the generators.
-        device: the network's device; on CUDA, its generator is seeded too.
+        device: the network's device, whose own generator is seeded too.
     """
-    devices = [device.index or 0] if device.type == "cuda" else []
     python, numpy = random.getstate(), np.random.get_state()
+    before = torch.get_rng_state(), generator_state(device)
     try:
-        with torch.random.fork_rng(devices=devices):
-            seed_generators(seed)
-            yield
+        seed_generators(seed)
+        yield
     finally:
+        torch.set_rng_state(before[0])
+        set_generator_state(before[1], device)
         random.setstate(python)
         np.random.set_state(numpy)
 
@@ -39,3 +41,20 @@ def seed_generators(seed: int) -> None:
     torch.manual_seed(seed)
     np.random.seed(seed % SEEDS)
     random.seed(seed)
+
+
+def generator_state(device: torch.device) -> dict[str, Tensor]:
+    """The state of a device's own generator, by the device's kind; empty for the CPU."""
+    if device.type == "cuda":
+        return {"cuda": torch.cuda.get_rng_state(device)}
+    if device.type == "mps":
+        return {"mps": torch.mps.get_rng_state()}
+    return {}
+
+
+def set_generator_state(state: Mapping[str, Tensor], device: torch.device) -> None:
+    """Restore what `generator_state` returned; other entries are ignored."""
+    if device.type == "cuda":
+        torch.cuda.set_rng_state(state["cuda"].cpu(), device)
+    if device.type == "mps":
+        torch.mps.set_rng_state(state["mps"].cpu())

@@ -73,7 +73,7 @@ def _hardware(device: str) -> str | None:
 
     from landscape_catalog.runner.device import provenance
 
-    if device == "cuda" and not torch.cuda.is_available():
+    if device != "cpu" and not torch.get_device_module(device).is_available():
         return None
     found = provenance(device)
     return f"{platform.system()} {found.cpu}, {found.device}"

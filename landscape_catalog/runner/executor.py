@@ -26,6 +26,17 @@ class Executor(ABC):
     count: int
     """Number of jobs that run in parallel."""
 
+    share: int | None = None
+    """Bytes of its GPU's memory that each worker may take; None if that is not known."""
+
+    def expect(self, job_bytes: int) -> None:
+        """Say how much memory of a GPU the next jobs need, before the first is submitted.
+
+        An executor that places its workers on GPUs does so now, and sets `count` and `share`.
+        Others ignore it.
+        """
+        self.share = None
+
     @abstractmethod
     def submit(self, function: JobFunction[Result], payload: Any) -> Future[Result]:
         """Submit a job.

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from landscape_catalog.errors import OutOfMemoryError, is_out_of_memory
 
 WORKER_BYTES = 450 * 10**6  # of a worker with torch, without what it shares with the others
+GPU_WORKER_BYTES = 800 * 10**6  # of a GPU: context, kernels and workspaces; a guess
 
 # Constants of glibc's malloc.h.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3

@@ -16,6 +16,13 @@ from pebble.common.types import ProcessExpired
 from landscape_catalog.errors import WorkerDiedError, WorkerStartError
 from landscape_catalog.runner.executor import Executor, JobFunction, Result
 from landscape_catalog.runner.memory import keep_freed_memory
+from landscape_catalog.runner.placement import (
+    Placement,
+    free_memory,
+    log_places,
+    require_usable,
+    smallest_share,
+)
 from landscape_catalog.runner.settings import reproducible
 from landscape_catalog.runner.worker_cache import WorkerCache
 from landscape_catalog.runner.worker_pool import WorkerPool, ignore_ctrl_c
@@ -24,13 +31,39 @@ from landscape_catalog.runner.worker_pool import WorkerPool, ignore_ctrl_c
 class ProcessExecutor(Executor):
     """A pool of processes with one torch thread each.
 
-    They start with the first job and end with the process that owns the executor.
+    They start with the first job and end with the process that owns the executor. On GPUs each
+    worker sees a single one as long as it lives, where `placement` puts it.
+
+    Args:
+        count: number of processes; `expect` may change it.
+        placement: of workers on CUDA devices; None: they share what this process sees.
     """
 
-    def __init__(self, count: int) -> None:
-        self.count = count
+    def __init__(self, count: int, placement: Placement | None = None) -> None:
+        self.count, self._placement = count, placement
+        self._free: dict[int, int] = {}
+        self._places = [] if placement is None else placement.before_asking(count)
         self._pool: WorkerPool | None = None
         self._pending: set[Future[Any]] = set()
+
+    def expect(self, job_bytes: int) -> None:
+        """Place the workers on GPUs; those that are elsewhere are ended.
+
+        Raises:
+            SpecError: if torch cannot use one of the GPUs.
+        """
+        if self._placement is None:
+            return
+        if not self._free:  # asked once, before there are workers
+            with ProcessExecutor(1) as other:
+                found = other.submit(free_memory, self._placement.devices).result()
+            self._free = require_usable(found)
+        places = self._placement.places(self._free, job_bytes)
+        if places != self._places:
+            self.shutdown()
+            self._places, self.count = places, len(places)
+            log_places(self._free, places, job_bytes)
+        self.share = smallest_share(self._free, places)
 
     def submit(self, function: JobFunction[Result], payload: Any) -> Future[Result]:
         """Submit a job to the next free process.
@@ -55,7 +88,10 @@ class ProcessExecutor(Executor):
         if self._pool is not None and not self._pool.active:
             self.shutdown(cancel=True)
         if self._pool is None:
-            self._pool = WorkerPool(self.count, _start_worker, [os.getpid()])
+            environments: list[dict[str, str]] = [{} for _ in range(self.count)]
+            if self._placement is not None:
+                environments = self._placement.variables(self._places)
+            self._pool = WorkerPool(environments, _start_worker, [os.getpid()])
         return self._pool
 
     def shutdown(self, *, cancel: bool = False) -> None:

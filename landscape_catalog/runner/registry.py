@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from landscape_catalog.errors import Problem, SpecError
 from landscape_catalog.experiment.experiment import Execution
-from landscape_catalog.runner.device import chosen_workers
+from landscape_catalog.runner.device import chosen_placement, chosen_workers, own_gpu
 from landscape_catalog.runner.executor import Executor
 from landscape_catalog.runner.processes import ProcessExecutor
 from landscape_catalog.runner.serial import SerialExecutor
@@ -20,8 +20,10 @@ def _dask(execution: Execution) -> Executor:
 
 
 EXECUTORS: dict[str, Callable[[Execution], Executor]] = {
-    "local": lambda execution: ProcessExecutor(chosen_workers(execution)),
-    "serial": lambda execution: SerialExecutor(),
+    "local": lambda execution: ProcessExecutor(
+        chosen_workers(execution), chosen_placement(execution)
+    ),
+    "serial": lambda execution: SerialExecutor(own_gpu(execution)),
     "dask": _dask,
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import Future
 from typing import Any
 
+from landscape_catalog.runner.device import current_gpu
 from landscape_catalog.runner.executor import Executor, JobFunction, Result
 from landscape_catalog.runner.settings import reproducible
 from landscape_catalog.runner.worker_cache import WorkerCache
@@ -14,18 +15,22 @@ class SerialExecutor(Executor):
     """Runs each job as soon as it is submitted, under the same settings as any worker.
 
     Ctrl-C and breakpoints reach the job itself. Torch is imported with the first job.
+
+    Args:
+        gpu: index of the CUDA device to compute on; None: torch's current one.
     """
 
     count = 1
 
-    def __init__(self) -> None:
+    def __init__(self, gpu: int | None = None) -> None:
+        self._gpu = gpu
         self._cache = WorkerCache()
 
     def submit(self, function: JobFunction[Result], payload: Any) -> Future[Result]:
         """Run the job immediately; the returned future is done."""
         future: Future[Result] = Future()
         try:
-            with reproducible():
+            with reproducible(), current_gpu(self._gpu):
                 future.set_result(function(payload, self._cache))
         except (Exception, SystemExit) as error:  # a user's code may raise anything
             future.set_exception(error)

@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 
+ACCELERATORS = ("cuda", "mps")  # kinds of device besides the CPU
+
 
 @contextmanager
 def reproducible() -> Iterator[None]:
@@ -32,7 +34,7 @@ def reproducible() -> Iterator[None]:
         with ExitStack() as contexts:
             contexts.enter_context(torch.inference_mode(False))
             contexts.enter_context(torch.enable_grad())
-            for device in ("cpu", "cuda"):
+            for device in ("cpu", *ACCELERATORS):
                 if torch.is_autocast_enabled(device):
                     contexts.enter_context(torch.autocast(device, enabled=False))
             if torch.get_default_device().type != "cpu":
@@ -100,18 +102,16 @@ def _switches() -> list[tuple[Any, str, Any]]:
 def _random_states() -> dict[str, Any]:
     import torch
 
-    states = {
+    states: dict[str, Any] = {
         "torch": torch.get_rng_state(),
         "numpy": np.random.get_state(),
         "python": random.getstate(),
     }
-    return states | ({"cuda": _cuda_states()} if torch.cuda.is_initialized() else {})
-
-
-def _cuda_states() -> list[Any]:
-    import torch
-
-    return torch.cuda.get_rng_state_all()
+    if torch.cuda.is_initialized():
+        states["cuda"] = torch.cuda.get_rng_state_all()
+    if torch.backends.mps.is_available():
+        states["mps"] = torch.mps.get_rng_state()
+    return states
 
 
 def _set_random_states(states: dict[str, Any]) -> None:
@@ -122,3 +122,5 @@ def _set_random_states(states: dict[str, Any]) -> None:
     random.setstate(states["python"])
     if "cuda" in states:
         torch.cuda.set_rng_state_all(states["cuda"])
+    if "mps" in states:
+        torch.mps.set_rng_state(states["mps"])

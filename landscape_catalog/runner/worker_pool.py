@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from multiprocessing.context import SpawnContext, SpawnProcess
 from types import FrameType
@@ -23,13 +24,47 @@ _SIGNALS = {signal.SIGINT, signal.SIGTERM}
 class _Worker(SpawnProcess):
     """A process that starts with Ctrl-C blocked: an interpreter that starts would print it."""
 
+    def __init__(self, *args: Any, variables: Mapping[str, str], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._variables = variables
+
     def start(self) -> None:
-        with blocked_signals():
+        with blocked_signals(), _environment(self._variables):
             super().start()
 
 
 class _Context(SpawnContext):
-    Process = _Worker
+    """Starts workers, each with the environment of one that is missing.
+
+    Args:
+        environments: variables that each worker has in addition to this process's.
+    """
+
+    def __init__(self, environments: Sequence[Mapping[str, str]]) -> None:
+        self._environments = environments
+        self._workers: dict[int, _Worker] = {}  # by the index of their environment
+
+    def Process(self, *args: Any, **kwargs: Any) -> _Worker:  # type: ignore[override]  # noqa: N802
+        living = {index for index, worker in self._workers.items() if worker.is_alive()}
+        missing = min(set(range(len(self._environments))) - living, default=0)
+        worker = _Worker(*args, variables=self._environments[missing], **kwargs)
+        self._workers[missing] = worker
+        return worker
+
+
+@contextmanager
+def _environment(variables: Mapping[str, str]) -> Iterator[None]:
+    """Set environment variables, which processes that are started meanwhile inherit."""
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
 
 
 @contextmanager
@@ -97,10 +132,22 @@ class _Manager(PoolManager):
 
 
 class WorkerPool(ProcessPool):
-    """A pool of processes that each start with a call of `initializer`."""
+    """A pool of processes that each start with a call of `initializer`.
 
-    def __init__(self, count: int, initializer: Callable[..., None], initargs: Sequence[Any]):
-        context = _Context()
+    Args:
+        environments: variables of each worker, which are set before it starts. A worker that
+            replaces another one has the same.
+        initializer: called in each worker.
+        initargs: its arguments.
+    """
+
+    def __init__(
+        self,
+        environments: Sequence[Mapping[str, str]],
+        initializer: Callable[..., None],
+        initargs: Sequence[Any],
+    ):
+        context, count = _Context(environments), len(environments)
         super().__init__(
             max_workers=count, initializer=initializer, initargs=initargs, context=context
         )

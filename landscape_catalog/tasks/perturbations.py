@@ -47,7 +47,7 @@ def _mixup(samples: Samples, how: Perturbation, generator: np.random.Generator) 
     coefficients = torch.from_numpy(drawn[: how.samples])
     inputs = samples.inputs
     one, other = _floats(inputs[first]), _floats(inputs[second])
-    mixing = coefficients.to(inputs.device, one.dtype).view(-1, *[1] * (inputs.ndim - 1))
+    mixing = coefficients.to(one.dtype).to(inputs.device).view(-1, *[1] * (inputs.ndim - 1))
     return Samples(mixing * one + (1 - mixing) * other, samples.targets[first])
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 
@@ -36,6 +37,11 @@ class Samples:
     def __getitem__(self, rows: Tensor | slice) -> Samples:
         positions = None if self.positions is None else self.positions[rows]
         return Samples(self.inputs[rows], self.targets[rows], positions)
+
+    def to(self, device: torch.device | str) -> Samples:
+        """The samples on a device."""
+        positions = None if self.positions is None else self.positions.to(device)
+        return Samples(self.inputs.to(device), self.targets.to(device), positions)
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from landscape_catalog.models.randomness import generator_state, set_generator_state
+
 
 @dataclass(frozen=True)
 class TrainingState:
@@ -59,7 +61,7 @@ def random_state(device: torch.device) -> dict[str, Tensor]:
         "torch": torch.get_rng_state(),
         "others": torch.frombuffer(bytearray(others), dtype=torch.uint8),
     }
-    return state | ({"cuda": torch.cuda.get_rng_state(device)} if device.type == "cuda" else {})
+    return state | generator_state(device)
 
 
 def set_random_state(state: Mapping[str, Tensor], device: torch.device) -> None:
@@ -68,5 +70,4 @@ def set_random_state(state: Mapping[str, Tensor], device: torch.device) -> None:
     numpy_state, python_state = pickle.loads(state["others"].cpu().numpy().tobytes())
     np.random.set_state(numpy_state)
     random.setstate(python_state)
-    if device.type == "cuda":
-        torch.cuda.set_rng_state(state["cuda"].cpu(), device)
+    set_generator_state(state, device)

@@ -15,6 +15,7 @@ from landscape_catalog.graphs.batching import stable_graph
 from landscape_catalog.graphs.operations import TracedGraph, UnsupportedOperationError
 from landscape_catalog.graphs.stacked.losses import stacked_losses
 from landscape_catalog.models.copying import copied
+from landscape_catalog.models.float64 import float64_device, in_float64
 from landscape_catalog.tasks.batches import epoch_order
 from landscape_catalog.tasks.classification import Classification
 from landscape_catalog.training.checkpoints import TrainingState
@@ -121,7 +122,7 @@ class _Group:
         self.recipe, self.data = member.recipe, member.data
         self.total = self.recipe.total_updates(len(self.data))
         self.done, self.steps = runs[0].done, 0
-        device = self.data.inputs.device
+        device = float64_device(self.data.inputs.device)
         self.sums = torch.zeros(2, len(runs), dtype=torch.float64, device=device)
         states = [run.state for run in runs]
         if states[0] is not None:
@@ -201,8 +202,8 @@ class _Group:
         task, smoothing = self.runs[0].member.task, self.recipe.label_smoothing
         losses, errors, gradient = stacked_losses(task, outputs, targets, label_smoothing=smoothing)
         self.stack.step(gradient, factor)
-        self.sums[0] += _means(losses)
-        self.sums[1] += errors.sum(dim=1)
+        self.sums[0] += in_float64(_means(losses))
+        self.sums[1] += in_float64(errors.sum(dim=1))
         self.done += 1
         self.steps += 1
 

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from landscape_catalog.models.float64 import float64_device, in_float64
 from landscape_catalog.tasks import Samples, Task
 from landscape_catalog.tasks.augmentation import drawn_moves, moved
 from landscape_catalog.tasks.batches import epoch_order
@@ -52,7 +53,7 @@ class Steps:
         self.done = self.steps = self.units = 0
         self.dtype = next(network.parameters()).dtype
         self.device = data.inputs.device
-        zero = torch.zeros((), dtype=torch.float64, device=self.device)
+        zero = torch.zeros((), dtype=torch.float64, device=float64_device(self.device))
         self.loss_sum, self.error_sum = zero, zero.clone()
 
     @property
@@ -119,9 +120,9 @@ class Steps:
             nn.utils.clip_grad_norm_(self.network.parameters(), recipe.clip_norm)
         self.optimizer.step()
         with torch.no_grad():
-            self.loss_sum += loss
+            self.loss_sum += in_float64(loss)
             errors = self.task.errors(outputs, batch)
-            self.error_sum += errors.sum()
+            self.error_sum += in_float64(errors.sum())
         return len(errors)
 
     def _count(self) -> None:
@@ -149,7 +150,8 @@ class Steps:
         groups = self.optimizer.state_dict()["param_groups"]
         self.optimizer.load_state_dict({"state": optimizer, "param_groups": groups})
         self.loss_sum, self.error_sum = (
-            state.tensors[name].to(self.device) for name in ("loss_sum", "error_sum")
+            state.tensors[name].to(float64_device(self.device))
+            for name in ("loss_sum", "error_sum")
         )
         set_random_state(state.part("random/"), self.device)
 

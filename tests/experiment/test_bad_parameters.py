@@ -75,6 +75,7 @@ OWN = {
     "pleading": "raise ModuleNotFoundError('first install it')",
 }
 
+DEVICES = "auto, a number of GPUs, or a list of distinct indices from 0"
 # The change, then the path, the value given and the values allowed in the message.
 BAD = {
     "unknown section": ("lod: {width: 2}", "lod", "unknown key", "did you mean `load`"),
@@ -114,6 +115,22 @@ BAD = {
     "text that is not UTF-8": ('report: {title: "\\ud800"}', "report.title", "ud800", "UTF-8"),
     "a section that is a number": ("train: 5", "train", "5", "a mapping"),
     "a missing device": ("execution: {device: cuda}", "execution.device", "'cuda'", "finds no GPU"),
+    "a missing device of Apple": ("execution: {device: mps}", "execution.device", "'mps'", "finds no GPU of Apple"),
+    "an unknown device": ("execution: {device: gpu}", "execution.device", "'gpu'", "'auto', 'cpu', 'cuda' or 'mps'"),
+    "GPUs for a CPU": ("execution: {device: cpu, devices: 1}", "execution.devices", "1", "auto, since `execution.device` is cpu"),
+    "GPUs where there are none": ("execution: {devices: [0]}", "execution.devices", "[0]", "auto, since torch finds no GPU"),
+    "GPUs for a cluster": (
+        "execution: {device: cuda, devices: 2, engine: dask, scheduler: 'tcp://127.0.0.1:1'}",
+        "execution.devices", "2", "auto, since the workers of a Dask cluster have their own GPUs"),
+    "no GPUs": ("execution: {devices: 0}", "execution.devices", "0", DEVICES),
+    "an empty list of GPUs": ("execution: {devices: []}", "execution.devices", "[]", DEVICES),
+    "a GPU twice": ("execution: {devices: [1, 0, 1]}", "execution.devices", "[1, 0, 1]", DEVICES),
+    "a negative GPU": ("execution: {devices: [-1]}", "execution.devices", "[-1]", DEVICES),
+    "a GPU in words": ("execution: {devices: all}", "execution.devices", "'all'", DEVICES),
+    "a GPU as torch names it": ("execution: {devices: ['cuda:0']}", "execution.devices", "['cuda:0']", DEVICES),
+    "a boolean for GPUs": ("execution: {devices: true}", "execution.devices", "True", DEVICES),
+    "a boolean for a GPU": ("execution: {devices: [true]}", "execution.devices", "[True]", DEVICES),
+    "half a GPU": ("execution: {devices: 0.5}", "execution.devices", "0.5", DEVICES),
     "a batch of one": ("temperature: {batch_size: [1, 2]}", "temperature.batch_size", "1", "greater than 1"),
     "missing key": ("load: {}", "load.width", "no value", "this key is required"),
     "a threshold that is not a number": ("classify: {train_loss: low}", "classify.train_loss", "'low'", "number"),

@@ -9,8 +9,9 @@ import pytest
 from landscape_catalog.errors import TooLittleMemoryError
 from landscape_catalog.experiment.grid import Run
 from landscape_catalog.machine import Memory
-from landscape_catalog.pipeline.train import memory as training
+from landscape_catalog.pipeline.shared.memory import EVALUATION_BATCH
 from landscape_catalog.pipeline.train.memory import MemoryShare, training_memory
+from landscape_catalog.runner.memory import WORKER_BYTES
 from landscape_catalog.tasks import Classification, Translation
 from tests.experiment.grids import CUSTOM_CODE, TEXT, grid_of
 
@@ -23,7 +24,7 @@ def runs_of(changes: dict[str, Any]) -> tuple[Run, ...]:
 
 
 def added(runs: tuple[Run, ...], snapshots: tuple[str, ...] = KEPT) -> int:
-    return training_memory(runs, snapshots) - training.WORKER_BYTES
+    return training_memory(runs, snapshots) - WORKER_BYTES
 
 
 def test_memory_grows_with_what_is_kept() -> None:
@@ -38,8 +39,8 @@ def test_memory_grows_with_what_is_kept() -> None:
 
 
 def test_evaluation_batches_are_those_of_the_tasks() -> None:
-    assert training.EVALUATION_BATCH["images"] == Classification.evaluation_batch
-    assert training.EVALUATION_BATCH["text"] == Translation.evaluation_batch
+    assert EVALUATION_BATCH["images"] == Classification.evaluation_batch
+    assert EVALUATION_BATCH["text"] == Translation.evaluation_batch
 
 
 @pytest.mark.parametrize("most", [1, 2, 5, 8])

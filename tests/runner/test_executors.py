@@ -514,6 +514,7 @@ def test_a_job_whose_worker_dies_is_replaced_by_smaller_ones(event: str) -> None
     [
         (MemoryError(), True),
         (torch.OutOfMemoryError("CUDA out of memory"), True),
+        (RuntimeError("MPS backend out of memory (MPS allocated: 9 GB)"), True),
         (np._core._exceptions._ArrayMemoryError((2**60,), np.dtype("f4")), True),
         (RuntimeError("CUDA error: out of memory\nCompile with `TORCH_USE_CUDA_DSA`"), True),
         (RuntimeError("MPS backend out of memory (MPS allocated: 9.1 GB)"), True),

@@ -9,6 +9,7 @@ import torch  # noqa: F401 (used in the doctest)
 from torch import Tensor
 
 from landscape_catalog.metrics.distance.spec import WeightDistance
+from landscape_catalog.models.float64 import in_float64
 
 
 def l2_distance(
@@ -35,7 +36,7 @@ def l2_distance(
     for name in names:
         if name not in state or name not in other:
             raise ValueError(f"{name}: missing in one of the networks")
-        one, two = state[name].double(), other[name].double()
+        one, two = in_float64(state[name]), in_float64(other[name])
         if one.shape != two.shape:
             raise ValueError(f"{name}: shapes {tuple(one.shape)} and {tuple(two.shape)} differ")
         difference += float((one - two).square().sum())

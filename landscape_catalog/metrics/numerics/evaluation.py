@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from landscape_catalog.metrics.evaluation import Evaluation
+from landscape_catalog.models.float64 import in_float64
 from landscape_catalog.tasks import Samples, Task
 
 
@@ -35,11 +36,11 @@ def evaluate(network: nn.Module, data: Samples, task: Task) -> Evaluation:
 
 def evaluation_of(losses: list[Tensor], errors: list[Tensor], task: Task) -> Evaluation:
     """Mean loss and error over the units of all batches, in float64."""
-    unit_losses, unit_errors = torch.cat(losses).to(torch.float64), torch.cat(errors)
+    unit_losses, unit_errors = in_float64(torch.cat(losses)), torch.cat(errors)
     n = len(unit_losses)
     loss, sd = float(unit_losses.mean()), float(unit_losses.std()) if n > 1 else math.nan
     n_wrong = int(unit_errors.sum()) if unit_errors.dtype == torch.bool else None
-    error = task.error_scale * float(unit_errors.to(torch.float64).sum()) / len(unit_errors)
+    error = task.error_scale * float(in_float64(unit_errors).sum()) / len(unit_errors)
     if n_wrong is not None and error == 100 * n_wrong / len(unit_errors):
         return Evaluation(loss, sd, n_wrong, n)
     return Evaluation(loss, sd, n_wrong, n, error)

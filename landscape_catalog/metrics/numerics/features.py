@@ -50,7 +50,7 @@ def network_features(
             else:
                 rows.append(task.layer_features(_single(recorded, layer), batch))
                 recorded.clear()
-    return torch.cat(rows).to("cpu", torch.float64)
+    return torch.cat(rows).cpu().double()
 
 
 def _batch_size(data: Samples, task: Task) -> int:

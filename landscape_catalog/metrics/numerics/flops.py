@@ -57,8 +57,7 @@ def count_multiply_adds(network: nn.Module, samples: Samples, task: Task) -> Mul
 def _counted(network: nn.Module, samples: Samples, task: Task, device: str) -> int:
     network = copied(network).to(device).eval()
     dtype = next(network.parameters()).dtype
-    positions = None if samples.positions is None else samples.positions.to(device)
-    batch = Samples(samples.inputs.to(device), samples.targets.to(device), positions)
+    batch = samples.to(device)
     with torch.random.fork_rng(devices=[]), FlopCounterMode(display=False) as counter:
         task.outputs(network, batch, dtype)
     return round(counter.get_total_flops() / FLOPS_PER_MULTIPLY_ADD / len(batch))

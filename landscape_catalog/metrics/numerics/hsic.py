@@ -103,7 +103,7 @@ def centre_features(features: Tensor, *, predictions: Tensor | None = None) -> C
     n = len(features)
     if predictions is not None and predictions.shape != (n,):
         raise ValueError(f"{n} samples, predictions of shape {tuple(predictions.shape)}")
-    given = features.detach().to("cpu", torch.float64)
+    given = features.detach().cpu().double()
     if not bool(torch.isfinite(given).all()):
         return CentredFeatures(n, None, None, predictions, "outputs are not finite", finite=False)
     reason, rows = _centre(given)

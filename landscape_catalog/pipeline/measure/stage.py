@@ -6,6 +6,7 @@ import logging
 from pathlib import Path
 
 from landscape_catalog.pipeline.measure.jobs import job_work, measurement_jobs
+from landscape_catalog.pipeline.measure.memory import measuring_memory
 from landscape_catalog.pipeline.shared.finished import (
     converged_runs,
     further_measurements,
@@ -17,6 +18,7 @@ from landscape_catalog.pipeline.shared.limits import (
     worker_problems,
 )
 from landscape_catalog.pipeline.shared.measurement_specs import MeasurementSpec, distinct, losses_of
+from landscape_catalog.pipeline.shared.memory import one_of_each_size
 from landscape_catalog.pipeline.shared.payloads import MeasurePayload
 from landscape_catalog.pipeline.shared.speed import speed_for
 from landscape_catalog.pipeline.shared.workspace import (
@@ -98,6 +100,9 @@ def _make(
     require_possible(
         [*worker_problems(workspace.experiment.execution), *measuring_problems(workspace)]
     )
+    if device == "cuda":
+        measure, cells = workspace.experiment.measure, one_of_each_size(workspace.grid.cells)
+        executor.expect(max(measuring_memory(cell, measure) for cell in cells))
     work = [job_work([spec]) for spec in missing]
     speed = speed_for(workspace.project, device, work, executor)
     groups = measurement_jobs(missing, executor.count, speed)

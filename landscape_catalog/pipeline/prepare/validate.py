@@ -26,7 +26,7 @@ from landscape_catalog.pipeline.shared.loading import LoadedData, load_data
 from landscape_catalog.pipeline.shared.rebuilt import relative_difference
 from landscape_catalog.pipeline.shared.recipes import recipe_of
 from landscape_catalog.pipeline.shared.workspace import Workspace
-from landscape_catalog.runner.device import chosen_device
+from landscape_catalog.runner.device import chosen_device, current_gpu, own_gpu
 from landscape_catalog.runner.settings import reproducible
 from landscape_catalog.runner.worker_cache import WorkerCache
 from landscape_catalog.schema.fields import is_custom
@@ -52,6 +52,7 @@ def validate_networks(workspace: Workspace) -> None:
     tried: set[str] = set()
     counts: dict[str, int] = {}
     cache, device = WorkerCache(), _trial_device(workspace)
+    gpu = own_gpu(workspace.execution)
     for cell in workspace.grid.cells:
         landscape = cell.landscape
         custom = is_custom(landscape.model.name) or is_custom(landscape.task.name)
@@ -61,8 +62,8 @@ def validate_networks(workspace: Workspace) -> None:
         tried.add(key)
         data_id = landscape.data.data_id
         record = workspace.data_record(data_id)
-        data = load_data(workspace.project.prepared / data_id, record, device, cache)
-        with reproducible():
+        with reproducible(), current_gpu(gpu):
+            data = load_data(workspace.project.prepared / data_id, record, device, cache)
             name = landscape.task.name if is_custom(landscape.task.name) else landscape.model.name
             task = data.task(cell, workspace.project.custom)
             network = data.network(cell, workspace.project.custom).to(device)

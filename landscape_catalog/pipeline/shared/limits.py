@@ -15,6 +15,7 @@ from landscape_catalog.machine import main_memory, shown_bytes
 from landscape_catalog.metrics.registry import METRICS
 from landscape_catalog.pipeline.shared.costs import work_of
 from landscape_catalog.pipeline.shared.measurement_specs import probes_of
+from landscape_catalog.pipeline.shared.memory import one_of_each_size
 from landscape_catalog.pipeline.shared.workspace import Workspace
 from landscape_catalog.runner.device import chosen_device
 from landscape_catalog.runner.memory import WORKER_BYTES
@@ -80,7 +81,7 @@ def measuring_problems(workspace: Workspace) -> Iterator[Problem]:
     """Measurements that take years, or draw more samples than the memory holds."""
     measure, execution = workspace.experiment.measure, workspace.experiment.execution
     total = main_memory().total
-    for cell in _one_of_each_size(workspace.grid.cells):
+    for cell in one_of_each_size(workspace.grid.cells):
         data = cell.landscape.data
         each = BYTES_OF_AN_INPUT * math.prod(data.input_shape)
         each += BYTES_OF_AN_OUTPUT * data.facts.n_outputs
@@ -103,16 +104,6 @@ def measuring_problems(workspace: Workspace) -> Iterator[Problem]:
                     forward_passes=cost.forward_passes,
                 )
                 yield from _time_problems(path, "a measurement that takes", work, execution)
-
-
-def _one_of_each_size(cells: Iterable[Cell]) -> list[Cell]:
-    """One cell for each size of network and data."""
-    found: dict[tuple[str, int, int, str], Cell] = {}
-    for cell in cells:
-        landscape = cell.landscape
-        size = (cell.variant, landscape.width, landscape.data.samples, str(cell.model_args))
-        found.setdefault(size, cell)
-    return list(found.values())
 
 
 def _time_problems(path: str, given: str, work: Work, execution: Execution) -> Iterator[Problem]:

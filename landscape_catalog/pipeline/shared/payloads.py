@@ -29,7 +29,7 @@ class TrainPayload:
         data: the records of the runs' data by data id, verified together with the arrays.
         prepared: the folder of all prepared data.
         cache: the cache of runs.
-        device: `cpu` or `cuda`.
+        device: `cpu`, `mps`, or `cuda`, which is the worker's own GPU.
         custom: the folder of custom code.
         snapshots: the snapshots to keep.
         partial: the folder of checkpoints and locks of runs in training.
@@ -88,7 +88,7 @@ class MeasurePayload:
         prepared: the folder of the arrays.
         runs: the cache of runs, which the stage has verified.
         measurements: the cache of measurements.
-        device: `cpu` or `cuda`.
+        device: `cpu`, `mps`, or `cuda`, which is the worker's own GPU.
         custom: the folder of custom code.
     """
 

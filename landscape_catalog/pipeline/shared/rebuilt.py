@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from landscape_catalog.errors import CodeError
+from landscape_catalog.models.float64 import in_float64
 from landscape_catalog.models.randomness import seeded
 from landscape_catalog.tasks import Samples, Task
 
@@ -68,7 +69,7 @@ def relative_difference(one: Tensor, other: Tensor) -> float:
 
 
 def _real(value: Tensor) -> Tensor:
-    return (torch.view_as_real(value) if value.is_complex() else value).double()
+    return in_float64(torch.view_as_real(value) if value.is_complex() else value)
 
 
 def require_same_answers(

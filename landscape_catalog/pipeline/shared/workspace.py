@@ -28,7 +28,7 @@ from landscape_catalog.pipeline.shared.components import find_components
 from landscape_catalog.pipeline.shared.custom_metrics import metric_codes
 from landscape_catalog.pipeline.shared.observed import ObservedStage
 from landscape_catalog.pipeline.shared.project_settings import TABLE, read_settings
-from landscape_catalog.runner.device import chosen_device
+from landscape_catalog.runner.device import chosen_devices
 from landscape_catalog.runner.executor import Executor, JobFunction
 from landscape_catalog.runner.jobs import Failure, Job, Recovery, run_jobs
 from landscape_catalog.runner.registry import chosen_executor
@@ -118,7 +118,7 @@ def make_workspace(experiment: Experiment, project: Project, store: Path) -> Wor
     """
     _require_allowed_scheduler(experiment.execution, project)
     grid = lay_out(experiment, project)
-    chosen_device(experiment.execution)
+    chosen_devices(experiment.execution)
     chosen_executor(experiment.execution)  # raises if there is no executor of that name
     return Workspace(
         project,

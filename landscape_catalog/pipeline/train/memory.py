@@ -1,4 +1,4 @@
-"""Prediction of the memory that training takes on a CPU, and whether it is there.
+"""Prediction of the memory that training takes, and whether the machine or a GPU has it.
 
 Peak = B + 4 (m P (3 + o + s) + 3 P (2 + o + s) + max(2.2 m b A, 10 e L)) bytes for m members with P
 parameters, s snapshots, batch size b, A activations per sample, and o = 1 with Adam, else 0. The
@@ -16,20 +16,20 @@ from dataclasses import dataclass
 from landscape_catalog.errors import TooLittleMemoryError
 from landscape_catalog.experiment.grid import Run
 from landscape_catalog.machine import Memory, shown_bytes
-from landscape_catalog.models.registry import footprint
+from landscape_catalog.pipeline.shared.memory import (
+    ACTIVATIONS,
+    BYTES,
+    evaluation_values,
+    network_footprint,
+)
 from landscape_catalog.runner.memory import WORKER_BYTES
 
 log = logging.getLogger(__name__)
 
-BYTES = 4  # of a float32
-# Measured as peak resident sizes of ResNet18 and VGG11 at widths 2 to 64, on 8 x 8 and 32 x 32.
-ACTIVATIONS = 2.2  # saved values, and as much again in gradients and in layouts of kernels
-EVALUATION = 10
-EVALUATION_BATCH = {"images": 1000, "points": 1000, "text": 100}
-PADDED_TOKENS = 50  # of a sentence in a batch
 
-
-def training_memory(runs: Sequence[Run], snapshots: Collection[str]) -> int:
+def training_memory(
+    runs: Sequence[Run], snapshots: Collection[str], *, worker: int = WORKER_BYTES
+) -> int:
     """Predicted peak memory of a worker that trains these runs together, in bytes.
 
     Custom networks, whose sizes are unknown, count as nothing.
@@ -37,19 +37,18 @@ def training_memory(runs: Sequence[Run], snapshots: Collection[str]) -> int:
     Args:
         runs: runs of equal shape.
         snapshots: the snapshots that are kept of each.
+        worker: what a worker takes without data.
     """
     cell, members = runs[0].cell, len(runs)
-    if cell.network is None:
-        return WORKER_BYTES
-    counted = footprint(**cell.network, lengths=(PADDED_TOKENS, PADDED_TOKENS))
+    counted = network_footprint(cell)
     if counted is None:
-        return WORKER_BYTES
+        return worker
     kept = len(set(snapshots)) + (cell.train.optimizer == "adam")
     weights = members * counted.parameters * (3 + kept) + 3 * counted.parameters * (2 + kept)
     step = ACTIVATIONS * members * cell.temperature["batch_size"] * counted.activations
-    evaluation = EVALUATION * EVALUATION_BATCH[cell.landscape.data.facts.kind] * counted.largest
+    evaluation = evaluation_values(cell, counted)
     tested = "best_test" in snapshots
-    return WORKER_BYTES + round(BYTES * (weights + max(step, evaluation if tested else 0)))
+    return worker + round(BYTES * (weights + max(step, evaluation if tested else 0)))
 
 
 @dataclass(frozen=True)
@@ -59,12 +58,14 @@ class MemoryShare:
     Attributes:
         snapshots: the snapshots that are kept of each run.
         workers: number of workers.
-        memory: of the machine.
+        memory: of the machine, or of a GPU.
+        worker: what a worker takes without data.
     """
 
     snapshots: Collection[str]
     workers: int
     memory: Memory
+    worker: int = WORKER_BYTES
 
     def fits(self, group: Sequence[Run]) -> bool:
         """Whether a group may be trained together in one worker; a single run always may."""
@@ -99,4 +100,4 @@ class MemoryShare:
         )
 
     def _needed(self, group: Sequence[Run]) -> int:
-        return training_memory(group, self.snapshots)
+        return training_memory(group, self.snapshots, worker=self.worker)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import partial
 from pathlib import Path
 
 from landscape_catalog.experiment.grid import Run
-from landscape_catalog.machine import main_memory
+from landscape_catalog.machine import Memory, main_memory
 from landscape_catalog.pipeline.shared.costs import work_of
 from landscape_catalog.pipeline.shared.limits import (
     measuring_problems,
@@ -27,11 +27,12 @@ from landscape_catalog.pipeline.shared.workspace import (
     work_through,
 )
 from landscape_catalog.pipeline.train.groups import group_key, group_work, training_groups
-from landscape_catalog.pipeline.train.memory import MemoryShare
+from landscape_catalog.pipeline.train.memory import MemoryShare, training_memory
 from landscape_catalog.pipeline.train.recovery import SplitAndRetry
 from landscape_catalog.runner.device import chosen_device
 from landscape_catalog.runner.executor import Executor
 from landscape_catalog.runner.jobs import Job
+from landscape_catalog.runner.memory import GPU_WORKER_BYTES
 from landscape_catalog.runner.registry import chosen_executor
 from landscape_catalog.runner.speed import SpeedModel
 from landscape_catalog.runner.timings import Work
@@ -109,13 +110,19 @@ def train_runs(workspace: Workspace, runs: Sequence[Run], executor: Executor) ->
         ]
     )
     device = chosen_device(execution)
+    snapshots = workspace.experiment.measure.snapshots
+    if device == "cuda":
+        executor.expect(_largest_on_a_gpu(runs, snapshots))
     speed = speed_for(workspace.project, device, [job_work([run]) for run in runs], executor)
-    share = MemoryShare(workspace.experiment.measure.snapshots, executor.count, main_memory())
-    local = execution.engine != "dask" and device == "cpu"
-    groups = planned_groups(
-        runs, speed=speed, workers=executor.count, fits=share.fits if local else lambda _: True
-    )
-    if local:
+    share: MemoryShare | None = None
+    if device != "cuda" and execution.engine != "dask":  # Apple's GPU has the machine's memory
+        share = MemoryShare(snapshots, executor.count, main_memory())
+    elif executor.share is not None:
+        memory = Memory(executor.share, executor.share)
+        share = MemoryShare(snapshots, 1, memory, GPU_WORKER_BYTES)
+    fits = share.fits if share is not None else lambda _: True
+    groups = planned_groups(runs, speed=speed, workers=executor.count, fits=fits)
+    if share is not None and executor.share is None:
         share.check(groups)
     make_job = partial(_job, workspace, device=device)
     failures = work_through(
@@ -129,6 +136,12 @@ def train_runs(workspace: Workspace, runs: Sequence[Run], executor: Executor) ->
     )
     _remove_leftovers(workspace)
     raise_failures(workspace, "train", failures)
+
+
+def _largest_on_a_gpu(runs: Sequence[Run], snapshots: Collection[str]) -> int:
+    """Predicted memory of the largest run by itself, in bytes."""
+    one_of_each = {run.cell.cell_id: run for run in runs}.values()
+    return max(training_memory([run], snapshots, worker=GPU_WORKER_BYTES) for run in one_of_each)
 
 
 def _remove_leftovers(workspace: Workspace) -> None:

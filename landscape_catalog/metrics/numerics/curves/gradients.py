@@ -25,6 +25,7 @@ from landscape_catalog.metrics.numerics.parameters import (
     unflatten,
 )
 from landscape_catalog.models.copying import copied
+from landscape_catalog.models.float64 import float64_device
 from landscape_catalog.tasks import Samples, Task
 
 AddGradient = Callable[[Samples], None]
@@ -120,7 +121,8 @@ def gradients_agree(network: nn.Module, graph: TracedGraph, batch: Samples, task
         batch: samples.
         task: loss.
     """
-    network = copied(network).double()
+    device = float64_device(batch.inputs.device)
+    network, batch = copied(network).to(device).double(), batch.to(device)
     shapes = trainable_shapes(network)
     vectors = [flatten(random_weights(network, seed=seed), shapes) for seed in (0, 1)]
     try:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from landscape_catalog.metrics.numerics.hessian.products import Operator
+from landscape_catalog.models.float64 import float64_device, in_float64
 
 COPIED = 4_000_000  # elements of a basis that are copied to float64 at a time
 BREAKDOWN = 32  # a residual vector below this many rounding errors means an invariant space
@@ -86,8 +87,8 @@ def krylov_space(
     rounding = BREAKDOWN * torch.finfo(operator.dtype).eps
     while True:
         steps = len(diagonal) + 1
-        image = apply(operator, basis[steps - 1]).double()
-        diagonal.append(float(image @ basis[steps - 1].double()))
+        image = in_float64(apply(operator, basis[steps - 1]))
+        diagonal.append(float(image @ in_float64(basis[steps - 1])))
         rest = orthogonal(image, basis[:steps])
         norm = float(rest.norm())
         if norm <= rounding * max(map(abs, diagonal + off_diagonal)) or steps == operator.size:
@@ -114,9 +115,10 @@ def top_eigenvalue(operator: Operator, space: Krylov, *, tolerance: float) -> Ei
     than the bound.
     """
     value, _, coefficients = space.ritz()
-    vector = combined(torch.from_numpy(coefficients).to(operator.device), space.basis)
+    device = float64_device(operator.device)
+    vector = combined(torch.from_numpy(coefficients).to(device), space.basis)
     vector /= vector.norm()
-    image = apply(operator, vector.to(operator.dtype)).double()
+    image = in_float64(apply(operator, vector.to(operator.dtype).to(operator.device)))
     residual = float((image - value * vector).norm())
     if residual <= tolerance * abs(value) or residual == 0:
         return Eigenvalue(value, residual, True)
@@ -147,7 +149,7 @@ def orthogonal(vector: Tensor, basis: Tensor) -> Tensor:
     for _ in range(2):
         along = torch.zeros(len(basis), dtype=vector.dtype, device=vector.device)
         for part in _parts(len(vector), len(basis)):
-            along += basis[:, part].double() @ vector[part]
+            along += in_float64(basis[:, part]) @ vector[part]
         vector = vector - combined(along, basis)
     return vector
 
@@ -155,7 +157,9 @@ def orthogonal(vector: Tensor, basis: Tensor) -> Tensor:
 def combined(coefficients: Tensor, basis: Tensor) -> Tensor:
     """sum_j coefficients_j basis_j in float64, (size,)."""
     size = basis.shape[1]
-    return torch.cat([coefficients @ basis[:, part].double() for part in _parts(size, len(basis))])
+    return torch.cat(
+        [coefficients @ in_float64(basis[:, part]) for part in _parts(size, len(basis))]
+    )
 
 
 def _parts(size: int, rows: int) -> Iterator[slice]:
@@ -173,6 +177,7 @@ def random_vector(
     index) on every device.
     """
     generator = np.random.Generator(np.random.Philox(key=seed, counter=[0, 0, 0, index]))
-    drawn = torch.from_numpy(generator.standard_normal(operator.size)).to(operator.device)
+    drawn = torch.from_numpy(generator.standard_normal(operator.size))
+    drawn = drawn.to(float64_device(operator.device))
     rest = drawn if basis is None else orthogonal(drawn, basis)
-    return (rest / rest.norm()).to(operator.dtype)
+    return (rest / rest.norm()).to(operator.dtype).to(operator.device)

@@ -15,6 +15,7 @@ from landscape_catalog.graphs.batching import can_be_recorded
 from landscape_catalog.graphs.kernels.mode import small_network_kernels
 from landscape_catalog.graphs.recorded import RecordedWork
 from landscape_catalog.models.copying import copied
+from landscape_catalog.models.float64 import float64_device, in_float64
 from landscape_catalog.tasks import Samples, Task, seeded
 
 Mode = Literal["eval", "train"]
@@ -121,10 +122,10 @@ class BatchHessian:
         directions = self._directions(vector)
         if self._gradient is not None:
             return self._product(self._gradient, directions)
-        total = torch.zeros(self.size, dtype=torch.float64, device=self.device)
+        total = torch.zeros(self.size, dtype=torch.float64, device=float64_device(self.device))
         for part in self.parts:
-            total += self._product(self._gradient_of(part), directions)
-        return total.to(self.dtype)
+            total += in_float64(self._product(self._gradient_of(part), directions))
+        return total.to(self.dtype).to(self.device)
 
     def _directions(self, vector: Tensor) -> list[Tensor]:
         """A vector as one tensor for each parameter."""
@@ -174,7 +175,7 @@ class BatchHessian:
                 "the network or the task is random, for example dropout"
             )
         units = self.task.losses(outputs, self.data)
-        mean = float(units.double().mean())
+        mean = float(in_float64(units).mean())
         if len(self.parts) > 1 and not _equal(mean, losses[0]):
             raise ValueError(
                 f"the loss of the batch is {losses[0]:.6g}, but the mean over its units is "

@@ -13,7 +13,10 @@ from torch import Tensor, nn
 
 from landscape_catalog.metrics.hessian.result import HessianEstimate
 from landscape_catalog.metrics.hessian.spec import estimator_name
+from landscape_catalog.models.copying import copied
 from landscape_catalog.tasks import Samples, Task
+
+SUPPORTED = ("cpu", "cuda")  # kinds of device
 
 
 def pyhessian_estimate(
@@ -33,7 +36,8 @@ def pyhessian_estimate(
 
     The loss is assumed to be twice differentiable at the current weights. PyHessian's stopping rule
     for the trace compares successive running means, which leaves errors of several percent, and
-    stops immediately if a running mean is negative; `trace_sd` and `trace_n` give the error.
+    stops immediately if a running mean is negative; `trace_sd` and `trace_n` give the error. It
+    knows only the CPU and CUDA, so a network on another device is copied to the CPU.
 
     Args:
         network: left in eval mode, without gradients; its weights are not modified.
@@ -45,6 +49,8 @@ def pyhessian_estimate(
 
     Source: Yao et al. 2020 (PyHessian); Yang et al. 2021, section 2.
     """
+    if data.inputs.device.type not in SUPPORTED:
+        network, data = copied(network.eval()).cpu(), data.to("cpu")
     device = data.inputs.device
     devices = [device.index or 0] if device.type == "cuda" else []
     with torch.random.fork_rng(devices=devices), warnings.catch_warnings():

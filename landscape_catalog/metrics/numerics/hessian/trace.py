@@ -10,6 +10,7 @@ from scipy.special import stdtrit
 
 from landscape_catalog.metrics.numerics.hessian.lanczos import Krylov, apply, random_vector
 from landscape_catalog.metrics.numerics.hessian.products import Operator
+from landscape_catalog.models.float64 import in_float64
 
 FIRST_PROBES = 10
 
@@ -94,8 +95,8 @@ def deflated_trace(
     while len(probes) < target:
         for index in range(len(probes), target):
             probe = random_vector(operator, basis=space.basis, seed=seed, index=index)
-            image = apply(operator, probe).double()
-            probes.append(dimension * float(image @ probe.double()))
+            image = in_float64(apply(operator, probe))
+            probes.append(dimension * float(image @ in_float64(probe)))
         value, spread = exact + float(np.mean(probes)), float(np.std(probes, ddof=1))
         count = len(probes)
         if spread > tolerance * abs(value) * math.sqrt(count):

@@ -68,7 +68,7 @@ def require_no_neighbours(trial: Trial, network: nn.Module, task: Task) -> None:
         ) from error
     for what in ("losses", "errors"):
         joined = torch.cat([answer[what] for answer in alone])
-        if relative_difference(together[what].double(), joined.double()) > NEIGHBOUR_TOLERANCE:
+        if relative_difference(together[what], joined) > NEIGHBOUR_TOLERANCE:
             raise CodeError(
                 f"{trial.name}: the {what} of {len(few)} samples are {_numbers(together[what])} "
                 f"together, and {_numbers(joined)} one at a time: in eval mode a sample's answer "

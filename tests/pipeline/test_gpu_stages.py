@@ -1,0 +1,115 @@
+"""Training and measuring where workers have GPUs: made-up ones, on which jobs use the CPU."""
+
+from __future__ import annotations
+
+import dataclasses
+from concurrent.futures import Future
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from landscape_catalog.pipeline.measure import stage as measure
+from landscape_catalog.pipeline.measure.memory import measuring_memory
+from landscape_catalog.pipeline.shared.workspace import open_workspace
+from landscape_catalog.pipeline.train import stage as train
+from landscape_catalog.pipeline.train.memory import training_memory
+from landscape_catalog.runner.memory import GPU_WORKER_BYTES
+from landscape_catalog.runner.serial import SerialExecutor
+from tests.experiment.grids import CUSTOM_CODE, experiment_of, grid_of
+from tests.stages import run_stages, write_project
+
+PARAMS = """\
+dataset: {name: digits, test_samples: 100}
+model: {name: resnet18}
+load: {width: [1, 2], samples: 64}
+temperature: {batch_size: 16, lr: 0.05}
+train: {epochs: 1, seeds: 4, stopping: epochs}
+execution: {device: cpu, engine: serial}
+classify: {}
+report: {}
+variants: {}
+measure: {hessian: {samples: 32, max_iterations: 2}, connectivity: {epochs: 1, batch_size: 64}, similarity: {samples: 20}}
+"""
+SNAPSHOTS = ("best_train_loss",)
+
+
+class Gpus(SerialExecutor):
+    """Says that its worker has a share of a GPU, and computes on the CPU."""
+
+    def __init__(self, share: int) -> None:
+        super().__init__()
+        self.memory, self.expected = share, []
+        self.payloads: list[Any] = []
+
+    def expect(self, job_bytes: int) -> None:
+        self.expected.append(job_bytes)
+        self.share = self.memory
+
+    def submit(self, function: Any, payload: Any) -> Future[Any]:
+        assert payload.device == "cuda"
+        self.payloads.append(payload)
+        return super().submit(function, dataclasses.replace(payload, device="cpu"))
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    folder = write_project(tmp_path / "project", PARAMS)
+    run_stages(folder, tmp_path / "store", "prepare")
+    for stage in (train, measure):
+        monkeypatch.setattr(stage, "chosen_device", lambda execution: "cuda")
+    return folder
+
+
+@pytest.mark.parametrize("together", [1, 2, 4])
+def test_groups_fit_the_share_of_a_gpu(
+    together: int, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = open_workspace(project).grid.cells[-1].runs
+    needs = [
+        training_memory(runs[:size], SNAPSHOTS, worker=GPU_WORKER_BYTES) for size in range(1, 5)
+    ]
+    gpus = Gpus(needs[together - 1])
+    monkeypatch.setattr(train, "chosen_executor", lambda execution: gpus)
+    run_stages(project, tmp_path / "store", "train")
+    assert gpus.expected == [needs[0]]
+    sizes = [len(payload.runs) for payload in gpus.payloads if payload.runs[0] in runs]
+    assert max(sizes) == together
+
+
+def test_measuring_says_how_much_memory_it_needs(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gpus = Gpus(10**12)
+    for stage in (train, measure):
+        monkeypatch.setattr(stage, "chosen_executor", lambda execution: gpus)
+    run_stages(project, tmp_path / "store", "train")
+    gpus.expected.clear()
+    run_stages(project, tmp_path / "store", "measure")
+    workspace = open_workspace(project)
+    largest = measuring_memory(workspace.grid.cells[-1], workspace.experiment.measure)
+    assert largest > measuring_memory(workspace.grid.cells[0], workspace.experiment.measure)
+    assert set(gpus.expected) == {largest}
+
+
+GROWS = [
+    {"load.width": 4},
+    {"measure.hessian.samples": 1400},
+    {"measure.hessian.max_iterations": 400},
+    {"measure.hessian.samples": 1400, "measure.hessian.batch_size": 1300},
+    {"measure.connectivity.batch_size": 1400, "measure.hessian.samples": 3},
+]
+
+
+@pytest.mark.parametrize("changes", GROWS, ids=str)
+def test_memory_of_measuring_grows_with(changes: dict[str, Any]) -> None:
+    def needed(more: dict[str, Any]) -> int:
+        grid, measured = grid_of(more), experiment_of(more).measure
+        return measuring_memory(grid.cells[0], measured)
+
+    assert needed({"load.width": 2, **changes}) > needed({"load.width": 2}) > GPU_WORKER_BYTES
+
+
+def test_custom_networks_count_as_nothing() -> None:
+    grid = grid_of(CUSTOM_CODE)
+    assert measuring_memory(grid.cells[0], experiment_of({}).measure) == GPU_WORKER_BYTES
