@@ -112,7 +112,7 @@ def _upgrade_stages(project: Project) -> list[str]:
     document, ours = _load(path.read_text(encoding="utf-8")), _load(text)["stages"]
     stages = document.get("stages") if isinstance(document, dict) else None
     if not isinstance(stages, dict):
-        raise UserError("dvc.yaml: got something that is not a mapping with `stages`; fix it first")
+        raise UserError("dvc.yaml: it is not a mapping with `stages`; correct it first")
     for name, stage in ours.items():
         _keep_added(project, stages.get(name), stage)
     changed = [name for name, stage in ours.items() if stages.get(name) != stage]

@@ -60,7 +60,8 @@ def _require_utf8(text: str) -> str:
 Text = Annotated[str, AfterValidator(_require_utf8)]
 FilePath = Annotated[Text, Field(pattern=r"^[^\x00]+$")]
 FileEnding = Annotated[Text, Field(pattern=r"^[^\x00/\\]+$")]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*$"
+Name = Annotated[str, Field(pattern=NAME_PATTERN)]
 
 _DOTTED = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*"
 _CUSTOM = f"{_DOTTED}:{_DOTTED}"
