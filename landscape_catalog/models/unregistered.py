@@ -1,4 +1,4 @@
-"""Modules and parameters that a network holds in plain containers, where torch does not see them."""
+"""Modules and parameters in plain containers, where torch does not see them."""
 
 from __future__ import annotations
 

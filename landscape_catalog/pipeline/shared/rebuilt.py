@@ -98,9 +98,9 @@ def require_same_answers(
     reason = (
         f"It has {', '.join(plain[:MOST_NAMED])}"
         if plain
-        else f"Not stored, and different: {', '.join(hidden[:MOST_NAMED])}{more}. Make it a parameter "
-        "or a buffer (persistent=True) with the same value for every seed, or give it a value "
-        "that depends neither on the seed nor on training"
+        else f"Not stored, and different: {', '.join(hidden[:MOST_NAMED])}{more}. Make it a "
+        "parameter or a buffer (persistent=True) with the same value for every seed, or give it a "
+        "value that depends neither on the seed nor on training"
         if hidden
         else "Something else decides its answers: keep all of it in parameters and buffers"
     )
