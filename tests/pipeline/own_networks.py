@@ -121,6 +121,18 @@ class Net(nn.Module):
     def forward(self, x):
         return self.head(self.cell(x.squeeze(1))[0][:, -1])
 """
+ONCE = """
+
+class Once(torch.autograd.Function):
+    @staticmethod
+    def forward(context, x):
+        return x.clone()
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(context, slope):
+        return slope
+
+"""
 SPLIT = "Make it a parameter or a persistent buffer with the same value for every seed"
 MOVING = (
     "neither trained nor fixed; only batch norm's statistics are recomputed. Allowed with "
@@ -553,18 +565,7 @@ class Net(nn.Module):
     ),
     Own(
         "functions marked `@once_differentiable`",
-        """\
-class Once(torch.autograd.Function):
-    @staticmethod
-    def forward(context, x):
-        return x.clone()
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(context, slope):
-        return slope
-
-"""
-        + _between("return Once.apply(x)"),
+        ONCE + _between("return Once.apply(x)"),
         "no second derivative",
         "no second derivative",
     ),

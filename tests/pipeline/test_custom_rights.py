@@ -248,7 +248,10 @@ def a_socket(path: Path) -> None:
         (a_socket, "it is a socket"),
         (Path.mkdir, "it is a folder"),
         (lambda path: path.symlink_to("/dev/zero"), "it is a device"),
-        (lambda path: path.symlink_to("/proc/self/environ"), "it is a file of the operating system"),
+        (
+            lambda path: path.symlink_to("/proc/self/environ"),
+            "it is a file of the operating system",
+        ),
         (lambda path: path.symlink_to(path), "Too many levels of symbolic links"),
         (lambda path: path.symlink_to("user@host.1234"), None),  # a lock of an editor
     ],
