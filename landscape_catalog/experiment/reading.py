@@ -17,7 +17,7 @@ from landscape_catalog.experiment.training import Temperature
 from landscape_catalog.experiment.yaml_text import InvalidTextError, parse_yaml
 from landscape_catalog.phases.registry import RULES
 from landscape_catalog.regular import read_regular
-from landscape_catalog.schema.fields import AXIS_TAG, NAME_PATTERN, SCALAR_TAG
+from landscape_catalog.schema.fields import AXIS_TAG, LONGEST_NAME, NAME_PATTERN, SCALAR_TAG
 
 Model = TypeVar("Model", bound=BaseModel)
 RENAMED = {"execution.executor": "engine"}  # former names of parameters
@@ -26,12 +26,17 @@ _KINDS = {
     "int_type": "an integer",
     "float_type": "a number",
     "string_type": "text",
+    "string_unicode": "text that UTF-8 can encode",  # without lone surrogates
     "bool_type": "true or false",
     "tuple_type": "a list",
     "dict_type": "a mapping",
 }
 _LIMITS = ("greater_than", "greater_than_equal", "less_than", "less_than_equal")
-_PATTERNS = {NAME_PATTERN: "a name: letters, digits and `_`, not beginning with a digit"}
+_NAME = (
+    f"a name: letters, digits and `_`, not beginning with a digit, at most {LONGEST_NAME} "
+    "characters"
+)
+_PATTERNS = {NAME_PATTERN: _NAME}
 
 
 def read_experiment(path: Path) -> Experiment:
@@ -126,8 +131,8 @@ def explain(error: ValidationError) -> list[Problem]:
         elif detail["type"] == "missing":
             problems.append(Problem(path, f"this key is required{_choices(location)}"))
         elif location[-1] == "[key]":
-            problems.append(Problem(path, repr(location[-2]), "a name: letters, digits and `_`"))
-        elif detail["type"] == "too_short":
+            problems.append(Problem(path, shown(location[-2]), _NAME))
+        elif detail["type"] in ("too_short", "string_too_short"):
             problems += _empty(path, detail["input"])
         else:
             problems.append(Problem(path, _shown(detail["input"]), _allowed(detail)))
@@ -185,6 +190,8 @@ def _allowed(detail: Any) -> str:
     if kind == "string_pattern_mismatch":
         pattern = detail["ctx"]["pattern"]
         return _PATTERNS.get(pattern, f"text that matches {pattern}")
+    if kind == "string_too_long":
+        return f"text of at most {detail['ctx']['max_length']} characters"
     message = str(detail["msg"]).removeprefix("Input should be ")
     message = message[:1].lower() + message[1:]
     return f"a number {message}" if kind in _LIMITS else message

@@ -80,7 +80,12 @@ class _Constructor(SafeConstructor):
     def construct_object(self, node: Node, deep: bool = False) -> Any:
         try:
             return super().construct_object(node, deep=deep)
-        except (YAMLError, ValueError, OverflowError):
+        except ValueError as error:
+            if "int_max_str_digits" not in str(error):
+                raise
+            problem = f"the number {shown(node.value)} has too many digits"
+            raise ConstructorError(None, None, problem, node.start_mark) from error
+        except (YAMLError, OverflowError):
             raise
         except Exception as error:  # of a tag such as `!!bool maybe`; each has its own errors
             kind = str(node.tag).replace("tag:yaml.org,2002:", "!!")

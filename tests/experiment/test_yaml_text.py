@@ -36,6 +36,8 @@ def with_noise(value: str) -> str:
         (with_noise("!!bool maybe"), "(file): not valid YAML: 'maybe' is no value of the type !!bool at line "),
         (with_noise("!!bool ''"), "(file): not valid YAML: '' is no value of the type !!bool at line "),
         (with_noise("!!int x"), "(file): not valid YAML: invalid literal for int"),
+        (with_noise("1" * 5000), "(file): not valid YAML: the number '111"),
+        (with_noise("1" * 5000), "' has too many digits at line "),
         (with_noise("!!timestamp x"), "(file): not valid YAML: failed to construct timestamp"),
         (with_noise("!!python/object:os.system x"), "(file): not valid YAML: could not determine a constructor"),
         (with_noise("!!set {1}"), "load.label_noise: got {1}; allowed: a number"),

@@ -463,7 +463,7 @@ BAD: dict[str, tuple[str, str, str]] = {
     "an argument of a function that takes none": (GOOD.replace(", epsilon=0.1", ""), "args: {x: 1}", "measure.custom[0].args.x: got an unknown parameter of bad:metric; allowed: nothing: bad:metric takes no further ones"),
     "an argument that sets the seed": (GOOD, "args: {seed: 1}", "measure.custom[0].args.seed: got an unknown parameter of bad:metric; allowed: epsilon"),
     "an argument that sets the network": (GOOD, "args: {network: 1}", "measure.custom[0].args.network: got an unknown parameter of bad:metric; allowed: epsilon"),
-    "an argument that is a list": (GOOD, "args: {epsilon: [1, 2]}", "measure.custom[0].args.epsilon: got [1, 2]; allowed: true, false, a finite number or text"),
+    "an argument that is a list": (GOOD, "args: {epsilon: [1, 2]}", "measure.custom[0].args.epsilon: got [1, 2]; allowed: true, false, a finite number"),
     "a missing required argument": (GOOD.replace("epsilon=0.1", "epsilon"), "", f"{CALLED}(network, data, task, *, seed, epsilon): missing a required argument: 'epsilon'"),
     "a function without a parameter seed": (GOOD.replace("*, seed, ", ""), "", f"{CALLED}(network, data, task, epsilon=0.1): got an unexpected keyword argument 'seed'"),
     "a function of pairs for runs": (GOOD.replace("network", "network, other", 1), "", f"{CALLED}(network, other, data, task, *, seed, epsilon=0.1): missing a required argument: 'task'"),
