@@ -1,18 +1,18 @@
 """Maps neural-network training onto the phases of its loss landscape.
 
 `import landscape_catalog as lc` is the whole Python interface, described in docs/python.md. Each
-name is imported on first use, so the import itself loads neither torch nor Polars.
+name is imported on first use, so the import itself loads next to nothing: neither torch nor Polars,
+nor anything in which Ctrl-C could interrupt the program `landscape` before it listens.
 """
 
 from __future__ import annotations
 
-from importlib.metadata import version
-from typing import TYPE_CHECKING
-
-from landscape_catalog import errors
 from landscape_catalog._lazy import lazy_exports
 
+TYPE_CHECKING = False  # as of `typing`, whose import takes longer than all of this module
 if TYPE_CHECKING:
+    from landscape_catalog import errors
+    from landscape_catalog._version import __version__
     from landscape_catalog.api.catalog import Catalog, open_catalog
     from landscape_catalog.api.curves import line_barrier, mode_connectivity
     from landscape_catalog.api.experiment import Experiment
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from landscape_catalog.tasks.samples import Data, Samples
     from landscape_catalog.tasks.task import Perturbation, Task
 
-__version__ = version("landscape_catalog")
 __all__ = [
     "Catalog",
     "Classification",
@@ -62,8 +61,10 @@ __getattr__, _ = lazy_exports(
         "Perturbation": f"{_TASKS}.task",
         "Samples": f"{_TASKS}.samples",
         "Task": f"{_TASKS}.task",
+        "__version__": "landscape_catalog._version",
         "cka": f"{_API}.similarity",
         "classify": f"{_API}.phase",
+        "errors": None,
         "estimates": f"{_API}.values",
         "evaluate": f"{_API}.networks",
         "hessian": f"{_API}.networks",

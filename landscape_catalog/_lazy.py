@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-import importlib
-from collections.abc import Callable, Mapping
-from typing import Any
+from importlib import import_module
+
+TYPE_CHECKING = False  # as of `typing`, which takes long to import
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
 
 
 def lazy_exports(
-    package: str, modules: Mapping[str, str]
+    package: str, modules: Mapping[str, str | None]
 ) -> tuple[Callable[[str], Any], Callable[[], list[str]]]:
     """`__getattr__` and `__dir__` of a package that imports each of its names on first use.
 
@@ -17,12 +20,15 @@ def lazy_exports(
 
     Args:
         package: its `__name__`.
-        modules: for each public name, the module that defines it.
+        modules: for each public name, the module that defines it; None: it is a module itself.
     """
 
     def load(name: str) -> Any:
         if name not in modules:
             raise AttributeError(f"module {package!r} has no attribute {name!r}")
-        return getattr(importlib.import_module(modules[name]), name)
+        module = modules[name]
+        if module is None:
+            return import_module(f"{package}.{name}")
+        return getattr(import_module(module), name)
 
     return load, lambda: sorted(modules)

@@ -20,14 +20,14 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from landscape_catalog.commands.project_root import project_root
+from landscape_catalog.commands import STAGES
+from landscape_catalog.commands.project_root import find_project, project_root
 from landscape_catalog.errors import Interrupted, LandscapeError
 from landscape_catalog.store.files import storage_reason
 from landscape_catalog.terminal import PrintableFormatter, printable, set_up_output
 
-INTERRUPTED = 130
+INTERRUPTED = 130  # the exit code
 SECONDS_TO_STOP = 5.0
-INTERRUPTION = "interrupted. Finished results are kept; `dvc repro` continues."
 
 app = typer.Typer(
     help="Map neural-network training onto the phases of its loss landscape.",
@@ -182,7 +182,7 @@ def preset_show(name: PresetName) -> None:
     """Show what a preset reproduces, the expected outcome, and its size."""
     from landscape_catalog.commands.presets import show_preset
 
-    _say(show_preset(name, project_root()))
+    _say(show_preset(name, find_project() or Path.cwd()))
 
 
 @presets.command("use")
@@ -203,7 +203,7 @@ def preset_table() -> None:
     """Print docs/presets.md: all presets with their sizes."""
     from landscape_catalog.commands.presets import presets_table
 
-    _say(presets_table(project_root()), nl=False)
+    _say(presets_table(find_project() or Path.cwd()), nl=False)
 
 
 class _QueryCommand(TyperCommand):
@@ -240,8 +240,9 @@ def sql(
     """
     from landscape_catalog.commands.sql import answer, memory_limit, read_query
 
-    text, most = read_query(query, file), memory_limit(memory)
-    typer.echo(answer(project_root(), text, form.value, timeout=timeout, memory=most), nl=False)
+    root, most = project_root(), memory_limit(memory)
+    text = read_query(query, file)
+    typer.echo(answer(root, text, form.value, timeout=timeout, memory=most), nl=False)
 
 
 @app.command()
@@ -294,7 +295,7 @@ def _end_at_once(first: float, _: int, __: FrameType | None) -> None:
     try:
         for worker in multiprocessing.active_children():
             worker.kill()
-        os.write(sys.stderr.fileno(), f"landscape: {INTERRUPTION}\n".encode())
+        os.write(sys.stderr.fileno(), f"landscape: {_interruption()}\n".encode())
     finally:
         os._exit(INTERRUPTED)
 
@@ -306,12 +307,19 @@ def _guarded(command: Callable[[], object]) -> int:
         _say_error(f"{error}")
         return error.exit_code
     except Interrupted:
-        _say_error(INTERRUPTION)
+        _say_error(_interruption())
         return INTERRUPTED
     except OSError as error:
         _say_error(_storage_words(error))
         return 1
     return 0
+
+
+def _interruption() -> str:
+    """What a command says that was interrupted: only stages leave results that are continued."""
+    if STAGES.isdisjoint(sys.argv[1:2]):
+        return "stopped."
+    return "interrupted. Finished results are kept; `dvc repro` continues."
 
 
 def _storage_words(error: OSError) -> str:

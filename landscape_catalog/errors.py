@@ -111,14 +111,23 @@ def own_code(name: str, what: str = "") -> Iterator[None]:
 
 @dataclass(frozen=True)
 class Problem:
-    """An invalid value in an experiment: its path, the value given, and what is allowed."""
+    """An invalid value in an experiment.
+
+    Attributes:
+        path: its dotted path.
+        given: the value, or a noun that describes it: what comes after "got".
+        allowed: what is allowed; empty if `given` says in its own words what is wrong.
+    """
 
     path: str
     given: str
-    allowed: str
+    allowed: str = ""
 
     def __str__(self) -> str:
-        return f"{shortened(self.path)}: got {shortened(self.given)}; allowed: {self.allowed}"
+        path, given = shortened(self.path), shortened(self.given)
+        return (
+            f"{path}: got {given}; allowed: {self.allowed}" if self.allowed else f"{path}: {given}"
+        )
 
 
 class SpecError(UserError):

@@ -1,4 +1,4 @@
-"""How much memory this machine has."""
+"""How much memory this machine has, and what it cannot hold."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CONTROL_GROUPS = (
         "/sys/fs/cgroup/memory/memory.usage_in_bytes",
     ),
 )
-GIGABYTE = 1e9
+UNITS = ("bytes", "kB", "MB", "GB", "TB")
 
 
 @dataclass(frozen=True)
@@ -41,10 +41,21 @@ def main_memory() -> Memory:
     return Memory(total, available)
 
 
-def shown_bytes(size: float) -> str:
-    """A size in memory in human-readable form.
+def beyond_memory(size: int) -> str:
+    """Why this machine cannot hold so many bytes at once, in words; empty if it can."""
+    total = main_memory().total
+    if size <= total:
+        return ""
+    return f"would take {shown_bytes(size)}, and this machine has {shown_bytes(total)} of memory"
 
-    >>> shown_bytes(3.24e9)
-    '3.2 GB'
+
+def shown_bytes(size: float) -> str:
+    """A size with its unit.
+
+    >>> [shown_bytes(size) for size in (512, 3.24e9, 1.6e15)]
+    ['512 bytes', '3.2 GB', '1600.0 TB']
     """
-    return f"{size / GIGABYTE:.1f} GB"
+    power = 0
+    while size >= 1000 and power < len(UNITS) - 1:
+        size, power = size / 1000, power + 1
+    return f"{size:.{min(power, 1)}f} {UNITS[power]}"

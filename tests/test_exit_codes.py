@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import signal
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +22,7 @@ from landscape_catalog.errors import (
     StorageError,
 )
 from landscape_catalog.pipeline.train import stage
+from tests.conftest import ROOT
 
 
 @pytest.fixture
@@ -65,3 +68,84 @@ def test_an_error_is_one_message_and_an_exit_code(
     assert words in said.err
     assert "Traceback" not in said.err
     assert said.out == ""
+
+
+@pytest.mark.usefixtures("_signals")
+@pytest.mark.parametrize(
+    ("words", "kept"),
+    [
+        (["plan"], False),
+        (["phases"], False),
+        (["status"], False),
+        (["sql", "SELECT 1"], False),
+        (["schemas"], False),
+        (["preset", "show", "train"], False),
+        (["preset", "use", "fig02-standard"], False),
+        (["init", "train"], False),
+        (["upgrade"], False),
+        (["prepare"], True),
+        (["train"], True),
+        (["measure"], True),
+        (["aggregate"], True),
+        (["report"], True),
+    ],
+    ids=str,
+)
+def test_only_stages_say_that_results_are_kept(
+    words: list[str],
+    kept: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def interrupted(**_: object) -> None:
+        raise Interrupted
+
+    monkeypatch.setattr(cli, "app", interrupted)
+    monkeypatch.setattr(sys, "argv", ["landscape", *words])
+    with pytest.raises(SystemExit) as ended:
+        cli.main()
+    assert ended.value.code == 130
+    assert capsys.readouterr().err == (
+        "landscape: interrupted. Finished results are kept; `dvc repro` continues.\n"
+        if kept
+        else "landscape: stopped.\n"
+    )
+
+
+PROGRAMS = {
+    "module": ["-m", "landscape_catalog"],
+    "script": ["-c", "from landscape_catalog.__main__ import main; main()"],
+}
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize(
+    ("module", "said"),
+    [
+        ("typer", ""),
+        ("landscape_catalog.errors", ""),
+        ("landscape_catalog.cli", ""),
+        ("landscape_catalog.commands.plan", "landscape: stopped.\n"),
+        ("pydantic", "landscape: stopped.\n"),
+    ],
+)
+def test_ctrl_c_while_python_imports(module: str, said: str, program: str, tmp_path: Path) -> None:
+    """A signal that arrives when this module is looked for."""
+    (tmp_path / "sitecustomize.py").write_text(f"""\
+import os, signal, sys
+
+class Press:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            sys.meta_path.remove(self)
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Press())
+""")
+    paths = [str(tmp_path), str(ROOT)]
+    done = subprocess.run(
+        [sys.executable, *PROGRAMS[program], "plan"],
+        env=os.environ | {"PYTHONPATH": os.pathsep.join(paths)},
+        cwd=ROOT, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (130, "", said)

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from landscape_catalog.cli import app
-from landscape_catalog.commands.project_root import project_root
+from landscape_catalog.cli import app, presets
+from landscape_catalog.commands import STAGES
+from landscape_catalog.commands.project_root import find_project
 from landscape_catalog.commands.study_files import template
 from landscape_catalog.errors import UserError
 from landscape_catalog.paths import Project
@@ -31,6 +32,9 @@ def project(tmp_path: Path) -> Path:
     (tmp_path / "outer" / "study" / "custom").mkdir(parents=True)
     for name in ("params.yaml", "recipes.json"):
         (tmp_path / "outer" / "study" / name).write_text("{}")
+    (tmp_path / "outer" / "study without params" / "custom").mkdir(parents=True)
+    for name in ("dvc.yaml", "recipes.json"):
+        (tmp_path / "outer" / "study without params" / name).write_text("{}")
     return tmp_path / "outer"
 
 
@@ -44,18 +48,61 @@ def project(tmp_path: Path) -> Path:
         ("inner", "inner"),
         ("inner/data", "inner"),
         ("study/custom", "study"),
-        ("..", ".."),
+        ("study without params/custom", "study without params"),
+        ("..", None),
     ],
 )
-def test_the_nearest_project(start: str, root: str, project: Path) -> None:
-    assert project_root((project / start).resolve()) == (project / root).resolve()
+def test_the_nearest_project(start: str, root: str | None, project: Path) -> None:
+    expected = None if root is None else (project / root).resolve()
+    assert find_project((project / start).resolve()) == expected
 
 
-def test_without_a_project_it_is_the_current_folder(
+OUTSIDE = [
+    *([name] for name in sorted(STAGES)),
+    ["phases"],
+    ["plan"],
+    ["status"],
+    ["upgrade"],
+    ["preset", "use", "fig02-standard"],
+    ["sql", "SELECT 1"],
+    ["sql", "-"],
+    ["schemas"],
+]
+ANYWHERE = [
+    ["preset", "list"],
+    ["preset", "show", "fig02-standard"],
+    ["preset", "table"],
+    ["schemas", "folder of schemas"],
+    ["init", "study"],
+]
+
+
+def test_outside_any_project_commands_say_so_and_write_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    assert project_root() == Path.cwd()
+    """One file of the two is no project: another program's `dvc.yaml`, a copied `params.yaml`."""
+    names = {
+        (*group, command.name or command.callback.__name__)  # type: ignore[union-attr]
+        for group, typer_app in (((), app), (("preset",), presets))
+        for command in typer_app.registered_commands
+    }
+    asked = {tuple(words[: 2 if words[0] == "preset" else 1]) for words in OUTSIDE + ANYWHERE}
+    assert asked == names
+    for file in (None, "params.yaml", "dvc.yaml"):
+        folder = tmp_path / f"with {file}"
+        folder.mkdir()
+        if file is not None:
+            (folder / file).write_text("{}")
+        monkeypatch.chdir(folder)
+        for words in OUTSIDE:
+            result = CliRunner().invoke(app, words)
+            assert isinstance(result.exception, UserError), (words, result.output)
+            assert "there is no project here" in str(result.exception)
+            assert "`landscape init FOLDER` creates one" in str(result.exception)
+            assert result.exception.exit_code == 2
+        assert [path.name for path in folder.iterdir()] == ([file] if file else [])
+    for words in ANYWHERE:
+        assert CliRunner().invoke(app, words).exit_code == 0, words
 
 
 def test_commands_in_a_subfolder(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:

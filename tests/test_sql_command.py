@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import psutil
@@ -24,6 +23,8 @@ from tests.stages import wait_until
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("project")
     write_tables(folder / "data" / "catalog")
+    for name in ("params.yaml", "dvc.yaml"):
+        (folder / name).touch()
     return folder
 
 
@@ -152,11 +153,10 @@ def test_three_quick_interrupts_within_a_long_query(project: Path) -> None:
         [sys.executable, "-m", "landscape_catalog", "sql", "--timeout", "100", ENDLESS],
         cwd=project, stderr=subprocess.PIPE, text=True, start_new_session=True,
     )  # fmt: skip
-    wait_until(lambda: psutil.Process(process.pid).num_threads() > 1)
-    time.sleep(1)
+    # Starting takes about a second of the processor; a busy machine may be long about it.
+    wait_until(lambda: psutil.Process(process.pid).cpu_times().user > 4)
     for _ in range(3):
         os.killpg(process.pid, signal.SIGINT)
     _, said = process.communicate(timeout=30)
     assert process.returncode == 130
-    assert said.startswith("landscape: interrupted.")
-    assert said.count("\n") == 1
+    assert said == "landscape: stopped.\n"

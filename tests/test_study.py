@@ -400,6 +400,25 @@ def test_a_project_whose_stages_depend_on_the_file_is_a_study(
     assert is_study(Project(tmp_path))
 
 
+@pytest.mark.parametrize(
+    ("make", "words"),
+    [
+        (os.mkfifo, "dvc.yaml cannot be read: it is a named pipe, not a regular file"),
+        (Path.mkdir, "dvc.yaml cannot be read: it is a folder, not a regular file"),
+        (lambda path: path.write_bytes(b"a: \xff"), r"dvc.yaml is not UTF-8 text \(byte 4\)"),
+        (lambda path: path.write_text("stages: 3"), "dvc.yaml: it is not a mapping with `stages`"),
+    ],
+    ids=["pipe", "folder", "bytes", "number"],
+)
+def test_stages_that_cannot_be_upgraded(
+    make: Callable[[Path], object], words: str, study: Path
+) -> None:
+    (study / "dvc.yaml").unlink()
+    make(study / "dvc.yaml")
+    with pytest.raises(UserError, match=words):
+        upgrade_study(study)
+
+
 def test_an_upgrade_goes_to_the_installed_version(study: Path) -> None:
     change_recipes(study, version="0.0.1", recipes={"curve_fit": 1})
     said = upgrade_study(study)

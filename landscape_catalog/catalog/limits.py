@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import psutil
 
 from landscape_catalog.errors import QueryError
+from landscape_catalog.machine import shown_bytes
 
 SECONDS_BETWEEN_LOOKS = 0.05
 SECONDS_TO_STOP = 2.0
@@ -43,22 +44,8 @@ class Limits:
 
     def out_of_memory(self) -> QueryError:
         """The error of a query that needs too much memory."""
-        most = f" of {size_in_words(self.n_bytes)}; `--memory` sets it" if self.n_bytes else ""
+        most = f" of {shown_bytes(self.n_bytes)}; `--memory` sets it" if self.n_bytes else ""
         return QueryError(f"the query was stopped: it needs more memory than its limit{most}")
-
-
-def size_in_words(n_bytes: int) -> str:
-    """A size with its unit, of three digits.
-
-    >>> size_in_words(2_500_000_000)
-    '2.5 GB'
-    """
-    size = float(n_bytes)
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if size < 1000:
-            return f"{size:.3g} {unit}"
-        size /= 1000
-    return f"{size:.3g} TB"
 
 
 def run_within(limits: Limits, work: Callable[[], Result], interrupt: Callable[[], None]) -> Result:

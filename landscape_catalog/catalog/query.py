@@ -6,6 +6,7 @@ change an answer.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,6 +27,9 @@ _PLAIN_TYPES = {
 }  # fmt: skip
 # PIVOT is a statement of several, which create a type and ask for the rows.
 _QUERIES = {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN, duckdb.StatementType.MULTI}
+# What clients of other databases ask to see which tables and columns there are.
+_LISTING = re.compile(r"\s*(\.\w|\\d|pragma\b|show\b|help\b)", re.IGNORECASE)
+_LISTING_HINT = "`SHOW TABLES` lists the tables, and `DESCRIBE cells` the columns of one"
 _SAFE = (
     "SET temp_directory = ''",  # otherwise a folder in the current one
     "SET python_enable_replacements = false",  # variables of this process are no tables
@@ -78,7 +82,8 @@ def query(
     except (duckdb.Error, OSError, RuntimeError) as error:  # pyarrow passes DuckDB's on as OSError
         if "Out of Memory Error" in str(error):
             raise limits.out_of_memory() from None
-        raise QueryError(f"{error}") from None
+        hint = f"\n{_LISTING_HINT}" if _LISTING.match(sql) else ""
+        raise QueryError(f"{error}{hint}") from None
     except (pa.ArrowException, pl.exceptions.PolarsError) as error:
         raise QueryError(f"a column has no counterpart here; cast it to text: {error}") from None
 
@@ -103,7 +108,8 @@ def _answer(connection: duckdb.DuckDBPyConnection, sql: str, plain: bool) -> pl.
     relation = connection.sql(_without_end(sql)) if statements[0].type in _QUERIES else None
     if relation is None:
         raise QueryError(
-            "this statement is not a query; the catalog is read-only, and has no settings"
+            "this statement is not a query; the catalog is read-only, and has no settings. "
+            f"{_LISTING_HINT}"
         )
     names = distinct(relation.columns)
     reader = (_as_plain(relation) if plain else relation).to_arrow_reader()

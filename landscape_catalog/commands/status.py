@@ -8,6 +8,7 @@ from pathlib import Path
 
 import psutil
 
+from landscape_catalog.commands import STAGES
 from landscape_catalog.paths import Project
 from landscape_catalog.regular import read_regular
 from landscape_catalog.runner.progress import format_duration
@@ -16,7 +17,6 @@ from landscape_catalog.store.lock import holder_file
 from landscape_catalog.store.notes import read_note
 
 SHOWN_FAILURES = 5
-STAGES = ("prepare", "train", "measure", "aggregate", "report")
 
 
 def describe_status(root: Path, now: float | None = None) -> str:

@@ -14,6 +14,7 @@ from landscape_catalog.commands.study_files import experiment_schema, template
 from landscape_catalog.errors import RecipesError, UserError
 from landscape_catalog.experiment.yaml_text import InvalidTextError, parse_yaml
 from landscape_catalog.paths import Project
+from landscape_catalog.regular import read_regular
 from landscape_catalog.store.files import write_file
 from landscape_catalog.store.lock import project_lock
 from landscape_catalog.store.recipes_file import (
@@ -71,7 +72,7 @@ def _upgrade_recipes(project: Project) -> list[str]:
 def _new_defaults(project: Project) -> list[str]:
     """What to write in `params.yaml` for the numbers that earlier versions gave by default."""
     try:
-        measure = parse_yaml(project.params.read_text(encoding="utf-8"))["measure"]
+        measure = parse_yaml(read_regular(project.params).decode())["measure"]
         chosen = "batch_norm" in measure
     except (OSError, UnicodeDecodeError, InvalidTextError, TypeError, KeyError):
         return []  # the next stage says what is wrong with it
@@ -109,10 +110,10 @@ def _upgrade_stages(project: Project) -> list[str]:
     if not path.exists():
         write_file(path, text.encode())
         return ["dvc.yaml: written"]
-    document, ours = _load(path.read_text(encoding="utf-8")), _load(text)["stages"]
+    document, ours = _load(_text(path)), _load(text)["stages"]
     stages = document.get("stages") if isinstance(document, dict) else None
     if not isinstance(stages, dict):
-        raise UserError("dvc.yaml: got something that is not a mapping with `stages`; fix it first")
+        raise UserError("dvc.yaml: it is not a mapping with `stages`; correct it first")
     for name, stage in ours.items():
         _keep_added(project, stages.get(name), stage)
     changed = [name for name, stage in ours.items() if stages.get(name) != stage]
@@ -132,6 +133,15 @@ def _keep_added(project: Project, former: Any, stage: Any) -> None:
         is_path = isinstance(dependency, str) and (project.root / dependency).exists()
         if is_path and dependency not in known:
             known.append(dependency)
+
+
+def _text(path: Path) -> str:
+    try:
+        return read_regular(path).decode()
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path.name} is not UTF-8 text (byte {error.start + 1})") from error
+    except OSError as error:
+        raise UserError(f"{path.name} cannot be read: {error.strerror or error}") from error
 
 
 def _load(text: str) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from landscape_catalog.errors import DataError
-from landscape_catalog.machine import main_memory, shown_bytes
+from landscape_catalog.machine import beyond_memory, shown_bytes
 
 COPIES = 2  # data as read, and as prepared from it; what is written is a further, shorter-lived one
 
@@ -16,11 +16,8 @@ def require_memory(size: int, what: str) -> None:
         what: the data, for the message.
 
     Raises:
-        DataError: names both sizes.
+        DataError: names the sizes.
     """
-    total = main_memory().total
-    if size * COPIES > total:
-        raise DataError(
-            f"{what} take {shown_bytes(size)}, twice of which are needed, and this machine has "
-            f"{shown_bytes(total)} of memory"
-        )
+    reason = beyond_memory(COPIES * size)
+    if reason:
+        raise DataError(f"{what} take {shown_bytes(size)}; {COPIES} copies, as needed, {reason}")

@@ -17,11 +17,26 @@ from landscape_catalog.experiment.training import Temperature
 from landscape_catalog.experiment.yaml_text import InvalidTextError, parse_yaml
 from landscape_catalog.phases.registry import RULES
 from landscape_catalog.regular import read_regular
-from landscape_catalog.schema.fields import AXIS_TAG, SCALAR_TAG
+from landscape_catalog.schema.fields import AXIS_TAG, LONGEST_NAME, NAME_PATTERN, SCALAR_TAG
 
 Model = TypeVar("Model", bound=BaseModel)
 RENAMED = {"execution.executor": "engine"}  # former names of parameters
-_YAML_KINDS = {"tuple_type": "a list", "dict_type": "a mapping"}  # what YAML calls them
+# What Pydantic's types are called here, and what comes before its words on limits.
+_KINDS = {
+    "int_type": "an integer",
+    "float_type": "a number",
+    "string_type": "text",
+    "string_unicode": "text that UTF-8 can encode",  # without lone surrogates
+    "bool_type": "true or false",
+    "tuple_type": "a list",
+    "dict_type": "a mapping",
+}
+_LIMITS = ("greater_than", "greater_than_equal", "less_than", "less_than_equal")
+_NAME = (
+    f"a name: letters, digits and `_`, not beginning with a digit, at most {LONGEST_NAME} "
+    "characters"
+)
+_PATTERNS = {NAME_PATTERN: _NAME}
 
 
 def read_experiment(path: Path) -> Experiment:
@@ -40,9 +55,12 @@ def _text(path: Path) -> str:
         raise SpecError(
             [Problem("(file)", "no file", "an existing, readable UTF-8 file")], path.name
         ) from None
-    except (OSError, UnicodeDecodeError) as error:
-        given = (error.strerror if isinstance(error, OSError) else None) or str(error)
-        raise SpecError([Problem("(file)", given, "a readable UTF-8 file")], path.name) from None
+    except UnicodeDecodeError as error:
+        given = f"not UTF-8 text (byte {error.start + 1})"
+        raise SpecError([Problem("(file)", given)], path.name) from None
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise SpecError([Problem("(file)", f"cannot be read: {reason}")], path.name) from None
 
 
 class _ReportOnly(BaseModel):
@@ -82,12 +100,17 @@ def _parse(text: str, model: type[Model], source: str) -> Model:
     except InvalidTextError as error:
         raise SpecError([Problem("(file)", error.given, error.allowed)], source) from None
     if not isinstance(data, dict):
-        given = "an empty file" if data is None else type(data).__name__
+        given = "an empty file" if data is None else _kind(data)
         raise SpecError([Problem("(file)", given, "a mapping of sections")], source)
     try:
         return model.model_validate(data)
     except ValidationError as error:
         raise SpecError(explain(error), source) from None
+
+
+def _kind(value: object) -> str:
+    """What a whole file holds that is no mapping."""
+    return "a list" if isinstance(value, list) else shown(value)
 
 
 def explain(error: ValidationError) -> list[Problem]:
@@ -106,10 +129,10 @@ def explain(error: ValidationError) -> list[Problem]:
         elif detail["type"] == "model_type":
             problems.append(Problem(path, _shown(detail["input"]), "a mapping of parameters"))
         elif detail["type"] == "missing":
-            problems.append(Problem(path, "no value", _required(location)))
+            problems.append(Problem(path, f"this key is required{_choices(location)}"))
         elif location[-1] == "[key]":
-            problems.append(Problem(path, repr(location[-2]), "a name: letters, digits and `_`"))
-        elif detail["type"] == "too_short":
+            problems.append(Problem(path, shown(location[-2]), _NAME))
+        elif detail["type"] in ("too_short", "string_too_short"):
             problems += _empty(path, detail["input"])
         else:
             problems.append(Problem(path, _shown(detail["input"]), _allowed(detail)))
@@ -161,10 +184,17 @@ def _shown(value: Any) -> str:
 
 def _allowed(detail: Any) -> str:
     """Pydantic's message, shortened to what is allowed."""
-    if detail["type"] in _YAML_KINDS:
-        return _YAML_KINDS[detail["type"]]
-    message = str(detail["msg"]).removeprefix("Input should be ").removeprefix("a valid ")
-    return message[:1].lower() + message[1:]
+    kind = detail["type"]
+    if kind in _KINDS:
+        return _KINDS[kind]
+    if kind == "string_pattern_mismatch":
+        pattern = detail["ctx"]["pattern"]
+        return _PATTERNS.get(pattern, f"text that matches {pattern}")
+    if kind == "string_too_long":
+        return f"text of at most {detail['ctx']['max_length']} characters"
+    message = str(detail["msg"]).removeprefix("Input should be ")
+    message = message[:1].lower() + message[1:]
+    return f"a number {message}" if kind in _LIMITS else message
 
 
 def _merged(problems: list[Problem]) -> list[Problem]:
@@ -177,13 +207,13 @@ def _merged(problems: list[Problem]) -> list[Problem]:
     return [Problem(path, given, " or ".join(allowed)) for (path, given), allowed in joined.items()]
 
 
-def _required(location: list[Any]) -> str:
-    """What is allowed for a key that is required."""
+def _choices(location: list[Any]) -> str:
+    """The values that a required key may have, if they can be listed."""
     *parents, key = [str(part) for part in location if not isinstance(part, int)]
     model = _section_at(parents)
     annotation = model.model_fields[key].annotation if model and key in model.model_fields else None
     choices = get_args(annotation) if get_origin(annotation) is Literal else ()
-    return f"{' or '.join(map(repr, choices)) or 'a value'}, since this key is required"
+    return f"; allowed: {' or '.join(map(repr, choices))}" if choices else ""
 
 
 def _unknown_key(location: list[Any]) -> Problem:

@@ -23,11 +23,11 @@ class InvalidTextError(Exception):
     """The text is not YAML, or not of a kind that experiments are written in.
 
     Attributes:
-        given: what is wrong with it.
-        allowed: what is allowed instead.
+        given: what was found, or what is wrong with it; see `Problem`.
+        allowed: what is allowed instead; may be empty.
     """
 
-    def __init__(self, given: str, allowed: str = "YAML") -> None:
+    def __init__(self, given: str, allowed: str = "") -> None:
         self.given, self.allowed = given, allowed
         super().__init__(given)
 
@@ -47,7 +47,13 @@ def parse_yaml(text: str) -> Any:
     try:
         return yaml.load(io.StringIO(text))
     except (YAMLError, ValueError, OverflowError) as error:
-        raise InvalidTextError(" ".join(str(error).split())) from None
+        raise InvalidTextError(f"not valid YAML: {_without_source(str(error))}") from None
+
+
+def _without_source(message: str) -> str:
+    """A message of the parser on one line, without the name of its stream and advice on Python."""
+    words = " ".join(message.partition("To suppress this check")[0].split())
+    return re.sub(r'in "<[\w ]+>",', "at", words)
 
 
 class _Composer(Composer):
@@ -74,11 +80,16 @@ class _Constructor(SafeConstructor):
     def construct_object(self, node: Node, deep: bool = False) -> Any:
         try:
             return super().construct_object(node, deep=deep)
-        except (YAMLError, ValueError, OverflowError):
+        except ValueError as error:
+            if "int_max_str_digits" not in str(error):
+                raise
+            problem = f"the number {shown(node.value)} has too many digits"
+            raise ConstructorError(None, None, problem, node.start_mark) from error
+        except (YAMLError, OverflowError):
             raise
         except Exception as error:  # of a tag such as `!!bool maybe`; each has its own errors
             kind = str(node.tag).replace("tag:yaml.org,2002:", "!!")
-            problem = f"{shown(node.value)} as a {kind}"
+            problem = f"{shown(node.value)} is no value of the type {kind}"
             raise ConstructorError(None, None, problem, node.start_mark) from error
 
 

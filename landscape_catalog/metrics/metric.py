@@ -226,6 +226,13 @@ class Metric(ABC):
         """How many samples it draws and holds at once, besides the prepared ones."""
         return 0
 
+    def held_weights(self, settings: Any) -> tuple[str, int]:
+        """The setting that decides how many vectors of all weights it holds at once, and how many.
+
+        Only what it certainly needs is counted; an empty name and 0: nothing to speak of.
+        """
+        return "", 0
+
     def largest_cost(self, settings: Any, samples: int) -> Cost:
         """The cost of a measurement that never meets its tolerance; see `cost`."""
         return self.cost(settings, samples)

@@ -13,6 +13,7 @@ from torch.nn.parameter import is_lazy
 from landscape_catalog.errors import described, shown
 from landscape_catalog.models.randomness import seeded
 from landscape_catalog.models.registry import NETWORKS, args_in_effect
+from landscape_catalog.models.unregistered import unregistered
 
 Builder = Callable[..., nn.Module]  # (width, input_shape, n_outputs, **args)
 
@@ -103,5 +104,6 @@ def _defect(network: Any) -> str:
     if any(is_lazy(parameter) for parameter in parameters):
         return f"a {type(network).__name__} with lazy parameters, whose sizes are not known yet"
     if not any(parameter.requires_grad and parameter.numel() for parameter in parameters):
-        return f"a {type(network).__name__} without any"
+        hidden = next(unregistered(network), "")
+        return f"a {type(network).__name__} without any{hidden and f'; it has {hidden}'}"
     return ""

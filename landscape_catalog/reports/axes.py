@@ -5,11 +5,12 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Literal
 
 Scale = Literal["log", "linear", "even"]
+NARROWEST = 1e-6  # width of a cell, as a fraction of the axis, that a drawing can show
 
 
 @dataclass(frozen=True)
@@ -192,7 +193,7 @@ class Axis:
 
 
 def make_axis(path: str, values: Sequence[Any], setting: str, *, vertical: bool) -> Axis:
-    """The axis of a parameter.
+    """The axis of a parameter; its cells are of equal size if some would be too narrow to be seen.
 
     Args:
         path: the parameter.
@@ -202,7 +203,16 @@ def make_axis(path: str, values: Sequence[Any], setting: str, *, vertical: bool)
     """
     distinct = ordered(values)
     scale = chosen_scale(distinct, parameter(path).scale, setting)
-    return Axis(path, distinct, scale, vertical)
+    axis = Axis(path, distinct, scale, vertical)
+    return axis if _can_be_seen(axis) else replace(axis, scale="even")
+
+
+def _can_be_seen(axis: Axis) -> bool:
+    """Whether each cell has a width, which rounding may leave none of values far apart."""
+    try:
+        return axis.narrowest > NARROWEST
+    except (ArithmeticError, ValueError):  # an edge beyond the largest float, or the logarithm of 0
+        return False
 
 
 def _are_numbers(values: Sequence[Any]) -> bool:

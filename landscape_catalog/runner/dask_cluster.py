@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 from distributed import Client
 
 from landscape_catalog.errors import Problem, SpecError, WorkerStartError
+from landscape_catalog.regular import read_regular
 from landscape_catalog.runner.dask_facts import Facts, facts_of_driver, refusal
 from landscape_catalog.runner.dask_worker import SessionLostError, close_session, open_session
 from landscape_catalog.runner.progress import format_duration
@@ -277,7 +278,7 @@ def _address(scheduler: str) -> str:
     if "://" in scheduler:
         return scheduler
     try:
-        return str(json.loads(Path(scheduler).expanduser().read_text(encoding="utf-8"))["address"])
+        return str(json.loads(read_regular(Path(scheduler).expanduser()).decode())["address"])
     except (
         ValueError,
         KeyError,

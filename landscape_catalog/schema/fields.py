@@ -25,6 +25,8 @@ from pydantic_core import PydanticCustomError, core_schema
 
 LARGE = 2**31  # above every count: larger ones would overflow the integers of some library
 SEEDS = 2**32
+LONGEST_TEXT, LONGEST_NAME = 10_000, 200  # characters
+LARGEST_CONSTANT = 2**63  # integers of tables, and of most libraries, have 64 bits
 
 PositiveInt = Annotated[int, Field(gt=0, lt=LARGE)]
 Count = Annotated[int, Field(ge=0, lt=LARGE)]
@@ -48,19 +50,11 @@ SampleCount = Union[PositiveInt, Literal["all"]]
 Scalar = TypeVar("Scalar")
 
 
-def _require_utf8(text: str) -> str:
-    """Reject text that UTF-8 cannot encode (lone surrogates)."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        raise PydanticCustomError("not_utf8", "text that UTF-8 can encode") from None
-    return text
-
-
-Text = Annotated[str, AfterValidator(_require_utf8)]
+Text = Annotated[str, Field(max_length=LONGEST_TEXT)]
 FilePath = Annotated[Text, Field(pattern=r"^[^\x00]+$")]
 FileEnding = Annotated[Text, Field(pattern=r"^[^\x00/\\]+$")]
-Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+NAME_PATTERN = r"^[A-Za-z_][A-Za-z0-9_]*$"
+Name = Annotated[str, Field(pattern=NAME_PATTERN, max_length=LONGEST_NAME)]
 
 _DOTTED = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*"
 _CUSTOM = f"{_DOTTED}:{_DOTTED}"
@@ -129,10 +123,20 @@ def allowed(words: str) -> WrapValidator:
     return WrapValidator(check)
 
 
+def _require_64_bits(value: Any) -> Any:
+    if type(value) is int and not -LARGEST_CONSTANT <= value < LARGEST_CONSTANT:
+        raise PydanticCustomError("too_large", "an integer of 64 bits")
+    return value
+
+
 # A constant, or an axis value of a custom parameter. Integers stay integers.
 Constant = Annotated[
     Union[bool, int, Annotated[float, Field(allow_inf_nan=False), Unsigned], Text],
-    allowed("true, false, a finite number or text"),
+    AfterValidator(_require_64_bits),
+    allowed(
+        "true, false, a finite number (integers of 64 bits) or text "
+        f"(at most {LONGEST_TEXT} characters)"
+    ),
 ]
 
 SHOWN_REPEATED = 10

@@ -214,7 +214,7 @@ def make_way(path: Path) -> None:
 
 def _move_aside(path: Path, what: str) -> None:
     """Rename what is in the place of something else, so that it is neither lost nor in the way."""
-    aside = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.bak")
+    aside = free_backup_name(path)
     path.rename(aside)
     log.warning("%s was %s; it is now %s", path, what, aside.name)
 

@@ -14,7 +14,8 @@ from landscape_catalog.paths import STORE_VARIABLE, Project
 def store_root(project: Project) -> Path:
     """The folder in which all workspaces of this machine share finished runs and measurements.
 
-    `~` in `LANDSCAPE_STORE` is the home folder, and a relative path is relative to the project.
+    `~` in `LANDSCAPE_STORE` is the home folder, and a relative path is relative to the project. In
+    a temporary copy that DVC makes of a project it is relative to that copy, so not shared with it.
 
     Raises:
         UserError: if the store would lie in a folder that stages clean up or depend on, or `~user`

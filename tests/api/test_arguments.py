@@ -135,7 +135,7 @@ def test_a_message_says_what_was_given_and_what_is_allowed() -> None:
     with pytest.raises(ValueError) as raised:
         call("hessian", mode="Train", max_iterations=0)
     assert str(raised.value) == (
-        "max_iterations: got 0; allowed: greater than or equal to 2; "
+        "max_iterations: got 0; allowed: a number greater than or equal to 2; "
         "mode: got 'Train'; allowed: 'eval' or 'train'"
     )
 

@@ -76,6 +76,34 @@ def test_columns_are_told_apart_by_position(sql: str, expected: list[str], table
 
 
 @pytest.mark.parametrize(
+    "sql",
+    [
+        "PRAGMA table_info('cells')", "pragma table_info(cells)", "  PRAGMA show_tables", "CALL show_tables()",
+        "PRAGMA show('cells')", "SHOW COLUMNS FROM cells", "show create table cells", ".tables",
+        ".schema cells", "\\d cells", "\\dt", "help",
+    ],
+)  # fmt: skip
+def test_other_ways_to_list_tables_and_columns_are_answered_with_the_right_one(
+    sql: str, tables: Path
+) -> None:
+    with pytest.raises(QueryError, match="`SHOW TABLES` lists the tables, and `DESCRIBE cells`"):
+        query(sql, tables=tables)
+
+
+def test_tables_and_columns_are_listed(tables: Path) -> None:
+    assert query("SHOW TABLES", tables=tables).height == len(TABLES)
+    columns = query("DESCRIBE runs", tables=tables)["column_name"].to_list()
+    assert columns == [name for name, _, _ in TABLES["runs"].columns]
+    assert "SHOW TABLES" not in refusal_of("SELECT nothing FROM cells", tables)
+
+
+def refusal_of(sql: str, tables: Path) -> str:
+    with pytest.raises(QueryError) as caught:
+        query(sql, tables=tables)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
     ("sql", "words"),
     [
         ("SET threads = 1", "not a query"),

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from landscape_catalog.errors import CodeError, LandscapeError, SpecError
+from landscape_catalog.errors import CodeError, LandscapeError, SpecError, shortened
 from landscape_catalog.pipeline.shared.workspace import open_workspace
 from tests.conftest import ROOT
 from tests.experiment.conftest import Own
@@ -132,7 +132,7 @@ BAD = {
     "a boolean for a GPU": ("execution: {devices: [true]}", "execution.devices", "[True]", DEVICES),
     "half a GPU": ("execution: {devices: 0.5}", "execution.devices", "0.5", DEVICES),
     "a batch of one": ("temperature: {batch_size: [1, 2]}", "temperature.batch_size", "1", "greater than 1"),
-    "missing key": ("load: {}", "load.width", "no value", "this key is required"),
+    "missing key": ("load: {}", "load.width", "this key is required", ""),
     "a threshold that is not a number": ("classify: {train_loss: low}", "classify.train_loss", "'low'", "number"),
     "an unknown axis of the report": ("report: {x: width}", "report.x", "'width'", "load.width"),
     "an unknown engine": ("execution: {engine: threads}", "execution.engine", "'threads'", "local or serial or dask"),
@@ -153,11 +153,11 @@ BAD = {
         text(model="heads: 4"), "model.args.heads", "unknown parameter", "n_layers, n_heads, feed_forward, dropout"),
     "a constant that is a list": (
         f"{LARGE}\nmodel: {{name: vgg11, args: {{batch_norm: [true, false]}}}}",
-        "model.args.batch_norm", "[True, False]", "true, false, a finite number or text"),
+        "model.args.batch_norm", "[True, False]", "true, false, a finite number"),
     "a constant that is null": (
-        "model: {name: vgg11, args: {batch_norm: null}}", "model.args.batch_norm", "null", "true, false, a finite number or text"),
+        "model: {name: vgg11, args: {batch_norm: null}}", "model.args.batch_norm", "null", "true, false, a finite number"),
     "a constant that is infinite": (
-        "model: {name: vgg11, args: {x: .inf}}", "model.args.x", "inf", "true, false, a finite number or text"),
+        "model: {name: vgg11, args: {x: .inf}}", "model.args.x", "inf", "true, false, a finite number"),
     "constants that are not a mapping": ("model: {name: vgg11, args: 5}", "model.args", "5", "a mapping"),
     "the name of a constant": (
         "model: {name: vgg11, args: {batch-norm: true}}", "model.args.batch-norm", "'batch-norm'", "letters, digits and `_`"),
@@ -183,7 +183,38 @@ BAD = {
     "two functions": ("model: {name: 'good:a:b'}", "model.name", "'good:a:b'", "`package.module:function`"),
     "a file for a module": (
         "model: {name: 'custom/good.py:network'}", "model.name", "'custom/good.py:network'", "`package.module:function`"),
-    "a network that is a number": ("model: {name: 5}", "model.name", "5", "string"),
+    **{
+        f"{what} {where}": (change.replace("VALUE", value), path, given, allowed)
+        for what, value, given, allowed in (
+            ("an integer of 401 digits", f"1{'0' * 400}", "10000", "(integers of 64 bits)"),
+            ("2^63", str(2**63), "9223372036854775808", "(integers of 64 bits)"),
+            ("-2^63 - 1", str(-(2**63) - 1), "-9223372036854775809", "(integers of 64 bits)"),
+            ("a long text", "x" * 10_001, "'xxx", "text (at most 10000 characters)"),
+            ("deep lists", "[" * 15 + "]" * 15, "[[", "true, false, a finite number"),
+            ("a mapping", "{a: {b: 1}}", "{'a': {'b': 1}}", "true, false, a finite number"),
+            ("bytes", "!!binary aGk=", "b'hi'", "true, false, a finite number"),
+            ("a date", "2020-01-01", "datetime.date(2020, 1, 1)", "true, false, a finite number"),
+        )
+        for where, change, path in (
+            ("in load.extra", "load: {width: 2, extra: {depth: VALUE}}", "load.extra.depth"),
+            ("in temperature.extra", "temperature: {extra: {depth: VALUE}}", "temperature.extra.depth"),
+            ("in model.args", "model: {name: vgg11, args: {depth: VALUE}}", "model.args.depth"),
+            ("in dataset.args", "dataset: {name: 'good:data', args: {count: VALUE}}", "dataset.args.count"),
+            ("in a metric's args",
+             "measure: {custom: [{name: x, scope: run, function: 'good:f', args: {a: VALUE}}]}",
+             "measure.custom[0].args.a"),
+            ("in a variant", "variants: {a: {model.args: {depth: VALUE}}}", "variants.a.model.args.depth"),
+        )
+        if (what, where) not in {
+            ("deep lists", "in load.extra"), ("deep lists", "in temperature.extra")
+        }
+    },
+    "a huge value within an axis": (
+        f"load: {{width: 2, extra: {{depth: [1, {10**400}]}}}}", "load.extra.depth", "10000", "64 bits"),
+    "a long name": (
+        f"load: {{width: 2, extra: {{{'y' * 201}: 1}}}}", f"load.extra.{'y' * 201}", "'yyy", "at most 200 ch"),
+    "a long title": (f"report: {{title: {'x' * 10_001}}}", "report.title", "'xxx", "text of at most 10000 ch"),
+    "a network that is a number": ("model: {name: 5}", "model.name", "5", "text"),
     "an unknown task": ("dataset: {name: digits, task: classify}", "dataset.task", "'classify'", "auto, classification, translation, or your own"),
     "a task that does not take the data": ("dataset: {name: digits, task: translation}", "dataset.task", "'translation'", "on digits: auto, classification, or your own"),
     "an unknown rule": ("classify: {rule: paper}", "classify.rule", "'paper'", "'yang2021'"),
@@ -242,7 +273,7 @@ BAD = {
         "dataset: {name: 'good:data', test_samples: 100}\nload: {width: 2, samples: 250, extra: {count: [400, 300]}}\n"
         "model: {name: 'good:network'}\nmeasure: {hessian: {samples: 50}}", "load.samples", "250", "at most 200"),
     "an axis of lists": (
-        "load: {width: 2, extra: {depth: [[1]]}}", "load.extra.depth", "[1]", "true, false, a finite number or text"),
+        "load: {width: 2, extra: {depth: [[1]]}}", "load.extra.depth", "[1]", "true, false, a finite number"),
     "the same parameter under load and temperature": (
         "model: {name: 'good:network'}\nload: {width: 2, extra: {depth: [1, 2]}}\ntemperature: {batch_size: 16, extra: {depth: [1, 3]}}",
         "temperature.extra.depth", "[1, 3]", "nothing while load.extra.depth is set"),
@@ -319,7 +350,7 @@ BAD = {
         "measure: {connectivity: {epochs: auto, convergence: 0}}", "measure.connectivity.convergence", "0", "greater than 0"),
     "an infinite change": (
         "measure: {connectivity: {convergence: .inf}}", "measure.connectivity.convergence", "inf", "finite"),
-    "a check that is a number": ("measure: {connectivity: {check: 1}}", "measure.connectivity.check", "1", "boolean"),
+    "a check that is a number": ("measure: {connectivity: {check: 1}}", "measure.connectivity.check", "1", "true or false"),
     "a check of one epoch": (
         "measure: {connectivity: {epochs: 1, check: true}}", "measure.connectivity.check", "true", "false: a fit of 1 epoch has no half"),
     "a check of one update": (
@@ -379,7 +410,10 @@ def test_one_message_per_problem(kind: str, project: Path) -> None:
     assert problem.path == path
     assert given in problem.given
     assert allowed in problem.allowed
-    line = f"{problem.path}: got {problem.given}; allowed: {problem.allowed}"
+    line = f"{shortened(problem.path)}: got {problem.given}; allowed: {problem.allowed}"
+    if not problem.allowed:
+        line = f"{problem.path}: {problem.given}"
+    assert len(line) < 1000
     assert str(caught.value) == f"params.yaml:\n  {line}"
 
 
@@ -465,7 +499,7 @@ def test_bytes_that_are_not_utf8(tmp_path: Path) -> None:
             "load: {widht: 2, width: [4, -1]}",
             [
                 "load.widht: got an unknown key",
-                "load.width: got -1; allowed: greater than 0",
+                "load.width: got -1; allowed: a number greater than 0",
             ],
         ),
         (
@@ -484,6 +518,7 @@ def test_the_command_prints_the_messages_and_exits_with_2(
     change: str, words: list[str], project: Path
 ) -> None:
     (project / "params.yaml").write_text(changed(change))
+    (project / "dvc.yaml").write_text("stages: {}\n")
     done = subprocess.run(
         [sys.executable, "-m", "landscape_catalog", "prepare"],
         cwd=project, capture_output=True, text=True, check=False,

@@ -138,7 +138,7 @@ OF_THE_MACHINE: dict[str, tuple[dict[str, Any], str]] = {
         {"execution__workers": 10**6},
         r"execution.workers: got 1000000; allowed: at most 35 on this machine, which has 16.0 GB",
     ),
-    "size": ({"dataset__resize": 20_000}, "dataset.resize: got 20000; allowed: less: .* 1437.6 GB"),
+    "size": ({"dataset__resize": 20_000}, "dataset.resize: got 20000; allowed: less: .* 1.4 TB"),
     "a long side": (
         {"dataset__resize": [10**6, 64]}, r"dataset.resize: got \(1000000, 64\); allowed: less"),
     "samples of CKA": (
@@ -163,8 +163,21 @@ OF_THE_MACHINE: dict[str, tuple[dict[str, Any], str]] = {
     "fits": (
         {"measure__connectivity__epochs": 10**9}, "measure.connectivity: got a measurement that takes"),
     "points": (
-        {"measure__connectivity__points": 10**4, "load__width": 5000},
-        "measure.connectivity: got a measurement that takes",
+        {"measure__connectivity__points": 10**4, "load__width": 64},
+        "measure.connectivity.points: got 10000, with load.width 64; allowed: less: the 10003 "
+        "vectors of weights held at once would take 447.0 GB, and this machine has 16.0 GB of mem",
+    ),
+    "points of one of several widths": (
+        {"measure__connectivity__points": 1000, "load__width": [2, 32, 64]},
+        "measure.connectivity.points: got 1000, with load.width 64; allowed: less: the 1003 ",
+    ),
+    "control points": (
+        {"measure__connectivity__control_points": 10, "load__width": 320},
+        "measure.connectivity.control_points: got 10, with load.width 320; allowed: less: the 21 ",
+    ),
+    "steps of the density": (
+        {"measure__hessian__density": True, "measure__hessian__density_steps": 500, "load__width": 64},
+        "measure.hessian.density_steps: got 500, with load.width 64; allowed: less: the 501 vectors",
     ),
 }  # fmt: skip
 OF_PREPARE = {"size", "a long side"}
@@ -177,6 +190,7 @@ def test_what_this_machine_cannot_do_is_a_warning_of_plan_and_an_error_of_the_st
 ) -> None:
     memory = machine.Memory(16 * 10**9, 16 * 10**9)
     monkeypatch.setattr(limits, "main_memory", lambda: memory)
+    monkeypatch.setattr(machine, "main_memory", lambda: memory)
     monkeypatch.setenv("LANDSCAPE_STORE", str(tmp_path / "store"))
     changes, message = OF_THE_MACHINE[name]
     folder = project(tmp_path, DIGITS, **changes)

@@ -103,7 +103,7 @@ def _rules(schema: dict[str, Any]) -> list[dict[str, Any]]:
         ("3", "classify: got 3; allowed: a mapping of parameters"),
         (
             "{rule: by_loss, train_loss: -1}",
-            "classify.train_loss: got -1; allowed: greater than 0",
+            "classify.train_loss: got -1; allowed: a number greater than 0",
         ),
         (
             "{rule: by_loss, trainloss: 1}",

@@ -121,6 +121,18 @@ class Net(nn.Module):
     def forward(self, x):
         return self.head(self.cell(x.squeeze(1))[0][:, -1])
 """
+ONCE = """
+
+class Once(torch.autograd.Function):
+    @staticmethod
+    def forward(context, x):
+        return x.clone()
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(context, slope):
+        return slope
+
+"""
 SPLIT = "Make it a parameter or a persistent buffer with the same value for every seed"
 MOVING = (
     "neither trained nor fixed; only batch norm's statistics are recomputed. Allowed with "
@@ -429,8 +441,69 @@ MEMBERS = (
             "self.steps += int(self.training)\n        return x * 0.9 ** self.steps",
             "self.register_buffer('steps', torch.tensor(0))",
         ),
-        "`steps` (buffers) change with every pass",
+        "`steps` (counters) change with every pass",
         MOVING,
+    ),
+    Own(
+        "counters of float type in a buffer",
+        _between(
+            "self.steps += float(self.training)\n        return x * 0.9 ** self.steps",
+            "self.register_buffer('steps', torch.zeros(1))",
+        ),
+        "must not depend on how many passes it has made: leave them out, or register",
+        "as above",
+    ),
+    Own(
+        "counters that nothing is computed from",
+        _between(
+            "self.steps += int(self.training)\n        return x",
+            "self.register_buffer('steps', torch.tensor(0), persistent=False)",
+        ),
+        why="in a buffer with `persistent=False`",
+    ),
+    Own(
+        "modules in a Python list",
+        _between("return self.others[0](x)", "self.others = [nn.Linear(16, 16)]"),
+        "It has `others` (a plain list of modules, which torch neither trains nor stores: use "
+        "torch.nn.ModuleList)",
+        "neither trained nor stored: use `nn.ModuleList`",
+    ),
+    Own(
+        "modules in a Python dict within a layer",
+        _between(
+            "return self.layer.others['a'][0](x)",
+            "self.layer = nn.Identity(); self.layer.others = {'a': (nn.Linear(16, 16),)}",
+        ),
+        "It has `layer.others` (a plain dict of modules, which torch neither trains nor stores: use "
+        "torch.nn.ModuleDict)",
+        "use `nn.ModuleDict`",
+    ),
+    Own(
+        "parameters in a Python list",
+        _between("return x * self.scales[0]", "self.scales = [nn.Parameter(torch.rand(16))]"),
+        "It has `scales` (a plain list of parameters, which torch neither trains nor stores: use "
+        "torch.nn.ParameterList)",
+        "use `nn.ParameterList`",
+    ),
+    Own(
+        "nothing but modules in a Python list",
+        """\
+class Net(nn.Module):
+    def __init__(self, n_outputs):
+        super().__init__()
+        self.layers = [nn.Flatten(), nn.Linear(64, n_outputs)]
+    def forward(self, x):
+        return self.layers[1](self.layers[0](x))
+""",
+        "it returned a Net without any; it has `layers` (a plain list of modules",
+        "use `nn.ModuleList`",
+    ),
+    Own(
+        "modules in a Python list that have names as well",
+        _between(
+            "return self.others[0](x)",
+            "self.other = nn.Linear(16, 16); self.others = [self.other]",
+        ),
     ),
     Own(
         "data-dependent initialisation, flag in an attribute",
@@ -492,18 +565,7 @@ MEMBERS = (
     ),
     Own(
         "functions marked `@once_differentiable`",
-        """\
-class Once(torch.autograd.Function):
-    @staticmethod
-    def forward(context, x):
-        return x.clone()
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(context, slope):
-        return slope
-
-"""
-        + _between("return Once.apply(x)"),
+        ONCE + _between("return Once.apply(x)"),
         "no second derivative",
         "no second derivative",
     ),

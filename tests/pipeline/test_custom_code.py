@@ -29,6 +29,7 @@ from landscape_catalog.pipeline.shared.custom_code import (
 from landscape_catalog.pipeline.shared.workspace import open_workspace
 from landscape_catalog.runner.settings import reproducible
 from tests.experiment.conftest import Own, custom_code
+from tests.pipeline.own_networks import ONCE
 
 __all__ = ["custom_code"]  # a fixture
 
@@ -496,20 +497,6 @@ def test_frozen_parameters_are_allowed(custom_code: Own) -> None:
     idle = "super().__init__(); self.idle = nn.Parameter(torch.ones(2), requires_grad=False)"
     custom_code.write("own_network", changed(GOOD_NETWORK, ("super().__init__()", idle)))
     prepare(custom_code)
-
-
-ONCE = """\
-
-class Once(torch.autograd.Function):
-    @staticmethod
-    def forward(context, x):
-        return x.clone()
-
-    @staticmethod
-    @torch.autograd.function.once_differentiable
-    def backward(context, slope):
-        return slope
-"""
 
 
 def test_a_network_without_a_second_derivative(custom_code: Own) -> None:

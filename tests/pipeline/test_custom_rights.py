@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import socket
 import subprocess
 import sys
 import textwrap
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -230,6 +233,53 @@ def test_a_name_that_is_taken(file: str, kind: str | None, custom_code: Own) -> 
     with pytest.raises(CodeError, match=rf"^custom/{top}.*: `{top}` is the name .* of {kind}"):
         import_custom("mine_alone:f", folder)
     assert str(folder) not in sys.path
+
+
+def a_socket(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as server:
+        os.chdir(path.parent)  # the path of a socket must be short
+        server.bind(path.name)
+
+
+@pytest.mark.parametrize(
+    ("make", "what"),
+    [
+        (os.mkfifo, "it is a named pipe"),
+        (a_socket, "it is a socket"),
+        (Path.mkdir, "it is a folder"),
+        (lambda path: path.symlink_to("/dev/zero"), "it is a device"),
+        (
+            lambda path: path.symlink_to("/proc/self/environ"),
+            "it is a file of the operating system",
+        ),
+        (lambda path: path.symlink_to(path), "Too many levels of symbolic links"),
+        (lambda path: path.symlink_to("user@host.1234"), None),  # a lock of an editor
+    ],
+    ids=["pipe", "socket", "folder", "device", "kernel", "loop", "dangling"],
+)
+@pytest.mark.parametrize("place", ["x.py", "package/inner/x.py"])
+def test_what_is_named_like_source_and_is_no_file(
+    place: str,
+    make: Callable[[Path], object],
+    what: str | None,
+    custom_code: Own,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(custom_code.project.root)
+    folder = custom_code.project.custom
+    custom_code.write("mine_alone", "def f(): ...\n")
+    custom_code.write("package.__init__", "def f(): ...\n")
+    before = code_checksum("package:f", folder)
+    (folder / place).parent.mkdir(parents=True, exist_ok=True)
+    make(folder / place)
+    for name in ("mine_alone:f", "package:f"):
+        if what is None:
+            assert callable(import_custom(name, folder))
+            continue
+        with pytest.raises(CodeError, match=rf"^custom/{place}: {what}.*; rename or remove it$"):
+            import_custom(name, folder)
+    if what is None:
+        assert code_checksum("package:f", folder) == before
 
 
 def test_a_plain_folder_of_the_same_name_is_no_module(

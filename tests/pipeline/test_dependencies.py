@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import textwrap
 from pathlib import Path
@@ -52,6 +53,13 @@ def project_with(folder: Path, stages: str = STAGES) -> Project:
 def test_a_file_that_dvc_watches(path: str, tmp_path: Path) -> None:
     project = project_with(tmp_path / "project")
     assert unwatched(Path(path.format(root=project.root)), project, DATA_STAGES) is None
+
+
+def test_an_ignore_file_that_is_a_pipe_hides_nothing(tmp_path: Path) -> None:
+    project = project_with(tmp_path / "project")
+    (project.root / ".dvcignore").unlink()
+    os.mkfifo(project.root / ".dvcignore")
+    assert unwatched(Path("mine/x.npz"), project, DATA_STAGES) is None
 
 
 @pytest.mark.parametrize(

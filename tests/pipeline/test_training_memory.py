@@ -71,7 +71,7 @@ def test_a_run_that_does_not_fit_is_reported_before_work_starts(
     needed = training_memory(group, KEPT)
     MemoryShare(KEPT, 4, Memory(10 * needed, 2 * needed)).check([small, group])
     (message,) = caplog.messages
-    assert message.startswith(f"run {run.run_id} needs about {needed / 1e9:.1f} GB of memory")
+    assert message.startswith(f"run {run.run_id} needs about {needed / 1e6:.1f} MB of memory")
     assert f"4 workers share {2 * needed / 1e9:.1f} GB" in message
     assert "set `execution.workers` to 2, or" in message
 
@@ -86,7 +86,7 @@ def test_one_worker_may_lack_memory_as_well(caplog: pytest.LogCaptureFixture) ->
 def test_a_run_that_is_larger_than_the_machine_is_refused() -> None:
     (run,) = group = runs_of({"train.seeds": 1})
     needed = training_memory(group, KEPT)
-    with pytest.raises(TooLittleMemoryError, match=rf"run {run.run_id} needs about .* GB") as error:
+    with pytest.raises(TooLittleMemoryError, match=rf"run {run.run_id} needs about .* MB") as error:
         MemoryShare(KEPT, 1, Memory(needed - 1, needed - 1)).check([group])
     assert error.value.exit_code == 2
     assert "reduce `load.width` or `temperature.batch_size`" in str(error.value)

@@ -438,6 +438,8 @@ def test_the_description_of_a_preset(tmp_path: Path) -> None:
 
 def test_the_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "dvc.yaml").touch()
+    (tmp_path / "recipes.json").touch()
     cli = CliRunner()
     assert cli.invoke(app, ["preset", "list"]).output == list_presets() + "\n"
     shown = cli.invoke(app, ["preset", "show", "fig02-standard"])
@@ -451,6 +453,9 @@ def test_the_commands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_the_command_exits_with_2_for_an_unknown_name(tmp_path: Path) -> None:
+    marks = [tmp_path / "dvc.yaml", tmp_path / "recipes.json"]
+    for mark in marks:
+        mark.touch()
     done = subprocess.run(
         [sys.executable, "-m", "landscape_catalog", "preset", "use", "fig2-standard"],
         cwd=tmp_path, capture_output=True, text=True, check=False,
@@ -458,4 +463,4 @@ def test_the_command_exits_with_2_for_an_unknown_name(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert "did you mean `fig02-standard`?" in done.stderr
     assert "Traceback" not in done.stderr
-    assert list(tmp_path.iterdir()) == []
+    assert sorted(tmp_path.iterdir()) == marks

@@ -72,7 +72,7 @@ def test_a_missing_experiment_and_what_is_none(
     make: Callable[[Path], object], tmp_path: Path
 ) -> None:
     make(tmp_path / "params.yaml")
-    with pytest.raises(SpecError, match=r"\(file\): got .*(file|links).*; allowed: a readable UTF"):
+    with pytest.raises(SpecError, match=r"\(file\): cannot be read: .*(file|links)"):
         read_experiment(tmp_path / "params.yaml")
     make(tmp_path / "recipes.json")
     with pytest.raises(Exception, match=r"recipes.json cannot be read"):
@@ -219,7 +219,7 @@ def test_a_file_in_the_place_of_a_folder_is_moved_aside(tmp_path: Path) -> None:
     (tmp_path / "prepared").write_text("mine")
     ensure_folder(tmp_path / "prepared")
     write_folder(tmp_path / "prepared" / "a", {"x": b"1"})
-    aside = next(tmp_path.glob("prepared.*.bak"))
+    aside = next(tmp_path.glob("prepared.bak"))
     assert aside.read_text() == "mine"
     (tmp_path / "runs").symlink_to(tmp_path / "prepared")  # to another disk, say
     ensure_folder(tmp_path / "runs")

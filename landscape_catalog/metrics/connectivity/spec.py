@@ -172,6 +172,13 @@ class ConnectivityMetric(Metric):
         points = len(lengths) * (settings.points + settings.refine)
         return Cost(settings.batch_size, steps + points * epoch, TRAINING_COST)
 
+    def held_weights(self, settings: ConnectivitySettings) -> tuple[str, int]:
+        """The networks at all points beside the curve, or its fit: gradient, momentum and steps."""
+        fitting = 2 * settings.control_points + 1
+        evaluating = settings.points + settings.control_points
+        by_points = evaluating >= fitting
+        return ("points", evaluating) if by_points else ("control_points", fitting)
+
     def fits_in_group(
         self, settings: ConnectivitySettings, network: Mapping[str, Any] | None
     ) -> bool:

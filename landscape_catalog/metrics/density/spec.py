@@ -78,6 +78,10 @@ class DensityMetric(HessianFamily):
         products = settings.density_probes * settings.density_steps
         return Cost(settings.samples, products, PRODUCT_COST)
 
+    def held_weights(self, settings: HessianSettings) -> tuple[str, int]:
+        """The Lanczos vectors, against all of which the next one is orthogonalised."""
+        return "density_steps", settings.density_steps + 1
+
     def estimates(self, results: Sequence[SpectralDensity]) -> Iterator[Named]:
         """None, except that a missing density is reported with its reason."""
         if results[0].reason:

@@ -28,6 +28,7 @@ from landscape_catalog.pipeline.shared.custom_source import (
     installed_digest,
     is_from,
     lies_in,
+    python_files,
     source_files,
     top_module,
 )
@@ -148,13 +149,14 @@ def _look_in(folder: Path) -> None:
     A change to any file unloads all modules of the folder, since they may import one another.
 
     Raises:
-        CodeError: if a file of the folder has the name of an installed module.
+        CodeError: if a file of the folder has the name of an installed module, or something that
+            is no regular file that of a Python file.
     """
     folder, former = folder.absolute(), _imported.folder
     for other in _imported.searched - {str(folder)}:
         if other in sys.path:
             sys.path.remove(other)
-    source = source_digest((path.as_posix(), path) for path in folder.rglob("*.py"))
+    source = source_digest((path.as_posix(), path) for path in python_files(folder))
     if (folder, source) != (former, _imported.source):
         require_distinct_names(folder)
     if folder.is_dir() and str(folder) not in sys.path:

@@ -9,6 +9,8 @@ from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any
 
+from landscape_catalog.errors import CodeError
+from landscape_catalog.regular import require_regular
 from landscape_catalog.store.files import source_digest
 
 Files = list[tuple[str, Path]]  # source files of a package: the name that is hashed, and the path
@@ -25,11 +27,30 @@ def find_module(top: str) -> ModuleSpec | None:
     return next((spec for spec in found if spec is not None), None)
 
 
+def python_files(folder: Path) -> Iterator[Path]:
+    """The Python files below a folder; links that lead nowhere, such as editors' locks, are none.
+
+    Raises:
+        CodeError: naming what has the name of a Python file and is no regular file: reading a named
+            pipe would wait for ever.
+    """
+    for path in folder.rglob("*.py"):
+        try:
+            require_regular(path)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            shown = path.relative_to(folder.parent)
+            raise CodeError(f"{shown}: {error.strerror}; rename or remove it") from error
+        yield path
+
+
 def source_files(spec: ModuleSpec) -> Files:
     """The source files of a module or package; empty if it has no Python source."""
     if spec.submodule_search_locations:
         bases = [Path(place) for place in spec.submodule_search_locations]
-        return [(p.relative_to(base).as_posix(), p) for base in bases for p in base.rglob("*.py")]
+        found = [(base, path) for base in bases for path in python_files(base)]
+        return [(path.relative_to(base).as_posix(), path) for base, path in found]
     if spec.origin is None or not spec.origin.endswith(".py"):
         return []
     return [(Path(spec.origin).name, Path(spec.origin))]

@@ -16,6 +16,7 @@ from pathspec import GitIgnoreSpec
 from landscape_catalog.errors import CodeError, DataError
 from landscape_catalog.paths import Project
 from landscape_catalog.pipeline.shared.custom_code import code_files
+from landscape_catalog.regular import read_regular
 from landscape_catalog.store.stages_file import Stage, read_stages
 
 DATA_STAGES = ("prepare",)  # the others depend on what it prepares
@@ -103,7 +104,7 @@ def _reason(place: Path, root: Path, stage: Stage) -> str | None:
 
 def _ignored(ignore: Path, path: Path) -> bool:
     try:
-        lines = ignore.read_text(encoding="utf-8").splitlines()
+        lines = read_regular(ignore).decode().splitlines()
     except (OSError, UnicodeDecodeError):
         return False
     return GitIgnoreSpec.from_lines(lines).match_file(path.as_posix())

@@ -8,11 +8,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 
+from landscape_catalog.datasets.room import COPIES
 from landscape_catalog.errors import Problem, SpecError
 from landscape_catalog.experiment.experiment import Execution
 from landscape_catalog.experiment.grid import Cell, DataSpec
-from landscape_catalog.machine import main_memory, shown_bytes
+from landscape_catalog.machine import beyond_memory, main_memory, shown_bytes
 from landscape_catalog.metrics.registry import METRICS
+from landscape_catalog.models.registry import footprint
 from landscape_catalog.pipeline.shared.costs import work_of
 from landscape_catalog.pipeline.shared.measurement_specs import probes_of
 from landscape_catalog.pipeline.shared.memory import one_of_each_size
@@ -24,7 +26,7 @@ from landscape_catalog.runner.timings import Work
 
 BYTES_OF_A_VALUE = {"images": 1, "points": 4, "text": 0}  # the length of sentences is not known
 BYTES_OF_AN_INPUT, BYTES_OF_AN_OUTPUT = 4, 8  # as they are computed with
-COPIES = 2  # of prepared data: before and after noise
+BYTES_OF_A_WEIGHT = 4
 YEARS, SECONDS_OF_A_YEAR = 2, 365 * 24 * 3600  # of a single run or measurement
 
 
@@ -37,15 +39,14 @@ def require_possible(problems: Iterable[Problem]) -> None:
 
 def data_problems(specs: Iterable[DataSpec]) -> Iterator[Problem]:
     """Prepared data that do not fit into memory, most of all resized images."""
-    total = main_memory().total
     for spec in specs:
         facts, resize = spec.facts, spec.dataset.resize
         values = math.prod(spec.input_shape) * (facts.n_train + facts.n_test)
-        size = COPIES * BYTES_OF_A_VALUE[facts.kind] * values
-        if size > total:
+        reason = beyond_memory(COPIES * BYTES_OF_A_VALUE[facts.kind] * values)
+        if reason:
             path = "dataset.name" if resize is None else "dataset.resize"
             given = repr(spec.dataset.name if resize is None else resize)
-            yield Problem(path, given, _memory_allowed("the prepared data", size, total))
+            yield Problem(path, given, f"less: the prepared data {reason}")
 
 
 def worker_problems(execution: Execution) -> Iterator[Problem]:
@@ -78,9 +79,8 @@ def training_problems(
 
 
 def measuring_problems(workspace: Workspace) -> Iterator[Problem]:
-    """Measurements that take years, or draw more samples than the memory holds."""
+    """Measurements that take years, or hold more samples or weights than the memory does."""
     measure, execution = workspace.experiment.measure, workspace.experiment.execution
-    total = main_memory().total
     for cell in one_of_each_size(workspace.grid.cells):
         data = cell.landscape.data
         each = BYTES_OF_AN_INPUT * math.prod(data.input_shape)
@@ -91,9 +91,14 @@ def measuring_problems(workspace: Workspace) -> Iterator[Problem]:
             path = f"measure.{metric.section}"
             for settings, _ in probes_of(metric, measure):
                 drawn = metric.drawn_samples(settings)
-                if drawn * each > total:
-                    allowed = _memory_allowed("they", drawn * each, total)
-                    yield Problem(f"{path}.samples", repr(drawn), allowed)
+                if reason := beyond_memory(drawn * each):
+                    yield Problem(f"{path}.samples", repr(drawn), f"less: they {reason}")
+                    continue
+                name, vectors = metric.held_weights(settings)
+                if reason := beyond_memory(vectors * _bytes_of_weights(cell)):
+                    given = f"{getattr(settings, name)}, with load.width {cell.landscape.width}"
+                    allowed = f"less: the {vectors} vectors of weights held at once {reason}"
+                    yield Problem(f"{path}.{name}", given, allowed)
                     continue
                 cost = metric.largest_cost(settings, data.samples)
                 work = work_of(
@@ -106,13 +111,14 @@ def measuring_problems(workspace: Workspace) -> Iterator[Problem]:
                 yield from _time_problems(path, "a measurement that takes", work, execution)
 
 
+def _bytes_of_weights(cell: Cell) -> int:
+    """The size of all weights; 0 if it is not known, as of a custom network."""
+    counted = None if cell.network is None else footprint(**cell.network)
+    return 0 if counted is None else BYTES_OF_A_WEIGHT * counted.parameters
+
+
 def _time_problems(path: str, given: str, work: Work, execution: Execution) -> Iterator[Problem]:
     device = "cuda" if execution.engine == "dask" else chosen_device(execution)
     years = starting_prediction(device)(work) / SECONDS_OF_A_YEAR
     if years > YEARS:
         yield Problem(path, f"{given} some {years:,.0f} years", f"at most {YEARS}")
-
-
-def _memory_allowed(what: str, size: int, total: int) -> str:
-    needed, there = shown_bytes(size), shown_bytes(total)
-    return f"less: {what} would take {needed}, and this machine has {there} of memory"

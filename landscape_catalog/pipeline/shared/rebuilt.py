@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from landscape_catalog.errors import CodeError
 from landscape_catalog.models.float64 import in_float64
 from landscape_catalog.models.randomness import seeded
+from landscape_catalog.models.unregistered import unregistered
 from landscape_catalog.tasks import Samples, Task
 
 TOLERANCE = 1e-5  # relative
@@ -92,12 +93,15 @@ def require_same_answers(
     what, apart = difference(answers(*trained, samples), answers(*rebuilt, samples))
     if apart <= TOLERANCE:
         return
+    plain = list(unregistered(trained[0]))
     hidden = [*hidden_differences(trained[0], rebuilt[0]), *_attributes_of_tasks(trained, rebuilt)]
     more = f" and {len(hidden) - MOST_NAMED} more" if hidden[MOST_NAMED:] else ""
     reason = (
-        f"Not stored, and different: {', '.join(hidden[:MOST_NAMED])}{more}. Make it a parameter "
-        "or a buffer (persistent=True) with the same value for every seed, or give it a value "
-        "that depends neither on the seed nor on training"
+        f"It has {', '.join(plain[:MOST_NAMED])}"
+        if plain
+        else f"Not stored, and different: {', '.join(hidden[:MOST_NAMED])}{more}. Make it a "
+        "parameter or a buffer (persistent=True) with the same value for every seed, or give it a "
+        "value that depends neither on the seed nor on training"
         if hidden
         else "Something else decides its answers: keep all of it in parameters and buffers"
     )

@@ -131,7 +131,8 @@ def require_constant_state(trial: Trial, network: nn.Module, task: Task) -> None
             "recompute batch-norm statistics, which would overwrite them: initialise them when the "
             "network is built, or record in a buffer that they have been"
         )
-    if trial.has_pairs and (words := moving_state(network, changed)):
+    then, now = ({name: state[name] for name in changed} for state in (before, after))
+    if trial.has_pairs and (words := moving_state(network, then, now)):
         raise CodeError(f"{trial.model}: {words}")
     called(
         trial.name,

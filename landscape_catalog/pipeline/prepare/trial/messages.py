@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from torch import Tensor, nn
@@ -80,25 +80,49 @@ def neighbour_hint(network: nn.Module, outputs: Tensor, samples: Samples) -> str
     return ""
 
 
-def moving_state(network: nn.Module, changed: Iterable[str]) -> str:
+def _counts(before: Tensor, after: Tensor) -> bool:
+    """Whether a buffer counts: it holds whole numbers, or a single one that rose by one."""
+    if not (before.is_floating_point() or before.is_complex()):
+        return True
+    return before.numel() == 1 and bool((after - before == 1).all())
+
+
+def moving_state(
+    network: nn.Module, before: Mapping[str, Tensor], after: Mapping[str, Tensor]
+) -> str:
     """Why buffers that a train-mode pass changes cannot be measured; "" if there are none.
 
     Statistics of batch norm are left out, since they are recomputed.
+
+    Args:
+        network: the network.
+        before: of the state dict, what the pass changed, as it was.
+        after: the same after the pass.
     """
     owners = {
         f"{path}.{key}" if path else key: module
         for path, module in network.named_modules()
         for key, _ in module.named_buffers(recurse=False)
     }
-    moved = [key for key in changed if key in owners and not isinstance(owners[key], _BatchNorm)]
+    moved = [key for key in before if key in owners and not isinstance(owners[key], _BatchNorm)]
     if not moved:
         return ""
     if all(key.rpartition(".")[2] in _SPECTRAL for key in moved):
         what, way_out = "the vectors of spectral norm", "Use weight norm instead"
     elif all(isinstance(owners[key], _InstanceNorm) for key in moved):
         what, way_out = "running statistics of instance norm", "Set track_running_stats=False"
+    elif all(_counts(before[key], after[key]) for key in moved):
+        what = "counters"
+        way_out = (
+            "What a trained network computes must not depend on how many passes it has made: leave "
+            "them out, or register them with persistent=False if nothing is computed from them"
+        )
     else:
-        what, way_out = "buffers", "Use torch's batch norm, or group or layer norm, instead"
+        what = "buffers"
+        way_out = (
+            "If they are running statistics, use torch's batch norm, or group or layer norm, "
+            "instead"
+        )
     return (
         f"{shown_names(moved)} ({what}) change with every pass in train mode. They are neither "
         "trained nor fixed, so that two seeds do not lie on one landscape and networks between "
