@@ -37,7 +37,7 @@ def planned_time(workspace: Workspace, runs: list[Run], left: list[MeasurementSp
     with chosen_executor(execution) as executor:
         workers = executor.count
     speed = known_speed(workspace.project, device)
-    training, losses, others = _work(runs, left, workers, speed)
+    training, losses, others = _work(runs, left, workers, speed, device)
     seconds = sum(
         (_stage_seconds(phases, workers, speed) for phases in ([training], [losses, others])), 0.0
     )
@@ -58,17 +58,17 @@ def planned_time(workspace: Workspace, runs: list[Run], left: list[MeasurementSp
 
 
 def _work(
-    runs: list[Run], left: list[MeasurementSpec], workers: int, speed: SpeedModel
+    runs: list[Run], left: list[MeasurementSpec], workers: int, speed: SpeedModel, device: str
 ) -> tuple[list[Work], list[Work], list[Work]]:
     """The jobs of training, of losses, which are measured first, and of all other metrics."""
     losses = [spec for spec in distinct(left) if spec.metric == LOSS]
     others = [spec for spec in distinct(left) if spec.metric != LOSS]
     measured = [
-        [job_work(job) for job in measurement_jobs(specs, workers, speed)]
+        [job_work(job, device) for job in measurement_jobs(specs, workers, speed, device)]
         for specs in (losses, others)
     ]
-    groups = planned_groups(runs, speed=speed, workers=workers)
-    return [job_work_of_runs(group) for group in groups], measured[0], measured[1]
+    groups = planned_groups(runs, speed=speed, workers=workers, device=device)
+    return [job_work_of_runs(group, device) for group in groups], measured[0], measured[1]
 
 
 def _stage_seconds(phases: Sequence[list[Work]], workers: int, speed: SpeedModel) -> float:

@@ -159,6 +159,8 @@ class Metric(ABC):
         every_snapshot: whether it is measured on every snapshot, or on the primary one only.
         only_converged: whether it requires converged runs.
         alone: whether each measurement is a job of its own; otherwise those of a cell share a job.
+        records_steps: whether it takes steps that a GPU records, for several measurements of one
+            landscape at the same time.
         identifies: whether its measurements are part of the experiment's id.
         quantities: the quantities that it yields for each cell.
         tables: the catalog tables that it fills, by name.
@@ -183,6 +185,7 @@ class Metric(ABC):
     every_snapshot: ClassVar[bool] = False
     only_converged: ClassVar[bool] = True
     alone: ClassVar[bool] = False
+    records_steps: ClassVar[bool] = False
     identifies: ClassVar[bool] = True
     quantities: ClassVar[tuple[Quantity, ...]] = ()
     tables: ClassVar[Mapping[str, Table]] = {}

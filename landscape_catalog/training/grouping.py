@@ -114,3 +114,15 @@ def trains_grouped(
     """
     plain = optimizer == "sgd" and clip_norm is None and not augment
     return plain and has_small_steps(network, batch_size)
+
+
+def records_on_gpu(network: Mapping[str, Any] | None) -> bool:
+    """Whether a GPU computes with recorded steps, those of several runs at the same time.
+
+    That is the case for built-in networks for images, of any size and with any optimiser. No result
+    depends on which runs share a GPU.
+
+    Args:
+        network: as for `has_small_steps`.
+    """
+    return network is not None and NETWORKS[network["name"]].stacks

@@ -58,6 +58,7 @@ class ConnectivityMetric(Metric):
     many = True
     describes = "Mode connectivity; a list measures the same runs with several probes."
     alone = True
+    records_steps: ClassVar = True
     quantities = (
         Quantity(
             "mode_connectivity",

@@ -168,7 +168,7 @@ class MeasurementContext:
 
     @property
     def group(self) -> Sequence[MeasurementContext]:
-        """All measurements of the job; if `is_grouped`, they are computed as one batch."""
+        """All measurements of the job, which may be computed as one batch."""
         return [self._job.measurement(spec) for spec in self._job.payload.specs]
 
     @property

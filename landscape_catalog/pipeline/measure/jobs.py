@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
-from landscape_catalog.pipeline.shared.costs import LARGEST_GROUP, fits_caches
+from landscape_catalog.pipeline.shared.costs import LARGEST_GROUP, LARGEST_ON_GPU, fits_caches
 from landscape_catalog.pipeline.shared.measurement_specs import MeasurementSpec
 from landscape_catalog.runner.schedule import cut_groups
 from landscape_catalog.runner.speed import SpeedModel
@@ -14,7 +14,7 @@ from landscape_catalog.runner.timings import Work
 
 
 def measurement_jobs(
-    specs: Sequence[MeasurementSpec], workers: int, speed: SpeedModel
+    specs: Sequence[MeasurementSpec], workers: int, speed: SpeedModel, device: str = "cpu"
 ) -> list[tuple[MeasurementSpec, ...]]:
     """Group measurements into jobs.
 
@@ -25,7 +25,7 @@ def measurement_jobs(
     jobs: dict[tuple[str, str], list[MeasurementSpec]] = defaultdict(list)
     batched: list[MeasurementSpec] = []
     for spec in specs:
-        if spec.group_id is not None:
+        if spec.batch_id(device) is not None:
             batched.append(spec)
         else:
             key = spec.measurement_id if spec.declaration.alone else spec.cell.cell_id
@@ -33,18 +33,22 @@ def measurement_jobs(
     found = [tuple(job) for job in jobs.values()]
     return found + cut_groups(
         batched,
-        key=lambda spec: spec.group_id,
-        seconds=lambda group: speed.seconds(job_work(group)),
+        key=lambda spec: spec.batch_id(device),
+        seconds=lambda group: speed.seconds(job_work(group, device)),
         workers=workers,
-        largest=LARGEST_GROUP,
-        fits=lambda group: fits_caches(group[0].cell, group[0].work.batch_size, len(group)),
-        beside=[speed.seconds(job_work(job)) for job in found],
+        largest=LARGEST_ON_GPU if device == "cuda" else LARGEST_GROUP,
+        fits=lambda group: fits_caches(
+            group[0].cell, group[0].work.batch_size, len(group), device=device
+        ),
+        beside=[speed.seconds(job_work(job, device)) for job in found],
     )
 
 
-def job_work(specs: Sequence[MeasurementSpec]) -> Work:
+def job_work(specs: Sequence[MeasurementSpec], device: str = "cpu") -> Work:
     """The size of a job."""
     first = specs[0]
-    if first.group_id is not None:
-        return replace(first.work, members=len(specs), grouped=True)
+    if first.batch_id(device) is not None:
+        return replace(
+            first.work, members=len(specs), grouped=first.group_id is not None and device != "cuda"
+        )
     return replace(first.work, steps=first.work.steps * len(specs))

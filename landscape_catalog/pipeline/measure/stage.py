@@ -103,9 +103,9 @@ def _make(
     if device == "cuda":
         measure, cells = workspace.experiment.measure, one_of_each_size(workspace.grid.cells)
         executor.expect(max(measuring_memory(cell, measure) for cell in cells))
-    work = [job_work([spec]) for spec in missing]
+    work = [job_work([spec], device) for spec in missing]
     speed = speed_for(workspace.project, device, work, executor)
-    groups = measurement_jobs(missing, executor.count, speed)
+    groups = measurement_jobs(missing, executor.count, speed, device)
     jobs = [_job(workspace, group, device) for group in groups]
     failures = work_through(workspace, title, measure_job, jobs, executor=executor, speed=speed)
     ids = {spec.measurement_id for spec in missing}
@@ -125,7 +125,7 @@ def _job(workspace: Workspace, specs: tuple[MeasurementSpec, ...], device: str) 
         device,
         workspace.project.custom,
     )
-    return Job(f"{first.metric} {first.measurement_id}", payload, job_work(specs))
+    return Job(f"{first.metric} {first.measurement_id}", payload, job_work(specs, device))
 
 
 def measure_job(payload: MeasurePayload, cache: WorkerCache) -> None:

@@ -25,6 +25,8 @@ USUAL_TOKENS = 25
 KEY_LENGTH = 16
 # Larger groups are no faster, even of the smallest networks.
 LARGEST_GROUP = 64
+# More recorded steps at the same time are no faster on an H100 (docs/performance.md).
+LARGEST_ON_GPU = 10
 # What a step of a group reads and writes more than once should stay in the processor's caches
 # (measured with ResNet18 at k = 2, 4, 8 on 8 x 8, where larger groups take longer per member).
 CACHED_ACTIVATIONS, CACHED_WEIGHTS = 2**24, 40 * 10**6  # bytes
@@ -62,12 +64,12 @@ def forward_multiply_adds(cell: Cell) -> int:
     return multiply_adds(**cell.network, lengths=(USUAL_TOKENS, USUAL_TOKENS))
 
 
-def fits_caches(cell: Cell, batch_size: int, members: int) -> bool:
+def fits_caches(cell: Cell, batch_size: int, members: int, *, device: str = "cpu") -> bool:
     """Whether a step of a group of this size runs in the processor's caches; two always may.
 
-    No result depends on it.
+    No result depends on it. It makes no difference on a GPU.
     """
-    if members <= SMALLEST_STACK or cell.built_in is None:
+    if members <= SMALLEST_STACK or cell.built_in is None or device == "cuda":
         return True
     counted = footprint(**cell.built_in)
     if counted is None:

@@ -18,6 +18,7 @@ from landscape_catalog.runner.timings import Work
 from landscape_catalog.schema.fields import Section
 from landscape_catalog.schema.identity import derive_seed, identify, recipes
 from landscape_catalog.schema.pairs import chosen_pairs
+from landscape_catalog.training.grouping import records_on_gpu
 
 Codes = Mapping[str, str]  # SHA-256 of the source of each custom metric's function
 CURVES = "connectivity"  # the section whose first probe says how statistics are recomputed
@@ -117,9 +118,22 @@ class MeasurementSpec:
         Measurements of the same landscape and probe use the same minibatches, since `seed` depends
         only on the data. Custom code is never batched, since its arithmetic is unknown.
         """
-        landscape, network = self.cell.landscape, self.cell.built_in
+        network = self.cell.built_in
         if network is None or not self.declaration.fits_in_group(self.settings, network):
             return None
+        return self._shared_id
+
+    def batch_id(self, device: str) -> str | None:
+        """`group_id`, or on a GPU an id shared by curves that are fitted at the same time."""
+        recorded = device == "cuda" and self.declaration.records_steps
+        if recorded and records_on_gpu(self.cell.built_in):
+            return self._shared_id
+        return self.group_id
+
+    @property
+    def _shared_id(self) -> str:
+        """An id shared by all measurements of the same landscape and probe."""
+        landscape = self.cell.landscape
         content = {
             "metric": self.metric,
             "landscape": landscape.content,

@@ -6,11 +6,12 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 
 from landscape_catalog.experiment.grid import Run
-from landscape_catalog.pipeline.shared.costs import LARGEST_GROUP, fits_caches
+from landscape_catalog.pipeline.shared.costs import LARGEST_GROUP, LARGEST_ON_GPU, fits_caches
 from landscape_catalog.runner.schedule import cut_groups
 from landscape_catalog.runner.speed import SpeedModel
 from landscape_catalog.runner.timings import Work
 from landscape_catalog.schema.identity import checksum
+from landscape_catalog.training.grouping import records_on_gpu
 
 
 def training_groups(
@@ -21,6 +22,7 @@ def training_groups(
     speed: SpeedModel,
     workers: int,
     fits: Callable[[Sequence[Run]], bool] = lambda group: True,
+    device: str = "cpu",
 ) -> list[tuple[Run, ...]]:
     """Assign runs to groups of the smallest predicted makespan, the longest first.
 
@@ -33,32 +35,37 @@ def training_groups(
         speed: predicts how long a group takes.
         workers: number of workers.
         fits: whether a group fits into the memory of a worker.
+        device: that the groups are trained on.
     """
     return cut_groups(
         runs,
         key=key,
         seconds=lambda group: speed.seconds(
-            group_work(group, work, grouped=key(group[0]) is not None)
+            group_work(group, work, grouped=device != "cuda" and key(group[0]) is not None)
         ),
         workers=workers,
-        largest=LARGEST_GROUP,
-        fits=lambda group: fits(group) and _fits_caches(group),
+        largest=LARGEST_ON_GPU if device == "cuda" else LARGEST_GROUP,
+        fits=lambda group: fits(group) and _fits_caches(group, device),
     )
 
 
-def _fits_caches(group: Sequence[Run]) -> bool:
+def _fits_caches(group: Sequence[Run], device: str) -> bool:
     cell = group[0].cell
-    return fits_caches(cell, cell.temperature["batch_size"], len(group))
+    return fits_caches(cell, cell.temperature["batch_size"], len(group), device=device)
 
 
-def group_key(run: Run) -> str | None:
+def group_key(run: Run, device: str = "cpu") -> str | None:
     """Runs of equal key may train side by side; None: the run trains alone.
 
     They take their steps together, so that they have the same network, batch size, number of
     samples and training, but for learning rate and weight decay.
+
+    Args:
+        run: the run.
+        device: on a GPU, all networks whose steps are recorded share one.
     """
     cell = run.cell
-    if not cell.is_grouped:
+    if not cell.is_grouped and not (device == "cuda" and records_on_gpu(cell.built_in)):
         return None
     data = cell.landscape.data
     shapes = [data.input_shape, data.facts.n_outputs, data.samples, cell.temperature["batch_size"]]

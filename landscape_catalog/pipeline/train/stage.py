@@ -113,7 +113,9 @@ def train_runs(workspace: Workspace, runs: Sequence[Run], executor: Executor) ->
     snapshots = workspace.experiment.measure.snapshots
     if device == "cuda":
         executor.expect(_largest_on_a_gpu(runs, snapshots))
-    speed = speed_for(workspace.project, device, [job_work([run]) for run in runs], executor)
+    speed = speed_for(
+        workspace.project, device, [job_work([run], device) for run in runs], executor
+    )
     share: MemoryShare | None = None
     if device != "cuda" and execution.engine != "dask":  # Apple's GPU has the machine's memory
         share = MemoryShare(snapshots, executor.count, main_memory())
@@ -121,7 +123,7 @@ def train_runs(workspace: Workspace, runs: Sequence[Run], executor: Executor) ->
         memory = Memory(executor.share, executor.share)
         share = MemoryShare(snapshots, 1, memory, GPU_WORKER_BYTES)
     fits = share.fits if share is not None else lambda _: True
-    groups = planned_groups(runs, speed=speed, workers=executor.count, fits=fits)
+    groups = planned_groups(runs, speed=speed, workers=executor.count, fits=fits, device=device)
     if share is not None and executor.share is None:
         share.check(groups)
     make_job = partial(_job, workspace, device=device)
@@ -159,10 +161,17 @@ def planned_groups(
     speed: SpeedModel,
     workers: int,
     fits: Callable[[Sequence[Run]], bool] = lambda group: True,
+    device: str = "cpu",
 ) -> list[tuple[Run, ...]]:
     """The runs that each training job trains, the longest job first; see `training_groups`."""
     return training_groups(
-        runs, key=group_key, work=train_work, speed=speed, workers=workers, fits=fits
+        runs,
+        key=partial(group_key, device=device),
+        work=train_work,
+        speed=speed,
+        workers=workers,
+        fits=fits,
+        device=device,
     )
 
 
@@ -181,12 +190,13 @@ def _job(workspace: Workspace, runs: Sequence[Run], *, device: str) -> Job:
         workspace.experiment.execution.checkpoint_seconds,
     )
     others = f" and {len(runs) - 1} more" if len(runs) > 1 else ""
-    return Job(runs[0].run_id + others, payload, job_work(runs))
+    return Job(runs[0].run_id + others, payload, job_work(runs, device))
 
 
-def job_work(runs: Sequence[Run]) -> Work:
+def job_work(runs: Sequence[Run], device: str = "cpu") -> Work:
     """The size of a job that trains some runs."""
-    return group_work(runs, train_work, grouped=runs[0].cell.is_grouped)
+    stacked = runs[0].cell.is_grouped and device != "cuda"
+    return group_work(runs, train_work, grouped=stacked)
 
 
 def train_work(run: Run) -> Work:
