@@ -14,6 +14,7 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils._pytree import tree_leaves, tree_map
@@ -23,10 +24,12 @@ from landscape_catalog.api.curves import line_barrier, mode_connectivity
 from landscape_catalog.api.networks import evaluate, hessian, spectral_density
 from landscape_catalog.api.similarity import cka, l2_distance
 from landscape_catalog.metrics.numerics.curves.fit import CurveRecipe, fit_curves
+from landscape_catalog.metrics.numerics.features import centred_features
 from landscape_catalog.metrics.numerics.hessian.pyhessian import pyhessian_estimate
+from landscape_catalog.metrics.numerics.similarity import similarity
 from landscape_catalog.models import float64
 from landscape_catalog.models.build import build
-from landscape_catalog.tasks import Classification
+from landscape_catalog.tasks import Classification, Perturbation, Samples, Translation
 from landscape_catalog.training import Member, Recipe, TrainedRun, TrainingState, train, train_group
 from tests.metrics.networks import images
 
@@ -226,7 +229,30 @@ def results(device: torch.device) -> dict[str, list[float]]:
     recipe = CurveRecipe(epochs=2, batch_size=10, init="random")
     (fitted,) = fit_curves(one, [ends], data, TASK, recipe, seed=0, together=True)
     found["curves side by side"] = numbers(fitted.controls)
+    mixup, noise = (
+        Perturbation("mixup", 20, alpha=16.0),
+        Perturbation("pixel_noise", 20, noise=40.0),
+    )
+    perturbed = [TASK.perturb(data, how, seed=3).inputs for how in (mixup, noise)]
+    found["perturbed images"] = numbers(perturbed)
+    found["translation"] = translated(device)
     return found
+
+
+def translated(device: torch.device) -> list[float]:
+    """Training and measuring of a transformer."""
+    draw = np.random.Generator(np.random.Philox(key=2))
+    source, target = (torch.from_numpy(draw.integers(4, 20, (40, length))) for length in (6, 7))
+    data, task = Samples(source, target).to(device), Translation()
+    args = {"n_layers": 1, "dropout": 0.1}
+    model = build("transformer", width=8, input_shape=(6,), n_outputs=20, seed=0, args=args)
+    model = model.to(device)
+    recipe = dataclasses.replace(RECIPE, optimizer="adam", lr=1e-3, label_smoothing=0.1)
+    run = train(model, data, task, recipe, seed=1)
+    noisy = task.perturb(data, Perturbation("token_noise", 20, rate=0.1), seed=3)
+    features = centred_features(model, noisy, task)
+    measured = [evaluate(model, task, data), hessian(model, task, data[:8], max_iterations=3)]
+    return trained(run) + numbers([measured, similarity(features, features)])
 
 
 def main() -> None:

@@ -23,7 +23,7 @@ def test_everything_is_computed_as_on_the_cpu() -> None:
     done = computed()
     assert done.returncode == 0, done.stderr[-3000:]
     apart = json.loads(done.stdout)
-    assert len(apart) == 15
+    assert len(apart) == 17
     assert apart == dict.fromkeys(apart, 0.0)
 
 
