@@ -6,8 +6,8 @@ Each way holds networks and data, and `take(n)` launches n steps of every networ
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from itertools import islice
 
 import numpy as np
@@ -18,10 +18,11 @@ from torch.nn import functional as F
 
 from benchmarks.plain_training import PlainLoop
 from landscape_catalog.graphs.batching import stable_graph
+from landscape_catalog.graphs.kernels.mode import small_network_kernels
 from landscape_catalog.graphs.stacked.losses import stacked_losses
 from landscape_catalog.models.build import build
 from landscape_catalog.tasks import Classification, Samples
-from landscape_catalog.training import Recipe
+from landscape_catalog.training import Recipe, replayed
 from landscape_catalog.training.replayed import ReplayedSteps
 from landscape_catalog.training.samples import GroupSamples
 from landscape_catalog.training.stack import Stack
@@ -91,21 +92,43 @@ class OnDevice:
 
 
 class Replayed:
-    """The product's recorded steps, each network on a stream of its own."""
+    """The product's recorded steps, each network on a stream of its own.
 
-    def __init__(self, nets: list[nn.Module], data: Samples, recipe: Recipe) -> None:
+    Args:
+        nets: the networks.
+        data: training samples.
+        recipe: of all of them.
+        own_kernels: whether with the product's kernels, or with those of torch.
+    """
+
+    def __init__(
+        self, nets: list[nn.Module], data: Samples, recipe: Recipe, *, own_kernels: bool = True
+    ) -> None:
         self.lanes = [ReplayedSteps(n, data, TASK, recipe, seed) for seed, n in enumerate(nets)]
+        self.own_kernels = own_kernels
 
     def take(self, n: int) -> None:
         """Steps of all networks in turn."""
         for lane in self.lanes:
             lane.begin(1)
-        for _ in range(n):
-            for lane in self.lanes:
-                lane.take()
+        with nullcontext() if self.own_kernels else torchs_kernels():
+            for _ in range(n):
+                for lane in self.lanes:
+                    lane.take()
         for lane in self.lanes:
             lane.steps = 0
             lane.done = max(lane.done - n, 1)
+
+
+@contextmanager
+def torchs_kernels() -> Iterator[None]:
+    """The product's recorded steps without its own kernels."""
+    former = replayed.small_network_kernels
+    replayed.small_network_kernels = lambda device: nullcontext()  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        replayed.small_network_kernels = former  # type: ignore[assignment]
 
 
 class Captured:
@@ -240,7 +263,7 @@ def vmapped(
     nets: list[nn.Module], data: Samples, recipe: Recipe, rows: Tensor, *, record: bool
 ) -> Captured:
     """torch.func's vmap over the networks' weights."""
-    params, buffers = stack_module_state(nets)
+    params, _ = stack_module_state(nets)
     params = {name: value.detach() for name, value in params.items()}
     velocity = {name: torch.zeros_like(value) for name, value in params.items()}
     base = copy.deepcopy(nets[0]).to("meta")
@@ -278,6 +301,7 @@ def sgd(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
 def single(
     net: nn.Module, data: Samples, recipe: Recipe, rows: Tensor, *,
     record: bool, compiled: str | None = None, bf16: bool = False, channels_last: bool = False,
+    own_kernels: bool = False,
 ) -> Captured:  # fmt: skip
     """One network, perhaps compiled, in bfloat16 or with the channels last."""
     optimizer = sgd(net, recipe)
@@ -289,7 +313,8 @@ def single(
         inputs = TASK.inputs(data.inputs[chosen[0]])
         if channels_last:
             inputs = inputs.contiguous(memory_format=torch.channels_last)
-        with torch.autocast(device, torch.bfloat16, enabled=bf16, cache_enabled=False):
+        kernels = small_network_kernels(torch.device(device)) if own_kernels else nullcontext()
+        with kernels, torch.autocast(device, torch.bfloat16, enabled=bf16, cache_enabled=False):
             loss = F.cross_entropy(model(inputs), data.targets[chosen[0]])
         optimizer.zero_grad()
         loss.backward()

@@ -33,27 +33,21 @@ def _checks(width: int, settings: Settings, note: Note) -> list[Check]:
     """The checks of one width."""
     curves = CurveTimes(width, settings.device, note, toy=settings.toy)
     metrics = MetricTimes(width, settings.device, note, toy=settings.toy)
-    product, captured = curves.time_product, curves.time_captured
     checks: list[Check] = [
         ("plain curve", curves.time_plain),
-        ("one curve", partial(product, 1, together=False)),
-        ("one curve, captured", partial(captured, 1)),
-        ("captured against product", curves.compare_captured),
-        (f"{PAIRS} curves, captured", partial(captured, PAIRS)),
+        ("one curve", partial(curves.time_product, 1)),
+        (f"{PAIRS} curves", partial(curves.time_product, PAIRS)),
+        ("recorded against step by step", curves.compare_recorded),
         ("Hessian products", metrics.time_products),
         ("PyHessian", metrics.time_pyhessian),
         ("Hessian estimates", metrics.time_estimates),
         ("CKA", partial(metrics.time_cka, 1000, plain=True)),
         ("evaluation", metrics.time_evaluation),
         ("points of a curve", metrics.time_sweep),
-        (f"{PAIRS} curves together", partial(product, PAIRS, together=True)),
-        ("together against alone", curves.compare_together),
     ]
     if width < WIDE:
         checks += [
             ("plain curve, cuDNN chooses by timing", partial(curves.time_plain, benchmark=True)),
             ("CKA of more", partial(metrics.time_cka, 5000, plain=False)),
-            ("one curve together", partial(product, 1, together=True)),
-            (f"{PAIRS} curves one by one", partial(product, PAIRS, together=False)),
         ]
     return checks

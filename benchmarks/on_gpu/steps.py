@@ -1,4 +1,4 @@
-"""Training steps: milliseconds per network of every way, and of the device's limit."""
+"""Training steps: milliseconds per network of every way, and the device's limits."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, Protocol
 
 import torch
+from torch import nn
 
 from benchmarks.on_gpu.engines import (
     OnDevice,
@@ -27,9 +29,12 @@ from landscape_catalog.models.registry import multiply_adds
 from landscape_catalog.training import Recipe
 
 BATCH = 128
-STEPS = 100  # of an epoch of the made-up data
+STEPS = 30  # of an epoch of the made-up data
 REPEATS = 3
-COMPILED_SECONDS = 100.0  # what compiling once may take
+SIDE_BY_SIDE = 5
+COMPILING_SECONDS = 30.0  # below which compiling is not begun
+EXACT: dict[str, Any] = {}  # float32, deterministic algorithms
+AUTHORS: dict[str, Any] = {"benchmark": True, "deterministic": False}
 
 
 class Way(Protocol):
@@ -65,10 +70,20 @@ class Timer:
         self.data = made_up(self.steps * self.batch * 4, settings.device)
 
     def way(
-        self, name: str, make: Callable[[], Way], *, width: int, count: int = 1,
+        self, name: str, width: int, make: Callable[[int, int], Way], *, count: int = 1,
         batch: int | None = None, steps: int | None = None, **how: Any,
     ) -> None:  # fmt: skip
-        """Note the milliseconds of a step of one of `count` networks."""
+        """Note the milliseconds of a step of one of `count` networks.
+
+        Args:
+            name: of the way.
+            width: of the networks.
+            make: makes the way, given the width and the number of networks.
+            count: number of networks.
+            batch: samples of a step.
+            steps: to time.
+            how: as for `precision`.
+        """
         batch = batch or self.batch
         key = f"k={width} B={batch} T={count} {name}"
         if time.monotonic() > self.end:
@@ -78,66 +93,66 @@ class Timer:
         def measure() -> None:
             with precision(**how):
                 began = time.monotonic()
-                way = make()
-                way.take(min(8, self.steps))
-                self._wait()
+                way = make(width, count)
+                way.take(min(6, self.steps))
+                self.wait()
                 setup = time.monotonic() - began
-                n = steps or self.steps
-                found = []
+                n, found = steps or self.steps, []
                 for _ in range(REPEATS):
                     began = time.perf_counter()
                     way.take(n)
-                    self._wait()
+                    self.wait()
                     found.append(1e3 * (time.perf_counter() - began) / n / count)
                 ms = statistics.median(found)
                 self.note(
                     key, width=width, batch=batch, count=count, way=name, ms=ms,
-                    spread=max(found) - min(found), samples_per_s=1e3 * batch / ms,
-                    setup_s=setup, **self._memory(),
+                    spread=max(found) - min(found), samples_per_s=1e3 * batch / ms, setup_s=setup,
                 )  # fmt: skip
 
         attempt(self.note, key, measure)
         if self.settings.device == "cuda":
             torch.cuda.empty_cache()
 
-    def _wait(self) -> None:
+    def wait(self) -> None:
+        """Wait for the device."""
         if self.settings.device == "cuda":
             torch.cuda.synchronize()
 
-    def _memory(self) -> dict[str, float]:
-        if self.settings.device != "cuda":
-            return {}
-        peak = torch.cuda.max_memory_reserved() / 2**20
-        torch.cuda.reset_peak_memory_stats()
-        return {"reserved_mib": round(peak, 1)}
+    def recipe(self, batch: int | None = None) -> Recipe:
+        """Plain SGD, for as long as one likes."""
+        return Recipe(batch_size=batch or self.batch, lr=0.05, epochs=10**6)
+
+    def nets(self, width: int, count: int, **how: Any) -> list[nn.Module]:
+        """Networks on the device."""
+        return networks(width, count, self.settings.device, **how)
 
 
 def run(settings: Settings, note: Note) -> None:
     """Time every way, the most important ones first."""
     timer = Timer(settings, note)
-    limits(timer)
     widths = (1, 2) if settings.toy else (2, 8, 64)
+    limits(timer)
     for width in widths:
-        main_ways(timer, width)
+        plain(timer, width)
+        recorded(timer, width)
     for width in widths:
-        other_ways(timer, width)
-    further(timer, widths)
-    compiled(timer, widths)
+        side_by_side(timer, width)
+        precisions(timer, width)
+    other_batches(timer, widths)
+    compiled(timer, widths[-1])
 
 
 def limits(timer: Timer) -> None:
     """Matrix products in three precisions, a copy, and the least time of a step at each width."""
     size, device = (64 if timer.settings.toy else 8192), timer.settings.device
     rates = {}
-    kinds = {
-        "float32": (torch.float32, False),
-        "tf32": (torch.float32, True),
-        "bf16": (torch.bfloat16, False),
-    }
-    for name, (dtype, tf32) in kinds.items():
+    for name, dtype, tf32 in (
+        ("float32", torch.float32, False), ("tf32", torch.float32, True),
+        ("bf16", torch.bfloat16, False),
+    ):  # fmt: skip
         one, other = (torch.randn(size, size, device=device, dtype=dtype) for _ in range(2))
         with precision(tf32=tf32):
-            rates[name] = 2e-12 * size**3 / _seconds(timer, lambda: one @ other)
+            rates[name] = 2e-12 * size**3 / _seconds(timer, partial(torch.matmul, one, other))
         timer.note(f"matrix product {name}", teraflops=rates[name])
     source = torch.randn(2**12 if timer.settings.toy else 2**29, device=device)
     target = torch.empty_like(source)
@@ -157,134 +172,99 @@ def _seconds(timer: Timer, work: Callable[[], object]) -> float:
     for _ in range(8):
         began = time.perf_counter()
         work()
-        timer._wait()
+        timer.wait()
         times.append(time.perf_counter() - began)
     return statistics.median(times[3:])
 
 
-def main_ways(timer: Timer, width: int) -> None:
-    """The plain loop, the product's loop, and recorded steps, alone and on streams."""
-    device, data = timer.settings.device, timer.data
-    recipe = Recipe(batch_size=timer.batch, lr=0.05, epochs=10**6)
-    epoch = data[: timer.steps * timer.batch]
-    toy = timer.settings.toy
-    for workers in (0,) if toy else (0, 4):
-        timer.way(
-            f"plain loop, {workers} loader processes",
-            lambda w=workers: Plain(networks(width, 1, device), epoch, recipe, w),
-            width=width, deterministic=False,
-        )  # fmt: skip
-    timer.way(
-        "data on device", lambda: OnDevice(networks(width, 1, device), data, recipe), width=width
-    )
-    counts = (1, 2) if toy else (1, 2, 5, 10, 20) if width < 64 else (1, 2, 5)
-    for count in counts:
-        timer.way(
-            "graphs on streams",
-            lambda c=count: Replayed(networks(width, c, device), data, recipe),
-            width=width, count=count,
-        )  # fmt: skip
-    rows = {c: orders(c, data, timer.batch, timer.steps) for c in counts}
-    for count in [c for c in counts if c > 1]:
-        if width < 64:
-            timer.way(
-                "stacked, graph",
-                lambda c=count: stacked(networks(width, c, device), data, recipe, rows[c], record=True),
-                width=width, count=count,
-            )  # fmt: skip
+def plain(timer: Timer, width: int) -> None:
+    """The authors' way, in the product's precision and in theirs, and the product's plain loop."""
+    epoch = timer.data[: timer.steps * timer.batch]
 
+    def make(workers: int, width: int, count: int) -> Way:
+        return Plain(timer.nets(width, count), epoch, timer.recipe(), workers)
 
-def other_ways(timer: Timer, width: int) -> None:
-    """Grouped convolutions, vmap, other layouts, and cuDNN's own choice of algorithms."""
-    device, data, toy = timer.settings.device, timer.data, timer.settings.toy
-    recipe = Recipe(batch_size=timer.batch, lr=0.05, epochs=10**6)
-    count = 2 if toy or width >= 64 else 5
-    rows, one = (orders(c, data, timer.batch, timer.steps) for c in (count, 1))
-    for channels_last in (False, True):
-        timer.way(
-            "grouped convolutions, graph" + ", channels last" * channels_last,
-            lambda c=channels_last: grouped(
-                networks(width, count, device), data, recipe, rows, record=True, channels_last=c
-            ),
-            width=width, count=count, steps=min(30, timer.steps),
-        )  # fmt: skip
+    processes = 0 if timer.settings.toy else 4
+    timer.way("plain loop", width, partial(make, 0), **AUTHORS)
+    timer.way(f"plain loop, {processes} loaders", width, partial(make, processes), **AUTHORS)
     timer.way(
-        "vmap, graph",
-        lambda: vmapped(networks(width, count, device), data, recipe, rows, record=True),
-        width=width, count=count, steps=min(30, timer.steps),
+        f"plain loop, {processes} loaders, tf32", width, partial(make, processes), tf32=True,
+        **AUTHORS,
     )  # fmt: skip
-    kinds: dict[str, dict[str, Any]] = {
-        "graph, channels last": {"channels_last": True},
-        "graph, benchmark": {"benchmark": True},
-        "graph, benchmark, not deterministic": {"benchmark": True, "deterministic": False},
-        "graph, channels last, benchmark": {"channels_last": True, "benchmark": True},
-    }
-    for name, how in kinds.items():
-        last = how.pop("channels_last", False)
-        timer.way(
-            name,
-            lambda c=last: single(
-                networks(width, 1, device, channels_last=c)[0], data, recipe, one, record=True,
-                channels_last=c,
-            ),
-            width=width, **how,
-        )  # fmt: skip
+    timer.way(
+        "data on the device", width,
+        lambda width, count: OnDevice(timer.nets(width, count), timer.data, timer.recipe()),
+    )  # fmt: skip
 
 
-def further(timer: Timer, widths: tuple[int, ...]) -> None:
-    """Other batches, TF32 and bfloat16, and the authors' settings of the plain loop."""
-    device, data = timer.settings.device, timer.data
-    for width in widths:
-        recipe = Recipe(batch_size=timer.batch, lr=0.05, epochs=10**6)
-        one = orders(1, data, timer.batch, timer.steps)
-        for last in (False, True):
-            for name, tf32, bf16 in (("tf32", True, False), ("bf16", False, True)):
-                timer.way(
-                    f"graph, {name}" + ", channels last" * last,
-                    lambda b=bf16, c=last: single(
-                        networks(width, 1, device, channels_last=c)[0], data, recipe, one,
-                        record=True, bf16=b, channels_last=c,
-                    ),
-                    width=width, tf32=tf32,
-                )  # fmt: skip
-        if width != 64 and not timer.settings.toy:
-            timer.way(
-                "graphs on streams, tf32",
-                lambda: Replayed(networks(width, 5, device), data, recipe),
-                width=width, count=5, tf32=True,
-            )  # fmt: skip
-        timer.way(
-            "plain loop, tf32, benchmark, 4 loader processes",
-            lambda: Plain(
-                networks(width, 1, device), data[: timer.steps * timer.batch], recipe,
-                0 if timer.settings.toy else 4,
-            ),
-            width=width, tf32=True, benchmark=True, deterministic=False,
-        )  # fmt: skip
-        for batch in (4, 16) if timer.settings.toy else (32, 512):
-            steps = len(data) // batch
-            other = Recipe(batch_size=batch, lr=0.05, epochs=10**6)
-            for count in (1, 2 if width >= 64 else 5):
-                timer.way(
-                    "graphs on streams",
-                    lambda c=count, r=other: Replayed(networks(width, c, device), data, r),
-                    width=width, count=count, batch=batch, steps=min(steps, timer.steps),
-                )  # fmt: skip
+def recorded(timer: Timer, width: int) -> None:
+    """The product's recorded steps, of one network and of several on streams of their own."""
+
+    def make(own_kernels: bool, width: int, count: int) -> Way:
+        nets = timer.nets(width, count)
+        return Replayed(nets, timer.data, timer.recipe(), own_kernels=own_kernels)
+
+    counts = (1, 2) if timer.settings.toy else (1, 5, 10, 20) if width < 64 else (1, 2, 5)
+    for count in counts:
+        timer.way("recorded", width, partial(make, True), count=count)
+    for count in counts[:2]:
+        timer.way("recorded, torch's kernels", width, partial(make, False), count=count)
 
 
-def compiled(timer: Timer, widths: tuple[int, ...]) -> None:
-    """torch.compile, which takes its time, for as long as there is time."""
-    device, data = timer.settings.device, timer.data
-    recipe = Recipe(batch_size=timer.batch, lr=0.05, epochs=10**6)
-    if timer.settings.toy:
+def side_by_side(timer: Timer, width: int) -> None:
+    """Several networks in one graph."""
+    count = 2 if timer.settings.toy or width >= 64 else SIDE_BY_SIDE
+    rows = orders(count, timer.data, timer.batch, timer.steps)
+    ways: dict[str, Callable[..., Way]] = {"grouped convolutions": grouped, "vmap": vmapped}
+    if width < 64:
+        ways["stacked matrix products"] = stacked
+    for name, way in ways.items():
+
+        def make(width: int, count: int, way: Callable[..., Way] = way) -> Way:
+            nets = timer.nets(width, count)
+            return way(nets, timer.data, timer.recipe(), rows, record=True)
+
+        timer.way(name, width, make, count=count, steps=min(10, timer.steps))
+
+
+def precisions(timer: Timer, width: int) -> None:
+    """Lower precisions and other layouts of one recorded network."""
+    rows = orders(1, timer.data, timer.batch, timer.steps)
+
+    def make(options: dict[str, bool], width: int, count: int) -> Way:
+        nets = timer.nets(width, count, channels_last=options.get("channels_last", False))
+        return single(nets[0], timer.data, timer.recipe(), rows, record=True, **options)
+
+    own, last = {"own_kernels": True}, {"channels_last": True}
+    timer.way("tf32", width, partial(make, {}), tf32=True)
+    timer.way("tf32, own kernels", width, partial(make, own), tf32=True)
+    timer.way("tf32, channels last", width, partial(make, last), tf32=True)
+    timer.way("bf16, channels last", width, partial(make, {**last, "bf16": True}))
+    timer.way("any algorithm", width, partial(make, {}), **AUTHORS)
+
+
+def other_batches(timer: Timer, widths: tuple[int, ...]) -> None:
+    """The product's way at other batch sizes."""
+    for batch in (4, 16) if timer.settings.toy else (32, 512):
+        for width in widths:
+
+            def make(width: int, count: int, batch: int = batch) -> Way:
+                return Replayed(timer.nets(width, count), timer.data, timer.recipe(batch))
+
+            count = 1 if width >= 64 else SIDE_BY_SIDE
+            steps = min(len(timer.data) // batch, timer.steps)
+            timer.way("recorded", width, make, count=count, batch=batch, steps=steps)
+
+
+def compiled(timer: Timer, width: int) -> None:
+    """torch.compile, which takes its time, if there is time."""
+    if timer.settings.toy or timer.end - time.monotonic() < COMPILING_SECONDS:
+        timer.note(f"k={width} torch.compile", skipped="no time left")
         return
-    for width in widths[-1:]:
-        if timer.end - time.monotonic() < COMPILED_SECONDS / 3:
-            timer.note(f"torch.compile k={width}", skipped="no time left")
-            return
-        one = orders(1, data, timer.batch, timer.steps)
-        timer.way(
-            "torch.compile, graph",
-            lambda: single(networks(width, 1, device)[0], data, recipe, one, record=True, compiled="default"),
-            width=width,
-        )  # fmt: skip
+    rows = orders(1, timer.data, timer.batch, timer.steps)
+
+    def make(width: int, count: int) -> Way:
+        nets = timer.nets(width, count)
+        return single(nets[0], timer.data, timer.recipe(), rows, record=True, compiled="default")
+
+    timer.way("torch.compile", width, make)
