@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import shutil
+import signal
 import subprocess
 import sys
 import tarfile
@@ -28,6 +29,7 @@ ROOT = Path(__file__).resolve().parent.parent
 STAGES = ("prepare", "train", "measure")
 TRAINING, TEST = ("batch_1.npz", "batch_2.npz"), "batch_5.npz"
 FEW, TESTED = 96, 1000
+STOPPING_SECONDS = 20.0
 PARTS = 4  # files that the runs are packed into
 
 
@@ -58,6 +60,9 @@ def main() -> int:
     parser.add_argument("folder", type=Path)
     parser.add_argument("--cifar", type=Path)
     parser.add_argument("--device", default="cuda")
+    parser.add_argument(
+        "--seconds", type=float, default=3600.0, help="after which a stage is stopped"
+    )
     parser.add_argument("--toy", action="store_true", help="smallest sizes, to try the logic")
     options = parser.parse_args()
     folder = options.folder.resolve()
@@ -67,17 +72,25 @@ def main() -> int:
     write_images(folder / "mine" / "cifar.npz", options.cifar, toy=options.toy)
     with (folder / "params.yaml").open("w") as file:
         YAML().dump(params(device=options.device, toy=options.toy), file)
+    end, code = time.perf_counter() + options.seconds, 0
     for stage in STAGES:
         began = time.perf_counter()
-        run(stage, cwd=folder)
-        print(f"{stage}: {time.perf_counter() - began:.1f} s", flush=True)
+        code = run(stage, folder, seconds=end - began)
+        print(f"{stage}: {time.perf_counter() - began:.1f} s, {code}", flush=True)
         pack(folder)
-    return 0
+        if code:
+            break
+    return code
 
 
-def run(*command: str, cwd: Path) -> None:
-    """Run a command of the product."""
-    subprocess.run([sys.executable, "-m", "landscape_catalog", *command], cwd=cwd, check=True)
+def run(stage: str, folder: Path, *, seconds: float) -> int:
+    """Run a stage of the product; it is interrupted after this time, and keeps what is finished."""
+    process = subprocess.Popen([sys.executable, "-m", "landscape_catalog", stage], cwd=folder)
+    try:
+        return process.wait(max(seconds, 1.0))
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGINT)
+        return process.wait(STOPPING_SECONDS)
 
 
 def write_images(path: Path, cifar: Path | None, *, toy: bool) -> None:
