@@ -17,7 +17,7 @@ from torch.overrides import TorchFunctionMode
 
 from landscape_catalog.graphs.kernels.convolution import convolution
 
-MOST_CHANNELS = 64  # of a convolution's input, up to which its own gradients are faster
+MOST_CHANNELS = 32  # of a convolution's input, up to which its own gradients are faster
 DEVICES = ("cuda",)
 
 try:
