@@ -1,6 +1,6 @@
 """How large an experiment may be: every run and measurement is listed before any is made.
 
-Listing takes some 0.2 ms and 7 kB for each, and every stage does it anew.
+Every stage does so: 250,000 runs with three measurements each take 210 s and 2 GB.
 """
 
 from __future__ import annotations
