@@ -140,14 +140,14 @@ def test_pairs_are_counted_as_they_are_chosen() -> None:
 OF_THE_MACHINE: dict[str, tuple[dict[str, Any], str]] = {
     "workers": (
         {"execution__workers": 10**6},
-        r"execution.workers: got 1000000; allowed: at most 35 on this machine, which has 16.0 GB",
+        r"execution.workers: got 1000000; allowed: at most 35 on this machine, which has 16 GB",
     ),
     "size": ({"dataset__resize": 20_000}, "dataset.resize: got 20000; allowed: less: .* 1.4 TB"),
     "a long side": (
         {"dataset__resize": [10**6, 64]}, r"dataset.resize: got \(1000000, 64\); allowed: less"),
     "samples of CKA": (
         {"measure__similarity__samples": 10**9},
-        "measure.similarity.samples: got 1000000000; allowed: less: they would take 336.0 GB",
+        "measure.similarity.samples: got 1000000000; allowed: less: they would take 336 GB",
     ),
     "epochs": (
         {"train__epochs": 2 * 10**9}, "train.epochs: got 2000000000, with which a run takes .* years"),
@@ -169,7 +169,7 @@ OF_THE_MACHINE: dict[str, tuple[dict[str, Any], str]] = {
     "points": (
         {"measure__connectivity__points": 10**4, "load__width": 64},
         "measure.connectivity.points: got 10000, with load.width 64; allowed: less: the 10003 "
-        "vectors of weights held at once would take 447.0 GB, and this machine has 16.0 GB of mem",
+        "vectors of weights held at once would take 447 GB, and this machine has 16 GB of mem",
     ),
     "points of one of several widths": (
         {"measure__connectivity__points": 1000, "load__width": [2, 32, 64]},
