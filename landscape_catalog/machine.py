@@ -53,9 +53,9 @@ def shown_bytes(size: float) -> str:
     """A size with its unit.
 
     >>> [shown_bytes(size) for size in (512, 3.24e9, 1.6e15)]
-    ['512 bytes', '3.2 GB', '1600.0 TB']
+    ['512 bytes', '3.2 GB', '1600 TB']
     """
     power = 0
     while size >= 1000 and power < len(UNITS) - 1:
         size, power = size / 1000, power + 1
-    return f"{size:.{min(power, 1)}f} {UNITS[power]}"
+    return f"{size:.1f}".removesuffix(".0") + f" {UNITS[power]}"

@@ -198,12 +198,12 @@ class Cell:
             augment=train.augment,
         )
 
-    @property
+    @cached_property
     def built_in(self) -> dict[str, Any] | None:
         """What `models.registry` asks of a network; None if the network or the task is custom."""
         return None if is_custom(self.landscape.task.name) else self.network
 
-    @property
+    @cached_property
     def network(self) -> dict[str, Any] | None:
         """What `models.registry` asks of a network; None if the network is custom."""
         landscape, data = self.landscape, self.landscape.data

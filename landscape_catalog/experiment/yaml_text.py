@@ -15,7 +15,8 @@ from ruamel.yaml.nodes import CollectionNode, MappingNode, Node
 from landscape_catalog.errors import shown
 
 DEEPEST = 20  # lists and mappings within one another
-LARGEST = 2**21  # values, each counted as often as aliases repeat it
+LARGEST = 2**19  # values, each counted as often as aliases repeat it; reading 10,000 takes a second
+LONGEST = 2**22  # characters
 VERSION = re.compile(r"^\ufeff?%YAML[ \t]+(\S+)", re.MULTILINE)
 
 
@@ -38,6 +39,8 @@ def parse_yaml(text: str) -> Any:
     Raises:
         InvalidTextError: if it is not YAML, of another version, too deep or too large.
     """
+    if len(text) > LONGEST:
+        raise InvalidTextError(f"{len(text):,} characters", f"at most {LONGEST:,}")
     version = VERSION.search(text)
     if version is not None and version[1] != "1.2":
         given = f"the directive %YAML {shown(version[1], longest=20)[1:-1]}"
@@ -57,14 +60,16 @@ def _without_source(message: str) -> str:
 
 
 class _Composer(Composer):
-    """Stops where lists and mappings are nested too deeply, before the rest is read."""
+    """Stops where there are too many values, or nested too deeply, before the rest is read."""
 
-    levels = 0
+    levels = values = 0
 
     def compose_node(self, parent: Node | None, index: Any) -> Any:
         if self.levels > DEEPEST:
             raise _too_deep()
-        self.levels += 1
+        self.levels, self.values = self.levels + 1, self.values + 1
+        if self.values > LARGEST:
+            raise _too_many()
         node = super().compose_node(parent, index)
         self.levels -= 1
         return node
@@ -108,11 +113,15 @@ def _count(node: Node, known: dict[int, tuple[int, int]], levels: int) -> tuple[
         inner = [_count(part, known, levels - 1) for pair in pairs for part in pair]
         size = 1 + sum(size for size, _ in inner)
         if size > LARGEST:
-            raise InvalidTextError("too many values", f"at most {LARGEST:,}, with repetitions")
+            raise _too_many()
         known[id(node)] = size, 1 + max((depth for _, depth in inner), default=0)
     if known[id(node)][1] > levels:
         raise _too_deep()
     return known[id(node)]
+
+
+def _too_many() -> InvalidTextError:
+    return InvalidTextError("too many values", f"at most {LARGEST:,}, with repetitions")
 
 
 def _too_deep() -> InvalidTextError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Annotated, Any, Literal, TypeVar, Union
 
 from pydantic import (
@@ -60,6 +61,7 @@ _DOTTED = r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*"
 _CUSTOM = f"{_DOTTED}:{_DOTTED}"
 
 
+@lru_cache(maxsize=1024)
 def is_custom(name: str) -> bool:
     """Whether a name is a user's own `package.module:function`."""
     return re.fullmatch(_CUSTOM, name) is not None
@@ -229,31 +231,25 @@ class Section(BaseModel):
         under which older results were made, and a field without effect is left out.
         """
         dumped = self.model_dump(mode="json", exclude=self.unused() | self.without_effect())
-        for name in list(dumped):
-            for mark in type(self).model_fields[name].metadata:
-                if isinstance(mark, Outside) or (
-                    isinstance(mark, Later) and dumped[name] == mark.legacy
-                ):
-                    del dumped[name]
-                    break
+        for name, _ in _marks(type(self), Outside):
+            dumped.pop(name, None)
+        for name, mark in _marks(type(self), Later):
+            if name in dumped and dumped[name] == mark.legacy:
+                del dumped[name]
         return dumped
 
     def without_effect(self) -> set[str]:
         """The fields that have no effect at the value of another field (`When`)."""
         return {
             name
-            for name, field in type(self).model_fields.items()
-            for mark in field.metadata
-            if isinstance(mark, When) and getattr(self, mark.field) not in mark.values
+            for name, mark in _marks(type(self), When)
+            if getattr(self, mark.field) not in mark.values
         }
 
     def unused(self) -> set[str]:
         """The fields marked `Added` that have their legacy value."""
         return {
-            name
-            for name, field in type(self).model_fields.items()
-            for mark in field.metadata
-            if isinstance(mark, Added) and getattr(self, name) == mark.legacy
+            name for name, mark in _marks(type(self), Added) if getattr(self, name) == mark.legacy
         }
 
     def stored(self) -> dict[str, Any]:
@@ -266,3 +262,14 @@ class Section(BaseModel):
             elif isinstance(value, tuple) and value and isinstance(value[0], Section):
                 found[name] = [part.stored() for part in value]
         return found
+
+
+@lru_cache(maxsize=512)
+def _marks(model: type[BaseModel], kind: type) -> tuple[tuple[str, Any], ...]:
+    """The fields with a mark of this kind, and the mark; ids of a large grid ask very often."""
+    return tuple(
+        (name, mark)
+        for name, field in model.model_fields.items()
+        for mark in field.metadata
+        if isinstance(mark, kind)
+    )

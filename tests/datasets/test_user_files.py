@@ -226,7 +226,7 @@ def test_data_must_fit_into_the_memory_before_they_are_unpacked(
     memory(monkeypatch, 30_000)
     for path in files:
         with pytest.raises(
-            DataError, match=f"{path.name}.* take .* kB; 2 copies.* and this machine has 30.0 kB"
+            DataError, match=f"{path.name}.* take .* kB; 2 copies.* and this machine has 30 kB"
         ):
             read_arrays(path)
     pair(tmp_path / "t", b"a\n" * 20_000)

@@ -72,7 +72,11 @@ def training_problems(
         execution: where they are trained.
         works: cells, and the size of training one of their runs.
     """
+    seen: set[Work] = set()
     for cell, work in works:
+        if work in seen:
+            continue
+        seen.add(work)
         name = "updates" if cell.train.stopping == "updates" else "epochs"
         given = f"{getattr(cell.train, name)}, with which a run takes"
         yield from _time_problems(f"train.{name}", given, work, execution)

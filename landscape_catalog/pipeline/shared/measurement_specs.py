@@ -167,7 +167,7 @@ def statistics_seed(data_id: str) -> int:
 
 def losses_of(runs: Iterable[Run], measure: MeasureBase) -> list[MeasurementSpec]:
     """Loss and error of every run and snapshot; the primary snapshot's determine convergence."""
-    return [spec for run in runs for spec in _of_runs(METRICS[LOSS], [run], measure, {})]
+    return list(_of_runs(METRICS[LOSS], runs, measure, {}))
 
 
 def primary_loss(run: Run, measure: MeasureBase) -> MeasurementSpec:
@@ -204,13 +204,16 @@ def _probes(
 
 
 def _of_runs(
-    metric: Metric, runs: Sequence[Run], measure: MeasureBase, codes: Codes
+    metric: Metric, runs: Iterable[Run], measure: MeasureBase, codes: Codes
 ) -> Iterator[MeasurementSpec]:
     snapshots = measure.snapshots if metric.every_snapshot else measure.snapshots[:1]
+    probes = list(_probes(metric, measure, "run", codes))
+    if not probes:
+        return
     for run in runs:
         if metric.compares_statistics and not _chooses_statistics(run.cell, measure):
             continue
-        for settings, probe, code in _probes(metric, measure, "run", codes):
+        for settings, probe, code in probes:
             for i, snapshot in enumerate(snapshots):
                 for repeat in range(metric.repeats(settings)):
                     name = snapshot if i else probe
