@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from landscape_catalog.errors import StorageError
-from landscape_catalog.runner.speed import Calibration
+from landscape_catalog.runner.starting_speed import Calibration
 from landscape_catalog.runner.worker_cache import WorkerCache
 from landscape_catalog.schema.strict_json import strict_json
 from landscape_catalog.store.files import write_file

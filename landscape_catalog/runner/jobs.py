@@ -22,7 +22,8 @@ from landscape_catalog.errors import (
 from landscape_catalog.runner.activity import announced, resumed_share, waited_seconds, worker_name
 from landscape_catalog.runner.executor import Executor, JobFunction
 from landscape_catalog.runner.memory import named_memory_errors
-from landscape_catalog.runner.speed import SpeedModel, starting_prediction
+from landscape_catalog.runner.speed import SpeedModel
+from landscape_catalog.runner.starting_speed import starting_prediction
 from landscape_catalog.runner.timings import Attempt, Work
 from landscape_catalog.runner.worker_cache import CacheKind, WorkerCache
 

@@ -19,7 +19,8 @@ from landscape_catalog.pipeline.shared.measurement_specs import (
     measurements_of,
 )
 from landscape_catalog.runner.schedule import makespan
-from landscape_catalog.runner.speed import SpeedModel, starting_prediction
+from landscape_catalog.runner.speed import SpeedModel
+from landscape_catalog.runner.starting_speed import starting_prediction
 from landscape_catalog.runner.worker_cache import WorkerCache
 from tests.experiment.grids import CUSTOM_CODE, TEXT, experiment_of, grid_of
 

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from landscape_catalog.pipeline.train.groups import LARGEST_GROUP, group_work, training_groups
 from landscape_catalog.pipeline.train.stage import train_work
 from landscape_catalog.runner.schedule import cut_groups, makespan
-from landscape_catalog.runner.speed import SpeedModel, starting_prediction
+from landscape_catalog.runner.speed import SpeedModel
+from landscape_catalog.runner.starting_speed import starting_prediction
 from tests.experiment.grids import grid_of
 
 JOBS = st.lists(st.integers(0, 100), max_size=12)

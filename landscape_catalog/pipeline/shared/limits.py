@@ -21,7 +21,7 @@ from landscape_catalog.pipeline.shared.memory import one_of_each_size
 from landscape_catalog.pipeline.shared.workspace import Workspace
 from landscape_catalog.runner.device import chosen_device
 from landscape_catalog.runner.memory import WORKER_BYTES
-from landscape_catalog.runner.speed import starting_prediction
+from landscape_catalog.runner.starting_speed import starting_prediction
 from landscape_catalog.runner.timings import Work
 
 BYTES_OF_A_VALUE = {"images": 1, "points": 4, "text": 0}  # the length of sentences is not known

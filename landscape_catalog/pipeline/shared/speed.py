@@ -26,12 +26,12 @@ def speed_for(
     """The speed model for jobs that are about to start.
 
     If much work of a kind that has never been timed here lies ahead, a worker measures the speed of
-    the machine as its first job, once per machine.
+    the machine as its first job, once per machine. The speed of a GPU is known from its jobs only.
     """
     speed = known_speed(project, device)
     unknown = sum(speed.seconds(job) for job in work if not speed.knows(job))
     calibrated = read_calibration(project.calibration, device) is not None
-    if calibrated or unknown < SECONDS_WORTH_CALIBRATING:
+    if calibrated or device == "cuda" or unknown < SECONDS_WORTH_CALIBRATING:
         return speed
     future = executor.submit(measure_speed, device)
     if future.exception() is None:  # otherwise the jobs will say what is wrong
