@@ -5,7 +5,7 @@ BIN := .venv/bin
 # `dvc` finds the `landscape` command through PATH.
 RUN := PATH="$$PWD/$(BIN):$$PATH"
 
-.PHONY: repro test check lint types schemas presets fuzz bench clean
+.PHONY: repro test check lint types schemas presets fuzz bench gpu clean
 
 repro: .venv/installed
 	$(RUN) dvc repro
@@ -49,6 +49,10 @@ bench: .venv/installed
 	$(RUN) python benchmarks/coverage_trace.py
 	$(RUN) python benchmarks/coverage_cka.py --quick
 	$(RUN) python benchmarks/shared_draws.py --quick
+
+# Correctness, determinism, memory and speed on a CUDA device, in under eight minutes.
+gpu: .venv/installed
+	$(RUN) python benchmarks/gpu.py
 
 .venv/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

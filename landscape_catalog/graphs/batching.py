@@ -70,6 +70,8 @@ def batching_strategy(graph: TracedGraph, batch_size: int, weights: Tensor) -> B
         batch_size: samples in a batch.
         weights: any of a network's parameters, for dtype and device.
     """
+    if weights.device.type == "cuda":  # where networks stacked for a CPU's caches are slower
+        return BatchingStrategy(1, channels_last=False)
     is_small = batch_size * graph.largest_value <= SMALL_VALUE
     if is_small and batch_size % BATCH_MULTIPLE == 0:
         return BatchingStrategy(LARGEST_STACK, channels_last=False)

@@ -13,6 +13,7 @@ from landscape_catalog.errors import OutOfMemoryError, is_out_of_memory
 
 WORKER_BYTES = 450 * 10**6  # of a worker with torch, without what it shares with the others
 GPU_WORKER_BYTES = 800 * 10**6  # of a GPU: context, kernels and workspaces; a guess
+RECORDED_BYTES = 300 * 10**6  # of a recorded step: workspaces in its graph's pool (an H100)
 
 # Constants of glibc's malloc.h.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3

@@ -14,7 +14,7 @@ from landscape_catalog.pipeline.measure.memory import measuring_memory
 from landscape_catalog.pipeline.shared.workspace import open_workspace
 from landscape_catalog.pipeline.train import stage as train
 from landscape_catalog.pipeline.train.memory import training_memory
-from landscape_catalog.runner.memory import GPU_WORKER_BYTES
+from landscape_catalog.runner.memory import GPU_WORKER_BYTES, RECORDED_BYTES
 from landscape_catalog.runner.serial import SerialExecutor
 from tests.experiment.grids import CUSTOM_CODE, experiment_of, grid_of
 from tests.stages import run_stages, write_project
@@ -67,7 +67,8 @@ def test_groups_fit_the_share_of_a_gpu(
 ) -> None:
     runs = open_workspace(project).grid.cells[-1].runs
     needs = [
-        training_memory(runs[:size], SNAPSHOTS, worker=GPU_WORKER_BYTES) for size in range(1, 5)
+        training_memory(runs[:size], SNAPSHOTS, worker=GPU_WORKER_BYTES, recorded=RECORDED_BYTES)
+        for size in range(1, 5)
     ]
     gpus = Gpus(needs[together - 1])
     monkeypatch.setattr(train, "chosen_executor", lambda execution: gpus)

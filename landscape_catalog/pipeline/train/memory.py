@@ -1,10 +1,11 @@
 """Prediction of the memory that training takes, and whether the machine or a GPU has it.
 
-Peak = B + 4 (m P (3 + o + s) + 3 P (2 + o + s) + max(2.2 m b A, 10 e L)) bytes for m members with P
-parameters, s snapshots, batch size b, A activations per sample, and o = 1 with Adam, else 0. The
-terms are: a worker without data; weights, gradients, momentum and snapshots; one checkpoint on its
-way to the disk; a training step, or an evaluation batch of e samples whose largest tensor has L
-values per sample, if test errors are tracked.
+Peak = B + m R + 4 (m P (3 + o + s) + 3 P (2 + o + s) + max(2.2 m b A, 10 e L)) bytes for m members
+with P parameters, s snapshots, batch size b, A activations per sample, and o = 1 with Adam, else 0.
+The terms are: a worker without data; on a GPU, what each recorded step keeps for itself; weights,
+gradients, momentum and snapshots; one checkpoint on its way to the disk; a training step, or an
+evaluation batch of e samples whose largest tensor has L values per sample, if test errors are
+tracked.
 """
 
 from __future__ import annotations
@@ -28,7 +29,11 @@ log = logging.getLogger(__name__)
 
 
 def training_memory(
-    runs: Sequence[Run], snapshots: Collection[str], *, worker: int = WORKER_BYTES
+    runs: Sequence[Run],
+    snapshots: Collection[str],
+    *,
+    worker: int = WORKER_BYTES,
+    recorded: int = 0,
 ) -> int:
     """Predicted peak memory of a worker that trains these runs together, in bytes.
 
@@ -38,6 +43,7 @@ def training_memory(
         runs: runs of equal shape.
         snapshots: the snapshots that are kept of each.
         worker: what a worker takes without data.
+        recorded: what the recorded step of a run takes on a GPU.
     """
     cell, members = runs[0].cell, len(runs)
     counted = network_footprint(cell)
@@ -48,7 +54,11 @@ def training_memory(
     step = ACTIVATIONS * members * cell.temperature["batch_size"] * counted.activations
     evaluation = evaluation_values(cell, counted)
     tested = "best_test" in snapshots
-    return worker + round(BYTES * (weights + max(step, evaluation if tested else 0)))
+    return (
+        worker
+        + members * recorded
+        + round(BYTES * (weights + max(step, evaluation if tested else 0)))
+    )
 
 
 @dataclass(frozen=True)
@@ -60,12 +70,14 @@ class MemoryShare:
         workers: number of workers.
         memory: of the machine, or of a GPU.
         worker: what a worker takes without data.
+        recorded: what the recorded step of a run takes on a GPU.
     """
 
     snapshots: Collection[str]
     workers: int
     memory: Memory
     worker: int = WORKER_BYTES
+    recorded: int = 0
 
     def fits(self, group: Sequence[Run]) -> bool:
         """Whether a group may be trained together in one worker; a single run always may."""
@@ -100,4 +112,4 @@ class MemoryShare:
         )
 
     def _needed(self, group: Sequence[Run]) -> int:
-        return training_memory(group, self.snapshots, worker=self.worker)
+        return training_memory(group, self.snapshots, worker=self.worker, recorded=self.recorded)

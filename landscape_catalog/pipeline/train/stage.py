@@ -32,7 +32,7 @@ from landscape_catalog.pipeline.train.recovery import SplitAndRetry
 from landscape_catalog.runner.device import chosen_device
 from landscape_catalog.runner.executor import Executor
 from landscape_catalog.runner.jobs import Job
-from landscape_catalog.runner.memory import GPU_WORKER_BYTES
+from landscape_catalog.runner.memory import GPU_WORKER_BYTES, RECORDED_BYTES
 from landscape_catalog.runner.registry import chosen_executor
 from landscape_catalog.runner.speed import SpeedModel
 from landscape_catalog.runner.timings import Work
@@ -121,7 +121,7 @@ def train_runs(workspace: Workspace, runs: Sequence[Run], executor: Executor) ->
         share = MemoryShare(snapshots, executor.count, main_memory())
     elif executor.share is not None:
         memory = Memory(executor.share, executor.share)
-        share = MemoryShare(snapshots, 1, memory, GPU_WORKER_BYTES)
+        share = MemoryShare(snapshots, 1, memory, GPU_WORKER_BYTES, RECORDED_BYTES)
     fits = share.fits if share is not None else lambda _: True
     groups = planned_groups(runs, speed=speed, workers=executor.count, fits=fits, device=device)
     if share is not None and executor.share is None:
@@ -143,7 +143,10 @@ def train_runs(workspace: Workspace, runs: Sequence[Run], executor: Executor) ->
 def _largest_on_a_gpu(runs: Sequence[Run], snapshots: Collection[str]) -> int:
     """Predicted memory of the largest run by itself, in bytes."""
     one_of_each = {run.cell.cell_id: run for run in runs}.values()
-    return max(training_memory([run], snapshots, worker=GPU_WORKER_BYTES) for run in one_of_each)
+    return max(
+        training_memory([run], snapshots, worker=GPU_WORKER_BYTES, recorded=RECORDED_BYTES)
+        for run in one_of_each
+    )
 
 
 def _remove_leftovers(workspace: Workspace) -> None:
