@@ -196,6 +196,7 @@ class Cell:
             optimizer=train.optimizer,
             clip_norm=train.clip_norm,
             augment=train.augment,
+            precision=train.precision,
         )
 
     @cached_property

@@ -86,6 +86,10 @@ class Train(Section):
     augment: Annotated[bool, Later(False)] = False
     """Random shifts by up to an eighth of the size and horizontal flips of training images. Off, as
     in the paper: it makes noisy labels hard to fit."""
+    precision: Annotated[Literal["float32", "tf32", "bf16"], Added("float32")] = "float32"
+    """Arithmetic of training steps: `float32`; `tf32`, TensorFloat-32 in products and convolutions
+    on CUDA (float32 elsewhere); or `bf16`, bfloat16 where torch's autocast allows. Weights,
+    optimiser and all measurements stay float32."""
     stopping: Annotated[Literal["rule", "epochs", "updates"], Later("rule")] = "rule"
     """When training ends: by the paper's `rule` (below, at most `epochs`), after `epochs`, or after
     `updates`."""

@@ -67,7 +67,8 @@ def _check(members: Sequence[Member]) -> None:
         recipe = member.recipe
         if not isinstance(member.task, Classification):
             raise ValueError("only classification can be computed side by side")
-        if recipe.optimizer != "sgd" or recipe.clip_norm is not None or recipe.augment:
+        lone = recipe.clip_norm is not None or recipe.augment or recipe.precision != "float32"
+        if recipe.optimizer != "sgd" or lone:
             raise ValueError("only plain SGD can be computed side by side")
         if not all(parameter.requires_grad for parameter in member.network.parameters()):
             raise ValueError("networks side by side cannot have frozen parameters")

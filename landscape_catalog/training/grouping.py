@@ -98,12 +98,13 @@ def trains_grouped(
     optimizer: str,
     clip_norm: float | None,
     augment: bool,
+    precision: str = "float32",
 ) -> bool:
     """Whether runs are trained in groups, even where a group has only one of them.
 
-    They are if their steps are small and plain SGD with momentum: Adam, clipped gradients and
-    augmented images are trained alone. Label smoothing and schedules make no difference. (Dropout
-    exists in Transformers only.)
+    They are if their steps are small and plain SGD with momentum: Adam, clipped gradients,
+    augmented images and other precisions than float32 are trained alone. Label smoothing and
+    schedules make no difference. (Dropout exists in Transformers only.)
 
     Args:
         network: as for `has_small_steps`.
@@ -111,8 +112,9 @@ def trains_grouped(
         optimizer: `sgd` or `adam`.
         clip_norm: maximum norm of the gradient; None: no clipping.
         augment: whether images are shifted and flipped.
+        precision: of the arithmetic.
     """
-    plain = optimizer == "sgd" and clip_norm is None and not augment
+    plain = optimizer == "sgd" and clip_norm is None and not augment and precision == "float32"
     return plain and has_small_steps(network, batch_size)
 
 

@@ -8,6 +8,8 @@ from typing import Literal
 import torch
 from torch import nn
 
+from landscape_catalog.training.precision import Precision
+
 
 @dataclass(frozen=True)
 class Recipe:
@@ -32,6 +34,7 @@ class Recipe:
     label_smoothing: float = 0.0
     clip_norm: float | None = None
     augment: bool = False
+    precision: Precision = "float32"
     stopping: Literal["rule", "epochs", "updates"] = "rule"
     epochs: int = 150
     updates: int = 80_000

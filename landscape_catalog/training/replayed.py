@@ -7,6 +7,7 @@ bits do not depend on its companions.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -19,6 +20,7 @@ from landscape_catalog.training.checkpoints import TrainingState
 from landscape_catalog.training.course import Course, TrainedRun
 from landscape_catalog.training.loop import run_state
 from landscape_catalog.training.member import Member
+from landscape_catalog.training.precision import whole_step
 from landscape_catalog.training.recipe import rate_factor
 from landscape_catalog.training.steps import Steps
 
@@ -179,7 +181,9 @@ class ReplayedSteps(Steps):
     def _whole_step(self) -> None:
         moves = self._at_place("moves") if self.recipe.augment else None
         self.rate.copy_(self._at_place("rates"))
-        with small_network_kernels(self.device):
+        precision = self.recipe.precision
+        own = nullcontext() if precision == "bf16" else small_network_kernels(self.device)
+        with own, whole_step(precision):
             self._step(self._batch(self._at_place("order"), moves))
         self.place += 1
 

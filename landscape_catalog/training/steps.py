@@ -18,6 +18,7 @@ from landscape_catalog.training.checkpoints import (
     random_state,
     set_random_state,
 )
+from landscape_catalog.training.precision import forward_pass, whole_step
 from landscape_catalog.training.recipe import Recipe, optimizer_of, rate_factor
 
 AUGMENTATION_STREAM = 1  # stream of the epoch's counter-based generator; 0 draws the batches
@@ -79,7 +80,8 @@ class Steps:
         rate = self.recipe.lr * rate_factor(self.recipe, self.done, self.total)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
-        self.units += self._step(batch)
+        with whole_step(self.recipe.precision):
+            self.units += self._step(batch)
         self._count()
 
     def end(self) -> tuple[float, float]:
@@ -110,8 +112,9 @@ class Steps:
     def _step(self, batch: Samples) -> int:
         """Update the weights and the sums; returns the number of units of the error."""
         recipe = self.recipe
-        outputs = self.task.outputs(self.network, batch, self.dtype)
-        loss = self.task.loss(outputs, batch, label_smoothing=recipe.label_smoothing)
+        with forward_pass(recipe.precision, self.device):
+            outputs = self.task.outputs(self.network, batch, self.dtype)
+            loss = self.task.loss(outputs, batch, label_smoothing=recipe.label_smoothing)
         self.optimizer.zero_grad()
         loss.backward()
         if self.done == 0 and recipe.optimizer == "sgd" and recipe.momentum:
