@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import re
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ from landscape_catalog.pipeline.prepare.stage import run_prepare
 from landscape_catalog.pipeline.report.stage import run_report
 from landscape_catalog.pipeline.train.stage import run_train
 
+ROOT = Path(__file__).resolve().parent.parent
 STAGES = {
     "prepare": run_prepare,
     "train": run_train,
@@ -33,8 +35,9 @@ SERIAL = "execution: {device: cpu, engine: serial}\n"
 
 
 def write_project(folder: Path, params: str) -> Path:
-    """A folder with this experiment, and nothing of Git or DVC."""
+    """A folder with this experiment and the shipped stages, and nothing of Git or DVC's own."""
     folder.mkdir(parents=True)
+    shutil.copy(ROOT / "dvc.yaml", folder)
     (folder / "params.yaml").write_text(params)
     return folder
 
