@@ -21,7 +21,7 @@ MOST_CHANNELS = 32  # of a convolution's input, up to which its own gradients ar
 DEVICES = ("cuda",)
 
 try:
-    from landscape_catalog.graphs.kernels.batchnorm import batch_norm
+    from landscape_catalog.graphs.kernels.batchnorm import batch_norm, covers
 except ImportError:  # no Triton on this platform
     batch_norm = None  # type: ignore[assignment]
 
@@ -84,7 +84,7 @@ def _normalised(
     """`F.batch_norm`, or None if it is not for these kernels."""
     if batch_norm is None or inputs.device.type not in DEVICES:
         return None
-    if not training or inputs.dtype != torch.float32:
+    if not training or not covers(inputs):
         return None
     if running_mean is None or running_var is None or weight is None or bias is None:
         return None
