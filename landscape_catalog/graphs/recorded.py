@@ -82,12 +82,16 @@ class RecordedWork:
         if self.stream is not None:
             torch.cuda.current_stream(self.device).wait_stream(self.stream)
 
-    def release(self) -> None:
-        """Free the graph and its memory, after what was launched; it cannot be launched again.
+    def release(self, *, wait: bool = True) -> None:
+        """Free the graph and its memory; it cannot be launched again.
 
         Work whose owner holds it is a cycle, whose tensors would wait for the garbage collector.
+
+        Args:
+            wait: for what was launched; not necessary if the stream of its tensors has joined it.
         """
-        self.wait()
+        if wait:
+            self.wait()
         self._replay = self._work = None
         if self.stream is not None:
             FREE_STREAMS[self.device].append(self.stream)

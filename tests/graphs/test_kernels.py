@@ -118,6 +118,7 @@ LEFT_TO_TORCH = {
     "dilation": lambda x: F.conv2d(x, torch.ones(4, 4, 3, 3), dilation=2),
     "padding by name": lambda x: F.conv2d(x, torch.ones(4, 4, 3, 3), padding="same"),
     "one image": lambda x: F.conv2d(x[0], torch.ones(4, 4, 3, 3)),
+    "no images": lambda x: F.conv2d(x[:0], torch.ones(4, 4, 3, 3)),
     "keywords": lambda x: F.conv2d(x, torch.ones(4, 4, 3, 3), stride=2),
     "many channels": lambda x: F.conv2d(x.repeat(1, 17, 1, 1), torch.ones(1, 68, 3, 3)),
     "transposed": lambda x: F.conv_transpose2d(x, torch.ones(4, 4, 3, 3)),

@@ -121,7 +121,8 @@ class BatchHessian:
                 hessian._found.copy_(hessian._product(hessian._gradient, directions))
 
         recorded = RecordedWork(write, self.device)
-        weakref.finalize(self, recorded.release).atexit = False
+        # Each product is joined. Waiting would break what is recorded when the collector comes.
+        weakref.finalize(self, recorded.release, wait=False).atexit = False
         return recorded
 
     def __call__(self, vector: Tensor) -> Tensor:
