@@ -90,7 +90,11 @@ def run(stage: str, folder: Path, *, seconds: float) -> int:
         return process.wait(max(seconds, 1.0))
     except subprocess.TimeoutExpired:
         process.send_signal(signal.SIGINT)
+    try:
         return process.wait(STOPPING_SECONDS)
+    except subprocess.TimeoutExpired:  # what is finished is packed all the same
+        process.kill()
+        return process.wait()
 
 
 def write_images(path: Path, cifar: Path | None, *, toy: bool) -> None:

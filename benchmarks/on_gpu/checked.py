@@ -1,32 +1,13 @@
-"""What the parts that check numbers share: comparisons, and checks that fail one by one."""
+"""What the parts that check numbers share: comparisons."""
 
 from __future__ import annotations
 
-import traceback
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor
 
 from benchmarks.on_gpu.part import Note
-
-
-@contextmanager
-def going_on(note: Note, name: str) -> Iterator[None]:
-    """Note an exception under the check's name, and go on with the next check."""
-    try:
-        yield
-    except Exception as error:
-        note(name, ok=False, error=described(error))
-
-
-def described(error: Exception) -> str:
-    """The type and message of an exception, and where it was raised."""
-    frames = traceback.extract_tb(error.__traceback__)
-    message = " ".join(str(error).split())[:400]
-    where = f" at {frames[-1].filename}:{frames[-1].lineno} in {frames[-1].name}" if frames else ""
-    return f"{type(error).__name__}: {message}{where}"
 
 
 def difference(found: Tensor, expected: Tensor) -> float:

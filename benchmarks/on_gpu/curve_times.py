@@ -41,11 +41,12 @@ class CurveTimes:
 
     def __init__(self, width: int, device: str, note: Note, *, toy: bool) -> None:
         self.width, self.device, self.note = width, device, note
-        self.batch, self.steps, self.repeats = 128, (5, 25), 3
+        self.batch, self.steps, self.recorded = 128, (5, 25), (5, 85)
         if width >= WIDE:
-            self.steps, self.repeats = (5, 11), 2
+            self.steps, self.recorded = (5, 11), (5, 25)
         if toy:
-            self.batch, self.steps, self.repeats = 8, (1, 2), 1
+            self.batch, self.steps, self.recorded = 8, (1, 2), (1, 2)
+        self.repeats = 1 if toy else 3
         self.data = images(self.steps[1] * self.batch, device)
         self.network = network(width, device)
         self.plain: Timing | None = None
@@ -61,7 +62,7 @@ class CurveTimes:
         return CurveRecipe(batch_size=self.batch, updates=steps)
 
     def time_plain(self, *, benchmark: bool = False) -> None:
-        """The authors' way, in one epoch of as many batches as steps."""
+        """The authors' way, in one epoch of as many batches as steps; once, for it takes long."""
         (ends,) = self.pairs(1)
         recipe = replace(self.recipe(0), updates=None, epochs=1)
         curve = PlainCurve(self.network, ends, recipe, seed=0)
@@ -71,7 +72,7 @@ class CurveTimes:
             curve.fit(inputs, labels)
 
         with plain_settings(benchmark=benchmark):
-            found = timed_steps(steps_of, self.device, self.steps, repeats=self.repeats)
+            found = timed_steps(steps_of, self.device, self.steps, repeats=1)
         if not benchmark:
             self.plain = found
         name = "plain, cuDNN chooses by timing" if benchmark else "plain"
@@ -85,7 +86,7 @@ class CurveTimes:
             fit_curves(self.network, pairs, self.data, TASK, self.recipe(steps), seed=0)
 
         with reproducible():
-            found = timed_steps(steps_of, self.device, self.steps, repeats=self.repeats)
+            found = timed_steps(steps_of, self.device, self.recorded, repeats=self.repeats)
         each = Timing(found.ms / count, found.shortest / count, found.longest / count)
         self._note(f"product, {count}", each, self.plain)
 

@@ -12,10 +12,10 @@ import numpy as np
 import torch
 
 from benchmarks.on_gpu import subjects
-from benchmarks.on_gpu.checked import difference, going_on, joined
+from benchmarks.on_gpu.checked import difference, joined
 from benchmarks.on_gpu.children import Child
 from benchmarks.on_gpu.metrics_on_device import METRICS, Measured
-from benchmarks.on_gpu.part import Note, Settings
+from benchmarks.on_gpu.part import Note, Settings, going_on
 from benchmarks.on_gpu.subjects import Subject
 from benchmarks.on_gpu.trainings import Kept, Outcome, Training, bits_of, digest, epochs
 from landscape_catalog.runner.settings import reproducible
@@ -24,7 +24,7 @@ from landscape_catalog.training import TrainingState
 MODULE = "benchmarks.on_gpu.determinism"
 MEASURED = ["evaluation", "Hessian", "curve", "similarity", "batch-norm statistics"]
 STACKED = ["curves side by side"]  # for networks that can be computed side by side
-WAYS = {"a group": Training.together, "recorded": Training.replayed}
+WAYS = {"recorded": Training.replayed, "a group": Training.together}
 Tensors = dict[str, torch.Tensor]
 
 
@@ -33,6 +33,10 @@ def run(settings: Settings, note: Note) -> None:
     argument = [settings.device, settings.toy]
     other = Child(MODULE, argument, hides_gpus=settings.device == "cpu")
     with reproducible():
+        for way in WAYS:  # that of the product first
+            for training in groups(settings.device, settings.toy):
+                with going_on(note, f"{training.subject.label}, {way}"):
+                    note_company(note, training, way)
         digests = {}
         for name, compute in computations(settings.device, settings.toy).items():
             with going_on(note, f"{name}, twice"):
@@ -42,10 +46,6 @@ def run(settings: Settings, note: Note) -> None:
         for training in trainings(settings.device, settings.toy):
             with going_on(note, f"{training.subject.label}, resumed"):
                 note_resuming(note, training)
-        for training in groups(settings.device, settings.toy):
-            for way in WAYS:
-                with going_on(note, f"{training.subject.label}, {way}"):
-                    note_company(note, training, way)
     with going_on(note, "in two processes"):
         theirs = other.result(settings.seconds)
         for name, found in digests.items():

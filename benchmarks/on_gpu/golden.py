@@ -11,8 +11,8 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
-from benchmarks.on_gpu.checked import compare, difference, going_on
-from benchmarks.on_gpu.part import Note, Settings
+from benchmarks.on_gpu.checked import compare, difference
+from benchmarks.on_gpu.part import Note, Settings, going_on
 from landscape_catalog.metrics.numerics.cka import linear_cka
 from landscape_catalog.metrics.numerics.curves.bezier import Curve
 from landscape_catalog.metrics.numerics.curves.connectivity import mode_connectivity

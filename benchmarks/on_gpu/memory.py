@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable
+from functools import partial
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,7 +13,8 @@ import torch
 
 from benchmarks.on_gpu.clock import CLASSES, SHAPE, TASK, images, network, synchronise
 from benchmarks.on_gpu.out_of_memory import check_recovery
-from benchmarks.on_gpu.part import Note, Settings, attempt
+from benchmarks.on_gpu.part import Note, Settings, going_on
+from landscape_catalog.graphs.recorded import WARM_UP
 from landscape_catalog.metrics.numerics.curves.fit import CurveRecipe, fit_curve
 from landscape_catalog.metrics.numerics.evaluation import evaluate
 from landscape_catalog.metrics.numerics.features import centred_features
@@ -21,10 +24,11 @@ from landscape_catalog.pipeline.train.memory import training_memory
 from landscape_catalog.runner.memory import WORKER_BYTES
 from landscape_catalog.runner.settings import reproducible
 from landscape_catalog.tasks import Perturbation
-from landscape_catalog.training import Member, Recipe, train, train_group
+from landscape_catalog.training import Member, Recipe, train, train_replayed
 
 MIB = 2**20
 STEPS = 3
+RECORDED = WARM_UP + 2  # steps, of which the last ones are replayed
 GROUP = 5
 Job = tuple[str, Callable[[], object], int | None]
 """A name, the job, and the bytes that the product predicts for it, if it predicts them."""
@@ -33,7 +37,8 @@ Job = tuple[str, Callable[[], object], int | None]
 def run(settings: Settings, note: Note) -> None:
     """First what becomes of a lack of memory, then the peaks; the largest networks last."""
     began = time.monotonic()
-    attempt(note, "recovery", lambda: check_recovery(settings, note))
+    with going_on(note, "recovery"):
+        check_recovery(settings, note)
     with reproducible():
         for width in (1,) if settings.toy else (8, 2, 64):
             for name, job, predicted in _jobs(width, settings):
@@ -41,7 +46,8 @@ def run(settings: Settings, note: Note) -> None:
                 if spent > settings.seconds:
                     note(f"{name}: skipped", skipped=f"after {spent:.0f} s")
                     continue
-                attempt(note, name, lambda: _note_peak(note, name, job, predicted, settings))  # noqa: B023
+                with going_on(note, name):
+                    _note_peak(note, name, job, predicted, settings)
     note("seconds", value=round(time.monotonic() - began, 1))
 
 
@@ -50,6 +56,7 @@ def _note_peak(
 ) -> None:
     """Note the most memory that a job had at a time, less what was there before it."""
     before = 0
+    gc.collect()
     if settings.device == "cuda":
         torch.cuda.empty_cache()
         torch.cuda.reset_peak_memory_stats()
@@ -77,19 +84,19 @@ def _jobs(width: int, settings: Settings) -> list[Job]:
         recipe = Recipe(batch_size=batch, stopping="updates", updates=STEPS)
         train(network(width, device), images(STEPS * batch, device), TASK, recipe, seed=0)
 
-    def trained_group() -> None:
-        recipe = Recipe(batch_size=batch, stopping="updates", updates=STEPS)
+    def recorded(members: int) -> None:
+        recipe = Recipe(batch_size=batch, stopping="updates", updates=RECORDED)
         data = images(STEPS * batch, device)
-        train_group(
+        train_replayed(
             [
                 Member(network(width, device, seed), data, TASK, recipe, seed)
-                for seed in range(GROUP)
+                for seed in range(members)
             ]
         )
 
     def curve() -> None:
         one, other = (network(width, device, seed).state_dict() for seed in (0, 1))
-        recipe = CurveRecipe(batch_size=batch, updates=STEPS)
+        recipe = CurveRecipe(batch_size=batch, updates=RECORDED)
         data = images(STEPS * batch, device)
         fit_curve(network(width, device), (one, other), data, TASK, recipe, seed=0)
 
@@ -97,7 +104,8 @@ def _jobs(width: int, settings: Settings) -> list[Job]:
         data = images(8 if toy else 200, device)
         size = None if parts == 1 else len(data) // parts
         operator = BatchHessian(network(width, device), data, TASK, batch_size=size)
-        operator(torch.ones(operator.size, device=device))
+        for _ in range(RECORDED):
+            operator(torch.ones(operator.size, device=device))
 
     def cka() -> None:
         data = images(n, device)
@@ -120,9 +128,11 @@ def _jobs(width: int, settings: Settings) -> list[Job]:
             None,
         ),
     ]
-    if width <= 2:
-        predicted = predicted_bytes(width, batch, GROUP)
-        jobs.append((f"training of {GROUP} together, {name}", trained_group, predicted))
+    for members in (1, GROUP):
+        predicted = predicted_bytes(width, batch, members)
+        jobs.append(
+            (f"recorded training of {members}, {name}", partial(recorded, members), predicted)
+        )
     return jobs
 
 

@@ -24,6 +24,7 @@ from benchmarks.on_gpu.clock import (
 from benchmarks.on_gpu.curve_times import step_by_step
 from benchmarks.on_gpu.part import Note
 from benchmarks.plain_curves import PlainCurve
+from landscape_catalog.graphs.recorded import WARM_UP
 from landscape_catalog.metrics.numerics.curves.fit import CurveRecipe
 from landscape_catalog.metrics.numerics.curves.sweep import evaluate_all
 from landscape_catalog.metrics.numerics.evaluation import evaluate
@@ -39,6 +40,7 @@ from landscape_catalog.tasks import Perturbation
 
 POINTS = 5  # of a curve
 SEEDS = (0, 1)  # of an estimate
+UNTIL_RECORDED = WARM_UP + 2  # products, the last of which is replayed
 
 
 class MetricTimes:
@@ -63,7 +65,7 @@ class MetricTimes:
         with reproducible():
             operator = BatchHessian(self.network, self.samples, TASK)
             vector = torch.randn(operator.size, device=self.device)
-            found = self._timed(lambda: operator(vector))
+            found = self._timed(lambda: operator(vector), warm=UNTIL_RECORDED)
             self._note("Hessian product", "product", found)
             in_parts = BatchHessian(
                 self.network, self.samples, TASK, batch_size=len(self.samples) // 2
@@ -90,7 +92,7 @@ class MetricTimes:
             )
 
         with reproducible():
-            ours_ms = self._timed(ours, repeats=3)
+            ours_ms = self._timed(ours, repeats=2, warm=0)
             self._note_estimate("product", ours_ms, found["product"], self.pyhessian)
 
     def time_pyhessian(self) -> None:
@@ -168,7 +170,7 @@ class MetricTimes:
             ours = self._timed(lambda: evaluate(self.network, data, TASK))
         host = TensorDataset(TASK.inputs(data.inputs).cpu(), data.targets.cpu())
         with plain_settings():
-            theirs = self._timed(lambda: self._plain_pass(host), repeats=2)
+            theirs = self._timed(lambda: self._plain_pass(host), repeats=1)
         self._note(f"evaluation of {n}", "plain", theirs)
         self._note(f"evaluation of {n}", "product", ours, theirs)
 
@@ -208,15 +210,19 @@ class MetricTimes:
         )
         sets = [(TASK.inputs(data.inputs).cpu(), data.targets.cpu()) for data in (train, test)]
         with plain_settings():
-            theirs = self._timed(lambda: curve.evaluate(sets[0], sets[1], POINTS), repeats=1)
+            theirs = self._timed(
+                lambda: curve.evaluate(sets[0], sets[1], POINTS), repeats=1, warm=0
+            )
         name = f"{POINTS} points of a curve"
         self._note(name, "plain", theirs)
         self._note(name, "product", ours, theirs)
         self._note(name, "product, the networks themselves", slow, theirs)
 
-    def _timed(self, work: Callable[[], object], *, repeats: int | None = None) -> Timing:
+    def _timed(
+        self, work: Callable[[], object], *, repeats: int | None = None, warm: int = 1
+    ) -> Timing:
         repeats = self.repeats if repeats is None or self.toy else repeats
-        return timed(work, self.device, repeats=repeats)
+        return timed(work, self.device, repeats=repeats, warm=warm)
 
     def _name(self, what: str, way: str) -> str:
         return f"{what}, k={self.width}: {way}"

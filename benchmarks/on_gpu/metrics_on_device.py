@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.on_gpu import subjects
-from benchmarks.on_gpu.checked import compare, difference, going_on
-from benchmarks.on_gpu.part import Note, Settings
+from benchmarks.on_gpu.checked import compare, difference
+from benchmarks.on_gpu.part import Note, Settings, going_on
 from benchmarks.on_gpu.subjects import Subject
 from landscape_catalog.metrics.numerics.batchnorm import recompute_batchnorm
 from landscape_catalog.metrics.numerics.curves.barrier import line_barrier

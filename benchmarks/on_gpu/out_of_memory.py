@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import math
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -14,6 +16,7 @@ import torch
 
 from benchmarks.on_gpu.clock import TASK, images, network
 from benchmarks.on_gpu.part import Note, Settings
+from landscape_catalog.graphs.recorded import WARM_UP
 from landscape_catalog.pipeline.train.recovery import SplitAndRetry
 from landscape_catalog.pipeline.train.worker import ADVICE
 from landscape_catalog.runner.jobs import Job, run_jobs
@@ -22,9 +25,11 @@ from landscape_catalog.runner.serial import SerialExecutor
 from landscape_catalog.runner.settings import reproducible
 from landscape_catalog.runner.timings import Work
 from landscape_catalog.runner.worker_cache import WorkerCache
-from landscape_catalog.training import Member, Recipe, train, train_group
+from landscape_catalog.training import Member, Recipe, train_replayed
 
-MEMBERS, LARGER = 4, 16  # networks of the group, and times the batch of the run that never fits
+MEMBERS = 4  # networks of the group
+STEPS = WARM_UP + 2  # of which the last ones are replayed
+SURELY = 3.0  # times the limit that the run which never fits needs, by what a sample takes
 LEFT = 16 * 2**20  # bytes
 
 
@@ -46,24 +51,28 @@ class Payload:
 
 
 def train_some(payload: Payload, cache: WorkerCache) -> None:
-    """Two steps of some runs, with the engine that the number of runs needs."""
+    """A few recorded steps of some runs, as a study's worker takes them."""
     alone, batch = len(payload.runs) == 1, payload.runs[0].batch_size
-    recipe = Recipe(batch_size=batch, stopping="updates", updates=2)
+    recipe = Recipe(batch_size=batch, stopping="updates", updates=STEPS)
     with named_memory_errors(ADVICE if alone else ""):  # as `train_and_keep` does
         if payload.device == "cpu" and batch * len(payload.runs) > payload.most:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate all of it.")
         data = images(2 * batch, payload.device)
-        networks = [
-            network(payload.width, payload.device, seed) for seed in range(len(payload.runs))
-        ]
-        if alone:
-            train(networks[0], data, TASK, recipe, seed=0)
-        else:
-            train_group([Member(each, data, TASK, recipe, 0) for each in networks])
+        train_replayed(
+            [
+                Member(network(payload.width, payload.device, seed), data, TASK, recipe, 0)
+                for seed in range(len(payload.runs))
+            ]
+        )
 
 
 def check_recovery(settings: Settings, note: Note) -> None:
-    """A group too large for the memory, a run too large, and a small one after them."""
+    """A group too large for the memory, a run too large, and a small one after them.
+
+    The limit lies between what halves of the group take and what all of it takes. The large run has
+    so many samples in a step that what each of them takes, by runs of two sizes, adds up to several
+    times the limit.
+    """
     width, batch = (1, 8) if settings.toy else (8, 128)
 
     def runs(name: str, members: int, size: int) -> list[Any]:
@@ -77,12 +86,18 @@ def check_recovery(settings: Settings, note: Note) -> None:
     done: list[str] = []
     replaced: dict[str, int] = {}
     group = runs("group", MEMBERS, batch)
-    jobs = [job(group), job(runs("large", 1, LARGER * batch)), job(runs("small", 1, batch))]
-    peaks = [_peak(job(part).payload) for part in (group[: MEMBERS // 2], group)]
+    whole, half = (  # the larger first, which leaves cuBLAS's workspaces of all streams
+        _peak(job(part).payload).reserved for part in (group, group[: MEMBERS // 2])
+    )
+    sizes = batch, 4 * batch
+    one, other = (_peak(job(runs("one", 1, size)).payload).allocated for size in sizes)
+    limit = (half + whole) // 2
+    large = hopeless_batch(limit, sizes, (one, other)) or MEMBERS * batch
+    jobs = [job(group), job(runs("large", 1, large)), job(runs("small", 1, batch))]
     before = _allocated(settings.device)
     with (
         tempfile.TemporaryDirectory() as folder,
-        limited(settings.device, sum(peaks) // 2),
+        limited(settings.device, limit),
         SerialExecutor() as executor,
     ):
         failures = run_jobs(
@@ -104,23 +119,48 @@ def check_recovery(settings: Settings, note: Note) -> None:
     note("a run that fails says what to reduce", ok=named, value=reasons, allowed=ADVICE)
     note("the next job is done", ok="small0" in done, value=done, allowed="small0")
     note("memory that is not given back", ok=left < LEFT, value=left, allowed=LEFT)
-    note("peaks of halves and group", value=peaks)
+    note(
+        "peaks of halves and group", value=[half, whole], limit=limit, large_batch=large,
+        of_runs=[one, other],
+    )  # fmt: skip
+
+
+def hopeless_batch(limit: int, sizes: tuple[int, int], peaks: tuple[int, int]) -> int:
+    """A batch that needs `SURELY` times the limit; 0 if peaks were not measured, as on a CPU.
+
+    >>> hopeless_batch(1000, (10, 40), (150, 450))
+    300
+    """
+    of_a_sample = (peaks[1] - peaks[0]) / (sizes[1] - sizes[0])
+    return math.ceil(SURELY * limit / of_a_sample) if of_a_sample > 0 else 0
+
+
+@dataclass(frozen=True)
+class Peak:
+    """The most memory during a job, in bytes: of tensors, and of what torch took for them."""
+
+    allocated: int
+    reserved: int
 
 
 def _allocated(device: str) -> int:
     """Bytes of the tensors that there are on a GPU."""
+    gc.collect()
     return torch.cuda.memory_allocated() if device == "cuda" else 0
 
 
-def _peak(payload: Payload) -> int:
-    """The most memory that torch took for a job; 0 on a CPU."""
+def _peak(payload: Payload) -> Peak:
+    """The most memory of a job; 0 on a CPU."""
     if payload.device != "cuda":
-        return 0
+        return Peak(0, 0)
+    gc.collect()
     torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats()
+    before = torch.cuda.memory_allocated()
     with reproducible():
         train_some(payload, WorkerCache())
-    found = torch.cuda.max_memory_reserved()
+    found = Peak(torch.cuda.max_memory_allocated() - before, torch.cuda.max_memory_reserved())
+    gc.collect()
     torch.cuda.empty_cache()
     return found
 

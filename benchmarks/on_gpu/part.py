@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -38,18 +39,19 @@ class Note(Protocol):
         """Keep a finding under a name that is unique in its part."""
 
 
-def attempt(note: Note, name: str, check: Callable[[], object]) -> bool:
-    """Make a check; one that raises is noted with the last frame, and hides no other.
-
-    Returns:
-        Whether it ended without an exception.
-    """
+@contextmanager
+def going_on(note: Note, name: str) -> Iterator[None]:
+    """Make a check; one that raises is noted as failed, and hides no other."""
     try:
-        check()
+        yield
     except Exception as error:
-        last = traceback.extract_tb(error.__traceback__)[-1]
-        place = f"{Path(last.filename).name}:{last.lineno} {last.name}"
-        note(f"{name}: failed", ok=False, error=f"{type(error).__name__}: {error}"[:1000], at=place)
+        note(f"{name}: failed", ok=False, error=described(error))
         traceback.clear_frames(error.__traceback__)  # they hold tensors
-        return False
-    return True
+
+
+def described(error: Exception) -> str:
+    """The type and message of an exception, and where it was raised."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    message = " ".join(str(error).split())[:1000]
+    place = f"{Path(last.filename).name}:{last.lineno} in {last.name}"
+    return f"{type(error).__name__}: {message} at {place}"

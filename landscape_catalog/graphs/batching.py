@@ -19,9 +19,7 @@ from landscape_catalog.graphs.trace import (
     network_inputs,
     trace_network,
 )
-from landscape_catalog.models.copying import copied
 from landscape_catalog.tasks import Samples, Task
-from landscape_catalog.tasks.classification import Classification
 
 # In the channels-last format, oneDNN 3.12's backward convolutions for AVX2 corrupt memory unless
 # the number of channels is a multiple of this (ResNet18 of k = 2 and 4, ONEDNN_MAX_CPU_ISA=AVX2).
@@ -106,20 +104,3 @@ def stable_graph(
     dtype, half = next(network.parameters()).dtype, len(batch) // 2
     halves = [network_inputs(part, task, dtype) for part in (batch[:half], batch[half:])]
     return graph if torch.equal(torch.cat(halves), network_inputs(batch, task, dtype)) else None
-
-
-def can_be_recorded(network: nn.Module, batch: Samples, task: Task) -> bool:
-    """Whether steps may be recorded as a CUDA graph (`graphs.recorded`).
-
-    They may if the network can be traced, so that nothing branches on values or draws random
-    numbers, and if the task is built-in classification, whose outputs have the same shapes at every
-    step.
-
-    Args:
-        network: in train mode; not modified.
-        batch: samples of a step.
-        task: how the network is called.
-    """
-    if type(task) is not Classification:
-        return False
-    return stable_graph(copied(network), batch, task, len(batch)) is not None

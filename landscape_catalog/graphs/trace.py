@@ -30,6 +30,7 @@ from landscape_catalog.graphs.operations import (
     UnsupportedOperationError,
 )
 from landscape_catalog.graphs.readers import METADATA_FUNCTIONS, READERS
+from landscape_catalog.models.randomness import random_state, set_random_state
 from landscape_catalog.tasks import Samples, Task
 
 MIN_SAMPLES = 2  # batch norm in train mode cannot compute a variance from a single sample
@@ -39,8 +40,9 @@ def trace_network(network: nn.Module, samples: Samples, task: Task) -> TracedGra
     """The network's graph in its current mode, or None if it cannot be traced.
 
     A network cannot be traced if it applies an unsupported function to a value that depends on the
-    input, has forward hooks, or draws random numbers (dropout in train mode), or if the task does
-    more than call the network once on one tensor and return its output.
+    input, has forward hooks, or draws random numbers (dropout in train mode, or anything from the
+    generators of torch, NumPy and Python), or if the task does more than call the network once on
+    one tensor and return its output.
 
     Args:
         network: called once, which updates its batch-norm statistics in train mode; pass a copy.
@@ -51,7 +53,8 @@ def trace_network(network: nn.Module, samples: Samples, task: Task) -> TracedGra
         return None
     tracer = _ForwardTracer(network)
     dtype = next(network.parameters()).dtype
-    random_state = torch.get_rng_state()
+    device = samples.inputs.device
+    before = random_state(device)
     try:
         with torch.no_grad():
             outputs = task.outputs(tracer.call, samples, dtype)
@@ -60,8 +63,9 @@ def trace_network(network: nn.Module, samples: Samples, task: Task) -> TracedGra
             raise
         return None
     finally:
-        is_random = not torch.equal(random_state, torch.get_rng_state())
-        torch.set_rng_state(random_state)
+        after = random_state(device)
+        is_random = not all(torch.equal(before[name], state) for name, state in after.items())
+        set_random_state(before, device)
     if is_random or tracer.output is None or outputs is not tracer.output:
         return None
     return tracer.graph(len(samples))

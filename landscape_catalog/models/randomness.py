@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 import random
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -58,3 +59,22 @@ def set_generator_state(state: Mapping[str, Tensor], device: torch.device) -> No
         torch.cuda.set_rng_state(state["cuda"].cpu(), device)
     if device.type == "mps":
         torch.mps.set_rng_state(state["mps"].cpu())
+
+
+def random_state(device: torch.device) -> dict[str, Tensor]:
+    """The states of the generators of torch, NumPy and Python that a user's code may draw from."""
+    others = pickle.dumps((np.random.get_state(), random.getstate()))
+    state = {
+        "torch": torch.get_rng_state(),
+        "others": torch.frombuffer(bytearray(others), dtype=torch.uint8),
+    }
+    return state | generator_state(device)
+
+
+def set_random_state(state: Mapping[str, Tensor], device: torch.device) -> None:
+    """Restore what `random_state` returned."""
+    torch.set_rng_state(state["torch"].cpu())
+    numpy_state, python_state = pickle.loads(state["others"].cpu().numpy().tobytes())
+    np.random.set_state(numpy_state)
+    random.setstate(python_state)
+    set_generator_state(state, device)

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-import pickle
-import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import numpy as np
-import torch
 from torch import Tensor
-
-from landscape_catalog.models.randomness import generator_state, set_generator_state
 
 
 @dataclass(frozen=True)
@@ -52,22 +46,3 @@ class Checkpoints(Protocol):
 def prefixed(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """The tensors with a prefix before their names."""
     return {prefix + name: value for name, value in tensors.items()}
-
-
-def random_state(device: torch.device) -> dict[str, Tensor]:
-    """The states of the generators of torch, NumPy and Python that training may draw from."""
-    others = pickle.dumps((np.random.get_state(), random.getstate()))
-    state = {
-        "torch": torch.get_rng_state(),
-        "others": torch.frombuffer(bytearray(others), dtype=torch.uint8),
-    }
-    return state | generator_state(device)
-
-
-def set_random_state(state: Mapping[str, Tensor], device: torch.device) -> None:
-    """Restore what `random_state` returned."""
-    torch.set_rng_state(state["torch"].cpu())
-    numpy_state, python_state = pickle.loads(state["others"].cpu().numpy().tobytes())
-    np.random.set_state(numpy_state)
-    random.setstate(python_state)
-    set_generator_state(state, device)

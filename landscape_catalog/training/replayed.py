@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from landscape_catalog.graphs.kernels.mode import small_network_kernels
-from landscape_catalog.graphs.recorded import RecordedWork, Recorder
+from landscape_catalog.graphs.recorded import RecordedWork, Recorder, released_at_end
 from landscape_catalog.tasks import seeded
 from landscape_catalog.training.checkpoints import TrainingState
 from landscape_catalog.training.course import Course, TrainedRun
@@ -48,14 +48,15 @@ def train_replayed(
     device = members[0].data.inputs.device
     with seeded(members[0].seed, device):
         lanes = [_Lane(member, recorder) for member in members]
-        while going := [lane for lane in lanes if lane.goes_on]:
-            for lane in going:
-                lane.begin()
-            while open_lanes := [lane for lane in going if lane.steps.left]:
-                for lane in open_lanes:
-                    lane.take()
-            for lane in going:
-                lane.end()
+        with released_at_end(lane.steps.recorded for lane in lanes):
+            while going := [lane for lane in lanes if lane.goes_on]:
+                for lane in going:
+                    lane.begin()
+                while open_lanes := [lane for lane in going if lane.steps.left]:
+                    for lane in open_lanes:
+                        lane.take()
+                for lane in going:
+                    lane.end()
     results = [lane.result for lane in lanes]
     assert all(result is not None for result in results)
     return [result for result in results if result is not None]
@@ -127,6 +128,7 @@ class ReplayedSteps(Steps):
         super().__init__(*args)
         self.recorded = RecordedWork(self._whole_step, self.device, recorder=recorder)
         self.parts: dict[str, Tensor] = {}
+        self.units_a_step = 0  # of the error; the same at every step
         self.place = torch.zeros(1, dtype=torch.int64, device=self.device)
         self.rate = torch.zeros((), dtype=torch.float32, device=self.device)
         self._share_rate()
@@ -144,8 +146,11 @@ class ReplayedSteps(Steps):
         """Begin an epoch, or go on with one: copy what its steps need to where the graph reads."""
         self.network.train()
         order, first = self._order(epoch), self.done - self.steps
-        factors = [rate_factor(self.recipe, first + i, self.total) for i in range(len(order))]
-        parts = {"order": order, "rates": self.recipe.lr * torch.tensor(factors)}
+        rates = [
+            self.recipe.lr * rate_factor(self.recipe, first + i, self.total)
+            for i in range(len(order))
+        ]
+        parts = {"order": order, "rates": torch.tensor(rates, dtype=torch.float32)}
         if self.recipe.augment:
             parts["moves"] = self._moves(epoch)
         with self.recorded.on_stream(after_others=True):
@@ -160,7 +165,7 @@ class ReplayedSteps(Steps):
     def take(self) -> None:
         """Launch one step, without waiting for it."""
         self.recorded()
-        self.units += self.recipe.batch_size
+        self.units += self.units_a_step
         self._count()
 
     def end(self) -> tuple[float, float]:
@@ -184,7 +189,7 @@ class ReplayedSteps(Steps):
         precision = self.recipe.precision
         own = nullcontext() if precision == "bf16" else small_network_kernels(self.device)
         with own, whole_step(precision):
-            self._step(self._batch(self._at_place("order"), moves))
+            self.units_a_step = self._step(self._batch(self._at_place("order"), moves))
         self.place += 1
 
     def _at_place(self, name: str) -> Tensor:

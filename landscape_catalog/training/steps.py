@@ -9,15 +9,11 @@ import torch
 from torch import Tensor, nn
 
 from landscape_catalog.models.float64 import float64_device, in_float64
+from landscape_catalog.models.randomness import random_state, set_random_state
 from landscape_catalog.tasks import Samples, Task
 from landscape_catalog.tasks.augmentation import drawn_moves, moved
 from landscape_catalog.tasks.batches import epoch_order
-from landscape_catalog.training.checkpoints import (
-    TrainingState,
-    prefixed,
-    random_state,
-    set_random_state,
-)
+from landscape_catalog.training.checkpoints import TrainingState, prefixed
 from landscape_catalog.training.precision import forward_pass, whole_step
 from landscape_catalog.training.recipe import Recipe, optimizer_of, rate_factor
 

@@ -13,13 +13,14 @@ from benchmarks.on_gpu import (
     correctness,
     determinism,
     golden,
+    kinks,
     loss_curves,
     metrics_on_device,
     subjects,
     trainings,
 )
-from benchmarks.on_gpu.checked import compare, difference, going_on
-from benchmarks.on_gpu.part import Settings
+from benchmarks.on_gpu.checked import compare, difference
+from benchmarks.on_gpu.part import Settings, going_on
 from benchmarks.on_gpu.trainings import Kept
 from landscape_catalog.models.registry import NETWORKS
 from landscape_catalog.runner.settings import reproducible
@@ -67,10 +68,13 @@ def test_correctness_at_toy_size(notes: Notes, monkeypatch: pytest.MonkeyPatch) 
     for words in (
         "eval mode, product, float64", "vgg11 k=1 32x32 batch_norm=False, gradient, float32",
         "transformer k=4 n_layers=1 n_heads=2, loss, float32", "adam", "adam, recorded", "a group of 3, member 2",
-        "losses of the first steps", "mean loss of epoch 2",
+        "losses of the first steps, float64", "loss of the first step, float32",
+        "mean loss of epoch 2", "changes of side, float32",
     ):  # fmt: skip
         assert any(words in name for name in notes.right()), words
     assert notes.found["the authors' networks"]["ok"] is None  # not at hand
+    observed = {name for name, facts in notes.found.items() if facts["ok"] is None}
+    assert len(observed) == 3, observed  # the authors', keys' biases, float32's later steps
     values = [facts["value"] for name, facts in notes.found.items() if "float64" in name]
     assert len(values) > 20 and set(values) == {0.0}
 
@@ -125,6 +129,103 @@ def test_a_wrong_derivative_is_noticed(
     }
 
 
+# for each step, how far a key's bias and another parameter are moved, and whether that is wrong
+MOVED = [
+    ("adam", 1e-3, 0.0, False),
+    ("adam", 0.0, 1e-3, True),
+    ("sgd", 1e-3, 0.0, True),
+    ("sgd", 0.0, 0.0, False),
+]
+
+
+@pytest.mark.parametrize(("optimizer", "key", "other", "wrong"), MOVED)
+def test_only_what_rounding_moves_under_adam_is_left_out(
+    notes: Notes, optimizer: str, key: float, other: float, wrong: bool
+) -> None:
+    names = ("0.attention.key.bias", "last/0.cross_attention.key.bias", "0.attention.value.bias")
+    expected = {name: torch.ones(4) for name in names}
+    found = {name: one + (key if "key" in name else other) for name, one in expected.items()}
+    correctness._compare_outcomes(notes, "it", found, expected, adam=optimizer == "adam")
+    assert bool(notes.wrong()) == wrong
+    observed = [facts for facts in notes.found.values() if facts["ok"] is None]
+    assert len(observed) == (optimizer == "adam")
+    if observed:
+        assert observed[0]["value"] == pytest.approx(key * 8**0.5, abs=1e-6)
+
+
+def test_gradients_of_keys_biases_are_rounding() -> None:
+    """And of no other parameter: so only they may be left out."""
+    subject = subjects.TOY[2]
+    network, batch = subject.network("cpu", torch.float64), subject.samples(8, "cpu")
+    task = subject.task
+    task.loss(task.outputs(network, batch, torch.float64), batch).backward()
+    sizes = {name: float(p.grad.abs().max()) for name, p in network.named_parameters()}  # type: ignore[union-attr]
+    tiny = {name for name, size in sizes.items() if size < 1e-14}
+    keys = {name for name in sizes if name.endswith(correctness.WITHOUT_GRADIENT)}
+    assert tiny == keys | {n for n in sizes if n.endswith("cross_attention.key.bias")} and keys
+
+
+def side_network(*relus: nn.Module) -> nn.Module:
+    torch.manual_seed(0)
+    return nn.Sequential(nn.Flatten(), nn.Linear(3 * 8 * 8, 5), *relus, nn.Linear(5, 10))
+
+
+class Called(nn.Module):
+    """A ReLU by a function or a method."""
+
+    def __init__(self, call: Any) -> None:
+        super().__init__()
+        self.call = call
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.call(x)  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize(
+    "relu",
+    [nn.ReLU(), nn.ReLU(inplace=True), Called(torch.relu), Called(lambda x: x.relu()),
+     Called(lambda x: x.relu_()), Called(torch.relu_), Called(nn.functional.relu)],
+)  # fmt: skip
+def test_sides_of_activations(relu: nn.Module) -> None:
+    """Every way to call a ReLU; before it changes its input in place."""
+    network, batch = side_network(relu), subjects.TOY[0].samples(6, "cpu")
+    task = subjects.IMAGES
+    found = kinks.sides(network, batch, task, torch.float32)
+    expected = network[:2](task.inputs(batch.inputs)) > 0  # type: ignore[index]
+    assert torch.equal(found, expected.flatten())
+    assert 0 < int(found.sum()) < 30
+    assert kinks.changed(found, ~found) == 30
+    assert len(kinks.sides(side_network(), batch, task, torch.float32)) == 0
+
+
+@pytest.mark.parametrize(("flips", "factor", "wrong"), [
+    (0, 1.0, set()), (1, 1.0, set()), (2, 1.0, {"changes of side"}),
+    (0, 1.02, {"gradient", "product"}), (1, 1.02, set()), (1, 1.06, {"gradient", "product"}),
+])  # fmt: skip
+def test_what_a_change_of_side_explains(
+    notes: Notes, monkeypatch: pytest.MonkeyPatch, flips: int, factor: float, wrong: set[str]
+) -> None:
+    """In float32 some percent for each of very few; a network with too many of them is wrong."""
+    right, sides = correctness.derivatives, correctness.subject_sides
+    single = torch.float32
+
+    def derivatives(subject: Any, count: int, device: str, dtype: Any, mode: Any) -> Any:
+        found = right(subject, count, device, dtype, mode)
+        moved = [name for name in found if name != "loss" and dtype == single]
+        return {**found, **{name: found[name] * factor for name in moved}}
+
+    def moved_sides(subject: Any, count: int, device: str, dtype: Any, mode: Any) -> Any:
+        found = sides(subject, count, "cpu", torch.float64, mode)
+        if dtype == single:
+            found[:flips] = ~found[:flips]
+        return found
+
+    monkeypatch.setattr(correctness, "derivatives", derivatives)
+    monkeypatch.setattr(correctness, "subject_sides", moved_sides)
+    correctness.compare_derivatives(subjects.TOY[2], TOY, notes)
+    assert {name.split(", ")[1] for name in notes.wrong()} == wrong
+
+
 def test_a_failing_check_is_noted_and_the_next_one_runs(
     notes: Notes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -135,6 +236,7 @@ def test_a_failing_check_is_noted_and_the_next_one_runs(
     monkeypatch.setattr(metrics_on_device, "METRICS", {"first": fails, "last": last})
     metrics_on_device.compare_metrics(TOY, notes)
     assert len(notes.wrong()) == len(notes.right()) == 2
+    assert all(name.endswith(": failed") for name in notes.wrong())
     error = notes.found[notes.wrong()[0]]["error"]
     assert error.startswith("RuntimeError: device-side assert triggered at ")
     assert error.endswith(" in fails")
@@ -175,7 +277,7 @@ def test_determinism_at_toy_size(notes: Notes, monkeypatch: pytest.MonkeyPatch) 
         "recorded of 3, in two processes",
     ):  # fmt: skip
         assert any(words in name for name in notes.right()), words
-    group, recorded = (facts for facts in notes.found.values() if facts["ok"] is None)
+    recorded, group = (facts for facts in notes.found.values() if facts["ok"] is None)
     assert group["value"] is False and 0 < group["difference"] < 1e-3
     assert recorded.get("difference", 0) < 1e-5  # its rates are rounded to float32
 

@@ -118,6 +118,7 @@ LEFT_TO_TORCH = {
     "dilation": lambda x: F.conv2d(x, torch.ones(4, 4, 3, 3), dilation=2),
     "padding by name": lambda x: F.conv2d(x, torch.ones(4, 4, 3, 3), padding="same"),
     "one image": lambda x: F.conv2d(x[0], torch.ones(4, 4, 3, 3)),
+    "no images": lambda x: F.conv2d(x[:0], torch.ones(4, 4, 3, 3)),
     "keywords": lambda x: F.conv2d(x, torch.ones(4, 4, 3, 3), stride=2),
     "many channels": lambda x: F.conv2d(x.repeat(1, 17, 1, 1), torch.ones(1, 68, 3, 3)),
     "transposed": lambda x: F.conv_transpose2d(x, torch.ones(4, 4, 3, 3)),
@@ -177,3 +178,81 @@ def test_batch_norm_in_tritons_interpreter() -> None:
         text=True,
     )
     assert done.stdout == "compared\n", done.stderr
+
+
+# shape, dtype, and whether batch norm here computes with it
+COVERED = [
+    ((2, 3), torch.float32, True),
+    ((1, 3, 1, 2), torch.float32, True),
+    ((4, 3, 5), torch.float32, True),
+    ((2, 3, 2, 2, 2), torch.float32, True),
+    ((1, 3), torch.float32, False),
+    ((1, 3, 1, 1), torch.float32, False),
+    ((0, 3, 4, 4), torch.float32, False),
+    ((4, 0, 4, 4), torch.float32, False),
+    ((4,), torch.float32, False),
+    ((2, 3, 4, 4), torch.float64, False),
+    ((2, 3, 4, 4), torch.bfloat16, False),
+    ((2**16, 1, 32, 32), torch.float32, True),
+    ((2**17, 1, 32, 32), torch.float32, False),
+    ((2**15, 63, 32, 32), torch.float32, True),
+    ((2**15, 64, 32, 32), torch.float32, False),
+]
+
+
+@pytest.mark.parametrize(("shape", "dtype", "expected"), COVERED, ids=str)
+def test_what_batch_norm_covers(shape: tuple[int, ...], dtype: torch.dtype, expected: bool) -> None:
+    """A variance needs two values, and addresses have 32 bits; everything else is left to torch."""
+    pytest.importorskip("triton", reason="Triton comes with torch on Linux only")
+    from landscape_catalog.graphs.kernels.batchnorm import covers
+
+    assert covers(torch.empty(shape, dtype=dtype, device="meta")) == expected
+
+
+@pytest.mark.parametrize("training", [False, True])
+@pytest.mark.parametrize("missing", ["weight", "statistics", "nothing"])
+def test_which_batch_norms_are_left_to_torch(
+    training: bool, missing: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mode, "DEVICES", ("cpu",))
+    seen = []
+    monkeypatch.setattr(mode, "covers", lambda inputs: True, raising=False)
+    monkeypatch.setattr(mode, "batch_norm", lambda inputs, *_, **__: seen.append(1) or inputs)
+    norm = nn.BatchNorm2d(
+        4, affine=missing != "weight", track_running_stats=missing != "statistics"
+    ).train(training)
+    with mode._Kernels(twice=False):
+        norm(torch.ones(2, 4, 3, 3))
+    assert len(seen) == (training and missing == "nothing")
+
+
+@pytest.mark.usefixtures("on_the_cpu")
+def test_other_dimensions_are_left_to_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = calls(monkeypatch)
+    with mode._Kernels(twice=False):
+        for layer, dimensions in ((nn.Conv1d, 1), (nn.Conv3d, 3)):
+            layer(4, 4, 3)(torch.ones(2, 4, *[5] * dimensions))
+    assert seen == []
+
+
+def test_patches_of_some_samples_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As many as fit; their gradients are added up."""
+    from landscape_catalog.graphs.kernels import convolution as module
+
+    x, w = drawn(7, 2, 6, 6), drawn(3, 2, 3, 3, seed=1).requires_grad_()
+    of_a_sample, largest, found = 2 * 9 * 6 * 6, [], []
+    real = module._patches
+
+    def patches(inputs: Tensor, window: Any) -> Tensor:
+        largest.append(len(inputs))
+        return real(inputs, window)
+
+    monkeypatch.setattr(module, "_patches", patches)
+    for limit, expected in ((7, [7]), (3, [3, 3, 1]), (0.5, [1] * 7)):
+        monkeypatch.setattr(module, "LARGEST_PATCHES", int(limit * of_a_sample))
+        largest.clear()
+        loss = convolution(x, w, stride=(1, 1), padding=(1, 1)).sin().sum()
+        found.append(torch.autograd.grad(loss, w)[0])
+        assert largest == expected
+    torch.testing.assert_close(found[0], found[1])
+    torch.testing.assert_close(found[0], found[2])

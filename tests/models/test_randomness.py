@@ -10,9 +10,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from landscape_catalog.models.randomness import seeded
+from landscape_catalog.models.randomness import random_state, seeded, set_random_state
 from landscape_catalog.runner.settings import reproducible
-from landscape_catalog.training.checkpoints import random_state, set_random_state
 
 
 class Generator:

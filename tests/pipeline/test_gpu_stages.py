@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
+import shutil
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from landscape_catalog.pipeline.measure import stage as measure
 from landscape_catalog.pipeline.measure.memory import measuring_memory
 from landscape_catalog.pipeline.shared.workspace import open_workspace
 from landscape_catalog.pipeline.train import stage as train
+from landscape_catalog.pipeline.train import worker
 from landscape_catalog.pipeline.train.memory import training_memory
 from landscape_catalog.runner.memory import GPU_WORKER_BYTES, RECORDED_BYTES
 from landscape_catalog.runner.serial import SerialExecutor
+from landscape_catalog.training import Member, TrainedRun, train_replayed
 from tests.experiment.grids import CUSTOM_CODE, experiment_of, grid_of
 from tests.stages import run_stages, write_project
 
@@ -114,3 +120,36 @@ def test_memory_of_measuring_grows_with(changes: dict[str, Any]) -> None:
 def test_custom_networks_count_as_nothing() -> None:
     grid = grid_of(CUSTOM_CODE)
     assert measuring_memory(grid.cells[0], experiment_of({}).measure) == GPU_WORKER_BYTES
+
+
+def test_groups_that_run_out_of_memory_while_they_are_recorded(
+    project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They are split, and every run has the same bits as in the whole group."""
+    found = []
+    for most in (4, 2, 1):
+        sizes: list[int] = []
+        replay = partial(replayed, sizes=sizes, most=most)
+        monkeypatch.setattr(worker, "train_replayed", replay)
+        monkeypatch.setattr(worker._Training, "can_be_replayed", lambda self: True)
+        monkeypatch.setattr(train, "chosen_executor", lambda execution: Gpus(10**12))
+        folder = shutil.copytree(project, tmp_path / f"at most {most}")
+        run_stages(folder, tmp_path / f"store {most}", "train")
+        assert {size for size in sizes if size <= most} == {most}
+        assert max(sizes) == 4
+        paths = sorted((folder / "data" / "runs").glob("*/weights.safetensors"))
+        found.append({path.parent.name: path.read_bytes() for path in paths})
+    assert len(found[0]) == 8
+    assert found[1] == found[2] == found[0]
+
+
+def replayed(members: Sequence[Member], *, sizes: list[int], most: int) -> list[TrainedRun]:
+    """Train with a stand-in for graphs, which finds memory for at most so many members."""
+    sizes.append(len(members))
+
+    def recorder(work: Callable[[], object]) -> Callable[[], object]:
+        if len(members) > most:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return work
+
+    return train_replayed(members, recorder=recorder)

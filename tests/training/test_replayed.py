@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import warnings
+import weakref
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -15,9 +16,12 @@ from typing import Any
 import pytest
 import torch
 
-from landscape_catalog.graphs.recorded import WARM_UP
+from landscape_catalog.errors import OutOfMemoryError
+from landscape_catalog.graphs.recorded import WARM_UP, RecordedWork
+from landscape_catalog.runner.memory import named_memory_errors
 from landscape_catalog.tasks import Classification
 from landscape_catalog.training import Recipe, train_replayed
+from landscape_catalog.training.recipe import rate_factor
 from landscape_catalog.training.replayed import ReplayedSteps
 from tests.training.members import Kept, Kind, Outcome, Run, Trainings, different
 
@@ -177,3 +181,115 @@ def test_optimizers_may_be_recorded(name: str, monkeypatch: pytest.MonkeyPatch) 
         warnings.simplefilter("error")
         for capturing[0] in (False, True):
             steps.take()
+
+
+class FailedError(Exception):
+    """Of one member."""
+
+
+def _fails(*_: Any) -> Any:
+    raise FailedError
+
+
+class Failing(Kept):
+    """Checkpoints that cannot be saved."""
+
+    def save(self, state: Any) -> None:
+        raise FailedError
+
+
+FAILURES: dict[str, dict[str, Any]] = {
+    "when it ends": {"on_end": _fails},
+    "after an epoch": {"on_epoch": _fails},
+    "when it is tested": {"test_error": _fails},
+    "when it is saved": {"checkpoints": Failing()},
+}
+
+
+@pytest.mark.parametrize("name", FAILURES)
+def test_no_work_is_left_behind_by_an_error(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the others have launched writes to tensors that the error frees: it is waited for."""
+    made, waited, lanes = trainings("epochs"), [], []
+    init = ReplayedSteps.__init__
+
+    def kept(self: ReplayedSteps, *args: Any, **kwargs: Any) -> None:
+        init(self, *args, **kwargs)
+        lanes.append(self.recorded)
+
+    monkeypatch.setattr(ReplayedSteps, "__init__", kept)
+    monkeypatch.setattr(RecordedWork, "wait", lambda self: waited.append(self))
+    with pytest.raises(FailedError):
+        replayed(made, different(3), [{}, FAILURES[name], {}])
+    assert len(lanes) == 3
+    assert waited[-3:] == lanes
+    assert not any(lane.is_recorded for lane in lanes)
+
+
+def test_memory_that_lacks_while_a_step_is_recorded() -> None:
+    """The error is that of the step, and nothing is left of the group."""
+    made, seen = trainings("epochs"), []
+
+    def recorder(work: Callable[[], object]) -> Callable[[], object]:
+        seen.append(weakref.ref(work.__self__))  # type: ignore[attr-defined]
+        if len(seen) == 2:
+            raise torch.OutOfMemoryError("CUDA out of memory.")
+        return work
+
+    members = [made.member(run) for run in different(3)]
+    with pytest.raises(OutOfMemoryError, match="reduce this"), named_memory_errors("reduce this"):
+        train_replayed(members, recorder=recorder)
+    assert len(seen) == 2
+    assert [found() for found in seen] == [None, None]
+
+
+def test_a_member_that_diverges_leaves_the_others_alone() -> None:
+    made = trainings("epochs")
+    runs = [RUN, dataclasses.replace(RUN, lr=2.0**120), dataclasses.replace(RUN, seed=1)]
+    members = [made.member(run) for run in runs]
+    results = train_replayed(members, recorder=Recorder())
+    assert [result.stop_reason for result in results] == ["epochs", "diverged", "epochs"]
+    outcomes = [Outcome(result, one.network) for result, one in zip(results, members)]
+    for place in (0, 2):
+        assert outcomes[place].bits() == made.alone(runs[place]).bits()
+
+
+def test_runs_that_resume_at_different_steps() -> None:
+    made, runs = trainings("epochs"), [RUN, dataclasses.replace(RUN, seed=1, data=1)]
+    kept = [Kept(), Kept()]
+    expected, _ = replayed(made, runs, [{"checkpoints": one} for one in kept])
+    for steps in ((2, 7), (9, 1), (3, 8)):
+        starts = [Kept(one.states[step]) for one, step in zip(kept, steps)]
+        found, _ = replayed(made, runs, [{"checkpoints": one} for one in starts])
+        assert found == expected
+
+
+class Twice(Classification):
+    """Counts each sample as two units of the error."""
+
+    def errors(self, outputs: torch.Tensor, samples: Any) -> torch.Tensor:
+        return super().errors(outputs, samples).repeat(2)
+
+
+@pytest.mark.parametrize("task", [Classification((0.5,), (0.25,)), Twice((0.5,), (0.25,))])
+def test_the_mean_error_is_that_of_the_units(task: Classification) -> None:
+    made, run = trainings("epochs"), dataclasses.replace(RUN, task=task)
+    assert replayed(made, [run])[0][0] == made.alone(run).bits()
+
+
+def test_float64_networks() -> None:
+    made = Trainings(Kind(double=True), Recipe(batch_size=8, epochs=3, stop_tolerance=0.0))
+    assert replayed(made, [RUN])[0][0] == made.alone(RUN).bits()
+
+
+@pytest.mark.parametrize("lr", [0.05, 1e-3, 0.3])
+def test_rates_are_rounded_once(lr: float) -> None:
+    """Each is the float32 next to what `train` has in float64."""
+    recipe = Recipe(
+        batch_size=8, epochs=3, lr=lr, schedule="inverse_sqrt", warmup=3, stop_tolerance=0.0
+    )
+    made = Trainings(Kind(), recipe)
+    member = made.member(dataclasses.replace(RUN, lr=lr))
+    steps = ReplayedSteps(member.network, member.data, member.task, member.recipe, 0)
+    steps.begin(1)
+    exact = [lr * rate_factor(recipe, update, steps.total) for update in range(3)]
+    assert steps.parts["rates"].tolist() == torch.tensor(exact, dtype=torch.float32).tolist()

@@ -19,6 +19,7 @@ import triton.language as tl  # type: ignore[import-untyped]
 from torch import Tensor
 
 BLOCK = 2048  # values of a channel that one block computes with
+MOST_BLOCKS = 65_535  # of CUDA along the second side of a grid
 
 
 @triton.jit
@@ -150,6 +151,18 @@ class _BatchNorm(torch.autograd.Function):
         return input_gradient, weight_gradient, bias_gradient, None, None, None, None
 
 
+def covers(inputs: Tensor) -> bool:
+    """Whether the kernels compute with a tensor of this dtype and shape, (B, channels, ...).
+
+    A channel needs two values for a variance; addresses are numbers of 32 bits, and CUDA has at
+    most 65,535 blocks along the second side of a grid.
+    """
+    if inputs.dtype != torch.float32 or inputs.ndim < 2 or not inputs.shape[1]:
+        return False
+    count = inputs.numel() // inputs.shape[1]
+    return 2 <= count <= MOST_BLOCKS * BLOCK and inputs.numel() < 2**31
+
+
 def batch_norm(
     inputs: Tensor, weight: Tensor, bias: Tensor, running_mean: Tensor, running_variance: Tensor,
     *, momentum: float, epsilon: float,
@@ -157,7 +170,7 @@ def batch_norm(
     """Batch norm in train mode, which also moves the running statistics; once differentiable.
 
     Args:
-        inputs: (B, channels, ...) of float32.
+        inputs: (B, channels, ...), for which `covers` is true.
         weight: (channels,).
         bias: (channels,).
         running_mean: (channels,), changed in place.

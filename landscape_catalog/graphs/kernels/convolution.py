@@ -24,6 +24,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 LARGEST_PART = 2048  # samples times pixels that one matrix product sums over
+LARGEST_PATCHES = 2**28  # values of patches that there are at a time
 
 
 @dataclass(frozen=True)
@@ -126,6 +127,25 @@ def convolution(
 
 def _weight_gradient(inputs: Tensor, gradient: Tensor, window: Window) -> Tensor:
     """sum over samples and output pixels of g[b, o, p] x[b, i, p + place].
+
+    The patches hold each pixel once for every place of the kernel that sees it, so that those of
+    many samples, or of large kernels, would take many times the memory of the images: these are
+    computed for some samples at a time.
+    """
+    rows, columns = window.kernel
+    of_a_sample = inputs.shape[1] * rows * columns * gradient.shape[2] * gradient.shape[3]
+    many = max(LARGEST_PATCHES // of_a_sample, 1)
+    if len(inputs) <= many:
+        return _sum_over_patches(inputs, gradient, window)
+    pieces = zip(inputs.split(many), gradient.split(many))
+    first = _sum_over_patches(*next(pieces), window)
+    for images, outputs in pieces:
+        first += _sum_over_patches(images, outputs, window)
+    return first
+
+
+def _sum_over_patches(inputs: Tensor, gradient: Tensor, window: Window) -> Tensor:
+    """The gradient of some samples.
 
     The sum is cut into parts of equal length, whose products are computed as one batch and then
     added up.

@@ -1,7 +1,7 @@
 """A context in which convolutions and batch norms on CUDA are computed by the kernels beside this.
 
 Networks need no change: the context intercepts calls of torch's functions. Whatever the kernels do
-not cover (dilation, groups, other dtypes or devices) is left to torch.
+not cover (dilation, groups, no images, other dtypes or devices) is left to torch.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MOST_CHANNELS = 32  # of a convolution's input, up to which its own gradients ar
 DEVICES = ("cuda",)
 
 try:
-    from landscape_catalog.graphs.kernels.batchnorm import batch_norm
+    from landscape_catalog.graphs.kernels.batchnorm import batch_norm, covers
 except ImportError:  # no Triton on this platform
     batch_norm = None  # type: ignore[assignment]
 
@@ -70,7 +70,7 @@ def _convolved(
     """`torch.conv2d`, or None if it is not for these kernels."""
     if isinstance(padding, str) or groups != 1 or _both(dilation) != (1, 1) or inputs.ndim != 4:
         return None
-    if inputs.device.type not in DEVICES or inputs.shape[1] > MOST_CHANNELS:
+    if inputs.device.type not in DEVICES or inputs.shape[1] > MOST_CHANNELS or not len(inputs):
         return None
     found = convolution(inputs, weight, stride=_both(stride), padding=_both(padding))
     return found if bias is None else found + bias.view(1, -1, 1, 1)
@@ -84,7 +84,7 @@ def _normalised(
     """`F.batch_norm`, or None if it is not for these kernels."""
     if batch_norm is None or inputs.device.type not in DEVICES:
         return None
-    if not training or inputs.dtype != torch.float32:
+    if not training or not covers(inputs):
         return None
     if running_mean is None or running_var is None or weight is None or bias is None:
         return None

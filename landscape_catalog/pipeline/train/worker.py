@@ -15,7 +15,7 @@ from landscape_catalog.errors import (
     LandscapeError,
 )
 from landscape_catalog.experiment.grid import Run
-from landscape_catalog.graphs.batching import can_be_recorded
+from landscape_catalog.graphs.recordable import can_be_recorded
 from landscape_catalog.metrics.numerics.evaluation import evaluate
 from landscape_catalog.pipeline.shared.loading import load_data
 from landscape_catalog.pipeline.shared.payloads import TrainPayload

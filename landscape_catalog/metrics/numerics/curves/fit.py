@@ -14,13 +14,13 @@ from torch import Tensor, nn
 from landscape_catalog.graphs.batching import (
     BatchingStrategy,
     batching_strategy,
-    can_be_recorded,
     stable_graph,
 )
 from landscape_catalog.graphs.kernels.mode import small_network_kernels
 from landscape_catalog.graphs.limits import SMALLEST_STACK
 from landscape_catalog.graphs.operations import TracedGraph
-from landscape_catalog.graphs.recorded import RecordedWork, Recorder
+from landscape_catalog.graphs.recordable import can_be_recorded
+from landscape_catalog.graphs.recorded import RecordedWork, Recorder, released_at_end
 from landscape_catalog.metrics.numerics.batchnorm import clear_batch_errors
 from landscape_catalog.metrics.numerics.curves.bezier import Curve, coefficients
 from landscape_catalog.metrics.numerics.curves.gradients import (
@@ -305,14 +305,13 @@ def _fit_recorded(
             _RecordedFit(_Step(controls, make_gradient(), data, recipe), tables, recorder=recorder)
             for controls in many_controls
         ]
-        for fit in fits:
-            with fit.take.on_stream(after_others=True):
-                pass
-        for _ in range(len(tables["rates"])):
+        with released_at_end(fit.take for fit in fits):
             for fit in fits:
-                fit.take()
-        for fit in fits:
-            fit.take.release()
+                with fit.take.on_stream(after_others=True):
+                    pass
+            for _ in range(len(tables["rates"])):
+                for fit in fits:
+                    fit.take()
 
 
 def _tables(data: Samples, recipe: CurveRecipe, seed: int, dtype: torch.dtype) -> dict[str, Tensor]:

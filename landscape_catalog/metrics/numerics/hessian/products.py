@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import weakref
 from collections.abc import Sequence
 from contextlib import nullcontext
 from typing import Any, Literal, Protocol
@@ -11,8 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from landscape_catalog.graphs.batching import can_be_recorded
 from landscape_catalog.graphs.kernels.mode import small_network_kernels
+from landscape_catalog.graphs.recordable import can_be_recorded
 from landscape_catalog.graphs.recorded import RecordedWork
 from landscape_catalog.models.copying import copied
 from landscape_catalog.models.float64 import float64_device, in_float64
@@ -90,25 +91,39 @@ class BatchHessian:
         self._recorded = self._recorder()
         on_stream = self._recorded.on_stream(after_others=True) if self._recorded else nullcontext()
         with on_stream, small_network_kernels(self.device, twice=True):
-            self._gradient = self._gradient_of(data) if len(self.parts) == 1 else None
-        _require_derivative(self._gradient or self._gradient_of(self.parts[0]))
+            first = self._gradient_of(self.parts[0])
+        if self._recorded is not None:
+            self._recorded.join()  # batch norm in train mode has moved its statistics
+        self._gradient = first if len(self.parts) == 1 else None
+        _require_derivative(first)
+
+    def _records(self) -> bool:
+        """Whether products are repeated by a CUDA graph."""
+        if self.device.type != "cuda" or len(self.parts) > 1:
+            return False
+        return can_be_recorded(self.network, self.data, self.task)
 
     def _recorder(self) -> RecordedWork | None:
         """On a GPU, what repeats the product; the graph of the gradient is on its stream."""
-        if self.device.type != "cuda" or len(self.parts) > 1:
-            return None
-        if not can_be_recorded(self.network, self.data, self.task):
+        if not self._records():
             return None
         self._vector, self._found = (
             torch.zeros(self.size, dtype=self.dtype, device=self.device) for _ in range(2)
         )
 
-        def write() -> None:
-            assert self._gradient is not None
-            with small_network_kernels(self.device, twice=True):
-                self._found.copy_(self._product(self._gradient, self._directions(self._vector)))
+        own = weakref.ref(self)  # or the graph would live until the garbage collector comes
 
-        return RecordedWork(write, self.device)
+        def write() -> None:
+            hessian = own()
+            assert hessian is not None and hessian._gradient is not None
+            with small_network_kernels(hessian.device, twice=True):
+                directions = hessian._directions(hessian._vector)
+                hessian._found.copy_(hessian._product(hessian._gradient, directions))
+
+        recorded = RecordedWork(write, self.device)
+        # Each product is joined. Waiting would break what is recorded when the collector comes.
+        weakref.finalize(self, recorded.release, wait=False).atexit = False
+        return recorded
 
     def __call__(self, vector: Tensor) -> Tensor:
         """H v in the network's precision, (size,)."""
@@ -123,8 +138,9 @@ class BatchHessian:
         if self._gradient is not None:
             return self._product(self._gradient, directions)
         total = torch.zeros(self.size, dtype=torch.float64, device=float64_device(self.device))
-        for part in self.parts:
-            total += in_float64(self._product(self._gradient_of(part), directions))
+        with small_network_kernels(self.device, twice=True):
+            for part in self.parts:
+                total += in_float64(self._product(self._gradient_of(part), directions))
         return total.to(self.dtype).to(self.device)
 
     def _directions(self, vector: Tensor) -> list[Tensor]:

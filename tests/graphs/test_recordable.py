@@ -1,0 +1,207 @@
+"""Which networks may be recorded as a CUDA graph: a table of those that may and those that may not.
+
+Each of those that may not can be traced, or could be by luck: what is wrong shows in something else
+than its operations.
+"""
+
+from __future__ import annotations
+
+import copy
+import random
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from landscape_catalog.graphs.batching import stable_graph
+from landscape_catalog.graphs.recordable import can_be_recorded
+from landscape_catalog.models.build import build
+from landscape_catalog.tasks import Classification, Samples
+
+TASK = Classification((0.5,) * 3, (0.25,) * 3)
+
+
+class Plain(nn.Module):
+    """Convolution, batch norm, ReLU, mean, linear; `also` is called in each forward pass."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.conv, self.norm, self.linear = nn.Conv2d(3, 4, 3), nn.BatchNorm2d(4), nn.Linear(4, 10)
+        self.calls, self.seen, self.known = 0, [0], {"calls": 0}
+        self.register_buffer("moved", torch.zeros(4))
+
+    def also(self) -> None:
+        """What a member of the table does besides."""
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        self.also()
+        hidden = F.relu(self.norm(self.conv(inputs)))
+        return self.linear(hidden.mean(dim=(2, 3)))  # type: ignore[no-any-return]
+
+
+def network(also: Any = None, **changed: Any) -> nn.Module:
+    made = Plain()
+    if also is not None:
+        made = type("Own", (Plain,), {"also": also})()
+    for name, value in changed.items():
+        setattr(made, name, value)
+    return made
+
+
+class Counted:
+    """An object of a user, which counts."""
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+
+def _count(self: Any) -> None:
+    self.calls += 1
+
+
+def _count_in_a_list(self: Any) -> None:
+    self.seen[0] += 1
+
+
+def _append(self: Any) -> None:
+    self.seen.append(1)
+
+
+def _count_in_a_dict(self: Any) -> None:
+    self.known["calls"] += 1
+
+
+def _count_in_an_object(self: Any) -> None:
+    self.known.setdefault("object", Counted()).calls += 1
+
+
+def _set_an_attribute(self: Any) -> None:
+    self.last = 1.0
+
+
+def _replace_a_buffer(self: Any) -> None:
+    self.moved = self.moved * 0.9
+
+
+def _replace_a_tensor(self: Any) -> None:
+    self.norm.kept = torch.ones(1)
+
+
+def _move_a_buffer(self: Any) -> None:
+    self.moved.mul_(0.9).add_(0.1)
+
+
+def _ask_a_buffer(self: Any) -> None:
+    if self.moved.sum() > 1:
+        self.moved.zero_()
+
+
+def _ask_for_a_number(self: Any) -> None:
+    self.moved.add_(float(self.moved[0]))
+
+
+def _draw_by_random(self: Any) -> None:
+    random.random()
+
+
+def _draw_by_numpy(self: Any) -> None:
+    np.random.rand()
+
+
+def _draw_by_torch(self: Any) -> None:
+    torch.rand(1)
+
+
+def _copies_elsewhere(self: Any) -> None:
+    self.moved.to("meta")
+
+
+MAY = {
+    "plain": network,
+    "frozen": lambda: network().requires_grad_(False),
+    "a buffer moved in place": lambda: network(_move_a_buffer),
+    "another momentum": lambda: network(norm=nn.BatchNorm2d(4, momentum=0.5)),
+    "float64": lambda: network().double(),
+    "an attribute that is set anew": lambda: network(_set_an_attribute),
+    "in eval mode": lambda: network().eval(),
+    "resnet18": lambda: build("resnet18", width=1, input_shape=(3, 8, 8), n_outputs=10, seed=0),
+    "vgg11": lambda: build("vgg11", width=1, input_shape=(3, 32, 32), n_outputs=10, seed=0),
+}
+MAY_NOT = {
+    "a counter": lambda: network(_count),
+    "a counter in a list": lambda: network(_count_in_a_list),
+    "a list that grows": lambda: network(_append),
+    "a counter in a dictionary": lambda: network(_count_in_a_dict),
+    "a counter in an object": lambda: network(_count_in_an_object),
+    "a buffer that is replaced": lambda: network(_replace_a_buffer),
+    "a tensor that is replaced": lambda: network(_replace_a_tensor),
+    "a branch on a buffer": lambda: network(_ask_a_buffer),
+    "a number from a buffer": lambda: network(_ask_for_a_number),
+    "copies to a device": lambda: network(_copies_elsewhere),
+    "batch norm that counts": lambda: network(norm=nn.BatchNorm2d(4, momentum=None)),
+    "random": lambda: network(_draw_by_random),
+    "numpy": lambda: network(_draw_by_numpy),
+    "torch": lambda: network(_draw_by_torch),
+    "batch norm without weights": lambda: network(norm=nn.BatchNorm2d(4, affine=False)),
+    "batch norm without statistics": lambda: network(
+        norm=nn.BatchNorm2d(4, track_running_stats=False)
+    ),
+    "batch norm in another mode": lambda: network(norm=_Evaluated(4)),
+}
+
+
+class _Evaluated(nn.BatchNorm2d):
+    """Batch norm that stays in eval mode."""
+
+    def train(self, mode: bool = True) -> nn.Module:
+        return super().train(False)
+
+
+def samples(size: int) -> Samples:
+    draw = torch.Generator().manual_seed(0)
+    images = torch.randint(256, (8, 3, size, size), dtype=torch.uint8, generator=draw)
+    return Samples(images, torch.arange(8))
+
+
+def kept(made: nn.Module) -> dict[str, Tensor]:
+    return copy.deepcopy(made.state_dict())
+
+
+@pytest.mark.parametrize("name", MAY)
+def test_networks_that_may_be_recorded(name: str) -> None:
+    made, batch = MAY[name](), samples(32 if name == "vgg11" else 8)
+    before = kept(made)
+    assert can_be_recorded(made, batch, TASK)
+    assert all(torch.equal(value, before[name]) for name, value in made.state_dict().items())
+
+
+@pytest.mark.parametrize("name", MAY_NOT)
+def test_networks_that_may_not_be_recorded(name: str) -> None:
+    made, batch = MAY_NOT[name]().train(), samples(8)
+    states = random.getstate(), np.random.get_state()[1].tolist(), torch.get_rng_state()
+    assert not can_be_recorded(made, batch, TASK)
+    assert random.getstate() == states[0]
+    assert np.random.get_state()[1].tolist() == states[1]
+    assert torch.equal(torch.get_rng_state(), states[2])
+
+
+def test_most_of_the_table_is_about_more_than_the_operations() -> None:
+    """These networks have a graph, so that something else keeps them from being recorded."""
+    traced = [
+        name
+        for name, make in MAY_NOT.items()
+        if stable_graph(make().train(), samples(8), TASK, 8) is not None
+    ]
+    assert len(traced) == 11, traced
+
+
+def test_other_tasks_are_not_recorded() -> None:
+    class Own(Classification):
+        """A task of a user."""
+
+    assert not can_be_recorded(network(), samples(8), Own((0.5,) * 3, (0.25,) * 3))
+    assert not can_be_recorded(network(), samples(8)[:1], TASK)
+    assert not can_be_recorded(network(), samples(8)[:0], TASK)
