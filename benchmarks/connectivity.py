@@ -31,8 +31,9 @@ from benchmarks.machine import describe, seconds, table
 from benchmarks.plain_curves import PlainCurve
 from landscape_catalog.metrics.numerics.curves.bezier import Curve
 from landscape_catalog.metrics.numerics.curves.connectivity import mode_connectivity
-from landscape_catalog.metrics.numerics.curves.fit import CurveRecipe, fit_curves
+from landscape_catalog.metrics.numerics.curves.fit import fit_curves
 from landscape_catalog.metrics.numerics.curves.points import CurvePoint, curve_points
+from landscape_catalog.metrics.numerics.curves.recipe import CurveRecipe
 from landscape_catalog.models.build import build
 from landscape_catalog.runner.memory import keep_freed_memory
 from landscape_catalog.tasks import Classification, Samples

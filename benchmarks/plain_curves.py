@@ -18,7 +18,7 @@ from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
 
 from landscape_catalog.metrics.numerics.curves.bezier import coefficients
-from landscape_catalog.metrics.numerics.curves.fit import CurveRecipe, rate_factor
+from landscape_catalog.metrics.numerics.curves.recipe import CurveRecipe, rate_factor
 from landscape_catalog.metrics.numerics.parameters import random_weights
 
 State = dict[str, Tensor]

@@ -59,9 +59,8 @@ def environment(checkout: Path, store: Path) -> dict[str, str]:
 
 
 def write_params(folder: Path, params: Params) -> None:
-    """Write `params.yaml`, beside the shipped stages."""
+    """Write `params.yaml`."""
     folder.mkdir(parents=True, exist_ok=True)
-    shutil.copy(ROOT / "dvc.yaml", folder)
     with (folder / "params.yaml").open("w", encoding="utf-8") as stream:
         YAML(typ="safe").dump(dict(params), stream)
 

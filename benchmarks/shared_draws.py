@@ -37,8 +37,9 @@ from landscape_catalog.catalog.shared_errors import error_of_cell_mean
 from landscape_catalog.datasets import Preparation, prepare
 from landscape_catalog.datasets.digits import load_digits
 from landscape_catalog.metrics.numerics.curves.connectivity import mode_connectivity
-from landscape_catalog.metrics.numerics.curves.fit import CurveRecipe, fit_curves
+from landscape_catalog.metrics.numerics.curves.fit import fit_curves
 from landscape_catalog.metrics.numerics.curves.points import curve_points
+from landscape_catalog.metrics.numerics.curves.recipe import CurveRecipe
 from landscape_catalog.metrics.numerics.features import centred_features
 from landscape_catalog.metrics.numerics.hessian.estimate import HessianRecipe, hessian_estimate
 from landscape_catalog.metrics.numerics.similarity import similarity

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from benchmarks.plain_curves import PlainCurve
 from benchmarks.plain_training import PlainLoop
 from benchmarks.product import Params, Product, prepared_arrays, write_params
 from benchmarks.training_cases import Effort
-from landscape_catalog.metrics.numerics.curves.fit import CurveRecipe
+from landscape_catalog.metrics.numerics.curves.recipe import CurveRecipe
 from landscape_catalog.models.build import build
 from landscape_catalog.tasks import Classification
 from landscape_catalog.training import Recipe
@@ -33,6 +34,7 @@ def time_stages(product: Product, params: Params) -> tuple[Path, dict[str, float
     """Seconds of each stage as a command, in a new project and with an empty store."""
     folder = product.folder / "map"
     write_params(folder, params)
+    shutil.copy(product.checkout / "dvc.yaml", folder)  # without it, commands find no project
     words = (sys.executable, "-m", "landscape_catalog")
     return folder, {stage: product.command(folder, *words, stage) for stage in STAGES}
 

@@ -23,7 +23,8 @@ from torch.utils.backend_registration import _setup_privateuseone_for_python_bac
 from landscape_catalog.api.curves import line_barrier, mode_connectivity
 from landscape_catalog.api.networks import evaluate, hessian, spectral_density
 from landscape_catalog.api.similarity import cka, l2_distance
-from landscape_catalog.metrics.numerics.curves.fit import CurveRecipe, fit_curves
+from landscape_catalog.metrics.numerics.curves.fit import fit_curves
+from landscape_catalog.metrics.numerics.curves.recipe import CurveRecipe
 from landscape_catalog.metrics.numerics.features import centred_features
 from landscape_catalog.metrics.numerics.hessian.pyhessian import pyhessian_estimate
 from landscape_catalog.metrics.numerics.similarity import similarity

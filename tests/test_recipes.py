@@ -17,8 +17,9 @@ from landscape_catalog.datasets import Preparation, prepare
 from landscape_catalog.datasets.digits import load_digits
 from landscape_catalog.metrics.numerics.batchnorm import recompute_batchnorm
 from landscape_catalog.metrics.numerics.curves.barrier import line_barrier
-from landscape_catalog.metrics.numerics.curves.fit import CurveRecipe, fit_curve, fit_curves
+from landscape_catalog.metrics.numerics.curves.fit import fit_curve, fit_curves
 from landscape_catalog.metrics.numerics.curves.points import curve_points
+from landscape_catalog.metrics.numerics.curves.recipe import CurveRecipe
 from landscape_catalog.metrics.numerics.distance import l2_distance
 from landscape_catalog.metrics.numerics.evaluation import evaluate
 from landscape_catalog.metrics.numerics.features import network_features

@@ -20,7 +20,8 @@ from benchmarks.on_gpu.clock import (
 from benchmarks.on_gpu.part import Note
 from benchmarks.plain_curves import PlainCurve
 from landscape_catalog.metrics.numerics.curves import fit
-from landscape_catalog.metrics.numerics.curves.fit import CurveRecipe, State, fit_curves
+from landscape_catalog.metrics.numerics.curves.fit import State, fit_curves
+from landscape_catalog.metrics.numerics.curves.recipe import CurveRecipe
 from landscape_catalog.metrics.numerics.hessian import products
 from landscape_catalog.runner.settings import reproducible
 

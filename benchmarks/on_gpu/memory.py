@@ -15,7 +15,8 @@ from benchmarks.on_gpu.clock import CLASSES, SHAPE, TASK, images, network, synch
 from benchmarks.on_gpu.out_of_memory import check_recovery
 from benchmarks.on_gpu.part import Note, Settings, going_on
 from landscape_catalog.graphs.recorded import WARM_UP
-from landscape_catalog.metrics.numerics.curves.fit import CurveRecipe, fit_curve
+from landscape_catalog.metrics.numerics.curves.fit import fit_curve
+from landscape_catalog.metrics.numerics.curves.recipe import CurveRecipe
 from landscape_catalog.metrics.numerics.evaluation import evaluate
 from landscape_catalog.metrics.numerics.features import centred_features
 from landscape_catalog.metrics.numerics.hessian.products import BatchHessian

@@ -25,7 +25,7 @@ from benchmarks.on_gpu.curve_times import step_by_step
 from benchmarks.on_gpu.part import Note
 from benchmarks.plain_curves import PlainCurve
 from landscape_catalog.graphs.recorded import WARM_UP
-from landscape_catalog.metrics.numerics.curves.fit import CurveRecipe
+from landscape_catalog.metrics.numerics.curves.recipe import CurveRecipe
 from landscape_catalog.metrics.numerics.curves.sweep import evaluate_all
 from landscape_catalog.metrics.numerics.evaluation import evaluate
 from landscape_catalog.metrics.numerics.features import centred_features

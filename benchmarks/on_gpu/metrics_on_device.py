@@ -15,8 +15,9 @@ from benchmarks.on_gpu.part import Note, Settings, going_on
 from benchmarks.on_gpu.subjects import Subject
 from landscape_catalog.metrics.numerics.batchnorm import recompute_batchnorm
 from landscape_catalog.metrics.numerics.curves.barrier import line_barrier
-from landscape_catalog.metrics.numerics.curves.fit import CurveRecipe, fit_curves
+from landscape_catalog.metrics.numerics.curves.fit import fit_curves
 from landscape_catalog.metrics.numerics.curves.points import curve_points
+from landscape_catalog.metrics.numerics.curves.recipe import CurveRecipe
 from landscape_catalog.metrics.numerics.distance import l2_distance
 from landscape_catalog.metrics.numerics.evaluation import evaluate
 from landscape_catalog.metrics.numerics.features import centred_features, network_features

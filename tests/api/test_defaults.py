@@ -11,7 +11,7 @@ import pytest
 import landscape_catalog as lc
 from landscape_catalog.metrics.connectivity.settings import ConnectivitySettings
 from landscape_catalog.metrics.hessian.spec import HessianSettings
-from landscape_catalog.metrics.numerics.curves.fit import CurveRecipe
+from landscape_catalog.metrics.numerics.curves.recipe import CurveRecipe
 from landscape_catalog.metrics.numerics.hessian.estimate import HessianRecipe
 from landscape_catalog.metrics.numerics.hessian.pyhessian import pyhessian_estimate
 from landscape_catalog.schema.fields import Section

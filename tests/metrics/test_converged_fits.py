@@ -24,8 +24,9 @@ from landscape_catalog.metrics.connectivity.result import (
 from landscape_catalog.metrics.connectivity.settings import ConnectivitySettings
 from landscape_catalog.metrics.connectivity.spec import ConnectivityMetric
 from landscape_catalog.metrics.numerics.curves.connectivity import connectivity_of_points
-from landscape_catalog.metrics.numerics.curves.fit import CurveRecipe, fit_curves
+from landscape_catalog.metrics.numerics.curves.fit import fit_curves
 from landscape_catalog.metrics.numerics.curves.points import curve_points
+from landscape_catalog.metrics.numerics.curves.recipe import CurveRecipe
 from landscape_catalog.tasks import Classification, Samples
 from tests.metrics.networks import images, make
 

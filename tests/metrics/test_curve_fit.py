@@ -13,12 +13,13 @@ from scipy.stats import binom
 from torch import Tensor, nn
 
 from landscape_catalog.metrics.numerics.batchnorm import recompute_batchnorm
-from landscape_catalog.metrics.numerics.curves import fit
+from landscape_catalog.metrics.numerics.curves import descent
 from landscape_catalog.metrics.numerics.curves.barrier import line_barrier
 from landscape_catalog.metrics.numerics.curves.bezier import Curve, coefficients
 from landscape_catalog.metrics.numerics.curves.connectivity import mode_connectivity
-from landscape_catalog.metrics.numerics.curves.fit import CurveRecipe, fit_curve
+from landscape_catalog.metrics.numerics.curves.fit import fit_curve
 from landscape_catalog.metrics.numerics.curves.points import curve_points
+from landscape_catalog.metrics.numerics.curves.recipe import CurveRecipe
 from landscape_catalog.metrics.numerics.evaluation import evaluate
 from landscape_catalog.metrics.numerics.parameters import flatten, random_weights
 from landscape_catalog.models.build import build
@@ -343,7 +344,7 @@ def test_updates_equal_epochs_except_for_the_rate_within_an_epoch(
     # With one batch per epoch, the learning rate decays in the same way.
     assert torch.equal(controls(24, epochs=10), controls(24, updates=10))
     assert not torch.equal(controls(8, epochs=6), controls(8, updates=18))
-    monkeypatch.setattr(fit, "rate_factor", lambda progress: 1.0)
+    monkeypatch.setattr(descent, "rate_factor", lambda progress: 1.0)
     assert torch.equal(controls(8, epochs=6), controls(8, updates=18))
 
 

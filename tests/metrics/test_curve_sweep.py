@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from landscape_catalog.graphs import batching
 from landscape_catalog.metrics.numerics.curves import sweep
 from landscape_catalog.metrics.numerics.curves.barrier import straight_line
-from landscape_catalog.metrics.numerics.curves.fit import CurveRecipe, fit_curve
+from landscape_catalog.metrics.numerics.curves.fit import fit_curve
 from landscape_catalog.metrics.numerics.curves.points import CurvePoint, curve_points
+from landscape_catalog.metrics.numerics.curves.recipe import CurveRecipe
 from landscape_catalog.metrics.numerics.curves.sweep import evaluate_all
 from landscape_catalog.metrics.numerics.evaluation import Evaluation, evaluate
 from landscape_catalog.models.build import build

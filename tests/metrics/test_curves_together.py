@@ -13,8 +13,9 @@ from torch import Tensor, nn
 from landscape_catalog.graphs import batching
 from landscape_catalog.metrics.numerics.curves import fit
 from landscape_catalog.metrics.numerics.curves.bezier import Curve
-from landscape_catalog.metrics.numerics.curves.fit import CurveRecipe, fit_curve, fit_curves
+from landscape_catalog.metrics.numerics.curves.fit import fit_curve, fit_curves
 from landscape_catalog.metrics.numerics.curves.gradients import stack_vectors, unstack_vector
+from landscape_catalog.metrics.numerics.curves.recipe import CurveRecipe
 from landscape_catalog.models.build import build
 from landscape_catalog.tasks import Classification, Samples
 from tests.metrics.networks import TRACEABLE, images, make

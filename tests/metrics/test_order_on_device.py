@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from landscape_catalog.metrics.numerics.batchnorm import recompute_batchnorm
-from landscape_catalog.metrics.numerics.curves.fit import CurveRecipe, fit_curve
+from landscape_catalog.metrics.numerics.curves.fit import fit_curve
 from landscape_catalog.metrics.numerics.curves.points import curve_points
+from landscape_catalog.metrics.numerics.curves.recipe import CurveRecipe
 from landscape_catalog.models.build import build
 from landscape_catalog.tasks import Classification, Samples
 from landscape_catalog.training import Recipe, train

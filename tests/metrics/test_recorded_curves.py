@@ -13,9 +13,10 @@ import torch
 from torch import Tensor
 
 from landscape_catalog.graphs.recorded import WARM_UP, RecordedWork
-from landscape_catalog.metrics.numerics.curves import fit
-from landscape_catalog.metrics.numerics.curves.fit import CurveRecipe, State, fit_curves
+from landscape_catalog.metrics.numerics.curves import descent, fit
+from landscape_catalog.metrics.numerics.curves.fit import State, fit_curves
 from landscape_catalog.metrics.numerics.curves.gradients import network_gradient
+from landscape_catalog.metrics.numerics.curves.recipe import CurveRecipe
 from landscape_catalog.metrics.numerics.hessian import products
 from landscape_catalog.metrics.numerics.hessian.products import BatchHessian
 from landscape_catalog.models.build import build
@@ -47,7 +48,7 @@ def recorded(
     recorder: Callable[[Work], Work],
 ) -> None:  # fmt: skip
     made = network(0, controls[0].dtype).train()
-    fit._fit_recorded(
+    descent.fit_recorded(
         controls, lambda: partial(network_gradient, copied(made), task), data, recipe, 5,
         recorder=recorder,
     )  # fmt: skip

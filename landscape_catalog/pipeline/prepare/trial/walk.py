@@ -11,7 +11,8 @@ from torch import Tensor, nn
 
 from landscape_catalog.errors import CodeError
 from landscape_catalog.metrics.numerics.batchnorm import clear_batch_errors
-from landscape_catalog.metrics.numerics.curves.fit import CurveRecipe, fit_curve
+from landscape_catalog.metrics.numerics.curves.fit import fit_curve
+from landscape_catalog.metrics.numerics.curves.recipe import CurveRecipe
 from landscape_catalog.metrics.numerics.curves.sweep import evaluate_all
 from landscape_catalog.metrics.numerics.parameters import require_one_landscape
 from landscape_catalog.pipeline.prepare.trial.checks import (
