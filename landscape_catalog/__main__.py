@@ -10,10 +10,15 @@ import signal
 INTERRUPTED = 130  # as in `cli`, which is not imported yet
 
 
-def main() -> None:
-    """Import the command line and run it; a signal before it listens itself ends the process."""
+def end_quietly() -> None:
+    """Let a signal end the process without a word, until the command line listens itself."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: os._exit(INTERRUPTED))
+
+
+def main() -> None:
+    """Import the command line and run it."""
+    end_quietly()
     from landscape_catalog.cli import main as run
 
     run()

@@ -99,6 +99,9 @@ def train_job(payload, cache):
         train_and_keep(payload, cache)
 
 if __name__ == "__main__":
+    from landscape_catalog.__main__ import end_quietly
+
+    end_quietly()
     from landscape_catalog.cli import main
     from landscape_catalog.pipeline.train import stage
 
