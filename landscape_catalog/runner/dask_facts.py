@@ -11,7 +11,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-import landscape_catalog
 from landscape_catalog.store.files import source_digest
 
 # Packages whose version can change bits of a result or of the file that holds it.
@@ -52,7 +51,7 @@ def facts_of_worker(threads: int, device: str) -> Facts:
 
 @functools.cache
 def _code() -> str:
-    folder = Path(landscape_catalog.__file__).parent
+    folder = Path(__file__).parent.parent
     return source_digest(
         (path.relative_to(folder).as_posix(), path) for path in folder.rglob("*.py")
     )
