@@ -33,6 +33,7 @@ from landscape_catalog.graphs.readers import METADATA_FUNCTIONS, READERS
 from landscape_catalog.models.randomness import random_state, set_random_state
 from landscape_catalog.tasks import Samples, Task
 
+ATTEMPTS = 5  # a network that has drawn in each of them draws
 MIN_SAMPLES = 2  # batch norm in train mode cannot compute a variance from a single sample
 
 
@@ -45,30 +46,46 @@ def trace_network(network: nn.Module, samples: Samples, task: Task) -> TracedGra
     one tensor and return its output.
 
     Args:
-        network: called once, which updates its batch-norm statistics in train mode; pass a copy.
+        network: called, which updates its batch-norm statistics in train mode; pass a copy.
         samples: the batch to trace it on; with fewer than two samples the result is None.
         task: how the network is called.
     """
     if len(samples) < MIN_SAMPLES or not _has_supported_modules(network):
         return None
-    tracer = _ForwardTracer(network)
-    dtype = next(network.parameters()).dtype
-    device = samples.inputs.device
-    before = random_state(device)
-    try:
-        with torch.no_grad():
-            outputs = task.outputs(tracer.call, samples, dtype)
-    except Exception as error:  # unsupported, or a failure of a user's code on so few samples
-        if is_out_of_memory(error):
-            raise
-        return None
-    finally:
-        after = random_state(device)
-        is_random = not all(torch.equal(before[name], state) for name, state in after.items())
-        set_random_state(before, device)
-    if is_random or tracer.output is None or outputs is not tracer.output:
-        return None
-    return tracer.graph(len(samples))
+    for _ in range(ATTEMPTS):
+        tracer = _ForwardTracer(network)
+        try:
+            with _Draws(samples.inputs.device) as draws, torch.no_grad():
+                outputs = task.outputs(tracer.call, samples, next(network.parameters()).dtype)
+        except Exception as error:  # unsupported, or a failure of a user's code on so few samples
+            if is_out_of_memory(error):
+                raise
+            return None
+        if tracer.output is None or outputs is not tracer.output:
+            return None
+        if not draws.found:
+            return tracer.graph(len(samples))
+    return None
+
+
+class _Draws:
+    """Finds out whether anything is drawn from the global generators, whose states are restored.
+
+    Other threads draw from those of NumPy and Python, too: a worker of Dask does while it talks to
+    the scheduler. A network that draws does so every time.
+    """
+
+    def __init__(self, device: torch.device) -> None:
+        self.device, self.found = device, False
+
+    def __enter__(self) -> _Draws:
+        self.before = random_state(self.device)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        after = random_state(self.device)
+        self.found = not all(torch.equal(self.before[name], state) for name, state in after.items())
+        set_random_state(self.before, self.device)
 
 
 def network_inputs(samples: Samples, task: Task, dtype: torch.dtype) -> Tensor:

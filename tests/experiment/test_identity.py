@@ -518,6 +518,8 @@ CASES: list[tuple[dict[str, Any], dict[str, Any], str]] = [
     (PLAIN, {"train.stop_not_before": 0}, "nothing"),
     (PLAIN, {"train.stop_not_before": 30}, "run"),
     (PLAIN, {"train.seeds": 3}, "nothing"),
+    (PLAIN, {"train.precision": "float32"}, "nothing"),
+    (PLAIN, {"train.precision": "bf16"}, "run"),
     (PLAIN, {"train.first_seed": 0}, "nothing"),
     (PLAIN, {"train.first_seed": 1}, "which run"),
     (PLAIN, {"measure.snapshots": ["best_train_loss", "last", "best_test"]}, "nothing"),

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import random
+import threading
+from collections.abc import Callable
+
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -84,3 +89,38 @@ def test_dependence_on_the_batch_is_detected() -> None:
     assert batching.stable_graph(network, images(), TASK, 10) is not None
     assert batching.stable_graph(network, images(), Shifted(), 10) is None
     assert batching.stable_graph(Counting().train(), images(), TASK, 10) is None
+
+
+class _Draws(nn.Module):
+    """Draws from a global generator without using the number."""
+
+    def __init__(self, draw: Callable[[], object]) -> None:
+        super().__init__()
+        self.linear, self.draw = nn.Linear(4, 2), draw
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        self.draw()
+        return self.linear(inputs)
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [random.random, np.random.random, lambda: torch.rand(1)],
+    ids=["python", "numpy", "torch"],
+)
+def test_draws_of_the_network_are_told_from_those_of_other_threads(
+    draw: Callable[[], object],
+) -> None:
+    samples, task = Samples(torch.randn(4, 4), torch.arange(4) % 2), Classification()
+    assert trace_network(_Draws(draw), samples, task) is None
+    if draw.__name__ == "<lambda>":
+        return
+    left = iter(range(2))  # another thread draws during the first two passes only
+
+    def sometimes() -> None:
+        if next(left, None) is not None:
+            thread = threading.Thread(target=draw)
+            thread.start()
+            thread.join()
+
+    assert trace_network(_Draws(sometimes), samples, task) is not None

@@ -363,9 +363,9 @@ def test_too_little_memory_is_said(
     caplog.set_level("INFO", "landscape_catalog")
     with chosen_executor(Execution(workers=4)) as executor:
         executor.expect(30 * 10**9)
-    assert caplog.messages[0] == "GPU 0: 80.0 GB free, 3 workers"
-    assert caplog.messages[2] == "GPU 2: 20.0 GB free, 0 workers"
-    assert "a job may need 30.0 GB of a GPU's memory, and a worker has 26.7 GB" in caplog.text
+    assert caplog.messages[0] == "GPU 0: 80 GB free, 3 workers"
+    assert caplog.messages[2] == "GPU 2: 20 GB free, 0 workers"
+    assert "a job may need 30 GB of a GPU's memory, and a worker has 26.7 GB" in caplog.text
     assert "fewer `execution.workers`" in caplog.text
 
 
