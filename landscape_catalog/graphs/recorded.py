@@ -69,8 +69,13 @@ class RecordedWork:
         if self.stream is None:
             return nullcontext()
         if after_others:
-            self.stream.wait_stream(torch.cuda.current_stream(self.device))
+            self.follow()
         return torch.cuda.stream(self.stream)
+
+    def follow(self) -> None:
+        """Let the work wait for everything that was launched on the present stream."""
+        if self.stream is not None:
+            self.stream.wait_stream(torch.cuda.current_stream(self.device))
 
     def wait(self) -> None:
         """Wait until everything that was launched is done."""

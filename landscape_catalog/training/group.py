@@ -19,7 +19,7 @@ from landscape_catalog.models.float64 import float64_device, in_float64
 from landscape_catalog.tasks.batches import epoch_order
 from landscape_catalog.tasks.classification import Classification
 from landscape_catalog.training.checkpoints import TrainingState
-from landscape_catalog.training.course import Course, TrainedRun
+from landscape_catalog.training.course import TrainedRun
 from landscape_catalog.training.member import Member
 from landscape_catalog.training.recipe import Recipe, rate_factor
 from landscape_catalog.training.samples import GroupSamples
@@ -92,13 +92,7 @@ class _Run:
 
     def __init__(self, member: Member) -> None:
         self.member = member
-        self.course = Course(
-            member.network,
-            member.recipe,
-            snapshots=member.snapshots,
-            test_error=member.test_error,
-            on_epoch=member.on_epoch,
-        )
+        self.course = member.course()
         self.state = None if member.checkpoints is None else member.checkpoints.resume()
         if self.state is not None:
             self.course.load(self.state)

@@ -9,7 +9,7 @@ from torch import nn
 
 from landscape_catalog.tasks import Samples, Task
 from landscape_catalog.training.checkpoints import Checkpoints
-from landscape_catalog.training.course import EpochRecord, TrainedRun
+from landscape_catalog.training.course import Course, EpochRecord, TrainedRun
 from landscape_catalog.training.recipe import Recipe
 
 
@@ -40,3 +40,13 @@ class Member:
     on_epoch: Callable[[EpochRecord], None] | None = None
     on_end: Callable[[TrainedRun], None] | None = None
     checkpoints: Checkpoints | None = None
+
+    def course(self) -> Course:
+        """The run's course, at its beginning."""
+        return Course(
+            self.network,
+            self.recipe,
+            snapshots=self.snapshots,
+            test_error=self.test_error,
+            on_epoch=self.on_epoch,
+        )

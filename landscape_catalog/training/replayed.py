@@ -17,7 +17,7 @@ from landscape_catalog.graphs.kernels.mode import small_network_kernels
 from landscape_catalog.graphs.recorded import RecordedWork, Recorder, released_at_end
 from landscape_catalog.tasks import seeded
 from landscape_catalog.training.checkpoints import TrainingState
-from landscape_catalog.training.course import Course, TrainedRun
+from landscape_catalog.training.course import TrainedRun
 from landscape_catalog.training.loop import run_state
 from landscape_catalog.training.member import Member
 from landscape_catalog.training.precision import whole_step
@@ -67,13 +67,7 @@ class _Lane:
 
     def __init__(self, member: Member, recorder: Recorder | None) -> None:
         self.member = member
-        self.course = Course(
-            member.network,
-            member.recipe,
-            snapshots=member.snapshots,
-            test_error=member.test_error,
-            on_epoch=member.on_epoch,
-        )
+        self.course = member.course()
         self.steps = ReplayedSteps(
             member.network,
             member.data,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -36,11 +36,9 @@ def fit_step_by_step(
         seed: of t, the batch order and dropout.
     """
     step = _Step(controls, make_gradient, data, recipe)
-    generator = np.random.Generator(np.random.Philox(key=seed))
     with seeded(seed, data.inputs.device), clear_batch_errors(recipe.batch_size):
-        for rows, progress in batches_of(data, recipe, seed):
-            weights = coefficients(generator.uniform(), recipe.control_points)
-            step.take(rows, weights, recipe.lr * rate_factor(progress))
+        for rows, weights, rate in _schedule(data, recipe, seed):
+            step.take(rows, weights, rate)
 
 
 class _Step:
@@ -129,21 +127,25 @@ def fit_recorded(
         ]
         with released_at_end(fit.take for fit in fits):
             for fit in fits:
-                with fit.take.on_stream(after_others=True):
-                    pass
+                fit.take.follow()
             for _ in range(len(tables["rates"])):
                 for fit in fits:
                     fit.take()
 
 
-def _tables(data: Samples, recipe: CurveRecipe, seed: int, dtype: torch.dtype) -> dict[str, Tensor]:
+def _schedule(
+    data: Samples, recipe: CurveRecipe, seed: int
+) -> Iterator[tuple[Tensor, tuple[float, ...], float]]:
     """For each step of a fit the batch's rows, the control points' weights and the rate."""
     generator = np.random.Generator(np.random.Philox(key=seed))
-    rows, weights, rates = [], [], []
-    for chosen, progress in batches_of(data, recipe, seed):
-        rows.append(chosen)
-        weights.append(coefficients(generator.uniform(), recipe.control_points))
-        rates.append(recipe.lr * rate_factor(progress))
+    for rows, progress in batches_of(data, recipe, seed):
+        weights = coefficients(generator.uniform(), recipe.control_points)
+        yield rows, weights, recipe.lr * rate_factor(progress)
+
+
+def _tables(data: Samples, recipe: CurveRecipe, seed: int, dtype: torch.dtype) -> dict[str, Tensor]:
+    """The schedule of a fit as tensors on the device of the data, one row for each step."""
+    rows, weights, rates = zip(*_schedule(data, recipe, seed))
     device = data.inputs.device
     return {
         "rows": torch.stack(rows),
