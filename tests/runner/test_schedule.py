@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from landscape_catalog.pipeline.train.groups import LARGEST_GROUP, group_work, training_groups
+from landscape_catalog.pipeline.shared.costs import LARGEST_GROUP
+from landscape_catalog.pipeline.train.groups import group_work, training_groups
 from landscape_catalog.pipeline.train.stage import train_work
 from landscape_catalog.runner.schedule import cut_groups, makespan
 from landscape_catalog.runner.speed import SpeedModel

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
-from landscape_catalog.pipeline.shared.costs import LARGEST_GROUP, LARGEST_ON_GPU, fits_caches
+from landscape_catalog.pipeline.shared.costs import fits_caches, largest_group
 from landscape_catalog.pipeline.shared.measurement_specs import MeasurementSpec
 from landscape_catalog.runner.schedule import cut_groups
 from landscape_catalog.runner.speed import SpeedModel
@@ -36,7 +36,7 @@ def measurement_jobs(
         key=lambda spec: spec.batch_id(device),
         seconds=lambda group: speed.seconds(job_work(group, device)),
         workers=workers,
-        largest=LARGEST_ON_GPU if device == "cuda" else LARGEST_GROUP,
+        largest=largest_group(device),
         fits=lambda group: fits_caches(
             group[0].cell, group[0].work.batch_size, len(group), device=device
         ),

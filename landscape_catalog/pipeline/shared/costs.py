@@ -64,6 +64,11 @@ def forward_multiply_adds(cell: Cell) -> int:
     return multiply_adds(**cell.network, lengths=(USUAL_TOKENS, USUAL_TOKENS))
 
 
+def largest_group(device: str) -> int:
+    """The most networks or curves that are worth computing together on a kind of device."""
+    return LARGEST_ON_GPU if device == "cuda" else LARGEST_GROUP
+
+
 def fits_caches(cell: Cell, batch_size: int, members: int, *, device: str = "cpu") -> bool:
     """Whether a step of a group of this size runs in the processor's caches; two always may.
 

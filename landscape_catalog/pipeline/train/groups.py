@@ -6,7 +6,7 @@ from collections.abc import Callable, Hashable, Sequence
 from dataclasses import replace
 
 from landscape_catalog.experiment.grid import Run
-from landscape_catalog.pipeline.shared.costs import LARGEST_GROUP, LARGEST_ON_GPU, fits_caches
+from landscape_catalog.pipeline.shared.costs import fits_caches, largest_group
 from landscape_catalog.runner.schedule import cut_groups
 from landscape_catalog.runner.speed import SpeedModel
 from landscape_catalog.runner.timings import Work
@@ -44,7 +44,7 @@ def training_groups(
             group_work(group, work, grouped=device != "cuda" and key(group[0]) is not None)
         ),
         workers=workers,
-        largest=LARGEST_ON_GPU if device == "cuda" else LARGEST_GROUP,
+        largest=largest_group(device),
         fits=lambda group: fits(group) and _fits_caches(group, device),
     )
 
