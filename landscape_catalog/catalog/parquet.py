@@ -25,7 +25,7 @@ from landscape_catalog.errors import DamagedFileError, MissingArtifactError
 from landscape_catalog.regular import read_regular
 
 MANIFEST = "manifest.json"
-REBUILT = "`dvc repro` or `landscape aggregate` rebuilds it"
+REBUILT = "`dvc repro` rebuilds it"
 
 
 def table_path(folder: Path, name: str) -> Path:
