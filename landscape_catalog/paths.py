@@ -73,6 +73,16 @@ class Project:
         return self.internal / "catalog.duckdb.json"
 
     @property
+    def imports(self) -> Path:
+        """One folder for each import of published results; no stage writes or wipes it."""
+        return self._results / "data" / "imports"
+
+    @property
+    def import_settings(self) -> Path:
+        """One committed file for each import: its thresholds, and how its report is drawn."""
+        return self.root / "imports"
+
+    @property
     def report(self) -> Path:
         """The phase report."""
         return self._results / "reports" / "phases.html"
