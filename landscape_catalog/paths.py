@@ -63,6 +63,16 @@ class Project:
         return self._results / "data" / "catalog"
 
     @property
+    def imports(self) -> Path:
+        """One folder for each import of published results: no stage's output."""
+        return self._results / "data" / "imports"
+
+    @property
+    def import_settings(self) -> Path:
+        """One file for each import, `NAME.yaml`: its thresholds, and how its report is drawn."""
+        return self.root / "imports"
+
+    @property
     def database(self) -> Path:
         """The DuckDB catalog for other clients, derived from the tables."""
         return self._results / "data" / "catalog.duckdb"
@@ -71,16 +81,6 @@ class Project:
     def database_note(self) -> Path:
         """What was written to the DuckDB catalog, so that changes by others are noticed."""
         return self.internal / "catalog.duckdb.json"
-
-    @property
-    def imports(self) -> Path:
-        """One folder for each import of published results; no stage writes or wipes it."""
-        return self._results / "data" / "imports"
-
-    @property
-    def import_settings(self) -> Path:
-        """One committed file for each import: its thresholds, and how its report is drawn."""
-        return self.root / "imports"
 
     @property
     def report(self) -> Path:

@@ -34,7 +34,7 @@ from landscape_catalog.store.files import (
 SOURCE = "source.json"
 NAMES = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 LEFT_OVER = 3600.0  # seconds after which a temporary folder is one of a write that was killed
-TAKEN = ("current",)  # the name of the project's own catalog
+TAKEN = ("current", "all")  # names that stand for other sources
 _HEAD = """\
 # The import {name} (data/imports/{name}): its thresholds, and how its report is drawn.
 # It is classified when it is read, so that a change here takes effect at once.
