@@ -164,9 +164,8 @@ presets = typer.Typer(
     help="Experiments of the paper, named after their figures.", no_args_is_help=True
 )
 app.add_typer(presets, name="preset")
-
-
 app.add_typer(import_app.app, name="import")
+
 
 PresetName = Annotated[str, typer.Argument(help="A name listed by `landscape preset list`.")]
 

@@ -25,18 +25,21 @@ class Column:
         name: from the file's first line.
         texts: from the lines below.
         lines: where each stands in the file.
+        place: what a line of the file is called.
     """
 
     file: str
     name: str
     texts: tuple[str, ...]
     lines: Sequence[int]
+    place: str = "line"
 
-    def numbers(self, *, missing: bool = False) -> list[float]:
+    def numbers(self, *, missing: bool = False, least: float = -math.inf) -> list[float]:
         """The column as numbers.
 
         Args:
             missing: whether an empty field stands for a missing number, NaN here.
+            least: the least number that is allowed.
 
         Raises:
             PublishedError: if a field is no finite number.
@@ -53,19 +56,23 @@ class Column:
                 raise self._problem(line, what) from None
             if not math.isfinite(value) or "_" in text:
                 raise self._problem(line, f"{shown(text)}, which is no finite number")
+            if value < least:
+                raise self._problem(line, f"{shown(text)}; allowed: {least:g} or more")
             found.append(value)
         return found
 
-    def whole_numbers(self) -> list[int]:
-        """The column as whole numbers; raises `PublishedError` if a field is none."""
-        numbers = self.numbers()
+    def whole_numbers(self, *, least: float = -math.inf) -> list[int]:
+        """The column as whole numbers, the same way."""
+        numbers = self.numbers(least=least)
         for value, text, line in zip(numbers, self.texts, self.lines):
             if not value.is_integer() or abs(value) >= 2**53:
                 raise self._problem(line, f"{shown(text)}, which is no whole number")
         return [int(value) for value in numbers]
 
     def _problem(self, line: int, what: str) -> PublishedError:
-        return PublishedError(f"{self.file}, line {line}: column {shown(self.name)} is {what}")
+        return PublishedError(
+            f"{self.file}, {self.place} {line}: column {shown(self.name)} is {what}"
+        )
 
 
 def read_columns(content: bytes, name: str) -> dict[str, Column]:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from landscape_catalog.exchange.imports.grid import PublishedGrid
+from landscape_catalog.exchange.imports.table import read_table
 from landscape_catalog.exchange.imports.yang2021 import read_yang2021
 from landscape_catalog.exchange.imports.zhou2024 import read_zhou2024
 
@@ -34,5 +35,6 @@ IMPORTERS: dict[str, Importer] = {
     for importer in (
         Importer("yang2021", 1, read_yang2021),
         Importer("zhou2024", 1, read_zhou2024),
+        Importer("table", 1, read_table),
     )
 }

@@ -125,7 +125,7 @@ def _spec(grid: PublishedGrid, values: Mapping[str, list[Any]]) -> dict[str, Any
 
 def _cell_row(grid: PublishedGrid, cell: PublishedCell) -> Row:
     known = {**grid.fixed, **cell.coordinates}
-    own = {path: value for path, value in cell.coordinates.items() if path not in _COLUMNS}
+    own = {path: value for path, value in known.items() if path not in _COLUMNS}
     extra = own | {f"{FACT}{name}": value for name, value in cell.facts.items()}
     judged = bool(cell.runs) and all(run.judged for run in cell.runs)
     return {
@@ -140,8 +140,8 @@ def _cell_row(grid: PublishedGrid, cell: PublishedCell) -> Row:
 
 def _landscape_row(grid: PublishedGrid, cell: PublishedCell, landscape_id: str) -> Row:
     known = {**grid.fixed, **cell.coordinates}
-    own = {path for path in cell.coordinates if _is_load(path) and path not in _COLUMNS}
-    extra = {path.rsplit(".", 1)[-1]: cell.coordinates[path] for path in sorted(own)}
+    own = {path for path in known if _is_load(path) and path not in _COLUMNS}
+    extra = {path.rsplit(".", 1)[-1]: known[path] for path in sorted(own)}
     return {
         "landscape_id": landscape_id,
         "dataset": grid.dataset,

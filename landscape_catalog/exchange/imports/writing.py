@@ -68,8 +68,8 @@ def require_name(name: str) -> None:
         raise PublishedError(f"--name: got {shown(name)}; allowed: {allowed}")
     if name in TAKEN or name.endswith((".", ".dvc", ".bak")):
         raise PublishedError(
-            f"--name: got {shown(name)}; allowed: a name other than `current` that does not end "
-            "in `.`, `.dvc` or `.bak`"
+            f"--name: got {shown(name)}; allowed: a name other than `current` and `all` that "
+            "does not end in `.`, `.dvc` or `.bak`"
         )
 
 

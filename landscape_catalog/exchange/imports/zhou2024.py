@@ -14,7 +14,7 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-from landscape_catalog.errors import PublishedError, shown
+from landscape_catalog.errors import PublishedError
 from landscape_catalog.exchange.imports.delimited import (
     Column,
     first_repeated,
@@ -128,7 +128,7 @@ def read_zhou2024(path: Path, *, label_noise: float | None = None) -> PublishedG
 
 
 def _cells(columns: dict[str, Column], file: str) -> list[PublishedCell]:
-    coordinates = {path: columns[name].whole_numbers() for path, name in COORDINATES.items()}
+    coordinates = {path: columns[name].whole_numbers(least=1) for path, name in COORDINATES.items()}
     points = list(zip(*coordinates.values()))
     lines = columns["width"].lines
     for first, second in first_repeated(points):
@@ -137,12 +137,6 @@ def _cells(columns: dict[str, Column], file: str) -> list[PublishedCell]:
             + ", ".join(f"{name} {n}" for name, n in zip(COORDINATES.values(), points[second]))
             + ")"
         )
-    for name, numbers in zip(COORDINATES.values(), coordinates.values()):
-        for number, line in zip(numbers, lines):
-            if number < 1:
-                raise PublishedError(
-                    f"{file}, line {line}: column {shown(name)} is {number}; allowed: 1 or more"
-                )
     values = {name: columns[name].numbers() for name in METRICS}
     parameters = columns[PARAMETERS].whole_numbers() if PARAMETERS in columns else None
     facts = {name: _facts(column) for name, column in columns.items() if _is_fact(name)}
