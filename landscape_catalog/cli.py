@@ -20,7 +20,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from landscape_catalog.commands import STAGES
+from landscape_catalog.commands import STAGES, import_app
 from landscape_catalog.commands.project_root import find_project, project_root
 from landscape_catalog.errors import Interrupted, LandscapeError, QueryError
 from landscape_catalog.store.files import storage_reason
@@ -166,6 +166,7 @@ presets = typer.Typer(
     help="Experiments of the paper, named after their figures.", no_args_is_help=True
 )
 app.add_typer(presets, name="preset")
+app.add_typer(import_app.app, name="import")
 
 
 PresetName = Annotated[str, typer.Argument(help="A name listed by `landscape preset list`.")]
