@@ -109,7 +109,11 @@ def report(
 
 
 @app.command()
-def phases() -> None:
+def phases(
+    source: Annotated[
+        str, typer.Option(help="The source whose cells are listed; the table `sources` lists all.")
+    ] = "current",
+) -> None:
     """Print the phase of every cell with its reason, and what decides the labels.
 
     Lists for each criterion how many labels would change without it, or if its threshold were
@@ -117,7 +121,7 @@ def phases() -> None:
     """
     from landscape_catalog.commands.phases import describe_phases
 
-    _say(describe_phases(project_root()))
+    _say(describe_phases(project_root(), source))
 
 
 @app.command()

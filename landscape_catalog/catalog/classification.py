@@ -32,6 +32,12 @@ READ = ("experiments", "cells", "cell_metrics", "estimates", "runs")
 """The tables that classification reads."""
 
 
+def classification_id(experiment_id: str, rule: Rule) -> str:
+    """The id of an experiment's cells under a rule with its thresholds."""
+    content = {"experiment": experiment_id, "classify": rule.stored()}
+    return identify("classification", content, recipes("phases"))
+
+
 def classified(tables: Tables, rule: Rule) -> dict[str, pl.DataFrame]:
     """The tables with the phases, probabilities and criteria that a rule gives.
 
@@ -43,11 +49,9 @@ def classified(tables: Tables, rule: Rule) -> dict[str, pl.DataFrame]:
         rule: the phase rule with its thresholds.
     """
     experiment = tables["experiments"].row(0, named=True)
-    stored = rule.stored()
-    content = {"experiment": experiment["experiment_id"], "classify": stored}
     ids = {
         "experiment_id": experiment["experiment_id"],
-        "classification_id": identify("classification", content, recipes("phases")),
+        "classification_id": classification_id(experiment["experiment_id"], rule),
     }
     cells = tables["cells"].sort("position").rows(named=True)
     values = _values(tables, rule)
@@ -74,7 +78,7 @@ def classified(tables: Tables, rule: Rule) -> dict[str, pl.DataFrame]:
     }
     named = tables["experiments"].with_columns(
         pl.lit(ids["classification_id"]).alias("classification_id"),
-        pl.lit(json.dumps(stored)).alias("classify"),
+        pl.lit(json.dumps(rule.stored())).alias("classify"),
     )
     found_tables = {name: frame_of(TABLES[name], rows[name]) for name in rows}
     return {**tables, "experiments": named, **found_tables}
