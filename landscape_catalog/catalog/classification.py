@@ -10,7 +10,12 @@ from typing import Any
 
 import polars as pl
 
-from landscape_catalog.catalog.cell_rows import DOUBTED, criterion_rows, phase_row
+from landscape_catalog.catalog.cell_rows import (
+    DOUBTED,
+    criterion_rows,
+    phase_row,
+    unfinished_metrics,
+)
 from landscape_catalog.catalog.label_rows import probability_rows
 from landscape_catalog.catalog.tables import TABLES, frame_of
 from landscape_catalog.metrics.metric import PRIMARY
@@ -65,8 +70,10 @@ def classified(tables: Tables, rule: Rule) -> dict[str, pl.DataFrame]:
         [cell.mean("train_loss") for cell in numbers],
     )
     phases: list[Row] = []
+    unfinished = _statuses(tables, rule)
     for cell, own, verdict, found, doubtful in zip(cells, numbers, verdicts, distributions, doubts):
-        row = phase_row(rule, own, verdict, found, doubtful)
+        remarks = unfinished_metrics(rule, unfinished.get(cell["cell_id"], []))
+        row = phase_row(rule, own, verdict, found, doubtful, remarks)
         if cell["cell_id"] not in values:
             row["probability_reason"] = NO_RUNS
         phases.append({**ids, "cell_id": cell["cell_id"], **row})
@@ -103,6 +110,16 @@ def _values(tables: Tables, rule: Rule) -> dict[str, Members]:
     for cell, metric, run, other, value in known.select(columns).iter_rows():
         members = tuple(filter(None, (run, other)))
         found.setdefault(cell, {}).setdefault(metric, []).append((members, value))
+    return found
+
+
+def _statuses(tables: Tables, rule: Rule) -> dict[str, list[Row]]:
+    """By cell: the status of every estimate of the metrics that decide."""
+    deciding = tables["estimates"].filter(pl.col("metric").is_in(list(rule.metrics)))
+    rows = deciding.select("cell_id", "metric", "probe", "status").rows(named=True)
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        found.setdefault(row["cell_id"], []).append(row)
     return found
 
 

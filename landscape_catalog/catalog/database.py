@@ -19,7 +19,7 @@ from landscape_catalog.catalog.ddl import catalog_sql
 from landscape_catalog.catalog.origins import Loaded, load
 from landscape_catalog.catalog.sources import current_source
 from landscape_catalog.catalog.tables import ENUMERATIONS, TABLES
-from landscape_catalog.errors import StorageError
+from landscape_catalog.errors import DamagedFileError, StorageError
 from landscape_catalog.paths import TEMPORARY_PREFIX
 from landscape_catalog.schema.strict_json import strict_json
 from landscape_catalog.store.files import (
@@ -50,7 +50,11 @@ def create_catalog(connection: duckdb.DuckDBPyConnection, loaded: Loaded) -> Non
 
 def _insert(connection: duckdb.DuckDBPyConnection, name: str, frame: pl.DataFrame) -> None:
     connection.register("frame", frame)
-    connection.execute(f"INSERT INTO core.{name} SELECT * FROM frame")
+    try:
+        connection.execute(f"INSERT INTO core.{name} SELECT * FROM frame")
+    except duckdb.ConstraintException as error:
+        reason = str(error).removeprefix("Constraint Error: ")
+        raise DamagedFileError(f"table `{name}` has rows that break its key: {reason}") from None
     connection.unregister("frame")
 
 
