@@ -16,6 +16,13 @@ _PHASE = (
     "doubtful",
 )
 _PARTS = {"mean": "", "sd": "_sd", "n": "_n", "status": "_status", "reason": "_reason"}
+_MEANINGS = {
+    "mean": "mean over converged runs or their pairs, by the primary probe",
+    "sd": "standard deviation over them",
+    "n": "number of runs or pairs",
+    "status": "`ok`, `not converged` or `missing`",
+    "reason": "why it is not `ok`",
+}
 _BETTER_HIGHER = ", ".join(f"'{name}'" for name, q in QUANTITIES.items() if q.better == "higher")
 
 
@@ -31,7 +38,11 @@ def _wide() -> str:
 CELLS = View(
     "cells",
     "a cell: its parameters, phase, and mean, sd, count, status and reason of each metric",
-    {},
+    {
+        f"{metric}{suffix}": f"{metric}: {_MEANINGS[part]}"
+        for metric in QUANTITIES
+        for part, suffix in _PARTS.items()
+    },
     f"""\
 WITH wide AS (
     SELECT origin, experiment_id, cell_id,
