@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import enum
 import logging
 import multiprocessing
 import os
-import re
 import signal
 import sys
 import tempfile
@@ -15,13 +13,15 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from typer.core import TyperCommand
 
 from landscape_catalog.commands import STAGES, import_app
-from landscape_catalog.commands.project_root import find_project, project_root
+from landscape_catalog.commands.output import say
+from landscape_catalog.commands.preset_app import Scale, presets
+from landscape_catalog.commands.project_root import project_root
+from landscape_catalog.commands.query_app import QueryCommand, catalog, sql
 from landscape_catalog.errors import Interrupted, LandscapeError, QueryError
 from landscape_catalog.store.files import storage_reason
 from landscape_catalog.terminal import PrintableFormatter, printable, set_up_output
@@ -36,16 +36,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-
-
-class Format(enum.StrEnum):
-    """Output format of a query."""
-
-    table = "table"
-    csv = "csv"
-    json = "json"
-    parquet = "parquet"
-    markdown = "markdown"
 
 
 @app.command()
@@ -101,7 +91,7 @@ def report(
         from landscape_catalog.commands.other_report import report_comparing, report_of
 
         found = report_of(project_root(), source) if source else None
-        _say(found or report_comparing(project_root(), *(compare or ("", ""))))
+        say(found or report_comparing(project_root(), *(compare or ("", ""))))
         return
     from landscape_catalog.pipeline.report.stage import run_report
 
@@ -121,7 +111,7 @@ def phases(
     """
     from landscape_catalog.commands.phases import describe_phases
 
-    _say(describe_phases(project_root(), source))
+    say(describe_phases(project_root(), source))
 
 
 @app.command()
@@ -132,7 +122,7 @@ def plan() -> None:
     """
     from landscape_catalog.commands.plan import describe_plan
 
-    _say(describe_plan(project_root()))
+    say(describe_plan(project_root()))
 
 
 @app.command()
@@ -144,18 +134,7 @@ def status() -> None:
     """
     from landscape_catalog.commands.status import describe_status
 
-    _say(describe_status(project_root()))
-
-
-class Scale(enum.StrEnum):
-    """The scale at which an experiment of the paper is run.
-
-    The values of `presets.Scale`, without importing all presets whenever a command starts.
-    """
-
-    paper = "paper"
-    small = "small"
-    smoke = "smoke"
+    say(describe_status(project_root()))
 
 
 @app.command()
@@ -172,7 +151,7 @@ def init(
     """Create a study: an experiment in a new Git and DVC repository."""
     from landscape_catalog.commands.init import init_study
 
-    _say(init_study(folder, preset, scale.value if scale else None))
+    say(init_study(folder, preset, scale.value if scale else None))
 
 
 @app.command()
@@ -183,128 +162,13 @@ def upgrade() -> None:
     """
     from landscape_catalog.commands.upgrade import upgrade_study
 
-    _say(upgrade_study(project_root()))
+    say(upgrade_study(project_root()))
 
 
-presets = typer.Typer(
-    help="Experiments of the paper, named after their figures.", no_args_is_help=True
-)
 app.add_typer(presets, name="preset")
 app.add_typer(import_app.app, name="import")
-
-
-PresetName = Annotated[str, typer.Argument(help="A name listed by `landscape preset list`.")]
-
-
-@presets.command("list")
-def preset_list() -> None:
-    """List all presets."""
-    from landscape_catalog.commands.presets import list_presets
-
-    _say(list_presets())
-
-
-@presets.command("show")
-def preset_show(name: PresetName) -> None:
-    """Show what a preset reproduces, the expected outcome, and its size."""
-    from landscape_catalog.commands.presets import show_preset
-
-    _say(show_preset(name, find_project() or Path.cwd()))
-
-
-@presets.command("use")
-def preset_use(
-    name: PresetName,
-    scale: Annotated[
-        Scale, typer.Option(help="paper: as published; small: overnight; smoke: two minutes.")
-    ] = Scale.paper,
-) -> None:
-    """Write a preset to params.yaml, after backing up your own."""
-    from landscape_catalog.commands.presets import use_preset
-
-    _say(use_preset(name, scale.value, project_root()))
-
-
-@presets.command("table")
-def preset_table() -> None:
-    """Print docs/presets.md: all presets with their sizes."""
-    from landscape_catalog.commands.presets import presets_table
-
-    _say(presets_table(find_project() or Path.cwd()), nl=False)
-
-
-class _QueryCommand(TyperCommand):
-    """A command whose argument may begin with `--`, which opens a comment in SQL."""
-
-    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        return super().parse_args(ctx, [f" {arg}" if _is_comment(arg) else arg for arg in args])
-
-
-def _is_comment(arg: str) -> bool:
-    """Whether an argument that looks like an option is none: options are one word."""
-    return arg.startswith("--") and re.fullmatch(r"--([\w-]+(=.*)?)?", arg, re.DOTALL) is None
-
-
-@app.command(cls=_QueryCommand)
-def sql(
-    query: Annotated[
-        str | None,
-        typer.Argument(help="A single SQL query, in DuckDB's dialect; - reads standard input."),
-    ] = None,
-    file: Annotated[
-        Path | None, typer.Option("--file", "-f", help="Read the query from a file.")
-    ] = None,
-    form: Annotated[Format, typer.Option("--format", help="Output format.")] = Format.table,
-    every: Annotated[
-        bool,
-        typer.Option("--all", help="Ask the current experiment, imports and what was collected."),
-    ] = False,
-    source: Annotated[
-        str | None, typer.Option(help="Ask this source alone; the table `sources` lists them.")
-    ] = None,
-    timeout: Annotated[float, typer.Option(help="Time limit in seconds.")] = 60,
-    memory: Annotated[
-        str | None,
-        typer.Option(help="Memory limit, such as 2GB; default: half of the machine's memory."),
-    ] = None,
-) -> None:
-    """Run a read-only SQL query on the catalog; without one, say how to open it elsewhere.
-
-    Example: landscape sql "SELECT width, batch_size, phase FROM cells"
-    """
-    from landscape_catalog.commands.sql import (
-        answer,
-        how_to_open,
-        memory_limit,
-        read_query,
-        source_name,
-    )
-
-    root, most, name = project_root(), memory_limit(memory), source_name(source, every)
-    if query is None and file is None:
-        _say(how_to_open(root))
-        return
-    text = read_query(query, file)
-    found = answer(root, text, form.value, source=name, timeout=timeout, memory=most)
-    if isinstance(found, bytes) and sys.stdout.isatty():
-        raise QueryError("--format parquet writes a binary file: add `> FILE.parquet`")
-    typer.echo(found, nl=False)
-
-
-catalog = typer.Typer(help="What the catalog holds.", no_args_is_help=True)
+app.command(cls=QueryCommand)(sql)
 app.add_typer(catalog, name="catalog")
-
-
-@catalog.command()
-def describe(
-    table: Annotated[
-        str | None, typer.Argument(help="A table, view or macro; default: all of them.")
-    ] = None,
-) -> None:
-    """Print the tables, views and macros, or the columns of one with types, units and meanings."""
-    from landscape_catalog.commands.sql import describe_catalog
-
-    _say(describe_catalog(table), nl=False)
 
 
 @app.command()
@@ -393,10 +257,6 @@ def _storage_words(error: OSError) -> str:
         f"cannot write: {reason}. It is standard output, or the folder of temporary files "
         f"({tempfile.gettempdir()})"
     )
-
-
-def _say(text: str, *, nl: bool = True) -> None:
-    typer.echo(printable(text), nl=nl)
 
 
 def _say_error(text: str) -> None:

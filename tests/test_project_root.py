@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from landscape_catalog.cli import app, presets
+from landscape_catalog.cli import app
 from landscape_catalog.commands import STAGES
+from landscape_catalog.commands.preset_app import presets
 from landscape_catalog.commands.project_root import find_project
 from landscape_catalog.commands.study_files import template
 from landscape_catalog.errors import UserError

@@ -13,7 +13,7 @@ import polars as pl
 import psutil
 import pytest
 
-from landscape_catalog import cli
+from landscape_catalog.commands.query_app import is_comment
 from landscape_catalog.commands.sql import read_query
 from landscape_catalog.errors import QueryError
 from landscape_catalog.terminal import printable
@@ -47,7 +47,7 @@ def asked(
 
 
 @pytest.mark.parametrize(
-    ("arg", "is_comment"),
+    ("arg", "expected"),
     [
         ("-- a comment\nSELECT 1", True),
         ("--a comment\nSELECT 1", True),
@@ -62,8 +62,8 @@ def asked(
         ("SELECT 1 -- end", False),
     ],
 )
-def test_comments_and_options(arg: str, is_comment: bool) -> None:
-    assert cli._is_comment(arg) == is_comment
+def test_comments_and_options(arg: str, expected: bool) -> None:
+    assert is_comment(arg) == expected
 
 
 def test_a_query_may_begin_with_a_comment_and_come_from_anywhere(project: Path) -> None:

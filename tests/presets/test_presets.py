@@ -14,8 +14,8 @@ import pytest
 from ruamel.yaml import YAML
 from typer.testing import CliRunner
 
-from landscape_catalog.cli import Scale as ScaleOption
 from landscape_catalog.cli import app
+from landscape_catalog.commands.preset_app import Scale as ScaleOption
 from landscape_catalog.commands.presets import (
     list_presets,
     preset_text,
