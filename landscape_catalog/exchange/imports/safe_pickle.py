@@ -183,7 +183,7 @@ class _Machine:
             function, arguments = self._pop(2)
             stack.append(_called(function, _expect(arguments, tuple)))
         elif name == "BUILD":
-            state = _expect(self._pop(1)[0], tuple)
+            (state,) = self._pop(1)
             _set_state(stack[-1], state)
         else:
             raise _RefusedError(f"it uses the opcode {name}; {_ONLY}")
@@ -273,17 +273,17 @@ def _called(function: Any, arguments: tuple[Any, ...]) -> Any:
     raise _RefusedError(f"it calls numpy's {name} with other arguments than an array has; {_ONLY}")
 
 
-def _set_state(target: Any, state: tuple[Any, ...]) -> None:
+def _set_state(target: Any, state: Any) -> None:
     """Give a type its byte order, or an array its content."""
     if isinstance(target, _Dtype):
-        if len(state) < 5 or any(part is not None for part in state[2:5]):
+        if len(_expect(state, tuple)) < 5 or any(part is not None for part in state[2:5]):
             raise _RefusedError("it has an array of records; only arrays of plain numbers are read")
         if state[1] not in ("<", ">", "|", "="):
             raise ValueError(f"byte order {shown(state[1])}")
         _plain(f"{state[1]}{target.code}")
         target.code = f"{state[1]}{target.code}"
     elif isinstance(target, _Array):
-        _, shape, dtype, fortran, data = state
+        _, shape, dtype, fortran, data = _expect(state, tuple)
         if isinstance(data, list):
             raise _RefusedError(f"it has an array of Python objects; {_ONLY}")
         target.content = _array(
