@@ -182,7 +182,7 @@ def _parameter(path: str, column: Column) -> Sequence[Any]:
     if path in WHOLE:
         return column.whole_numbers(least=1)
     if path in KNOWN:
-        return column.numbers(least=0)
+        return [value + 0.0 for value in column.numbers(least=0)]  # -0.0 is 0.0
     for read in (column.whole_numbers, column.numbers):
         try:
             return list(read())
