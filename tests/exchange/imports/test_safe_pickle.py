@@ -205,6 +205,14 @@ def test_memory_is_bounded_by_the_size_of_the_pickle() -> None:
         value, depth = value[0], depth + 1
     assert depth == 200
     assert read_pickle(b"Nr\xff\xff\xff\x7f.", "x") is None
+    shared = bytearray(2**22)
+    views = b"\x96" + len(shared).to_bytes(8, "little") + bytes(shared) + b"q\x00"
+    view = (
+        b"cnumpy.core.numeric\n_frombuffer\n(h\x00" + DTYPE + b"(J\x00\x00\x08\x00tX\x01\0\0\0CtR"
+    )
+    arrays = read_pickle(b"(" + views + 300 * view + b"l.", "x")
+    assert len(arrays) == 301
+    assert arrays[-1].shape == (2**19,)
     deep = read_pickle(100_000 * b"]" + 99_999 * b"a" + b".", "x")
     assert isinstance(deep, list)
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
