@@ -48,6 +48,7 @@ def upgrade_study(root: Path) -> str:
             *_upgrade_stages(project),
             *_upgrade_schema(project),
             *_add_attributes(project),
+            *_admit_imports(project),
             *_upgrade_recipes(project),
         ]
     if not changes:
@@ -99,6 +100,22 @@ def _add_attributes(project: Project) -> list[str]:
         return []
     write_file(path, template("gitattributes").encode())
     return [".gitattributes: written"]
+
+
+def _admit_imports(project: Project) -> list[str]:
+    """Let Git see the DVC files of imports, where `.gitignore` has the line of earlier versions."""
+    path = project.root / ".gitignore"
+    try:
+        lines = read_regular(path).decode().splitlines()
+    except (OSError, UnicodeDecodeError):
+        return []
+    places = [i for i, line in enumerate(lines) if line.rstrip() in ("/data", "/data/")]
+    ours = [line for line in template("gitignore").splitlines() if line.lstrip("!")[:5] == "/data"]
+    if not places or any(line in lines for line in ours[1:]):
+        return []
+    lines[places[0] : places[0] + 1] = ours
+    write_file(path, ("\n".join(lines) + "\n").encode())
+    return [".gitignore: admits data/imports/*.dvc"]
 
 
 def _upgrade_stages(project: Project) -> list[str]:

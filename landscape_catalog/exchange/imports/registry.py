@@ -13,6 +13,7 @@ from landscape_catalog.exchange.imports.grid import PublishedGrid
 from landscape_catalog.exchange.imports.table import read_table
 from landscape_catalog.exchange.imports.yang2021 import read_yang2021
 from landscape_catalog.exchange.imports.zhou2024 import read_zhou2024
+from landscape_catalog.exchange.imports.zoo import read_zoo
 
 
 @dataclass(frozen=True)
@@ -36,5 +37,6 @@ IMPORTERS: dict[str, Importer] = {
         Importer("yang2021", 1, read_yang2021),
         Importer("zhou2024", 1, read_zhou2024),
         Importer("table", 1, read_table),
+        Importer("zoo", 1, read_zoo),
     )
 }

@@ -42,7 +42,7 @@ def plain_dtype(code: Any) -> np.dtype[Any] | str:
 
 
 def array_of(
-    data: bytes, dtype: np.dtype[Any], shape: tuple[Any, ...], order: Any
+    data: bytes | bytearray, dtype: np.dtype[Any], shape: tuple[Any, ...], order: Any
 ) -> np.ndarray[Any, Any] | str:
     """The array with this content, or why there is none: its shape must fit its bytes."""
     if not all(isinstance(n, int) and not isinstance(n, bool) and n >= 0 for n in shape):

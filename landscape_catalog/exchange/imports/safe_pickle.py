@@ -9,30 +9,25 @@ from __future__ import annotations
 
 import io
 import pickletools
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
-from landscape_catalog.errors import PublishedError, shown
-from landscape_catalog.exchange.imports.safe_arrays import array_of, plain_dtype
+from landscape_catalog.errors import PublishedError
+from landscape_catalog.exchange.imports.pickled_numpy import (
+    ONLY,
+    Array,
+    Dtype,
+    Name,
+    RefusedError,
+    called,
+    expect,
+    named,
+    set_state,
+)
 
 LARGEST = 16 * 2**20  # bytes of a pickle
 MOST_OPCODES = 2_000_000
 LONGEST_INTEGER = 1000  # decimal digits
-_NUMPY = {
-    **{
-        (f"numpy.{core}.multiarray", name): name
-        for core in ("core", "_core")
-        for name in ("scalar", "_reconstruct")
-    },
-    ("numpy", "dtype"): "dtype",
-    ("numpy", "ndarray"): "ndarray",
-    ("numpy.core.numeric", "_frombuffer"): "_frombuffer",
-    ("numpy._core.numeric", "_frombuffer"): "_frombuffer",
-}
-_ONLY = "only numpy arrays, numpy scalars and plain containers are read"
 _REFUSED = {
     **dict.fromkeys(("INST", "OBJ", "NEWOBJ", "NEWOBJ_EX"), "it builds an object of a class"),
     **dict.fromkeys(("EXT1", "EXT2", "EXT4"), "it uses the registry of extensions"),
@@ -60,35 +55,6 @@ _PUT, _GET = {"PUT", "BINPUT", "LONG_BINPUT"}, {"GET", "BINGET", "LONG_BINGET"}
 _KEYS = (str, bytes, int, float, bool, type(None))
 
 
-class _RefusedError(Exception):
-    """What a pickle holds that is not read."""
-
-
-@dataclass(frozen=True)
-class _Name:
-    """A name of numpy's that stands for itself."""
-
-    name: str
-
-
-@dataclass
-class _Dtype:
-    """A numpy type under construction."""
-
-    code: str
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        return _plain(self.code)
-
-
-@dataclass
-class _Array:
-    """An array whose content comes after it: other parts of the pickle may refer to it before."""
-
-    content: np.ndarray[Any, Any] | None = None
-
-
 _MARK = object()
 
 
@@ -104,9 +70,9 @@ def read_pickle(content: bytes, name: str) -> Any:
     """
     try:
         if len(content) > LARGEST:
-            raise _RefusedError(f"it has {len(content):,} bytes, and at most {LARGEST:,} are read")
+            raise RefusedError(f"it has {len(content):,} bytes, and at most {LARGEST:,} are read")
         return _Machine().run(content)
-    except _RefusedError as error:
+    except RefusedError as error:
         raise PublishedError(f"{name} is not read: {error}") from None
     except (ValueError, KeyError, IndexError, TypeError, OverflowError, AttributeError) as error:
         raise PublishedError(f"{name} is damaged: it is no whole pickle ({error})") from None
@@ -124,12 +90,12 @@ class _Machine:
         stream = io.BytesIO(content)
         for count, (opcode, argument, _) in enumerate(pickletools.genops(stream)):
             if count >= MOST_OPCODES:
-                raise _RefusedError(f"it has more than {MOST_OPCODES:,} opcodes")
+                raise RefusedError(f"it has more than {MOST_OPCODES:,} opcodes")
             if opcode.name == "STOP":
                 break
             self._do(opcode.name, argument)
         if stream.tell() != len(content):
-            raise _RefusedError("there is more after its end")
+            raise RefusedError("there is more after its end")
         (result,) = self._stack
         result = _finished(result)
         _require_data(result)
@@ -140,7 +106,7 @@ class _Machine:
         if name in ("PROTO", "FRAME"):
             return
         if name in _REFUSED:
-            raise _RefusedError(f"{_REFUSED[name]} (opcode {name}); {_ONLY}")
+            raise RefusedError(f"{_REFUSED[name]} (opcode {name}); {ONLY}")
         if name in _VALUES:
             stack.append(_value(argument))
         elif name in _CONSTANTS:
@@ -167,26 +133,26 @@ class _Machine:
         stack = self._stack
         if name in ("APPEND", "APPENDS"):
             items = self._pop(1) if name == "APPEND" else self._since_mark()
-            _expect(stack[-1], list).extend(map(_finished, items))
+            expect(stack[-1], list).extend(map(_finished, items))
         elif name in ("SETITEM", "SETITEMS"):
             items = self._pop(2) if name == "SETITEM" else self._since_mark()
-            _filled(_expect(stack[-1], dict), [_finished(item) for item in items])
+            _filled(expect(stack[-1], dict), [_finished(item) for item in items])
         elif name == "ADDITEMS":
             items = self._since_mark()
-            _expect(stack[-1], set).update(_key(item) for item in items)
+            expect(stack[-1], set).update(_key(item) for item in items)
         elif name == "GLOBAL":
-            stack.append(_named(*argument.split(" ", 1)))
+            stack.append(named(*argument.split(" ", 1)))
         elif name == "STACK_GLOBAL":
             module, qualified = self._pop(2)
-            stack.append(_named(_expect(module, str), _expect(qualified, str)))
+            stack.append(named(expect(module, str), expect(qualified, str)))
         elif name == "REDUCE":
             function, arguments = self._pop(2)
-            stack.append(_called(function, _expect(arguments, tuple)))
+            stack.append(called(function, expect(arguments, tuple)))
         elif name == "BUILD":
-            state = _expect(self._pop(1)[0], tuple)
-            _set_state(stack[-1], state)
+            (state,) = self._pop(1)
+            set_state(stack[-1], state)
         else:
-            raise _RefusedError(f"it uses the opcode {name}; {_ONLY}")
+            raise RefusedError(f"it uses the opcode {name}; {ONLY}")
 
     def _pop(self, count: int) -> list[Any]:
         items = self._stack[-count:]
@@ -204,22 +170,16 @@ class _Machine:
 
 def _value(argument: Any) -> Any:
     if isinstance(argument, int) and argument.bit_length() > 4 * LONGEST_INTEGER:
-        raise _RefusedError(f"it has an integer of more than {LONGEST_INTEGER} digits")
+        raise RefusedError(f"it has an integer of more than {LONGEST_INTEGER} digits")
     return argument
-
-
-def _expect(value: Any, *kinds: type) -> Any:
-    if not isinstance(value, kinds):
-        raise ValueError(f"{kinds[0].__name__} expected, found {type(value).__name__}")
-    return value
 
 
 def _finished(value: Any) -> Any:
     """A value as it stands in a container: an array itself instead of its place holder."""
-    if not isinstance(value, _Array):
+    if not isinstance(value, Array):
         return value
     if value.content is None:
-        raise _RefusedError("it has an array without content")
+        raise RefusedError("it has an array without content")
     return value.content
 
 
@@ -228,8 +188,8 @@ def _require_data(value: Any) -> None:
     todo, seen = [value], set()
     while todo:
         part = todo.pop()
-        if isinstance(part, (_Name, _Dtype)):
-            raise _RefusedError(f"it has a function or type of numpy's among its data; {_ONLY}")
+        if isinstance(part, (Name, Dtype)):
+            raise RefusedError(f"it has a function or type of numpy's among its data; {ONLY}")
         if isinstance(part, (list, tuple, dict)) and id(part) not in seen:
             seen.add(id(part))
             todo += part.values() if isinstance(part, dict) else part
@@ -237,7 +197,7 @@ def _require_data(value: Any) -> None:
 
 def _key(value: Any) -> Any:
     if not isinstance(value, _KEYS):
-        raise _RefusedError(
+        raise RefusedError(
             f"it has a key of type {type(value).__name__}; only text and numbers are"
         )
     return value
@@ -248,67 +208,3 @@ def _filled(target: dict[Any, Any], items: list[Any]) -> dict[Any, Any]:
         raise ValueError("a key without a value")
     target.update({_key(key): value for key, value in zip(items[::2], items[1::2])})
     return target
-
-
-def _named(module: str, name: str) -> _Name:
-    if (module, name) not in _NUMPY:
-        raise _RefusedError(f"it asks for {shown(f'{module}.{name}')}; {_ONLY}")
-    return _Name(_NUMPY[module, name])
-
-
-def _called(function: Any, arguments: tuple[Any, ...]) -> Any:
-    """What numpy's functions would return for these arguments."""
-    name = _expect(function, _Name).name
-    if name == "dtype" and arguments and isinstance(arguments[0], str):
-        _plain(arguments[0])
-        return _Dtype(arguments[0])
-    if name == "scalar" and len(arguments) == 2 and isinstance(arguments[0], _Dtype):
-        dtype, data = arguments[0].dtype, arguments[1]
-        return _array(_expect(data, bytes), dtype, ())[()]
-    if name == "_reconstruct" and arguments and arguments[0] == _Name("ndarray"):
-        return _Array()
-    if name == "_frombuffer" and len(arguments) == 4 and isinstance(arguments[1], _Dtype):
-        data, dtype, shape, order = arguments
-        return _array(bytes(_expect(data, bytes, bytearray)), dtype.dtype, shape, order)
-    raise _RefusedError(f"it calls numpy's {name} with other arguments than an array has; {_ONLY}")
-
-
-def _set_state(target: Any, state: tuple[Any, ...]) -> None:
-    """Give a type its byte order, or an array its content."""
-    if isinstance(target, _Dtype):
-        if len(state) < 5 or any(part is not None for part in state[2:5]):
-            raise _RefusedError("it has an array of records; only arrays of plain numbers are read")
-        if state[1] not in ("<", ">", "|", "="):
-            raise ValueError(f"byte order {shown(state[1])}")
-        _plain(f"{state[1]}{target.code}")
-        target.code = f"{state[1]}{target.code}"
-    elif isinstance(target, _Array):
-        _, shape, dtype, fortran, data = state
-        if isinstance(data, list):
-            raise _RefusedError(f"it has an array of Python objects; {_ONLY}")
-        target.content = _array(
-            _expect(data, bytes), _expect(dtype, _Dtype).dtype, shape, "F" if fortran else "C"
-        )
-    else:
-        raise _RefusedError(f"it sets the state of {_kind(target)}; {_ONLY}")
-
-
-def _kind(value: Any) -> str:
-    return f"numpy's {value.name}" if isinstance(value, _Name) else type(value).__name__
-
-
-def _plain(code: str) -> np.dtype[Any]:
-    """A type of plain numbers, from its code in the pickle."""
-    problem = plain_dtype(code)
-    if isinstance(problem, str):
-        raise _RefusedError(problem)
-    return problem
-
-
-def _array(
-    data: bytes, dtype: np.dtype[Any], shape: Iterable[Any], order: Any = "C"
-) -> np.ndarray[Any, Any]:
-    found = array_of(data, dtype, tuple(shape), order)
-    if isinstance(found, str):
-        raise _RefusedError(found)
-    return found

@@ -141,7 +141,11 @@ class _Reader:
         return known[0] if known else rows[0]
 
     def _run(self, row: int, seed: int) -> PublishedRun:
-        columns = {name: self._values[name][row] for name in OF_RUNS if name in self._values}
+        columns = {
+            name: self._values[name][row]
+            for name in OF_RUNS
+            if name in self._values and not self._is_missing(name, row)
+        }
         loss = columns.get("train_loss", math.nan)
         if math.isnan(loss):
             return PublishedRun(seed, columns, judged=False)
@@ -178,7 +182,7 @@ def _parameter(path: str, column: Column) -> Sequence[Any]:
     if path in WHOLE:
         return column.whole_numbers(least=1)
     if path in KNOWN:
-        return column.numbers(least=0)
+        return [value + 0.0 for value in column.numbers(least=0)]  # -0.0 is 0.0
     for read in (column.whole_numbers, column.numbers):
         try:
             return list(read())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -32,7 +32,6 @@ FILES = (TRAIN, TEST, HESSIANS, SIMILARITIES, DISTANCES, CURVE)
 ENDS = (0, 1)  # seeds of the runs that the curve connects
 CLASSES = 10
 N_TEST = 10_000
-SIZES = {"train": "load.samples"}
 _HELD = {  # the metrics of each file
     TRAIN: ("train_loss", "train_accuracy", "train_error"),
     TEST: ("test_loss", "test_accuracy", "test_error"),
@@ -99,8 +98,9 @@ class _Cell:
         }
         self._similarities = self._square(SIMILARITIES, "representation_similarity", _two)
         self._distances = self._square(DISTANCES, "model_distance", _distance)
-        for found in (train, test, hessians, self._similarities, self._distances):
-            self._seeds.update(map(_seed, itertools.chain.from_iterable(map(_members, found))))
+        self._seeds.update(train, test, map(_seed, hessians))
+        for pair in (*self._similarities, *self._distances):
+            self._seeds.update(pair)
         if CURVE in self._files:
             self._seeds.update(ENDS)
         sizes = {"train": samples, "test": N_TEST}
@@ -216,10 +216,6 @@ class _Cell:
             for second, value in row.items()
             if first != second
         }
-
-
-def _members(key: Any) -> Iterator[Any]:
-    return iter(key if isinstance(key, tuple) else (key,))
 
 
 def _seed(value: Any) -> int:
