@@ -22,6 +22,7 @@ from typer.core import TyperCommand
 
 from landscape_catalog.commands import STAGES
 from landscape_catalog.commands.project_root import find_project, project_root
+from landscape_catalog.commands.store_app import store_app
 from landscape_catalog.errors import Interrupted, LandscapeError
 from landscape_catalog.store.files import storage_reason
 from landscape_catalog.terminal import PrintableFormatter, printable, set_up_output
@@ -164,6 +165,7 @@ presets = typer.Typer(
     help="Experiments of the paper, named after their figures.", no_args_is_help=True
 )
 app.add_typer(presets, name="preset")
+app.add_typer(store_app, name="store")
 
 
 PresetName = Annotated[str, typer.Argument(help="A name listed by `landscape preset list`.")]

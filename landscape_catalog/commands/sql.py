@@ -12,6 +12,7 @@ from typing import BinaryIO
 import polars as pl
 
 from landscape_catalog.api.catalog import Catalog
+from landscape_catalog.commands.quantities import bytes_of
 from landscape_catalog.errors import QueryError, shown
 from landscape_catalog.machine import main_memory
 from landscape_catalog.paths import Project
@@ -21,8 +22,6 @@ log = logging.getLogger(__name__)
 
 LARGEST_QUERY = 2**20
 SHARE_OF_MEMORY = 0.5
-_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
-_UNITS |= {f"{unit}i": 2 ** (10 * i) for i, unit in enumerate("kmgt", start=1)}
 
 
 def read_query(words: str | None, file: Path | None) -> str:
@@ -66,10 +65,10 @@ def memory_limit(given: str | None) -> int:
     """
     if given is None:
         return int(main_memory().total * SHARE_OF_MEMORY)
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]i?|)b", given.strip().lower())
+    found = bytes_of(given)
     if found is None:
         raise QueryError(f"--memory: got {shown(given)}; allowed: a size such as 500MB or 2GiB")
-    return int(float(found[1]) * _UNITS[found[2]])
+    return found
 
 
 def answer(
