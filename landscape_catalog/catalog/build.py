@@ -44,6 +44,7 @@ def build_tables(result: ExperimentResult) -> dict[str, pl.DataFrame]:
     """
     experiment = _experiment_row(result)
     keys = {"experiment_id": experiment["experiment_id"]}
+    cell_ids = [cell.cell.cell_id for cell in result.cells]
     runs = [run for cell in result.cells for run in cell.runs]
     pairs = [(cell, pair) for cell in result.cells for pair in cell.pairs]
     estimates = [estimate_rows(cell, result) for cell in result.cells]
@@ -67,7 +68,7 @@ def build_tables(result: ExperimentResult) -> dict[str, pl.DataFrame]:
         "pairs": [pair_row(cell, pair) for cell, pair in pairs],
         "estimates": [row for own in estimates for row in own],
         "phases": phase_rows(result, estimates, numbers, distributions, classified),
-        "phase_probabilities": list(probability_rows(result, distributions, classified)),
+        "phase_probabilities": list(probability_rows(cell_ids, distributions, classified)),
         "criteria": list(criterion_rows(result.experiment.classify, numbers, classified)),
     }
     measured = [table_rows(run.measured, run_key(run)) for run in runs]

@@ -9,13 +9,13 @@ import typer
 from landscape_catalog.commands.project_root import find_project
 from landscape_catalog.terminal import printable
 
-store_app = typer.Typer(
+app = typer.Typer(
     help="The store of finished results that all projects on this machine share.",
     no_args_is_help=True,
 )
 
 
-@store_app.command("size")
+@app.command("size")
 def store_size() -> None:
     """Print what the store holds, by kind, and what of it this project has."""
     from landscape_catalog.commands.store import describe_store
@@ -23,7 +23,7 @@ def store_size() -> None:
     typer.echo(printable(describe_store(find_project())))
 
 
-@store_app.command("prune")
+@app.command("prune")
 def store_prune(
     older_than: Annotated[
         str | None,

@@ -15,9 +15,15 @@ from landscape_catalog.experiment.grid import dotted
 from landscape_catalog.experiment.landscape import Load
 from landscape_catalog.experiment.training import Temperature
 from landscape_catalog.experiment.yaml_text import InvalidTextError, parse_yaml
-from landscape_catalog.phases.registry import RULES
+from landscape_catalog.phases.registry import RULES, Classify
 from landscape_catalog.regular import read_regular
-from landscape_catalog.schema.fields import AXIS_TAG, LONGEST_NAME, NAME_PATTERN, SCALAR_TAG
+from landscape_catalog.schema.fields import (
+    AXIS_TAG,
+    LONGEST_NAME,
+    NAME_PATTERN,
+    SCALAR_TAG,
+    Section,
+)
 
 Model = TypeVar("Model", bound=BaseModel)
 RENAMED = {"execution.executor": "engine"}  # former names of parameters
@@ -72,6 +78,20 @@ class _ReportOnly(BaseModel):
 def read_report(path: Path) -> Report:
     """Read and check the `report` section of `params.yaml` alone; raises as `read_experiment`."""
     return _parse(_text(path), _ReportOnly, path.name).report
+
+
+class ImportSettings(Section):
+    """`imports/NAME.yaml`: how published results are classified and drawn."""
+
+    classify: Classify
+    """The phase rule and its thresholds, as in params.yaml."""
+    report: Report = Report()
+    """How the report is drawn, as in params.yaml."""
+
+
+def read_import_settings(path: Path) -> ImportSettings:
+    """Read and check the settings of published results; raises as `read_experiment`."""
+    return _parse(_text(path), ImportSettings, f"{path.parent.name}/{path.name}")
 
 
 def check_drawn_axes(report: Report, load: Load, temperature: Temperature) -> None:
