@@ -20,7 +20,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from landscape_catalog.commands import STAGES, import_app, store_app
+from landscape_catalog.commands import STAGES, export_app, import_app, store_app
 from landscape_catalog.commands.project_root import find_project, project_root
 from landscape_catalog.errors import Interrupted, LandscapeError, QueryError
 from landscape_catalog.store.files import storage_reason
@@ -168,6 +168,7 @@ presets = typer.Typer(
 app.add_typer(presets, name="preset")
 app.add_typer(import_app.app, name="import")
 app.add_typer(store_app.app, name="store")
+app.add_typer(export_app.app, name="export")
 
 
 PresetName = Annotated[str, typer.Argument(help="A name listed by `landscape preset list`.")]

@@ -15,7 +15,8 @@ _PHASE = (
     "ambiguous",
     "doubtful",
 )
-_PARTS = {"mean": "", "sd": "_sd", "n": "_n", "status": "_status", "reason": "_reason"}
+PARTS = {"mean": "", "sd": "_sd", "n": "_n", "status": "_status", "reason": "_reason"}
+"""Suffixes of the columns of a metric, by the column of `cell_metrics` that they show."""
 _BETTER_HIGHER = ", ".join(f"'{name}'" for name, q in QUANTITIES.items() if q.better == "higher")
 
 
@@ -24,7 +25,7 @@ def _wide() -> str:
     return ",\n".join(
         f"        max(CASE WHEN metric = '{metric}' THEN {part} END) AS {metric}{suffix}"
         for metric in QUANTITIES
-        for part, suffix in _PARTS.items()
+        for part, suffix in PARTS.items()
     )
 
 
