@@ -18,7 +18,7 @@ from landscape_catalog.schema.strict_json import strict_json
 from landscape_catalog.store.recipes_file import PACKAGE
 
 FILE = "ro-crate-metadata.json"
-_CONTEXT = ["https://w3id.org/ro/crate/1.1/context", {"sha256": "https://schema.org/sha256"}]
+_CONTEXT = ["https://w3id.org/ro/crate/1.1/context", {"sha256": "http://schema.org/sha256"}]
 _SOFTWARE = f"#{PACKAGE}"
 _FORMATS = {
     ".parquet": "application/vnd.apache.parquet",
@@ -82,7 +82,8 @@ def crate(bundle: Described, files: Mapping[str, Written], others: tuple[str, ..
     ]
     entities: list[_Entity] = [*people]
     if people:
-        root["author"] = [{"@id": person["@id"]} for person in people]
+        named = [{"@id": person["@id"]} for person in people]
+        root["author"] = named if len(named) > 1 else named[0]
     if credits.published is not None:
         root["datePublished"] = credits.published.isoformat()
     if credits.licence is not None:
