@@ -81,15 +81,39 @@ def aggregate() -> None:
 
 
 @app.command()
-def report() -> None:
-    """Write the phase report (reports/phases.html)."""
+def report(
+    source: Annotated[
+        str | None,
+        typer.Option(help="Report these results instead: an import, or what was collected."),
+    ] = None,
+    compare: Annotated[
+        tuple[str, str] | None,
+        typer.Option(help="Report two sources side by side, `current` for this experiment."),
+    ] = None,
+) -> None:
+    """Write the phase report (reports/phases.html).
+
+    With --source or --compare, which are no stage, write reports/other/NAME.html.
+    """
+    if source is not None and compare is not None:
+        raise QueryError("give --source or --compare, not both")
+    if source is not None or compare is not None:
+        from landscape_catalog.commands.other_report import report_comparing, report_of
+
+        found = report_of(project_root(), source) if source else None
+        _say(found or report_comparing(project_root(), *(compare or ("", ""))))
+        return
     from landscape_catalog.pipeline.report.stage import run_report
 
     run_report(project_root())
 
 
 @app.command()
-def phases() -> None:
+def phases(
+    source: Annotated[
+        str, typer.Option(help="The source whose cells are listed; the table `sources` lists all.")
+    ] = "current",
+) -> None:
     """Print the phase of every cell with its reason, and what decides the labels.
 
     Lists for each criterion how many labels would change without it, or if its threshold were
@@ -97,7 +121,7 @@ def phases() -> None:
     """
     from landscape_catalog.commands.phases import describe_phases
 
-    _say(describe_phases(project_root()))
+    _say(describe_phases(project_root(), source))
 
 
 @app.command()

@@ -86,11 +86,7 @@ class Catalog:
         loaded = load(self._sources, [name])
         if name == "sources":
             return loaded.sources
-        frames = [
-            frame.with_columns(pl.lit(origin).alias("origin"))
-            for origin, frame in loaded.frames[name].items()
-        ]
-        return pl.concat(frames)
+        return loaded.frame(name)
 
     @property
     def cells(self) -> pl.DataFrame:

@@ -10,7 +10,12 @@ from typing import Any
 
 import polars as pl
 
-from landscape_catalog.catalog.cell_rows import DOUBTED, criterion_rows, phase_row
+from landscape_catalog.catalog.cell_rows import (
+    DOUBTED,
+    criterion_rows,
+    phase_row,
+    unfinished_metrics,
+)
 from landscape_catalog.catalog.label_rows import probability_rows
 from landscape_catalog.catalog.tables import TABLES, frame_of
 from landscape_catalog.metrics.metric import PRIMARY
@@ -32,6 +37,12 @@ READ = ("experiments", "cells", "cell_metrics", "estimates", "runs")
 """The tables that classification reads."""
 
 
+def classification_id(experiment_id: str, rule: Rule) -> str:
+    """The id of an experiment's cells under a rule with its thresholds."""
+    content = {"experiment": experiment_id, "classify": rule.stored()}
+    return identify("classification", content, recipes("phases"))
+
+
 def classified(tables: Tables, rule: Rule) -> dict[str, pl.DataFrame]:
     """The tables with the phases, probabilities and criteria that a rule gives.
 
@@ -43,11 +54,9 @@ def classified(tables: Tables, rule: Rule) -> dict[str, pl.DataFrame]:
         rule: the phase rule with its thresholds.
     """
     experiment = tables["experiments"].row(0, named=True)
-    stored = rule.stored()
-    content = {"experiment": experiment["experiment_id"], "classify": stored}
     ids = {
         "experiment_id": experiment["experiment_id"],
-        "classification_id": identify("classification", content, recipes("phases")),
+        "classification_id": classification_id(experiment["experiment_id"], rule),
     }
     cells = tables["cells"].sort("position").rows(named=True)
     values = _values(tables, rule)
@@ -61,8 +70,10 @@ def classified(tables: Tables, rule: Rule) -> dict[str, pl.DataFrame]:
         [cell.mean("train_loss") for cell in numbers],
     )
     phases: list[Row] = []
+    unfinished = _statuses(tables, rule)
     for cell, own, verdict, found, doubtful in zip(cells, numbers, verdicts, distributions, doubts):
-        row = phase_row(rule, own, verdict, found, doubtful)
+        remarks = unfinished_metrics(rule, unfinished.get(cell["cell_id"], []))
+        row = phase_row(rule, own, verdict, found, doubtful, remarks)
         if cell["cell_id"] not in values:
             row["probability_reason"] = NO_RUNS
         phases.append({**ids, "cell_id": cell["cell_id"], **row})
@@ -74,7 +85,7 @@ def classified(tables: Tables, rule: Rule) -> dict[str, pl.DataFrame]:
     }
     named = tables["experiments"].with_columns(
         pl.lit(ids["classification_id"]).alias("classification_id"),
-        pl.lit(json.dumps(stored)).alias("classify"),
+        pl.lit(json.dumps(rule.stored())).alias("classify"),
     )
     found_tables = {name: frame_of(TABLES[name], rows[name]) for name in rows}
     return {**tables, "experiments": named, **found_tables}
@@ -99,6 +110,16 @@ def _values(tables: Tables, rule: Rule) -> dict[str, Members]:
     for cell, metric, run, other, value in known.select(columns).iter_rows():
         members = tuple(filter(None, (run, other)))
         found.setdefault(cell, {}).setdefault(metric, []).append((members, value))
+    return found
+
+
+def _statuses(tables: Tables, rule: Rule) -> dict[str, list[Row]]:
+    """By cell: the status of every estimate of the metrics that decide."""
+    deciding = tables["estimates"].filter(pl.col("metric").is_in(list(rule.metrics)))
+    rows = deciding.select("cell_id", "metric", "probe", "status").rows(named=True)
+    found: dict[str, list[Row]] = {}
+    for row in rows:
+        found.setdefault(row["cell_id"], []).append(row)
     return found
 
 

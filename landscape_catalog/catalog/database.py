@@ -18,8 +18,8 @@ import polars as pl
 from landscape_catalog.catalog.ddl import catalog_sql
 from landscape_catalog.catalog.origins import Loaded, load
 from landscape_catalog.catalog.sources import current_source
-from landscape_catalog.catalog.tables import ENUMERATIONS, ORIGIN, TABLES
-from landscape_catalog.errors import StorageError
+from landscape_catalog.catalog.tables import ENUMERATIONS, TABLES
+from landscape_catalog.errors import DamagedFileError, StorageError
 from landscape_catalog.paths import TEMPORARY_PREFIX
 from landscape_catalog.schema.strict_json import strict_json
 from landscape_catalog.store.files import (
@@ -43,9 +43,8 @@ class _Written:
 def create_catalog(connection: duckdb.DuckDBPyConnection, loaded: Loaded) -> None:
     """Create the catalog's tables, views and macros in an empty database, and fill the tables."""
     connection.execute(schema_sql(loaded))
-    for name, by_origin in loaded.frames.items():
-        for origin, frame in by_origin.items():
-            _insert(connection, name, frame.with_columns(pl.lit(origin).alias(ORIGIN.name)))
+    for name in loaded.frames:
+        _insert(connection, name, loaded.frame(name))
     _insert(connection, "sources", loaded.sources)
 
 
@@ -56,7 +55,11 @@ def schema_sql(loaded: Loaded) -> str:
 
 def _insert(connection: duckdb.DuckDBPyConnection, name: str, frame: pl.DataFrame) -> None:
     connection.register("frame", frame)
-    connection.execute(f"INSERT INTO core.{name} SELECT * FROM frame")
+    try:
+        connection.execute(f"INSERT INTO core.{name} SELECT * FROM frame")
+    except duckdb.ConstraintException as error:
+        reason = str(error).removeprefix("Constraint Error: ")
+        raise DamagedFileError(f"table `{name}` has rows that break its key: {reason}") from None
     connection.unregister("frame")
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from landscape_catalog.catalog.sources import Source
-from landscape_catalog.catalog.tables import SOURCES, frame_of
+from landscape_catalog.catalog.tables import ORIGIN, SOURCES, frame_of
 from landscape_catalog.schema.tables import Row
 
 
@@ -23,6 +23,13 @@ class Loaded:
 
     frames: dict[str, dict[str, pl.DataFrame]]
     sources: pl.DataFrame
+
+    def frame(self, name: str) -> pl.DataFrame:
+        """The rows of a table from all sources, with the column `origin`."""
+        return pl.concat(
+            frame.with_columns(pl.lit(origin).alias(ORIGIN.name))
+            for origin, frame in self.frames[name].items()
+        )
 
 
 def load(sources: Sequence[Source], names: Iterable[str] | None = None) -> Loaded:
@@ -59,9 +66,7 @@ def load(sources: Sequence[Source], names: Iterable[str] | None = None) -> Loade
 
 def _identified(source: Source) -> tuple[tuple[str, ...], Row]:
     """What makes the content of a source unique, and what `sources` says of all of its places."""
-    ids = ["experiment_id", "classification_id"]
-    found = source.tables(["experiments"])["experiments"].select(ids).rows()
-    experiment_id, classification_id = found[0] if found else (None, None)
+    experiment_id, classification_id = source.ids
     fingerprint = source.manifest.fingerprint
     is_import = source.settings is not None
     key = (str(experiment_id), str(classification_id)) if is_import else (fingerprint,)

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import polars as pl
 
 from landscape_catalog.catalog import classification
-from landscape_catalog.catalog.classification import classified
+from landscape_catalog.catalog.classification import classification_id, classified
 from landscape_catalog.catalog.logarithms import with_natural_scale
 from landscape_catalog.catalog.parquet import (
     MANIFEST,
@@ -31,7 +31,8 @@ from landscape_catalog.schema.tables import Row
 
 CURRENT, EVERY = "current", "all"
 PLACES_FILE = "source.json"
-_CLASSIFIED = ("phases", "phase_probabilities", "criteria")
+# The tables of published results that follow from their settings.
+_CLASSIFIED = ("experiments", "phases", "phase_probabilities", "criteria")
 _REMEDIES = {
     "current": REBUILT,
     "imported": "import it again",
@@ -74,6 +75,19 @@ class Source:
         """
         return None if self.settings_path is None else read_import_settings(self.settings_path)
 
+    @cached_property
+    def ids(self) -> tuple[str | None, str | None]:
+        """Experiment and classification; None for a catalog without an experiment.
+
+        Raises the errors of `tables`.
+        """
+        stored = read_tables(self.folder, ["experiments"], self.remedy)["experiments"]
+        rows = stored.select("experiment_id", "classification_id").rows()
+        experiment, classification = rows[0] if rows else (None, None)
+        if experiment is not None and self.settings is not None:
+            classification = classification_id(experiment, self.settings.classify)
+        return experiment, classification
+
     @property
     def report(self) -> Report:
         """How its report is drawn, unless it is that of the project."""
@@ -94,14 +108,23 @@ class Source:
         wanted = list(TABLES) if names is None else [name for name in TABLES if name in set(names)]
         if self.settings is None:
             return read_tables(self.folder, wanted, self.remedy)
-        classifies = any(name in (*_CLASSIFIED, "experiments") for name in wanted)
-        needed = {*wanted, *(classification.READ if classifies else ())}
-        tables = read_tables(self.folder, needed, self.remedy)
-        if "cell_metrics" in tables:
-            tables["cell_metrics"] = with_natural_scale(tables["cell_metrics"])
-        if classifies:
-            tables = classified(tables, self.settings.classify)
-        return {name: tables[name] for name in wanted}
+        found = read_tables(
+            self.folder, [name for name in wanted if name not in _CLASSIFIED], self.remedy
+        )
+        if len(found) < len(wanted):
+            found |= self._classified
+        if "cell_metrics" in found:
+            found["cell_metrics"] = with_natural_scale(found["cell_metrics"])
+        return {name: found[name] for name in wanted}
+
+    @cached_property
+    def _classified(self) -> dict[str, pl.DataFrame]:
+        """The tables that follow from the settings of an import."""
+        assert self.settings is not None
+        stored = read_tables(self.folder, classification.READ, self.remedy)
+        stored["cell_metrics"] = with_natural_scale(stored["cell_metrics"])
+        tables = classified(stored, self.settings.classify)
+        return {name: tables[name] for name in _CLASSIFIED}
 
     def places(self) -> list[Row]:
         """Where the results were found: a row of the table `sources` for each place, without what

@@ -54,19 +54,20 @@ def read_experiment(path: Path) -> Experiment:
     return parse_experiment(_text(path), source=path.name)
 
 
-def _text(path: Path) -> str:
+def _text(path: Path, source: str | None = None) -> str:
+    source = source or path.name
     try:
         return read_regular(path).decode()
     except FileNotFoundError:
         raise SpecError(
-            [Problem("(file)", "no file", "an existing, readable UTF-8 file")], path.name
+            [Problem("(file)", "no file", "an existing, readable UTF-8 file")], source
         ) from None
     except UnicodeDecodeError as error:
         given = f"not UTF-8 text (byte {error.start + 1})"
-        raise SpecError([Problem("(file)", given)], path.name) from None
+        raise SpecError([Problem("(file)", given)], source) from None
     except OSError as error:
         reason = error.strerror or str(error)
-        raise SpecError([Problem("(file)", f"cannot be read: {reason}")], path.name) from None
+        raise SpecError([Problem("(file)", f"cannot be read: {reason}")], source) from None
 
 
 class _ReportOnly(BaseModel):
@@ -91,7 +92,8 @@ class ImportSettings(Section):
 
 def read_import_settings(path: Path) -> ImportSettings:
     """Read and check the settings of published results; raises as `read_experiment`."""
-    return _parse(_text(path), ImportSettings, f"{path.parent.name}/{path.name}")
+    source = f"{path.parent.name}/{path.name}"
+    return _parse(_text(path, source), ImportSettings, source)
 
 
 def check_drawn_axes(report: Report, load: Load, temperature: Temperature) -> None:

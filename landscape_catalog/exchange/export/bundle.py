@@ -75,14 +75,14 @@ def export_bundle(
     run_ids = tables["runs"]["run_id"].unique(maintain_order=True).to_list() if weights else []
     models = find_models(project, run_ids)
     parameters = parameters_of(project, source, tables)
-    settings = report_settings(project, source)
+    settings, loaded = report_settings(project, source), load([source])
+    found = loaded.sources.rows(named=True) if source.kind == "imported" else []
     with new_output(path, project) as output:
         for file, content in parameters.items():
             output.write(file, content)
-        output.write("report.html", build_page(tables, settings).encode())
+        output.write("report.html", build_page(tables, settings, found).encode())
         output.write("cells.csv", as_csv(wide_cells(source)))
         write_catalog(output, source, tables, CATALOG)
-        loaded = load([source])
         output.write("schema.sql", schema_sql(loaded).encode())
         place = _published(source)
         output.write("load.sql", _load_sql(source.name, loaded.sources, place).encode())
