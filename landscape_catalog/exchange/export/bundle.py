@@ -2,33 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
-
-import polars as pl
 
 from landscape_catalog.catalog import TABLES
 from landscape_catalog.catalog.database import schema_sql
 from landscape_catalog.catalog.ddl import quoted, table_comment
 from landscape_catalog.catalog.origins import load
-from landscape_catalog.catalog.parquet import MANIFEST
-from landscape_catalog.catalog.sources import Source, source_named
+from landscape_catalog.catalog.parquet import MANIFEST, Manifest, manifest_of
+from landscape_catalog.catalog.sources import source_named
 from landscape_catalog.catalog.tables import SOURCES
 from landscape_catalog.exchange.export.citation import Credits, bibtex
 from landscape_catalog.exchange.export.crate import FILE, Described, crate
 from landscape_catalog.exchange.export.models import find_models, write_models
 from landscape_catalog.exchange.export.output import Output, Written, new_output
-from landscape_catalog.exchange.export.readme import Facts, bundle_readme, summary
+from landscape_catalog.exchange.export.readme import Facts, bundle_readme, one_line, summary
 from landscape_catalog.exchange.export.settings import parameters_of, report_settings
-from landscape_catalog.exchange.export.tables import as_csv, wide_cells, write_catalog
+from landscape_catalog.exchange.export.tables import (
+    as_csv,
+    catalog_files,
+    experiment_of,
+    wide_cells,
+)
 from landscape_catalog.paths import Project
 from landscape_catalog.reports import build_page
 from landscape_catalog.schema.tables import Row
 from landscape_catalog.store.recipes_file import PACKAGE, installed_recipes
 
 CATALOG, SUMS = "catalog", "SHA256SUMS"
-# Of the columns of `sources`, those that say nothing of this machine.
-_PUBLISHED = ("format", "file", "sha256", "citation", "url", "note")
+# Columns of `sources`; the others are true on this machine only.
+_KNOWN_ELSEWHERE = (
+    "origin", "name", "kind", "experiment_id", "classification_id",
+    "format", "file", "sha256", "citation", "url", "note",
+)  # fmt: skip
 _MEANINGS = {
     "params.yaml": "the parameters that determine the results, and the thresholds",
     "settings.yaml": "the thresholds, and how the report is drawn",
@@ -72,9 +77,10 @@ def export_bundle(
     """
     source = source_named(project, name)
     tables = source.tables()
+    experiment = experiment_of(source, tables)
     run_ids = tables["runs"]["run_id"].unique(maintain_order=True).to_list() if weights else []
     models = find_models(project, run_ids)
-    parameters = parameters_of(project, source, tables)
+    parameters = parameters_of(project, source, experiment)
     settings, loaded = report_settings(project, source), load([source])
     found = loaded.sources.rows(named=True) if source.kind == "imported" else []
     with new_output(path, project) as output:
@@ -82,48 +88,50 @@ def export_bundle(
             output.write(file, content)
         output.write("report.html", build_page(tables, settings, found).encode())
         output.write("cells.csv", as_csv(wide_cells(source)))
-        write_catalog(output, source, tables, CATALOG)
+        catalog = catalog_files(source, tables)
+        for file, content in catalog.items():
+            output.write(f"{CATALOG}/{file}", content)
         output.write("schema.sql", schema_sql(loaded).encode())
-        place = _published(source)
-        output.write("load.sql", _load_sql(source.name, loaded.sources, place).encode())
+        described = _source_row(loaded.sources.row(0, named=True), manifest_of(catalog[MANIFEST]))
+        output.write("load.sql", _load_sql(described).encode())
         if weights:
             write_models(output, models, tables)
-        _describe(output, settings.title, tables, credits, place)
+        _describe(output, one_line(settings.title), experiment, credits, described)
     return output.files
 
 
-def _published(source: Source) -> Row:
-    """Where results were published; empty if they were computed by this package."""
-    return {key: value for key, value in source.places()[0].items() if key in _PUBLISHED}
+def _source_row(known: Row, manifest: Manifest) -> Row:
+    """The row of the table `sources` for a bundle, without what is true on this machine only."""
+    stored = {"fingerprint": manifest.fingerprint, "schema_version": manifest.version}
+    return {name: known[name] for name in _KNOWN_ELSEWHERE} | stored
 
 
-def _load_sql(origin: str, sources: pl.DataFrame, place: Row) -> str:
+def _load_sql(source: Row) -> str:
     """Statements that fill the tables of `schema.sql`, run in the folder of the bundle."""
-    lines = ["-- Fills the tables of schema.sql; run it in the folder of this file."]
-    lines += [
-        f"INSERT INTO core.{name} SELECT *, {quoted(origin)} FROM '{CATALOG}/{name}.parquet';"
-        for name in TABLES
-    ]
-    shared = ("origin", "name", "kind", "experiment_id", "classification_id", "fingerprint")
-    known = sources.row(0, named=True)
-    row = {name: known[name] for name in shared} | place
+    origin = quoted(source["origin"])
     values = [
-        "NULL" if row.get(column.name) is None else quoted(str(row[column.name]))
+        "NULL" if source.get(column.name) is None else quoted(str(source[column.name]))
         for column in SOURCES.columns
     ]
-    lines.append(f"INSERT INTO core.sources VALUES ({', '.join(values)});")
+    lines = [
+        "-- Fills the tables of schema.sql; run it in the folder of this file.",
+        *(
+            f"INSERT INTO core.{name} SELECT *, {origin} FROM '{CATALOG}/{name}.parquet';"
+            for name in TABLES
+        ),
+        f"INSERT INTO core.sources VALUES ({', '.join(values)});",
+    ]
     return "\n".join(lines) + "\n"
 
 
 def _describe(
     output: Output,
     title: str,
-    tables: Mapping[str, pl.DataFrame],
+    experiment: Row,
     credits: Credits,
-    place: Row,
+    source: Row,
 ) -> None:
     """Write what describes the other files: README, metadata and checksums."""
-    experiment = tables["experiments"].row(0, named=True)
     ids = experiment["experiment_id"], experiment["classification_id"]
     version = installed_recipes().version
     note = f"Experiment {ids[0]}, classification {ids[1]}"
@@ -131,7 +139,7 @@ def _describe(
     known = _MEANINGS | _GROUPS
     has = {*output.files, *(f"{name.partition('/')[0]}/" for name in output.files if "/" in name)}
     listed = {name: what for name, what in known.items() if name in {*has, "README.md", SUMS, FILE}}
-    facts = Facts(title, experiment, listed, entry, credits, "models.csv" in has, place)
+    facts = Facts(title, experiment, listed, entry, credits, "models.csv" in has, source)
     output.write("README.md", bundle_readme(facts, PACKAGE).encode())
     described = Described(
         title,
@@ -139,8 +147,8 @@ def _describe(
         f"{ids[0]}-{ids[1]}",
         version,
         credits,
-        place.get("citation"),
-        place.get("url"),
+        source["citation"],
+        source["url"],
         _MEANINGS | _meanings_of_tables(),
     )
     output.write(FILE, crate(described, output.files, (SUMS,)))

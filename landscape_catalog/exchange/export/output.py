@@ -123,7 +123,8 @@ def new_output(path: Path, project: Project) -> Iterator[Output]:
     """
     is_archive = path.suffix.lower() == ARCHIVE
     _require_free(path, project, may_be_empty=not is_archive)
-    temporary = path.absolute().with_name(f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}")
+    target = path.absolute()
+    temporary = target.with_name(f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}")
     with explained_storage(path):
         temporary.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -133,9 +134,9 @@ def new_output(path: Path, project: Project) -> Iterator[Output]:
             else:
                 temporary.mkdir()
                 yield _Folder(temporary)
-                if path.is_dir():
-                    path.rmdir()
-            temporary.rename(path)
+                if target.is_dir():
+                    target.rmdir()
+            temporary.rename(target)
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
             temporary.unlink(missing_ok=True)

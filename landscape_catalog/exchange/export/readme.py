@@ -111,7 +111,7 @@ class Facts:
         bibtex: the entry.
         credits: authors, licence and date.
         has_models: whether the weights are in it.
-        place: where the results were published, if they were: columns of the table `sources`.
+        source: its row of the table `sources`.
     """
 
     title: str
@@ -120,14 +120,19 @@ class Facts:
     bibtex: str
     credits: Credits
     has_models: bool
-    place: Row
+    source: Row
+
+
+def one_line(text: str) -> str:
+    """A text without line breaks."""
+    return " ".join(text.split())
 
 
 def summary(experiment: Row) -> str:
     """What an experiment is, in a sentence."""
     count = experiment["n_runs"]
     runs = "" if count is None else f" and {count:,} {'run' if count == 1 else 'runs'}"
-    what = " on ".join(filter(None, (experiment["model"], experiment["dataset"])))
+    what = one_line(" on ".join(filter(None, (experiment["model"], experiment["dataset"]))))
     n_cells = experiment["n_cells"]
     cells = f"{n_cells:,} {'cell' if n_cells == 1 else 'cells'}"
     return (
@@ -136,9 +141,8 @@ def summary(experiment: Row) -> str:
     )
 
 
-def tables_readme(tables: Mapping[str, pl.DataFrame], form: str) -> str:
+def tables_readme(experiment: Row, tables: Mapping[str, pl.DataFrame], form: str) -> str:
     """The README of exported tables."""
-    experiment = tables["experiments"].row(0, named=True)
     rows = [
         f"| `{name}` | {tables[name].height:,} | {table.row} |" for name, table in TABLES.items()
     ]
@@ -150,11 +154,11 @@ def tables_readme(tables: Mapping[str, pl.DataFrame], form: str) -> str:
 def bundle_readme(facts: Facts, package: str) -> str:
     """The README of a bundle."""
     words = [summary(facts.experiment), _ids(facts.experiment)]
-    place, citing = facts.place, ""
-    if place.get("citation"):
-        url = f", {place['url']}" if place.get("url") else ""
-        words.append(f"The results were published by others: {place['citation']}{url}.")
-        citing = f"Cite the publication, {place['citation']}{url}, and this bundle:\n\n"
+    citing = ""
+    if facts.source["citation"]:
+        published = ", ".join(filter(None, (facts.source["citation"], facts.source["url"])))
+        words.append(f"The results were published by others: {published}.")
+        citing = f"Cite the publication, {published}, and this bundle:\n\n"
     licence = facts.credits.licence
     return _BUNDLE.format(
         title=facts.title,

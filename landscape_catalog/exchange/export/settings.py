@@ -6,26 +6,29 @@ import io
 import json
 from typing import Any
 
-import polars as pl
 from ruamel.yaml import YAML
 
 from landscape_catalog.catalog.build import DECIDING_SECTIONS
 from landscape_catalog.catalog.sources import Source
 from landscape_catalog.errors import MissingArtifactError
 from landscape_catalog.experiment.experiment import Report
-from landscape_catalog.experiment.reading import read_experiment, read_report
+from landscape_catalog.experiment.reading import check_drawn_axes, read_experiment
 from landscape_catalog.paths import Project
 from landscape_catalog.regular import read_regular
+from landscape_catalog.schema.tables import Row
 
 _REBUILT = """\
-# The parameters that determine the results, as the catalog stores them, and the thresholds.
+# The parameters that determine the results, and the thresholds, as the catalog stores them.
 """
 
 
-def parameters_of(
-    project: Project, source: Source, tables: dict[str, pl.DataFrame]
-) -> dict[str, bytes]:
+def parameters_of(project: Project, source: Source, experiment: Row) -> dict[str, bytes]:
     """`params.yaml` of an experiment, or `settings.yaml` of published results.
+
+    Args:
+        project: the project.
+        source: of the results.
+        experiment: its row of the table `experiments`.
 
     Raises:
         SpecError: if the file is invalid.
@@ -33,10 +36,9 @@ def parameters_of(
     """
     if source.settings_path is not None:
         return {"settings.yaml": read_regular(source.settings_path)}
-    experiment = tables["experiments"].row(0, named=True)
     stored = json.loads(experiment["spec"]) | {"classify": json.loads(experiment["classify"])}
     if source.kind != "current":
-        return {"params.yaml": _yaml(stored)}
+        return {"params.yaml": _yaml(stored | {"report": {"title": source.report.title}})}
     if _deciding(project) != stored:
         raise MissingArtifactError(
             f"{project.shown(project.params)} has other parameters than the catalog was built "
@@ -48,7 +50,11 @@ def parameters_of(
 
 def report_settings(project: Project, source: Source) -> Report:
     """How the report of a source is drawn. Raises `SpecError` if its settings are invalid."""
-    return read_report(project.params) if source.kind == "current" else source.report
+    if source.kind != "current":
+        return source.report
+    experiment = read_experiment(project.params)
+    check_drawn_axes(experiment.report, experiment.load, experiment.temperature)
+    return experiment.report
 
 
 def _deciding(project: Project) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Literal
 import polars as pl
 
 from landscape_catalog.catalog import TABLES, packed_tables, query
+from landscape_catalog.catalog.ddl import SQL_TYPES
 from landscape_catalog.catalog.description import described_columns
 from landscape_catalog.catalog.parquet import MANIFEST, table_path
 from landscape_catalog.catalog.sources import Source, source_named
@@ -17,11 +18,12 @@ from landscape_catalog.catalog.tables import ORIGIN
 from landscape_catalog.catalog.versions import SCHEMA_VERSION
 from landscape_catalog.catalog.views.cells import PARTS
 from landscape_catalog.errors import DamagedFileError
-from landscape_catalog.exchange.export.output import Output, Written, new_output
+from landscape_catalog.exchange.export.output import Written, new_output
 from landscape_catalog.exchange.export.readme import tables_readme
 from landscape_catalog.metrics.registry import QUANTITIES
 from landscape_catalog.paths import Project
 from landscape_catalog.regular import read_regular
+from landscape_catalog.schema.tables import Row
 
 Form = Literal["csv", "parquet"]
 FOLDER = "tables"
@@ -44,6 +46,7 @@ def export_tables(project: Project, folder: Path, form: Form, name: str) -> dict
     """
     source = source_named(project, name)
     tables, wide = source.tables(), wide_cells(source)
+    experiment = experiment_of(source, tables)
     columns = described(tables, wide)
     with new_output(folder, project) as output:
         if form == "csv":
@@ -52,27 +55,38 @@ def export_tables(project: Project, folder: Path, form: Form, name: str) -> dict
                 output.write(f"{FOLDER}/{table}.csv", as_csv(frame))
         else:
             output.write(f"{WIDE}.parquet", _as_parquet(wide))
-            write_catalog(output, source, tables, FOLDER)
+            for file, content in catalog_files(source, tables).items():
+                output.write(f"{FOLDER}/{file}", content)
         output.write("columns.csv", as_csv(columns))
-        output.write("README.md", tables_readme(tables, form).encode())
+        output.write("README.md", tables_readme(experiment, tables, form).encode())
     return output.files
 
 
-def write_catalog(
-    output: Output, source: Source, tables: dict[str, pl.DataFrame], folder: str
-) -> None:
-    """Write the Parquet tables with their manifest, as `landscape collect` reads them.
+def experiment_of(source: Source, tables: dict[str, pl.DataFrame]) -> Row:
+    """The row of the table `experiments`.
 
-    Tables are copied to the byte as they are stored, unless they are older ones that were brought
-    up to date, or published results, which are stored without phases.
+    Raises:
+        DamagedFileError: if there is not exactly one.
+    """
+    rows = tables["experiments"].rows(named=True)
+    if len(rows) != 1:
+        raise DamagedFileError(
+            f"{source.folder} is damaged: it has {len(rows)} experiments; {source.remedy}"
+        )
+    return rows[0]
+
+
+def catalog_files(source: Source, tables: dict[str, pl.DataFrame]) -> dict[str, bytes]:
+    """The Parquet tables with their manifest, as `landscape collect` reads them.
+
+    They are equal to the byte to what is stored, unless that is of an older schema, or published
+    results, which are stored without phases.
 
     Raises:
         DamagedFileError: if a table does not match its checksum.
     """
     is_as_stored = source.settings is None and source.manifest.version == SCHEMA_VERSION
-    contents = _stored(source) if is_as_stored else packed_tables(tables)
-    for name, content in contents.items():
-        output.write(f"{folder}/{name}", content)
+    return _stored(source) if is_as_stored else packed_tables(tables)
 
 
 def _stored(source: Source) -> dict[str, bytes]:
@@ -124,11 +138,10 @@ def described(tables: dict[str, pl.DataFrame], wide: pl.DataFrame) -> pl.DataFra
             unit = known.get(metric, "") if part in ("mean", "sd") else ""
         if column in wide.columns:
             rows.append((WIDE, column, kind, unit, meaning))
-    for name in TABLES:
+    for name, table in TABLES.items():
         rows += [
-            (f"{FOLDER}/{name}", *row)
-            for _, *row in described_columns(name).iter_rows()
-            if row[0] != ORIGIN.name
+            (f"{FOLDER}/{name}", column.name, SQL_TYPES[column.kind], column.unit, column.meaning)
+            for column in table.columns
         ]
     frame = pl.DataFrame(rows, schema=["table", "column", "type", "unit", "meaning"], orient="row")
     text = pl.col("type").str.starts_with("ENUM")
