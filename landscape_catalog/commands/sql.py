@@ -133,7 +133,9 @@ def source_name(name: str | None, every: bool) -> str:
     """
     if every and name is not None:
         raise QueryError("give --all or --source, not both")
-    return EVERY if every else name or CURRENT
+    if every:
+        return EVERY
+    return CURRENT if name is None else name
 
 
 def describe_catalog(table: str | None) -> str:

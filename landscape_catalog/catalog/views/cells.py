@@ -15,8 +15,14 @@ _PHASE = (
     "ambiguous",
     "doubtful",
 )
-PARTS = {"mean": "", "sd": "_sd", "n": "_n", "status": "_status", "reason": "_reason"}
-"""Suffixes of the columns of a metric, by the column of `cell_metrics` that they show."""
+_PARTS = {"mean": "", "sd": "_sd", "n": "_n", "status": "_status", "reason": "_reason"}
+_MEANINGS = {
+    "mean": "mean over converged runs or their pairs, by the primary probe",
+    "sd": "standard deviation over them",
+    "n": "number of runs or pairs",
+    "status": "`ok`, `not converged` or `missing`",
+    "reason": "why it is not `ok`",
+}
 _BETTER_HIGHER = ", ".join(f"'{name}'" for name, q in QUANTITIES.items() if q.better == "higher")
 
 
@@ -25,14 +31,18 @@ def _wide() -> str:
     return ",\n".join(
         f"        max(CASE WHEN metric = '{metric}' THEN {part} END) AS {metric}{suffix}"
         for metric in QUANTITIES
-        for part, suffix in PARTS.items()
+        for part, suffix in _PARTS.items()
     )
 
 
 CELLS = View(
     "cells",
     "a cell: its parameters, phase, and mean, sd, count, status and reason of each metric",
-    {},
+    {
+        f"{metric}{suffix}": f"{metric}: {_MEANINGS[part]}"
+        for metric in QUANTITIES
+        for part, suffix in _PARTS.items()
+    },
     f"""\
 WITH wide AS (
     SELECT origin, experiment_id, cell_id,

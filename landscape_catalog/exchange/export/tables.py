@@ -16,11 +16,9 @@ from landscape_catalog.catalog.parquet import MANIFEST, table_path
 from landscape_catalog.catalog.sources import Source, source_named
 from landscape_catalog.catalog.tables import ORIGIN
 from landscape_catalog.catalog.versions import SCHEMA_VERSION
-from landscape_catalog.catalog.views.cells import PARTS
 from landscape_catalog.errors import DamagedFileError
 from landscape_catalog.exchange.export.output import Written, new_output
 from landscape_catalog.exchange.export.readme import tables_readme
-from landscape_catalog.metrics.registry import QUANTITIES
 from landscape_catalog.paths import Project
 from landscape_catalog.regular import read_regular
 from landscape_catalog.schema.tables import Row
@@ -124,20 +122,12 @@ def described(tables: dict[str, pl.DataFrame], wide: pl.DataFrame) -> pl.DataFra
     """Every column of the wide view (`cells`) and of each table (`tables/NAME`): its type in
     DuckDB, its unit and its meaning."""
     known = dict(tables["cell_metrics"].select("metric", "unit").drop_nulls().iter_rows())
-    metrics = {
-        f"{metric}{suffix}": (metric, part)
-        for metric in QUANTITIES
-        for part, suffix in PARTS.items()
-    }
-    meanings = {column.name: column.meaning for column in TABLES["cell_metrics"].columns}
-    rows = []
-    for _, column, kind, unit, meaning in described_columns(WIDE).iter_rows():
-        if column in metrics:
-            metric, part = metrics[column]
-            meaning = f"{metric}: {meanings[part]}"
-            unit = known.get(metric, "") if part in ("mean", "sd") else ""
-        if column in wide.columns:
-            rows.append((WIDE, column, kind, unit, meaning))
+    units = {f"{metric}{suffix}": unit for metric, unit in known.items() for suffix in ("", "_sd")}
+    rows = [
+        (WIDE, column, kind, units.get(column, unit), meaning)
+        for _, column, kind, unit, meaning in described_columns(WIDE).iter_rows()
+        if column in wide.columns
+    ]
     for name, table in TABLES.items():
         rows += [
             (f"{FOLDER}/{name}", column.name, SQL_TYPES[column.kind], column.unit, column.meaning)
