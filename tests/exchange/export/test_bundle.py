@@ -401,3 +401,16 @@ def test_a_catalog_without_runs_needs_no_weights(sources: Path, tmp_path: Path) 
     said = bundle(sources, tmp_path / "b", "h-k", weights=True)
     assert "models   0" in said
     assert pl.read_csv(tmp_path / "b" / "models.csv").is_empty()
+
+
+def test_another_project_collects_it(made: Path, tmp_path: Path) -> None:
+    collecting = pytest.importorskip("landscape_catalog.exchange.collect.collect")
+    project = Project(tmp_path / "other")
+    write_source(project.catalog, OWN)
+    collecting.collect(project, collecting.Request(paths=(made,)))
+    experiment = pl.read_parquet(made / "catalog" / "experiments.parquet").row(0, named=True)
+    name = f"{experiment['experiment_id']}-{experiment['classification_id']}"
+    found = open_catalog(project.root, source=name)
+    expected = pl.read_parquet(made / "catalog" / "phases.parquet").sort("cell_id")
+    phases = found.sql("SELECT cell_id, phase, reason FROM phases ORDER BY cell_id")
+    assert_frame_equal(phases, expected.select(phases.columns))
