@@ -42,10 +42,15 @@ class _Written:
 
 def create_catalog(connection: duckdb.DuckDBPyConnection, loaded: Loaded) -> None:
     """Create the catalog's tables, views and macros in an empty database, and fill the tables."""
-    connection.execute(catalog_sql(_further_values(loaded)))
+    connection.execute(schema_sql(loaded))
     for name in loaded.frames:
         _insert(connection, name, loaded.frame(name))
     _insert(connection, "sources", loaded.sources)
+
+
+def schema_sql(loaded: Loaded) -> str:
+    """The DuckDB statements that create an empty catalog for these tables; see `catalog_sql`."""
+    return catalog_sql(_further_values(loaded))
 
 
 def _insert(connection: duckdb.DuckDBPyConnection, name: str, frame: pl.DataFrame) -> None:

@@ -8,7 +8,7 @@ from landscape_catalog.catalog.tables import ENUMERATIONS, ORIGIN, SOURCES, TABL
 from landscape_catalog.catalog.views import MACROS, VIEWS
 from landscape_catalog.schema.tables import Table
 
-_SQL_TYPES = {"text": "VARCHAR", "integer": "BIGINT", "real": "DOUBLE", "boolean": "BOOLEAN"}
+SQL_TYPES = {"text": "VARCHAR", "integer": "BIGINT", "real": "DOUBLE", "boolean": "BOOLEAN"}
 _HEAD = """\
 -- The catalog. The schema `core` holds the tables of data/catalog/*.parquet, each with a last
 -- column `origin`, and the table `sources`, which describes the origins. Query the views in `main`:
@@ -44,7 +44,7 @@ def _create_table(name: str, table: Table) -> str:
     lines = []
     for column in table.columns:
         enumeration = table.enumerations.get(column.name)
-        kind = f"core.{enumeration}" if enumeration else _SQL_TYPES[column.kind]
+        kind = f"core.{enumeration}" if enumeration else SQL_TYPES[column.kind]
         lines.append((f"    {column.name} {kind}", column.comment))
     key = f"PRIMARY KEY ({', '.join(table.unique)})" if table.indexed else ""
     if key:

@@ -49,6 +49,7 @@ def _columns(connection: duckdb.DuckDBPyConnection, name: str) -> list[tuple[str
     relation = connection.sql(f"FROM {call}")
     view = VIEWS.get(name) or macro
     units = {c.name: c for table in STORED.values() for c in table.columns}
+    units |= {c.name: c for table in view.tables for c in STORED[table].columns} if view else {}
     own = {c.name: c for c in STORED[name].columns} if name in STORED else {}
     rows: list[tuple[str, ...]] = []
     for column, kind in zip(relation.columns, relation.types):

@@ -15,6 +15,7 @@ import polars as pl
 from landscape_catalog.api.catalog import open_catalog
 from landscape_catalog.catalog.description import described_columns, described_tables
 from landscape_catalog.catalog.sources import CURRENT, EVERY
+from landscape_catalog.commands.quantities import bytes_of
 from landscape_catalog.errors import QueryError, shown
 from landscape_catalog.machine import main_memory
 from landscape_catalog.paths import Project
@@ -25,8 +26,6 @@ log = logging.getLogger(__name__)
 FORMS = ("table", "csv", "json", "parquet", "markdown")
 LARGEST_QUERY = 2**20
 SHARE_OF_MEMORY = 0.5
-_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
-_UNITS |= {f"{unit}i": 2 ** (10 * i) for i, unit in enumerate("kmgt", start=1)}
 
 
 def read_query(words: str | None, file: Path | None) -> str:
@@ -70,10 +69,10 @@ def memory_limit(given: str | None) -> int:
     """
     if given is None:
         return int(main_memory().total * SHARE_OF_MEMORY)
-    found = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([kmgt]i?|)b", given.strip().lower())
+    found = bytes_of(given)
     if found is None:
         raise QueryError(f"--memory: got {shown(given)}; allowed: a size such as 500MB or 2GiB")
-    return int(float(found[1]) * _UNITS[found[2]])
+    return found
 
 
 def answer(

@@ -53,10 +53,14 @@ class Files:
         """Send a job's inputs that the worker does not have yet; returns all of them."""
         found = []
         for item in existing_inputs(payload):
-            sha256 = await asyncio.to_thread(self._sha256, item)
+            try:
+                sha256 = await asyncio.to_thread(self._sha256, item)
+                if is_new := worker.held.get(item.path, ("", 0))[0] != sha256:
+                    content = await asyncio.to_thread(item.path.read_bytes)
+            except FileNotFoundError:  # it was in the store, and has been pruned meanwhile
+                continue
             found.append(Input(item.path, sha256))
-            if worker.held.get(item.path, ("", 0))[0] != sha256:
-                content = await asyncio.to_thread(item.path.read_bytes)
+            if is_new:
                 for piece in pieces(content):
                     session = self._cluster.session
                     await self._cluster.call(worker, receive, session, item.path, *piece)

@@ -8,7 +8,9 @@ read from it is verified, and it may be deleted at any time, since `data/` holds
 from __future__ import annotations
 
 import logging
+import os
 import shutil
+import time
 import uuid
 from collections.abc import Callable
 from contextlib import suppress
@@ -19,7 +21,14 @@ from typing import Any
 from landscape_catalog.errors import DamagedFileError, StorageError, UnreadableFileError
 from landscape_catalog.paths import TEMPORARY_PREFIX
 from landscape_catalog.store.artifacts import read_measurement, read_run
-from landscape_catalog.store.files import copy_whole, prune, remove, write_file, write_folder
+from landscape_catalog.store.files import (
+    copy_whole,
+    prune,
+    remove,
+    remove_whole,
+    write_file,
+    write_folder,
+)
 
 log = logging.getLogger(__name__)
 
@@ -62,19 +71,22 @@ class ArtifactCache:
         """
         record = self._read_or_remove(self.path(key))
         if record is not None and is_sufficient(record):
-            if not _exists(self.shared_path(key)):
+            if not mark_used(self.shared_path(key)):
                 self.share(key)
             return record
         shared = self._read_shared(key)
         if shared is None or not is_sufficient(shared):
             return None
         remove(self.path(key))
+        before = _identity(self.shared_path(key))
         try:
             copy_whole(self.shared_path(key), self.path(key))
         except OSError as error:  # of reading; those of writing are `StorageError`s
-            _warn_once(UNREADABLE, self.shared, error)
+            if before is not None and _identity(self.shared_path(key)) == before:
+                _warn_once(UNREADABLE, self.shared, error)
             return None
-        return self._read_or_remove(self.path(key))
+        is_same = _identity(self.shared_path(key)) == before
+        return self._read_or_remove(self.path(key), level=logging.WARNING if is_same else 0)
 
     def has(self, key: str) -> bool:
         """Whether the artifact exists in the project or the store; it is not verified."""
@@ -92,19 +104,24 @@ class ArtifactCache:
                 continue
         return None
 
-    def _read_or_remove(self, path: Path) -> Any | None:
+    def _read_or_remove(self, path: Path, level: int = logging.WARNING) -> Any | None:
         try:
             return self.read(path)
         except FileNotFoundError:
             return None
         except DamagedFileError as error:
-            log.warning("%s. It will be rebuilt.", error)
+            log.log(level, "%s. It will be rebuilt.", error)
             remove(path)
             return None
 
     def _read_shared(self, key: str) -> Any | None:
-        """The verified record of the store's copy; None if there is none, or it cannot be read."""
+        """The verified record of the store's copy, marked as used.
+
+        None if there is none, or it cannot be read.
+        """
         path = self.shared_path(key)
+        mark_used(path)
+        before = _identity(path)
         try:
             return self.read(path)
         except FileNotFoundError:
@@ -113,9 +130,11 @@ class ArtifactCache:
             _warn_once(UNREADABLE, self.shared, error)
             return None
         except DamagedFileError as error:
+            if before is None or _identity(path) != before:
+                return None  # it has been removed while it was read
             log.warning("%s. It will be rebuilt.", error)
             with suppress(StorageError, OSError):
-                remove(path)
+                remove_whole(path)
             return None
 
     def share(self, key: str, *, overwrite: bool = False) -> None:
@@ -127,7 +146,7 @@ class ArtifactCache:
         """
         try:
             if overwrite:
-                remove(self.shared_path(key))
+                remove_whole(self.shared_path(key))
             self._copy_to_store(key)
         except (StorageError, OSError) as error:
             _warn_once(UNWRITABLE, self.shared, error)
@@ -189,6 +208,27 @@ class ArtifactCache:
         copy_whole(self.path(key), self.shared_path(key))
 
 
+SECONDS_BETWEEN_MARKS = 600.0
+
+
+def mark_used(path: Path) -> bool:
+    """Set the time of modification of something in the store to now: that is its last use.
+
+    This happens at most every ten minutes, and not in a store that is not writable.
+
+    Returns:
+        Whether there is anything of that name.
+    """
+    try:
+        age = time.time() - path.stat().st_mtime
+    except OSError:
+        return False
+    if age > SECONDS_BETWEEN_MARKS:
+        with suppress(OSError):
+            os.utime(path)
+    return True
+
+
 UNREADABLE = "the shared store %s cannot be read and counts as empty: %s"
 UNWRITABLE = "results could not be added to the shared store %s: %s"
 _warned: set[tuple[str, Path, str]] = set()
@@ -201,6 +241,15 @@ def _warn_once(words: str, store: Path, error: Exception) -> None:
     if (words, store, reason) not in _warned:
         _warned.add((words, store, reason))
         log.warning(words, store, error)
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Tells an entry of the store from another that has taken its place; None if there is none."""
+    try:
+        found = path.lstat()
+    except OSError:
+        return None
+    return found.st_ino, found.st_mtime_ns
 
 
 def _exists(path: Path) -> bool:

@@ -154,8 +154,14 @@ def copy_whole(source: Path, target: Path) -> None:
 
 
 def folder_contents(folder: Path) -> dict[str, bytes]:
-    """The files of a folder by name, without folders such as `.ipynb_checkpoints`."""
-    return {item.name: item.read_bytes() for item in sorted(folder.iterdir()) if item.is_file()}
+    """The files of a folder by name, without folders such as `.ipynb_checkpoints`.
+
+    Raises:
+        FileNotFoundError: if the folder is removed meanwhile.
+    """
+    with os.scandir(folder) as items:
+        names = sorted(item.name for item in items if item.is_file())
+    return {name: (folder / name).read_bytes() for name in names}
 
 
 def ensure_folder(path: Path) -> None:
@@ -184,6 +190,26 @@ def remove(path: Path) -> None:
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
+
+
+def remove_whole(path: Path) -> bool:
+    """Remove a file or folder so that readers find all of it or nothing: it is renamed away first.
+
+    Returns:
+        Whether there was anything to remove.
+
+    Raises:
+        StorageError: if there is no permission.
+    """
+    with explained_storage(path):
+        aside = _temporary(path)
+        try:
+            path.rename(aside)
+        except FileNotFoundError:
+            return False
+        with suppress(FileNotFoundError):  # other processes remove temporary files, too
+            remove(aside)
+    return True
 
 
 def prune(folder: Path, keep: set[str]) -> int:

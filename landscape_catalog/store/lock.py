@@ -77,10 +77,43 @@ def release_and_remove(lock: FileLock) -> None:
 
 def remove_if_free(path: Path) -> None:
     """Remove the files of a lock that nobody holds; a disk error is ignored."""
+    with suppress(OSError), held_if_free(path):
+        pass
+
+
+@contextmanager
+def held_if_free(path: Path) -> Iterator[bool]:
+    """Hold a lock within a block if nobody else holds it, and remove its files afterwards.
+
+    Yields:
+        Whether it is held here.
+
+    Raises:
+        OSError: if the lock file cannot be written.
+    """
     lock = FileLock(path)
-    with suppress(Timeout, OSError):
+    with suppress(Timeout):
         lock.acquire(blocking=False)
+    if not lock.is_locked:
+        yield False
+        return
+    try:
+        yield True
+    finally:
         release_and_remove(lock)
+
+
+def is_held(path: Path) -> bool:
+    """Whether somebody holds a lock, or may hold it; its file is left as it is."""
+    if not os.path.lexists(path):
+        return False
+    lock = FileLock(path)
+    try:
+        lock.acquire(blocking=False)
+    except (Timeout, OSError):
+        return True
+    lock.release()
+    return False
 
 
 def holder_file(path: Path) -> Path:

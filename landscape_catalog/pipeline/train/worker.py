@@ -261,7 +261,10 @@ def _require_same_weights(
     """Require that a run retrained for a further snapshot has the same weights as before."""
     if former.provenance != record.provenance:
         return  # another machine may give other bits
-    known = read_weights(folder)  # 0-dimensional arrays are stored with one dimension
+    try:
+        known = read_weights(folder)  # 0-dimensional arrays are stored with one dimension
+    except FileNotFoundError:  # it was in the store, and has been pruned meanwhile
+        return
     pairs = ((known[name].ravel(), value.ravel()) for name, value in weights.items())
     if not all(np.array_equal(one, other, equal_nan=True) for one, other in pairs):
         raise ContentMismatchError(
