@@ -113,7 +113,9 @@ def assert_rows(found: pl.DataFrame, expected: list[Row]) -> None:
 def test_cells_hold_what_the_long_table_says(shape: str, tmp_path: Path) -> None:
     tables = made_up_tables(cells_of(shape))
     long = tables["cell_metrics"]
-    other_probe = long.with_columns(probe=pl.lit("second"), mean=pl.lit(-99.0), n=pl.lit(77, pl.Int64))
+    other_probe = long.with_columns(
+        probe=pl.lit("second"), mean=pl.lit(-99.0), n=pl.lit(77, pl.Int64)
+    )
     tables["cell_metrics"] = pl.concat([long, other_probe])
     wide = ask("SELECT * FROM cells", tables=write_source(tmp_path / "t", tables))
     assert wide["position"].to_list() == list(range(len(tables["cells"])))
