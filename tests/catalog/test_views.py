@@ -366,5 +366,5 @@ def test_an_experiment_is_named_by_origin_or_id(name: str, tmp_path: Path) -> No
 @pytest.mark.parametrize("call", ["'current', 'none'", "'none', 'current'", "'x''y', 'current'"])
 def test_an_unknown_experiment_is_an_error(call: str, tmp_path: Path) -> None:
     sources = two_sources(tmp_path, cells_of("one axis"), cells_of("one axis"))
-    with pytest.raises(QueryError, match="there is no experiment '(none|x'y)'.*--all"):
+    with pytest.raises(QueryError, match=r"there is no experiment '(none|x'y)'.*--all"):
         query(f"FROM experiment_diff({call})", sources=sources)

@@ -13,7 +13,7 @@ def _chosen(side: str) -> str:
 SELECT * FROM core.experiments AS e
     WHERE CASE
         WHEN NOT EXISTS (SELECT * FROM core.experiments AS e WHERE {named})
-        THEN error('experiment_diff: there is no experiment ''' || {side} || ''' among those asked; '
+        THEN error('experiment_diff: there is no experiment ''' || {side} || ''' here; '
             || 'the table experiments lists them, and --all asks every source')
         ELSE {named} END
     ORDER BY e.origin, e.classification_id LIMIT 1"""
