@@ -773,11 +773,12 @@ UNION ALL
 SELECT origin, experiment_id, cell_id, 'temperature.weight_decay' AS parameter, CASE WHEN weight_decay = trunc(weight_decay) AND abs(weight_decay) < 1e15 THEN weight_decay::BIGINT::VARCHAR ELSE weight_decay::DOUBLE::VARCHAR END AS value, weight_decay::DOUBLE AS number
 FROM core.cells WHERE weight_decay IS NOT NULL
 UNION ALL
-SELECT origin, experiment_id, cell_id, parameter, coalesce(CASE WHEN number = trunc(number) AND abs(number) < 1e15 THEN number::BIGINT::VARCHAR ELSE number::DOUBLE::VARCHAR END, given) AS value, number
+SELECT origin, experiment_id, cell_id, parameter, coalesce(CASE WHEN number = trunc(number) AND abs(number) < 1e15 THEN number::BIGINT::VARCHAR ELSE number::DOUBLE::VARCHAR END, given, 'null') AS value, number
 FROM (
     SELECT origin, experiment_id, cell_id, e.key AS parameter, e.value ->> '$' AS given,
-        TRY_CAST(e.value ->> '$' AS DOUBLE) AS number
+        CASE WHEN e.type IN ('BIGINT', 'UBIGINT', 'DOUBLE') THEN given::DOUBLE END AS number
     FROM core.cells, json_each(extra) AS e
+    WHERE starts_with(e.key, 'load.') OR starts_with(e.key, 'temperature.')
 )
 UNION ALL
 SELECT origin, experiment_id, cell_id, 'variant', variant, NULL FROM core.cells WHERE variant IS NOT NULL;
@@ -977,9 +978,9 @@ WITH varying AS (
         max(score) OVER (along ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before,
         max(score) OVER (along ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING) AS after
     FROM slices JOIN performances AS p USING (origin, experiment_id, cell_id)
-    WINDOW along AS (
-        PARTITION BY origin, experiment_id, classification_id, axis, slice ORDER BY value
-    )
+    WINDOW line AS (PARTITION BY origin, experiment_id, classification_id, axis, slice),
+        along AS (line ORDER BY value)
+    QUALIFY count(*) OVER line > 1
 )
 SELECT points.origin, points.experiment_id, points.classification_id, axis, slice, value,
     points.cell_id, metric, performance, standard_error, performance - lower AS change,
@@ -996,14 +997,16 @@ WITH chosen_a AS (
     SELECT * FROM core.experiments AS e
     WHERE CASE
         WHEN NOT EXISTS (SELECT * FROM core.experiments AS e WHERE a IN (e.origin, e.experiment_id, e.classification_id))
-        THEN error('experiment_diff: there is no experiment ' || a || '; table sources')
+        THEN error('experiment_diff: there is no experiment ''' || a || ''' here; '
+            || 'the table experiments lists them, and --all asks every source')
         ELSE a IN (e.origin, e.experiment_id, e.classification_id) END
     ORDER BY e.origin, e.classification_id LIMIT 1
 ), chosen_b AS (
     SELECT * FROM core.experiments AS e
     WHERE CASE
         WHEN NOT EXISTS (SELECT * FROM core.experiments AS e WHERE b IN (e.origin, e.experiment_id, e.classification_id))
-        THEN error('experiment_diff: there is no experiment ' || b || '; table sources')
+        THEN error('experiment_diff: there is no experiment ''' || b || ''' here; '
+            || 'the table experiments lists them, and --all asks every source')
         ELSE b IN (e.origin, e.experiment_id, e.classification_id) END
     ORDER BY e.origin, e.classification_id LIMIT 1
 ), values_a AS (
@@ -1016,45 +1019,45 @@ WITH chosen_a AS (
     SELECT parameter FROM values_a FULL JOIN values_b USING (parameter)
     WHERE coalesce(values_a.n, 1) > 1 OR coalesce(values_b.n, 1) > 1
 ), placed_a AS (
-    SELECT k.origin, k.experiment_id, k.cell_id,
+    SELECT k.origin, k.experiment_id, k.cell_id, p.phase,
         coalesce(string_agg(k.parameter || ' = ' || k.value, ', ' ORDER BY k.parameter)
             FILTER (WHERE v.parameter IS NOT NULL), '') AS cell
     FROM coordinates AS k
-    JOIN chosen_a USING (origin, experiment_id)
+    JOIN chosen_a AS e USING (origin, experiment_id)
     LEFT JOIN varying AS v ON v.parameter = k.parameter
+    LEFT JOIN core.phases AS p
+        ON p.origin = k.origin AND p.experiment_id = k.experiment_id
+        AND p.cell_id = k.cell_id AND p.classification_id = e.classification_id
     GROUP BY ALL
 ), placed_b AS (
-    SELECT k.origin, k.experiment_id, k.cell_id,
+    SELECT k.origin, k.experiment_id, k.cell_id, p.phase,
         coalesce(string_agg(k.parameter || ' = ' || k.value, ', ' ORDER BY k.parameter)
             FILTER (WHERE v.parameter IS NOT NULL), '') AS cell
     FROM coordinates AS k
-    JOIN chosen_b USING (origin, experiment_id)
+    JOIN chosen_b AS e USING (origin, experiment_id)
     LEFT JOIN varying AS v ON v.parameter = k.parameter
+    LEFT JOIN core.phases AS p
+        ON p.origin = k.origin AND p.experiment_id = k.experiment_id
+        AND p.cell_id = k.cell_id AND p.classification_id = e.classification_id
     GROUP BY ALL
 ), measured_a AS (
-    SELECT placed.cell, placed.cell_id, p.phase, m.metric, m.mean, m.standard_error, m.status
+    SELECT placed.cell, m.metric, m.mean, m.standard_error
     FROM placed_a AS placed
     JOIN core.cell_metrics AS m
         ON m.origin = placed.origin AND m.experiment_id = placed.experiment_id
         AND m.cell_id = placed.cell_id AND m.probe = 'primary'
-    LEFT JOIN chosen_a AS e ON true
-    LEFT JOIN core.phases AS p
-        ON p.origin = placed.origin AND p.experiment_id = placed.experiment_id
-        AND p.cell_id = placed.cell_id AND p.classification_id = e.classification_id
 ), measured_b AS (
-    SELECT placed.cell, placed.cell_id, p.phase, m.metric, m.mean, m.standard_error, m.status
+    SELECT placed.cell, m.metric, m.mean, m.standard_error
     FROM placed_b AS placed
     JOIN core.cell_metrics AS m
         ON m.origin = placed.origin AND m.experiment_id = placed.experiment_id
         AND m.cell_id = placed.cell_id AND m.probe = 'primary'
-    LEFT JOIN chosen_b AS e ON true
-    LEFT JOIN core.phases AS p
-        ON p.origin = placed.origin AND p.experiment_id = placed.experiment_id
-        AND p.cell_id = placed.cell_id AND p.classification_id = e.classification_id
 )
 SELECT cell, x.cell_id AS cell_a, y.cell_id AS cell_b, x.phase AS phase_a, y.phase AS phase_b,
-    metric, x.mean AS a, y.mean AS b, y.mean - x.mean AS difference,
-    sqrt(x.standard_error * x.standard_error + y.standard_error * y.standard_error)
+    metric, m.mean AS a, n.mean AS b, n.mean - m.mean AS difference,
+    sqrt(m.standard_error * m.standard_error + n.standard_error * n.standard_error)
         AS standard_error
-FROM measured_a AS x FULL JOIN measured_b AS y USING (cell, metric)
+FROM measured_a AS m FULL JOIN measured_b AS n USING (cell, metric)
+LEFT JOIN placed_a AS x USING (cell)
+LEFT JOIN placed_b AS y USING (cell)
 ORDER BY cell, metric;

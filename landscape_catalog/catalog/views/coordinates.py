@@ -28,12 +28,14 @@ SELECT {_KEY}, '{path}' AS parameter, {_text(column)} AS value, {column}::DOUBLE
 FROM core.cells WHERE {column} IS NOT NULL"""
 
 
+# Besides parameters, `extra` of a published cell holds what else was said of it: `published.…`.
 _CUSTOM = f"""\
-SELECT {_KEY}, parameter, coalesce({_text("number")}, given) AS value, number
+SELECT {_KEY}, parameter, coalesce({_text("number")}, given, 'null') AS value, number
 FROM (
     SELECT {_KEY}, e.key AS parameter, e.value ->> '$' AS given,
-        TRY_CAST(e.value ->> '$' AS DOUBLE) AS number
+        CASE WHEN e.type IN ('BIGINT', 'UBIGINT', 'DOUBLE') THEN given::DOUBLE END AS number
     FROM core.cells, json_each(extra) AS e
+    WHERE starts_with(e.key, 'load.') OR starts_with(e.key, 'temperature.')
 )"""
 _VARIANT = f"SELECT {_KEY}, 'variant', variant, NULL FROM core.cells WHERE variant IS NOT NULL"
 

@@ -40,9 +40,9 @@ WITH varying AS (
         max(score) OVER (along ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING) AS before,
         max(score) OVER (along ROWS BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING) AS after
     FROM slices JOIN performances AS p USING (origin, experiment_id, cell_id)
-    WINDOW along AS (
-        PARTITION BY origin, experiment_id, classification_id, axis, slice ORDER BY value
-    )
+    WINDOW line AS (PARTITION BY origin, experiment_id, classification_id, axis, slice),
+        along AS (line ORDER BY value)
+    QUALIFY count(*) OVER line > 1
 )
 SELECT points.origin, points.experiment_id, points.classification_id, axis, slice, value,
     points.cell_id, metric, performance, standard_error, performance - lower AS change,

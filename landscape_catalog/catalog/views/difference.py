@@ -13,7 +13,8 @@ def _chosen(side: str) -> str:
 SELECT * FROM core.experiments AS e
     WHERE CASE
         WHEN NOT EXISTS (SELECT * FROM core.experiments AS e WHERE {named})
-        THEN error('experiment_diff: there is no experiment ' || {side} || '; table sources')
+        THEN error('experiment_diff: there is no experiment ''' || {side} || ''' here; '
+            || 'the table experiments lists them, and --all asks every source')
         ELSE {named} END
     ORDER BY e.origin, e.classification_id LIMIT 1"""
 
@@ -26,29 +27,28 @@ SELECT parameter, count(DISTINCT value) AS n FROM coordinates
 
 
 def _placed(side: str) -> str:
-    """The place of each cell among the parameters that vary, as text."""
+    """Each cell with its phase, and its place among the parameters that vary, as text."""
     return f"""\
-SELECT k.origin, k.experiment_id, k.cell_id,
+SELECT k.origin, k.experiment_id, k.cell_id, p.phase,
         coalesce(string_agg(k.parameter || ' = ' || k.value, ', ' ORDER BY k.parameter)
             FILTER (WHERE v.parameter IS NOT NULL), '') AS cell
     FROM coordinates AS k
-    JOIN chosen_{side} USING (origin, experiment_id)
+    JOIN chosen_{side} AS e USING (origin, experiment_id)
     LEFT JOIN varying AS v ON v.parameter = k.parameter
+    LEFT JOIN core.phases AS p
+        ON p.origin = k.origin AND p.experiment_id = k.experiment_id
+        AND p.cell_id = k.cell_id AND p.classification_id = e.classification_id
     GROUP BY ALL"""
 
 
 def _measured(side: str) -> str:
-    """The means of each cell, with its phase."""
+    """The metrics of each cell."""
     return f"""\
-SELECT placed.cell, placed.cell_id, p.phase, m.metric, m.mean, m.standard_error, m.status
+SELECT placed.cell, m.metric, m.mean, m.standard_error
     FROM placed_{side} AS placed
     JOIN core.cell_metrics AS m
         ON m.origin = placed.origin AND m.experiment_id = placed.experiment_id
-        AND m.cell_id = placed.cell_id AND m.probe = '{PRIMARY}'
-    LEFT JOIN chosen_{side} AS e ON true
-    LEFT JOIN core.phases AS p
-        ON p.origin = placed.origin AND p.experiment_id = placed.experiment_id
-        AND p.cell_id = placed.cell_id AND p.classification_id = e.classification_id"""
+        AND m.cell_id = placed.cell_id AND m.probe = '{PRIMARY}'"""
 
 
 EXPERIMENT_DIFF = View(
@@ -89,10 +89,12 @@ WITH chosen_a AS (
     {_measured("b")}
 )
 SELECT cell, x.cell_id AS cell_a, y.cell_id AS cell_b, x.phase AS phase_a, y.phase AS phase_b,
-    metric, x.mean AS a, y.mean AS b, y.mean - x.mean AS difference,
-    sqrt(x.standard_error * x.standard_error + y.standard_error * y.standard_error)
+    metric, m.mean AS a, n.mean AS b, n.mean - m.mean AS difference,
+    sqrt(m.standard_error * m.standard_error + n.standard_error * n.standard_error)
         AS standard_error
-FROM measured_a AS x FULL JOIN measured_b AS y USING (cell, metric)
+FROM measured_a AS m FULL JOIN measured_b AS n USING (cell, metric)
+LEFT JOIN placed_a AS x USING (cell)
+LEFT JOIN placed_b AS y USING (cell)
 ORDER BY cell, metric""",
     ("experiments", "cells", "cell_metrics", "phases"),
     parameters=("a", "b"),
