@@ -8,9 +8,10 @@ read from it is verified, and it may be deleted at any time, since `data/` holds
 from __future__ import annotations
 
 import logging
+import os
 import shutil
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -22,6 +23,8 @@ from landscape_catalog.store.artifacts import read_measurement, read_run
 from landscape_catalog.store.files import copy_whole, prune, remove, write_file, write_folder
 
 log = logging.getLogger(__name__)
+
+WORTH_LISTING = 1000  # ids; to look for fewer takes less time than to list a store of a million
 
 
 @dataclass(frozen=True)
@@ -79,6 +82,17 @@ class ArtifactCache:
     def has(self, key: str) -> bool:
         """Whether the artifact exists in the project or the store; it is not verified."""
         return _exists(self.path(key)) or _exists(self.shared_path(key))
+
+    def lookup(self, count: int) -> Callable[[str], bool]:
+        """`has` for about this many ids; if they are many, both folders are listed instead."""
+        if count < WORTH_LISTING:
+            return self.has
+        listed = {name for folder in (self.local, self.shared) for name in _names(folder)}
+        return lambda key: f"{key}{self.suffix}" in listed
+
+    def is_empty(self) -> bool:
+        """Whether neither the project nor the store has any artifact."""
+        return not any(_names(self.local)) and not any(_names(self.shared))
 
     def peek(self, key: str) -> Any | None:
         """The verified record from the project or the store, without changing either.
@@ -201,6 +215,14 @@ def _warn_once(words: str, store: Path, error: Exception) -> None:
     if (words, store, reason) not in _warned:
         _warned.add((words, store, reason))
         log.warning(words, store, error)
+
+
+def _names(folder: Path) -> Iterator[str]:
+    """Names in a folder, without dangling links; none if the operating system does not say."""
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            if not entry.is_symlink() or Path(entry.path).exists():
+                yield entry.name
 
 
 def _exists(path: Path) -> bool:

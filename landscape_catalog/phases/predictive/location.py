@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.special import logsumexp
 
 from landscape_catalog.phases.predictive.spread import NEGLIGIBLE, Spread
 
@@ -57,6 +56,8 @@ def locations(spreads: Sequence[Spread], shared_errors: Sequence[float]) -> list
         shared_errors: standard error of the cell's mean by what its values have in common, on the
             scale of the model.
     """
+    from scipy.special import logsumexp  # takes longer to import than a plan to make
+
     centres = np.array([one.weights @ one.centres for one in spreads])
     variances = [one.variances + shared**2 for one, shared in zip(spreads, shared_errors)]
     if len(spreads) < FEWEST_CELLS:

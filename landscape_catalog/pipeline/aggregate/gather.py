@@ -23,11 +23,9 @@ from landscape_catalog.pipeline.aggregate.first_version import completed
 from landscape_catalog.pipeline.shared.finished import measured, nc_reason, trained_runs
 from landscape_catalog.pipeline.shared.measurement_specs import (
     MeasurementSpec,
-    losses_of,
-    measurements_of,
-    probes_of,
-    probes_with_sections,
+    specs_on,
 )
+from landscape_catalog.pipeline.shared.procedures import probes_of, probes_with_sections
 from landscape_catalog.pipeline.shared.workspace import Workspace
 from landscape_catalog.store.artifacts import read_history
 
@@ -63,11 +61,15 @@ class _Gatherer:
         )
 
     def _cell(self, cell: Cell) -> CellResult:
-        losses = {run.run_id: self._measured(losses_of([run], self.measure)) for run in cell.runs}
+        procedures = self.workspace.procedures
+        losses = {
+            run.run_id: self._measured(specs_on(procedures.losses(cell), [run]))
+            for run in cell.runs
+        }
         reasons = {run.run_id: self._nc_reason(run, losses[run.run_id]) for run in cell.runs}
         converged = [run for run in cell.runs if reasons[run.run_id] is None]
         further: dict[tuple[str, ...], list[MeasurementSpec]] = defaultdict(list)
-        for spec in measurements_of(converged, self.measure, self.workspace.metric_codes):
+        for spec in specs_on(procedures.further(cell), converged):
             further[tuple(run.run_id for run in spec.runs)].append(spec)
         pairs = [
             PairResult(run, other, self._measured(further[run.run_id, other.run_id]))

@@ -16,8 +16,8 @@ from landscape_catalog.machine import beyond_memory, main_memory, shown_bytes
 from landscape_catalog.metrics.registry import METRICS
 from landscape_catalog.models.registry import footprint
 from landscape_catalog.pipeline.shared.costs import work_of
-from landscape_catalog.pipeline.shared.measurement_specs import probes_of
 from landscape_catalog.pipeline.shared.memory import one_of_each_size
+from landscape_catalog.pipeline.shared.procedures import probes_of
 from landscape_catalog.pipeline.shared.workspace import Workspace
 from landscape_catalog.runner.device import chosen_device
 from landscape_catalog.runner.memory import WORKER_BYTES
