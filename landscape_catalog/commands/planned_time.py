@@ -24,7 +24,8 @@ from landscape_catalog.runner.timings import Work
 def planned_time(workspace: Workspace, remaining: Remaining) -> str:
     """The time that the runs and measurements that are left take, in words."""
     left = [needed for needed in remaining.measurements if needed.left]
-    cells = [cell for cell, _ in remaining.runs] + [needed.cell for needed in left]
+    cells = [cell for cell, _ in remaining.runs]
+    cells += [procedure.cell for procedure in dict.fromkeys(needed.procedure for needed in left)]
     if not cells:
         return "nothing to do"
     uncounted = {cell.landscape.model.name: None for cell in cells if not has_known_cost(cell)}

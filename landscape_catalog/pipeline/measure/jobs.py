@@ -56,7 +56,7 @@ def planned_measuring(
         workers: number of workers.
         device: that is measured on.
     """
-    jobs: Counter[Work] = Counter()
+    alone: Counter[Procedure] = Counter()
     sharing: dict[str, tuple[Procedure, int]] = {}
     together: dict[tuple[str, int], tuple[Procedure, int]] = {}
     for procedure, cell, n in needed:
@@ -67,11 +67,14 @@ def planned_measuring(
             first, others = sharing.get(batch, (procedure, 0))
             sharing[batch] = (first, others + n)
         elif procedure.declaration.alone:
-            jobs[procedure.work] += n
+            alone[procedure] += n
         else:
             of_cell = (procedure.metric, id(cell))
             first, others = together.get(of_cell, (procedure, 0))
             together[of_cell] = (first, others + n)
+    jobs: Counter[Work] = Counter()
+    for procedure, n in alone.items():
+        jobs[procedure.work] += n
     for (first, n), times in Counter(together.values()).items():
         jobs[_work(first, n, device)] += times
     pools = [

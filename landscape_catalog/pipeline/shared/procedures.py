@@ -55,7 +55,7 @@ class Procedure:
         """The metric's declaration."""
         return METRICS[self.metric]
 
-    @property
+    @cached_property
     def pairs(self) -> PairChoice | None:
         """Which pairs of a cell's runs are measured; None if runs are."""
         metric = self.declaration

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 
 from landscape_catalog.experiment.grid import Cell, Run
+from landscape_catalog.experiment.training import Train
 from landscape_catalog.pipeline.shared.costs import fits_caches, largest_group, work_of
 from landscape_catalog.runner.schedule import Pool, cut_groups, cut_sizes
 from landscape_catalog.runner.speed import SpeedModel
@@ -111,8 +112,8 @@ def _pool(cell: Cell, n: int, speed: SpeedModel, device: str) -> Pool:
 
 
 def _work_of_alike(cell: Cell, size: int, device: str) -> Work:
-    """The size of training as many runs of equal key as one of this cell has."""
-    return job_work(cell.runs[:1] * size, device)
+    """The size of training so many runs of equal key, of which a cell's are examples."""
+    return replace(job_work(cell.runs[:1], device), members=size)
 
 
 def _fits_caches(group: Sequence[Run], device: str) -> bool:
@@ -135,10 +136,15 @@ def group_key(run: Run, device: str = "cpu") -> Hashable | None:
         return None
     return (
         str(cell.network),
-        canonical_json(cell.train.content()),
+        _text_of(cell.train),
         cell.landscape.data.samples,
         cell.temperature["batch_size"],
     )
+
+
+@lru_cache(maxsize=64)
+def _text_of(train: Train) -> str:
+    return canonical_json(train.content())
 
 
 def group_work(group: Sequence[Run], work: Callable[[Run], Work], *, grouped: bool) -> Work:
