@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence, Set
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -65,12 +65,13 @@ class Remaining:
 def what_is_left(workspace: Workspace) -> Remaining:
     """The runs to train, and all measurements with those that are to be made."""
     counter = _Counter(workspace)
-    cells = workspace.grid.cells
-    left = [(cell, sum(not counter.is_trained(run) for run in cell.runs)) for cell in cells]
-    return Remaining(
-        [(cell, n) for cell, n in left if n],
-        [needed for cell in cells for needed in counter.needed(cell)],
-    )
+    runs, measurements = [], list[Needed]()
+    for cell in workspace.grid.cells:
+        trained = counter.trained(cell)
+        if len(trained) < len(cell.runs):
+            runs.append((cell, len(cell.runs) - len(trained)))
+        measurements += counter.needed(cell, trained)
+    return Remaining(runs, measurements)
 
 
 class _Counter:
@@ -78,84 +79,89 @@ class _Counter:
 
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
-        self._repeated: dict[tuple[Procedure, ...], dict[Procedure, list[Procedure]]] = {}
-        n_runs = sum(len(cell.runs) for cell in workspace.grid.cells)
+        self._repeating: dict[tuple[Procedure, ...], bool] = {}
+        count = sum(len(cell.runs) for cell in workspace.grid.cells)
         runs, measurements = workspace.runs, workspace.measurements
-        self._trained = None if runs.is_empty() else runs.lookup(n_runs)
-        self._made = None if measurements.is_empty() else measurements.lookup(n_runs)
+        self._find_runs = None if runs.is_empty() else runs.finder(count)
+        self._find_made = None if measurements.is_empty() else measurements.finder(count)
 
-    def is_trained(self, run: Run) -> bool:
-        return self._trained is not None and self._trained(run.run_id)
+    def trained(self, cell: Cell) -> Set[str]:
+        """The ids of the cell's runs that are trained."""
+        if self._find_runs is None:
+            return frozenset()
+        return self._find_runs([run.run_id for run in cell.runs])
 
-    def needed(self, cell: Cell) -> Iterator[Needed]:
+    def needed(self, cell: Cell, trained: Set[str]) -> Iterator[Needed]:
         """The measurements of a cell, procedure by procedure."""
         procedures = self._workspace.procedures
         losses, further = procedures.losses(cell), procedures.further(cell)
         yield from self._counted(losses, cell, cell.runs)
-        if self._made is None:
-            yield from self._counted(further, cell, cell.runs)
-        else:
-            converged = [run for run in cell.runs if not self._is_known_nc(run, losses[0], further)]
-            yield from self._counted(further, cell, converged)
+        known = self._known_nc(cell, trained, losses[0], further) if trained else ()
+        converged = [run for run in cell.runs if run.run_id not in known] if known else cell.runs
+        yield from self._counted(further, cell, converged)
 
     def _counted(
         self, procedures: tuple[Procedure, ...], cell: Cell, runs: Sequence[Run]
     ) -> Iterator[Needed]:
-        repeated = self._repetitions(procedures)
-        if self._made is None and not repeated:
+        if self._find_made is None and not self._repeats_itself(procedures):
             for procedure in procedures:
                 pairs = procedure.pairs
                 n = len(runs) if pairs is None else n_pairs(len(runs), pairs)
                 yield Needed(procedure, cell, n, n, n)
             return
-        ids = [run.run_id for run in runs]
-        left = {}
+        run_ids, counted = [run.run_id for run in runs], set[str]()
         for procedure in procedures:
-            members = members_of(procedure.pairs, ids)
-            left[procedure] = {one for one in members if not self._is_made(procedure, one)}
-            earlier = (left[other] for other in repeated.get(procedure, ()))
-            distinct = left[procedure].difference(*earlier)
-            yield Needed(procedure, cell, len(members), len(left[procedure]), len(distinct))
+            ids = _measurement_ids(procedure, run_ids)
+            left = set(ids) - self._made(ids)
+            yield Needed(procedure, cell, len(ids), len(left), len(left - counted))
+            counted |= left
 
-    def _is_made(self, procedure: Procedure, runs: tuple[str, ...]) -> bool:
-        if self._made is None:
-            return False
-        listed = '","'.join(runs)  # hexadecimal digits, which JSON does not escape
-        return self._made(procedure.identifier.of_json(f'["{listed}"]'))
+    def _made(self, ids: Collection[str]) -> Set[str]:
+        return frozenset() if self._find_made is None else self._find_made(ids)
 
-    def _repetitions(self, procedures: tuple[Procedure, ...]) -> dict[Procedure, list[Procedure]]:
-        """The earlier procedures with the same ids, of those that have any: probes that differ only
-        in name share their measurements."""
-        if procedures not in self._repeated:
-            found: dict[Procedure, list[Procedure]] = {}
-            like: dict[tuple[str, str, int], list[Procedure]] = {}
-            for one in procedures:
-                others = like.setdefault((one.metric, one.snapshot, one.repeat), [])
-                same = [other for other in others if other.identifier == one.identifier]
-                others.append(one)
-                if same:
-                    found[one] = same
-            self._repeated[procedures] = found
-        return self._repeated[procedures]
+    def _repeats_itself(self, procedures: tuple[Procedure, ...]) -> bool:
+        """Whether some procedures have the same ids: probes that differ only in name share theirs,
+        which need not be hashed if each metric has a single probe."""
+        if procedures not in self._repeating:
+            kinds = {(one.metric, one.snapshot, one.repeat) for one in procedures}
+            self._repeating[procedures] = len(kinds) < len(procedures) and (
+                len({one.identifier for one in procedures}) < len(procedures)
+            )
+        return self._repeating[procedures]
 
-    def _is_known_nc(self, run: Run, primary_loss: Procedure, further: Sequence[Procedure]) -> bool:
-        """Whether a run is known not to have converged.
+    def _known_nc(
+        self, cell: Cell, trained: Set[str], primary_loss: Procedure, further: Sequence[Procedure]
+    ) -> Set[str]:
+        """Ids of the runs that are known not to have converged.
 
-        If anything but its loss has been measured, it has converged; otherwise its record and its
-        loss say so.
+        If anything but its loss has been measured, a run has converged; otherwise its record and
+        its loss say so.
         """
-        if not self.is_trained(run) or not self._is_made(primary_loss, (run.run_id,)):
-            return False
-        alone = (procedure for procedure in further if procedure.pairs is None)
-        if any(self._is_made(procedure, (run.run_id,)) for procedure in alone):
-            return False
+        run_ids = [run.run_id for run in cell.runs]
+        loss_ids = dict(zip(run_ids, _measurement_ids(primary_loss, run_ids)))
+        made = self._made(loss_ids.values())
+        open_ = [run for run in run_ids if run in trained and loss_ids[run] in made]
+        for procedure in further:
+            if procedure.pairs is None and open_:
+                ids = dict(zip(open_, _measurement_ids(procedure, open_)))
+                made = self._made(ids.values())
+                open_ = [run for run in open_ if ids[run] not in made]
+        return {run for run in open_ if self._says_nc(cell, run, loss_ids[run])}
+
+    def _says_nc(self, cell: Cell, run_id: str, loss_id: str) -> bool:
         workspace = self._workspace
-        record = workspace.runs.peek(run.run_id)
-        loss = workspace.measurements.peek(primary_loss.identifier([run.run_id]))
+        record, loss = workspace.runs.peek(run_id), workspace.measurements.peek(loss_id)
         if record is None or loss is None:
             return False
         try:
-            data = workspace.data_record(run.cell.landscape.data.data_id)
+            data = workspace.data_record(cell.landscape.data.data_id)
         except (MissingArtifactError, DamagedFileError):
             return False
         return nc_reason(record, loss.measured, data) is not None
+
+
+def _measurement_ids(procedure: Procedure, run_ids: Sequence[str]) -> list[str]:
+    """The ids of the measurements of runs, or of their pairs."""
+    members = members_of(procedure.pairs, run_ids)
+    quoted = ['","'.join(one) for one in members]  # hexadecimal digits, as they stand in JSON
+    return procedure.identifier.of_json(f'["{one}"]' for one in quoted)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,12 +103,12 @@ class Identifier:
 
     def __call__(self, value: Any) -> str:
         """The id of the object with this value of the entry."""
-        return self.of_json(canonical_json(value))
+        return self.of_json([canonical_json(value)])[0]
 
-    def of_json(self, value: str) -> str:
-        """The same for a value that is canonical JSON already."""
-        content = b"".join((self.start, value.encode(), self.end))
-        return hashlib.sha256(content).hexdigest()[:ID_LENGTH]
+    def of_json(self, values: Iterable[str]) -> list[str]:
+        """The ids of objects with values that are given as canonical JSON."""
+        start, end, sha256 = self.start, self.end, hashlib.sha256
+        return [sha256(start + one.encode() + end).hexdigest()[:ID_LENGTH] for one in values]
 
 
 def derive_seed(*parts: Any) -> int:

@@ -7,11 +7,12 @@ read from it is verified, and it may be deleted at any time, since `data/` holds
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
 import shutil
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Set
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -83,16 +84,21 @@ class ArtifactCache:
         """Whether the artifact exists in the project or the store; it is not verified."""
         return _exists(self.path(key)) or _exists(self.shared_path(key))
 
-    def lookup(self, count: int) -> Callable[[str], bool]:
-        """`has` for about this many ids; if they are many, both folders are listed instead."""
+    def finder(self, count: int) -> Callable[[Collection[str]], Set[str]]:
+        """A function that returns those of some ids that the project or the store has, unverified.
+
+        Args:
+            count: how many ids it will be asked for in all; if they are many, both folders are
+                listed once instead of looking for each.
+        """
         if count < WORTH_LISTING:
-            return self.has
-        listed = {name for folder in (self.local, self.shared) for name in _names(folder)}
-        return lambda key: f"{key}{self.suffix}" in listed
+            return lambda keys: {key for key in keys if self.has(key)}
+        names = itertools.chain(_names(self.local), _names(self.shared))
+        return {name.removesuffix(self.suffix) for name in names}.intersection
 
     def is_empty(self) -> bool:
         """Whether neither the project nor the store has any artifact."""
-        return not any(_names(self.local)) and not any(_names(self.shared))
+        return not _names(self.local, most=1) and not _names(self.shared, most=1)
 
     def peek(self, key: str) -> Any | None:
         """The verified record from the project or the store, without changing either.
@@ -217,12 +223,14 @@ def _warn_once(words: str, store: Path, error: Exception) -> None:
         log.warning(words, store, error)
 
 
-def _names(folder: Path) -> Iterator[str]:
+def _names(folder: Path, most: int | None = None) -> list[str]:
     """Names in a folder, without dangling links; none if the operating system does not say."""
-    with suppress(OSError), os.scandir(folder) as entries:
-        for entry in entries:
-            if not entry.is_symlink() or Path(entry.path).exists():
-                yield entry.name
+    try:
+        with os.scandir(folder) as entries:
+            there = (one for one in entries if not one.is_symlink() or Path(one.path).exists())
+            return [entry.name for entry in itertools.islice(there, most)]
+    except OSError:
+        return []
 
 
 def _exists(path: Path) -> bool:
