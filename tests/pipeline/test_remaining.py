@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -27,8 +29,9 @@ from landscape_catalog.pipeline.shared.workspace import Workspace, open_workspac
 from landscape_catalog.pipeline.train import groups
 from landscape_catalog.runner.speed import SpeedModel
 from landscape_catalog.runner.starting_speed import starting_prediction
+from landscape_catalog.schema.identity import Identifier
 from landscape_catalog.store import cache
-from tests.conftest import TINY_PARAMS
+from tests.conftest import ROOT, TINY_PARAMS
 from tests.stages import uses_store, write_project
 
 PROBES = """\
@@ -156,3 +159,25 @@ def test_the_planned_jobs_are_those_of_the_stages(
     assert planned_measuring(needed, **given) == Counter(  # type: ignore[arg-type]
         job_work(job, device) for job in jobs
     )
+
+
+@pytest.mark.parametrize("workspace", ["tiny", "wide", "variants"], indirect=True)
+def test_no_id_is_hashed_where_nothing_has_been_computed(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> list[str]:
+        raise AssertionError("a large grid has hundreds of thousands of ids")
+
+    monkeypatch.setattr(Identifier, "of_json", refuse)
+    assert what_is_left(workspace).n_runs == len(workspace.grid.runs)
+
+
+def test_planning_loads_nothing_that_only_stages_need() -> None:
+    code = "import sys, landscape_catalog.commands.plan; print(*sys.modules)"
+    loaded = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    names = set(loaded.stdout.split())
+    heavy = {"torch", "scipy", "sklearn", "polars", "duckdb", "pyarrow", "altair", "pebble", "rich"}
+    assert "landscape_catalog.experiment.grid" in names
+    assert not heavy & names
