@@ -20,9 +20,9 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperCommand
 
-from landscape_catalog.commands import STAGES
+from landscape_catalog.commands import STAGES, import_app
 from landscape_catalog.commands.project_root import find_project, project_root
-from landscape_catalog.errors import Interrupted, LandscapeError
+from landscape_catalog.errors import Interrupted, LandscapeError, QueryError
 from landscape_catalog.store.files import storage_reason
 from landscape_catalog.terminal import PrintableFormatter, printable, set_up_output
 
@@ -44,6 +44,8 @@ class Format(enum.StrEnum):
     table = "table"
     csv = "csv"
     json = "json"
+    parquet = "parquet"
+    markdown = "markdown"
 
 
 @app.command()
@@ -79,15 +81,39 @@ def aggregate() -> None:
 
 
 @app.command()
-def report() -> None:
-    """Write the phase report (reports/phases.html)."""
+def report(
+    source: Annotated[
+        str | None,
+        typer.Option(help="Report these results instead: an import, or what was collected."),
+    ] = None,
+    compare: Annotated[
+        tuple[str, str] | None,
+        typer.Option(help="Report two sources side by side, `current` for this experiment."),
+    ] = None,
+) -> None:
+    """Write the phase report (reports/phases.html).
+
+    With --source or --compare, which are no stage, write reports/other/NAME.html.
+    """
+    if source is not None and compare is not None:
+        raise QueryError("give --source or --compare, not both")
+    if source is not None or compare is not None:
+        from landscape_catalog.commands.other_report import report_comparing, report_of
+
+        found = report_of(project_root(), source) if source else None
+        _say(found or report_comparing(project_root(), *(compare or ("", ""))))
+        return
     from landscape_catalog.pipeline.report.stage import run_report
 
     run_report(project_root())
 
 
 @app.command()
-def phases() -> None:
+def phases(
+    source: Annotated[
+        str, typer.Option(help="The source whose cells are listed; the table `sources` lists all.")
+    ] = "current",
+) -> None:
     """Print the phase of every cell with its reason, and what decides the labels.
 
     Lists for each criterion how many labels would change without it, or if its threshold were
@@ -95,7 +121,7 @@ def phases() -> None:
     """
     from landscape_catalog.commands.phases import describe_phases
 
-    _say(describe_phases(project_root()))
+    _say(describe_phases(project_root(), source))
 
 
 @app.command()
@@ -164,6 +190,7 @@ presets = typer.Typer(
     help="Experiments of the paper, named after their figures.", no_args_is_help=True
 )
 app.add_typer(presets, name="preset")
+app.add_typer(import_app.app, name="import")
 
 
 PresetName = Annotated[str, typer.Argument(help="A name listed by `landscape preset list`.")]
@@ -228,21 +255,56 @@ def sql(
         Path | None, typer.Option("--file", "-f", help="Read the query from a file.")
     ] = None,
     form: Annotated[Format, typer.Option("--format", help="Output format.")] = Format.table,
+    every: Annotated[
+        bool,
+        typer.Option("--all", help="Ask the current experiment, imports and what was collected."),
+    ] = False,
+    source: Annotated[
+        str | None, typer.Option(help="Ask this source alone; the table `sources` lists them.")
+    ] = None,
     timeout: Annotated[float, typer.Option(help="Time limit in seconds.")] = 60,
     memory: Annotated[
         str | None,
         typer.Option(help="Memory limit, such as 2GB; default: half of the machine's memory."),
     ] = None,
 ) -> None:
-    """Run a read-only SQL query on the catalog.
+    """Run a read-only SQL query on the catalog; without one, say how to open it elsewhere.
 
     Example: landscape sql "SELECT width, batch_size, phase FROM cells"
     """
-    from landscape_catalog.commands.sql import answer, memory_limit, read_query
+    from landscape_catalog.commands.sql import (
+        answer,
+        how_to_open,
+        memory_limit,
+        read_query,
+        source_name,
+    )
 
-    root, most = project_root(), memory_limit(memory)
+    root, most, name = project_root(), memory_limit(memory), source_name(source, every)
+    if query is None and file is None:
+        _say(how_to_open(root))
+        return
     text = read_query(query, file)
-    typer.echo(answer(root, text, form.value, timeout=timeout, memory=most), nl=False)
+    found = answer(root, text, form.value, source=name, timeout=timeout, memory=most)
+    if isinstance(found, bytes) and sys.stdout.isatty():
+        raise QueryError("--format parquet writes a binary file: add `> FILE.parquet`")
+    typer.echo(found, nl=False)
+
+
+catalog = typer.Typer(help="What the catalog holds.", no_args_is_help=True)
+app.add_typer(catalog, name="catalog")
+
+
+@catalog.command()
+def describe(
+    table: Annotated[
+        str | None, typer.Argument(help="A table, view or macro; default: all of them.")
+    ] = None,
+) -> None:
+    """Print the tables, views and macros, or the columns of one with types, units and meanings."""
+    from landscape_catalog.commands.sql import describe_catalog
+
+    _say(describe_catalog(table), nl=False)
 
 
 @app.command()

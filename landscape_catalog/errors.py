@@ -8,6 +8,7 @@ LandscapeError                 base class; exit code 1
 │   ├── QueryError             a query that cannot be answered
 │   ├── MissingArtifactError   the output of an earlier stage is missing
 │   ├── DataError              a dataset is unavailable or invalid
+│   ├── PublishedError         published results that cannot be imported
 │   └── TooLittleMemoryError   a run needs more memory than the machine has
 ├── DamagedFileError           a file under data/ does not hold what was written
 │   └── UnreadableFileError    its content cannot be read at all
@@ -163,6 +164,10 @@ class MissingArtifactError(UserError):
 
 class DataError(UserError):
     """A dataset is unavailable or invalid; the message says which file to put where."""
+
+
+class PublishedError(UserError):
+    """Published results cannot be imported: they are damaged, hostile, or of another form."""
 
 
 class TooLittleMemoryError(UserError):

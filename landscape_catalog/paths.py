@@ -63,6 +63,21 @@ class Project:
         return self._results / "data" / "catalog"
 
     @property
+    def collected(self) -> Path:
+        """One folder for each collected catalog: no stage's output."""
+        return self._results / "data" / "collected"
+
+    @property
+    def imports(self) -> Path:
+        """One folder for each import of published results: no stage's output."""
+        return self._results / "data" / "imports"
+
+    @property
+    def import_settings(self) -> Path:
+        """One file for each import, `NAME.yaml`: its thresholds, and how its report is drawn."""
+        return self.root / "imports"
+
+    @property
     def database(self) -> Path:
         """The DuckDB catalog for other clients, derived from the tables."""
         return self._results / "data" / "catalog.duckdb"
@@ -76,6 +91,10 @@ class Project:
     def report(self) -> Path:
         """The phase report."""
         return self._results / "reports" / "phases.html"
+
+    def other_report(self, name: str) -> Path:
+        """The report of a source other than the current experiment."""
+        return self._results / "reports" / "other" / f"{name}.html"
 
     @property
     def metrics(self) -> Path:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import os
 import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import polars as pl
 import psutil
 import pytest
 
@@ -160,3 +162,43 @@ def test_three_quick_interrupts_within_a_long_query(project: Path) -> None:
     _, said = process.communicate(timeout=30)
     assert process.returncode == 130
     assert said == "landscape: stopped.\n"
+
+
+def test_without_a_query_it_says_how_to_open_the_file(project: Path) -> None:
+    code, out, _ = asked(project)
+    assert code == 0
+    for program in (b"duckdb -readonly data/catalog.duckdb", b"-ui", b"harlequin"):
+        assert program in out
+
+
+def test_formats_for_other_programs(project: Path) -> None:
+    sql = "SELECT 'a|b' AS x, 1.5 AS \"y|z\""
+    code, out, _ = asked(project, sql, "--format", "markdown")
+    assert code == 0
+    assert out.decode().splitlines() == [
+        "| x    | y\\|z |",
+        "|------|------|",
+        "| a\\|b | 1.5  |",
+    ]
+    code, out, _ = asked(project, "SELECT 1 AS n, 'é' AS word", "--format", "parquet")
+    assert code == 0
+    assert pl.read_parquet(io.BytesIO(out)).to_dicts() == [{"n": 1, "word": "é"}]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--all", "--source", "current"), b"give --all or --source, not both"),
+        (("--source", "nobody"), b"there is no source 'nobody'; there are current"),
+        (("--source", ""), b"there is no source ''"),
+    ],
+)
+def test_sources_that_are_refused(project: Path, words: tuple[str, ...], said: bytes) -> None:
+    code, out, err = asked(project, "SELECT 1", *words)
+    assert (code, out) == (2, b"")
+    assert said in err
+
+
+def test_all_sources_of_a_project_with_one(project: Path) -> None:
+    code, out, _ = asked(project, "--all", "SELECT name FROM sources", "--format", "csv")
+    assert (code, out) == (0, b"name\ncurrent\n")

@@ -2,63 +2,110 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import polars as pl
 
 from landscape_catalog.api.stored_run import StoredRun
-from landscape_catalog.catalog import TABLES, Limits, query, read_tables
-from landscape_catalog.catalog.parquet import read_fingerprint
+from landscape_catalog.catalog import Limits, query
+from landscape_catalog.catalog.ddl import STORED
+from landscape_catalog.catalog.description import described_columns
+from landscape_catalog.catalog.origins import load
+from landscape_catalog.catalog.sources import CURRENT, Source, chosen_sources
 from landscape_catalog.errors import QueryError
 from landscape_catalog.paths import Project
 from landscape_catalog.runner.worker_cache import WorkerCache
 
-if TYPE_CHECKING:
-    import polars as pl
+_EXPERIMENTS = """
+    SELECT e.*, p.phases, s.found
+    FROM experiments AS e
+    LEFT JOIN (
+        SELECT origin, classification_id, list(phase || ' ' || n ORDER BY phase) AS phases
+        FROM (SELECT origin, classification_id, phase, count(*) AS n FROM phases GROUP BY ALL)
+        GROUP BY ALL
+    ) AS p USING (origin, classification_id)
+    LEFT JOIN (
+        SELECT origin, list(DISTINCT coalesce(refs, revision, file, name)) AS found
+        FROM sources GROUP BY ALL
+    ) AS s USING (origin)
+    ORDER BY e.origin
+"""
 
 
 class Catalog:
-    """The tables that `landscape aggregate` builds from a project's results, read-only.
+    """The tables of one or several sources of results, read-only.
 
-    Every file is verified against its checksum when it is read. `landscape sql` uses the same
-    object. Returned by `open_catalog` and by `ExperimentCell.measure`.
+    The current experiment's are those that `landscape aggregate` builds; others are imported and
+    collected. Every file is verified against its checksum when it is read. `landscape sql` uses the
+    same object. Returned by `open_catalog` and by `ExperimentCell.measure`.
     """
 
-    def __init__(self, project: Project, folder: Path | None = None) -> None:
+    def __init__(self, project: Project, sources: Sequence[Source]) -> None:
         self._project = project
-        self._tables = project.catalog if folder is None else folder / "catalog"
+        self._sources = tuple(sources)
         self._cache = WorkerCache()  # prepared data, shared by the networks of several runs
 
     def __repr__(self) -> str:
-        return f"<Catalog in {self._tables}>"
+        names = ", ".join(source.name for source in self._sources[:5])
+        more = ", ..." if len(self._sources) > 5 else ""
+        return f"<Catalog of {names}{more}>"
 
     @property
     def tables(self) -> tuple[str, ...]:
-        """Names of the tables; schemas/catalog.sql describes their columns."""
-        return tuple(TABLES)
+        """Names of the tables; `describe` has their columns."""
+        return tuple(STORED)
 
-    def table(self, name: str) -> pl.DataFrame:
-        """One of the tables, as stored.
+    def describe(self, table: str | None = None) -> pl.DataFrame:
+        """Every column of a table or view with its type, unit and meaning; None: of all of them.
+
+        Raises:
+            QueryError: if there is no such table or view.
+        """
+        return described_columns(table)
+
+    def scan(self, name: str) -> pl.LazyFrame:
+        """One of the tables as a lazy frame, of which a query reads no more than it needs.
+
+        The last column, `origin`, is the source of each row. Files are verified at once.
 
         Raises:
             QueryError: if there is no such table.
             MissingArtifactError: if there is no catalog yet.
             DamagedFileError: if a file does not match its checksum.
         """
-        if name not in TABLES:
-            raise QueryError(f"there is no table `{name}`; there are {', '.join(TABLES)}")
-        return read_tables(self._tables)[name]
+        return self.table(name).lazy()
+
+    def table(self, name: str) -> pl.DataFrame:
+        """One of the tables, with the source of each row in the last column, `origin`.
+
+        Raises the errors of `scan`.
+        """
+        if name not in STORED:
+            raise QueryError(f"there is no table `{name}`; there are {', '.join(STORED)}")
+        loaded = load(self._sources, [name])
+        if name == "sources":
+            return loaded.sources
+        return loaded.frame(name)
 
     @property
     def cells(self) -> pl.DataFrame:
         """One row per cell: its parameters, its phase with its probability (null if unknown), the
         second phase, and the mean, standard deviation, count and status of every metric. Raises the
-        errors of `table`."""
+        errors of `scan`."""
         return self.sql("SELECT * FROM cells")
 
     @property
     def runs(self) -> pl.DataFrame:
-        """One row per run: cell, seed, status, loss and error. Raises the errors of `table`."""
+        """One row per run: cell, seed, status, loss and error. Raises the errors of `scan`."""
         return self.table("runs")
+
+    def experiments(self) -> pl.DataFrame:
+        """One row per experiment: what it is, its phases, and where it was found.
+
+        Raises the errors of `scan`.
+        """
+        return self.sql(_EXPERIMENTS)
 
     def sql(
         self,
@@ -85,7 +132,7 @@ class Catalog:
             DamagedFileError: if a file does not match its checksum.
         """
         limits = Limits(timeout, memory)
-        return query(sql, tables=self._tables, plain=plain, limits=limits)
+        return query(sql, sources=self._sources, plain=plain, limits=limits)
 
     def run(self, run_id: str) -> StoredRun:
         """A trained run.
@@ -97,13 +144,18 @@ class Catalog:
         return StoredRun(self._project, run_id, self._cache)
 
 
-def open_catalog(root: str | Path = ".") -> Catalog:
+def open_catalog(root: str | Path = ".", *, source: str = CURRENT) -> Catalog:
     """Open the catalog of the project (or study) in the folder `root`.
+
+    Args:
+        root: of the project.
+        source: `current` for its own experiment, `all` for everything that was computed here,
+            imported or collected, or the name of one source.
 
     Raises:
         MissingArtifactError: if it has no catalog yet.
         DamagedFileError: if its manifest does not match its checksum.
+        QueryError: if there is no such source.
     """
     project = Project(Path(root))
-    read_fingerprint(project.catalog)
-    return Catalog(project)
+    return Catalog(project, chosen_sources(project, source))

@@ -15,6 +15,7 @@ from typing import Any
 from landscape_catalog.api.catalog import Catalog
 from landscape_catalog.api.stored_run import StoredRun
 from landscape_catalog.catalog import build_tables
+from landscape_catalog.catalog.sources import current_source
 from landscape_catalog.errors import UserError
 from landscape_catalog.experiment import experiment as sections
 from landscape_catalog.experiment import grid as grids
@@ -161,7 +162,7 @@ class ExperimentCell:
             raise_failures(workspace, "measure", failures)
             folder = _temporary_folder()
             write_tables(build_tables(gather(workspace)), folder / "catalog")
-        return Catalog(workspace.project, folder)
+        return Catalog(workspace.project, [current_source(folder / "catalog")])
 
     def _prepared(self, seeds: tuple[int, ...] | None) -> Workspace:
         """The workspace of this cell and these seeds, with data prepared and runs trained."""

@@ -14,6 +14,7 @@ from landscape_catalog.catalog.cell_rows import (
     metric_rows,
     phase_rows,
 )
+from landscape_catalog.catalog.classification import classification_id
 from landscape_catalog.catalog.estimates import estimate_rows
 from landscape_catalog.catalog.label_rows import label_distributions_of, probability_rows
 from landscape_catalog.catalog.results import ExperimentResult
@@ -29,7 +30,7 @@ from landscape_catalog.catalog.run_rows import (
 from landscape_catalog.catalog.tables import METRIC_TABLES, TABLES, frame_of
 from landscape_catalog.metrics.loss.spec import Loss
 from landscape_catalog.metrics.metric import PRIMARY
-from landscape_catalog.schema.identity import identify, recipes
+from landscape_catalog.schema.identity import identify
 from landscape_catalog.schema.tables import Row
 
 DECIDING_SECTIONS = {
@@ -44,6 +45,7 @@ def build_tables(result: ExperimentResult) -> dict[str, pl.DataFrame]:
     """
     experiment = _experiment_row(result)
     keys = {"experiment_id": experiment["experiment_id"]}
+    cell_ids = [cell.cell.cell_id for cell in result.cells]
     runs = [run for cell in result.cells for run in cell.runs]
     pairs = [(cell, pair) for cell in result.cells for pair in cell.pairs]
     estimates = [estimate_rows(cell, result) for cell in result.cells]
@@ -67,7 +69,7 @@ def build_tables(result: ExperimentResult) -> dict[str, pl.DataFrame]:
         "pairs": [pair_row(cell, pair) for cell, pair in pairs],
         "estimates": [row for own in estimates for row in own],
         "phases": phase_rows(result, estimates, numbers, distributions, classified),
-        "phase_probabilities": list(probability_rows(result, distributions, classified)),
+        "phase_probabilities": list(probability_rows(cell_ids, distributions, classified)),
         "criteria": list(criterion_rows(result.experiment.classify, numbers, classified)),
     }
     measured = [table_rows(run.measured, run_key(run)) for run in runs]
@@ -84,11 +86,10 @@ def _experiment_row(result: ExperimentResult) -> Row:
     rule = stored["classify"]
     members = sorted([run.run_id for run in grid.runs] + result.measurement_ids)
     experiment_id = identify("experiment", members, {})
-    classified = {"experiment": experiment_id, "classify": rule}
     kinds = {record.kind for record in result.data.values()}
     return {
         "experiment_id": experiment_id,
-        "classification_id": identify("classification", classified, recipes("phases")),
+        "classification_id": classification_id(experiment_id, experiment.classify),
         "dataset": ", ".join(dict.fromkeys(c.landscape.data.dataset.name for c in grid.cells)),
         "model": ", ".join(dict.fromkeys(c.landscape.model.name for c in grid.cells)),
         "kind": ", ".join(sorted(kinds)),

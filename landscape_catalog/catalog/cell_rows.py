@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from landscape_catalog.catalog.estimates import ESTIMATE, is_of_pairs, method_of
 from landscape_catalog.catalog.results import CellResult, ExperimentResult
@@ -18,6 +18,7 @@ from landscape_catalog.phases import (
     CellNumbers,
     LabelDistribution,
     Rule,
+    Verdict,
     differing_statistics,
     doubtful_flat,
     sensitivities,
@@ -183,33 +184,52 @@ def phase_rows(
     )
     return [
         keys
-        | {
-            "cell_id": cell.cell.cell_id,
-            "phase": verdict.phase,
-            "phase_probability": found.probability,
-            "second_phase": found.second,
-            "reason": "; ".join(
-                filter(None, (found.words, verdict.reason, *_remarks(rule, own, rows)))
-            ),
-            "probability_reason": found.reason,
-            "ambiguous": verdict.ambiguous,
-            "doubtful": doubt,
-        }
+        | {"cell_id": cell.cell.cell_id}
+        | phase_row(rule, own, verdict, found, doubt, unfinished_metrics(rule, rows))
         for cell, rows, own, verdict, found, doubt in zip(
             result.cells, estimates, numbers, verdicts, distributions, doubtful
         )
     ]
 
 
-def _remarks(rule: Rule, cell: CellNumbers, rows: Sequence[Row]) -> Iterator[str | None]:
-    """What to bear in mind about a cell's phase, besides the numbers that decide it."""
+def phase_row(
+    rule: Rule,
+    cell: CellNumbers,
+    verdict: Verdict,
+    found: LabelDistribution,
+    doubtful: bool,
+    remarks: Iterable[str] = (),
+) -> Row:
+    """A cell's phase, the reason, and how sure it is.
+
+    Args:
+        rule: which classified the cell.
+        cell: its numbers.
+        verdict: of the rule.
+        found: the probabilities of its phases.
+        doubtful: whether it is flat with a high training loss.
+        remarks: what else to bear in mind about the numbers that decide.
+    """
+    words = (found.words, verdict.reason, *remarks, differing_statistics(cell))
+    return {
+        "phase": verdict.phase,
+        "phase_probability": found.probability,
+        "second_phase": found.second,
+        "reason": "; ".join(filter(None, words)),
+        "probability_reason": found.reason,
+        "ambiguous": verdict.ambiguous,
+        "doubtful": doubtful,
+    }
+
+
+def unfinished_metrics(rule: Rule, rows: Sequence[Row]) -> Iterator[str]:
+    """The metrics that decide and some of whose estimates have not converged."""
     for metric in rule.metrics:
         deciding = [row for row in rows if (row["metric"], row["probe"]) == (metric, PRIMARY)]
         unfinished = sum(row["status"] == "not converged" for row in deciding)
         if unfinished:
             words = metric.replace("_", " ")
             yield f"{words} has not converged for {unfinished} of {len(deciding)}"
-    yield differing_statistics(cell)
 
 
 def _mean(values: list[float]) -> float:

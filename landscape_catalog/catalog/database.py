@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import os
 import uuid
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -17,8 +16,10 @@ import duckdb
 import polars as pl
 
 from landscape_catalog.catalog.ddl import catalog_sql
-from landscape_catalog.catalog.parquet import read_fingerprint, read_tables
-from landscape_catalog.errors import StorageError
+from landscape_catalog.catalog.origins import Loaded, load
+from landscape_catalog.catalog.sources import current_source
+from landscape_catalog.catalog.tables import ENUMERATIONS, TABLES
+from landscape_catalog.errors import DamagedFileError, StorageError
 from landscape_catalog.paths import TEMPORARY_PREFIX
 from landscape_catalog.schema.strict_json import strict_json
 from landscape_catalog.store.files import (
@@ -39,15 +40,36 @@ class _Written:
     sha256: str
 
 
-def create_catalog(
-    connection: duckdb.DuckDBPyConnection, frames: Mapping[str, pl.DataFrame]
-) -> None:
-    """Create the catalog's tables and views in an empty database, and fill them."""
-    connection.execute(catalog_sql())
-    for name, frame in frames.items():
-        connection.register("frame", frame)
+def create_catalog(connection: duckdb.DuckDBPyConnection, loaded: Loaded) -> None:
+    """Create the catalog's tables, views and macros in an empty database, and fill the tables."""
+    connection.execute(catalog_sql(_further_values(loaded)))
+    for name in loaded.frames:
+        _insert(connection, name, loaded.frame(name))
+    _insert(connection, "sources", loaded.sources)
+
+
+def _insert(connection: duckdb.DuckDBPyConnection, name: str, frame: pl.DataFrame) -> None:
+    connection.register("frame", frame)
+    try:
         connection.execute(f"INSERT INTO core.{name} SELECT * FROM frame")
-        connection.unregister("frame")
+    except duckdb.ConstraintException as error:
+        reason = str(error).removeprefix("Constraint Error: ")
+        raise DamagedFileError(f"table `{name}` has rows that break its key: {reason}") from None
+    connection.unregister("frame")
+
+
+def _further_values(loaded: Loaded) -> dict[str, list[str]]:
+    """Values of enumerations that are in the data and are not declared."""
+    found: dict[str, dict[str, None]] = {}
+    for name, by_origin in loaded.frames.items():
+        for column, enumeration in TABLES[name].enumerations.items():
+            for frame in by_origin.values():
+                values = frame[column].drop_nulls().unique().sort().to_list()
+                found.setdefault(enumeration, {}).update(dict.fromkeys(values))
+    return {
+        name: [value for value in values if value not in ENUMERATIONS[name]]
+        for name, values in found.items()
+    }
 
 
 def build_database(tables: Path, database: Path, note: Path) -> None:
@@ -74,11 +96,12 @@ def build_database(tables: Path, database: Path, note: Path) -> None:
             database,
         )
         return
-    frames, fingerprint = read_tables(tables), read_fingerprint(tables)
+    current = current_source(tables)
+    loaded, fingerprint = load([current]), current.manifest.fingerprint
     temporary = database.with_name(f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}.duckdb")
     try:
         with duckdb.connect(str(temporary)) as connection:
-            create_catalog(connection, frames)
+            create_catalog(connection, loaded)
             connection.execute("CREATE TABLE core.build AS SELECT ? AS fingerprint", [fingerprint])
             connection.execute("CHECKPOINT")  # raises if the disk is full; closing would not
         if _log_of(temporary).exists() or _fingerprint(temporary) != fingerprint:

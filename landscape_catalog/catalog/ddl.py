@@ -1,64 +1,93 @@
-"""The catalog's SQL schema: the stored tables, and the wide view `cells` over them."""
+"""The catalog's SQL schema: enumerations, tables with keys and comments, views and macros."""
 
 from __future__ import annotations
 
-from landscape_catalog.catalog.tables import TABLES
-from landscape_catalog.metrics.metric import PRIMARY
-from landscape_catalog.metrics.registry import QUANTITIES
+from collections.abc import Iterator, Mapping, Sequence
+
+from landscape_catalog.catalog.tables import ENUMERATIONS, ORIGIN, SOURCES, TABLES
+from landscape_catalog.catalog.views import MACROS, VIEWS
+from landscape_catalog.schema.tables import Table
 
 _SQL_TYPES = {"text": "VARCHAR", "integer": "BIGINT", "real": "DOUBLE", "boolean": "BOOLEAN"}
-
-
-def _create_table(name: str) -> str:
-    table = TABLES[name]
-    lines = [
-        f"    {column} {_SQL_TYPES[kind]}{',' if i + 1 < len(table.columns) else ''}  -- {meaning}"
-        for i, (column, kind, meaning) in enumerate(table.columns)
-    ]
-    return f"-- One row: {table.row}.\nCREATE TABLE core.{name} (\n" + "\n".join(lines) + "\n);\n"
-
-
-def _create_cells_view() -> str:
-    columns = []
-    for metric in QUANTITIES:
-        chosen = f"FILTER (WHERE metric = '{metric}' AND probe = '{PRIMARY}')"
-        columns += [
-            f"        any_value(mean) {chosen} AS {metric}",
-            f"        any_value(sd) {chosen} AS {metric}_sd",
-            f"        any_value(n) {chosen} AS {metric}_n",
-            f"        any_value(status) {chosen} AS {metric}_status",
-            f"        any_value(reason) {chosen} AS {metric}_reason",
-        ]
-    wide = ",\n".join(columns)
-    return f"""-- One row: a cell, its phase; mean, sd, count, status and reason of each metric.
-CREATE VIEW cells AS
-WITH wide AS (
-    SELECT experiment_id, cell_id,
-{wide}
-    FROM core.cell_metrics GROUP BY experiment_id, cell_id
-)
-SELECT c.*, p.phase, p.phase_probability, p.second_phase, p.reason, p.probability_reason,
-    p.ambiguous, p.doubtful,
-    wide.* EXCLUDE (experiment_id, cell_id)
-FROM core.cells AS c
-JOIN core.experiments AS e USING (experiment_id)
-LEFT JOIN wide USING (experiment_id, cell_id)
-LEFT JOIN core.phases AS p
-    ON p.experiment_id = c.experiment_id AND p.cell_id = c.cell_id
-    AND p.classification_id = e.classification_id
-ORDER BY c.position;
+_HEAD = """\
+-- The catalog. The schema `core` holds the tables of data/catalog/*.parquet, each with a last
+-- column `origin`, and the table `sources`, which describes the origins. Query the views in `main`:
+-- `cells` has one wide row per cell; `best_per_load`, `double_descent` and the macro
+-- `experiment_diff(a, b)` answer questions; the others mirror the tables.
 """
+STORED: Mapping[str, Table] = {
+    name: Table(
+        table.row,
+        (*table.columns, ORIGIN),
+        table.order,
+        ("origin", *table.unique),
+        table.indexed,
+        table.enumerations,
+    )
+    for name, table in TABLES.items()
+} | {"sources": SOURCES}
+"""The tables of the schema `core`."""
 
 
-def catalog_sql() -> str:
-    """The DuckDB statements that create an empty catalog."""
-    parts = [
-        "-- The catalog. The schema `core` holds the tables of data/catalog/*.parquet unchanged.\n"
-        "-- Query the views: `cells` has one wide row per cell, the others mirror the tables.\n"
-        "CREATE SCHEMA core;\n"
+def quoted(text: str) -> str:
+    """A text as a literal of SQL."""
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _create_enumerations(found: Mapping[str, Sequence[str]]) -> Iterator[str]:
+    for name, declared in ENUMERATIONS.items():
+        values = dict.fromkeys((*declared, *found.get(name, ())))
+        yield f"CREATE TYPE core.{name} AS ENUM ({', '.join(map(quoted, values))});\n"
+
+
+def _create_table(name: str, table: Table) -> str:
+    lines = []
+    for column in table.columns:
+        enumeration = table.enumerations.get(column.name)
+        kind = f"core.{enumeration}" if enumeration else _SQL_TYPES[column.kind]
+        lines.append((f"    {column.name} {kind}", column.comment))
+    key = f"PRIMARY KEY ({', '.join(table.unique)})" if table.indexed else ""
+    if key:
+        lines.append((f"    {key}", ""))
+    last = len(lines) - 1
+    words = [
+        f"{line}{',' if i < last else ''}{f'  -- {comment}' if comment else ''}"
+        for i, (line, comment) in enumerate(lines)
     ]
-    parts += [_create_table(name) for name in TABLES]
-    parts += [
-        f"CREATE VIEW {name} AS SELECT * FROM core.{name};\n" for name in TABLES if name != "cells"
+    body = "\n".join(words)
+    return f"-- {table_comment(table)}\nCREATE TABLE core.{name} (\n{body}\n);\n"
+
+
+def table_comment(table: Table) -> str:
+    """What a row is, and the table's key."""
+    return f"One row: {table.row}. Key: {', '.join(table.unique)}."
+
+
+def _comments(name: str, table: Table) -> str:
+    lines = [f"COMMENT ON TABLE core.{name} IS {quoted(table_comment(table))};"]
+    lines += [
+        f"COMMENT ON COLUMN core.{name}.{column.name} IS {quoted(column.comment)};"
+        for column in table.columns
     ]
-    return "\n".join([*parts, _create_cells_view()])
+    return "\n".join(lines) + "\n"
+
+
+def catalog_sql(found: Mapping[str, Sequence[str]] | None = None) -> str:
+    """The DuckDB statements that create an empty catalog.
+
+    Args:
+        found: values of enumerations that occur in the data, besides the declared ones, such as the
+            phases of a rule that another version of the package has.
+    """
+    mirrored = [name for name in STORED if name not in VIEWS]
+    return "\n".join(
+        [
+            _HEAD + "CREATE SCHEMA core;\n",
+            *_create_enumerations(found or {}),
+            *(_create_table(name, table) for name, table in STORED.items()),
+            *(_comments(name, table) for name, table in STORED.items()),
+            *(f"CREATE VIEW {name} AS SELECT * FROM core.{name};\n" for name in mirrored),
+            *(view.sql for view in VIEWS.values()),
+            *(macro.sql for macro in MACROS.values()),
+        ]
+    )

@@ -46,17 +46,18 @@ def label_distributions_of(
 
 
 def probability_rows(
-    result: ExperimentResult, distributions: Sequence[LabelDistribution], keys: Row
+    cell_ids: Sequence[str], distributions: Sequence[LabelDistribution], keys: Row
 ) -> Iterator[Row]:
-    """One row per cell and phase; none for a cell whose probabilities are not known."""
-    for cell, found in zip(result.cells, distributions):
+    """One row per cell and phase; none for a cell whose probabilities are not known.
+
+    Args:
+        cell_ids: of the cells.
+        distributions: the probabilities of each cell's phases.
+        keys: the columns that all rows have in common.
+    """
+    for cell_id, found in zip(cell_ids, distributions):
         for phase, probability in found.probabilities.items():
-            yield {
-                **keys,
-                "cell_id": cell.cell.cell_id,
-                "phase": phase,
-                "probability": probability,
-            }
+            yield {**keys, "cell_id": cell_id, "phase": phase, "probability": probability}
 
 
 def _observed(

@@ -8,16 +8,24 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
-from landscape_catalog.catalog.tables import TABLES, TYPES
+from landscape_catalog.catalog.tables import TABLES
+from landscape_catalog.catalog.versions import (
+    SCHEMA_VERSION,
+    brought_up_to_date,
+    has_table,
+    schema_of,
+)
 from landscape_catalog.errors import DamagedFileError, MissingArtifactError
 from landscape_catalog.regular import read_regular
 
 MANIFEST = "manifest.json"
+REBUILT = "`dvc repro` rebuilds it"
 
 
 def table_path(folder: Path, name: str) -> Path:
@@ -33,76 +41,138 @@ def packed_tables(tables: dict[str, pl.DataFrame]) -> dict[str, bytes]:
         tables[name].write_parquet(buffer, compression="zstd", statistics=True)
         files[f"{name}.parquet"] = buffer.getvalue()
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
-    manifest = {"fingerprint": _fingerprint(hashes), "sha256": hashes}
+    manifest = {"fingerprint": _fingerprint(hashes), "schema": SCHEMA_VERSION, "sha256": hashes}
     files[MANIFEST] = (json.dumps(manifest, indent=1) + "\n").encode()
     return files
 
 
-def read_tables(folder: Path) -> dict[str, pl.DataFrame]:
-    """Read every table and verify it against the manifest.
+@dataclass(frozen=True)
+class Manifest:
+    """What a catalog's folder says of its files.
+
+    Attributes:
+        fingerprint: a hash over all tables.
+        version: of the schema of the tables.
+        hashes: the SHA-256 of each table's file, by its name.
+    """
+
+    fingerprint: str
+    version: int
+    hashes: Mapping[str, str]
+
+
+def read_tables(
+    folder: Path, names: Iterable[str] | None = None, remedy: str = REBUILT
+) -> dict[str, pl.DataFrame]:
+    """Read tables, verify them against the manifest, and bring older ones up to date.
+
+    Args:
+        folder: of the Parquet files.
+        names: of the tables; None: all.
+        remedy: what an error says to do about it.
 
     Raises:
-        MissingArtifactError: if there is no catalog, or one of another version of the package.
+        MissingArtifactError: if there is no catalog, or one whose schema is not known here.
         DamagedFileError: if a file's checksum does not match.
     """
-    hashes = _read_manifest(folder)["sha256"]
-    frames = {}
-    for name in TABLES:
-        path = table_path(folder, name)
-        if path.name not in hashes:
-            raise _of_another_version(folder, f"it has no table `{name}`")
-        content = path.read_bytes() if path.is_file() else b""
-        if hashlib.sha256(content).hexdigest() != hashes[path.name]:
-            raise DamagedFileError(f"{path} is damaged; `dvc repro` rebuilds it")
-        try:
-            frames[name] = pl.read_parquet(io.BytesIO(content))
-        except pl.exceptions.PolarsError as error:
-            raise DamagedFileError(f"{path} is damaged; `dvc repro` rebuilds it") from error
-        _check_schema(folder, name, frames[name])
-    return frames
+    manifest = read_manifest(folder, remedy)
+    wanted = TABLES if names is None else [name for name in TABLES if name in set(names)]
+    return {name: _read_table(folder, name, manifest, remedy) for name in wanted}
 
 
-def _check_schema(folder: Path, name: str, frame: pl.DataFrame) -> None:
+def _read_table(folder: Path, name: str, manifest: Manifest, remedy: str) -> pl.DataFrame:
+    path, version = table_path(folder, name), manifest.version
+    if path.name not in manifest.hashes:
+        if has_table(name, version):
+            raise _of_another_version(folder, f"it has no table `{name}`", remedy)
+        return brought_up_to_date(name, None, version)
+    try:
+        content = read_regular(path)
+    except FileNotFoundError:
+        content = b""
+    if hashlib.sha256(content).hexdigest() != manifest.hashes[path.name]:
+        raise DamagedFileError(f"{path} is damaged; {remedy}")
+    try:
+        frame = brought_up_to_date(name, pl.read_parquet(io.BytesIO(content)), version)
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        raise DamagedFileError(f"{path} is damaged; {remedy}") from error
+    _check_schema(folder, name, frame, remedy)
+    return frame
+
+
+def _check_schema(folder: Path, name: str, frame: pl.DataFrame, remedy: str) -> None:
     """Require the columns of `TABLES`, in their order."""
-    expected = {column: TYPES[kind] for column, kind, _ in TABLES[name].columns}
-    found = dict(frame.schema)
+    expected, found = schema_of(TABLES[name]), dict(frame.schema)
     for column in [*expected, *found]:
         if column not in found:
-            raise _of_another_version(folder, f"table `{name}` has no column `{column}`")
+            how = f"table `{name}` has no column `{column}`"
+            raise _of_another_version(folder, how, remedy)
         if column not in expected or found[column] != expected[column]:
-            kind = found[column]
-            raise _of_another_version(folder, f"`{column}` in table `{name}` is {kind}")
+            how = f"`{column}` in table `{name}` is {found[column]}"
+            raise _of_another_version(folder, how, remedy)
     if list(found) != list(expected):
-        raise _of_another_version(folder, f"table `{name}` has another order of columns")
+        how = f"table `{name}` has another order of columns"
+        raise _of_another_version(folder, how, remedy)
 
 
-def _of_another_version(folder: Path, how: str) -> MissingArtifactError:
+def _of_another_version(folder: Path, how: str, remedy: str) -> MissingArtifactError:
     return MissingArtifactError(
-        f"the catalog in {folder} was written by another version of landscape_catalog: {how}. "
-        f"`dvc repro` or `landscape aggregate` rebuilds it"
+        f"the catalog in {folder} was written by another version of landscape_catalog: {how}; "
+        f"{remedy}"
     )
 
 
 def read_fingerprint(folder: Path) -> str:
     """A single hash over all tables, from the manifest; raises the same errors as `read_tables`."""
-    return str(_read_manifest(folder)["fingerprint"])
+    return read_manifest(folder).fingerprint
 
 
-def _read_manifest(folder: Path) -> dict[str, Any]:
+def read_manifest(folder: Path, remedy: str = REBUILT) -> Manifest:
+    """What a catalog's folder says of its files; no table is read.
+
+    Raises:
+        MissingArtifactError: if there is no catalog, or one of a newer schema.
+        DamagedFileError: if the manifest is damaged.
+    """
     path = folder / MANIFEST
     try:
-        manifest: dict[str, Any] = json.loads(read_regular(path).decode())
-        sound = manifest["fingerprint"] == _fingerprint(manifest["sha256"])
+        manifest = manifest_of(read_regular(path))
     except FileNotFoundError:
         raise MissingArtifactError(
-            "there is no catalog yet (data/catalog): run `dvc repro` or `landscape aggregate` first"
+            f"there is no catalog yet ({folder.parent.name}/{folder.name}): run `dvc repro` or "
+            "`landscape aggregate` first"
         ) from None
-        sound = sound and all(isinstance(name, str) for name in manifest["sha256"].values())
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (OSError, ValueError):
+        raise DamagedFileError(f"{path} is damaged; {remedy}") from None
+    if manifest.version > SCHEMA_VERSION:
+        raise MissingArtifactError(
+            f"the catalog in {folder} was written by a newer version of landscape_catalog: its "
+            f"tables have schema {manifest.version}, and this version knows those up to "
+            f"{SCHEMA_VERSION}. Install a newer one"
+        )
+    return manifest
+
+
+def manifest_of(content: bytes) -> Manifest:
+    """The manifest in a file's content.
+
+    Raises:
+        ValueError: if it is none.
+    """
+    try:
+        found = json.loads(content.decode())
+        hashes, version = found["sha256"], found.get("schema", 0)
+        sound = (
+            found["fingerprint"] == _fingerprint(hashes)
+            and all(isinstance(value, str) for value in hashes.values())
+            and isinstance(version, int)
+            and version >= 0
+        )
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         sound = False
     if not sound:
-        raise DamagedFileError(f"{path} is damaged; `dvc repro` rebuilds it")
-    return manifest
+        raise ValueError("no manifest of a catalog")
+    return Manifest(found["fingerprint"], int(version), hashes)
 
 
 def _fingerprint(hashes: dict[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""SQL queries on the catalog: an in-memory DuckDB holds the verified Parquet tables.
+"""SQL queries on the catalog: an in-memory DuckDB holds the verified Parquet tables it asks for.
 
 The file `catalog.duckdb` has no part in it, so what another program does to that file does not
 change an answer.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from pathlib import Path
 
 import duckdb
 import polars as pl
@@ -16,7 +15,10 @@ import pyarrow as pa
 
 from landscape_catalog.catalog.database import create_catalog
 from landscape_catalog.catalog.limits import Limits, run_within
-from landscape_catalog.catalog.parquet import read_tables
+from landscape_catalog.catalog.origins import load
+from landscape_catalog.catalog.sources import Source
+from landscape_catalog.catalog.tables import TABLES
+from landscape_catalog.catalog.views import MACROS, VIEWS
 from landscape_catalog.errors import QueryError
 
 _NO_LIMITS = Limits()
@@ -27,6 +29,8 @@ _PLAIN_TYPES = {
 }  # fmt: skip
 # PIVOT is a statement of several, which create a type and ask for the rows.
 _QUERIES = {duckdb.StatementType.SELECT, duckdb.StatementType.EXPLAIN, duckdb.StatementType.MULTI}
+# Words with which a query can read tables that it does not name.
+_ANY_TABLE = {"query", "query_table", "show", "information_schema", "sqlite_master", "summarize"}
 # What clients of other databases ask to see which tables and columns there are.
 _LISTING = re.compile(r"\s*(\.\w|\\d|pragma\b|show\b|help\b)", re.IGNORECASE)
 _LISTING_HINT = "`SHOW TABLES` lists the tables, and `DESCRIBE cells` the columns of one"
@@ -41,7 +45,7 @@ _SAFE = (
 
 
 def query(
-    sql: str, *, tables: Path, plain: bool = False, limits: Limits = _NO_LIMITS
+    sql: str, *, sources: Sequence[Source], plain: bool = False, limits: Limits = _NO_LIMITS
 ) -> pl.DataFrame:
     """Run a single SQL query (in DuckDB's dialect) on the catalog.
 
@@ -49,7 +53,7 @@ def query(
 
     Args:
         sql: one statement that returns rows.
-        tables: folder of the Parquet tables.
+        sources: whose tables are asked, in the order of precedence.
         plain: cast columns that are neither numbers, booleans nor text to text.
         limits: of time and memory.
 
@@ -60,14 +64,15 @@ def query(
     Raises:
         MissingArtifactError: if there is no catalog yet.
         DamagedFileError: if a table does not match its checksum.
+        SpecError: if the settings of an import are invalid.
         QueryError: if the SQL is invalid, is not exactly one query, or exceeds a limit.
     """
     _require_text(sql)
-    frames = read_tables(tables)
+    loaded = load(sources, tables_of(sql))
     connection = duckdb.connect(":memory:")
 
     def work() -> pl.DataFrame:
-        create_catalog(connection, frames)
+        create_catalog(connection, loaded)
         for statement in _SAFE:
             connection.execute(statement)
         if limits.n_bytes is not None:
@@ -86,6 +91,23 @@ def query(
         raise QueryError(f"{error}{hint}") from None
     except (pa.ArrowException, pl.exceptions.PolarsError) as error:
         raise QueryError(f"a column has no counterpart here; cast it to text: {error}") from None
+
+
+def tables_of(sql: str) -> set[str] | None:
+    """The stored tables that a query may read, by the words in it; None: it may be any.
+
+    >>> sorted(tables_of("SELECT width FROM Cells"))
+    ['cell_metrics', 'cells', 'experiments', 'landscapes', 'phases']
+    """
+    words = {word.lower() for word in re.findall(r"\w+", sql)}
+    asked = {name: view.tables for name, view in (VIEWS | MACROS).items()}
+    asked |= {name: (name,) for name in TABLES if name not in asked} | {"sources": ()}
+    found = words & asked.keys()
+    if not found or words & _ANY_TABLE or any(word.startswith("duckdb_") for word in words):
+        return None
+    if "core" in words:
+        return {table for name in found for table in (*asked[name], name) if table in TABLES}
+    return {table for name in found for table in asked[name]}
 
 
 def _require_text(sql: str) -> None:
@@ -116,7 +138,7 @@ def _answer(connection: duckdb.DuckDBPyConnection, sql: str, plain: bool) -> pl.
     table = pa.Table.from_batches(list(reader), schema=reader.schema)
     frame = pl.from_arrow(table.rename_columns(names))
     assert isinstance(frame, pl.DataFrame)
-    return frame
+    return frame.with_columns(pl.col(pl.Categorical, pl.Enum).cast(pl.String))
 
 
 def _without_end(sql: str) -> str:

@@ -9,18 +9,24 @@ from typing import Any
 import polars as pl
 
 from landscape_catalog.api.catalog import open_catalog
+from landscape_catalog.catalog.sources import CURRENT
 from landscape_catalog.catalog.tables import MOVED_COLUMNS
 from landscape_catalog.phases import SURE, percent
 
 
-def describe_phases(root: Path) -> str:
+def describe_phases(root: Path, source: str = CURRENT) -> str:
     """The cells with their place in the grid, phase and reason, then the criteria.
 
+    Args:
+        root: of the project.
+        source: whose cells; see `open_catalog`.
+
     Raises:
+        QueryError: if there is no such source.
         MissingArtifactError: if there is no catalog yet.
         DamagedFileError: if a file does not match its checksum.
     """
-    catalog = open_catalog(root)
+    catalog = open_catalog(root, source=source)
     cells = catalog.table("cells").join(catalog.table("phases"), on="cell_id", how="left")
     experiment = catalog.table("experiments").row(0, named=True)
     axes = [axis["path"] for axis in json.loads(experiment["axes"])]

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import re
 import sys
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 import polars as pl
 
-from landscape_catalog.api.catalog import Catalog
+from landscape_catalog.api.catalog import open_catalog
+from landscape_catalog.catalog.description import described_columns, described_tables
+from landscape_catalog.catalog.sources import CURRENT, EVERY
 from landscape_catalog.errors import QueryError, shown
 from landscape_catalog.machine import main_memory
 from landscape_catalog.paths import Project
@@ -19,6 +22,7 @@ from landscape_catalog.terminal import is_utf8, printable
 
 log = logging.getLogger(__name__)
 
+FORMS = ("table", "csv", "json", "parquet", "markdown")
 LARGEST_QUERY = 2**20
 SHARE_OF_MEMORY = 0.5
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
@@ -73,16 +77,45 @@ def memory_limit(given: str | None) -> int:
 
 
 def answer(
-    root: Path, sql: str, form: str, *, timeout: float | None = None, memory: int | None = None
-) -> str:
-    """The result of a single SQL query as a `table`, as `csv` or as `json`."""
-    frame = Catalog(Project(root)).sql(sql, plain=True, timeout=timeout, memory=memory)
+    root: Path,
+    sql: str,
+    form: str,
+    *,
+    source: str = CURRENT,
+    timeout: float | None = None,
+    memory: int | None = None,
+) -> str | bytes:
+    """The result of a single SQL query in one of `FORMS`.
+
+    Args:
+        root: of the project.
+        sql: the query.
+        form: of the answer.
+        source: whose results are asked; see `open_catalog`.
+        timeout: the most seconds that it may take.
+        memory: the most bytes that it may use.
+    """
+    frame = open_catalog(root, source=source).sql(sql, plain=True, timeout=timeout, memory=memory)
+    if form == "parquet":
+        buffer = io.BytesIO()
+        frame.write_parquet(buffer)
+        return buffer.getvalue()
     if form == "csv":
         return frame.write_csv()
-    if form == "json":
-        return _as_json(frame)
+    return _as_json(frame) if form == "json" else _as_table(frame, form)
+
+
+def _as_table(frame: pl.DataFrame, form: str) -> str:
+    """A table with borders, or one in Markdown."""
+    box: Literal["UTF8_FULL_CONDENSED", "ASCII_FULL_CONDENSED", "ASCII_MARKDOWN"]
+    box = "UTF8_FULL_CONDENSED" if is_utf8() else "ASCII_FULL_CONDENSED"
+    frame = _on_one_line(frame)
+    if form == "markdown":
+        box = "ASCII_MARKDOWN"
+        texts = pl.col(pl.String).str.replace_all("|", "\\|", literal=True)
+        frame = frame.with_columns(texts).rename(lambda name: name.replace("|", "\\|"))
     with pl.Config(
-        tbl_formatting="UTF8_FULL_CONDENSED" if is_utf8() else "ASCII_FULL_CONDENSED",
+        tbl_formatting=box,
         tbl_rows=-1,
         tbl_cols=-1,
         tbl_width_chars=-1,
@@ -90,7 +123,41 @@ def answer(
         tbl_hide_dataframe_shape=True,
         tbl_hide_column_data_types=True,
     ):
-        return f"{_on_one_line(frame)}\n"
+        return f"{frame}\n"
+
+
+def source_name(name: str | None, every: bool) -> str:
+    """The source that the options `--source` and `--all` name.
+
+    Raises:
+        QueryError: if both are given.
+    """
+    if every and name is not None:
+        raise QueryError("give --all or --source, not both")
+    if every:
+        return EVERY
+    return CURRENT if name is None else name
+
+
+def describe_catalog(table: str | None) -> str:
+    """The tables, views and macros, or the columns of one."""
+    return _as_table(described_tables() if table is None else described_columns(table), "table")
+
+
+def how_to_open(root: Path) -> str:
+    """How to open the catalog in programs that need nothing of this package."""
+    project = Project(root)
+    shown_path = project.shown(project.database)
+    is_there = "" if project.database.is_file() else " (`landscape aggregate` writes it)"
+    return f"""\
+Ask with one query:    landscape sql "SELECT width, batch_size, phase FROM cells"
+What there is:         landscape catalog describe, landscape catalog describe cells
+
+Or open {shown_path}{is_there} in
+  DuckDB:              duckdb -readonly {shown_path}
+  DuckDB's UI:         duckdb -readonly -ui {shown_path}
+  Harlequin:           harlequin --read-only {shown_path}
+It holds the current experiment. `--all` also asks what was imported and collected."""
 
 
 def _as_json(frame: pl.DataFrame) -> str:

@@ -15,9 +15,15 @@ from landscape_catalog.experiment.grid import dotted
 from landscape_catalog.experiment.landscape import Load
 from landscape_catalog.experiment.training import Temperature
 from landscape_catalog.experiment.yaml_text import InvalidTextError, parse_yaml
-from landscape_catalog.phases.registry import RULES
+from landscape_catalog.phases.registry import RULES, Classify
 from landscape_catalog.regular import read_regular
-from landscape_catalog.schema.fields import AXIS_TAG, LONGEST_NAME, NAME_PATTERN, SCALAR_TAG
+from landscape_catalog.schema.fields import (
+    AXIS_TAG,
+    LONGEST_NAME,
+    NAME_PATTERN,
+    SCALAR_TAG,
+    Section,
+)
 
 Model = TypeVar("Model", bound=BaseModel)
 RENAMED = {"execution.executor": "engine"}  # former names of parameters
@@ -48,19 +54,20 @@ def read_experiment(path: Path) -> Experiment:
     return parse_experiment(_text(path), source=path.name)
 
 
-def _text(path: Path) -> str:
+def _text(path: Path, source: str | None = None) -> str:
+    source = source or path.name
     try:
         return read_regular(path).decode()
     except FileNotFoundError:
         raise SpecError(
-            [Problem("(file)", "no file", "an existing, readable UTF-8 file")], path.name
+            [Problem("(file)", "no file", "an existing, readable UTF-8 file")], source
         ) from None
     except UnicodeDecodeError as error:
         given = f"not UTF-8 text (byte {error.start + 1})"
-        raise SpecError([Problem("(file)", given)], path.name) from None
+        raise SpecError([Problem("(file)", given)], source) from None
     except OSError as error:
         reason = error.strerror or str(error)
-        raise SpecError([Problem("(file)", f"cannot be read: {reason}")], path.name) from None
+        raise SpecError([Problem("(file)", f"cannot be read: {reason}")], source) from None
 
 
 class _ReportOnly(BaseModel):
@@ -72,6 +79,21 @@ class _ReportOnly(BaseModel):
 def read_report(path: Path) -> Report:
     """Read and check the `report` section of `params.yaml` alone; raises as `read_experiment`."""
     return _parse(_text(path), _ReportOnly, path.name).report
+
+
+class ImportSettings(Section):
+    """`imports/NAME.yaml`: how published results are classified and drawn."""
+
+    classify: Classify
+    """The phase rule and its thresholds, as in params.yaml."""
+    report: Report = Report()
+    """How the report is drawn, as in params.yaml."""
+
+
+def read_import_settings(path: Path) -> ImportSettings:
+    """Read and check the settings of published results; raises as `read_experiment`."""
+    source = f"{path.parent.name}/{path.name}"
+    return _parse(_text(path, source), ImportSettings, source)
 
 
 def check_drawn_axes(report: Report, load: Load, temperature: Temperature) -> None:

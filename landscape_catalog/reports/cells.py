@@ -44,6 +44,7 @@ class ReportData:
         performance: the metric by which cells are ranked.
         units: unit of each metric.
         rule: the rule by which the cells were classified.
+        recorded: the metrics of which the catalog says anything, be it that they are missing.
     """
 
     x: Axis
@@ -57,6 +58,7 @@ class ReportData:
     performance: PerformanceMetric
     units: dict[str, str]
     rule: Rule
+    recorded: frozenset[str]
 
     def columns_of(self, metric: str) -> list[MetricColumn]:
         """A metric for each of its probes or snapshots, the primary one first."""
@@ -75,10 +77,12 @@ def format_mean(number: Row) -> str:
     'missing: no run has converged'
     """
     reason = number["reason"]
-    if number["mean"] is None or not number["n"]:
+    n = number["n"]
+    if number["mean"] is None or n == 0:
         return f"missing: {reason}" if reason else "missing"
-    sd, n, error = number["sd"], number["n"], number["measurement_error"]
-    spread = f" ± {sd:.2g} (sd, n = {n})" if sd is not None else f" (n = {n})"
+    sd, error = number["sd"], number["measurement_error"]
+    counted = "" if n is None else f"n = {n}"
+    spread = f" ± {sd:.2g} (sd, {counted})" if sd is not None else f" ({counted})" * bool(counted)
     measured = f", measurement error {error:.1g}" if error else ""
     return f"{number['mean']:.4g}{spread}{measured}" + (f"; {reason}" if reason else "")
 
@@ -134,6 +138,7 @@ def report_data(tables: Tables, settings: Report | None = None) -> ReportData:
         performance=performance_metric(tables),
         units=metric_units(tables),
         rule=rule,
+        recorded=frozenset(tables["cell_metrics"]["metric"].unique()),
     )
 
 
@@ -217,9 +222,16 @@ def _texts(cell: Row, connectivity: Row | None) -> Row:
         "variant": cell["variant"],
         "phase": cell["phase"],
         "reason": cell["reason"],
-        "runs": f"{cell['n_converged']} of {cell['n_runs']} converged",
+        "runs": _runs(cell["n_runs"], cell["n_converged"]),
         "note": "; ".join(notes),
     }
+
+
+def _runs(n_runs: int | None, n_converged: int | None) -> str:
+    """How many runs have converged, as far as it is known."""
+    if n_converged is None:
+        return "unknown" if n_runs is None else f"{n_runs}, convergence unknown"
+    return f"{n_converged} of {n_runs} converged"
 
 
 def _measured(

@@ -30,6 +30,7 @@ class Figures:
         gains: the gains of the variants, for each combination of other loads; empty if there is
             only one variant.
         curves: the curves of each probe of connectivity.
+        histories: whether any run's training history is known.
         charts: all charts, by id of their element.
         tables: the encoded tables that charts refer to.
     """
@@ -39,6 +40,7 @@ class Figures:
     slices: list[SliceChart]
     gains: list[Gain]
     curves: list[Curves]
+    histories: bool
     charts: dict[str, alt.TopLevelMixin] = field(default_factory=dict)
     tables: dict[str, Any] = field(default_factory=dict)
 
@@ -58,6 +60,7 @@ def make_figures(tables: Tables, settings: Report) -> Figures:
         slices=slices(data),
         gains=[best_over_temperatures(data, load) for load in loads],
         curves=curves(tables, data),
+        histories=not tables["epochs"].is_empty(),
     )
     _draw_cells(figures)
     _draw_lines(figures, training_lines(tables, data))
@@ -82,10 +85,11 @@ def _draw_cells(figures: Figures) -> None:
 
 def _draw_lines(figures: Figures, training: list[dict[str, Any]]) -> None:
     for i, facet in enumerate(figures.data.facets):
-        name = f"training-{i}"
-        lines = fill_grid([line for line in training if line["facet"] == facet], figures.data)
-        figures.tables[name] = dictionary_encoded(lines, "facet")
-        figures.charts[name] = training_curves(name, lines, figures.data)
+        if figures.histories:
+            name = f"training-{i}"
+            lines = fill_grid([line for line in training if line["facet"] == facet], figures.data)
+            figures.tables[name] = dictionary_encoded(lines, "facet")
+            figures.charts[name] = training_curves(name, lines, figures.data)
         for j, probe in enumerate(figures.curves):
             name, lines = curves_id(j, i), fill_grid(probe.of(facet), figures.data)
             if lines:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from importlib import resources
 
 import polars as pl
@@ -23,14 +24,18 @@ from landscape_catalog.reports.sections import (
     training_section,
 )
 from landscape_catalog.reports.sureness import sureness_words
+from landscape_catalog.schema.tables import Row
+
+MOST_PLACES = 3  # named in the header; the provenance lists all
 
 
-def build_page(tables: dict[str, pl.DataFrame], settings: Report) -> str:
+def build_page(tables: dict[str, pl.DataFrame], settings: Report, found: Sequence[Row] = ()) -> str:
     """The report as HTML; it depends only on the catalog and the report settings.
 
     Args:
         tables: the catalog.
         settings: title, axes with their scales, and panels.
+        found: where results that were not computed here come from: rows of the table `sources`.
     """
     figures = make_figures(tables, settings)
     title = text(settings.title)
@@ -43,6 +48,7 @@ def build_page(tables: dict[str, pl.DataFrame], settings: Report) -> str:
             f"<style>{_resource('style.css')}</style></head><body><main>",
             f"<h1>{title}</h1>",
             _lead(tables),
+            _origin(found),
             f'<p class="sure">{text(sureness_words(tables))}</p>',
             _warnings(tables),
             phase_section(tables, figures),
@@ -52,7 +58,7 @@ def build_page(tables: dict[str, pl.DataFrame], settings: Report) -> str:
             curves_section(figures),
             training_section(figures),
             cells_section(figures.data),
-            provenance_section(tables),
+            provenance_section(tables, found),
             "</main>",
             scripts(figures.charts, figures.tables),
             "</body></html>",
@@ -67,25 +73,46 @@ def _resource(name: str) -> str:
 
 def _lead(tables: Tables) -> str:
     experiment = tables["experiments"].row(0, named=True)
-    train = json.loads(experiment["spec"])["train"]
     axes = " × ".join(
         f"{axis['path']} ({len(axis['values'])} values)" for axis in json.loads(experiment["axes"])
     )
     variants = json.loads(experiment["variants"])
     grid = [counted(experiment["n_cells"], "cell"), axes]
     grid.append(f"variants {', '.join(variants)}" if len(variants) > 1 else "")
-    by_updates = train.get("stopping") == "updates"
-    length = f"{train['updates']} updates" if by_updates else f"at most {train['epochs']} epochs"
     words = (
         f"{experiment['model']} on {experiment['dataset']}: {', '.join(filter(None, grid))}, "
-        f"{_seeds(tables)} per cell, {counted(experiment['n_runs'], 'run')} of {length}. "
+        f"{_seeds(tables)} per cell, {counted(experiment['n_runs'], 'run')}{_length(experiment)}. "
         "Hover over a cell to see all of its numbers."
     )
     return f'<p class="lead">{text(words)}</p>'
 
 
+def _length(experiment: Row) -> str:
+    """How long the runs are, if it is known."""
+    train = json.loads(experiment["spec"]).get("train", {})
+    if train.get("stopping") == "updates":
+        return f" of {train['updates']} updates"
+    return f" of at most {train['epochs']} epochs" if "epochs" in train else ""
+
+
+def _origin(found: Sequence[Row]) -> str:
+    """Where results come from that were not computed here, and what is to be known of them."""
+    words: dict[str, None] = {}
+    for row in found:
+        if row["citation"]:
+            words[f"{row['name']}: published by {row['citation']}"] = None
+        elif row["kind"] == "collected" and len(words) < MOST_PLACES:
+            where = row["refs"] or row["revision"] or row["path"]
+            words[f"Collected from {row['repository'] or 'this repository'}, {where}"] = None
+        words.update({row["note"]: None} if row["note"] else {})
+    said = ". ".join(word.rstrip(".") for word in words)
+    return f'<p class="lead">{text(said)}.</p>' if said else ""
+
+
 def _seeds(tables: Tables) -> str:
-    counts = sorted(tables["cells"]["n_runs"].unique().to_list())
+    counts = sorted(tables["cells"]["n_runs"].drop_nulls().unique().to_list())
+    if not counts:
+        return "an unknown number of seeds"
     fewest = f"{counts[0]} to " if counts[0] < counts[-1] else ""
     return f"{fewest}{counted(counts[-1], 'seed')}"
 
@@ -125,6 +152,6 @@ def _curve_warnings(curves: pl.DataFrame) -> list[str]:
     if unknown:
         warnings.append(
             f"Curves of which it is not known whether their fit has converged: {unknown} of {n}. "
-            "Set measure.connectivity.epochs to auto, or measure.connectivity.check to true."
+            "(Where curves are fitted here, measure.connectivity.epochs: auto or check: true tell.)"
         )
     return warnings

@@ -70,7 +70,8 @@ def panels(data: ReportData, chosen: tuple[str, ...] | None = None) -> list[Pane
 def _of_figure_2(data: ReportData) -> list[str]:
     placed = [q for q in QUANTITIES.values() if q.panel is not None and q.panel.place]
     ordered = sorted(placed, key=lambda q: q.panel.place if q.panel is not None else 0)
-    return [data.performance.metric, *(q.name for q in ordered)]
+    names = [q.name for q in ordered if q.name in data.recorded]
+    return [data.performance.metric, *names]
 
 
 def unit_words(quantity: Quantity, unit: str) -> str:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 
 import polars as pl
 
 from landscape_catalog.reports.cells import ReportData
 from landscape_catalog.reports.markup import collapsible, counted, hint, section, table, text
 from landscape_catalog.reports.metric_columns import Tables
+from landscape_catalog.schema.tables import Row
 
 
 def cells_section(data: ReportData) -> str:
@@ -26,8 +28,13 @@ def cells_section(data: ReportData) -> str:
     return section(collapsible("All cells with their phases and reasons", inner))
 
 
-def provenance_section(tables: Tables) -> str:
-    """Ids, content hashes, software, hardware and methods."""
+def provenance_section(tables: Tables, found: Sequence[Row] = ()) -> str:
+    """Ids, content hashes, software, hardware and methods, and where the results come from.
+
+    Args:
+        tables: the catalog.
+        found: where results that were not computed here come from: rows of the table `sources`.
+    """
     experiment = tables["experiments"].row(0, named=True)
     data = tables["landscapes"].select("data_id", "content_hash").unique().sort("data_id")
     machine = ("torch", "device", "cpu")
@@ -35,8 +42,17 @@ def provenance_section(tables: Tables) -> str:
     rows = [
         ("experiment", experiment["experiment_id"]),
         ("classification", experiment["classification_id"]),
-        *[(f"data {data_id}", f"content {content}") for data_id, content in data.iter_rows()],
-        *[(counted(n, "run"), f"torch {torch}, {device}, {cpu}") for torch, device, cpu, n in runs],
+        *_found(found),
+        *[
+            (f"data {data_id}", f"content {content}")
+            for data_id, content in data.iter_rows()
+            if content is not None
+        ],
+        *[
+            (counted(n, "run"), f"torch {torch}, {device}, {cpu}")
+            for torch, device, cpu, n in runs
+            if torch is not None
+        ],
         *_methods(tables),
     ]
     words = (
@@ -50,6 +66,15 @@ def provenance_section(tables: Tables) -> str:
         f'<div class="hashes wide">{table(rows)}</div>',
         collapsible("Specification of the experiment", f"<pre>{text(spec)}</pre>"),
     )
+
+
+def _found(found: Sequence[Row]) -> Iterator[tuple[str, str]]:
+    """Every place in which the results were found."""
+    for row in found:
+        parts = ("format", "citation", "url", "file", "sha256", "repository", "revision", "refs")
+        words = [f"{part} {row[part]}" for part in (*parts, "path") if row[part] is not None]
+        if words:
+            yield f"{row['kind']} as {row['name']}", ", ".join(words)
 
 
 def _methods(tables: Tables) -> list[tuple[str, str]]:

@@ -129,7 +129,12 @@ def slices_section(figures: Figures) -> str:
 
 
 def curves_section(figures: Figures) -> str:
-    """The curves between runs, for every probe; only those of the primary probe are expanded."""
+    """The curves between runs, for every probe; only those of the primary probe are expanded.
+
+    Empty if no curve is known at all.
+    """
+    if not any(curves.lines for curves in figures.curves):
+        return ""
     parts = ["<h2>Curves between runs</h2>"]
     for j, curves in enumerate(figures.curves):
         inner = [hint(_curve_words(curves)), *_facet_slots(figures, j)]
@@ -157,7 +162,9 @@ def _in(unit: str) -> str:
 
 
 def training_section(figures: Figures) -> str:
-    """Training loss by epoch."""
+    """Training loss by epoch; empty if no history is known."""
+    if not figures.histories:
+        return ""
     words = (
         f"Training loss{_in(figures.data.units['train_loss'])} by epoch (running mean in train "
         "mode, logarithmic scale), with one line per seed. Colour: phase."

@@ -67,8 +67,8 @@ def sureness_words(tables: Tables) -> str:
         because = f" ({reasons[0]})" if reasons else ""
         return (
             f"This map is a sketch: nothing says how sure its {total} are{because}. Other seeds "
-            "may give another map. With five seeds per cell and connectivity of a ring of "
-            "pairs or of all of them, each label has a probability."
+            "may give another map. A label has a probability where there are five seeds per cell "
+            "and connectivity of a ring of pairs or of all of them."
         )
     sure = int((known >= SURE).sum())
     unknown = phases.height - len(known)

@@ -32,7 +32,7 @@ def test_cells_have_one_row_per_cell_with_its_phase(finished: Finished) -> None:
 
 def test_tables_and_queries(finished: Finished) -> None:
     catalog = open_catalog(str(finished[0]))
-    assert set(catalog.tables) == set(TABLES)
+    assert set(catalog.tables) == {*TABLES, "sources"}
     assert catalog.table("runs").height == catalog.runs.height == 8
     counted = catalog.sql("SELECT width, count(*) AS n FROM cells GROUP BY width ORDER BY width")
     assert counted.to_dicts() == [{"width": 1, "n": 2}, {"width": 2, "n": 2}]

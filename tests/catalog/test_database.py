@@ -46,7 +46,9 @@ def add_a_table(database: Path) -> None:
 
 def change_a_value(database: Path) -> None:
     with duckdb.connect(str(database)) as connection:
-        connection.execute("INSERT INTO core.runs (run_id) VALUES ('x')")
+        connection.execute(
+            "UPDATE core.experiments SET dataset = 'x'; INSERT INTO core.epochs (run_id) VALUES ('x')"
+        )
 
 
 def damage(database: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from landscape_catalog.catalog import build_tables, query, read_tables, summary_metrics
+from landscape_catalog.catalog import build_tables, read_tables, summary_metrics
 from landscape_catalog.catalog.estimates import ESTIMATE, estimate_rows
 from landscape_catalog.catalog.results import CellResult, ExperimentResult
 from landscape_catalog.catalog.run_errors import standard_error_over_runs
@@ -33,6 +33,7 @@ from landscape_catalog.pipeline.aggregate.stage import write_tables
 from landscape_catalog.pipeline.shared.workspace import open_workspace
 from landscape_catalog.reports import build_page
 from landscape_catalog.schema.strict_json import strict_json
+from tests.catalog.asking import ask
 from tests.stages import uses_store
 
 NAN, INF = math.nan, math.inf
@@ -133,8 +134,8 @@ MEASURED = [name for name, table in TABLES.items() if table.columns[-1][0] == "n
 @pytest.mark.parametrize("word", WORDS)
 def test_tables_hold_null_and_say_why(name: str, word: str) -> None:
     table = TABLES[name]
-    numbers = [column for column, kind, _ in table.columns if kind == "real"]
-    row = dict.fromkeys(column for column, _, _ in table.columns) | {numbers[0]: WORDS[word]}
+    numbers = [column for column, kind, _, _ in table.columns if kind == "real"]
+    row = dict.fromkeys(column for column, *_ in table.columns) | {numbers[0]: WORDS[word]}
     frame = frame_of(table, [row])
     assert frame[numbers[0]].to_list() == [None]
     assert frame["not_finite"].to_list() == [f"{numbers[0]}: {word}"]
@@ -142,7 +143,7 @@ def test_tables_hold_null_and_say_why(name: str, word: str) -> None:
 
 def test_an_unknown_error_is_no_nan() -> None:
     table = TABLES["pairs"]
-    row = dict.fromkeys(column for column, _, _ in table.columns)
+    row = dict.fromkeys(column for column, *_ in table.columns)
     row |= {"cka": 0.5, "cka_standard_error": NAN, "mode_connectivity_error": NAN}
     assert frame_of(table, [row])["not_finite"].to_list() == [None]
     row["cka_standard_error"] = INF
@@ -152,9 +153,9 @@ def test_an_unknown_error_is_no_nan() -> None:
 def test_every_table_of_numbers_has_a_reason() -> None:
     """Numbers that are measured; parameters and thresholds are finite when they are read."""
     for name, table in TABLES.items():
-        columns = {column for column, _, _ in table.columns}
+        columns = {column for column, *_ in table.columns}
         parameters = name in ("cells", "landscapes", "criteria", "phase_probabilities")
-        if any(kind == "real" for _, kind, _ in table.columns) and not parameters:
+        if any(kind == "real" for _, kind, *_ in table.columns) and not parameters:
             assert columns & {"reason", "not_finite"}, name
 
 
@@ -207,7 +208,7 @@ def test_from_the_record_to_every_output(
     assert run["not_finite"].item() == f"test_loss: {word}"
     write_tables(tables, tmp_path / "data" / "catalog")
     sql = "SELECT test_loss, test_loss_n, test_loss_reason FROM cells ORDER BY position LIMIT 1"
-    cell = query(sql, tables=tmp_path / "data" / "catalog").row(0, named=True)
+    cell = ask(sql, tables=tmp_path / "data" / "catalog").row(0, named=True)
     assert cell["test_loss_n"] == 1
     assert cell["test_loss_reason"] == f"1 of 2: the loss is not finite ({word})"
     assert math.isfinite(cell["test_loss"])

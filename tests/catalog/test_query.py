@@ -14,17 +14,19 @@ import duckdb
 import polars as pl
 import pytest
 
-from landscape_catalog.catalog import TABLES, Limits, packed_tables, query, read_tables
+from landscape_catalog.catalog import TABLES, Limits, packed_tables, read_tables
 from landscape_catalog.catalog.limits import run_within
 from landscape_catalog.catalog.tables import TYPES
+from landscape_catalog.catalog.views import VIEWS
 from landscape_catalog.commands.sql import answer, memory_limit
 from landscape_catalog.errors import DamagedFileError, MissingArtifactError, QueryError
+from tests.catalog.asking import ask
 
 ENDLESS = "SELECT count(*) FROM range(1000000000000) t(x) WHERE x % 7 = random()"
 
 
 def empty(name: str) -> pl.DataFrame:
-    return pl.DataFrame(schema={column: TYPES[kind] for column, kind, _ in TABLES[name].columns})
+    return pl.DataFrame(schema={column: TYPES[kind] for column, kind, _, _ in TABLES[name].columns})
 
 
 def write_tables(folder: Path, **changed: pl.DataFrame) -> Path:
@@ -72,7 +74,7 @@ def test_columns_are_told_apart_by_position(sql: str, expected: list[str], table
     root, rows = tables.parent.parent, [line.split() for line in expected]
     forms = ("table", "csv", "json") if sql.startswith("SELECT 1 AS a, ") else ("csv",)
     assert [records(answer(root, sql, form), form) for form in forms] == [rows] * len(forms)
-    assert query(sql, tables=tables).columns == rows[0]
+    assert ask(sql, tables=tables).columns == rows[0]
 
 
 @pytest.mark.parametrize(
@@ -87,19 +89,20 @@ def test_other_ways_to_list_tables_and_columns_are_answered_with_the_right_one(
     sql: str, tables: Path
 ) -> None:
     with pytest.raises(QueryError, match="`SHOW TABLES` lists the tables, and `DESCRIBE cells`"):
-        query(sql, tables=tables)
+        ask(sql, tables=tables)
 
 
 def test_tables_and_columns_are_listed(tables: Path) -> None:
-    assert query("SHOW TABLES", tables=tables).height == len(TABLES)
-    columns = query("DESCRIBE runs", tables=tables)["column_name"].to_list()
-    assert columns == [name for name, _, _ in TABLES["runs"].columns]
+    shown = set(ask("SHOW TABLES", tables=tables)["name"])
+    assert shown == {*TABLES, "sources", *VIEWS}
+    columns = ask("DESCRIBE runs", tables=tables)["column_name"].to_list()
+    assert columns == [*(name for name, *_ in TABLES["runs"].columns), "origin"]
     assert "SHOW TABLES" not in refusal_of("SELECT nothing FROM cells", tables)
 
 
 def refusal_of(sql: str, tables: Path) -> str:
     with pytest.raises(QueryError) as caught:
-        query(sql, tables=tables)
+        ask(sql, tables=tables)
     return str(caught.value)
 
 
@@ -136,8 +139,8 @@ def refusal_of(sql: str, tables: Path) -> str:
 )
 def test_what_is_refused(sql: str, words: str, tables: Path) -> None:
     with pytest.raises(QueryError, match=words):
-        query(sql, tables=tables)
-    assert query("SELECT 1", tables=tables).item() == 1
+        ask(sql, tables=tables)
+    assert ask("SELECT 1", tables=tables).item() == 1
 
 
 @pytest.mark.parametrize(
@@ -147,14 +150,14 @@ def test_what_is_refused(sql: str, words: str, tables: Path) -> None:
      "PIVOT (SELECT 1 AS a, 2 AS b) ON a USING sum(b)", "FROM core.runs"],
 )  # fmt: skip
 def test_what_is_a_query(sql: str, tables: Path) -> None:
-    assert query(sql, tables=tables, plain=True).width
+    assert ask(sql, tables=tables, plain=True).width
 
 
 def test_types_without_a_counterpart_are_refused_or_cast(tables: Path) -> None:
     for sql in ("SELECT INTERVAL 1 MONTH", "SELECT 1::UNION(a INT)"):
-        assert query(sql, tables=tables, plain=True).dtypes == [pl.String]
+        assert ask(sql, tables=tables, plain=True).dtypes == [pl.String]
         with pytest.raises(QueryError, match="cast it to text"):
-            query(sql, tables=tables)
+            ask(sql, tables=tables)
 
 
 @pytest.mark.parametrize(
@@ -176,9 +179,9 @@ def test_types_without_a_counterpart_are_refused_or_cast(tables: Path) -> None:
 def test_limits_of_time_and_memory(sql: str, limits: Limits, words: str, tables: Path) -> None:
     started = time.monotonic()
     with pytest.raises(QueryError, match=words):
-        query(sql, tables=tables, limits=limits)
+        ask(sql, tables=tables, limits=limits)
     assert time.monotonic() - started < 20
-    assert query("SELECT 1", tables=tables, limits=Limits(60, 10**9)).item() == 1
+    assert ask("SELECT 1", tables=tables, limits=Limits(60, 10**9)).item() == 1
 
 
 @pytest.mark.parametrize("limits", [(0, None), (-1, None), (float("nan"), None), (None, 0)])
@@ -236,7 +239,7 @@ def other_version(frame: pl.DataFrame, how: str) -> pl.DataFrame:
 def test_a_catalog_of_another_version(how: str, words: str, tmp_path: Path) -> None:
     folder = write_tables(tmp_path / "catalog", runs=other_version(empty("runs"), how))
     with pytest.raises(MissingArtifactError, match=r"another version.*`dvc repro`") as caught:
-        query("SELECT 1", tables=folder)
+        ask("SELECT 1", tables=folder)
     assert words in str(caught.value)
 
 

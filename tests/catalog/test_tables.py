@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from landscape_catalog.catalog import TABLES, packed_tables, query, read_tables
+from landscape_catalog.catalog import TABLES, packed_tables, read_tables
 from landscape_catalog.catalog.build import performance_metric
 from landscape_catalog.catalog.tables import TYPES, frame_of
 from landscape_catalog.commands.phases import describe_phases
@@ -24,6 +24,7 @@ from landscape_catalog.metrics.loss.spec import Judge, Loss
 from landscape_catalog.metrics.registry import QUANTITIES
 from landscape_catalog.phases import RULES, CellNumbers, Yang2021, rule_of
 from landscape_catalog.store.records import RunRecord
+from tests.catalog import asking
 
 Finished = tuple[Path, Path]
 
@@ -36,16 +37,16 @@ def catalog(finished: Finished, tmp_path: Path) -> Path:
 
 
 def ask(folder: Path, sql: str) -> pl.DataFrame:
-    return query(sql, tables=folder / "catalog")
+    return asking.ask(sql, tables=folder / "catalog")
 
 
 def test_tables_have_their_schemas_and_order(catalog: Path) -> None:
     for name, frame in read_tables(catalog / "catalog").items():
         assert dict(frame.schema) == {
-            column: TYPES[kind] for column, kind, _ in TABLES[name].columns
+            column: TYPES[kind] for column, kind, _, _ in TABLES[name].columns
         }
         assert_frame_equal(frame, frame.sort(TABLES[name].order))
-        assert all(meaning for _, _, meaning in TABLES[name].columns)
+        assert all(meaning for _, _, meaning, _ in TABLES[name].columns)
 
 
 @pytest.mark.parametrize(
@@ -66,7 +67,7 @@ def test_cells_are_ranked_by_what_all_tasks_share(ranked_by: list[Judge], metric
 
 def test_descriptions_list_every_value() -> None:
     def meaning(table: str, name: str) -> str:
-        return next(text for column, _, text in TABLES[table].columns if column == name)
+        return next(text for column, _, text, _ in TABLES[table].columns if column == name)
 
     for reason in get_args(RunRecord.model_fields["stop_reason"].annotation):
         assert f"`{reason}`" in meaning("runs", "stop_reason")
@@ -87,7 +88,9 @@ def test_counts(catalog: Path) -> None:
 def test_parquet_and_duckdb_hold_the_same_rows(catalog: Path) -> None:
     for name, frame in read_tables(catalog / "catalog").items():
         order = ", ".join(TABLES[name].order)
-        assert_frame_equal(ask(catalog, f"SELECT * FROM core.{name} ORDER BY {order}"), frame)
+        found = ask(catalog, f"SELECT * FROM core.{name} ORDER BY {order}")
+        assert_frame_equal(found.drop("origin"), frame)
+        assert set(found["origin"]) <= {"current"}
 
 
 def test_the_wide_view(catalog: Path) -> None:
@@ -194,7 +197,7 @@ def test_a_missing_catalog_is_reported(tmp_path: Path) -> None:
 
 def test_nan_becomes_null() -> None:
     table = TABLES["epochs"]
-    row = dict.fromkeys(name for name, _, _ in table.columns)
+    row = dict.fromkeys(name for name, *_ in table.columns)
     row |= {"epoch": 1, "train_loss": math.nan}
     assert frame_of(table, [row])["train_loss"].to_list() == [None]
 

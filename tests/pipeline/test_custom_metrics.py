@@ -18,13 +18,14 @@ import torch
 import vl_convert
 from ruamel.yaml import YAML
 
-from landscape_catalog.catalog import query, read_tables
+from landscape_catalog.catalog import read_tables
 from landscape_catalog.errors import CodeError, JobsFailedError, LandscapeError, SpecError
 from landscape_catalog.paths import Project
 from landscape_catalog.pipeline.aggregate import gather
 from landscape_catalog.pipeline.shared.custom_metrics import isolated
 from landscape_catalog.pipeline.shared.workspace import open_workspace
 from landscape_catalog.reports import figures, maps
+from tests.catalog.asking import ask
 from tests.conftest import ROOT
 from tests.experiment.conftest import Own, custom_code
 from tests.stages import counts, run_ids, run_stages, uses_store, write_project
@@ -111,7 +112,7 @@ def copied(finished: tuple[Path, Path], tmp_path: Path) -> tuple[Path, Path]:
 def rows(folder: Path, sql: str) -> list[dict[str, Any]]:
     """The result of an SQL query."""
     found = Project(folder)
-    return query(sql, tables=found.catalog).to_dicts()
+    return ask(sql, tables=found.catalog).to_dicts()
 
 
 def numbers(folder: Path, table: str, where: str) -> list[dict[str, Any]]:

@@ -10,11 +10,12 @@ from unittest import mock
 import polars as pl
 import pytest
 
-from landscape_catalog.catalog import label_rows, query, read_tables
+from landscape_catalog.catalog import label_rows, read_tables
 from landscape_catalog.paths import Project
 from landscape_catalog.phases import ObservedCell
 from landscape_catalog.schema.pairs import PairChoice
 from landscape_catalog.schema.tables import Row
+from tests.catalog.asking import ask
 from tests.stages import SERIAL, run_stages, write_project
 
 PARAMS = """\
@@ -118,7 +119,7 @@ def test_tables_agree_with_each_other(
     aggregated: tuple[Project, Sequence[ObservedCell]],
 ) -> None:
     project, _ = aggregated
-    wide = query(
+    wide = ask(
         "SELECT cell_id, phase, phase_probability, second_phase FROM cells ORDER BY cell_id",
         tables=project.catalog,
     ).rows(named=True)  # fmt: skip

@@ -47,11 +47,11 @@ class Catalog:
         rows: dict[str, list[Row]] = {name: [] for name in TABLES}
         rows["experiments"], rows["probes"] = [self._experiment(cells)], list(self._probes())
         rows["cells"] = cells
+        rows["landscapes"] = [{"data_id": "d", "content_hash": "c", "landscape_id": "l"}]
         for cell in cells:
             converged = 0 if self.not_converged(cell) else self.seeds
             cell |= {"n_runs": self.seeds, "n_converged": converged}
             values = self._values(cell)
-            rows["landscapes"].append({"data_id": "d", "content_hash": "c", "landscape_id": "l"})
             rows["cell_metrics"] += list(self._metrics(cell, values))
             rows["phases"].append({"cell_id": cell["cell_id"], **phase(cell, values)})
             self._add_runs(rows, cell, values)
@@ -84,7 +84,7 @@ class Catalog:
             method = "quadratic Bezier curve" if metric == "connectivity" else "linear CKA, mixup"
             written = json.dumps({"name": name, "alpha": float(i), "points": 5})
             yield {
-                "position": i, "metric": metric, "name": name, "title": f"the {name} one",
+                "experiment_id": "e", "position": i, "metric": metric, "name": name, "title": f"the {name} one",
                 "method": method, "parameters": written,
             }  # fmt: skip
 

@@ -14,7 +14,7 @@ from landscape_catalog.metrics.estimate import Estimate, not_finite_reason
 from landscape_catalog.metrics.metric import Cost, Metric, Named, Quantity
 from landscape_catalog.schema.pairs import PairChoice
 from landscape_catalog.schema.records import VALUES
-from landscape_catalog.schema.tables import REAL, Row
+from landscape_catalog.schema.tables import REAL, Column, Row
 from landscape_catalog.training.grouping import has_small_values
 
 LINE = "line"  # stands in `curve_points` instead of a probe's name
@@ -55,8 +55,13 @@ class BarrierMetric(Metric):
     alone = True
     quantities = (Quantity("line_barrier"),)
     pair_columns = (
-        ("line_barrier", REAL, "barrier on the straight line between the runs"),
-        ("line_t", REAL, "where the barrier is highest"),
+        Column(
+            "line_barrier",
+            REAL,
+            "barrier on the straight line between the runs",
+            "see `connectivity_unit`",
+        ),
+        Column("line_t", REAL, "where the barrier is highest", "1"),
     )
 
     def select_probes(self, sections: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -21,7 +21,16 @@ from landscape_catalog.metrics.metric import (
     Slice,
 )
 from landscape_catalog.schema.pairs import PairChoice
-from landscape_catalog.schema.tables import BOOLEAN, INTEGER, PAIR_KEY, REAL, TEXT, Row, Table
+from landscape_catalog.schema.tables import (
+    BOOLEAN,
+    INTEGER,
+    PAIR_KEY,
+    REAL,
+    TEXT,
+    Column,
+    Row,
+    Table,
+)
 from landscape_catalog.training.grouping import (
     has_small_steps,
     has_small_values,
@@ -84,21 +93,33 @@ class ConnectivityMetric(Metric):
             "a curve between two converged runs, fitted by one probe",
             (
                 *PAIR_KEY,
-                ("probe", TEXT, "name of the probe"),
-                ("fit", INTEGER, "which fit, from 0"),
-                ("unit", TEXT, "unit of mode connectivity"),
-                ("quantity", TEXT, "computed from the training `error` or `loss`"),
-                ("mode_connectivity", REAL, "mc of Eq. 4"),
-                ("t", REAL, "where the deviation is largest"),
-                ("lowest", REAL, "most negative deviation"),
-                ("highest", REAL, "most positive deviation"),
-                ("peak_error", REAL, "largest training error (or loss) between the endpoints"),
-                ("area", REAL, "integral of the training error (or loss) over t"),
-                ("fit_length", INTEGER, "length of the fit, in `length_unit`"),
-                ("length_unit", TEXT, "`epochs` or `updates`"),
-                ("shorter_length", INTEGER, "length of the fit that it was compared with"),
-                ("shorter_mode_connectivity", REAL, "mc of that fit; null if there is none"),
-                ("converged", BOOLEAN, "whether the two mc agree; null: unknown"),
+                Column("probe", TEXT, "name of the probe"),
+                Column("fit", INTEGER, "which fit, from 0"),
+                Column("unit", TEXT, "unit of mode connectivity"),
+                Column("quantity", TEXT, "computed from the training `error` or `loss`"),
+                Column("mode_connectivity", REAL, "mc of Eq. 4", "see `unit`"),
+                Column("t", REAL, "where the deviation is largest", "1"),
+                Column("lowest", REAL, "most negative deviation", "see `unit`"),
+                Column("highest", REAL, "most positive deviation", "see `unit`"),
+                Column(
+                    "peak_error",
+                    REAL,
+                    "largest training error (or loss) between the endpoints",
+                    "see `unit`",
+                ),
+                Column(
+                    "area", REAL, "integral of the training error (or loss) over t", "see `unit`"
+                ),
+                Column("fit_length", INTEGER, "length of the fit, in `length_unit`"),
+                Column("length_unit", TEXT, "`epochs` or `updates`"),
+                Column("shorter_length", INTEGER, "length of the fit that it was compared with"),
+                Column(
+                    "shorter_mode_connectivity",
+                    REAL,
+                    "mc of that fit; null if there is none",
+                    "see `unit`",
+                ),
+                Column("converged", BOOLEAN, "whether the two mc agree; null: unknown"),
             ),
             ("cell_id", "run_id", "other_run_id", "probe", "fit"),
         ),
@@ -106,32 +127,52 @@ class ConnectivityMetric(Metric):
             "one point of a curve, or of the straight line, between two runs",
             (
                 *PAIR_KEY,
-                ("probe", TEXT, "name of the probe; `line` for the straight line"),
-                ("fit", INTEGER, "which fit, from 0"),
-                ("t", REAL, "position between 0 and 1"),
-                ("train_error", REAL, "in the unit of the task's error"),
-                ("train_loss", REAL, "in the unit of the task's loss"),
-                ("n_train", INTEGER, "training samples (tokens of text)"),
-                ("test_error", REAL, "in the unit of the task's error"),
-                ("test_loss", REAL, "in the unit of the task's loss"),
-                ("n_test", INTEGER, "test samples (tokens of text)"),
+                Column("probe", TEXT, "name of the probe; `line` for the straight line"),
+                Column("fit", INTEGER, "which fit, from 0"),
+                Column("t", REAL, "position between 0 and 1", "1"),
+                Column("train_error", REAL, "in the unit of the task's error", "task's error"),
+                Column("train_loss", REAL, "in the unit of the task's loss", "task's loss"),
+                Column("n_train", INTEGER, "training samples (tokens of text)"),
+                Column("test_error", REAL, "in the unit of the task's error", "task's error"),
+                Column("test_loss", REAL, "in the unit of the task's loss", "task's loss"),
+                Column("n_test", INTEGER, "test samples (tokens of text)"),
             ),
             ("cell_id", "run_id", "other_run_id", "probe", "fit", "t"),
         ),
     }
     pair_columns = (
-        ("mode_connectivity", REAL, "mc of Eq. 4, mean over fits; null without a curve"),
-        ("mode_connectivity_error", REAL, "standard error over fits; null for a single fit"),
-        ("fits", INTEGER, "number of fits (`repeats`)"),
-        ("connectivity_unit", TEXT, "unit of mc"),
-        ("t", REAL, "where the deviation is largest, of the first fit"),
-        ("lowest", REAL, "its most negative deviation"),
-        ("highest", REAL, "its most positive deviation"),
-        ("peak_error", REAL, "its largest training error (or loss) between the endpoints"),
-        ("area", REAL, "integral of its training error (or loss) over t"),
-        ("fit_length", INTEGER, "its length, in `length_unit`"),
-        ("length_unit", TEXT, "`epochs` or `updates`"),
-        ("fits_converged", BOOLEAN, "whether all fits have converged; null: unknown"),
+        Column(
+            "mode_connectivity",
+            REAL,
+            "mc of Eq. 4, mean over fits; null without a curve",
+            "see `connectivity_unit`",
+        ),
+        Column(
+            "mode_connectivity_error",
+            REAL,
+            "standard error over fits; null for a single fit",
+            "see `connectivity_unit`",
+        ),
+        Column("fits", INTEGER, "number of fits (`repeats`)"),
+        Column("connectivity_unit", TEXT, "unit of mc"),
+        Column("t", REAL, "where the deviation is largest, of the first fit", "1"),
+        Column("lowest", REAL, "its most negative deviation", "see `connectivity_unit`"),
+        Column("highest", REAL, "its most positive deviation", "see `connectivity_unit`"),
+        Column(
+            "peak_error",
+            REAL,
+            "its largest training error (or loss) between the endpoints",
+            "see `connectivity_unit`",
+        ),
+        Column(
+            "area",
+            REAL,
+            "integral of its training error (or loss) over t",
+            "see `connectivity_unit`",
+        ),
+        Column("fit_length", INTEGER, "its length, in `length_unit`"),
+        Column("length_unit", TEXT, "`epochs` or `updates`"),
+        Column("fits_converged", BOOLEAN, "whether all fits have converged; null: unknown"),
     )
 
     def problems(self, settings: ConnectivitySettings, data: MeasuredData) -> list[Problem]:
@@ -240,7 +281,7 @@ class ConnectivityMetric(Metric):
 
     def rows(self, probe: str, results: Sequence[ModeConnectivity]) -> dict[str, list[Row]]:
         """A row of `curves` for each fit, and a row of `curve_points` for each of its points."""
-        columns = [name for name, _, _ in self.tables["curves"].columns[5:]]
+        columns = [column.name for column in self.tables["curves"].columns[5:]]
         curves: list[Row] = []
         points: list[Row] = []
         for fit, result in enumerate(results):

@@ -13,7 +13,7 @@ from landscape_catalog.metrics.estimate import Estimate
 from landscape_catalog.metrics.hessian.spec import PRODUCT_COST, HessianFamily, HessianSettings
 from landscape_catalog.metrics.metric import Cost, Named
 from landscape_catalog.schema.records import VALUES
-from landscape_catalog.schema.tables import REAL, RUN_KEY, Row, Table
+from landscape_catalog.schema.tables import REAL, RUN_KEY, Column, Row, Table
 
 
 @dataclass(frozen=True)
@@ -52,9 +52,16 @@ class DensityMetric(HessianFamily):
             "the spectral density of a Hessian at one point of a grid",
             (
                 *RUN_KEY,
-                ("grid_value", REAL, "position on the eigenvalue axis"),
-                ("density", REAL, "share of the eigenvalues per unit"),
-                ("standard_error", REAL, "standard error over random start vectors"),
+                Column(
+                    "grid_value", REAL, "position on the eigenvalue axis", "task's loss / weight^2"
+                ),
+                Column("density", REAL, "share of the eigenvalues per unit", "1 / eigenvalue"),
+                Column(
+                    "standard_error",
+                    REAL,
+                    "standard error over random start vectors",
+                    "1 / eigenvalue",
+                ),
             ),
             ("run_id", "grid_value"),
         )

@@ -12,7 +12,7 @@ from pydantic import ConfigDict
 from landscape_catalog.metrics.estimate import Estimate
 from landscape_catalog.metrics.metric import Cost, Metric, Named, Panel, Quantity
 from landscape_catalog.schema.records import VALUES
-from landscape_catalog.schema.tables import REAL, Row
+from landscape_catalog.schema.tables import REAL, Column, Row
 
 
 @dataclass(frozen=True)
@@ -68,10 +68,10 @@ class DistanceMetric(Metric):
         Quantity("norm"),
     )
     pair_columns = (
-        ("l2_distance", REAL, "L2 distance between the weights"),
-        ("relative_distance", REAL, "the distance relative to the mean norm"),
-        ("norm", REAL, "norm of the first run's weights"),
-        ("other_norm", REAL, "norm of the second run's weights"),
+        Column("l2_distance", REAL, "L2 distance between the weights", "1"),
+        Column("relative_distance", REAL, "the distance relative to the mean norm", "1"),
+        Column("norm", REAL, "norm of the first run's weights", "1"),
+        Column("other_norm", REAL, "norm of the second run's weights", "1"),
     )
 
     def cost(self, settings: Any, samples: int) -> Cost:

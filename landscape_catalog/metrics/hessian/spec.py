@@ -32,7 +32,16 @@ from landscape_catalog.schema.fields import (
     Section,
     When,
 )
-from landscape_catalog.schema.tables import BOOLEAN, INTEGER, REAL, RUN_KEY, TEXT, Row, Table
+from landscape_catalog.schema.tables import (
+    BOOLEAN,
+    INTEGER,
+    REAL,
+    RUN_KEY,
+    TEXT,
+    Column,
+    Row,
+    Table,
+)
 
 PRODUCT_COST = 4  # forward passes per Hessian-vector product
 USUAL_ITERATIONS = 20  # typical number of Lanczos steps, for time estimates
@@ -142,22 +151,44 @@ class HessianMetric(HessianFamily):
             "the Hessian of a converged run, or one layer's diagonal block of it",
             (
                 *RUN_KEY,
-                ("layer", TEXT, "the layer's name in torch; empty for the whole Hessian"),
-                ("batch", INTEGER, "which batch, from 0"),
-                ("method", TEXT, "the estimator and its version"),
-                ("samples", INTEGER, "training samples in the batch"),
-                ("top_eigenvalue", REAL, "eigenvalue of largest magnitude"),
-                ("top_residual", REAL, "an eigenvalue lies within this distance of the estimate"),
-                ("top_products", INTEGER, "Hessian-vector products used"),
-                ("top_converged", BOOLEAN, "whether it met its tolerance"),
-                ("top_reason", TEXT, "why not, or why it is missing"),
-                ("trace", REAL, "sum of the eigenvalues"),
-                ("trace_standard_error", REAL, "its standard error over probes"),
-                ("trace_sd", REAL, "standard deviation of single-probe estimates"),
-                ("trace_n", INTEGER, "number of probes"),
-                ("trace_converged", BOOLEAN, "whether it met its tolerance"),
-                ("trace_reason", TEXT, "why not, or why it is missing"),
-                ("products", INTEGER, "Hessian-vector products in total; null if not counted"),
+                Column("layer", TEXT, "the layer's name in torch; empty for the whole Hessian"),
+                Column("batch", INTEGER, "which batch, from 0"),
+                Column("method", TEXT, "the estimator and its version"),
+                Column("samples", INTEGER, "training samples in the batch"),
+                Column(
+                    "top_eigenvalue",
+                    REAL,
+                    "eigenvalue of largest magnitude",
+                    "task's loss / weight^2",
+                ),
+                Column(
+                    "top_residual",
+                    REAL,
+                    "an eigenvalue lies within this distance of the estimate",
+                    "task's loss / weight^2",
+                ),
+                Column("top_products", INTEGER, "Hessian-vector products used"),
+                Column("top_converged", BOOLEAN, "whether it met its tolerance"),
+                Column("top_reason", TEXT, "why not, or why it is missing"),
+                Column("trace", REAL, "sum of the eigenvalues", "task's loss / weight^2"),
+                Column(
+                    "trace_standard_error",
+                    REAL,
+                    "its standard error over probes",
+                    "task's loss / weight^2",
+                ),
+                Column(
+                    "trace_sd",
+                    REAL,
+                    "standard deviation of single-probe estimates",
+                    "task's loss / weight^2",
+                ),
+                Column("trace_n", INTEGER, "number of probes"),
+                Column("trace_converged", BOOLEAN, "whether it met its tolerance"),
+                Column("trace_reason", TEXT, "why not, or why it is missing"),
+                Column(
+                    "products", INTEGER, "Hessian-vector products in total; null if not counted"
+                ),
             ),
             ("run_id", "layer", "batch"),
         )

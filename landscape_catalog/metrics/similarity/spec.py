@@ -32,7 +32,7 @@ from landscape_catalog.schema.fields import (
     Text,
     When,
 )
-from landscape_catalog.schema.tables import INTEGER, PAIR_KEY, REAL, TEXT, Row, Table
+from landscape_catalog.schema.tables import INTEGER, PAIR_KEY, REAL, TEXT, Column, Row, Table
 
 
 class SimilaritySettings(Section):
@@ -97,26 +97,33 @@ class SimilarityMetric(Metric):
             "two converged runs of a cell, compared by one probe",
             (
                 *PAIR_KEY,
-                ("probe", TEXT, "name of the probe"),
-                ("cka", REAL, "linear CKA"),
-                ("standard_error", REAL, "jackknife standard error over samples"),
-                ("n", INTEGER, "number of samples"),
-                ("reason", TEXT, "why a value is missing"),
-                ("debiased", REAL, "CKA with the unbiased estimator of HSIC"),
-                ("debiased_standard_error", REAL, "jackknife standard error over samples"),
-                ("disagreement", REAL, "share of the samples that are classified differently"),
+                Column("probe", TEXT, "name of the probe"),
+                Column("cka", REAL, "linear CKA", "1"),
+                Column("standard_error", REAL, "jackknife standard error over samples", "1"),
+                Column("n", INTEGER, "number of samples"),
+                Column("reason", TEXT, "why a value is missing"),
+                Column("debiased", REAL, "CKA with the unbiased estimator of HSIC", "1"),
+                Column(
+                    "debiased_standard_error", REAL, "jackknife standard error over samples", "1"
+                ),
+                Column(
+                    "disagreement",
+                    REAL,
+                    "share of the samples that are classified differently",
+                    "1",
+                ),
             ),
             ("cell_id", "run_id", "other_run_id", "probe"),
         )
     }
     pair_columns = (
-        ("cka", REAL, "linear CKA between softmax outputs"),
-        ("cka_standard_error", REAL, "jackknife standard error over samples"),
-        ("cka_debiased", REAL, "the same with the unbiased estimator of HSIC"),
-        ("cka_debiased_standard_error", REAL, "jackknife standard error over samples"),
-        ("cka_n", INTEGER, "number of samples"),
-        ("cka_reason", TEXT, "why a value is missing"),
-        ("disagreement", REAL, "share of those samples that are classified differently"),
+        Column("cka", REAL, "linear CKA between softmax outputs", "1"),
+        Column("cka_standard_error", REAL, "jackknife standard error over samples", "1"),
+        Column("cka_debiased", REAL, "the same with the unbiased estimator of HSIC", "1"),
+        Column("cka_debiased_standard_error", REAL, "jackknife standard error over samples", "1"),
+        Column("cka_n", INTEGER, "number of samples"),
+        Column("cka_reason", TEXT, "why a value is missing"),
+        Column("disagreement", REAL, "share of those samples that are classified differently", "1"),
     )
 
     def problems(self, settings: SimilaritySettings, data: MeasuredData) -> list[Problem]:
@@ -146,7 +153,9 @@ class SimilarityMetric(Metric):
 
     def rows(self, probe: str, results: Sequence[OutputSimilarity]) -> dict[str, list[Row]]:
         """A row of `similarities` for each probe."""
-        columns = [name for name, _, _ in self.tables["similarities"].columns[len(PAIR_KEY) + 1 :]]
+        columns = [
+            column.name for column in self.tables["similarities"].columns[len(PAIR_KEY) + 1 :]
+        ]
         rows = [
             {"probe": probe} | {name: getattr(result, name) for name in columns}
             for result in results

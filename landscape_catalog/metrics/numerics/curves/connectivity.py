@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from landscape_catalog.metrics.connectivity.result import CurvePoint, ModeConnectivity
-from landscape_catalog.tasks import Task
+
+if TYPE_CHECKING:  # a task loads torch, which the formula does not need
+    from landscape_catalog.tasks import Task
 
 
 def mode_connectivity(ts: Sequence[float], errors: Sequence[float]) -> ModeConnectivity:

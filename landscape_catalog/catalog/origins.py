@@ -1,0 +1,80 @@
+"""The rows of several sources as one catalog: each content once, with where it was found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import polars as pl
+
+from landscape_catalog.catalog.sources import Source
+from landscape_catalog.catalog.tables import ORIGIN, SOURCES, frame_of
+from landscape_catalog.schema.tables import Row
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """Tables of several sources.
+
+    Attributes:
+        frames: for each stored table, its rows by origin.
+        sources: the table `sources`.
+    """
+
+    frames: dict[str, dict[str, pl.DataFrame]]
+    sources: pl.DataFrame
+
+    def frame(self, name: str) -> pl.DataFrame:
+        """The rows of a table from all sources, with the column `origin`."""
+        return pl.concat(
+            frame.with_columns(pl.lit(origin).alias(ORIGIN.name))
+            for origin, frame in self.frames[name].items()
+        )
+
+
+def load(sources: Sequence[Source], names: Iterable[str] | None = None) -> Loaded:
+    """Read tables of several sources, those of equal content once.
+
+    Sources are equal if their tables are equal to the byte, or, for published results, if they come
+    from the same file and are classified alike. Their rows carry the name of the first, and the
+    table `sources` has a row for every name and place.
+
+    Args:
+        sources: in the order of precedence.
+        names: of the tables to read; None: all.
+
+    Raises:
+        MissingArtifactError, DamagedFileError: if a source cannot be read.
+        SpecError: if the settings of an import are invalid.
+    """
+    origins: dict[tuple[str, ...], str] = {}
+    places: list[Row] = []
+    read: list[Source] = []
+    wanted = None if names is None else list(names)
+    for source in sources:
+        key, common = _identified(source)
+        origin = origins.setdefault(key, source.name)
+        if origin == source.name:
+            read.append(source)
+        places += [{**place, **common, "origin": origin} for place in source.places()]
+    frames: dict[str, dict[str, pl.DataFrame]] = {}
+    for source in read:
+        for name, frame in source.tables(wanted).items():
+            frames.setdefault(name, {})[source.name] = frame
+    return Loaded(frames, frame_of(SOURCES, places))
+
+
+def _identified(source: Source) -> tuple[tuple[str, ...], Row]:
+    """What makes the content of a source unique, and what `sources` says of all of its places."""
+    experiment_id, classification_id = source.ids
+    fingerprint = source.manifest.fingerprint
+    is_import = source.settings is not None
+    key = (str(experiment_id), str(classification_id)) if is_import else (fingerprint,)
+    return key, {
+        "name": source.name,
+        "kind": source.kind,
+        "experiment_id": experiment_id,
+        "classification_id": classification_id,
+        "schema_version": source.manifest.version,
+        "fingerprint": fingerprint,
+    }

@@ -1,0 +1,50 @@
+"""Reports of results other than the current experiment's, and of two experiments side by side."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from landscape_catalog.catalog.origins import load
+from landscape_catalog.catalog.sources import Source, source_named
+from landscape_catalog.paths import Project
+from landscape_catalog.reports import build_page, compared_tables
+from landscape_catalog.schema.tables import Row
+from landscape_catalog.store.files import write_file
+
+
+def report_of(root: Path, name: str) -> str:
+    """Write the report of a source to reports/other, and say where it is.
+
+    Raises:
+        QueryError: if there is no such source.
+        SpecError: if the settings of an import are invalid.
+        MissingArtifactError, DamagedFileError: if its tables cannot be read.
+    """
+    project = Project(root)
+    source = source_named(project, name)
+    return _written(
+        project, source.name, build_page(source.tables(), source.report, _found(source))
+    )
+
+
+def report_comparing(root: Path, first: str, second: str) -> str:
+    """Write a report of two sources side by side, and say where it is; raises as `report_of`."""
+    project = Project(root)
+    one, other = source_named(project, first), source_named(project, second)
+    settings = one.report.model_copy(update={"title": f"{one.name} compared with {other.name}"})
+    tables = compared_tables(one.name, one.tables(), other.name, other.tables())
+    page = build_page(tables, settings, [*_found(one), *_found(other)])
+    return _written(project, f"{one.name}-{other.name}", page)
+
+
+def _found(source: Source) -> list[Row]:
+    """Where a source was found; nothing about the current experiment."""
+    if source.kind == "current":
+        return []
+    return load([source], ["experiments"]).sources.rows(named=True)
+
+
+def _written(project: Project, name: str, page: str) -> str:
+    path = project.other_report(name)
+    write_file(path, page.encode())
+    return f"report: {project.shown(path)}"

@@ -1,0 +1,1 @@
+"""Importers of published results: each reads a format into the catalog's tables."""

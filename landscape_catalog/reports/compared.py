@@ -1,0 +1,82 @@
+"""Two experiments as the variants of one, so that the report draws them side by side."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+import polars as pl
+
+from landscape_catalog.reports.metric_columns import Tables
+from landscape_catalog.schema.tables import Row
+
+
+def compared_tables(first: str, a: Tables, second: str, b: Tables) -> Tables:
+    """Tables of one experiment whose variants are two experiments.
+
+    The axes are those of either; parameters that are constant within both may differ between them.
+    Units, thresholds and settings are those of the first. The report's gain is that of the second
+    over the first.
+
+    Args:
+        first: name of the first.
+        a: its tables.
+        second: name of the second.
+        b: its tables.
+    """
+    names = (first, second) if first != second else (f"{first} (1)", f"{second} (2)")
+    parts = [_renamed(name, tables) for name, tables in zip(names, (a, b))]
+    joined = {name: pl.concat([part[name] for part in parts]) for name in parts[0]}
+    positions = pl.int_range(pl.len(), dtype=pl.Int64).alias("position")
+    cells = joined["cells"].with_columns(positions)
+    one, other = (part["experiments"].row(0, named=True) for part in parts)
+    experiment = {
+        **one,
+        "n_cells": cells.height,
+        "n_runs": one["n_runs"] + other["n_runs"],
+        "axes": json.dumps(_axes(one, other)),
+        "variants": json.dumps(list(dict.fromkeys(cells["variant"]))),
+        "dataset": _either(one, other, "dataset"),
+        "model": _either(one, other, "model"),
+    }
+    schema = a["experiments"].schema
+    return {
+        **joined,
+        "experiments": pl.DataFrame([experiment], schema=schema),
+        "cells": cells,
+        "probes": a["probes"],
+        "criteria": a["criteria"].clear(),
+    }
+
+
+def _renamed(name: str, tables: Tables) -> Tables:
+    """Tables whose ids carry the experiment's name, since two experiments may share cells."""
+    several = tables["cells"]["variant"].n_unique() > 1
+    variant = pl.lit(f"{name}: ") + pl.col("variant") if several else pl.lit(name)
+    ids = ("cell_id", "run_id", "other_run_id", "landscape_id")
+    found = {}
+    for table, frame in tables.items():
+        own = [column for column in ids if column in frame.columns]
+        found[table] = frame.with_columns(
+            pl.when(pl.col(column) == "")
+            .then(pl.lit(""))
+            .otherwise(pl.lit(f"{name}/") + pl.col(column))
+            .alias(column)
+            for column in own
+        )
+    found["cells"] = found["cells"].with_columns(variant.alias("variant"))
+    return found
+
+
+def _axes(one: Row, other: Row) -> list[Mapping[str, object]]:
+    """The axes of either experiment, each once with the values of both."""
+    found: dict[str, list[object]] = {}
+    for experiment in (one, other):
+        for axis in json.loads(experiment["axes"]):
+            values = found.setdefault(axis["path"], [])
+            values += [value for value in axis["values"] if value not in values]
+    return [{"path": path, "values": values} for path, values in found.items()]
+
+
+def _either(one: Row, other: Row, column: str) -> str:
+    return ", ".join(dict.fromkeys(value for value in (one[column], other[column]) if value))

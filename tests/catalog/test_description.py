@@ -1,0 +1,79 @@
+"""What tables, views and columns are, in words."""
+
+from __future__ import annotations
+
+import duckdb
+import pytest
+
+from landscape_catalog.catalog.ddl import STORED, catalog_sql
+from landscape_catalog.catalog.description import described_columns, described_tables
+from landscape_catalog.catalog.tables import ENUMERATIONS
+from landscape_catalog.catalog.views import MACROS, VIEWS
+from landscape_catalog.errors import QueryError
+from landscape_catalog.metrics.registry import QUANTITIES
+
+# Columns of the view `cells` that are made of a metric's name and one of these.
+PARTS = ("", "_sd", "_n", "_status", "_reason")
+
+
+@pytest.fixture(scope="module")
+def connection() -> duckdb.DuckDBPyConnection:
+    found = duckdb.connect()
+    found.execute(catalog_sql())
+    return found
+
+
+def test_every_table_view_and_macro_is_described() -> None:
+    found = described_tables()
+    names = [name.partition("(")[0] for name in found["name"]]
+    assert set(names) == {*STORED, *VIEWS, *MACROS}
+    assert len(names) == len(set(names))
+    assert found["meaning"].str.starts_with("One row: ").all()
+
+
+def test_every_column_has_a_meaning() -> None:
+    columns = described_columns()
+    assert columns.filter(columns["meaning"] == "").rows() == []
+    wide = columns.filter(columns["table"] == "cells")["column"]
+    assert {metric + part for metric in QUANTITIES for part in PARTS} <= set(wide)
+
+
+@pytest.mark.parametrize("name", STORED)
+def test_numbers_have_units_and_the_database_has_the_comments(
+    name: str, connection: duckdb.DuckDBPyConnection
+) -> None:
+    table = STORED[name]
+    assert not [c.name for c in table.columns if c.kind == "real" and not c.unit]
+    sql = "SELECT column_name, comment FROM duckdb_columns() WHERE schema_name = 'core' AND table_name = ?"
+    comments = dict(connection.execute(sql, [name]).fetchall())
+    assert comments == {column.name: column.comment for column in table.columns}
+    key = connection.execute(
+        "SELECT constraint_column_names FROM duckdb_constraints() "
+        "WHERE table_name = ? AND constraint_type = 'PRIMARY KEY'",
+        [name],
+    ).fetchall()
+    assert key == ([(list(table.unique),)] if table.indexed else [])
+    assert set(table.unique) <= {column.name for column in table.columns}
+
+
+def test_enumerations_are_used_and_known(connection: duckdb.DuckDBPyConnection) -> None:
+    used = {name for table in STORED.values() for name in table.enumerations.values()}
+    assert used == set(ENUMERATIONS)
+    for table in STORED.values():
+        assert set(table.enumerations) <= {column.name for column in table.columns}
+    kinds = connection.sql("SELECT phase, status FROM phases, estimates").types
+    assert all(str(kind).startswith("ENUM") for kind in kinds)
+
+
+def test_one_table(connection: duckdb.DuckDBPyConnection) -> None:
+    found = described_columns("Runs")
+    assert found["column"].to_list() == [column.name for column in STORED["runs"].columns]
+    loss = found.row(found["column"].to_list().index("train_loss"), named=True)
+    assert (loss["type"], loss["unit"]) == ("DOUBLE", "task's loss")
+    assert described_columns("experiment_diff")["column"].to_list()[:3] == [
+        "cell",
+        "cell_a",
+        "cell_b",
+    ]
+    with pytest.raises(QueryError, match="there is no table `nobody`; there are experiments"):
+        described_columns("nobody")

@@ -1,0 +1,151 @@
+"""Reports of results that were not computed here, and of two sources side by side."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from landscape_catalog.commands.other_report import report_comparing, report_of
+from landscape_catalog.commands.phases import describe_phases
+from landscape_catalog.errors import LandscapeError
+from landscape_catalog.paths import Project
+from landscape_catalog.reports import build_page, compared_tables
+from landscape_catalog.reports.cells import format_mean, report_data
+from tests.catalog.source_folders import (
+    GRID,
+    identified,
+    published,
+    write_import,
+    write_source,
+)
+from tests.reports.grids import Catalog
+
+OWN = identified(GRID.tables(), "e")
+NOISY = identified(
+    Catalog({"load.width": [2, 4, 8], "temperature.batch_size": [16, 64]}, seeds=4).tables(), "n"
+)
+# Of runs nothing is known, as in published tables of means.
+RUN_TABLES = ("runs", "snapshots", "epochs", "estimates", "pairs", "curves", "curve_points",
+              "similarities", "hessians", "densities", "probes")  # fmt: skip
+
+
+def means_only() -> dict[str, pl.DataFrame]:
+    tables = published(OWN, "p")
+    unknown = pl.lit(None, pl.Int64)
+    cells = tables["cells"].with_columns(unknown.alias("n_converged"))
+    spec = json.dumps({"measure": {"snapshots": ["final"]}})
+    metrics = tables["cell_metrics"].filter(pl.col("metric") != "l2_distance")
+    return {
+        **tables,
+        **{name: tables[name].clear() for name in RUN_TABLES},
+        "cells": cells,
+        "cell_metrics": metrics.with_columns(pl.lit(None, pl.Float64).alias("sd")),
+        "experiments": tables["experiments"].with_columns(pl.lit(spec).alias("spec")),
+    }
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    project = Project(tmp_path)
+    write_source(project.catalog, OWN)
+    write_import(project, "theirs", means_only())
+    place = {"repository": "/elsewhere", "revision": "c" * 40, "refs": ["noisy <b>"]}
+    write_source(project.collected / "n-k", NOISY, place)
+    return project
+
+
+def test_the_report_of_published_means(project: Project) -> None:
+    said = report_of(project.root, "theirs")
+    page = project.other_report("theirs").read_text()
+    assert said == "report: reports/other/theirs.html"
+    assert "<h1>Published results</h1>" in page
+    assert "theirs: published by Nobody 2020" in page
+    assert "only means over runs were published" in page
+    assert "<h2>Training</h2>" not in page  # there is no history
+    assert "<h2>Curves between runs</h2>" not in page
+    assert 'id="l2_distance"' not in page  # which the source lacks
+    assert 'id="cka"' in page
+    assert not project.report.exists()  # the stage's output
+
+
+def test_the_report_of_what_was_collected(project: Project) -> None:
+    report_of(project.root, "n-k")
+    page = project.other_report("n-k").read_text()
+    assert "Collected from /elsewhere, [&quot;noisy &lt;b&gt;&quot;]" in page
+    assert "<b>" not in page.partition("<script")[0]
+
+
+def test_the_report_of_the_current_experiment_names_no_source(project: Project) -> None:
+    report_of(project.root, "current")
+    assert "Collected from" not in project.other_report("current").read_text()
+
+
+def test_two_sources_side_by_side(project: Project) -> None:
+    tables = compared_tables("ours", OWN, "noisy", NOISY)
+    data = report_data(tables)
+    assert data.variants == ["ours", "noisy"]
+    assert data.x.values == (1, 2, 4, 8)
+    assert len(data.cells) == OWN["cells"].height + NOISY["cells"].height
+    assert {cell["facet"] for cell in data.cells} == {"ours", "noisy"}
+    # Cells that both have keep the numbers of each.
+    for name, own in (("ours", OWN), ("noisy", NOISY)):
+        accuracies = own["cell_metrics"].filter(pl.col("metric") == "test_accuracy")["mean"]
+        found = [cell["test_accuracy"] for cell in data.cells if cell["facet"] == name]
+        assert sorted(found) == pytest.approx(sorted(accuracies), rel=1e-5)
+    said = report_comparing(project.root, "current", "n-k")
+    page = project.other_report("current-n-k").read_text()
+    assert said == "report: reports/other/current-n-k.html"
+    assert "<h1>current compared with n-k</h1>" in page
+    assert 'id="gain-0"' in page
+
+
+def test_a_source_compared_with_itself_has_no_gain(project: Project) -> None:
+    tables = compared_tables("current", OWN, "current", OWN)
+    variants = json.loads(tables["experiments"]["variants"].item())
+    assert variants == ["current (1)", "current (2)"]
+    assert tables["runs"]["run_id"].n_unique() == 2 * OWN["runs"]["run_id"].n_unique()
+    assert build_page(tables, project_report(project)).count("current (1)")
+
+
+def project_report(project: Project):
+    from landscape_catalog.catalog.sources import source_named
+
+    return source_named(project, "current").report
+
+
+def test_variants_keep_their_names_beside_those_of_the_source() -> None:
+    several = identified(Catalog({"load.width": [1]}, variants=("base", "decay")).tables(), "v")
+    tables = compared_tables("a", several, "b", OWN)
+    assert json.loads(tables["experiments"]["variants"].item()) == ["a: base", "a: decay", "b"]
+
+
+@pytest.mark.parametrize("names", [("nobody",), ("nobody", "current"), ("current", "../x")])
+def test_unknown_sources(project: Project, names: tuple[str, ...]) -> None:
+    with pytest.raises(LandscapeError, match="there are current, theirs, n-k"):
+        report_of(project.root, *names) if len(names) == 1 else report_comparing(
+            project.root, *names
+        )
+    assert not project.other_report("current").parent.exists()
+
+
+def test_the_phases_of_a_source_in_words(project: Project) -> None:
+    lines = describe_phases(project.root, "theirs").splitlines()
+    assert lines[0].split() == ["width", "batch_size", "phase", "probability", "second", "reason"]
+    assert len([line for line in lines if "mc" in line]) == OWN["cells"].height
+    assert "only means over runs were published" in "\n".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        ({"mean": 1.5, "sd": None, "n": None}, "1.5"),
+        ({"mean": 1.5, "sd": 0.25, "n": 5}, "1.5 ± 0.25 (sd, n = 5)"),
+        ({"mean": 1.5, "sd": None, "n": 0}, "missing"),
+        ({"mean": None, "sd": None, "n": None}, "missing"),
+    ],
+)
+def test_numbers_of_which_less_is_known(number: dict, words: str) -> None:
+    assert format_mean({**number, "measurement_error": None, "reason": None}) == words
