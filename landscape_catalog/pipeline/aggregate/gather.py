@@ -55,8 +55,8 @@ class _Gatherer:
             workspace.grid,
             self.data,
             cells,
-            _probes(self.measure),
-            _methods(self.measure),
+            probe_results(self.measure),
+            methods_of(self.measure),
             self.ids,
         )
 
@@ -105,7 +105,7 @@ class _Gatherer:
         return dict(found)
 
 
-def _probes(measure: MeasureBase) -> list[ProbeResult]:
+def probe_results(measure: MeasureBase) -> list[ProbeResult]:
     """Every probe of the metrics that have settings."""
     return [
         ProbeResult(
@@ -119,7 +119,7 @@ def _probes(measure: MeasureBase) -> list[ProbeResult]:
     ]
 
 
-def _methods(measure: MeasureBase) -> dict[tuple[str, str], str]:
+def methods_of(measure: MeasureBase) -> dict[tuple[str, str], str]:
     """How each metric is computed, by metric and probe."""
     return {
         (metric.name, name): metric.method(settings)
