@@ -31,10 +31,10 @@ from landscape_catalog.store.artifacts import read_history
 
 
 def gather(workspace: Workspace) -> ExperimentResult:
-    """All results of an experiment.
+    """All results of an experiment; those of its cells are read from their records one by one.
 
     Raises:
-        MissingArtifactError: if a run or a measurement is missing.
+        MissingArtifactError: if a run is missing, or a measurement, also while the cells are read.
     """
     return _Gatherer(workspace).result()
 
@@ -49,7 +49,9 @@ class _Gatherer:
 
     def result(self) -> ExperimentResult:
         workspace = self.workspace
-        cells = [self._cell(cell) for cell in workspace.grid.cells]
+        cells: Iterable[CellResult] = map(self._cell, workspace.grid.cells)
+        if workspace.experiment.measure.custom:
+            cells = list(cells)
         return ExperimentResult(
             workspace.experiment,
             workspace.grid,
