@@ -41,9 +41,14 @@ def main_memory() -> Memory:
     return Memory(total, available)
 
 
-def beyond_memory(size: int) -> str:
-    """Why this machine cannot hold so many bytes at once, in words; empty if it can."""
-    total = main_memory().total
+def beyond_memory(size: int, total: int | None = None) -> str:
+    """Why this machine cannot hold so many bytes at once, in words; empty if it can.
+
+    Args:
+        size: number of bytes.
+        total: the machine's memory, if that has been asked already.
+    """
+    total = main_memory().total if total is None else total
     if size <= total:
         return ""
     return f"would take {shown_bytes(size)}, and this machine has {shown_bytes(total)} of memory"

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable
+from typing import Any
 
 import polars as pl
 
+from landscape_catalog.catalog.cell_estimates import CellEstimates
 from landscape_catalog.catalog.cell_rows import (
     cell_numbers,
     cell_row,
     criterion_rows,
     metric_rows,
     phase_rows,
+    unfinished_metrics,
 )
-from landscape_catalog.catalog.classification import classification_id
-from landscape_catalog.catalog.estimates import estimate_rows
-from landscape_catalog.catalog.label_rows import label_distributions_of, probability_rows
-from landscape_catalog.catalog.results import ExperimentResult
+from landscape_catalog.catalog.experiment_rows import (
+    experiment_row,
+    landscape_rows,
+    performance_metric,
+    unit_of_curves,
+)
+from landscape_catalog.catalog.label_rows import (
+    is_positive,
+    label_distributions_of,
+    observed_cell,
+    probability_rows,
+)
+from landscape_catalog.catalog.results import CellResult, ExperimentResult, Measured
 from landscape_catalog.catalog.run_rows import (
     epoch_rows,
     pair_key,
@@ -27,129 +37,93 @@ from landscape_catalog.catalog.run_rows import (
     snapshot_rows,
     table_rows,
 )
-from landscape_catalog.catalog.tables import METRIC_TABLES, TABLES, frame_of
+from landscape_catalog.catalog.table_rows import TableRows
+from landscape_catalog.catalog.tables import TABLES
 from landscape_catalog.metrics.loss.spec import Loss
-from landscape_catalog.metrics.metric import PRIMARY
-from landscape_catalog.schema.identity import identify
+from landscape_catalog.phases import CellNumbers, ObservedCell
 from landscape_catalog.schema.tables import Row
-
-DECIDING_SECTIONS = {
-    "dataset", "model", "load", "temperature", "train", "measure", "variants",
-}  # fmt: skip
 
 
 def build_tables(result: ExperimentResult) -> dict[str, pl.DataFrame]:
     """Every table of the catalog, sorted, with the columns declared in `TABLES`.
 
-    The metrics of a cell are computed over its converged runs and the pairs of them.
+    The metrics of a cell are computed over its converged runs and the pairs of them. The cells are
+    read once and not kept.
     """
-    experiment = _experiment_row(result)
-    keys = {"experiment_id": experiment["experiment_id"]}
-    cell_ids = [cell.cell.cell_id for cell in result.cells]
-    runs = [run for cell in result.cells for run in cell.runs]
-    pairs = [(cell, pair) for cell in result.cells for pair in cell.pairs]
-    estimates = [estimate_rows(cell, result) for cell in result.cells]
-    primary = result.experiment.measure.snapshots[0]
-    numbers = cell_numbers(result, estimates)
-    distributions = label_distributions_of(result, estimates, numbers)
-    classified = keys | {"classification_id": experiment["classification_id"]}
-    rows: dict[str, list[Row]] = {
-        "experiments": [experiment],
-        "probes": [keys | {"position": i, **vars(p)} for i, p in enumerate(result.probes)],
-        "landscapes": _landscape_rows(result),
-        "cells": [keys | cell_row(i, cell) for i, cell in enumerate(result.cells)],
-        "cell_metrics": [
-            keys | {"cell_id": cell.cell.cell_id} | row
-            for cell, own in zip(result.cells, estimates)
-            for row in metric_rows(cell, own, result)
-        ],
-        "runs": [run_row(run) for run in runs],
-        "snapshots": [row for run in runs for row in snapshot_rows(run, primary)],
-        "epochs": [row for run in runs for row in epoch_rows(run)],
-        "pairs": [pair_row(cell, pair) for cell, pair in pairs],
-        "estimates": [row for own in estimates for row in own],
-        "phases": phase_rows(result, estimates, numbers, distributions, classified),
-        "phase_probabilities": list(probability_rows(cell_ids, distributions, classified)),
-        "criteria": list(criterion_rows(result.experiment.classify, numbers, classified)),
-    }
-    measured = [table_rows(run.measured, run_key(run)) for run in runs]
-    measured += [table_rows(pair.measured, pair_key(cell, pair)) for cell, pair in pairs]
-    for name in METRIC_TABLES:
-        rows[name] = [row for tables in measured for row in tables[name]]
-    return {name: frame_of(table, rows[name]) for name, table in TABLES.items()}
-
-
-def _experiment_row(result: ExperimentResult) -> Row:
-    experiment, grid = result.experiment, result.grid
-    stored = experiment.stored()
-    spec = {name: value for name, value in stored.items() if name in DECIDING_SECTIONS}
-    rule = stored["classify"]
-    members = sorted([run.run_id for run in grid.runs] + result.measurement_ids)
-    experiment_id = identify("experiment", members, {})
-    kinds = {record.kind for record in result.data.values()}
-    return {
-        "experiment_id": experiment_id,
-        "classification_id": classification_id(experiment_id, experiment.classify),
-        "dataset": ", ".join(dict.fromkeys(c.landscape.data.dataset.name for c in grid.cells)),
-        "model": ", ".join(dict.fromkeys(c.landscape.model.name for c in grid.cells)),
-        "kind": ", ".join(sorted(kinds)),
-        "connectivity_unit": _connectivity_unit(result),
-        "n_cells": len(grid.cells),
-        "n_runs": len(grid.runs),
-        "axes": json.dumps([{"path": axis.path, "values": axis.values} for axis in grid.axes]),
-        "variants": json.dumps(grid.variants),
-        "spec": json.dumps(spec),
-        "classify": json.dumps(rule),
-        "performance_metric": performance_metric(
-            run.loss for cell in result.cells for run in cell.runs
-        ),
-    }
-
-
-def _connectivity_unit(result: ExperimentResult) -> str | None:
-    """Unit of the primary probe's first curve, or None if there is no curve."""
+    build = _Build(result)
     for cell in result.cells:
+        build.add(cell)
+    return build.tables()
+
+
+class _Build:
+    """The tables, cell by cell, and what is known only when all cells have been read."""
+
+    def __init__(self, result: ExperimentResult) -> None:
+        self._result, self._rule = result, result.experiment.classify
+        self._rows = {name: TableRows(table) for name, table in TABLES.items()}
+        self._cell_ids: list[str] = []
+        self._numbers: list[CellNumbers] = []
+        self._observed: list[ObservedCell] = []
+        self._remarks: list[list[str]] = []
+        self._not_positive: set[str] = set()
+        self._losses: dict[Any, Loss] = {}  # one of each kind of judgement
+        self._connectivity_unit: str | None = None
+        self._n_parameters: dict[str, int] = {}
+
+    def add(self, cell: CellResult) -> None:
+        """Add the rows about a cell, its runs and its pairs."""
+        result, rows = self._result, self._rows
+        primary = result.experiment.measure.snapshots[0]
+        estimates = CellEstimates(cell, result)
+        self._observe(cell, estimates)
+        key = {"cell_id": cell.cell.cell_id}
+        rows["cells"].add([cell_row(len(self._cell_ids), cell)])
+        rows["cell_metrics"].add(key | row for row in metric_rows(estimates, result))
+        for run in cell.runs:
+            rows["runs"].add([run_row(run)])
+            rows["snapshots"].add(snapshot_rows(run, primary))
+            rows["epochs"].add(epoch_rows(run))
+            self._add_measured(run.measured, run_key(run))
         for pair in cell.pairs:
-            for curve in pair.measured["connectivity"].get(PRIMARY, []):
-                unit: str = curve.unit
-                return unit
-    return None
+            rows["pairs"].add([pair_row(cell, pair)])
+            self._add_measured(pair.measured, pair_key(cell, pair))
+        rows["estimates"].add(estimates.stored())
+        self._cell_ids.append(cell.cell.cell_id)
 
+    def _add_measured(self, measured: Measured, key: Row) -> None:
+        for name, rows in table_rows(measured, key).items():
+            self._rows[name].add(rows)
 
-def performance_metric(losses: Iterable[Loss]) -> str:
-    """The test metric by which cells are ranked, according to the tasks of all runs.
+    def _observe(self, cell: CellResult, estimates: CellEstimates) -> None:
+        """Keep of a cell what its phase and the row of the experiment follow from."""
+        rule = self._rule
+        self._numbers.append(cell_numbers(estimates, rule))
+        self._observed.append(observed_cell(estimates, rule, self._result.experiment.measure))
+        self._remarks.append(list(unfinished_metrics(rule, estimates.rows)))
+        self._not_positive |= {
+            name for name in rule.drawn_metrics if not is_positive(name, estimates.rows)
+        }
+        self._losses |= {run.loss.judged_by: run.loss for run in cell.runs}
+        self._n_parameters[cell.cell.landscape.landscape_id] = cell.runs[0].record.n_parameters
+        if self._connectivity_unit is None:
+            self._connectivity_unit = unit_of_curves(cell.pairs)
 
-    Variants whose tasks rank by different metrics are compared by their loss.
-    """
-    ranked_by = {loss.judged_by for loss in losses}
-    return f"test_{ranked_by.pop() if len(ranked_by) == 1 else 'loss'}"
-
-
-def _landscape_rows(result: ExperimentResult) -> list[Row]:
-    n_parameters = {
-        cell.cell.landscape.landscape_id: cell.runs[0].record.n_parameters for cell in result.cells
-    }
-    rows = []
-    for landscape in result.grid.landscapes:
-        data = result.data[landscape.data.data_id]
-        extra = landscape.data.extra | landscape.model_args | landscape.task_args
-        rows.append(
-            {
-                "landscape_id": landscape.landscape_id,
-                "data_id": data.data_id,
-                "content_hash": data.content_hash,
-                "dataset": landscape.data.dataset.name,
-                "model": landscape.model.name,
-                "width": landscape.width,
-                "samples": landscape.data.samples,
-                "label_noise": landscape.data.label_noise,
-                "pixel_noise": landscape.data.pixel_noise,
-                "extra": json.dumps(extra, sort_keys=True),
-                "n_test": data.n_test,
-                "n_classes": data.n_classes,
-                "n_changed_labels": data.n_changed_labels,
-                "frequency_loss": data.frequency_loss if data.n_classes else None,
-                "n_parameters": n_parameters[landscape.landscape_id],
-            }
+    def tables(self) -> dict[str, pl.DataFrame]:
+        """All tables, when every cell has been added."""
+        result, rule, rows = self._result, self._rule, self._rows
+        row = experiment_row(
+            result, self._connectivity_unit, performance_metric(self._losses.values())
         )
-    return rows
+        positive = set(rule.drawn_metrics) - self._not_positive
+        distributions = label_distributions_of(rule, self._observed, self._numbers, positive)
+        rows["experiments"].add([row])
+        rows["probes"].add({"position": i, **vars(probe)} for i, probe in enumerate(result.probes))
+        rows["landscapes"].add(landscape_rows(result, self._n_parameters))
+        rows["phases"].add(
+            phase_rows(rule, self._cell_ids, self._numbers, distributions, self._remarks)
+        )
+        rows["phase_probabilities"].add(probability_rows(self._cell_ids, distributions, {}))
+        rows["criteria"].add(criterion_rows(rule, self._numbers, {}))
+        ids = {name: row[name] for name in ("experiment_id", "classification_id")}
+        return {name: table.frame(ids) for name, table in rows.items()}

@@ -6,10 +6,10 @@ import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
 
-from landscape_catalog.catalog.estimates import ESTIMATE, is_of_pairs, method_of
+from landscape_catalog.catalog.cell_estimates import CellEstimates
+from landscape_catalog.catalog.estimates import is_of_pairs, method_of
 from landscape_catalog.catalog.results import CellResult, ExperimentResult
 from landscape_catalog.catalog.run_errors import standard_error_over_runs
-from landscape_catalog.catalog.shared_errors import error_of_cell_mean
 from landscape_catalog.catalog.tables import MOVED_COLUMNS
 from landscape_catalog.metrics.estimate import mean_of, spread_of
 from landscape_catalog.metrics.metric import PRIMARY
@@ -49,26 +49,21 @@ def cell_row(position: int, result: CellResult) -> Row:
     }
 
 
-def metric_rows(
-    cell: CellResult, estimates: Sequence[Row], result: ExperimentResult
-) -> Iterator[Row]:
+def metric_rows(estimates: CellEstimates, result: ExperimentResult) -> Iterator[Row]:
     """Mean, spread, error and count of every metric of a cell, for every probe and snapshot.
 
     Args:
-        cell: the cell.
-        estimates: its rows of the table `estimates`.
+        estimates: of the cell.
         result: of the experiment.
     """
+    cell = estimates.cell
     names = [*QUANTITIES, *(value.metric for value in result.custom_values)]
-    found: dict[tuple[str, str], list[Row]] = {(name, PRIMARY): [] for name in names}
-    for row in _counted(cell, estimates):
-        found.setdefault((row["metric"], row["probe"]), []).append(row)
-    for (metric, probe), rows in found.items():
-        known = [row for row in rows if not math.isnan(row["value"])]
+    for metric, probe in dict.fromkeys([*((name, PRIMARY) for name in names), *estimates.counted]):
+        rows, known = estimates.counted.get((metric, probe), []), estimates.known(metric, probe)
         values = [row["value"] for row in known]
         members = [tuple(filter(None, (row["run_id"], row["other_run_id"]))) for row in known]
         of_pairs = is_of_pairs(metric, result)
-        error = error_of_cell_mean([row[ESTIMATE] for row in known]) if known else None
+        error = estimates.error(metric, probe) if known else None
         status, reason = _status(len(cell.converged), of_pairs, rows, known)
         yield {
             "metric": metric,
@@ -85,21 +80,6 @@ def metric_rows(
             "source": "measured",
             "unit": _unit(metric, rows),
         }
-
-
-def _counted(cell: CellResult, estimates: Sequence[Row]) -> list[Row]:
-    """The estimates of converged runs and of their pairs, of which a cell's metrics are means."""
-    converged = {run.run.run_id for run in cell.converged}
-    return [row for row in estimates if row["run_id"] in converged]
-
-
-def _values(cell: CellResult, estimates: Sequence[Row], metric: str) -> list[float]:
-    """The non-missing values of a metric, measured by its primary probe."""
-    return [
-        row["value"]
-        for row in _counted(cell, estimates)
-        if (row["metric"], row["probe"]) == (metric, PRIMARY) and not math.isnan(row["value"])
-    ]
 
 
 def _unit(metric: str, rows: list[Row]) -> str | None:
@@ -126,21 +106,13 @@ def _status(
     return "missing", "it was not measured"
 
 
-def cell_numbers(result: ExperimentResult, estimates: list[list[Row]]) -> list[CellNumbers]:
-    """The numbers by which each cell is classified.
-
-    Args:
-        result: of the experiment.
-        estimates: for each cell, its rows of the table `estimates`.
-    """
-    rule = result.experiment.classify
-    metrics = {*rule.metrics, *rule.pair_metrics, *DOUBTED}
-    found = []
-    for cell, rows in zip(result.cells, estimates):
-        values = {metric: _values(cell, rows, metric) for metric in metrics}
-        means = {metric: _mean(of_metric) for metric, of_metric in values.items()}
-        found.append(CellNumbers(len(cell.runs), len(cell.converged), means, values))
-    return found
+def cell_numbers(estimates: CellEstimates, rule: Rule) -> CellNumbers:
+    """The numbers by which a cell is classified."""
+    cell = estimates.cell
+    metrics = dict.fromkeys((*rule.metrics, *rule.pair_metrics, *DOUBTED))
+    values = {metric: [row["value"] for row in estimates.known(metric)] for metric in metrics}
+    means = {metric: _mean(of_metric) for metric, of_metric in values.items()}
+    return CellNumbers(len(cell.runs), len(cell.converged), means, values)
 
 
 def criterion_rows(rule: Rule, numbers: list[CellNumbers], keys: Row) -> Iterator[Row]:
@@ -160,36 +132,29 @@ def criterion_rows(rule: Rule, numbers: list[CellNumbers], keys: Row) -> Iterato
 
 
 def phase_rows(
-    result: ExperimentResult,
-    estimates: list[list[Row]],
-    numbers: list[CellNumbers],
+    rule: Rule,
+    cell_ids: Sequence[str],
+    numbers: Sequence[CellNumbers],
     distributions: Sequence[LabelDistribution],
-    keys: Row,
-) -> list[Row]:
+    remarks: Sequence[Iterable[str]],
+) -> Iterator[Row]:
     """The phase of every cell, with the reason and how sure it is.
 
     Args:
-        result: of the experiment.
-        estimates: for each cell, its rows of the table `estimates`.
+        rule: which classifies the cells.
+        cell_ids: of the cells.
         numbers: by which each cell is classified.
         distributions: the probabilities of each cell's phases.
-        keys: the columns that all rows have in common.
+        remarks: what else to bear in mind about the numbers that decide.
     """
-    rule = result.experiment.classify
     verdicts = [rule.classify(cell) for cell in numbers]
     doubtful = doubtful_flat(
         rule,
         [verdict.phase for verdict in verdicts],
         [cell.mean("train_loss") for cell in numbers],
     )
-    return [
-        keys
-        | {"cell_id": cell.cell.cell_id}
-        | phase_row(rule, own, verdict, found, doubt, unfinished_metrics(rule, rows))
-        for cell, rows, own, verdict, found, doubt in zip(
-            result.cells, estimates, numbers, verdicts, distributions, doubtful
-        )
-    ]
+    for cell_id, *of_cell in zip(cell_ids, numbers, verdicts, distributions, doubtful, remarks):
+        yield {"cell_id": cell_id, **phase_row(rule, *of_cell)}
 
 
 def phase_row(

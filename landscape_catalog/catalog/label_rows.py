@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
-from landscape_catalog.catalog.estimates import ESTIMATE
-from landscape_catalog.catalog.results import CellResult, ExperimentResult
-from landscape_catalog.catalog.shared_errors import MeanError, error_of_cell_mean
-from landscape_catalog.metrics.metric import PRIMARY
+from landscape_catalog.catalog.cell_estimates import CellEstimates
+from landscape_catalog.catalog.shared_errors import MeanError
 from landscape_catalog.metrics.registry import METRIC_OF, METRICS, QUANTITIES
 from landscape_catalog.phases import (
     CellNumbers,
     LabelDistribution,
     ObservedCell,
+    Rule,
     Values,
     label_distributions,
 )
@@ -26,23 +26,31 @@ FEW_DEGREES, LARGEST_INFLATION = 3, 3.0
 
 
 def label_distributions_of(
-    result: ExperimentResult, estimates: list[list[Row]], numbers: Sequence[CellNumbers]
+    rule: Rule,
+    cells: Sequence[ObservedCell],
+    numbers: Sequence[CellNumbers],
+    positive: Collection[str],
 ) -> list[LabelDistribution]:
     """The probability of each phase for each cell, or why it is not known.
 
     Args:
-        result: of the experiment.
-        estimates: for each cell, its rows of the table `estimates`.
+        rule: which classifies.
+        cells: of the experiment.
         numbers: by which each cell is classified.
+        positive: the metrics that have no other values.
     """
-    rule = result.experiment.classify
-    metrics = rule.drawn_metrics
-    logarithmic = {name for name in metrics if _is_logarithmic(name, estimates)}
-    cells = [
-        _observed(cell, rows, metrics, logarithmic, result)
-        for cell, rows in zip(result.cells, estimates)
+    by_factors = {name for name in positive if name in QUANTITIES and QUANTITIES[name].logarithmic}
+    marked = [
+        replace(
+            cell,
+            metrics={
+                name: replace(values, logarithmic=name in by_factors)
+                for name, values in cell.metrics.items()
+            },
+        )
+        for cell in cells
     ]
-    return label_distributions(rule, cells, numbers)
+    return label_distributions(rule, marked, numbers)
 
 
 def probability_rows(
@@ -60,38 +68,39 @@ def probability_rows(
             yield {**keys, "cell_id": cell_id, "phase": phase, "probability": probability}
 
 
-def _observed(
-    cell: CellResult,
-    rows: Sequence[Row],
-    metrics: Sequence[str],
-    logarithmic: set[str],
-    result: ExperimentResult,
-) -> ObservedCell:
+def observed_cell(estimates: CellEstimates, rule: Rule, measure: Any) -> ObservedCell:
+    """What the probabilities of a cell's phases follow from, except which logarithms are modelled.
+
+    Args:
+        estimates: of the cell.
+        rule: which classifies.
+        measure: the section `measure`.
+    """
+    cell = estimates.cell
     places = {run.run.run_id: i for i, run in enumerate(cell.converged)}
     found = {}
-    for name in metrics:
-        known = [
-            row
-            for row in rows
-            if (row["metric"], row["probe"]) == (name, PRIMARY)
-            and row["run_id"] in places
-            and not math.isnan(row["value"])
-        ]
+    for name in rule.drawn_metrics:
+        known = estimates.known(name)
         if not known:
             continue
         of_pairs = bool(known[0]["other_run_id"])
-        error = error_of_cell_mean([row[ESTIMATE] for row in known])
         found[name] = Values(
             values=tuple(row["value"] for row in known),
             members=tuple(
                 tuple(places[run] for run in (row["run_id"], row["other_run_id"]) if run)
                 for row in known
             ),
-            pairs=_pair_choice(name, result.experiment.measure) if of_pairs else None,
-            logarithmic=name in logarithmic,
-            shared_error=_shared_error(error),
+            pairs=_pair_choice(name, measure) if of_pairs else None,
+            shared_error=_shared_error(estimates.error(name)),
         )
     return ObservedCell(cell.cell.cell_id, len(cell.runs), len(cell.converged), found)
+
+
+def is_positive(name: str, rows: Iterable[Row]) -> bool:
+    """Whether a metric is positive wherever it has a value in these rows of `estimates`."""
+    return all(
+        row["value"] > 0 or math.isnan(row["value"]) for row in rows if row["metric"] == name
+    )
 
 
 def _shared_error(error: MeanError) -> float:
@@ -104,14 +113,6 @@ def _shared_error(error: MeanError) -> float:
     degrees = error.n_units - 1
     inflation = degrees / (degrees - 2) if degrees > FEW_DEGREES else LARGEST_INFLATION
     return error.shared * math.sqrt(inflation if error.n_units else 1.0)
-
-
-def _is_logarithmic(name: str, estimates: list[list[Row]]) -> bool:
-    """Whether a metric varies by factors: it is shown by its logarithm, and is positive."""
-    if name not in QUANTITIES or not QUANTITIES[name].logarithmic:
-        return False
-    return all(row["value"] > 0 or math.isnan(row["value"])
-               for rows in estimates for row in rows if row["metric"] == name)  # fmt: skip
 
 
 def _pair_choice(name: str, measure: Any) -> PairChoice:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -111,16 +111,19 @@ class ExperimentResult:
         experiment: the specification.
         grid: its cells.
         data: records of the prepared data, by id.
-        cells: results of the cells, in the order of the grid.
+        cells: results of the cells, in the order of the grid. They may be made while they are read,
+            and then are read once, unless there are custom metrics, whose values are known only
+            from all cells.
         probes: every probe.
         methods: how each metric is computed, by metric and probe.
-        measurement_ids: ids of the measurements that the experiment's id is a hash of.
+        measurement_ids: ids of the measurements that the experiment's id is a hash of; complete
+            when the cells have been read.
     """
 
     experiment: Experiment
     grid: Grid
     data: dict[str, DataRecord]
-    cells: list[CellResult]
+    cells: Iterable[CellResult]
     probes: list[ProbeResult]
     methods: Mapping[tuple[str, str], str]
     measurement_ids: list[str] = field(repr=False)
@@ -128,6 +131,8 @@ class ExperimentResult:
     @cached_property
     def custom_values(self) -> list[CustomValue]:
         """All values that custom metrics have returned for any run or pair."""
+        if not self.experiment.measure.custom:
+            return []
         returned: dict[str, dict[str, None]] = {}
         for cell in self.cells:
             measured = [run.measured for run in cell.runs] + [pair.measured for pair in cell.pairs]

@@ -15,7 +15,7 @@ JSON_SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
 def json_schemas() -> dict[str, str]:
     """The text of every JSON Schema, by file name."""
     schemas = {"experiment": _experiment_schema()}
-    schemas |= {name: adapter.json_schema() for name, adapter in RECORDS.items()}
+    schemas |= {name: record.model_json_schema() for name, record in RECORDS.items()}
     return {
         f"{name}.schema.json": json.dumps({"$schema": JSON_SCHEMA_DIALECT, **schema}, indent=2)
         + "\n"

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
-from landscape_catalog.experiment.grid import Run
-from landscape_catalog.pipeline.measure.jobs import job_work, measurement_jobs
+from landscape_catalog.commands.remaining import Needed, Remaining
+from landscape_catalog.pipeline.measure.jobs import planned_measuring
 from landscape_catalog.pipeline.shared.costs import has_known_cost
-from landscape_catalog.pipeline.shared.measurement_specs import LOSS, MeasurementSpec, distinct
+from landscape_catalog.pipeline.shared.procedures import LOSS
 from landscape_catalog.pipeline.shared.speed import known_speed
 from landscape_catalog.pipeline.shared.workspace import Workspace
-from landscape_catalog.pipeline.train.stage import job_work as job_work_of_runs
-from landscape_catalog.pipeline.train.stage import planned_groups
+from landscape_catalog.pipeline.train.groups import planned_training
 from landscape_catalog.runner.calibration import read_calibration
 from landscape_catalog.runner.device import chosen_device
 from landscape_catalog.runner.progress import format_duration
@@ -21,9 +21,11 @@ from landscape_catalog.runner.speed import FIRST_JOB_SECONDS, SpeedModel
 from landscape_catalog.runner.timings import Work
 
 
-def planned_time(workspace: Workspace, runs: list[Run], left: list[MeasurementSpec]) -> str:
-    """The time that these runs and measurements take, in words."""
-    cells = [run.cell for run in runs] + [spec.cell for spec in left]
+def planned_time(workspace: Workspace, remaining: Remaining) -> str:
+    """The time that the runs and measurements that are left take, in words."""
+    left = [needed for needed in remaining.measurements if needed.left]
+    cells = [cell for cell, _ in remaining.runs]
+    cells += [procedure.cell for procedure in dict.fromkeys(needed.procedure for needed in left)]
     if not cells:
         return "nothing to do"
     uncounted = {cell.landscape.model.name: None for cell in cells if not has_known_cost(cell)}
@@ -37,7 +39,16 @@ def planned_time(workspace: Workspace, runs: list[Run], left: list[MeasurementSp
     with chosen_executor(execution) as executor:
         workers = executor.count
     speed = known_speed(workspace.project, device)
-    training, losses, others = _work(runs, left, workers, speed, device)
+    training = planned_training(remaining.runs, speed=speed, workers=workers, device=device)
+    losses, others = (
+        planned_measuring(
+            ((one.procedure, one.cell, one.distinct) for one in some),
+            speed=speed,
+            workers=workers,
+            device=device,
+        )
+        for some in _losses_first(left)
+    )
     seconds = sum(
         (_stage_seconds(phases, workers, speed) for phases in ([training], [losses, others])), 0.0
     )
@@ -45,7 +56,7 @@ def planned_time(workspace: Workspace, runs: list[Run], left: list[MeasurementSp
     work = training + losses + others
     if all(speed.knows(job) for job in work):
         return f"{time}, based on timings of earlier jobs on this machine"
-    total = sum(job.steps * job.multiply_adds * job.members for job in work)
+    total = sum(n * job.steps * job.multiply_adds * job.members for job, n in work.items())
     if read_calibration(workspace.project.calibration, device) is not None:
         return (
             f"{time}: a guess from {total:.1e} multiply-adds and the calibration of this machine "
@@ -57,23 +68,20 @@ def planned_time(workspace: Workspace, runs: list[Run], left: list[MeasurementSp
     )
 
 
-def _work(
-    runs: list[Run], left: list[MeasurementSpec], workers: int, speed: SpeedModel, device: str
-) -> tuple[list[Work], list[Work], list[Work]]:
-    """The jobs of training, of losses, which are measured first, and of all other metrics."""
-    losses = [spec for spec in distinct(left) if spec.metric == LOSS]
-    others = [spec for spec in distinct(left) if spec.metric != LOSS]
-    measured = [
-        [job_work(job, device) for job in measurement_jobs(specs, workers, speed, device)]
-        for specs in (losses, others)
-    ]
-    groups = planned_groups(runs, speed=speed, workers=workers, device=device)
-    return [job_work_of_runs(group, device) for group in groups], measured[0], measured[1]
+def _losses_first(left: Sequence[Needed]) -> tuple[list[Needed], list[Needed]]:
+    """The losses, which are measured first, and all other metrics."""
+    losses = [needed for needed in left if needed.procedure.metric == LOSS]
+    return losses, [needed for needed in left if needed.procedure.metric != LOSS]
 
 
-def _stage_seconds(phases: Sequence[list[Work]], workers: int, speed: SpeedModel) -> float:
+def _stage_seconds(phases: Sequence[Counter[Work]], workers: int, speed: SpeedModel) -> float:
     """Seconds of a stage that starts its workers once and runs its phases one after another."""
     if not any(phases):
         return 0.0
     starting = speed.worker_start + FIRST_JOB_SECONDS
-    return starting + sum(makespan(map(speed.seconds, jobs), workers) for jobs in phases)
+    return starting + sum(_phase_seconds(jobs, workers, speed) for jobs in phases)
+
+
+def _phase_seconds(jobs: Counter[Work], workers: int, speed: SpeedModel) -> float:
+    seconds = (time for job, n in jobs.items() for time in [speed.seconds(job)] * n)
+    return makespan(seconds, workers)

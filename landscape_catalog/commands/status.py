@@ -123,13 +123,13 @@ def _failure_lines(failed: tuple[str, ...]) -> list[str]:
 
 def _finished_lines(root: Path) -> list[str]:
     # Imported here, since a stage's own file is read several times faster.
-    from landscape_catalog.commands.plan import what_is_left
+    from landscape_catalog.commands.remaining import what_is_left
     from landscape_catalog.pipeline.shared.workspace import open_workspace
 
     workspace = open_workspace(root)
-    runs, specs, left = what_is_left(workspace)
-    total = len(workspace.grid.runs)
+    remaining = what_is_left(workspace)
+    total, needed = len(workspace.grid.runs), remaining.n_measurements
     return [
-        f"runs          {total - len(runs)} of {total} trained",
-        f"measurements  {len(specs) - len(left)} of {len(specs)} made",
+        f"runs          {total - remaining.n_runs} of {total} trained",
+        f"measurements  {needed - remaining.n_left} of {needed} made",
     ]

@@ -64,7 +64,8 @@ def expand(
                 if problem not in of_base
             ]
         problems += found
-    problems += _shared(cells)
+    if len(variants) > 1:
+        problems += _shared(cells)
     if problems:
         raise SpecError(list(dict.fromkeys(problems)))
     return Grid(_axes(variants), tuple(variants), tuple(cells))

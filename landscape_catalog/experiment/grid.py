@@ -12,7 +12,7 @@ from landscape_catalog.experiment.landscape import Dataset
 from landscape_catalog.experiment.training import Train
 from landscape_catalog.models.registry import non_default_args
 from landscape_catalog.schema.fields import is_custom
-from landscape_catalog.schema.identity import identify, recipes
+from landscape_catalog.schema.identity import Identifier, identify, recipes
 from landscape_catalog.tasks.registry import default_task
 from landscape_catalog.training.grouping import trains_grouped
 
@@ -129,7 +129,7 @@ class Run:
     cell: Cell
     seed: int
 
-    @cached_property
+    @property
     def content(self) -> dict[str, Any]:
         """What the run id hashes."""
         return {**self.cell.content, "seed": self.seed}
@@ -137,7 +137,7 @@ class Run:
     @cached_property
     def run_id(self) -> str:
         """Hash of data, model, training, temperature and seed."""
-        return identify("run", self.content, self.cell.recipes)
+        return self.cell.run_identifier(self.seed)
 
 
 @dataclass(frozen=True)
@@ -180,6 +180,16 @@ class Cell:
     def cell_id(self) -> str:
         """Hash of data, model, training and temperature."""
         return identify("cell", self.content, self.recipes)
+
+    @cached_property
+    def run_identifier(self) -> Identifier:
+        """Called with a seed, it returns the id of the run."""
+        return Identifier.of("run", self.content, "seed", self.recipes)
+
+    @property
+    def networks(self) -> tuple[str, str]:
+        """Equal in cells with the same data and networks, which are only trained differently."""
+        return self.landscape.landscape_id, str(self.temperature["extra"])
 
     @property
     def recipes(self) -> dict[str, int]:

@@ -9,9 +9,7 @@ from concurrent.futures import Future, InvalidStateError
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from functools import partial
-from typing import Any
-
-from pebble.common.types import ProcessExpired
+from typing import TYPE_CHECKING, Any
 
 from landscape_catalog.errors import WorkerDiedError, WorkerStartError
 from landscape_catalog.runner.executor import Executor, JobFunction, Result
@@ -25,7 +23,9 @@ from landscape_catalog.runner.placement import (
 )
 from landscape_catalog.runner.settings import reproducible
 from landscape_catalog.runner.worker_cache import WorkerCache
-from landscape_catalog.runner.worker_pool import WorkerPool, ignore_ctrl_c
+
+if TYPE_CHECKING:  # Pebble is imported with the first job: a plan only asks for the number
+    from landscape_catalog.runner.worker_pool import WorkerPool
 
 
 class ProcessExecutor(Executor):
@@ -88,6 +88,8 @@ class ProcessExecutor(Executor):
         if self._pool is not None and not self._pool.active:
             self.shutdown(cancel=True)
         if self._pool is None:
+            from landscape_catalog.runner.worker_pool import WorkerPool
+
             environments: list[dict[str, str]] = [{} for _ in range(self.count)]
             if self._placement is not None:
                 environments = self._placement.variables(self._places)
@@ -107,6 +109,8 @@ class ProcessExecutor(Executor):
 
     def _pass_on(self, future: Future[Any], scheduled: Future[Any]) -> None:
         """Pass a job's outcome on, with the death of its process as a `WorkerDiedError`."""
+        from pebble.common.types import ProcessExpired
+
         self._pending.discard(future)
         if scheduled.cancelled():
             future.cancel()
@@ -147,6 +151,8 @@ def _call(function: JobFunction[Any], payload: Any) -> Any:
 
 def _start_worker(parent: int) -> None:
     """Ignore Ctrl-C, which the parent handles, and exit with the parent."""
+    from landscape_catalog.runner.worker_pool import ignore_ctrl_c
+
     ignore_ctrl_c()
     keep_freed_memory()
     threading.Thread(target=_exit_with, args=[parent], daemon=True).start()

@@ -5,16 +5,10 @@ from __future__ import annotations
 import sys
 import time
 from types import TracebackType
+from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeElapsedColumn,
-)
+if TYPE_CHECKING:  # Rich is imported where there is a terminal
+    from rich.progress import Progress, TaskID
 
 SECONDS_BETWEEN_LINES = 10.0  # after which the end of a job is worth a line
 SECONDS_WITHOUT_END = 60.0  # after which there is a line although no job has ended
@@ -49,6 +43,15 @@ class StageProgress:
 
     def __enter__(self) -> StageProgress:
         if self._terminal:
+            from rich.console import Console
+            from rich.progress import (
+                BarColumn,
+                MofNCompleteColumn,
+                Progress,
+                TextColumn,
+                TimeElapsedColumn,
+            )
+
             self._bar = Progress(
                 TextColumn("{task.description}"),
                 BarColumn(),

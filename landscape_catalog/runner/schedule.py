@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import heapq
+import itertools
 import math
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable, Sequence
-from typing import Generic, TypeVar
+from dataclasses import dataclass
+from typing import TypeVar
 
 Item = TypeVar("Item")
 
@@ -37,6 +39,21 @@ def makespan(seconds: Iterable[float], workers: int, busy: Sequence[float] = ())
     return float(max(ends))
 
 
+@dataclass(frozen=True)
+class Pool:
+    """Items that cost the same and may share groups.
+
+    Attributes:
+        n: how many there are.
+        seconds: predicted seconds of a group of so many of them.
+        fits: whether a group of so many fits into memory; one item is never cut further.
+    """
+
+    n: int
+    seconds: Callable[[int], float]
+    fits: Callable[[int], bool] = lambda size: True
+
+
 def cut_groups(
     items: Iterable[Item],
     *,
@@ -47,10 +64,7 @@ def cut_groups(
     fits: Callable[[Sequence[Item]], bool] = lambda group: True,
     beside: Sequence[float] = (),
 ) -> list[tuple[Item, ...]]:
-    """Assign items to groups so that all of them are done as early as possible.
-
-    A whole group costs less than its two halves, but two workers finish the halves earlier. The
-    makespan is that of `makespan`, which is how jobs are handed out.
+    """Assign items to groups so that all of them are done as early as possible; see `cut_sizes`.
 
     Args:
         items: what to compute.
@@ -58,42 +72,86 @@ def cut_groups(
         seconds: predicted seconds of a group.
         workers: number of workers.
         largest: maximum number of items in a group.
-        fits: whether a group fits into memory; one item is never cut further.
+        fits: whether a group fits into memory.
         beside: predicted seconds of other jobs that the same workers do.
 
     Returns:
         The groups, the longest first. Each item is in one of them, in the given order.
     """
-    pools: dict[Hashable, list[Item]] = defaultdict(list)
-    for number, item in enumerate(items):
+    found: list[tuple[Item, ...]] = []
+    sharing: dict[Hashable, list[Item]] = defaultdict(list)
+    for item in items:
         shared = key(item)
-        pools[("alone", number) if shared is None else ("group", shared)].append(item)
-    cutting = _Cutting(list(pools.values()), seconds, workers, largest, fits, beside)
-    groups = cutting.best()
-    return sorted(groups, key=lambda group: -seconds(group))
+        if shared is None:
+            found.append((item,))
+        else:
+            sharing[shared].append(item)
+    pools = [
+        Pool(
+            len(some),
+            lambda size, some=some: seconds(some[:size]),  # type: ignore[misc]
+            lambda size, some=some: fits(some[:size]),  # type: ignore[misc]
+        )
+        for some in sharing.values()
+    ]
+    alone = list(map(seconds, found))
+    cut = cut_sizes(pools, workers=workers, largest=largest, alone=alone, beside=beside)
+    for some, sizes in zip(sharing.values(), cut):
+        rest = iter(some)
+        found += [tuple(itertools.islice(rest, size)) for size in sizes]
+    return sorted(found, key=lambda group: -seconds(group))
 
 
-class _Cutting(Generic[Item]):
-    """The search for the number of parts of each pool of equal items."""
+def cut_sizes(
+    pools: Sequence[Pool],
+    *,
+    workers: int,
+    largest: int,
+    alone: Sequence[float] = (),
+    beside: Sequence[float] = (),
+) -> list[list[int]]:
+    """Cut pools into groups so that all of them are done as early as possible.
+
+    A whole group costs less than its two halves, but two workers finish the halves earlier. The
+    makespan is that of `makespan`, which is how jobs are handed out.
+
+    Args:
+        pools: what to compute in groups.
+        workers: number of workers.
+        largest: maximum number of items in a group.
+        alone: predicted seconds of single items that share no group.
+        beside: predicted seconds of other jobs that the same workers do.
+
+    Returns:
+        For each pool, the sizes of its groups, the larger ones first.
+    """
+    return [
+        _sizes(pool.n, parts)
+        for pool, parts in zip(pools, _Cutting(pools, workers, largest, alone, beside).best())
+    ]
+
+
+class _Cutting:
+    """The search for the number of parts of each pool."""
 
     def __init__(
         self,
-        pools: list[list[Item]],
-        seconds: Callable[[Sequence[Item]], float],
+        pools: Sequence[Pool],
         workers: int,
         largest: int,
-        fits: Callable[[Sequence[Item]], bool],
+        alone: Sequence[float],
         beside: Sequence[float],
     ) -> None:
-        self._pools, self._workers, self._beside = pools, workers, beside
-        self._seconds, self._known = seconds, dict[tuple[int, int], float]()
-        self._fewest = [self._fewest_parts(pool, largest, fits) for pool in pools]
+        self._pools, self._workers = pools, workers
+        self._alone, self._beside = alone, [*beside, *alone]
+        self._known: dict[tuple[int, int], float] = {}
+        self._fewest = [self._fewest_parts(pool, largest) for pool in pools]
 
-    def best(self) -> list[tuple[Item, ...]]:
-        """The groups of the smallest makespan that is found."""
+    def best(self) -> list[int]:
+        """The numbers of parts of the smallest makespan that is found."""
         parts, time = self._fewest, self._time(self._fewest)
         if self._longest_cuttable() <= WORTHWHILE * time:  # they end within this of each other
-            return self._cut(parts)
+            return parts
         for limit in self._limits():
             others = [self._parts_below(index, limit) for index in range(len(self._pools))]
             if (other := self._time(others)) < time * (1 - WORTHWHILE):
@@ -107,10 +165,7 @@ class _Cutting(Generic[Item]):
             if found[0] >= time * (1 - WORTHWHILE):
                 break
             time, parts = found
-        return self._cut(parts)
-
-    def _cut(self, parts: Sequence[int]) -> list[tuple[Item, ...]]:
-        return [part for pool, count in zip(self._pools, parts) for part in _divide(pool, count)]
+        return parts
 
     def _longest_cuttable(self) -> float:
         """The longest part that has several items, 0 if there is none."""
@@ -118,31 +173,29 @@ class _Cutting(Generic[Item]):
             (
                 self._longest_part(index, count)
                 for index, count in enumerate(self._fewest)
-                if len(self._pools[index]) > count
+                if self._pools[index].n > count
             ),
             default=0.0,
         )
 
-    def _fewest_parts(
-        self, pool: list[Item], largest: int, fits: Callable[[Sequence[Item]], bool]
-    ) -> int:
-        parts = math.ceil(len(pool) / largest)
-        while parts < len(pool) and not fits(_divide(pool, parts)[0]):
+    def _fewest_parts(self, pool: Pool, largest: int) -> int:
+        parts = math.ceil(pool.n / largest)
+        while parts < pool.n and not pool.fits(math.ceil(pool.n / parts)):
             parts += 1
         return parts
 
     def _part_seconds(self, index: int, size: int) -> float:
         if (index, size) not in self._known:
-            self._known[index, size] = self._seconds(self._pools[index][:size])
+            self._known[index, size] = self._pools[index].seconds(size)
         return self._known[index, size]
 
     def _longest_part(self, index: int, parts: int) -> float:
-        return self._part_seconds(index, math.ceil(len(self._pools[index]) / parts))
+        return self._part_seconds(index, math.ceil(self._pools[index].n / parts))
 
     def _time(self, parts: Sequence[int]) -> float:
         found = list(self._beside)
         for index, count in enumerate(parts):
-            size, more = divmod(len(self._pools[index]), count)
+            size, more = divmod(self._pools[index].n, count)
             found += [self._part_seconds(index, size)] * (count - more)
             if more:
                 found += [self._part_seconds(index, size + 1)] * more
@@ -152,7 +205,7 @@ class _Cutting(Generic[Item]):
         whole = [self._longest_part(index, parts) for index, parts in enumerate(self._fewest)]
         if not whole:
             return []
-        limit, limits = max(whole) * LIMIT_FACTOR, []
+        limit, limits = max([*whole, *self._alone]) * LIMIT_FACTOR, []
         while limit > SMALLEST_PART * (sum(whole) + sum(self._beside)) / self._workers:
             limits.append(limit)
             limit *= LIMIT_FACTOR
@@ -169,21 +222,16 @@ class _Cutting(Generic[Item]):
     def _neighbours(self, parts: list[int]) -> list[list[int]]:
         """One part more or less in one of the pools with the longest parts."""
         order = sorted(range(len(parts)), key=lambda i: -self._longest_part(i, parts[i]))
-        cuttable = [i for i in order if len(self._pools[i]) > 1][:CANDIDATES]
+        cuttable = [i for i in order if self._pools[i].n > 1][:CANDIDATES]
         changed = [(i, parts[i] + step) for i in cuttable for step in (1, -1)]
         return [
             [*parts[:i], count, *parts[i + 1 :]]
             for i, count in changed
-            if self._fewest[i] <= count <= len(self._pools[i])
+            if self._fewest[i] <= count <= self._pools[i].n
         ]
 
 
-def _divide(items: list[Item], parts: int) -> list[tuple[Item, ...]]:
-    """Divide items into parts of almost equal size, the larger ones first."""
-    size, more = divmod(len(items), parts)
-    found, start = [], 0
-    for number in range(parts):
-        end = start + size + (number < more)
-        found.append(tuple(items[start:end]))
-        start = end
-    return found
+def _sizes(n: int, parts: int) -> list[int]:
+    """Sizes of almost equal parts, the larger ones first."""
+    size, more = divmod(n, parts)
+    return [size + 1] * more + [size] * (parts - more)

@@ -222,6 +222,7 @@ class Section(BaseModel):
         strict=True,
         use_attribute_docstrings=True,
         validate_default=True,
+        defer_build=True,
     )
 
     def content(self) -> dict[str, Any]:

@@ -9,7 +9,11 @@ from pydantic import BaseModel, ConfigDict
 SCHEMA_VERSION: Final = 1
 # Records and their parts: frozen, without unknown keys, NaN and infinities stored as strings.
 VALUES = ConfigDict(
-    frozen=True, extra="forbid", use_attribute_docstrings=True, ser_json_inf_nan="strings"
+    frozen=True,
+    extra="forbid",
+    use_attribute_docstrings=True,
+    ser_json_inf_nan="strings",
+    defer_build=True,
 )
 
 

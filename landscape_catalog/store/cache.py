@@ -7,12 +7,13 @@ read from it is verified, and it may be deleted at any time, since `data/` holds
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
 import shutil
 import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Collection, Set
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -31,6 +32,8 @@ from landscape_catalog.store.files import (
 )
 
 log = logging.getLogger(__name__)
+
+WORTH_LISTING = 1000  # ids; to look for fewer takes less time than to list a store of a million
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,22 @@ class ArtifactCache:
     def has(self, key: str) -> bool:
         """Whether the artifact exists in the project or the store; it is not verified."""
         return _exists(self.path(key)) or _exists(self.shared_path(key))
+
+    def finder(self, count: int) -> Callable[[Collection[str]], Set[str]]:
+        """A function that returns those of some ids that the project or the store has, unverified.
+
+        Args:
+            count: how many ids it will be asked for in all; if they are many, both folders are
+                listed once instead of looking for each.
+        """
+        if count < WORTH_LISTING:
+            return lambda keys: {key for key in keys if self.has(key)}
+        names = itertools.chain(_names(self.local), _names(self.shared))
+        return {name.removesuffix(self.suffix) for name in names}.intersection
+
+    def is_empty(self) -> bool:
+        """Whether neither the project nor the store has any artifact."""
+        return not _names(self.local, most=1) and not _names(self.shared, most=1)
 
     def peek(self, key: str) -> Any | None:
         """The verified record from the project or the store, without changing either.
@@ -250,6 +269,16 @@ def _identity(path: Path) -> tuple[int, int] | None:
     except OSError:
         return None
     return found.st_ino, found.st_mtime_ns
+
+
+def _names(folder: Path, most: int | None = None) -> list[str]:
+    """Names in a folder, without dangling links; none if the operating system does not say."""
+    try:
+        with os.scandir(folder) as entries:
+            there = (one for one in entries if not one.is_symlink() or Path(one.path).exists())
+            return [entry.name for entry in itertools.islice(there, most)]
+    except OSError:
+        return []
 
 
 def _exists(path: Path) -> bool:

@@ -6,7 +6,7 @@ import functools
 import operator
 from typing import Annotated, Any
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field
 
 from landscape_catalog.experiment.training import Snapshot
 from landscape_catalog.metrics.registry import METRICS
@@ -34,8 +34,8 @@ class MeasurementRecord(Record):
     """The software and hardware it was measured with."""
 
 
-RECORDS: dict[str, TypeAdapter[Any]] = {
-    "data_record": TypeAdapter(DataRecord),
-    "run_record": TypeAdapter(RunRecord),
-    "measurement_record": TypeAdapter(MeasurementRecord),
+RECORDS: dict[str, type[Record]] = {
+    "data_record": DataRecord,
+    "run_record": RunRecord,
+    "measurement_record": MeasurementRecord,
 }

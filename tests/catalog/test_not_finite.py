@@ -169,21 +169,22 @@ def changed(result: ExperimentResult, **losses: float) -> ExperimentResult:
         }
         return dataclasses.replace(loss, **sides)
 
-    cell = result.cells[0]
+    cell, *others = result.cells
     run = cell.runs[0]
     measured = {**run.measured, "loss": {
         probe: [with_losses(loss) for loss in repeats]
         for probe, repeats in run.measured["loss"].items()
     }}  # fmt: skip
     runs = [dataclasses.replace(run, measured=measured), *cell.runs[1:]]
-    cells = [CellResult(cell.cell, runs, cell.pairs), *result.cells[1:]]
+    cells = [CellResult(cell.cell, runs, cell.pairs), *others]
     return dataclasses.replace(result, cells=cells)
 
 
 @pytest.fixture(scope="module")
 def gathered(finished: tuple[Path, Path]) -> ExperimentResult:
     with uses_store(finished[1]):
-        return gather(open_workspace(finished[0]))
+        found = gather(open_workspace(finished[0]))
+        return dataclasses.replace(found, cells=list(found.cells))
 
 
 @pytest.mark.parametrize("word", WORDS)
@@ -191,10 +192,11 @@ def test_from_the_record_to_every_output(
     word: str, gathered: ExperimentResult, finished: tuple[Path, Path], tmp_path: Path
 ) -> None:
     result = changed(gathered, test=WORDS[word])
+    cell, *_ = result.cells
     (row,) = [
         row
-        for row in estimate_rows(result.cells[0], result)
-        if row["metric"] == "test_loss" and row["run_id"] == result.cells[0].runs[0].run.run_id
+        for row in estimate_rows(cell, result)
+        if row["metric"] == "test_loss" and row["run_id"] == cell.runs[0].run.run_id
     ]
     assert row["status"] == "missing"
     assert row["reason"] == f"the loss is not finite ({word})"

@@ -14,7 +14,7 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from landscape_catalog.catalog import TABLES, packed_tables, read_tables
-from landscape_catalog.catalog.build import performance_metric
+from landscape_catalog.catalog.experiment_rows import performance_metric
 from landscape_catalog.catalog.tables import TYPES, frame_of
 from landscape_catalog.commands.phases import describe_phases
 from landscape_catalog.commands.sql import answer

@@ -21,7 +21,7 @@ from landscape_catalog.phases import (
 )
 from landscape_catalog.phases.predictive.draws import run_correlations
 from landscape_catalog.phases.predictive.observed import members_of
-from landscape_catalog.phases.predictive.spread import spreads
+from landscape_catalog.phases.predictive.spread import Spreads
 from landscape_catalog.phases.predictive.survival import Survival
 from landscape_catalog.schema.pairs import PairChoice, chosen_pairs
 from tests.phases.rules import ByLoss
@@ -217,7 +217,7 @@ def test_spread_of_many_values_is_found() -> None:
             effects = math.sqrt(share) * generator.standard_normal(10)
             noise = math.sqrt(1 - 2 * share) * generator.standard_normal(len(members))
             cells.append(3 * np.array([effects[i] + effects[j] for i, j in members]) + 3 * noise)
-        found = spreads(cells, [members] * len(cells))
+        found = Spreads(cells, [members] * len(cells))
         assert np.mean([one.weights @ one.shares for one in found]) == pytest.approx(
             share, abs=0.06
         )
@@ -227,7 +227,7 @@ def test_spread_of_many_values_is_found() -> None:
 def test_an_outlying_run_is_found() -> None:
     values = [np.array([0.0, 0.1, -0.1, 0.05, 3.0])]
     values += [np.random.default_rng(i).normal(0, 0.1, 5) for i in range(19)]
-    found = spreads(values, [members_of(5, None)] * 20)[0]
+    found = Spreads(values, [members_of(5, None)] * 20)[0]
     assert found.weights @ found.centres < 0.2  # the mean is 0.61
     assert found.weights @ found.sds < 1
 

@@ -208,3 +208,22 @@ def test_pruning_does_not_trust_a_damaged_copy_in_the_store(tmp_path: Path) -> N
     flip(tmp_path / "store" / "runs" / folder.name / "weights.safetensors", 40)
     cache.prune(set())
     assert cache.fetch(folder.name) is not None
+
+
+@pytest.mark.parametrize("count", [1, 10**6])
+def test_a_finder_finds_what_exists(tmp_path: Path, count: int) -> None:
+    """In the project and the store, looked for one by one or listed; dangling links do not."""
+    cache = ArtifactCache(tmp_path / "own", tmp_path / "shared", ".json", Path.read_text)
+    assert cache.is_empty()
+    assert cache.finder(count)(["a"]) == set()
+    cache.local.mkdir()
+    cache.path("gone").symlink_to(tmp_path / "nowhere")
+    assert cache.is_empty()
+    cache.shared.mkdir()
+    cache.path("a").touch()
+    cache.shared_path("b").touch()
+    cache.path("linked").symlink_to(cache.path("a"))
+    asked = ["a", "b", "c", "gone", "linked", "a.json"]
+    assert not cache.is_empty()
+    assert cache.finder(count)(asked) == {"a", "b", "linked"}
+    assert {key for key in asked if cache.has(key)} == {"a", "b", "linked"}

@@ -285,7 +285,7 @@ def test_which_curves_of_an_experiment_are_grouped(
             for spec in measurements_of(cell.runs, measure, {})
             if spec.metric == "connectivity"
         )
-        found[cell.landscape.width] = curve.group_id is not None
+        found[cell.landscape.width] = curve.procedure.group_id is not None
     assert [found[width] for width in sorted(found)] == fits
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 
-from landscape_catalog.catalog.build import DECIDING_SECTIONS
+from landscape_catalog.catalog.experiment_rows import DECIDING_SECTIONS
 from landscape_catalog.catalog.sources import Source
 from landscape_catalog.errors import MissingArtifactError
 from landscape_catalog.experiment.experiment import Report

@@ -13,9 +13,9 @@ from landscape_catalog.phases.predictive.draws import (
     shared_error,
     transformed,
 )
-from landscape_catalog.phases.predictive.location import Location, locations
+from landscape_catalog.phases.predictive.location import Location, Locations
 from landscape_catalog.phases.predictive.observed import ObservedCell, Values
-from landscape_catalog.phases.predictive.spread import spreads
+from landscape_catalog.phases.predictive.spread import Spreads
 from landscape_catalog.phases.predictive.survival import Survival
 from landscape_catalog.schema.identity import derive_seed
 
@@ -79,9 +79,9 @@ def _usable(cell: ObservedCell, name: str) -> bool:
     return name in cell.metrics and unknown_because(cell, [name]) is None
 
 
-def _located(values: Sequence[Values]) -> list[Location]:
+def _located(values: Sequence[Values]) -> Sequence[Location]:
     """The posterior of one metric in the cells of a grid."""
-    return locations(
-        spreads([transformed(one) for one in values], [tuple(one.members) for one in values]),
+    return Locations(
+        Spreads([transformed(one) for one in values], [tuple(one.members) for one in values]),
         [shared_error(one) for one in values],
     )

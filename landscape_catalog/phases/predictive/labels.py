@@ -91,7 +91,8 @@ def _distribution(
         label, {phase.name: counts[phase.name] / len(labels) for phase in rule.phases}
     )
     means = {name: np.concatenate([group.means[name] for group in groups]) for name in rule.metrics}
-    is_second = np.array([name == found.second for name in labels])
+    second = found.second
+    is_second = np.array([name == second for name in labels])
     others = {name: one[is_second] for name, one in means.items()}
     return replace(found, words=_words(rule, found, observed, others))
 

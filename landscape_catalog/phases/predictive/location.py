@@ -13,9 +13,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from scipy.special import logsumexp
 
 from landscape_catalog.phases.predictive.spread import NEGLIGIBLE, Spread
 
@@ -49,41 +49,77 @@ class Location:
     outlying: float
 
 
-def locations(spreads: Sequence[Spread], shared_errors: Sequence[float]) -> list[Location]:
-    """The posterior in each of the cells of a grid, from all of them.
+class Locations(Sequence[Location]):
+    """The posterior in each of the cells of a grid, from all of them, computed when asked for.
 
     Args:
         spreads: of one metric in each cell.
         shared_errors: standard error of the cell's mean by what its values have in common, on the
             scale of the model.
     """
-    centres = np.array([one.weights @ one.centres for one in spreads])
-    variances = [one.variances + shared**2 for one, shared in zip(spreads, shared_errors)]
-    if len(spreads) < FEWEST_CELLS:
-        factors, exponents, places = (np.array([one]) for one in (FLAT, 1.0, centres.mean()))
-    else:
-        grid = np.meshgrid(FACTORS, EXPONENTS, np.quantile(centres, PLACES))
-        factors, exponents, places = (one.ravel() for one in grid)
-    typical = float(np.median([one.weights @ v for one, v in zip(spreads, variances)]))
-    ratios = [
-        factors * (variance[:, None] / typical) ** (exponents - 1) for variance in variances
-    ]  # of the variance over cells to V
-    evidence = []  # logarithms, since a cell may lie thousands of errors from every place
-    for one, variance, ratio in zip(spreads, variances, ratios):
+
+    def __init__(self, spreads: Sequence[Spread], shared_errors: Sequence[float]) -> None:
+        self._spreads, self._shared_errors = spreads, shared_errors
+        centres, sizes = np.empty(len(spreads)), np.empty(len(spreads))
+        for place, (one, shared) in enumerate(zip(spreads, shared_errors)):
+            centres[place] = one.weights @ one.centres
+            sizes[place] = one.weights @ (one.variances + shared**2)
+        if len(spreads) < FEWEST_CELLS:
+            grid = [np.array([one]) for one in (FLAT, 1.0, centres.mean())]
+        else:
+            of_each = np.meshgrid(FACTORS, EXPONENTS, np.quantile(centres, PLACES))
+            grid = [one.ravel() for one in of_each]
+        self._factors, self._exponents, self._places = grid
+        self._typical = float(np.median(sizes))
+        logs = self._evidence(0).of_cell
+        for place in range(1, len(spreads)):
+            logs = logs + self._evidence(place).of_cell
+        self._common = logs - _logsumexp(logs)
+
+    def __len__(self) -> int:
+        return len(self._spreads)
+
+    def __getitem__(self, place: Any) -> Any:
+        """The posterior of one cell."""
+        found = self._evidence(place)
+        weights = np.exp(found.joint - found.of_cell + self._common)
+        return _states(self._spreads[place], found.variance, weights, found.ratio, self._places)
+
+    def _evidence(self, place: int) -> _Evidence:
+        """Logarithms, since a cell may lie thousands of errors from every place."""
+        one = self._spreads[place]
+        variance = one.variances + self._shared_errors[place] ** 2
+        ratio = self._factors * (variance[:, None] / self._typical) ** (self._exponents - 1)
         total = variance[:, None] * (1 + ratio)
-        squares = (one.centres[:, None] - places) ** 2
+        squares = (one.centres[:, None] - self._places) ** 2
         with np.errstate(divide="ignore"):
             weights = np.log(one.weights[:, None])
-        evidence.append(weights - squares / total / 2 - np.log(total) / 2)
-    of_cells = [logsumexp(one, axis=0) for one in evidence]
-    logs = np.sum(of_cells, axis=0)
-    common = logs - logsumexp(logs)
-    return [
-        _states(one, variance, np.exp(joint - of_cell + common), ratio, places)
-        for one, variance, joint, of_cell, ratio in zip(
-            spreads, variances, evidence, of_cells, ratios
-        )
-    ]
+        joint = weights - squares / total / 2 - np.log(total) / 2
+        return _Evidence(variance, ratio, joint, _logsumexp(joint))
+
+
+@dataclass(frozen=True)
+class _Evidence:
+    """What one cell says.
+
+    Attributes:
+        variance: V in each state, (states,).
+        ratio: of the variance over cells to V, (states, hyperparameters).
+        joint: log likelihood of state and hyperparameters, (states, hyperparameters).
+        of_cell: log likelihood of the hyperparameters, (hyperparameters,).
+    """
+
+    variance: np.ndarray
+    ratio: np.ndarray
+    joint: np.ndarray
+    of_cell: np.ndarray
+
+
+def _logsumexp(logs: np.ndarray) -> np.ndarray:
+    from scipy.special import logsumexp  # takes longer to import than a plan to make
+
+    found: np.ndarray = logsumexp(logs, axis=0)
+    return found
 
 
 def _states(

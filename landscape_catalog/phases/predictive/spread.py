@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -35,6 +36,7 @@ ROUNDS = 10  # of expectation and maximisation
 SMALLEST = 1e-6  # of the typical variance: what counts as none
 NEGLIGIBLE = 1e-5  # posterior probability of a state
 TINY = 1e-300
+CHUNK = 1024  # cells whose posteriors are in memory at the same time
 
 
 @dataclass(frozen=True)
@@ -107,53 +109,112 @@ def _shares(members: Sequence[Members]) -> np.ndarray:
     return np.array(SHARES if len(members[0]) == 2 else (1.0,))
 
 
-def spreads(values: Sequence[np.ndarray], members: Sequence[tuple[Members, ...]]) -> list[Spread]:
+class Spreads(Sequence[Spread]):
     """The posterior in each of the cells of a grid, from all of them.
+
+    What the cells have in common is fitted at once. The posteriors take a hundred times as much
+    memory as the values, so they are computed for `CHUNK` cells at a time, when they are asked for.
 
     Args:
         values: of one metric in each cell, at least two, on the scale on which they are normal.
         members: the runs of each value, all of runs or all of pairs.
     """
-    designs = [_design(one) for one in members]
-    centred = [y - y.mean() for y in values]
-    # Without structure first: the typical variance, around which the grid is laid.
-    plain = np.array([(y @ y) / (len(y) - 1) for y in centred])
-    pooled = plain.mean()
-    positive = plain[plain > SMALLEST * pooled]
-    typical = float(np.median(positive)) if len(positive) else 1.0
-    grid = np.log(typical) + np.arange(-REACH, REACH + STEP / 2, STEP)
-    likelihoods = [
-        _likelihood(y, design, grid, SMALLEST * typical) for y, design in zip(centred, designs)
-    ]
-    weights, outlying = _posterior(likelihoods, designs, grid)
-    shares = _shares(members[0])
-    return [
-        _states(one, y, design, shares, grid, outlying)
-        for one, y, design in zip(weights, values, designs)
-    ]
 
+    def __init__(
+        self, values: Sequence[np.ndarray], members: Sequence[tuple[Members, ...]]
+    ) -> None:
+        self._values, self._designs = values, [_design(one) for one in members]
+        self._shares = _shares(members[0])
+        centred = [y - y.mean() for y in values]
+        # Without structure first: the typical variance, around which the grid is laid.
+        plain = np.array([(y @ y) / (len(y) - 1) for y in centred])
+        pooled = plain.mean()
+        positive = plain[plain > SMALLEST * pooled]
+        self._typical = float(np.median(positive)) if len(positive) else 1.0
+        self._grid = np.log(self._typical) + np.arange(-REACH, REACH + STEP / 2, STEP)
+        priors = np.stack(
+            [np.exp(-(((self._grid - c) / tau) ** 2) / 2) for tau in TAUS for c in self._grid[::4]]
+        )  # (hyperparameters, variances)
+        self._priors = priors / priors.sum(1, keepdims=True)
+        self._fit()
 
-def _states(
-    weights: np.ndarray,
-    y: np.ndarray,
-    design: _Design,
-    shares: np.ndarray,
-    grid: np.ndarray,
-    outlying: float,
-) -> Spread:
-    """The states that are not negligible."""
-    structure, level = np.nonzero(weights > NEGLIGIBLE)
-    kept = weights[structure, level]
-    variance = np.exp(grid[level])
-    return Spread(
-        kept / kept.sum(),
-        shares[design.share[structure]],
-        np.sqrt(variance),
-        (design.weights @ y)[structure],
-        design.mean_variances[structure] * variance,
-        design.run_variances[structure] * variance,
-        outlying,
-    )
+    def _fit(self) -> None:
+        """Expectation and maximisation; the posteriors are those of the last round."""
+        n_shares = max(int(design.share.max()) for design in self._designs) + 1
+        n_runs = sum(design.n_runs for design in self._designs)
+        distribution, outlying = np.full(n_shares, 1 / n_shares), OUTLYING
+        starts = range(0, len(self), CHUNK)
+        kept = {0: self._likelihoods(0)} if len(starts) == 1 else {}
+        for _ in range(ROUNDS):
+            self._distribution, self._prior_outlying = distribution, outlying
+            total = np.zeros(len(self._priors))
+            for start in starts:
+                evidence = self._evidence(start, kept.get(start) or self._likelihoods(start))
+                total = np.concatenate([total[None], np.log(evidence)]).sum(0)
+            self._common = np.exp(total - total.max())
+            found, n_outlying = np.ones(n_shares), OUTLYING * PRIOR_RUNS
+            for start in starts:
+                posteriors = self._posteriors(start, kept.get(start) or self._likelihoods(start))
+                for one, design in zip(posteriors, self._designs[start : start + CHUNK]):
+                    of_structures = one.sum(1)
+                    found += np.bincount(design.share, of_structures, minlength=n_shares)
+                    n_outlying += float(of_structures @ design.has_outlier)
+            distribution = found / found.sum()
+            outlying = n_outlying / (n_runs + PRIOR_RUNS)
+        self._outlying = outlying
+        self._start, self._found = 0, list[Spread]()
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __getitem__(self, place: Any) -> Any:
+        """The posterior of one cell; those of its neighbours are kept until others are needed."""
+        start = place - place % CHUNK
+        if not self._found or start != self._start:
+            weights = self._posteriors(start, self._likelihoods(start))
+            cells = zip(weights, self._values[start:], self._designs[start:])
+            self._start, self._found = start, [self._states(*cell) for cell in cells]
+        return self._found[place - start]
+
+    def _likelihoods(self, start: int) -> list[np.ndarray]:
+        """The residual likelihoods of a chunk of cells, each (structures, variances)."""
+        cells = zip(self._values[start : start + CHUNK], self._designs[start : start + CHUNK])
+        floor = SMALLEST * self._typical
+        return [_likelihood(y - y.mean(), design, self._grid, floor) for y, design in cells]
+
+    def _prior(self, start: int) -> list[np.ndarray]:
+        """The prior probabilities of the structures, for a chunk of cells."""
+        designs = self._designs[start : start + CHUNK]
+        return [_structures(one, self._distribution, self._prior_outlying) for one in designs]
+
+    def _evidence(self, start: int, likelihoods: Sequence[np.ndarray]) -> np.ndarray:
+        """The likelihood of the hyperparameters by each cell of a chunk."""
+        mixed = np.stack([prior @ one for prior, one in zip(self._prior(start), likelihoods)])
+        return np.maximum(mixed @ self._priors.T, TINY)
+
+    def _posteriors(self, start: int, likelihoods: Sequence[np.ndarray]) -> list[np.ndarray]:
+        """The posterior over structures and variances in each cell of a chunk."""
+        of_cells = (self._common / self._evidence(start, likelihoods)) @ self._priors
+        posteriors = [
+            one * prior[:, None] * of_cell
+            for one, prior, of_cell in zip(likelihoods, self._prior(start), of_cells)
+        ]
+        return [one / one.sum() for one in posteriors]
+
+    def _states(self, weights: np.ndarray, y: np.ndarray, design: _Design) -> Spread:
+        """The states that are not negligible."""
+        structure, level = np.nonzero(weights > NEGLIGIBLE)
+        kept = weights[structure, level]
+        variance = np.exp(self._grid[level])
+        return Spread(
+            kept / kept.sum(),
+            self._shares[design.share[structure]],
+            np.sqrt(variance),
+            (design.weights @ y)[structure],
+            design.mean_variances[structure] * variance,
+            design.run_variances[structure] * variance,
+            self._outlying,
+        )
 
 
 def _likelihood(y: np.ndarray, design: _Design, grid: np.ndarray, floor: float) -> np.ndarray:
@@ -163,40 +224,6 @@ def _likelihood(y: np.ndarray, design: _Design, grid: np.ndarray, floor: float) 
     logs = design.constants[:, None] - degrees / 2 * grid - squares[:, None] / (2 * np.exp(grid))
     found: np.ndarray = np.exp(logs - logs.max())
     return found
-
-
-def _posterior(
-    likelihoods: Sequence[np.ndarray], designs: Sequence[_Design], grid: np.ndarray
-) -> tuple[list[np.ndarray], float]:
-    """Posterior over structures and variances of each cell, and the share of outlying runs."""
-    priors = np.stack(
-        [np.exp(-(((grid - c) / tau) ** 2) / 2) for tau in TAUS for c in grid[::4]]
-    )  # (hyperparameters, variances)
-    priors /= priors.sum(1, keepdims=True)
-    n_shares = max(int(design.share.max()) for design in designs) + 1
-    distribution, outlying = np.full(n_shares, 1 / n_shares), OUTLYING
-    n_runs = sum(design.n_runs for design in designs)
-    posteriors: list[np.ndarray] = []
-    for _ in range(ROUNDS):
-        structures = [_structures(design, distribution, outlying) for design in designs]
-        mixed = np.stack([prior @ one for prior, one in zip(structures, likelihoods)])
-        evidence = np.maximum(mixed @ priors.T, TINY)  # (cells, hyperparameters)
-        total = np.log(evidence).sum(0)
-        common = np.exp(total - total.max())
-        of_cells = (common / evidence) @ priors  # (cells, variances)
-        posteriors = [
-            one * prior[:, None] * of_cell
-            for one, prior, of_cell in zip(likelihoods, structures, of_cells)
-        ]
-        posteriors = [one / one.sum() for one in posteriors]
-        found, n_outlying = np.ones(n_shares), OUTLYING * PRIOR_RUNS
-        for one, design in zip(posteriors, designs):
-            of_structures = one.sum(1)
-            found += np.bincount(design.share, of_structures, minlength=n_shares)
-            n_outlying += float(of_structures @ design.has_outlier)
-        distribution = found / found.sum()
-        outlying = n_outlying / (n_runs + PRIOR_RUNS)
-    return posteriors, outlying
 
 
 def _structures(design: _Design, shares: np.ndarray, outlying: float) -> np.ndarray:

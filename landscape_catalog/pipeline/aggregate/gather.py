@@ -23,20 +23,18 @@ from landscape_catalog.pipeline.aggregate.first_version import completed
 from landscape_catalog.pipeline.shared.finished import measured, nc_reason, trained_runs
 from landscape_catalog.pipeline.shared.measurement_specs import (
     MeasurementSpec,
-    losses_of,
-    measurements_of,
-    probes_of,
-    probes_with_sections,
+    specs_on,
 )
+from landscape_catalog.pipeline.shared.procedures import probes_of, probes_with_sections
 from landscape_catalog.pipeline.shared.workspace import Workspace
 from landscape_catalog.store.artifacts import read_history
 
 
 def gather(workspace: Workspace) -> ExperimentResult:
-    """All results of an experiment.
+    """All results of an experiment; those of its cells are read from their records one by one.
 
     Raises:
-        MissingArtifactError: if a run or a measurement is missing.
+        MissingArtifactError: if a run is missing, or a measurement, also while the cells are read.
     """
     return _Gatherer(workspace).result()
 
@@ -51,23 +49,29 @@ class _Gatherer:
 
     def result(self) -> ExperimentResult:
         workspace = self.workspace
-        cells = [self._cell(cell) for cell in workspace.grid.cells]
+        cells: Iterable[CellResult] = map(self._cell, workspace.grid.cells)
+        if workspace.experiment.measure.custom:
+            cells = list(cells)
         return ExperimentResult(
             workspace.experiment,
             workspace.grid,
             self.data,
             cells,
-            _probes(self.measure),
-            _methods(self.measure),
+            probe_results(self.measure),
+            methods_of(self.measure),
             self.ids,
         )
 
     def _cell(self, cell: Cell) -> CellResult:
-        losses = {run.run_id: self._measured(losses_of([run], self.measure)) for run in cell.runs}
+        procedures = self.workspace.procedures
+        losses = {
+            run.run_id: self._measured(specs_on(procedures.losses(cell), [run]))
+            for run in cell.runs
+        }
         reasons = {run.run_id: self._nc_reason(run, losses[run.run_id]) for run in cell.runs}
         converged = [run for run in cell.runs if reasons[run.run_id] is None]
         further: dict[tuple[str, ...], list[MeasurementSpec]] = defaultdict(list)
-        for spec in measurements_of(converged, self.measure, self.workspace.metric_codes):
+        for spec in specs_on(procedures.further(cell), converged):
             further[tuple(run.run_id for run in spec.runs)].append(spec)
         pairs = [
             PairResult(run, other, self._measured(further[run.run_id, other.run_id]))
@@ -103,7 +107,7 @@ class _Gatherer:
         return dict(found)
 
 
-def _probes(measure: MeasureBase) -> list[ProbeResult]:
+def probe_results(measure: MeasureBase) -> list[ProbeResult]:
     """Every probe of the metrics that have settings."""
     return [
         ProbeResult(
@@ -117,7 +121,7 @@ def _probes(measure: MeasureBase) -> list[ProbeResult]:
     ]
 
 
-def _methods(measure: MeasureBase) -> dict[tuple[str, str], str]:
+def methods_of(measure: MeasureBase) -> dict[tuple[str, str], str]:
     """How each metric is computed, by metric and probe."""
     return {
         (metric.name, name): metric.method(settings)

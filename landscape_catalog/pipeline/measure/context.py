@@ -129,7 +129,7 @@ class MeasurementContext:
     @property
     def method(self) -> str:
         """How the metric is computed, in words."""
-        return self._spec.method
+        return self._spec.declaration.method(self.settings)
 
     @property
     def train(self) -> Samples:
@@ -174,13 +174,13 @@ class MeasurementContext:
     @property
     def is_grouped(self) -> bool:
         """Whether the measurements of the job are computed as one batch."""
-        return self._spec.group_id is not None
+        return self._spec.procedure.group_id is not None
 
     @property
     def function(self) -> Callable[..., Any]:
         """The function of a custom metric."""
         name, folder = self.settings.function, self._job.payload.custom
-        return isolated(partial(import_custom, name, folder, code=self._spec.code))
+        return isolated(partial(import_custom, name, folder, code=self._spec.procedure.code))
 
     @property
     def trainable_names(self) -> Sequence[str]:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import replace
 
+from landscape_catalog.experiment.grid import Cell
 from landscape_catalog.pipeline.shared.costs import fits_caches, largest_group
 from landscape_catalog.pipeline.shared.measurement_specs import MeasurementSpec
-from landscape_catalog.runner.schedule import cut_groups
+from landscape_catalog.pipeline.shared.procedures import Procedure
+from landscape_catalog.runner.schedule import Pool, cut_groups, cut_sizes
 from landscape_catalog.runner.speed import SpeedModel
 from landscape_catalog.runner.timings import Work
 
@@ -22,33 +24,91 @@ def measurement_jobs(
     that are computed as a batch share jobs that are cut so that all workers end at about the same
     time.
     """
-    jobs: dict[tuple[str, str], list[MeasurementSpec]] = defaultdict(list)
+    jobs: dict[Hashable, list[MeasurementSpec]] = defaultdict(list)
     batched: list[MeasurementSpec] = []
     for spec in specs:
-        if spec.batch_id(device) is not None:
+        if spec.procedure.batch_id(device) is not None:
             batched.append(spec)
+        elif spec.declaration.alone:
+            jobs[spec.measurement_id] = [spec]
         else:
-            key = spec.measurement_id if spec.declaration.alone else spec.cell.cell_id
-            jobs[spec.metric, key].append(spec)
+            jobs[spec.metric, spec.cell.cell_id].append(spec)
     found = [tuple(job) for job in jobs.values()]
     return found + cut_groups(
         batched,
-        key=lambda spec: spec.batch_id(device),
+        key=lambda spec: spec.procedure.batch_id(device),
         seconds=lambda group: speed.seconds(job_work(group, device)),
         workers=workers,
         largest=largest_group(device),
-        fits=lambda group: fits_caches(
-            group[0].cell, group[0].work.batch_size, len(group), device=device
-        ),
+        fits=lambda group: _fits_caches(group[0].procedure, len(group), device),
         beside=[speed.seconds(job_work(job, device)) for job in found],
     )
 
 
+def planned_measuring(
+    needed: Iterable[tuple[Procedure, Cell, int]], *, speed: SpeedModel, workers: int, device: str
+) -> Counter[Work]:
+    """The sizes of the jobs of `measurement_jobs`.
+
+    Args:
+        needed: procedures, cells that they measure, and how many measurements that are.
+        speed: predicts how long a job takes.
+        workers: number of workers.
+        device: that is measured on.
+    """
+    alone: Counter[Procedure] = Counter()
+    sharing: dict[str, tuple[Procedure, int]] = {}
+    together: dict[tuple[str, int], tuple[Procedure, int]] = {}
+    for procedure, cell, n in needed:
+        if not n:
+            continue
+        batch = procedure.batch_id(device)
+        if batch is not None:
+            first, others = sharing.get(batch, (procedure, 0))
+            sharing[batch] = (first, others + n)
+        elif procedure.declaration.alone:
+            alone[procedure] += n
+        else:
+            of_cell = (procedure.metric, id(cell))
+            first, others = together.get(of_cell, (procedure, 0))
+            together[of_cell] = (first, others + n)
+    jobs: Counter[Work] = Counter()
+    for procedure, n in alone.items():
+        jobs[procedure.work] += n
+    for (first, n), times in Counter(together.values()).items():
+        jobs[_work(first, n, device)] += times
+    pools = [
+        Pool(
+            n,
+            lambda size, one=one: speed.seconds(_work(one, size, device)),  # type: ignore[misc]
+            lambda size, one=one: _fits_caches(one, size, device),  # type: ignore[misc]
+        )
+        for one, n in sharing.values()
+    ]
+    cut = cut_sizes(
+        pools,
+        workers=workers,
+        largest=largest_group(device),
+        beside=[seconds for job, n in jobs.items() for seconds in [speed.seconds(job)] * n],
+    )
+    for (procedure, _), sizes in zip(sharing.values(), cut):
+        for size, n in Counter(sizes).items():
+            jobs[_work(procedure, size, device)] += n
+    return jobs
+
+
+def _fits_caches(procedure: Procedure, members: int, device: str) -> bool:
+    return fits_caches(procedure.cell, procedure.work.batch_size, members, device=device)
+
+
 def job_work(specs: Sequence[MeasurementSpec], device: str = "cpu") -> Work:
     """The size of a job."""
-    first = specs[0]
-    if first.batch_id(device) is not None:
-        return replace(
-            first.work, members=len(specs), grouped=first.group_id is not None and device != "cuda"
-        )
-    return replace(first.work, steps=first.work.steps * len(specs))
+    return _work(specs[0].procedure, len(specs), device)
+
+
+def _work(procedure: Procedure, n: int, device: str) -> Work:
+    """The size of a job with this many measurements of a procedure."""
+    if procedure.batch_id(device) is not None:
+        grouped = procedure.group_id is not None and device != "cuda"
+        return replace(procedure.work, members=n, grouped=grouped)
+    return replace(procedure.work, steps=procedure.work.steps * n)

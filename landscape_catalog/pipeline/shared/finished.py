@@ -11,8 +11,7 @@ from landscape_catalog.metrics.loss.spec import Loss
 from landscape_catalog.phases import not_converged_reason
 from landscape_catalog.pipeline.shared.measurement_specs import (
     MeasurementSpec,
-    measurements_of,
-    primary_loss,
+    specs_on,
 )
 from landscape_catalog.pipeline.shared.workspace import Workspace, check_content
 from landscape_catalog.store.records import DataRecord, RunRecord
@@ -50,7 +49,7 @@ def converged_runs(workspace: Workspace, records: dict[str, RunRecord]) -> list[
     for cell in workspace.grid.cells:
         runs = []
         for run in cell.runs:
-            spec = primary_loss(run, workspace.experiment.measure)
+            spec = specs_on(workspace.procedures.losses(cell)[:1], [run])[0]
             if not workspace.measurements.has(spec.measurement_id):
                 continue
             loss = measured(workspace, spec)
@@ -92,5 +91,9 @@ def further_measurements(
     workspace: Workspace, converged: Iterable[list[Run]]
 ) -> list[MeasurementSpec]:
     """All measurements besides the losses, cell by cell."""
-    measure, codes = workspace.experiment.measure, workspace.metric_codes
-    return [spec for runs in converged for spec in measurements_of(runs, measure, codes)]
+    return [
+        spec
+        for runs in converged
+        if runs
+        for spec in specs_on(workspace.procedures.further(runs[0].cell), runs)
+    ]

@@ -16,8 +16,8 @@ from landscape_catalog.machine import beyond_memory, main_memory, shown_bytes
 from landscape_catalog.metrics.registry import METRICS
 from landscape_catalog.models.registry import footprint
 from landscape_catalog.pipeline.shared.costs import work_of
-from landscape_catalog.pipeline.shared.measurement_specs import probes_of
 from landscape_catalog.pipeline.shared.memory import one_of_each_size
+from landscape_catalog.pipeline.shared.procedures import probes_of
 from landscape_catalog.pipeline.shared.workspace import Workspace
 from landscape_catalog.runner.device import chosen_device
 from landscape_catalog.runner.memory import WORKER_BYTES
@@ -39,10 +39,11 @@ def require_possible(problems: Iterable[Problem]) -> None:
 
 def data_problems(specs: Iterable[DataSpec]) -> Iterator[Problem]:
     """Prepared data that do not fit into memory, most of all resized images."""
+    total = main_memory().total
     for spec in specs:
         facts, resize = spec.facts, spec.dataset.resize
         values = math.prod(spec.input_shape) * (facts.n_train + facts.n_test)
-        reason = beyond_memory(COPIES * BYTES_OF_A_VALUE[facts.kind] * values)
+        reason = beyond_memory(COPIES * BYTES_OF_A_VALUE[facts.kind] * values, total)
         if reason:
             path = "dataset.name" if resize is None else "dataset.resize"
             given = repr(spec.dataset.name if resize is None else resize)
@@ -85,6 +86,7 @@ def training_problems(
 def measuring_problems(workspace: Workspace) -> Iterator[Problem]:
     """Measurements that take years, or hold more samples or weights than the memory does."""
     measure, execution = workspace.experiment.measure, workspace.experiment.execution
+    total = main_memory().total
     for cell in one_of_each_size(workspace.grid.cells):
         data = cell.landscape.data
         each = BYTES_OF_AN_INPUT * math.prod(data.input_shape)
@@ -95,11 +97,11 @@ def measuring_problems(workspace: Workspace) -> Iterator[Problem]:
             path = f"measure.{metric.section}"
             for settings, _ in probes_of(metric, measure):
                 drawn = metric.drawn_samples(settings)
-                if reason := beyond_memory(drawn * each):
+                if reason := beyond_memory(drawn * each, total):
                     yield Problem(f"{path}.samples", repr(drawn), f"less: they {reason}")
                     continue
                 name, vectors = metric.held_weights(settings)
-                if reason := beyond_memory(vectors * _bytes_of_weights(cell)):
+                if reason := beyond_memory(vectors * _bytes_of_weights(cell), total):
                     given = f"{getattr(settings, name)}, with load.width {cell.landscape.width}"
                     allowed = f"less: the {vectors} vectors of weights held at once {reason}"
                     yield Problem(f"{path}.{name}", given, allowed)

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ from landscape_catalog.experiment.variants import resolve_variants
 from landscape_catalog.paths import Project
 from landscape_catalog.pipeline.shared.components import find_components
 from landscape_catalog.pipeline.shared.custom_metrics import metric_codes
-from landscape_catalog.pipeline.shared.observed import ObservedStage
+from landscape_catalog.pipeline.shared.procedures import Procedures
 from landscape_catalog.pipeline.shared.project_settings import TABLE, read_settings
 from landscape_catalog.runner.device import chosen_devices
 from landscape_catalog.runner.executor import Executor, JobFunction
@@ -69,6 +70,11 @@ class Workspace:
             return execution
         file = self.project.root.absolute() / Path(execution.scheduler).expanduser()
         return execution.model_copy(update={"scheduler": str(file)})
+
+    @cached_property
+    def procedures(self) -> Procedures:
+        """How everything is measured."""
+        return Procedures(self.experiment.measure, self.metric_codes)
 
     def data_records(self) -> dict[str, DataRecord]:
         """The verified record of each prepared data id.
@@ -216,6 +222,8 @@ def work_through(
     Raises:
         Interrupted: on Ctrl-C, after logging what is saved.
     """
+    from landscape_catalog.pipeline.shared.observed import ObservedStage
+
     if not jobs:
         return []
     project = workspace.project

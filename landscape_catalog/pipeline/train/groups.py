@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections import Counter
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import replace
+from functools import lru_cache, partial
 
-from landscape_catalog.experiment.grid import Run
-from landscape_catalog.pipeline.shared.costs import fits_caches, largest_group
-from landscape_catalog.runner.schedule import cut_groups
+from landscape_catalog.experiment.grid import Cell, Run
+from landscape_catalog.experiment.training import Train
+from landscape_catalog.pipeline.shared.costs import fits_caches, largest_group, work_of
+from landscape_catalog.runner.schedule import Pool, cut_groups, cut_sizes
 from landscape_catalog.runner.speed import SpeedModel
 from landscape_catalog.runner.timings import Work
-from landscape_catalog.schema.identity import checksum
+from landscape_catalog.schema.identity import canonical_json
 from landscape_catalog.training.grouping import records_on_gpu
 
 
@@ -49,12 +52,76 @@ def training_groups(
     )
 
 
+def planned_groups(
+    runs: Sequence[Run],
+    *,
+    speed: SpeedModel,
+    workers: int,
+    fits: Callable[[Sequence[Run]], bool] = lambda group: True,
+    device: str = "cpu",
+) -> list[tuple[Run, ...]]:
+    """The runs that each training job trains, the longest job first; see `training_groups`."""
+    return training_groups(
+        runs,
+        key=partial(group_key, device=device),
+        work=train_work,
+        speed=speed,
+        workers=workers,
+        fits=fits,
+        device=device,
+    )
+
+
+def planned_training(
+    left: Iterable[tuple[Cell, int]], *, speed: SpeedModel, workers: int, device: str
+) -> Counter[Work]:
+    """The sizes of the jobs of `planned_groups`, wherever each fits into memory.
+
+    Args:
+        left: cells with runs to train, and how many.
+        speed: predicts how long a job takes.
+        workers: number of workers.
+        device: that the runs are trained on.
+    """
+    jobs: Counter[Work] = Counter()
+    sharing: dict[Hashable, tuple[Cell, int]] = {}
+    for cell, n in left:
+        key = group_key(cell.runs[0], device)
+        if key is None:
+            jobs[job_work(cell.runs[:1], device)] += n
+        else:
+            first, others = sharing.get(key, (cell, 0))
+            sharing[key] = (first, others + n)
+    pools = [_pool(cell, n, speed, device) for cell, n in sharing.values()]
+    alone = [seconds for job, n in jobs.items() for seconds in [speed.seconds(job)] * n]
+    cut = cut_sizes(pools, workers=workers, largest=largest_group(device), alone=alone)
+    for (cell, _), sizes in zip(sharing.values(), cut):
+        for size, n in Counter(sizes).items():
+            jobs[_work_of_alike(cell, size, device)] += n
+    return jobs
+
+
+def _pool(cell: Cell, n: int, speed: SpeedModel, device: str) -> Pool:
+    """Runs of equal key, of which a cell's are examples."""
+    batch_size = cell.temperature["batch_size"]
+    return Pool(
+        n,
+        lambda size: speed.seconds(_work_of_alike(cell, size, device)),
+        lambda size: fits_caches(cell, batch_size, size, device=device),
+    )
+
+
+def _work_of_alike(cell: Cell, size: int, device: str) -> Work:
+    """The size of training so many runs of equal key, of which a cell's are examples."""
+    return replace(job_work(cell.runs[:1], device), members=size)
+
+
 def _fits_caches(group: Sequence[Run], device: str) -> bool:
     cell = group[0].cell
     return fits_caches(cell, cell.temperature["batch_size"], len(group), device=device)
 
 
-def group_key(run: Run, device: str = "cpu") -> str | None:
+def group_key(run: Run, device: str = "cpu") -> Hashable | None:
     """Runs of equal key may train side by side; None: the run trains alone.
 
     They take their steps together, so that they have the same network, batch size, number of
@@ -67,12 +134,36 @@ def group_key(run: Run, device: str = "cpu") -> str | None:
     cell = run.cell
     if not cell.is_grouped and not (device == "cuda" and records_on_gpu(cell.built_in)):
         return None
-    data = cell.landscape.data
-    shapes = [data.input_shape, data.facts.n_outputs, data.samples, cell.temperature["batch_size"]]
-    return checksum([cell.landscape.model_content, cell.model_args, cell.train.content(), *shapes])
+    return (
+        str(cell.network),
+        _text_of(cell.train),
+        cell.landscape.data.samples,
+        cell.temperature["batch_size"],
+    )
+
+
+@lru_cache(maxsize=64)
+def _text_of(train: Train) -> str:
+    return canonical_json(train.content())
 
 
 def group_work(group: Sequence[Run], work: Callable[[Run], Work], *, grouped: bool) -> Work:
     """The size of training a group of runs."""
     longest = max((work(run) for run in group), key=lambda one: one.steps)
     return replace(longest, members=len(group), grouped=grouped)
+
+
+def job_work(runs: Sequence[Run], device: str = "cpu") -> Work:
+    """The size of a job that trains some runs."""
+    stacked = runs[0].cell.is_grouped and device != "cuda"
+    return group_work(runs, train_work, grouped=stacked)
+
+
+def train_work(run: Run) -> Work:
+    """The size of training a run, assuming that it does not stop early."""
+    cell = run.cell
+    batch_size, train = cell.temperature["batch_size"], cell.train
+    steps = train.epochs * (cell.landscape.data.samples // batch_size)
+    if train.stopping == "updates":
+        steps = train.updates
+    return work_of(cell, "train", batch_size=batch_size, steps=steps, forward_passes=3)

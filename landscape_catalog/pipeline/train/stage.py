@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Collection, Sequence
 from functools import partial
 from pathlib import Path
 
 from landscape_catalog.experiment.grid import Run
 from landscape_catalog.machine import Memory, main_memory
-from landscape_catalog.pipeline.shared.costs import work_of
 from landscape_catalog.pipeline.shared.limits import (
     measuring_problems,
     require_possible,
@@ -26,7 +25,7 @@ from landscape_catalog.pipeline.shared.workspace import (
     raise_failures,
     work_through,
 )
-from landscape_catalog.pipeline.train.groups import group_key, group_work, training_groups
+from landscape_catalog.pipeline.train.groups import job_work, planned_groups, train_work
 from landscape_catalog.pipeline.train.memory import MemoryShare, training_memory
 from landscape_catalog.pipeline.train.recovery import SplitAndRetry
 from landscape_catalog.runner.device import chosen_device
@@ -34,8 +33,6 @@ from landscape_catalog.runner.executor import Executor
 from landscape_catalog.runner.jobs import Job
 from landscape_catalog.runner.memory import GPU_WORKER_BYTES, RECORDED_BYTES
 from landscape_catalog.runner.registry import chosen_executor
-from landscape_catalog.runner.speed import SpeedModel
-from landscape_catalog.runner.timings import Work
 from landscape_catalog.runner.worker_cache import WorkerCache
 from landscape_catalog.store.files import ensure_folder
 from landscape_catalog.store.partial import partial_folder, remove_leftovers, runs_in
@@ -158,26 +155,6 @@ def _remove_leftovers(workspace: Workspace) -> None:
     remove_leftovers(folder, finished)
 
 
-def planned_groups(
-    runs: Sequence[Run],
-    *,
-    speed: SpeedModel,
-    workers: int,
-    fits: Callable[[Sequence[Run]], bool] = lambda group: True,
-    device: str = "cpu",
-) -> list[tuple[Run, ...]]:
-    """The runs that each training job trains, the longest job first; see `training_groups`."""
-    return training_groups(
-        runs,
-        key=partial(group_key, device=device),
-        work=train_work,
-        speed=speed,
-        workers=workers,
-        fits=fits,
-        device=device,
-    )
-
-
 def _job(workspace: Workspace, runs: Sequence[Run], *, device: str) -> Job:
     """The job that trains some runs, with its size."""
     records = {_data_id(run): workspace.data_record(_data_id(run)) for run in runs}
@@ -194,22 +171,6 @@ def _job(workspace: Workspace, runs: Sequence[Run], *, device: str) -> Job:
     )
     others = f" and {len(runs) - 1} more" if len(runs) > 1 else ""
     return Job(runs[0].run_id + others, payload, job_work(runs, device))
-
-
-def job_work(runs: Sequence[Run], device: str = "cpu") -> Work:
-    """The size of a job that trains some runs."""
-    stacked = runs[0].cell.is_grouped and device != "cuda"
-    return group_work(runs, train_work, grouped=stacked)
-
-
-def train_work(run: Run) -> Work:
-    """The size of training a run, assuming that it does not stop early."""
-    cell = run.cell
-    batch_size, train = cell.temperature["batch_size"], cell.train
-    steps = train.epochs * (cell.landscape.data.samples // batch_size)
-    if train.stopping == "updates":
-        steps = train.updates
-    return work_of(cell, "train", batch_size=batch_size, steps=steps, forward_passes=3)
 
 
 def _has_snapshots(workspace: Workspace, record: RunRecord) -> bool:
