@@ -63,6 +63,11 @@ class Project:
         return self._results / "data" / "catalog"
 
     @property
+    def collected(self) -> Path:
+        """Catalogs of other revisions and repositories, one folder each."""
+        return self._results / "data" / "collected"
+
+    @property
     def database(self) -> Path:
         """The DuckDB catalog for other clients, derived from the tables."""
         return self._results / "data" / "catalog.duckdb"

@@ -33,7 +33,7 @@ def packed_tables(tables: dict[str, pl.DataFrame]) -> dict[str, bytes]:
         tables[name].write_parquet(buffer, compression="zstd", statistics=True)
         files[f"{name}.parquet"] = buffer.getvalue()
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
-    manifest = {"fingerprint": _fingerprint(hashes), "sha256": hashes}
+    manifest = {"fingerprint": fingerprint_of(hashes), "sha256": hashes}
     files[MANIFEST] = (json.dumps(manifest, indent=1) + "\n").encode()
     return files
 
@@ -92,7 +92,7 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
     path = folder / MANIFEST
     try:
         manifest: dict[str, Any] = json.loads(read_regular(path).decode())
-        sound = manifest["fingerprint"] == _fingerprint(manifest["sha256"])
+        sound = manifest["fingerprint"] == fingerprint_of(manifest["sha256"])
     except FileNotFoundError:
         raise MissingArtifactError(
             "there is no catalog yet (data/catalog): run `dvc repro` or `landscape aggregate` first"
@@ -105,5 +105,6 @@ def _read_manifest(folder: Path) -> dict[str, Any]:
     return manifest
 
 
-def _fingerprint(hashes: dict[str, str]) -> str:
+def fingerprint_of(hashes: dict[str, str]) -> str:
+    """A single hash over the hashes of all tables' files."""
     return hashlib.sha256(json.dumps(hashes, sort_keys=True).encode()).hexdigest()

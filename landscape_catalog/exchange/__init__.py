@@ -1,0 +1,1 @@
+"""What comes into the catalog from elsewhere, and what leaves it."""

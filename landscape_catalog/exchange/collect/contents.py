@@ -1,0 +1,147 @@
+"""The files of a catalog, verified: nothing that they say is believed before it is checked."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import re
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import polars as pl
+
+from landscape_catalog.catalog import parquet
+from landscape_catalog.catalog.parquet import MANIFEST, fingerprint_of
+from landscape_catalog.exchange.collect.unusable import Reason, UnusableError
+
+EXPERIMENTS = "experiments.parquet"
+IDS = ("experiment_id", "classification_id")
+# The newest schema that is read; catalogs from before schemas were numbered are version 0.
+NEWEST: int = getattr(parquet, "SCHEMA_VERSION", 1)
+LARGEST_MANIFEST = 2**20  # bytes
+_TABLE = re.compile(r"[a-z][a-z0-9_]{0,63}\.parquet")
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_ID = re.compile(r"[0-9A-Za-z_]{1,64}")
+
+
+class Files(Protocol):
+    """Where the files of a catalog are read."""
+
+    def read(self, name: str) -> bytes:
+        """Content of a file.
+
+        Raises:
+            UnusableError: if it is missing or damaged.
+        """
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What the manifest of a catalog says.
+
+    Attributes:
+        text: the file itself.
+        fingerprint: a hash over all tables.
+        hashes: SHA-256 of each table's file, by file name.
+    """
+
+    text: bytes
+    fingerprint: str
+    hashes: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Contents:
+    """A verified catalog.
+
+    Attributes:
+        ids: of the experiment, and of its classification.
+        fingerprint: a hash over all tables.
+        files: content of each file, by name; with the manifest.
+    """
+
+    ids: tuple[str, str]
+    fingerprint: str
+    files: dict[str, bytes]
+
+
+def read_manifest(files: Files) -> Manifest:
+    """The manifest of a catalog.
+
+    Raises:
+        UnusableError: if it is missing, damaged, or of a schema newer than this version knows.
+    """
+    text = files.read(MANIFEST)
+    data = _parsed(text)
+    schema = data.get("schema", 0)
+    if not isinstance(schema, int) or isinstance(schema, bool) or schema < 0:
+        raise _damaged("its manifest has no valid schema")
+    if schema > NEWEST:
+        words = f"version {schema}; this version of landscape_catalog reads up to {NEWEST}"
+        raise UnusableError(Reason.NEWER, words)
+    hashes = data.get("sha256")
+    if not isinstance(hashes, dict) or not all(map(_is_sha256, hashes.values())):
+        raise _damaged("its manifest lists no checksums")
+    for name in hashes:
+        if not _TABLE.fullmatch(name):
+            raise _damaged(f"its manifest names {name!r}, which is no table")
+    if data.get("fingerprint") != fingerprint_of(hashes):
+        raise _damaged("its manifest does not have the fingerprint of its checksums")
+    if EXPERIMENTS not in hashes:
+        raise UnusableError(Reason.OLDER, "it has no table `experiments`")
+    return Manifest(text, data["fingerprint"], hashes)
+
+
+def read_contents(files: Files, manifest: Manifest) -> Contents:
+    """All files of a catalog, each with the checksum that its manifest says.
+
+    Raises:
+        UnusableError: if a file is missing or damaged, or does not tell whose catalog it is.
+    """
+    found = {MANIFEST: manifest.text}
+    for name, expected in manifest.hashes.items():
+        found[name] = files.read(name)
+        if hashlib.sha256(found[name]).hexdigest() != expected:
+            raise _damaged(f"{name} does not have the checksum in its manifest")
+    return Contents(_ids(found[EXPERIMENTS]), manifest.fingerprint, found)
+
+
+def _parsed(text: bytes) -> dict[str, Any]:
+    try:
+        data = json.loads(text) if len(text) <= LARGEST_MANIFEST else None
+    except (ValueError, RecursionError):
+        data = None
+    if not isinstance(data, dict):
+        raise _damaged("its manifest is no JSON object")
+    return data
+
+
+def _ids(content: bytes) -> tuple[str, str]:
+    """The two ids in the single row of `experiments`."""
+    try:
+        frame = pl.scan_parquet(io.BytesIO(content))
+        columns = set(frame.collect_schema().names())
+        if not set(IDS) <= columns:
+            missing = ", ".join(f"`{name}`" for name in IDS if name not in columns)
+            raise UnusableError(Reason.OLDER, f"its table `experiments` has no {missing}")
+        rows = frame.select(IDS).head(2).collect().rows()
+    except pl.exceptions.PolarsError as error:
+        raise _damaged(f"{EXPERIMENTS} cannot be read") from error
+    if len(rows) != 1:
+        raise _damaged(f"its table `experiments` has {'no' if not rows else 'more than one'} row")
+    experiment, classification = rows[0]
+    if classification is None:
+        raise UnusableError(Reason.UNCLASSIFIED, "its cells have no phases")
+    for value in (experiment, classification):
+        if not isinstance(value, str) or not _ID.fullmatch(value):
+            raise _damaged(f"its table `experiments` has the invalid id {value!r}")
+    return experiment, classification
+
+
+def _is_sha256(value: object) -> bool:
+    return isinstance(value, str) and _SHA256.fullmatch(value) is not None
+
+
+def _damaged(how: str) -> UnusableError:
+    return UnusableError(Reason.DAMAGED, how)

@@ -1,0 +1,60 @@
+"""Catalogs in a DVC remote, read through DVC's API without adding them to a cache."""
+
+from __future__ import annotations
+
+import logging
+import re
+from pathlib import Path
+from typing import Any
+
+from landscape_catalog.errors import described
+from landscape_catalog.exchange.collect.unusable import (
+    Reason,
+    UnreachableError,
+    UnusableError,
+)
+
+_REMOTE = re.compile(rb"^\s*\[\s*['\"]?remote\b", re.MULTILINE)
+
+
+def names_remote(configuration: bytes) -> bool:
+    r"""Whether the text of a `.dvc/config` names a remote.
+
+    >>> names_remote(b"[core]\n    remote = x\n['remote \"x\"']\n    url = /x\n")
+    True
+    """
+    return _REMOTE.search(configuration) is not None
+
+
+class RemoteFiles:
+    """The files of a folder at a revision, wherever DVC finds them.
+
+    Args:
+        repository: the working tree of a Git repository, or its Git directory.
+        commit: the revision.
+        folder: path of the folder in the repository.
+    """
+
+    def __init__(self, repository: Path, commit: str, folder: str) -> None:
+        self._repository, self._commit, self._folder = repository, commit, folder
+        self._files: Any = None
+
+    def read(self, name: str) -> bytes:
+        """Content of one of its files; raises an `UnusableError` if DVC cannot get it."""
+        try:
+            content: bytes = self._opened().read_bytes(f"{self._folder}/{name}")
+        except FileNotFoundError:
+            problem = f"neither the cache nor the DVC remote has {name}"
+            raise UnusableError(Reason.MISSING, problem) from None
+        except Exception as error:  # of any kind of storage
+            problem = f"the DVC remote cannot be read: {described(error, longest=200)}"
+            raise UnreachableError(problem) from error
+        return content
+
+    def _opened(self) -> Any:
+        if self._files is None:
+            from dvc.api import DVCFileSystem
+
+            logging.getLogger("dvc").setLevel(logging.ERROR)
+            self._files = DVCFileSystem(str(self._repository), rev=self._commit, subrepos=True)
+        return self._files
