@@ -83,8 +83,9 @@ class CachedFiles:
         if hashlib.md5(content, usedforsecurity=False).hexdigest() != self.md5[:32]:
             raise UnusableError(Reason.DAMAGED, f"the object {self.md5} in the cache is damaged")
         try:
-            found = {entry["relpath"]: entry["md5"] for entry in json.loads(content)}
-            sound = all(_MD5.fullmatch(md5) for md5 in found.values())
+            entries = json.loads(content)
+            found = {entry["relpath"]: entry["md5"] for entry in entries}
+            sound = isinstance(entries, list) and all(_MD5.fullmatch(md5) for md5 in found.values())
         except (ValueError, KeyError, TypeError, RecursionError):
             sound = False
         if not sound:
