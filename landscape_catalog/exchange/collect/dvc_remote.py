@@ -43,10 +43,10 @@ class RemoteFiles:
         """Content of one of its files; raises an `UnusableError` if DVC cannot get it."""
         try:
             content: bytes = self._opened().read_bytes(f"{self._folder}/{name}")
-        except FileNotFoundError:
-            problem = f"neither the cache nor the DVC remote has {name}"
-            raise UnusableError(Reason.MISSING, problem) from None
         except Exception as error:  # of any kind of storage
+            if _is_missing(error):
+                problem = f"neither the cache nor the DVC remote has {name}"
+                raise UnusableError(Reason.MISSING, problem) from None
             problem = f"the DVC remote cannot be read: {described(error, longest=200)}"
             raise UnreachableError(problem) from error
         return content
@@ -58,3 +58,9 @@ class RemoteFiles:
             logging.getLogger("dvc").setLevel(logging.ERROR)
             self._files = DVCFileSystem(str(self._repository), rev=self._commit, subrepos=True)
         return self._files
+
+
+def _is_missing(error: BaseException) -> bool:
+    """Whether a file was looked for and is not there; DVC may say so in an error of its own."""
+    cause = error.__cause__ or error.__context__
+    return isinstance(error, FileNotFoundError) or (cause is not None and _is_missing(cause))

@@ -23,6 +23,16 @@ from landscape_catalog.paths import Project
 from tests.reports.grids import Catalog
 
 Files = dict[str, bytes]
+STAGES = """\
+stages:
+  train:
+    cmd: landscape train
+    outs: [data/runs]
+  aggregate:
+    cmd: landscape aggregate
+    deps: [data/runs]
+    outs: [data/catalog]
+"""
 LOCK = """\
 schema: '2.0'
 stages:
@@ -141,7 +151,9 @@ class Study:
         if not (self.repository / ".git").exists():
             git(self.repository, "init", "-q", "-b", "main")
         write(self.root / ".dvc", {"config": b"", ".gitignore": b"/cache\n/tmp\n/config.local\n"})
-        write(self.root, {"params.yaml": b"", "dvc.yaml": b"", ".gitignore": b"/data\n"})
+        write(
+            self.root, {"params.yaml": b"", "dvc.yaml": STAGES.encode(), ".gitignore": b"/data\n"}
+        )
         git(self.repository, "add", "-A")
         git(self.repository, "commit", "-q", "-m", "start")
         return self
