@@ -14,6 +14,7 @@ from landscape_catalog.exchange.collect.dvc_lock import CATALOG, LOCK_FILE, cata
 from landscape_catalog.exchange.collect.dvc_remote import RemoteFiles, names_remote
 from landscape_catalog.exchange.collect.experiments import Waiting
 from landscape_catalog.exchange.collect.folder_files import FolderFiles
+from landscape_catalog.exchange.collect.git import Git
 from landscape_catalog.exchange.collect.git_objects import blobs_at, read_blobs, read_file
 from landscape_catalog.exchange.collect.index import Index
 from landscape_catalog.exchange.collect.outcome import Outcome, Skipped
@@ -135,17 +136,18 @@ class Collector:
             if error.reason != Reason.MISSING:
                 self._failed[output] = error
                 raise
-            if not self._has_remote(repository, project, place.revision):
+            remote = repository.dvc_remote(project)
+            if remote is None and not _names_remote(repository.git, project, place.revision):
                 raise
-            self._take_from_remote(repository, output, place, shown)
+            self._take_from_remote(repository, remote, output, place, shown)
 
     def _take_from_remote(
-        self, repository: Repository, output: str, place: Place, shown: str
+        self, repository: Repository, remote: str | None, output: str, place: Place, shown: str
     ) -> None:
         if repository.name in self._unreachable:
             raise self._unreachable[repository.name]
         assert place.revision is not None
-        files = RemoteFiles(repository.git.folder, place.revision, place.file)
+        files = RemoteFiles(repository.git.folder, place.revision, place.file, remote)
         try:
             self._store(files, place, shown, output)
         except UnreachableError as error:
@@ -192,17 +194,6 @@ class Collector:
             self._caches[key] = tuple(dict.fromkeys(found))
         return self._caches[key]
 
-    def _has_remote(self, repository: Repository, project: str, commit: str) -> bool:
-        """Whether DVC has a remote at a revision."""
-        if repository.has_remote(project):
-            return True
-        folders = (PurePosixPath(project), *PurePosixPath(project).parents)
-        for folder in dict.fromkeys(folders):
-            text = read_file(repository.git, commit, str(folder / DVC_FOLDER / "config"))
-            if text is not None:
-                return names_remote(text)
-        return False
-
     @contextmanager
     def _skipping(self, shown: str) -> Iterator[None]:
         try:
@@ -212,6 +203,15 @@ class Collector:
 
     def _skip(self, reason: Reason, shown: str, detail: str) -> None:
         self.outcome.skipped[reason].append(Skipped(shown, detail))
+
+
+def _names_remote(git: Git, project: str, commit: str) -> bool:
+    """Whether DVC's configuration at a revision names a remote."""
+    for folder in dict.fromkeys((PurePosixPath(project), *PurePosixPath(project).parents)):
+        text = read_file(git, commit, str(folder / DVC_FOLDER / "config"))
+        if text is not None:
+            return names_remote(text)
+    return False
 
 
 def _shown(repository: Repository, project: str, name: str) -> str:

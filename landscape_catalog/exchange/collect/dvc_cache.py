@@ -33,10 +33,10 @@ def cache_folder(project: Path, top: Path) -> Path | None:
     return Path(folder) if Path(folder).is_absolute() else None  # or a URL
 
 
-def has_remote(project: Path, top: Path) -> bool:
-    """Whether DVC has a remote for a project folder, by any of its configuration files."""
+def default_remote(project: Path, top: Path) -> str | None:
+    """Name of the DVC remote of a project folder, by any of its configuration files."""
     dvc = _dvc_folder(project, top)
-    return dvc is not None and bool(_configuration(dvc).get("remote"))
+    return None if dvc is None else _configuration(dvc).get("core", {}).get("remote")
 
 
 def _dvc_folder(project: Path, top: Path) -> Path | None:

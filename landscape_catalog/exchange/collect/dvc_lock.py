@@ -13,7 +13,9 @@ CATALOG = "data/catalog"  # the output of the stage `aggregate`
 _HASH = re.compile(r"[0-9a-f]{32}\.dir")
 # What a stage has besides its outputs, as DVC writes it: a key of a stage, and all that is indented
 # more, or is an item of a list at the same indent.
-_OTHERS = re.compile(r"^    (?:cmd|deps|params):.*\n(?:(?:     |    - |[ \t]*$).*(?:\n|\Z))*", re.M)
+_OTHERS = re.compile(
+    r"^    (?:cmd|deps|params):.*\n(?:(?:     |    - |[ \t\r]*$).*(?:\n|\Z))*", re.M
+)
 
 
 def catalog_hash(content: bytes) -> str | None:

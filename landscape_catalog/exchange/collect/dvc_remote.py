@@ -14,16 +14,16 @@ from landscape_catalog.exchange.collect.unusable import (
     UnusableError,
 )
 
-_REMOTE = re.compile(rb"^\s*\[\s*['\"]?remote\b", re.MULTILINE)
+_DEFAULT = re.compile(rb"^\s*remote\s*=\s*\S", re.MULTILINE)
 
 
 def names_remote(configuration: bytes) -> bool:
-    r"""Whether the text of a `.dvc/config` names a remote.
+    r"""Whether the text of a `.dvc/config` names the remote that is used by default.
 
     >>> names_remote(b"[core]\n    remote = x\n['remote \"x\"']\n    url = /x\n")
     True
     """
-    return _REMOTE.search(configuration) is not None
+    return _DEFAULT.search(configuration) is not None
 
 
 class RemoteFiles:
@@ -33,10 +33,12 @@ class RemoteFiles:
         repository: the working tree of a Git repository, or its Git directory.
         commit: the revision.
         folder: path of the folder in the repository.
+        remote: name of the DVC remote; None: the one that the revision names.
     """
 
-    def __init__(self, repository: Path, commit: str, folder: str) -> None:
+    def __init__(self, repository: Path, commit: str, folder: str, remote: str | None) -> None:
         self._repository, self._commit, self._folder = repository, commit, folder
+        self._settings = {"core": {"remote": remote}} if remote else {}
         self._files: Any = None
 
     def read(self, name: str) -> bytes:
@@ -56,7 +58,9 @@ class RemoteFiles:
             from dvc.api import DVCFileSystem
 
             logging.getLogger("dvc").setLevel(logging.ERROR)
-            self._files = DVCFileSystem(str(self._repository), rev=self._commit, subrepos=True)
+            self._files = DVCFileSystem(
+                str(self._repository), rev=self._commit, subrepos=True, config=self._settings
+            )
         return self._files
 
 

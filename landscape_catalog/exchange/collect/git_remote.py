@@ -124,9 +124,9 @@ class GitRemote:
         found = cache_folder(top / project, top) if top.is_dir() else None
         return [found] if found else []
 
-    def has_remote(self, project: str) -> bool:
-        """Whether local files configure a DVC remote: here are none."""
-        return False
+    def dvc_remote(self, project: str) -> str | None:
+        """See `Repository`; there is no working tree."""
+        return None
 
     def _borrow(self, folder: Path, form: str) -> None:
         """Let a repository use the objects of this project's."""

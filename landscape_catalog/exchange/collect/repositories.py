@@ -13,7 +13,7 @@ from typing import Protocol
 from landscape_catalog.catalog.parquet import MANIFEST
 from landscape_catalog.errors import RepositoryError
 from landscape_catalog.exchange.collect.contents import EXPERIMENTS
-from landscape_catalog.exchange.collect.dvc_cache import cache_folder, has_remote
+from landscape_catalog.exchange.collect.dvc_cache import cache_folder, default_remote
 from landscape_catalog.exchange.collect.dvc_lock import CATALOG, LOCK_FILE
 from landscape_catalog.exchange.collect.git import Git, NoRepositoryError
 from landscape_catalog.exchange.collect.revisions import TAGS, Ref, local_refs
@@ -43,8 +43,8 @@ class Repository(Protocol):
     def caches(self, project: str) -> list[Path]:
         """DVC's caches of a project."""
 
-    def has_remote(self, project: str) -> bool:
-        """Whether local files configure a DVC remote of a project."""
+    def dvc_remote(self, project: str) -> str | None:
+        """Name of the DVC remote that a project has today, in the files of a working tree."""
 
 
 @dataclass
@@ -76,9 +76,10 @@ class LocalRepository:
         found = (cache_folder(tree / project, tree) for tree in self.trees[project])
         return [folder for folder in found if folder is not None]
 
-    def has_remote(self, project: str) -> bool:
+    def dvc_remote(self, project: str) -> str | None:
         """See `Repository`."""
-        return any(has_remote(tree / project, tree) for tree in self.trees[project])
+        found = (default_remote(tree / project, tree) for tree in self.trees[project])
+        return next(filter(None, found), None)
 
 
 @dataclass(frozen=True)

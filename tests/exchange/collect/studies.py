@@ -11,6 +11,7 @@ import os
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,12 @@ stages:
 """
 
 
+@cache
+def tables_of(width: int) -> dict[str, pl.DataFrame]:
+    """Two cells."""
+    return Catalog({"load.width": [width, 2 * width]}, seeds=2, epochs=1).tables()
+
+
 def catalog(experiment: str, classification: str = "k", *, width: int = 1, **more: Any) -> Files:
     """The files of a tiny catalog; other widths give other content.
 
@@ -65,7 +72,7 @@ def catalog(experiment: str, classification: str = "k", *, width: int = 1, **mor
         width: of its networks.
         more: further keys of the manifest, such as `schema`; None: the key is left out.
     """
-    tables = Catalog({"load.width": [width, 2 * width]}, seeds=2, epochs=1).tables()
+    tables = tables_of(width)
     ids = {"experiment_id": experiment, "classification_id": classification}
     lit = [pl.lit(text, pl.String).alias(name) for name, text in ids.items()]
     files = packed_tables({**tables, "experiments": tables["experiments"].with_columns(lit)})
@@ -199,7 +206,7 @@ class Study:
         return {
             path.name: {f.name: f.read_bytes() for f in path.iterdir() if f.name != "source.json"}
             for path in sorted(self.collected.iterdir())
-            if path.is_dir()
+            if path.is_dir() and not path.name.startswith(".tmp-")
         }
 
     def places(self, name: str) -> list[dict[str, Any]]:

@@ -189,6 +189,17 @@ def test_a_dvc_remote_of_the_revision_alone(pushed: Study) -> None:
     assert set(pushed.collect().experiments) == {"e1-k"}
 
 
+def test_a_dvc_remote_that_was_added_later(study: Study) -> None:
+    """Today's configuration names it; that of the revision does not."""
+    study.commit(ONE)
+    remote = study.repository.parent / "dvc remote"
+    shutil.move(study.cache, remote)
+    assert skipped(study.collect()) == {"missing cache": ["main"]}
+    config = f"[core]\n    remote = far\n['remote \"far\"']\n    url = {remote}\n"
+    (study.root / ".dvc" / "config").write_text(config)
+    assert study.collect().new == ["e1-k"]
+
+
 def test_a_dvc_remote_that_cannot_be_reached_is_tried_once(
     pushed: Study, monkeypatch: pytest.MonkeyPatch
 ) -> None:
