@@ -21,6 +21,8 @@ from landscape_catalog.store.files import remove, write_file, write_folder
 
 log = logging.getLogger(__name__)
 
+WRITTEN_AT_ONCE = 8  # files
+
 
 class Collection:
     """What has been collected.
@@ -57,7 +59,8 @@ class Collection:
             StorageError: if it cannot be written.
         """
         name = self._free_name(contents)
-        write_folder(self._folder / name, {**contents.files, SOURCE: places_text([place])})
+        files = {**contents.files, SOURCE: places_text([place])}
+        write_folder(self._folder / name, files, at_once=WRITTEN_AT_ONCE)
         self.names[contents.fingerprint] = name
         self._places[name] = {place.key: place}
         return name
