@@ -9,7 +9,8 @@ import re
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from landscape_catalog.catalog import parquet
 from landscape_catalog.catalog.parquet import MANIFEST, fingerprint_of
@@ -119,18 +120,20 @@ def _parsed(text: bytes) -> dict[str, Any]:
 
 def _ids(content: bytes) -> tuple[str, str]:
     """The two ids in the single row of `experiments`."""
-    try:
-        frame = pl.scan_parquet(io.BytesIO(content))
-        columns = set(frame.collect_schema().names())
-        if not set(IDS) <= columns:
-            missing = ", ".join(f"`{name}`" for name in IDS if name not in columns)
-            raise UnusableError(Reason.OLDER, f"its table `experiments` has no {missing}")
-        rows = frame.select(IDS).head(2).collect().rows()
-    except pl.exceptions.PolarsError as error:
+    try:  # unlike Polars, Arrow survives files that are made to harm
+        with pq.ParquetFile(io.BytesIO(content)) as file:
+            columns = set(file.schema_arrow.names)
+            count = file.metadata.num_rows
+            wanted = [name for name in IDS if name in columns] if count == 1 else []
+            row = file.read(columns=wanted, use_threads=False).slice(0, 1).to_pydict()
+    except (OSError, ValueError, pa.ArrowException) as error:
         raise _damaged(f"{EXPERIMENTS} cannot be read") from error
-    if len(rows) != 1:
-        raise _damaged(f"its table `experiments` has {'no' if not rows else 'more than one'} row")
-    experiment, classification = rows[0]
+    missing = ", ".join(f"`{name}`" for name in IDS if name not in columns)
+    if missing:
+        raise UnusableError(Reason.OLDER, f"its table `experiments` has no {missing}")
+    if count != 1:
+        raise _damaged(f"its table `experiments` has {'more than one' if count else 'no'} row")
+    experiment, classification = (row[name][0] for name in IDS)
     if classification is None:
         raise UnusableError(Reason.UNCLASSIFIED, "its cells have no phases")
     for value in (experiment, classification):

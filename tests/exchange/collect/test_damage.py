@@ -5,13 +5,17 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from landscape_catalog.exchange.collect.contents import NEWEST
+from landscape_catalog.exchange.collect.contents import NEWEST, read_contents, read_manifest
+from landscape_catalog.exchange.collect.unusable import Reason, UnusableError
 from tests.exchange.collect.studies import (
     LOCK,
     Files,
@@ -159,6 +163,33 @@ def test_nothing_is_written_by_names_in_a_manifest(
         "index.json",
     }
     assert not Path("/tmp/x.parquet").exists()
+
+
+@given(st.data())
+@settings(max_examples=200, deadline=None)
+def test_bytes_that_are_no_table_of_experiments(data: st.DataObject) -> None:
+    """Whatever is changed in the file, it is refused, or the ids are valid ones."""
+    content = bytearray(catalog("bad")["experiments.parquet"])
+    for _ in range(data.draw(st.integers(1, 5))):
+        place = data.draw(st.integers(0, len(content) - 1))
+        content[place : place + data.draw(st.integers(0, 9))] = data.draw(st.binary(max_size=9))
+    files = Held(sealed(catalog("bad") | {"experiments.parquet": bytes(content)}))
+    try:
+        found = read_contents(files, read_manifest(files))
+    except UnusableError as error:
+        assert error.reason in (Reason.DAMAGED, Reason.OLDER, Reason.UNCLASSIFIED)
+    else:
+        assert all(re.fullmatch(r"\w+", text) for text in found.ids)
+
+
+class Held:
+    """Files in memory."""
+
+    def __init__(self, files: Files) -> None:
+        self.files = files
+
+    def read(self, name: str) -> bytes:
+        return self.files[name]
 
 
 def test_an_older_version_is_collected_as_it_is(study: Study) -> None:
