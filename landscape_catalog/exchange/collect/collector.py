@@ -5,17 +5,18 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from landscape_catalog.exchange.collect.collection import Collection
 from landscape_catalog.exchange.collect.contents import Files, read_contents, read_manifest
-from landscape_catalog.exchange.collect.dvc_cache import DVC_FOLDER, CachedFiles
+from landscape_catalog.exchange.collect.dvc_cache import CachedFiles
 from landscape_catalog.exchange.collect.dvc_lock import CATALOG, LOCK_FILE, catalog_hash
-from landscape_catalog.exchange.collect.dvc_remote import RemoteFiles, names_remote
+from landscape_catalog.exchange.collect.dvc_remote import RemoteFiles, commits_with_remote
 from landscape_catalog.exchange.collect.experiments import Waiting
 from landscape_catalog.exchange.collect.folder_files import FolderFiles
-from landscape_catalog.exchange.collect.git import Git
-from landscape_catalog.exchange.collect.git_objects import blobs_at, read_blobs, read_file
+from landscape_catalog.exchange.collect.git_objects import blobs_at, read_blobs
 from landscape_catalog.exchange.collect.index import Index
 from landscape_catalog.exchange.collect.outcome import Outcome, Skipped
 from landscape_catalog.exchange.collect.places import Place, with_refs
@@ -24,6 +25,45 @@ from landscape_catalog.exchange.collect.revisions import Revision
 from landscape_catalog.exchange.collect.unusable import Reason, UnreachableError, UnusableError
 
 Output = str | UnusableError | None  # DVC hash of a catalog, why it is unknown, or there is none
+
+
+@dataclass
+class _Lookup:
+    """What one project of a repository takes to look up.
+
+    Attributes:
+        repository: the repository.
+        project: path of the project in it.
+        commits: the revisions that are asked for.
+        failed: what is wrong with catalogs that could not be read, by DVC hash.
+        unreachable: why the DVC remote is not asked any more.
+    """
+
+    repository: Repository
+    project: str
+    commits: list[str]
+    failed: dict[str, UnusableError] = field(default_factory=dict)
+    unreachable: UnusableError | None = None
+
+    @property
+    def file(self) -> str:
+        """Path of the catalog in the repository."""
+        return str(PurePosixPath(self.project, CATALOG))
+
+    @cached_property
+    def caches(self) -> list[Path]:
+        """DVC's caches of the project."""
+        return self.repository.caches(self.project)
+
+    @cached_property
+    def dvc_remote(self) -> str | None:
+        """Name of the DVC remote that the project has today."""
+        return self.repository.dvc_remote(self.project)
+
+    @cached_property
+    def with_remote(self) -> set[str]:
+        """The commits at which DVC's configuration names a remote."""
+        return commits_with_remote(self.repository.git, self.commits, self.project)
 
 
 class Collector:
@@ -45,9 +85,6 @@ class Collector:
         self.outcome = Outcome()
         self._collection, self._index, self._current = collection, index, current
         self._own_caches = caches
-        self._caches: dict[tuple[str | None, str], tuple[Path, ...]] = {}
-        self._failed: dict[str, UnusableError] = {}  # by DVC hash
-        self._unreachable: dict[str | None, UnusableError] = {}  # by name of the repository
 
     def add_folder(self, folder: Folder) -> None:
         """Collect the catalogs in a folder's files."""
@@ -75,35 +112,32 @@ class Collector:
             if ref.full != "HEAD":
                 refs[ref.name].add(ref.commit)
         commits = [revision.commit for revision in revisions]
-        outputs = {
-            project: self._outputs(repository, project, commits) for project in repository.projects
-        }
+        lookups = [_Lookup(repository, project, commits) for project in repository.projects]
+        outputs = [(lookup, self._outputs(lookup)) for lookup in lookups]
         for revision in revisions:
-            found = {p: output for p in outputs if (output := outputs[p][revision.commit])}
+            found = [(each, output) for each, o in outputs if (output := o[revision.commit])]
             if not found:
                 shown = _shown(repository, "", revision.name)
                 self._skip(Reason.NONE, shown, f"no {LOCK_FILE} in it has {CATALOG}")
-            for project, output in found.items():
-                file = str(PurePosixPath(project, CATALOG))
-                place = with_refs(Place(repository.name, revision.commit, file), refs)
-                shown = _shown(repository, project, revision.name)
+            for lookup, output in found:
+                place = Place(repository.name, revision.commit, lookup.file)
+                shown = _shown(repository, lookup.project, revision.name)
                 with self._skipping(shown):
-                    self._take(repository, project, output, place, shown)
+                    self._take(lookup, output, with_refs(place, refs), shown)
         self._collection.update_refs(repository.name, refs)
 
-    def _outputs(
-        self, repository: Repository, project: str, commits: list[str]
-    ) -> dict[str, Output]:
+    def _outputs(self, lookup: _Lookup) -> dict[str, Output]:
         """The DVC hash of a project's catalog at each commit."""
-        known = self._index.outputs.setdefault(project, {})
-        found: dict[str, Output] = {c: known[c] for c in commits if c in known}
-        unknown = [commit for commit in commits if commit not in known]
+        known = self._index.outputs.setdefault(lookup.project, {})
+        found: dict[str, Output] = {c: known[c] for c in lookup.commits if c in known}
+        unknown = [commit for commit in lookup.commits if commit not in known]
         if not unknown:
             return found
-        blobs = blobs_at(repository.git, unknown, str(PurePosixPath(project, LOCK_FILE)))
+        git = lookup.repository.git
+        blobs = blobs_at(git, unknown, str(PurePosixPath(lookup.project, LOCK_FILE)))
         hashes: dict[str | None, Output] = {None: None}
         names = list(dict.fromkeys(name for name in blobs.values() if name))
-        for name, content in read_blobs(repository.git, names):
+        for name, content in read_blobs(git, names):
             try:
                 hashes[name] = catalog_hash(content)
             except UnusableError as error:
@@ -117,44 +151,40 @@ class Collector:
                 known[commit] = output
         return found
 
-    def _take(
-        self, repository: Repository, project: str, output: Output, place: Place, shown: str
-    ) -> None:
+    def _take(self, lookup: _Lookup, output: Output, place: Place, shown: str) -> None:
         """Collect the catalog with a DVC hash, from the cache or else from a DVC remote."""
         if isinstance(output, UnusableError):
             raise output
-        assert output is not None and place.revision is not None
+        assert output is not None
         fingerprint = self._index.fingerprints.get(output)
         if fingerprint and self._is_known(fingerprint, place, shown):
             return
-        if output in self._failed:
-            raise self._failed[output]
-        files = CachedFiles(output, self._caches_of(repository, project))
+        if output in lookup.failed:
+            raise lookup.failed[output]
+        caches = tuple(dict.fromkeys((*lookup.caches, *self._own_caches)))
         try:
-            self._store(files, place, shown, output)
+            self._store(CachedFiles(output, caches), place, shown, output)
         except UnusableError as error:
             if error.reason != Reason.MISSING:
-                self._failed[output] = error
+                lookup.failed[output] = error
                 raise
-            remote = repository.dvc_remote(project)
-            if remote is None and not _names_remote(repository.git, project, place.revision):
+            if lookup.dvc_remote is None and place.revision not in lookup.with_remote:
                 raise
-            self._take_from_remote(repository, remote, output, place, shown)
+            self._take_from_remote(lookup, output, place, shown)
 
-    def _take_from_remote(
-        self, repository: Repository, remote: str | None, output: str, place: Place, shown: str
-    ) -> None:
-        if repository.name in self._unreachable:
-            raise self._unreachable[repository.name]
+    def _take_from_remote(self, lookup: _Lookup, output: str, place: Place, shown: str) -> None:
+        if lookup.unreachable is not None:
+            raise lookup.unreachable
         assert place.revision is not None
-        files = RemoteFiles(repository.git.folder, place.revision, place.file, remote)
+        top = lookup.repository.git.folder
+        files = RemoteFiles(top, place.revision, lookup.file, lookup.dvc_remote)
         try:
             self._store(files, place, shown, output)
         except UnreachableError as error:
-            self._unreachable[repository.name] = error
+            lookup.unreachable = error
             raise
         except UnusableError as error:
-            self._failed[output] = error
+            lookup.failed[output] = error
             raise
 
     def _store(self, files: Files, place: Place, shown: str, output: str | None = None) -> None:
@@ -186,14 +216,6 @@ class Collector:
             return False
         return True
 
-    def _caches_of(self, repository: Repository, project: str) -> tuple[Path, ...]:
-        """Where objects of a project are looked for: its own cache, and that of this project."""
-        key = (repository.name, project)
-        if key not in self._caches:
-            found = [*repository.caches(project), *self._own_caches]
-            self._caches[key] = tuple(dict.fromkeys(found))
-        return self._caches[key]
-
     @contextmanager
     def _skipping(self, shown: str) -> Iterator[None]:
         try:
@@ -203,15 +225,6 @@ class Collector:
 
     def _skip(self, reason: Reason, shown: str, detail: str) -> None:
         self.outcome.skipped[reason].append(Skipped(shown, detail))
-
-
-def _names_remote(git: Git, project: str, commit: str) -> bool:
-    """Whether DVC's configuration at a revision names a remote."""
-    for folder in dict.fromkeys((PurePosixPath(project), *PurePosixPath(project).parents)):
-        text = read_file(git, commit, str(folder / DVC_FOLDER / "config"))
-        if text is not None:
-            return names_remote(text)
-    return False
 
 
 def _shown(repository: Repository, project: str, name: str) -> str:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import logging
 import re
-from pathlib import Path
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from landscape_catalog.errors import described
+from landscape_catalog.exchange.collect.dvc_cache import DVC_FOLDER
+from landscape_catalog.exchange.collect.git import Git
+from landscape_catalog.exchange.collect.git_objects import blobs_at, read_blobs
 from landscape_catalog.exchange.collect.unusable import (
     Reason,
     UnreachableError,
@@ -24,6 +28,22 @@ def names_remote(configuration: bytes) -> bool:
     True
     """
     return _DEFAULT.search(configuration) is not None
+
+
+def commits_with_remote(git: Git, commits: Sequence[str], project: str) -> set[str]:
+    """The commits at which DVC's configuration of a project names a remote.
+
+    Raises:
+        RepositoryError: if Git fails.
+    """
+    named, left = set(), list(commits)
+    for folder in dict.fromkeys((PurePosixPath(project), *PurePosixPath(project).parents)):
+        blobs = blobs_at(git, left, str(folder / DVC_FOLDER / "config"))
+        contents = dict(read_blobs(git, list({blob for blob in blobs.values() if blob})))
+        with_remote = {blob for blob, content in contents.items() if names_remote(content)}
+        named |= {commit for commit, blob in blobs.items() if blob in with_remote}
+        left = [commit for commit in left if not blobs.get(commit)]
+    return named
 
 
 class RemoteFiles:

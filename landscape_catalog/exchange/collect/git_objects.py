@@ -48,9 +48,3 @@ def read_blobs(git: Git, names: Sequence[str]) -> Iterator[tuple[str, bytes]]:
             size = int(text[place:end].split(b" ")[2])
             yield name, text[end + 1 : end + 1 + size]
             place = end + 1 + size + 1
-
-
-def read_file(git: Git, commit: str, path: str) -> bytes | None:
-    """Content of a file at a commit; None if it has none."""
-    name = blobs_at(git, [commit], path).get(commit)
-    return next(read_blobs(git, [name]))[1] if name else None

@@ -200,6 +200,16 @@ def test_a_dvc_remote_that_was_added_later(study: Study) -> None:
     assert study.collect().new == ["e1-k"]
 
 
+def test_objects_that_one_repository_lacks_and_another_has(pushed: Study, tmp_path: Path) -> None:
+    """What cannot be had from the first is looked for in the second as well."""
+    remote = pushed.repository.parent / "dvc remote"
+    shutil.rmtree(remote)
+    other = Study(tmp_path / "other").start().commit(ONE)
+    outcome = pushed.collect(other.root)
+    assert outcome.new == ["e1-k"] and skipped(outcome) == {"missing cache": ["main"]}
+    assert set(pushed.collect().experiments) == {"e1-k"}
+
+
 def test_a_dvc_remote_that_cannot_be_reached_is_tried_once(
     pushed: Study, monkeypatch: pytest.MonkeyPatch
 ) -> None:

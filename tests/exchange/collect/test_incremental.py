@@ -48,7 +48,7 @@ def test_nothing_new_reads_and_writes_nothing(
     def read(*args: object, **kwargs: object) -> None:
         raise AssertionError(f"read again: {args}")
 
-    for name in ("blobs_at", "read_blobs", "read_file", "CachedFiles", "catalog_hash"):
+    for name in ("blobs_at", "read_blobs", "CachedFiles", "RemoteFiles", "catalog_hash"):
         monkeypatch.setattr(collector, name, read)
     again = several.collect()
     assert again.experiments == first.experiments and not again.new
