@@ -174,6 +174,36 @@ app.add_typer(catalog, name="catalog")
 
 
 @app.command()
+def collect(
+    paths: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[PATH]...", help="Other repositories, projects or catalogs."),
+    ] = None,
+    revs: Annotated[
+        str | None,
+        typer.Option(
+            metavar="all|GLOB",
+            help="Every commit, or branches and tags by name, or one commit; default: branches, "
+            "tags and HEAD.",
+        ),
+    ] = None,
+    experiments: Annotated[
+        bool, typer.Option("--experiments", help="Also DVC experiments.")
+    ] = False,
+    remote: Annotated[
+        str | None, typer.Option(metavar="GIT-REMOTE", help="Also a Git remote: name or URL.")
+    ] = None,
+) -> None:
+    """Collect the catalogs of other revisions and repositories (data/collected)."""
+    from landscape_catalog.commands.collect import collect_catalogs
+
+    found = collect_catalogs(
+        project_root(), paths or (), revs=revs, experiments=experiments, remote=remote
+    )
+    _say(found)
+
+
+@app.command()
 def schemas(
     folder: Annotated[
         Path | None, typer.Argument(help="Output folder; default: the project's `schemas`.")

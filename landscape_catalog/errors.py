@@ -6,6 +6,7 @@ LandscapeError                 base class; exit code 1
 │   ├── RecipesError           a study belongs to another version than the one installed
 │   ├── CodeError              a user's own function fails or returns something invalid
 │   ├── QueryError             a query that cannot be answered
+│   ├── RepositoryError        a repository or folder that catalogs cannot be collected from
 │   ├── MissingArtifactError   the output of an earlier stage is missing
 │   ├── DataError              a dataset is unavailable or invalid
 │   ├── PublishedError         published results that cannot be imported
@@ -156,6 +157,10 @@ class CodeError(UserError):
 
 class QueryError(UserError):
     """A query that the catalog cannot answer."""
+
+
+class RepositoryError(UserError):
+    """A Git repository, remote or folder that catalogs cannot be collected from."""
 
 
 class MissingArtifactError(UserError):

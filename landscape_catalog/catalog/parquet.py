@@ -41,7 +41,7 @@ def packed_tables(tables: dict[str, pl.DataFrame]) -> dict[str, bytes]:
         tables[name].write_parquet(buffer, compression="zstd", statistics=True)
         files[f"{name}.parquet"] = buffer.getvalue()
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
-    manifest = {"fingerprint": _fingerprint(hashes), "schema": SCHEMA_VERSION, "sha256": hashes}
+    manifest = {"fingerprint": fingerprint_of(hashes), "schema": SCHEMA_VERSION, "sha256": hashes}
     files[MANIFEST] = (json.dumps(manifest, indent=1) + "\n").encode()
     return files
 
@@ -163,7 +163,7 @@ def manifest_of(content: bytes) -> Manifest:
         found = json.loads(content.decode())
         hashes, version = found["sha256"], found.get("schema", 0)
         sound = (
-            found["fingerprint"] == _fingerprint(hashes)
+            found["fingerprint"] == fingerprint_of(hashes)
             and all(isinstance(value, str) for value in hashes.values())
             and isinstance(version, int)
             and version >= 0
@@ -175,5 +175,6 @@ def manifest_of(content: bytes) -> Manifest:
     return Manifest(found["fingerprint"], int(version), hashes)
 
 
-def _fingerprint(hashes: dict[str, str]) -> str:
+def fingerprint_of(hashes: dict[str, str]) -> str:
+    """A single hash over the hashes of all tables' files."""
     return hashlib.sha256(json.dumps(hashes, sort_keys=True).encode()).hexdigest()

@@ -11,6 +11,7 @@ import shutil
 import time
 import uuid
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -122,8 +123,14 @@ def write_file(path: Path, content: bytes, *, flush: bool = True) -> None:
             _sync_folder(path.parent)
 
 
-def write_folder(path: Path, contents: dict[str, bytes]) -> None:
+def write_folder(path: Path, contents: dict[str, bytes], *, at_once: int = 1) -> None:
     """Write a folder of files atomically; an existing non-empty folder is left unchanged.
+
+    Args:
+        path: the folder.
+        contents: content of each file, by name.
+        at_once: files that are written and flushed to disk at the same time. Several take little
+            longer than one.
 
     Raises:
         StorageError: if the disk is full or there is no permission.
@@ -133,8 +140,10 @@ def write_folder(path: Path, contents: dict[str, bytes]) -> None:
         temporary = _temporary(path)
         try:
             temporary.mkdir()
-            for name, content in contents.items():
-                _write_through(temporary / name, content)
+            paths = [temporary / name for name in contents]
+            with ThreadPoolExecutor(at_once) as pool:
+                write = map if at_once == 1 else pool.map
+                list(write(_write_through, paths, contents.values()))
             _sync_folder(temporary)
             _rename_unless_there(temporary, path)
         finally:

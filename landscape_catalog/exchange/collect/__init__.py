@@ -1,0 +1,1 @@
+"""`landscape collect`: catalogs of Git revisions, DVC experiments and other repositories."""
