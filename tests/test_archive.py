@@ -133,6 +133,11 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
 
 
+def inodes(folder: Path) -> dict[str, int]:
+    """Differs if anything below the folder was replaced, removed or added."""
+    return {name: inode for name, (inode, _) in stamps(folder).items()}
+
+
 def stamps(folder: Path) -> dict[str, tuple[int, int]]:
     """Inode and change time of every file, which differ if a file is rewritten."""
     files = {path.relative_to(folder).as_posix(): path.stat() for path in folder.rglob("*")}
@@ -212,12 +217,13 @@ def test_runs_and_measurements_are_restored_from_the_store(
     fill_store(project)
     forbid_jobs(monkeypatch)
     data = project.root / "data"
-    before, shared = contents(data), stamps(store())
+    before, shared, files = contents(data), contents(store()), inodes(store())
     shutil.rmtree(project.runs)
     shutil.rmtree(project.measurements)
     compute(project)
     assert contents(data) == before
-    assert stamps(store()) == shared
+    assert contents(store()) == shared
+    assert inodes(store()) == files  # times of modification say when an entry was last used
 
 
 def submitted_jobs(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
