@@ -200,7 +200,7 @@ def collect(
     found = collect_catalogs(
         project_root(), paths or (), revs=revs, experiments=experiments, remote=remote
     )
-    _say(found)
+    say(found)
 
 
 @app.command()

@@ -127,7 +127,7 @@ def _answer(connection: duckdb.DuckDBPyConnection, sql: str, plain: bool) -> pl.
         raise QueryError(
             f"a query must be exactly one SQL statement, and these are {len(statements)}"
         )
-    relation = connection.sql(_without_end(sql)) if statements[0].type in _QUERIES else None
+    relation = connection.sql(_without_end(sql)) if _is_query(statements[0]) else None
     if relation is None:
         raise QueryError(
             "this statement is not a query; the catalog is read-only, and has no settings. "
@@ -139,6 +139,13 @@ def _answer(connection: duckdb.DuckDBPyConnection, sql: str, plain: bool) -> pl.
     frame = pl.from_arrow(table.rename_columns(names))
     assert isinstance(frame, pl.DataFrame)
     return frame.with_columns(pl.col(pl.Categorical, pl.Enum).cast(pl.String))
+
+
+def _is_query(statement: duckdb.Statement) -> bool:
+    try:
+        return statement.type in _QUERIES
+    except ValueError:  # a kind that the Python package of DuckDB does not list: UPDATE EXTENSIONS
+        return False
 
 
 def _without_end(sql: str) -> str:

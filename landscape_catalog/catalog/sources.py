@@ -22,7 +22,7 @@ from landscape_catalog.catalog.parquet import (
     read_tables,
 )
 from landscape_catalog.catalog.tables import SOURCES, TABLES
-from landscape_catalog.errors import DamagedFileError, MissingArtifactError, QueryError
+from landscape_catalog.errors import DamagedFileError, MissingArtifactError, QueryError, shown
 from landscape_catalog.experiment.experiment import Report
 from landscape_catalog.experiment.reading import ImportSettings, read_import_settings
 from landscape_catalog.paths import Project
@@ -31,6 +31,7 @@ from landscape_catalog.schema.tables import Row
 
 CURRENT, EVERY = "current", "all"
 PLACES_FILE = "source.json"
+MOST_NAMES = 30  # in one message
 # The tables of published results that follow from their settings.
 _CLASSIFIED = ("experiments", "phases", "phase_probabilities", "criteria")
 _REMEDIES = {
@@ -161,7 +162,11 @@ def current_source(folder: Path) -> Source:
 
 
 def find_sources(project: Project) -> list[Source]:
-    """Every source of a project, in the order of precedence: current, imports, collected."""
+    """Every source of a project, in the order of precedence: current, imports, collected.
+
+    Raises:
+        QueryError: if two have the same name, or one is called `current` or `all`.
+    """
     found: list[Source] = []
     if (project.catalog / MANIFEST).is_file():
         found.append(current_source(project.catalog))
@@ -169,6 +174,14 @@ def find_sources(project: Project) -> list[Source]:
         settings = project.import_settings / f"{folder.name}.yaml"
         found.append(Source(folder.name, "imported", folder, settings))
     found += [Source(folder.name, "collected", folder) for folder in _folders(project.collected)]
+    taken = {EVERY, CURRENT}
+    for source in found:
+        if source.name in taken and source.kind != "current":
+            raise QueryError(
+                f"{project.shown(source.folder)} has a name that stands for something else: "
+                f"{shown(source.name)}; rename the folder"
+            )
+        taken.add(source.name)
     return found
 
 
@@ -191,8 +204,11 @@ def source_named(project: Project, name: str) -> Source:
     for source in sources:
         if source.name == name:
             return source
-    names = ", ".join([CURRENT, *(one.name for one in sources if one.name != CURRENT)])
-    raise QueryError(f"there is no source {name!r}; there are {names}")
+    names = [CURRENT, *(one.name for one in sources if one.name != CURRENT)]
+    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+    raise QueryError(
+        f"there is no source {shown(name)}; there are {', '.join(names[:MOST_NAMES])}{more}"
+    )
 
 
 def chosen_sources(project: Project, name: str) -> list[Source]:

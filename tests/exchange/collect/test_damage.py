@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from landscape_catalog.exchange.collect.contents import NEWEST, read_contents, read_manifest
+from landscape_catalog.catalog.versions import SCHEMA_VERSION
+from landscape_catalog.exchange.collect.contents import read_contents, read_manifest
 from landscape_catalog.exchange.collect.unusable import Reason, UnusableError
 from tests.exchange.collect.studies import (
     LOCK,
@@ -51,7 +52,7 @@ def without(name: str) -> Files:
 
 
 BAD: dict[str, tuple[Callable[[], Files], str, str]] = {
-    "a newer version": (lambda: manifest(schema=NEWEST + 1), "newer schema", f"up to {NEWEST}"),
+    "a newer version": (lambda: manifest(schema=SCHEMA_VERSION + 1), "newer schema", f"up to {SCHEMA_VERSION}"),
     "a version that is a text": (lambda: manifest(schema="1"), "damaged catalog", "valid schema"),
     "a negative version": (lambda: manifest(schema=-1), "damaged catalog", "valid schema"),
     "a version that is true": (lambda: manifest(schema=True), "damaged catalog", "valid schema"),
