@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-import statistics
 from collections.abc import Sequence
 
-from landscape_catalog.metrics.estimate import mean_of, spread_of
+from landscape_catalog.metrics.estimate import mean_of, rounded_root, spread_of, sum_of_squares
 
 Members = tuple[str, ...]  # ids of the run, or of the two runs of a pair
 
@@ -41,7 +40,9 @@ def standard_error_over_runs(values: Sequence[float], members: Sequence[Members]
     if not all(without):
         return math.nan
     means = [mean_of(left) for left in without]
+    squares, scale = sum_of_squares(means)
+    scale *= len(runs)
     try:
-        return math.sqrt((len(runs) - 1) * statistics.pvariance(means))
+        return math.sqrt((len(runs) - 1) * (squares / scale))
     except OverflowError:  # squares of more than 1e308
-        return math.sqrt(len(runs) - 1) * statistics.pstdev(means)
+        return math.sqrt(len(runs) - 1) * rounded_root(squares, scale)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import zip_longest
+from itertools import repeat, zip_longest
 from typing import Literal
 
 from landscape_catalog.metrics.estimate import Estimate
@@ -75,7 +75,7 @@ def error_of_cell_mean(estimates: Sequence[Estimate]) -> MeanError:
     shared = [estimate for estimate in estimates if estimate.shared_draw and estimate.error]
     known = [one.influences for one in shared if one.influences is not None]
     unknown = [one.error for one in shared if one.influences is None]
-    joint = math.hypot(*(sum(unit) / n for unit in zip_longest(*known, fillvalue=0.0)))
+    joint = math.hypot(*[total / n for total in map(sum, zip_longest(*known, fillvalue=0.0))])
     left = sum(_left(one) for one in shared if one.influences is not None) / n
     of_draw = math.hypot(joint, left) + sum(unknown) / n
     independent = math.hypot(*own) / n
@@ -92,7 +92,7 @@ def _left(estimate: Estimate) -> float:
     """The part of an error that its influences do not explain; 0 up to their rounding."""
     assert estimate.influences is not None
     try:
-        left = estimate.error**2 - sum(value**2 for value in estimate.influences)
+        left = estimate.error**2 - sum(map(pow, estimate.influences, repeat(2)))
         return math.sqrt(left) if left > 1e-9 * estimate.error**2 else 0.0
     except OverflowError:  # squares of more than 1e308
         return estimate.error

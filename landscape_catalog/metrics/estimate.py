@@ -6,6 +6,7 @@ import math
 import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from operator import mul
 from typing import ClassVar, Literal
 
 from pydantic import ConfigDict
@@ -119,10 +120,45 @@ def spread_of(values: Sequence[float]) -> float:
     """The sample standard deviation; NaN for fewer than two values or where one is not finite."""
     if len(values) < 2 or not all(map(math.isfinite, values)):
         return math.nan
+    squares, scale = sum_of_squares(values)
     try:
-        return statistics.stdev(values)
+        return rounded_root(squares, scale * (len(values) - 1))
     except OverflowError:
         return math.nan
+
+
+def sum_of_squares(values: Sequence[float]) -> tuple[int, int]:
+    """The sum of the squared deviations from the mean, exactly: numerator and denominator.
+
+    As in `statistics`, but with integers instead of fractions, which take twenty times as long.
+
+    >>> sum_of_squares([1.0, 2.0, 4.5])
+    (78, 12)
+    """
+    ratios = [value.as_integer_ratio() for value in values]
+    scale = max(denominator for _, denominator in ratios)  # all of them are powers of 2
+    whole = [numerator * (scale // denominator) for numerator, denominator in ratios]
+    n, total = len(whole), sum(whole)
+    return n * sum(map(mul, whole, whole)) - total * total, n * scale * scale
+
+
+def rounded_root(numerator: int, denominator: int) -> float:
+    """The square root of a fraction, correctly rounded.
+
+    Two bits more than a float holds are computed, the last of them set if others follow, so that
+    rounding to a float is rounding the root itself.
+
+    >>> rounded_root(78, 12 * 2)
+    1.8027756377319946
+    """
+    shift = (numerator.bit_length() - denominator.bit_length() - 109) // 2
+    if shift < 0:
+        numerator <<= -2 * shift
+    else:
+        denominator <<= 2 * shift
+    root = math.isqrt(numerator // denominator)
+    root |= root * root * denominator != numerator
+    return (root << shift) / 1 if shift >= 0 else root / (1 << -shift)
 
 
 def binomial_error(share: float, n: int) -> float:

@@ -10,6 +10,8 @@ import math
 import statistics
 from collections.abc import Collection, Sequence
 
+import numpy as np
+
 UNIT = 1e-4  # of the standard error: the step in which records store influences
 
 
@@ -34,8 +36,12 @@ def influences_of_share(members: Collection[int], n: int) -> tuple[float, ...]:
     >>> influences_of_share([2], 4)
     (-0.0625, -0.0625, 0.1875, -0.0625)
     """
-    share, having = len(members) / n, set(members)
-    return tuple(((i in having) - share) / n for i in range(n))
+    share = len(members) / n
+    found = [(0 - share) / n] * n
+    for member in members:
+        if 0 <= member < n:
+            found[member] = (1 - share) / n
+    return tuple(found)
 
 
 def influences_of_blocks(influences: Sequence[float] | None, size: int) -> tuple[float, ...] | None:
@@ -76,4 +82,6 @@ def unpacked(steps: Sequence[int] | None, error: float | None) -> tuple[float, .
     if steps is None or error is None or not math.isfinite(error):
         return None
     norm = math.hypot(*steps)
-    return tuple(error * step / norm if norm else 0.0 for step in steps)
+    if not norm:
+        return (0.0,) * len(steps)
+    return tuple((error * np.asarray(steps, dtype=np.float64) / norm).tolist())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields
 from typing import ClassVar, Literal
 
 from pydantic import ConfigDict
@@ -62,9 +62,12 @@ class HessianEstimate:
     def row(self, layer: str, batch: int = 0) -> Row:
         """A row of the table `hessians`."""
         row = {"layer": layer, "batch": batch, "trace_standard_error": self.trace_standard_error}
-        row |= asdict(self)
-        del row["metric"], row["trace_probes"]
-        return row
+        return row | {name: getattr(self, name) for name in _STORED}
+
+
+_STORED = [
+    one.name for one in fields(HessianEstimate) if one.name not in ("metric", "trace_probes")
+]
 
 
 def hessian_estimates(results: Sequence[HessianEstimate]) -> Iterator[tuple[str, Estimate]]:

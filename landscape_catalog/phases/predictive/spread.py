@@ -185,7 +185,11 @@ class Spreads(Sequence[Spread]):
     def _prior(self, start: int) -> list[np.ndarray]:
         """The prior probabilities of the structures, for a chunk of cells."""
         designs = self._designs[start : start + CHUNK]
-        return [_structures(one, self._distribution, self._prior_outlying) for one in designs]
+        found = {
+            id(one): _structures(one, self._distribution, self._prior_outlying)
+            for one in {id(one): one for one in designs}.values()
+        }
+        return [found[id(one)] for one in designs]
 
     def _evidence(self, start: int, likelihoods: Sequence[np.ndarray]) -> np.ndarray:
         """The likelihood of the hyperparameters by each cell of a chunk."""
