@@ -52,7 +52,11 @@ def without(name: str) -> Files:
 
 
 BAD: dict[str, tuple[Callable[[], Files], str, str]] = {
-    "a newer version": (lambda: manifest(schema=SCHEMA_VERSION + 1), "newer schema", f"up to {SCHEMA_VERSION}"),
+    "a newer version": (
+        lambda: manifest(schema=SCHEMA_VERSION + 1),
+        "newer schema",
+        f"up to {SCHEMA_VERSION}",
+    ),
     "a version that is a text": (lambda: manifest(schema="1"), "damaged catalog", "valid schema"),
     "a negative version": (lambda: manifest(schema=-1), "damaged catalog", "valid schema"),
     "a version that is true": (lambda: manifest(schema=True), "damaged catalog", "valid schema"),
