@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from landscape_catalog.catalog.tables import TABLES
 from landscape_catalog.catalog.versions import (
@@ -93,10 +95,17 @@ def _read_table(folder: Path, name: str, manifest: Manifest, remedy: str) -> pl.
     if hashlib.sha256(content).hexdigest() != manifest.hashes[path.name]:
         raise DamagedFileError(f"{path} is damaged; {remedy}")
     try:
-        frame = brought_up_to_date(name, pl.read_parquet(io.BytesIO(content)), version)
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        frame = brought_up_to_date(name, _frame_in(content), version)
+    except (OSError, ValueError, pa.ArrowException, pl.exceptions.PolarsError) as error:
         raise DamagedFileError(f"{path} is damaged; {remedy}") from error
     _check_schema(folder, name, frame, remedy)
+    return frame
+
+
+def _frame_in(content: bytes) -> pl.DataFrame:
+    """The rows of a Parquet file, read by Arrow: some damaged files end a process in Polars."""
+    frame = pl.from_arrow(pq.read_table(io.BytesIO(content)))
+    assert isinstance(frame, pl.DataFrame)
     return frame
 
 
