@@ -23,7 +23,13 @@ from landscape_catalog.catalog.parquet import (
     scan_table,
 )
 from landscape_catalog.catalog.tables import SOURCES, TABLES
-from landscape_catalog.errors import DamagedFileError, MissingArtifactError, QueryError, shown
+from landscape_catalog.errors import (
+    DamagedFileError,
+    LandscapeError,
+    MissingArtifactError,
+    QueryError,
+    shown,
+)
 from landscape_catalog.experiment.experiment import Report
 from landscape_catalog.experiment.reading import ImportSettings, read_import_settings
 from landscape_catalog.paths import Project
@@ -134,6 +140,15 @@ class Source:
         tables = classified(stored, self.settings.classify)
         return {name: tables[name] for name in _CLASSIFIED}
 
+    @cached_property
+    def format(self) -> str | None:
+        """The format of published results, as far as it can be read."""
+        try:
+            found = [place.get("format") for place in self.places()]
+        except LandscapeError:
+            return None
+        return found[0] if found else None
+
     def places(self) -> list[Row]:
         """Where the results were found: a row of the table `sources` for each place, without what
         is the same for all.
@@ -177,9 +192,12 @@ def find_sources(project: Project) -> list[Source]:
     found: list[Source] = []
     if (project.catalog / MANIFEST).is_file():
         found.append(current_source(project.catalog))
-    for folder in _folders(project.imports):
-        settings = project.import_settings / f"{folder.name}.yaml"
-        found.append(Source(folder.name, "imported", folder, settings))
+    imports = [
+        Source(path.name, "imported", path, project.import_settings / f"{path.name}.yaml")
+        for path in _folders(project.imports)
+    ]
+    # One that has its format's name comes first: a file imported again keeps its first origin.
+    found += sorted(imports, key=lambda source: (source.name != source.format, source.name))
     found += [Source(folder.name, "collected", folder) for folder in _folders(project.collected)]
     taken = {EVERY, CURRENT}
     for source in found:

@@ -94,6 +94,52 @@ def test_equal_content_is_loaded_once(project: Project) -> None:
     ]
 
 
+def test_an_import_that_has_its_formats_name_keeps_its_origin(project: Project) -> None:
+    for name in ("table", "a_twin"):  # `write_import` writes the format `table`
+        write_import(project, name, published(OWN, "t"))
+    assert ask(
+        project, "SELECT name, origin FROM sources WHERE experiment_id = 't' ORDER BY 1"
+    ) == [
+        ("a_twin", "table"),
+        ("table", "table"),
+    ]
+
+
+DIFFERENCE = "SELECT count(*) FROM experiment_diff({})"
+
+
+def test_experiments_are_named_by_any_of_their_names(project: Project) -> None:
+    write_import(project, "again", PUBLISHED)
+    n = ask(project, DIFFERENCE.format("'theirs', 'f-l'"))
+    assert n > [(0,)]
+    for first in ("theirs", "again", "p"):
+        assert ask(project, DIFFERENCE.format(f"'{first}', 'f'")) == n
+    write_import(project, "strict", PUBLISHED, "classify: {train_loss: 1e-9}")
+    assert ask(project, DIFFERENCE.format("'strict', 'theirs'")) == n
+    for arguments, words in (
+        ("'p', 'f'", "'p' is the id of several; name one by its origin"),
+        ("'theirs', 'p'", "'p' is the id of several"),
+        ("'theirs', NULL", "no experiment 'NULL' here"),
+        ("'nobody', 'f'", "no experiment 'nobody' here"),
+    ):
+        with pytest.raises(QueryError, match=words):
+            ask(project, DIFFERENCE.format(arguments))
+
+
+def test_the_wide_view_has_every_metric_in_the_data(project: Project) -> None:
+    other = OWN["cell_metrics"].filter(pl.col("metric") == "cka")
+    names = ["rfi_width", 'custom.a.b"c', "it's"]
+    more = [other.with_columns(pl.lit(name).alias("metric")) for name in names]
+    tables = {**published(OWN, "w"), "cell_metrics": pl.concat([OWN["cell_metrics"], *more])}
+    write_import(project, "wide", identified(tables, "w", None))
+    for name in names:
+        quoted = name.replace('"', '""')
+        rows = ask(project, f'SELECT cka, "{quoted}", "{quoted}_status" FROM cells', "wide")
+        assert rows
+        assert all(one == another for one, another, _ in rows)
+    assert "rfi_width" not in open_catalog(project.root).cells.columns
+
+
 def test_one_file_classified_in_two_ways_is_two_classifications(project: Project) -> None:
     write_import(project, "strict", PUBLISHED, "classify: {train_loss: 1e-9}")
     rows = ask(
