@@ -381,7 +381,7 @@ CREATE TABLE core.sources (
     repository VARCHAR,  -- URL or path of the Git repository; null: this project
     revision VARCHAR,  -- commit; null if it is not from one
     refs VARCHAR,  -- JSON: the branches, tags and DVC experiments at this commit
-    path VARCHAR,  -- folder of the project in its repository
+    path VARCHAR,  -- the catalog's folder in its repository
     format VARCHAR,  -- of published results: that of the importer
     file VARCHAR,  -- of published results: name of the imported file
     sha256 VARCHAR,  -- of published results: SHA-256 of that file
@@ -704,7 +704,7 @@ COMMENT ON COLUMN core.sources.classification_id IS 'hash of the experiment and 
 COMMENT ON COLUMN core.sources.repository IS 'URL or path of the Git repository; null: this project';
 COMMENT ON COLUMN core.sources.revision IS 'commit; null if it is not from one';
 COMMENT ON COLUMN core.sources.refs IS 'JSON: the branches, tags and DVC experiments at this commit';
-COMMENT ON COLUMN core.sources.path IS 'folder of the project in its repository';
+COMMENT ON COLUMN core.sources.path IS 'the catalog''s folder in its repository';
 COMMENT ON COLUMN core.sources.format IS 'of published results: that of the importer';
 COMMENT ON COLUMN core.sources.file IS 'of published results: name of the imported file';
 COMMENT ON COLUMN core.sources.sha256 IS 'of published results: SHA-256 of that file';

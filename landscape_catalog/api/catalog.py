@@ -11,7 +11,7 @@ from landscape_catalog.api.stored_run import StoredRun
 from landscape_catalog.catalog import Limits, query
 from landscape_catalog.catalog.ddl import STORED
 from landscape_catalog.catalog.description import described_columns
-from landscape_catalog.catalog.origins import load
+from landscape_catalog.catalog.origins import load, scan
 from landscape_catalog.catalog.sources import CURRENT, Source, chosen_sources
 from landscape_catalog.errors import QueryError
 from landscape_catalog.paths import Project
@@ -67,22 +67,23 @@ class Catalog:
     def scan(self, name: str) -> pl.LazyFrame:
         """One of the tables as a lazy frame, of which a query reads no more than it needs.
 
-        The last column, `origin`, is the source of each row. Files are verified at once.
+        The last column, `origin`, is the source of each row. Files are verified at once; tables of
+        imports and of an earlier schema are also read at once.
 
         Raises:
             QueryError: if there is no such table.
             MissingArtifactError: if there is no catalog yet.
             DamagedFileError: if a file does not match its checksum.
         """
-        return self.table(name).lazy()
+        _require_table(name)
+        return self.table(name).lazy() if name == "sources" else scan(self._sources, name)
 
     def table(self, name: str) -> pl.DataFrame:
         """One of the tables, with the source of each row in the last column, `origin`.
 
         Raises the errors of `scan`.
         """
-        if name not in STORED:
-            raise QueryError(f"there is no table `{name}`; there are {', '.join(STORED)}")
+        _require_table(name)
         loaded = load(self._sources, [name])
         if name == "sources":
             return loaded.sources
@@ -142,6 +143,11 @@ class Catalog:
             DamagedFileError: if a file does not match its checksum.
         """
         return StoredRun(self._project, run_id, self._cache)
+
+
+def _require_table(name: str) -> None:
+    if name not in STORED:
+        raise QueryError(f"there is no table `{name}`; there are {', '.join(STORED)}")
 
 
 def open_catalog(root: str | Path = ".", *, source: str = CURRENT) -> Catalog:

@@ -47,21 +47,36 @@ def load(sources: Sequence[Source], names: Iterable[str] | None = None) -> Loade
         MissingArtifactError, DamagedFileError: if a source cannot be read.
         SpecError: if the settings of an import are invalid.
     """
-    origins: dict[tuple[str, ...], str] = {}
-    places: list[Row] = []
-    read: list[Source] = []
     wanted = None if names is None else list(names)
+    different, places = _told_apart(sources)
+    frames: dict[str, dict[str, pl.DataFrame]] = {}
+    for source in different:
+        for name, frame in source.tables(wanted).items():
+            frames.setdefault(name, {})[source.name] = frame
+    return Loaded(frames, frame_of(SOURCES, places))
+
+
+def scan(sources: Sequence[Source], name: str) -> pl.LazyFrame:
+    """A table of several sources as a lazy frame, with the column `origin`; see `load`."""
+    different, _ = _told_apart(sources)
+    return pl.concat(
+        source.scan(name).with_columns(pl.lit(source.name).alias(ORIGIN.name))
+        for source in different
+    )
+
+
+def _told_apart(sources: Sequence[Source]) -> tuple[list[Source], list[Row]]:
+    """The sources whose content is not that of an earlier one, and the rows of `sources`."""
+    origins: dict[tuple[str, ...], str] = {}
+    different: list[Source] = []
+    places: list[Row] = []
     for source in sources:
         key, common = _identified(source)
         origin = origins.setdefault(key, source.name)
         if origin == source.name:
-            read.append(source)
+            different.append(source)
         places += [{**place, **common, "origin": origin} for place in source.places()]
-    frames: dict[str, dict[str, pl.DataFrame]] = {}
-    for source in read:
-        for name, frame in source.tables(wanted).items():
-            frames.setdefault(name, {})[source.name] = frame
-    return Loaded(frames, frame_of(SOURCES, places))
+    return different, places
 
 
 def _identified(source: Source) -> tuple[tuple[str, ...], Row]:

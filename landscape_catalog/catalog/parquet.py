@@ -11,8 +11,11 @@ import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
 
 from landscape_catalog.catalog.tables import TABLES
 from landscape_catalog.catalog.versions import (
@@ -23,6 +26,7 @@ from landscape_catalog.catalog.versions import (
 )
 from landscape_catalog.errors import DamagedFileError, MissingArtifactError
 from landscape_catalog.regular import read_regular
+from landscape_catalog.store.files import file_sha256
 
 MANIFEST = "manifest.json"
 REBUILT = "`dvc repro` rebuilds it"
@@ -93,16 +97,47 @@ def _read_table(folder: Path, name: str, manifest: Manifest, remedy: str) -> pl.
     if hashlib.sha256(content).hexdigest() != manifest.hashes[path.name]:
         raise DamagedFileError(f"{path} is damaged; {remedy}")
     try:
-        frame = brought_up_to_date(name, pl.read_parquet(io.BytesIO(content)), version)
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        frame = brought_up_to_date(name, _frame_in(content), version)
+    except (OSError, ValueError, pa.ArrowException, pl.exceptions.PolarsError) as error:
         raise DamagedFileError(f"{path} is damaged; {remedy}") from error
-    _check_schema(folder, name, frame, remedy)
+    _check_schema(folder, name, frame.schema, remedy)
     return frame
 
 
-def _check_schema(folder: Path, name: str, frame: pl.DataFrame, remedy: str) -> None:
+def scan_table(folder: Path, name: str, remedy: str = REBUILT) -> pl.LazyFrame:
+    """A table as a lazy frame on its verified file, of which a query reads only what it needs.
+
+    Tables of an earlier schema are read at once. Raises the errors of `read_tables`.
+
+    Args:
+        folder: of the Parquet files.
+        name: of the table.
+        remedy: what an error says to do about it.
+    """
+    manifest, path = read_manifest(folder, remedy), table_path(folder, name)
+    if manifest.version != SCHEMA_VERSION or path.name not in manifest.hashes:
+        return _read_table(folder, name, manifest, remedy).lazy()
+    try:
+        is_sound = file_sha256(path) == manifest.hashes[path.name]
+    except OSError:
+        is_sound = False
+    if not is_sound:
+        raise DamagedFileError(f"{path} is damaged; {remedy}")
+    frame = pl.scan_parquet(path)
+    _check_schema(folder, name, frame.collect_schema(), remedy)
+    return frame
+
+
+def _frame_in(content: bytes) -> pl.DataFrame:
+    """The rows of a Parquet file, read by Arrow: some damaged files end a process in Polars."""
+    frame = pl.from_arrow(pq.read_table(io.BytesIO(content)))
+    assert isinstance(frame, pl.DataFrame)
+    return frame
+
+
+def _check_schema(folder: Path, name: str, schema: Mapping[str, Any], remedy: str) -> None:
     """Require the columns of `TABLES`, in their order."""
-    expected, found = schema_of(TABLES[name]), dict(frame.schema)
+    expected, found = schema_of(TABLES[name]), dict(schema)
     for column in [*expected, *found]:
         if column not in found:
             how = f"table `{name}` has no column `{column}`"

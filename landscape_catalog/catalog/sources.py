@@ -20,6 +20,7 @@ from landscape_catalog.catalog.parquet import (
     Manifest,
     read_manifest,
     read_tables,
+    scan_table,
 )
 from landscape_catalog.catalog.tables import SOURCES, TABLES
 from landscape_catalog.errors import DamagedFileError, MissingArtifactError, QueryError, shown
@@ -117,6 +118,12 @@ class Source:
         if "cell_metrics" in found:
             found["cell_metrics"] = with_natural_scale(found["cell_metrics"])
         return {name: found[name] for name in wanted}
+
+    def scan(self, name: str) -> pl.LazyFrame:
+        """A table as a lazy frame; that of an import is read at once. Raises as `tables`."""
+        if self.settings is None:
+            return scan_table(self.folder, name, self.remedy)
+        return self.tables([name])[name].lazy()
 
     @cached_property
     def _classified(self) -> dict[str, pl.DataFrame]:

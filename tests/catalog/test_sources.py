@@ -204,6 +204,26 @@ def test_published_logarithms_become_metrics_of_the_natural_scale(project: Proje
     assert "top_eigenvalue" not in set(raw["metric"])
 
 
+@pytest.mark.parametrize("table", ["cells", "phases", "epochs", "sources"])
+def test_a_lazy_frame_has_the_rows_of_the_table(project: Project, table: str) -> None:
+    write_source(project.collected / "e-k", OWN, {"revision": "c3"})
+    catalog = open_catalog(project.root, source="all")
+    lazy, eager = catalog.scan(table), catalog.table(table)
+    assert isinstance(lazy, pl.LazyFrame)
+    assert_frame_equal(lazy.collect(), eager)
+    assert_frame_equal(lazy.select("origin").unique().sort("origin").collect(),
+                       eager.select("origin").unique().sort("origin"))  # fmt: skip
+
+
+@pytest.mark.parametrize("content", [b"", b"PAR1", None])
+def test_a_lazy_frame_of_a_damaged_file(project: Project, content: bytes | None) -> None:
+    path = project.catalog / "epochs.parquet"
+    path.unlink() if content is None else path.write_bytes(content)
+    with pytest.raises(DamagedFileError, match=r"epochs.parquet is damaged; `dvc repro`"):
+        open_catalog(project.root).scan("epochs")
+    assert open_catalog(project.root).scan("runs").collect().height
+
+
 def test_only_needed_tables_are_read(project: Project) -> None:
     loaded = load(find_sources(project), ["runs"])
     assert set(loaded.frames) == {"runs"}

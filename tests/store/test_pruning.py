@@ -324,7 +324,7 @@ def test_pruning_while_others_fetch_and_share(
         for who in ("one", "two")
     ]  # fmt: skip
     removed, deadline = 0, time.monotonic() + 60
-    while removed < 200 and time.monotonic() < deadline:
+    while removed < 60 and time.monotonic() < deadline:
         time.sleep(0.005)  # in which entries are read and copied
         if not store.exists():
             continue
@@ -340,5 +340,5 @@ def test_pruning_while_others_fetch_and_share(
         taken, made = map(int, said.split())
         assert taken > 0
         assert made > 0
-    assert removed >= 200
+    assert removed >= 60
     assert {path.name for path in (store / "runs").iterdir()} <= set(ids)

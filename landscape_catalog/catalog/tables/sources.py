@@ -17,7 +17,7 @@ SOURCES = Table(
         Column("repository", TEXT, "URL or path of the Git repository; null: this project"),
         Column("revision", TEXT, "commit; null if it is not from one"),
         Column("refs", TEXT, "JSON: the branches, tags and DVC experiments at this commit"),
-        Column("path", TEXT, "folder of the project in its repository"),
+        Column("path", TEXT, "the catalog's folder in its repository"),
         Column("format", TEXT, "of published results: that of the importer"),
         Column("file", TEXT, "of published results: name of the imported file"),
         Column("sha256", TEXT, "of published results: SHA-256 of that file"),

@@ -69,7 +69,7 @@ def collect(project: Project, request: Request) -> Outcome:
         stack.callback(lock.release)
         remove_temporary(project.collected)
         collection, index = Collection(project.collected), read_index(project.collected)
-        collector = Collector(collection, index, _current(project), _own_caches(sources))
+        collector = Collector(collection, index, _current(project), lambda: _own_caches(sources))
         try:
             for repository, revisions in wanted:
                 collector.add_revisions(repository, revisions)

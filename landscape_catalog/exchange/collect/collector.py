@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -73,18 +73,26 @@ class Collector:
         collection: what has been collected.
         index: what earlier calls have found out.
         current: fingerprint of `data/catalog`, which is not collected; None: there is none.
-        caches: DVC's caches of this project, which may hold what another repository made.
+        caches: finds DVC's caches of this project, which may hold what another repository made.
 
     Attributes:
         outcome: what this call has found.
     """
 
     def __init__(
-        self, collection: Collection, index: Index, current: str | None, caches: list[Path]
+        self,
+        collection: Collection,
+        index: Index,
+        current: str | None,
+        caches: Callable[[], list[Path]],
     ) -> None:
         self.outcome = Outcome()
         self._collection, self._index, self._current = collection, index, current
-        self._own_caches = caches
+        self._find_caches = caches
+
+    @cached_property
+    def _own_caches(self) -> list[Path]:
+        return self._find_caches()
 
     def add_folder(self, folder: Folder) -> None:
         """Collect the catalogs in a folder's files."""

@@ -21,19 +21,19 @@ class Place:
     Attributes:
         repository: URL or path of the repository or folder; None: this repository.
         revision: the commit; None: files outside Git.
-        file: the catalog's folder, relative to the repository or folder.
+        path: the catalog's folder, relative to the repository or folder.
         refs: branches, tags and DVC experiments that point to the commit.
     """
 
     repository: str | None
     revision: str | None
-    file: str
+    path: str
     refs: tuple[str, ...] = ()
 
     @property
     def key(self) -> tuple[str | None, str | None, str]:
         """What tells places apart."""
-        return self.repository, self.revision, self.file
+        return self.repository, self.revision, self.path
 
 
 def with_refs(place: Place, refs: Mapping[str, set[str]]) -> Place:
@@ -70,8 +70,8 @@ def read_places(folder: Path) -> list[Place]:
 
 def _place(row: dict[str, Any]) -> Place:
     refs = tuple(row.get("refs", ()))
-    place = Place(row.get("repository"), row.get("revision"), row["file"], refs)
-    texts = [place.file, *refs, place.repository or "", place.revision or ""]
+    place = Place(row.get("repository"), row.get("revision"), row["path"], refs)
+    texts = [place.path, *refs, place.repository or "", place.revision or ""]
     if not all(isinstance(text, str) for text in texts):
         raise TypeError
     return place

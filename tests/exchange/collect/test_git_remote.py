@@ -45,7 +45,7 @@ def test_a_remote(pair: tuple[Study, Study], given: str) -> None:
         {
             "repository": name,
             "revision": upstream.head("new"),
-            "file": "data/catalog",
+            "path": "data/catalog",
             "refs": ["new", "v2"],
         }
     ]
@@ -94,7 +94,7 @@ def test_a_remote_with_the_project_elsewhere(study: Study, tmp_path: Path) -> No
     for _ in range(2):
         outcome = study.collect(remote=str(other.repository))
         assert set(outcome.experiments) == {"e2-k"}
-        assert study.places("e2-k")[0]["file"] == "deep/down/data/catalog"
+        assert study.places("e2-k")[0]["path"] == "deep/down/data/catalog"
 
 
 def test_a_project_outside_git_and_a_url(tmp_path: Path, pair: tuple[Study, Study]) -> None:

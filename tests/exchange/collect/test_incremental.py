@@ -121,7 +121,7 @@ def test_a_damaged_index_is_made_again(several: Study, content: bytes | None) ->
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"[]", b'{"places": 1}', b'{"places": [1]}', b'{"places": [{"file": 1}]}']
+    "content", [b"", b"[]", b'{"places": 1}', b'{"places": [1]}', b'{"places": [{"path": 1}]}']
 )
 def test_damaged_places_are_found_again(several: Study, content: bytes) -> None:
     several.collect()

@@ -17,12 +17,12 @@ def test_a_project_below_the_top_of_its_repository(tmp_path: Path) -> None:
     study = Study(tmp_path / "mono", "projects/über uns").start().commit(ONE)
     other = Study(tmp_path / "mono", "projects/b").start().commit(TWO)
     assert study.collect().experiments == {"e1-k": ["main"]}
-    assert study.places("e1-k")[0]["file"] == "projects/über uns/data/catalog"
+    assert study.places("e1-k")[0]["path"] == "projects/über uns/data/catalog"
 
     outcome = study.collect(other.root)  # of the same repository, so none with a name
     assert set(outcome.experiments) == {"e1-k", "e2-k"}
     assert study.places("e2-k") == [
-        {"revision": study.head(), "file": "projects/b/data/catalog", "refs": ["main"]}
+        {"revision": study.head(), "path": "projects/b/data/catalog", "refs": ["main"]}
     ]
 
 
@@ -55,7 +55,7 @@ def test_all_projects_of_a_repository(study: Study, tmp_path: Path) -> None:
     assert place == {
         "repository": repository,
         "revision": one.head("before"),
-        "file": "projects/one/data/catalog",
+        "path": "projects/one/data/catalog",
         "refs": ["before"],
     }
     study.collect(one.repository)
@@ -70,7 +70,7 @@ def test_another_project_with_what_is_not_committed(study: Study, tmp_path: Path
         "e1-k": [f"main ({other.root})"],
         "e2-k": [f"{other.root}/data/catalog"],
     }
-    assert study.places("e2-k") == [{"repository": str(other.root), "file": "data/catalog"}]
+    assert study.places("e2-k") == [{"repository": str(other.root), "path": "data/catalog"}]
     write(other.root / "data" / "catalog", ONE)
     study.collect(other.root)
     assert [place.get("revision") for place in study.places("e1-k")] == [other.head(), None]
@@ -90,7 +90,7 @@ def test_plain_folders(study: Study, tmp_path: Path, where: str, given: str, fil
     write(folder / where, ONE)
     study.commit(TWO)
     assert set(study.collect(folder / given).experiments) == {"e1-k", "e2-k"}
-    assert study.places("e1-k") == [{"repository": str(folder / given), "file": file}]
+    assert study.places("e1-k") == [{"repository": str(folder / given), "path": file}]
     assert study.folders() == {"e1-k": ONE, "e2-k": TWO}
 
 

@@ -21,7 +21,7 @@ def test_branches_tags_and_a_detached_head(study: Study) -> None:
     assert study.folders() == {"e1-k": one, "e2-k": two, "e3-k": three, "e4-k": four}
     assert sorted(outcome.new) == ["e1-k", "e2-k", "e3-k", "e4-k"]
     assert study.places("e2-k") == [
-        {"revision": study.head("wide"), "file": "data/catalog", "refs": ["wide"]}
+        {"revision": study.head("wide"), "path": "data/catalog", "refs": ["wide"]}
     ]
     assert study.places("e3-k")[0]["refs"] == ["v1"]
     assert "refs" not in study.places("e4-k")[0]  # HEAD is no name that lasts
@@ -64,7 +64,7 @@ def test_experiments_are_collected_when_asked_for(study: Study) -> None:
     commit = study.experiment("wooly-yeti", catalog("changed", width=2))
     assert set(study.collect().experiments) == {"base-k"}
     assert set(study.collect(experiments=True).experiments) == {"base-k", "changed-k"}
-    place = {"revision": commit, "file": "data/catalog", "refs": ["wooly-yeti"]}
+    place = {"revision": commit, "path": "data/catalog", "refs": ["wooly-yeti"]}
     assert study.places("changed-k") == [place]
     both = study.collect(experiments=True, revs="main")
     assert set(both.experiments) == {"base-k", "changed-k"}
@@ -79,8 +79,8 @@ def test_one_content_in_two_places_is_one_folder(study: Study) -> None:
     assert study.folders() == {"e-k": files}
     assert outcome.experiments == {"e-k": ["copy", "main"]} and outcome.revisions == 2
     assert study.places("e-k") == [
-        {"revision": two, "file": "data/catalog", "refs": ["copy"]},
-        {"revision": one, "file": "data/catalog", "refs": ["main", "v1"]},
+        {"revision": two, "path": "data/catalog", "refs": ["copy"]},
+        {"revision": one, "path": "data/catalog", "refs": ["main", "v1"]},
     ]
 
 

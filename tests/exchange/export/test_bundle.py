@@ -22,6 +22,7 @@ from landscape_catalog.api.catalog import open_catalog
 from landscape_catalog.catalog import TABLES, read_tables
 from landscape_catalog.commands.export import export_citable
 from landscape_catalog.errors import DamagedFileError, MissingArtifactError, SpecError
+from landscape_catalog.exchange.collect.collect import Request, collect
 from landscape_catalog.experiment.reading import parse_experiment, read_experiment
 from landscape_catalog.paths import STORE_VARIABLE, Project
 from tests.catalog.source_folders import GRID, identified, published, write_import, write_source
@@ -404,10 +405,9 @@ def test_a_catalog_without_runs_needs_no_weights(sources: Path, tmp_path: Path) 
 
 
 def test_another_project_collects_it(made: Path, tmp_path: Path) -> None:
-    collecting = pytest.importorskip("landscape_catalog.exchange.collect.collect")
     project = Project(tmp_path / "other")
     write_source(project.catalog, OWN)
-    collecting.collect(project, collecting.Request(paths=(made,)))
+    collect(project, Request(paths=(made,)))
     experiment = pl.read_parquet(made / "catalog" / "experiments.parquet").row(0, named=True)
     name = f"{experiment['experiment_id']}-{experiment['classification_id']}"
     found = open_catalog(project.root, source=name)
