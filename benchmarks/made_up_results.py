@@ -36,6 +36,7 @@ from landscape_catalog.pipeline.aggregate.gather import methods_of, probe_result
 from landscape_catalog.pipeline.shared.measurement_specs import specs_on
 from landscape_catalog.pipeline.shared.procedures import Procedures
 from landscape_catalog.pipeline.shared.workspace import lay_out
+from landscape_catalog.schema.identity import Ids
 from landscape_catalog.schema.pairs import chosen_pairs
 from landscape_catalog.store.records import DataRecord, Provenance, RunRecord
 
@@ -74,7 +75,7 @@ def made_up(cells: int, *, key: int = 0) -> ExperimentResult:
     """The results of an experiment with this many cells, which are made up while they are read."""
     experiment, grid = grid_of(cells)
     draws = _Draws(experiment, np.random.Generator(np.random.Philox(key=key)))
-    ids: list[str] = []
+    ids = Ids()
     return ExperimentResult(
         experiment,
         grid,
@@ -129,14 +130,14 @@ class _Draws:
             np.flatnonzero(generator.random(SAMPLES) < 0.05).tolist() for _ in range(DRAWS)
         ]
 
-    def results(self, grid: Grid, ids: list[str]) -> Iterator[CellResult]:
+    def results(self, grid: Grid, ids: Ids) -> Iterator[CellResult]:
         """The results of the grid's cells, and the ids of the measurements so far."""
         for cell in grid.cells:
             place = _Place(
                 math.log2(cell.landscape.width), 9 - math.log2(cell.temperature["batch_size"])
             )
             found = self._cell(cell, place)
-            ids += self._ids(cell, [run.run for run in found.converged])
+            ids.add(self._ids(cell, [run.run for run in found.converged]))
             yield found
 
     def _ids(self, cell: Cell, converged: list[Run]) -> Iterator[str]:

@@ -14,7 +14,7 @@ from typing import Any
 
 from landscape_catalog.api.catalog import Catalog
 from landscape_catalog.api.stored_run import StoredRun
-from landscape_catalog.catalog import build_tables
+from landscape_catalog.catalog import build_rows, write_catalog
 from landscape_catalog.catalog.sources import current_source
 from landscape_catalog.errors import UserError
 from landscape_catalog.experiment import experiment as sections
@@ -22,7 +22,6 @@ from landscape_catalog.experiment import grid as grids
 from landscape_catalog.experiment.reading import read_experiment
 from landscape_catalog.paths import Project
 from landscape_catalog.pipeline.aggregate.gather import gather
-from landscape_catalog.pipeline.aggregate.stage import write_tables
 from landscape_catalog.pipeline.measure.stage import measure_missing
 from landscape_catalog.pipeline.prepare.stage import prepare_missing
 from landscape_catalog.pipeline.shared.custom_code import default_dtype_restored
@@ -161,7 +160,8 @@ class ExperimentCell:
             *_, failures = measure_missing(workspace, experiment._executor)
             raise_failures(workspace, "measure", failures)
             folder = _temporary_folder()
-            write_tables(build_tables(gather(workspace)), folder / "catalog")
+            rows = build_rows(gather(workspace))
+            write_catalog({name: table.parts() for name, table in rows.items()}, folder / "catalog")
         return Catalog(workspace.project, [current_source(folder / "catalog")])
 
     def _prepared(self, seeds: tuple[int, ...] | None) -> Workspace:

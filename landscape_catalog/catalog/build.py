@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -50,18 +51,28 @@ def build_tables(result: ExperimentResult) -> dict[str, pl.DataFrame]:
     The metrics of a cell are computed over its converged runs and the pairs of them. The cells are
     read once and not kept.
     """
-    build = _Build(result)
+    return {name: rows.frame() for name, rows in build_rows(result).items()}
+
+
+def build_rows(result: ExperimentResult, folder: Path | None = None) -> dict[str, TableRows]:
+    """The rows of every table; see `build_tables`.
+
+    Args:
+        result: of the experiment.
+        folder: where the rows of large tables are kept; None: in memory.
+    """
+    build = _Build(result, folder)
     for cell in result.cells:
         build.add(cell)
-    return build.tables()
+    return build.rows()
 
 
 class _Build:
     """The tables, cell by cell, and what is known only when all cells have been read."""
 
-    def __init__(self, result: ExperimentResult) -> None:
+    def __init__(self, result: ExperimentResult, folder: Path | None) -> None:
         self._result, self._rule = result, result.experiment.classify
-        self._rows = {name: TableRows(table) for name, table in TABLES.items()}
+        self._rows = {name: TableRows(name, table, folder) for name, table in TABLES.items()}
         self._cell_ids: list[str] = []
         self._numbers: list[CellNumbers] = []
         self._observed: list[ObservedCell] = []
@@ -109,7 +120,7 @@ class _Build:
         if self._connectivity_unit is None:
             self._connectivity_unit = unit_of_curves(cell.pairs)
 
-    def tables(self) -> dict[str, pl.DataFrame]:
+    def rows(self) -> dict[str, TableRows]:
         """All tables, when every cell has been added."""
         result, rule, rows = self._result, self._rule, self._rows
         row = experiment_row(
@@ -126,4 +137,6 @@ class _Build:
         rows["phase_probabilities"].add(probability_rows(self._cell_ids, distributions, {}))
         rows["criteria"].add(criterion_rows(rule, self._numbers, {}))
         ids = {name: row[name] for name in ("experiment_id", "classification_id")}
-        return {name: table.frame(ids) for name, table in rows.items()}
+        for table in rows.values():
+            table.fill(ids)
+        return rows

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from array import array
 
 from landscape_catalog.catalog.estimates import ESTIMATE, estimate_rows
 from landscape_catalog.catalog.results import CellResult, ExperimentResult
@@ -31,11 +32,18 @@ class CellEstimates:
         for row in self.rows:
             if row["run_id"] in converged:
                 self.counted.setdefault((row["metric"], row["probe"]), []).append(row)
+        self._values: dict[str, array[float]] = {}
         self._errors: dict[tuple[str, str], MeanError] = {}
 
     def known(self, metric: str, probe: str = PRIMARY) -> list[Row]:
         """Those of a metric that have a value, of which the cell's number is the mean."""
         return [row for row in self.counted.get((metric, probe), ()) if not _is_missing(row)]
+
+    def values(self, metric: str) -> array[float]:
+        """The values of a metric by its primary probe, which its mean is over."""
+        if metric not in self._values:
+            self._values[metric] = array("d", (row["value"] for row in self.known(metric)))
+        return self._values[metric]
 
     def error(self, metric: str, probe: str = PRIMARY) -> MeanError:
         """The error of this mean by the errors of the values; there must be one."""

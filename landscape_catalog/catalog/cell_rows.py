@@ -110,7 +110,7 @@ def cell_numbers(estimates: CellEstimates, rule: Rule) -> CellNumbers:
     """The numbers by which a cell is classified."""
     cell = estimates.cell
     metrics = dict.fromkeys((*rule.metrics, *rule.pair_metrics, *DOUBTED))
-    values = {metric: [row["value"] for row in estimates.known(metric)] for metric in metrics}
+    values = {metric: estimates.values(metric) for metric in metrics}
     means = {metric: _mean(of_metric) for metric, of_metric in values.items()}
     return CellNumbers(len(cell.runs), len(cell.converged), means, values)
 
@@ -197,5 +197,5 @@ def unfinished_metrics(rule: Rule, rows: Sequence[Row]) -> Iterator[str]:
             yield f"{words} has not converged for {unfinished} of {len(deciding)}"
 
 
-def _mean(values: list[float]) -> float:
+def _mean(values: Sequence[float]) -> float:
     return mean_of(values) if values else math.nan

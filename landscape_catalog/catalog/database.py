@@ -17,7 +17,7 @@ import polars as pl
 
 from landscape_catalog.catalog.ddl import catalog_sql
 from landscape_catalog.catalog.description import comment_views
-from landscape_catalog.catalog.origins import Loaded, load
+from landscape_catalog.catalog.origins import Loaded, loaded_lazily
 from landscape_catalog.catalog.sources import current_source
 from landscape_catalog.catalog.tables import ENUMERATIONS, TABLES
 from landscape_catalog.errors import DamagedFileError, StorageError
@@ -35,6 +35,8 @@ from landscape_catalog.store.notes import read_note
 
 log = logging.getLogger(__name__)
 
+MEMORY = "1GB"  # of DuckDB while it builds a file; it does not become faster with more
+
 
 @dataclass(frozen=True)
 class _Written:
@@ -47,7 +49,8 @@ def create_catalog(connection: duckdb.DuckDBPyConnection, loaded: Loaded) -> Non
     """Create the catalog's tables, views and macros in an empty database, and fill the tables."""
     connection.execute(schema_sql(loaded))
     for name in loaded.frames:
-        _insert(connection, name, loaded.frame(name))
+        for part in loaded.parts(name):
+            _insert(connection, name, part)
     _insert(connection, "sources", loaded.sources)
 
 
@@ -60,7 +63,8 @@ def _further_metrics(loaded: Loaded) -> list[str]:
     """Metrics of cells that are in the data and are not declared."""
     metrics: set[str] = set()
     for frame in loaded.frames.get("cell_metrics", {}).values():
-        metrics |= set(frame.filter(pl.col("probe") == PRIMARY)["metric"].unique())
+        primary = frame.lazy().filter(pl.col("probe") == PRIMARY)
+        metrics |= set(primary.select(pl.col("metric").unique()).collect()["metric"])
     return sorted(metrics - QUANTITIES.keys())
 
 
@@ -79,8 +83,9 @@ def _further_values(loaded: Loaded) -> dict[str, list[str]]:
     found: dict[str, dict[str, None]] = {}
     for name, by_origin in loaded.frames.items():
         for column, enumeration in TABLES[name].enumerations.items():
+            distinct = pl.col(column).drop_nulls().unique().sort()
             for frame in by_origin.values():
-                values = frame[column].drop_nulls().unique().sort().to_list()
+                values = frame.lazy().select(distinct).collect()[column].to_list()
                 found.setdefault(enumeration, {}).update(dict.fromkeys(values))
     return {
         name: [value for value in values if value not in ENUMERATIONS[name]]
@@ -113,10 +118,11 @@ def build_database(tables: Path, database: Path, note: Path) -> None:
         )
         return
     current = current_source(tables)
-    loaded, fingerprint = load([current]), current.manifest.fingerprint
+    loaded, fingerprint = loaded_lazily(current), current.manifest.fingerprint
     temporary = database.with_name(f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}.duckdb")
     try:
         with duckdb.connect(str(temporary)) as connection:
+            connection.execute(f"SET memory_limit = '{MEMORY}'")
             create_catalog(connection, loaded)
             comment_views(connection)
             connection.execute("CREATE TABLE core.build AS SELECT ? AS fingerprint", [fingerprint])

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from copy import deepcopy
 
 from landscape_catalog.catalog.classification import classification_id
 from landscape_catalog.catalog.results import ExperimentResult, PairResult
 from landscape_catalog.metrics.loss.spec import Loss
 from landscape_catalog.metrics.metric import PRIMARY
-from landscape_catalog.schema.identity import identify
 from landscape_catalog.schema.tables import Row
 
 DECIDING_SECTIONS = {
@@ -31,8 +31,9 @@ def experiment_row(
     stored = experiment.stored()
     spec = {name: value for name, value in stored.items() if name in DECIDING_SECTIONS}
     rule = stored["classify"]
-    members = sorted([run.run_id for run in grid.runs] + result.measurement_ids)
-    experiment_id = identify("experiment", members, {})
+    members = deepcopy(result.measurement_ids)
+    members.add(run.run_id for cell in grid.cells for run in cell.runs)
+    experiment_id = members.identify("experiment")
     kinds = {record.kind for record in result.data.values()}
     return {
         "experiment_id": experiment_id,

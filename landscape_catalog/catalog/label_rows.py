@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from typing import Any
 
 from landscape_catalog.catalog.cell_estimates import CellEstimates
@@ -18,6 +19,7 @@ from landscape_catalog.phases import (
     Values,
     label_distributions,
 )
+from landscape_catalog.phases.predictive.observed import Members
 from landscape_catalog.schema.pairs import PairChoice
 from landscape_catalog.schema.tables import Row
 
@@ -85,15 +87,23 @@ def observed_cell(estimates: CellEstimates, rule: Rule, measure: Any) -> Observe
             continue
         of_pairs = bool(known[0]["other_run_id"])
         found[name] = Values(
-            values=tuple(row["value"] for row in known),
-            members=tuple(
-                tuple(places[run] for run in (row["run_id"], row["other_run_id"]) if run)
-                for row in known
+            values=estimates.values(name),
+            members=_same(
+                tuple(
+                    tuple(places[run] for run in (row["run_id"], row["other_run_id"]) if run)
+                    for row in known
+                )
             ),
             pairs=_pair_choice(name, measure) if of_pairs else None,
             shared_error=_shared_error(estimates.error(name)),
         )
     return ObservedCell(cell.cell.cell_id, len(cell.runs), len(cell.converged), found)
+
+
+@lru_cache(maxsize=1024)
+def _same(members: tuple[Members, ...]) -> tuple[Members, ...]:
+    """Equal members as one object: most cells of a grid have the same."""
+    return members
 
 
 def is_positive(name: str, rows: Iterable[Row]) -> bool:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import polars as pl
 
 from landscape_catalog.catalog.sources import Source
-from landscape_catalog.catalog.tables import ORIGIN, SOURCES, frame_of
+from landscape_catalog.catalog.tables import ORIGIN, SOURCES, TABLES, frame_of
 from landscape_catalog.schema.tables import Row
+
+ROWS_AT_ONCE = 2**19  # that are read from a file
 
 
 @dataclass(frozen=True)
@@ -17,19 +19,39 @@ class Loaded:
     """Tables of several sources.
 
     Attributes:
-        frames: for each stored table, its rows by origin.
+        frames: for each stored table, its rows by origin; lazy frames are those of files.
         sources: the table `sources`.
     """
 
-    frames: dict[str, dict[str, pl.DataFrame]]
+    frames: Mapping[str, Mapping[str, pl.DataFrame | pl.LazyFrame]]
     sources: pl.DataFrame
+
+    def parts(self, name: str) -> Iterator[pl.DataFrame]:
+        """The rows of a table from all sources, with the column `origin`, so many at a time."""
+        rows = self._lazy(name)
+        height = rows.select(pl.len()).collect().item()
+        for start in range(0, height, ROWS_AT_ONCE):
+            yield rows.slice(start, ROWS_AT_ONCE).collect()
 
     def frame(self, name: str) -> pl.DataFrame:
         """The rows of a table from all sources, with the column `origin`."""
+        return self._lazy(name).collect()
+
+    def _lazy(self, name: str) -> pl.LazyFrame:
         return pl.concat(
-            frame.with_columns(pl.lit(origin).alias(ORIGIN.name))
+            frame.lazy().with_columns(pl.lit(origin).alias(ORIGIN.name))
             for origin, frame in self.frames[name].items()
         )
+
+
+def loaded_lazily(source: Source) -> Loaded:
+    """The tables of one source on its verified files, of which no more than a part is in memory.
+
+    Raises the errors of `load`.
+    """
+    _, places = _told_apart([source])
+    frames = {name: {source.name: source.scan(name)} for name in TABLES}
+    return Loaded(frames, frame_of(SOURCES, places))
 
 
 def load(sources: Sequence[Source], names: Iterable[str] | None = None) -> Loaded:

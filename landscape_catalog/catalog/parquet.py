@@ -39,15 +39,22 @@ def table_path(folder: Path, name: str) -> Path:
 
 def packed_tables(tables: dict[str, pl.DataFrame]) -> dict[str, bytes]:
     """Contents of every file of the catalog's folder: the tables and their manifest."""
-    files = {}
-    for name in TABLES:
-        buffer = io.BytesIO()
-        tables[name].write_parquet(buffer, compression="zstd", statistics=True)
-        files[f"{name}.parquet"] = buffer.getvalue()
+    files = {f"{name}.parquet": packed_table(tables[name]) for name in TABLES}
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    return {**files, MANIFEST: manifest_text(hashes)}
+
+
+def packed_table(table: pl.DataFrame) -> bytes:
+    """A table as the content of its Parquet file."""
+    buffer = io.BytesIO()
+    table.write_parquet(buffer, compression="zstd", statistics=True)
+    return buffer.getvalue()
+
+
+def manifest_text(hashes: dict[str, str]) -> bytes:
+    """The content of the manifest, given the SHA-256 of each table's file by its name."""
     manifest = {"fingerprint": fingerprint_of(hashes), "schema": SCHEMA_VERSION, "sha256": hashes}
-    files[MANIFEST] = (json.dumps(manifest, indent=1) + "\n").encode()
-    return files
+    return (json.dumps(manifest, indent=1) + "\n").encode()
 
 
 @dataclass(frozen=True)

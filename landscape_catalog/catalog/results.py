@@ -14,6 +14,7 @@ from landscape_catalog.experiment.grid import Cell, Grid, Run
 from landscape_catalog.metrics.loss.spec import Loss
 from landscape_catalog.metrics.metric import PRIMARY, Scope
 from landscape_catalog.metrics.registry import METRICS
+from landscape_catalog.schema.identity import Ids
 from landscape_catalog.store.records import DataRecord, RunRecord
 
 # The results of a run or pair by metric and probe, one per repeat. The probe of `loss` on a
@@ -126,7 +127,7 @@ class ExperimentResult:
     cells: Iterable[CellResult]
     probes: list[ProbeResult]
     methods: Mapping[tuple[str, str], str]
-    measurement_ids: list[str] = field(repr=False)
+    measurement_ids: Ids = field(repr=False)
 
     @cached_property
     def custom_values(self) -> list[CustomValue]:

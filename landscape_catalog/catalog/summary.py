@@ -12,6 +12,8 @@ from landscape_catalog.metrics.metric import PRIMARY
 from landscape_catalog.metrics.registry import QUANTITIES
 from landscape_catalog.phases import SURE, rule_of
 
+SUMMARISED = ("experiments", "cells", "cell_metrics", "runs", "phases")
+"""The tables that the summary is made from."""
 MEDIANS = (
     "train_loss",
     "top_eigenvalue",
@@ -78,15 +80,22 @@ def _rounded(value: Any) -> Any:
     return float(f"{value:.6g}") if isinstance(value, float) else value
 
 
-def plot_data(tables: dict[str, pl.DataFrame]) -> dict[str, pl.DataFrame]:
+def plot_data(
+    tables: dict[str, pl.DataFrame], epochs: pl.LazyFrame, curve_points: pl.LazyFrame
+) -> dict[str, pl.DataFrame]:
     """Data frames for `dvc plots`, which draws one line per revision.
 
     They hold the median training loss over runs per epoch, the mean training error over curves
     per t, and one point per cell.
+
+    Args:
+        tables: at least those of `SUMMARISED`.
+        epochs: the table of that name.
+        curve_points: the table of that name.
     """
-    training = tables["epochs"].group_by("epoch").agg(pl.col("train_loss").median())
-    primary = tables["curve_points"].filter(pl.col("probe") == PRIMARY)
-    curves = primary.group_by("t").agg(pl.col("train_error").mean())
+    training = epochs.group_by("epoch").agg(pl.col("train_loss").median()).collect()
+    primary = curve_points.filter(pl.col("probe") == PRIMARY)
+    curves = primary.group_by("t").agg(pl.col("train_error").mean()).collect()
     means = _means(tables)
     points = (
         tables["cells"]

@@ -134,10 +134,10 @@ class Run:
         """What the run id hashes."""
         return {**self.cell.content, "seed": self.seed}
 
-    @cached_property
+    @property
     def run_id(self) -> str:
         """Hash of data, model, training, temperature and seed."""
-        return self.cell.run_identifier(self.seed)
+        return self.cell.run_ids[self.seed]
 
 
 @dataclass(frozen=True)
@@ -154,7 +154,7 @@ class Cell:
     variant: str
     seeds: tuple[int, ...] | None = None
 
-    @cached_property
+    @property
     def content(self) -> dict[str, Any]:
         """What the cell id hashes: a run without its seed, with the learning rate in effect."""
         temperature = {**self.temperature, "lr": self.lr, "extra": self._extra_content()}
@@ -182,9 +182,10 @@ class Cell:
         return identify("cell", self.content, self.recipes)
 
     @cached_property
-    def run_identifier(self) -> Identifier:
-        """Called with a seed, it returns the id of the run."""
-        return Identifier.of("run", self.content, "seed", self.recipes)
+    def run_ids(self) -> dict[int, str]:
+        """The ids of its runs by seed: hashes of data, model, training, temperature and seed."""
+        identifier = Identifier.of("run", self.content, "seed", self.recipes)
+        return {run.seed: identifier(run.seed) for run in self.runs}
 
     @property
     def networks(self) -> tuple[str, str]:
@@ -250,7 +251,7 @@ class Cell:
         seeds = range(first, first + self.train.seeds) if self.seeds is None else self.seeds
         return tuple(Run(self, seed) for seed in seeds)
 
-    @cached_property
+    @property
     def values(self) -> Point:
         """Every load and temperature parameter by dotted path."""
         return dotted("load", self.load) | dotted("temperature", self.temperature)

@@ -37,7 +37,7 @@ NC = Phase("NC", "training has not converged", "#6e6e6e", dark=True)
 UNCLASSIFIED = Phase("unclassified", "a required number is missing (? in the diagram)", "#d4d4d4")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class CellNumbers:
     """The numbers by which a cell is classified.
 

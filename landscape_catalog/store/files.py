@@ -123,6 +123,27 @@ def write_file(path: Path, content: bytes, *, flush: bool = True) -> None:
             _sync_folder(path.parent)
 
 
+@contextmanager
+def written_file(path: Path) -> Iterator[Path]:
+    """Write a file atomically like `write_file`, to the path that the block is given.
+
+    Raises:
+        StorageError: if the disk is full or there is no permission.
+    """
+    with explained_storage(path):
+        temporary = _temporary(path)
+        try:
+            yield temporary
+            with temporary.open("rb+") as stream:
+                os.fsync(stream.fileno())
+            make_way(path)
+            temporary.replace(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        _sync_folder(path.parent)
+
+
 def write_folder(path: Path, contents: dict[str, bytes], *, at_once: int = 1) -> None:
     """Write a folder of files atomically; an existing non-empty folder is left unchanged.
 

@@ -12,7 +12,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from landscape_catalog.catalog import build_tables, read_tables, summary_metrics
+from landscape_catalog.catalog import build_tables, read_tables, summary_metrics, write_catalog
 from landscape_catalog.catalog.estimates import ESTIMATE, estimate_rows
 from landscape_catalog.catalog.results import CellResult, ExperimentResult
 from landscape_catalog.catalog.run_errors import standard_error_over_runs
@@ -29,7 +29,6 @@ from landscape_catalog.phases import not_converged_reason
 from landscape_catalog.phases.doubt import differing_statistics
 from landscape_catalog.phases.rule import CellNumbers
 from landscape_catalog.pipeline.aggregate.gather import gather
-from landscape_catalog.pipeline.aggregate.stage import write_tables
 from landscape_catalog.pipeline.shared.workspace import open_workspace
 from landscape_catalog.reports import build_page
 from landscape_catalog.schema.strict_json import strict_json
@@ -208,7 +207,8 @@ def test_from_the_record_to_every_output(
             assert column.drop_nulls().is_finite().all(), (name, column.name)
     run = tables["runs"].filter(pl.col("run_id") == row["run_id"])
     assert run["not_finite"].item() == f"test_loss: {word}"
-    write_tables(tables, tmp_path / "data" / "catalog")
+    parts = {name: [frame] for name, frame in tables.items()}
+    write_catalog(parts, tmp_path / "data" / "catalog")
     sql = "SELECT test_loss, test_loss_n, test_loss_reason FROM cells ORDER BY position LIMIT 1"
     cell = ask(sql, tables=tmp_path / "data" / "catalog").row(0, named=True)
     assert cell["test_loss_n"] == 1

@@ -5,11 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from typing import Any
+from unittest import mock
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from landscape_catalog.schema.identity import Identifier
+from landscape_catalog.schema import identity
+from landscape_catalog.schema.identity import Identifier, Ids, identify
 
 KEYS = st.text(max_size=4)
 VALUES: st.SearchStrategy[Any] = st.recursive(
@@ -38,3 +40,15 @@ def test_an_identifier_hashes_the_whole_content(
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
     assert [ids(value) for value in values] == [id_of(value) for value in values]
+
+
+HEX = st.integers(0, 2**64 - 1).map(lambda number: f"{number:016x}")
+
+
+@given(st.lists(HEX, max_size=9), st.integers(1, 4))
+def test_many_ids_are_hashed_as_their_sorted_list(ids: list[str], at_once: int) -> None:
+    with mock.patch.object(identity, "_IDS_AT_ONCE", at_once):
+        found = Ids()
+        for one in ids:
+            found.add([one])
+        assert found.identify("experiment") == identify("experiment", sorted(ids), {})

@@ -13,7 +13,7 @@ from landscape_catalog.schema.pairs import PairChoice, chosen_pairs
 Members = tuple[int, ...]  # positions, among the converged runs, of the run or of the pair's two
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Values:
     """The values of one metric for the converged runs of a cell, or for pairs of them.
 
@@ -33,7 +33,7 @@ class Values:
     shared_error: float = 0.0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ObservedCell:
     """A cell as it was observed.
 

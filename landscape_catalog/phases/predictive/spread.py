@@ -37,6 +37,7 @@ SMALLEST = 1e-6  # of the typical variance: what counts as none
 NEGLIGIBLE = 1e-5  # posterior probability of a state
 TINY = 1e-300
 CHUNK = 1024  # cells whose posteriors are in memory at the same time
+KEPT_BYTES = 2**29  # of likelihoods that are kept while a model is fitted, instead of made again
 
 
 @dataclass(frozen=True)
@@ -144,7 +145,9 @@ class Spreads(Sequence[Spread]):
         n_runs = sum(design.n_runs for design in self._designs)
         distribution, outlying = np.full(n_shares, 1 / n_shares), OUTLYING
         starts = range(0, len(self), CHUNK)
-        kept = {0: self._likelihoods(0)} if len(starts) == 1 else {}
+        kept: dict[int, list[np.ndarray]] = {}
+        for start in starts[: 1 + KEPT_BYTES // self._bytes_of_likelihoods]:
+            kept[start] = self._likelihoods(start)
         for _ in range(ROUNDS):
             self._distribution, self._prior_outlying = distribution, outlying
             total = np.zeros(len(self._priors))
@@ -181,6 +184,12 @@ class Spreads(Sequence[Spread]):
         cells = zip(self._values[start : start + CHUNK], self._designs[start : start + CHUNK])
         floor = SMALLEST * self._typical
         return [_likelihood(y - y.mean(), design, self._grid, floor) for y, design in cells]
+
+    @property
+    def _bytes_of_likelihoods(self) -> int:
+        """Of a chunk of cells."""
+        structures = max(len(design.share) for design in self._designs)
+        return CHUNK * structures * len(self._grid) * self._grid.itemsize
 
     def _prior(self, start: int) -> list[np.ndarray]:
         """The prior probabilities of the structures, for a chunk of cells."""

@@ -27,6 +27,7 @@ from landscape_catalog.pipeline.shared.measurement_specs import (
 )
 from landscape_catalog.pipeline.shared.procedures import probes_of, probes_with_sections
 from landscape_catalog.pipeline.shared.workspace import Workspace
+from landscape_catalog.schema.identity import Ids
 from landscape_catalog.store.artifacts import read_history
 
 
@@ -45,7 +46,7 @@ class _Gatherer:
         self.measure: MeasureBase = workspace.experiment.measure
         self.records = trained_runs(workspace)
         self.data = workspace.data_records()
-        self.ids: list[str] = []
+        self.ids = Ids()
 
     def result(self) -> ExperimentResult:
         workspace = self.workspace
@@ -101,7 +102,7 @@ class _Gatherer:
         found: dict[str, dict[str, list[Any]]] = defaultdict(dict)
         for spec in specs:
             if METRICS[spec.metric].identifies:
-                self.ids.append(spec.measurement_id)
+                self.ids.add([spec.measurement_id])
             repeats = found[spec.metric].setdefault(spec.probe, [])
             repeats.append(measured(self.workspace, spec))
         return dict(found)

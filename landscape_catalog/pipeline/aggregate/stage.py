@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-
-import polars as pl
+from tempfile import TemporaryDirectory
 
 from landscape_catalog.catalog import (
+    SUMMARISED,
     build_database,
-    build_tables,
-    packed_tables,
+    build_rows,
     plot_data,
+    read_tables,
+    scan_table,
     summary_metrics,
+    write_catalog,
 )
+from landscape_catalog.paths import TEMPORARY_PREFIX
 from landscape_catalog.pipeline.aggregate.gather import gather
 from landscape_catalog.pipeline.shared.workspace import one_stage, open_workspace
 from landscape_catalog.schema.strict_json import strict_json
-from landscape_catalog.store.files import ensure_folder, prune, write_file
+from landscape_catalog.store.files import write_file
 
 log = logging.getLogger(__name__)
 
@@ -31,22 +34,16 @@ def run_aggregate(root: Path) -> None:
     workspace = open_workspace(root)
     project = workspace.project
     with one_stage(workspace):
-        tables = build_tables(gather(workspace))
-        write_tables(tables, project.catalog)
+        result = gather(workspace)
+        with TemporaryDirectory(prefix=TEMPORARY_PREFIX, dir=project.catalog.parent) as scratch:
+            rows = build_rows(result, Path(scratch))
+            write_catalog({name: table.parts() for name, table in rows.items()}, project.catalog)
         build_database(project.catalog, project.database, project.database_note)
+        tables = read_tables(project.catalog, SUMMARISED)
+        epochs, points = (scan_table(project.catalog, name) for name in ("epochs", "curve_points"))
         summary = summary_metrics(tables)
         write_file(project.metrics, (strict_json(summary, indent=2) + "\n").encode())
-        plots = plot_data(tables)
-        for name, frame in plots.items():
+        for name, frame in plot_data(tables, epochs, points).items():
             write_file(project.plots / f"{name}.csv", frame.write_csv().encode())
         counts = ", ".join(f"{phase} {n}" for phase, n in summary["phases"].items() if n)
         log.info("aggregate: %d cells: %s", tables["cells"].height, counts)
-
-
-def write_tables(tables: dict[str, pl.DataFrame], folder: Path) -> None:
-    """Write the Parquet tables and their manifest, removing everything else from the folder."""
-    files = packed_tables(tables)
-    ensure_folder(folder)
-    prune(folder, {name for name in files if (folder / name).is_file()})
-    for name, content in files.items():
-        write_file(folder / name, content)
