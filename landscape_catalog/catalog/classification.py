@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from itertools import groupby
@@ -29,6 +28,7 @@ from landscape_catalog.phases import (
     label_distributions,
 )
 from landscape_catalog.schema.identity import identify, recipes
+from landscape_catalog.schema.strict_json import readable_json
 from landscape_catalog.schema.tables import Row
 
 Tables = Mapping[str, pl.DataFrame]
@@ -86,7 +86,7 @@ def classified(tables: Tables, rule: Rule) -> dict[str, pl.DataFrame]:
     }
     named = tables["experiments"].with_columns(
         pl.lit(ids["classification_id"]).alias("classification_id"),
-        pl.lit(json.dumps(rule.stored())).alias("classify"),
+        pl.lit(readable_json(rule.stored())).alias("classify"),
     )
     found_tables = {name: frame_of(TABLES[name], rows[name]) for name in rows}
     return {**tables, "experiments": named, **found_tables}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from landscape_catalog.catalog.parquet import read_fingerprint
@@ -76,9 +77,11 @@ class Collection:
         return whole
 
     def note(self, name: str, place: Place) -> None:
-        """Remember a further place of a folder."""
-        if place.key not in self._places[name]:
-            self._places[name][place.key] = place
+        """Remember a further place of a folder, or what is newly known of the publication."""
+        known = self._places[name].get(place.key)
+        new = place if known is None else replace(known, **place.publication)
+        if new != known:
+            self._places[name][place.key] = new
             self._changed.add(name)
 
     def update_refs(self, repository: str | None, refs: Mapping[str, set[str]]) -> None:

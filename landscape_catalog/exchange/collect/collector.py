@@ -19,7 +19,7 @@ from landscape_catalog.exchange.collect.folder_files import FolderFiles
 from landscape_catalog.exchange.collect.git_objects import blobs_at, read_blobs
 from landscape_catalog.exchange.collect.index import Index
 from landscape_catalog.exchange.collect.outcome import Outcome, Skipped
-from landscape_catalog.exchange.collect.places import Place, with_refs
+from landscape_catalog.exchange.collect.places import Place, published_in, with_refs
 from landscape_catalog.exchange.collect.repositories import Folder, Repository
 from landscape_catalog.exchange.collect.revisions import Revision
 from landscape_catalog.exchange.collect.unusable import Reason, UnreachableError, UnusableError
@@ -99,8 +99,9 @@ class Collector:
         for name in folder.catalogs:
             shown = f"{folder.path / name}"
             with self._skipping(shown):
-                place = Place(str(folder.path), None, name)
-                self._store(FolderFiles(folder.path / name), place, shown)
+                files = folder.path / name
+                place = Place(folder.repository, None, folder.place(name), **published_in(files))
+                self._store(FolderFiles(files), place, shown)
 
     def add_waiting(self, repository: Repository, waiting: list[Waiting]) -> None:
         """Name the experiments without a result."""

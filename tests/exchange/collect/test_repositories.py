@@ -130,7 +130,7 @@ def test_a_worktree_has_its_own_cache(study: Study, tmp_path: Path) -> None:
     side = Study(tmp_path / "side").commit(TWO)
     assert skipped(study.collect()) == {"missing cache": ["side"]}
     assert study.collect(side.root).experiments == {"e1-k": ["main"], "e2-k": ["side"]}
-    assert set(study.places("e2-k")[0]) == {"revision", "file", "refs"}
+    assert set(study.places("e2-k")[0]) == {"revision", "path", "refs"}
     assert side.collect(study.root).experiments.keys() == {"e1-k", "e2-k"}
 
 
