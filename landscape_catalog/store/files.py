@@ -38,6 +38,11 @@ _REASONS = {
     errno.EPERM: "no permission to write to the folder",
 }
 
+_REASONS_OF_PLACES = {
+    errno.ENOENT: "no files can be made there",
+    errno.ENAMETOOLONG: "the name is too long",
+}
+
 
 def storage_reason(error: OSError) -> str | None:
     """Why a file cannot be written, in words; None for other errors."""
@@ -45,12 +50,20 @@ def storage_reason(error: OSError) -> str | None:
 
 
 @contextmanager
-def explained_storage(path: Path) -> Iterator[None]:
-    """Turn 'no space', 'read-only' and 'no permission' errors into a `StorageError` for `path`."""
+def explained_storage(path: Path, *, every: bool = False) -> Iterator[None]:
+    """Turn 'no space', 'read-only' and 'no permission' errors into a `StorageError` for `path`.
+
+    Args:
+        path: what is written.
+        every: whether to do so with every error of the operating system, such as for a place that
+            somebody typed.
+    """
     try:
         yield
     except OSError as error:
         reason = storage_reason(error)
+        if every and reason is None:
+            reason = _REASONS_OF_PLACES.get(error.errno or 0, error.strerror or str(error))
         if reason is None:
             raise
         raise StorageError(f"cannot write {path}: {reason}. Finished results are kept.") from error

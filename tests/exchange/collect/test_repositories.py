@@ -77,6 +77,27 @@ def test_another_project_with_what_is_not_committed(study: Study, tmp_path: Path
 
 
 @pytest.mark.parametrize(
+    "given", ["", "sub", "sub/project", "sub/project/data/catalog", "sub/project/data"]
+)
+def test_files_in_a_repository_have_one_place_from_wherever_they_are_reached(
+    given: str, study: Study, tmp_path: Path
+) -> None:
+    other = Study(tmp_path / "mono", "sub/project").start().commit(ONE)
+    write(other.root / "data" / "catalog", TWO)
+    for path in (other.root, other.repository / given):
+        study.collect(path)
+    place = {"repository": str(other.repository), "path": "sub/project/data/catalog"}
+    assert study.places("e2-k") == [place]
+
+
+@pytest.mark.parametrize("given", ["bundle", "bundle/catalog"])
+def test_files_in_this_repository(given: str, study: Study) -> None:
+    write(study.root / "bundle" / "catalog", ONE)
+    study.collect(study.root / given)
+    assert study.places("e1-k") == [{"path": "bundle/catalog"}]
+
+
+@pytest.mark.parametrize(
     ("where", "given", "file"),
     [
         ("data/catalog", "", "data/catalog"),
