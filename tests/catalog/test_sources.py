@@ -159,7 +159,7 @@ def test_settings_of_an_import_that_are_refused(
 def test_a_damaged_list_of_places(project: Project, content: bytes) -> None:
     path = project.collected / "f-l" / "source.json"
     path.write_bytes(content)
-    with pytest.raises(DamagedFileError, match=r"source.json is damaged; remove the folder"):
+    with pytest.raises(DamagedFileError, match=r"source.json is damaged; collect it again; if"):
         ask(project, "SELECT * FROM sources")
 
 
