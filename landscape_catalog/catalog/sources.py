@@ -47,7 +47,7 @@ _CLASSIFIED = ("experiments", "phases", "phase_probabilities", "criteria")
 _REMEDIES = {
     "current": REBUILT,
     "imported": "import it again",
-    "collected": "remove the folder and collect it again",
+    "collected": "collect it again; if it cannot be found any more, remove the folder",
 }
 
 

@@ -185,6 +185,30 @@ def write_folder(path: Path, contents: dict[str, bytes], *, at_once: int = 1) ->
         _sync_folder(path.parent)
 
 
+def replace_folder(path: Path, contents: dict[str, bytes], *, at_once: int = 1) -> None:
+    """Write a folder of files whole; what it replaces is removed afterwards.
+
+    A process that is killed in between may leave no folder, but never a mixture.
+
+    Args:
+        path: the folder.
+        contents: content of each file, by name.
+        at_once: see `write_folder`.
+
+    Raises:
+        StorageError: if the disk is full or there is no permission.
+    """
+    if not os.path.lexists(path):
+        write_folder(path, contents, at_once=at_once)
+        return
+    new, old = _temporary(path), _temporary(path)
+    write_folder(new, contents, at_once=at_once)
+    with explained_storage(path):
+        path.rename(old)
+        new.rename(path)
+        remove(old)
+
+
 def copy_whole(source: Path, target: Path) -> None:
     """Copy a file, or the files of a folder, atomically.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -15,7 +16,7 @@ GRID = Catalog({"load.width": [1, 2, 4], "temperature.batch_size": [16, 64]})
 THRESHOLDS = "classify: {cka: {threshold: 0.4}}\nreport: {title: Published results}\n"
 
 
-def write_source(folder: Path, tables: dict[str, pl.DataFrame], *places: dict[str, str]) -> None:
+def write_source(folder: Path, tables: dict[str, pl.DataFrame], *places: dict[str, Any]) -> None:
     """A folder with these tables, found in these places."""
     folder.mkdir(parents=True)
     for name, content in packed_tables(tables).items():

@@ -205,7 +205,7 @@ def test_settings_of_an_import_that_are_refused(
 def test_a_damaged_list_of_places(project: Project, content: bytes) -> None:
     path = project.collected / "f-l" / "source.json"
     path.write_bytes(content)
-    with pytest.raises(DamagedFileError, match=r"source.json is damaged; remove the folder"):
+    with pytest.raises(DamagedFileError, match=r"source.json is damaged; collect it again; if"):
         ask(project, "SELECT * FROM sources")
 
 
@@ -274,3 +274,29 @@ def test_only_needed_tables_are_read(project: Project) -> None:
     loaded = load(find_sources(project), ["runs"])
     assert set(loaded.frames) == {"runs"}
     assert loaded.frame("runs").height == 3 * OWN["runs"].height
+
+
+NAMES = {
+    "branch/ä": "ä",
+    "日本語": "日本",
+    "e\u0301": "e\u0301",
+    'a "quoted" one': "quoted",
+    "\U0001f600": "\U0001f600",
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_texts_in_json_can_be_searched(name: str, tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    write_source(project.collected / "f-k", identified(OWN, "f"), {"refs": ["main", name]})
+    sql = f"SELECT json_extract_string(refs, '$[1]') FROM sources WHERE refs LIKE '%{NAMES[name]}%'"
+    assert ask(project, sql) == [(name,)]
+
+
+def test_a_name_that_is_no_unicode_is_shown_escaped(tmp_path: Path) -> None:
+    """Such as of a branch or a folder whose bytes are not UTF-8."""
+    project = Project(tmp_path)
+    place = {"refs": ["x\udcff"], "repository": "/a\udcff"}
+    write_source(project.collected / "f-k", identified(OWN, "f"), place)
+    found = ask(project, "SELECT refs, repository FROM sources")
+    assert found == [('["x\\udcff"]', "/a\\udcff")]

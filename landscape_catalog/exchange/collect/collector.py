@@ -209,13 +209,16 @@ class Collector:
         if output is not None:
             self._index.fingerprints[output] = manifest.fingerprint
         if not self._is_known(manifest.fingerprint, place, shown):
+            known = self._collection.folders()
             name = self._collection.add(read_contents(files, manifest), place)
-            self.outcome.new.append(name)
+            (self.outcome.mended if name in known else self.outcome.new).append(name)
             self.outcome.experiments[name].append(shown)
 
     def _is_known(self, fingerprint: str, place: Place, shown: str) -> bool:
-        """Whether content is there; if so, its place is noted."""
+        """Whether content is there and sound; if so, its place is noted."""
         name = self._collection.names.get(fingerprint)
+        if name is not None and not self._collection.is_sound(name):
+            return False
         if name is not None:
             self._collection.note(name, place)
             self.outcome.experiments[name].append(shown)
