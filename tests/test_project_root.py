@@ -67,6 +67,10 @@ OUTSIDE = [
     ["preset", "use", "fig02-standard"],
     ["sql", "SELECT 1"],
     ["sql", "-"],
+    ["sql"],
+    ["report", "--source", "somebody"],
+    ["report", "--compare", "current", "somebody"],
+    ["collect"],
     ["schemas"],
 ]
 ANYWHERE = [

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from landscape_catalog.errors import shown
 from landscape_catalog.exchange.imports.registry import IMPORTERS
 from landscape_catalog.exchange.imports.writing import Imported, require_name, write_import
 from landscape_catalog.paths import Project
@@ -47,6 +48,8 @@ def _lines(project: Project, imported: Imported) -> Iterator[str]:
     yield f"  metrics  {', '.join(dict.fromkeys(metric.name for metric in grid.metrics))}"
     yield f"  in       {folder}"
     kept = "written" if imported.settings_are_new else "kept as it is"
+    if imported.settings_of is not None:
+        kept += f"; written for {shown(imported.settings_of)}"
     yield f"  settings {settings} ({kept}): thresholds, and how the report is drawn"
     if grid.lacks:
         yield "  the source lacks"

@@ -7,13 +7,8 @@ from collections.abc import Iterator, Sequence
 
 from landscape_catalog.catalog.run_errors import standard_error_over_runs
 from landscape_catalog.catalog.shared_errors import error_of_cell_mean
-from landscape_catalog.exchange.imports.grid import (
-    Observation,
-    PublishedCell,
-    PublishedGrid,
-    PublishedMean,
-    PublishedMetric,
-)
+from landscape_catalog.exchange.imports.grid import PublishedGrid, PublishedMetric
+from landscape_catalog.exchange.imports.published import Observation, PublishedCell, PublishedMean
 from landscape_catalog.metrics.estimate import Estimate, mean_of, not_finite, spread_of
 from landscape_catalog.schema.tables import Row
 

@@ -6,7 +6,8 @@ import math
 from collections.abc import Mapping
 
 from landscape_catalog.exchange.imports.cell_rows import missing_reason
-from landscape_catalog.exchange.imports.grid import Observation, PublishedCell, PublishedGrid
+from landscape_catalog.exchange.imports.grid import PublishedGrid
+from landscape_catalog.exchange.imports.published import Observation, PublishedCell
 from landscape_catalog.schema.tables import Row
 
 

@@ -1,6 +1,6 @@
 """Read members of a tar archive of others into memory. Nothing is ever written from it.
 
-Every member is checked, also those that nobody asks for: an archive that holds anything but plain
+Every member is checked: an archive that holds anything but plain
 files and folders within itself is refused as a whole.
 """
 
@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import gzip
 import io
+import itertools
 import re
 import tarfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import IO, cast
@@ -57,18 +58,12 @@ class _TruncatedError(Exception):
     """The archive ends within a member."""
 
 
-def members(
-    content: bytes,
-    name: str,
-    wanted: Callable[[str], bool] = lambda path: True,
-    limits: Limits = Limits(),
-) -> Iterator[tuple[str, bytes]]:
-    """The wanted files of a tar or tar.gz archive: path within it and content, one after another.
+def members(content: bytes, name: str, limits: Limits = Limits()) -> Iterator[tuple[str, bytes]]:
+    """The files of a tar or tar.gz archive: path within it and content, one after another.
 
     Args:
         content: of the archive.
         name: of the archive, for messages.
-        wanted: whether the content of the file with this path is needed.
         limits: what the archive may have at most.
 
     Raises:
@@ -76,25 +71,26 @@ def members(
             file or folder within the archive.
     """
     try:
-        yield from _members(content, wanted, limits)
+        yield from _members(content, limits)
     except _RefusedError as error:
         raise PublishedError(f"{name} is not read: {error}") from None
     except (_TruncatedError, EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise PublishedError(f"{name} is damaged or cut off: {error}") from None
 
 
-def _members(
-    content: bytes, wanted: Callable[[str], bool], limits: Limits
-) -> Iterator[tuple[str, bytes]]:
+def _members(content: bytes, limits: Limits) -> Iterator[tuple[str, bytes]]:
+    """The files; a folder may be there several times, as archives have it that grew."""
     stream = _Stream(content, limits)
-    seen: set[str] = set()
-    while (header := stream.header()) is not None:
-        path, size = header
-        if path in seen:
-            raise _RefusedError(f"it has two members named {shown(path)}")
-        seen.add(path)
-        if len(seen) > limits.members:
+    is_folder: dict[str, bool] = {}
+    for count in itertools.count(1):
+        if (header := stream.header()) is None:
+            break
+        if count > limits.members:
             raise _RefusedError(f"it has more than {limits.members:,} members")
+        path, size = header
+        if path in is_folder and not (is_folder[path] and size is None):
+            raise _RefusedError(f"it has two members named {shown(path)}")
+        is_folder[path] = size is None
         if size is None:
             continue
         if size > limits.member_bytes:
@@ -102,9 +98,7 @@ def _members(
                 f"its member {shown(path)} has {size:,} bytes, and at most "
                 f"{limits.member_bytes:,} are read"
             )
-        data = stream.payload(size)
-        if wanted(path):
-            yield path, data
+        yield path, stream.payload(size)
     stream.require_end()
 
 

@@ -16,11 +16,13 @@ from landscape_catalog.errors import PublishedError
 from landscape_catalog.exchange.imports.pickled_numpy import (
     ONLY,
     Array,
+    DamagedError,
     Dtype,
     Name,
     RefusedError,
     called,
     expect,
+    kind_of,
     named,
     set_state,
 )
@@ -74,7 +76,7 @@ def read_pickle(content: bytes, name: str) -> Any:
         return _Machine().run(content)
     except RefusedError as error:
         raise PublishedError(f"{name} is not read: {error}") from None
-    except (ValueError, KeyError, IndexError, TypeError, OverflowError, AttributeError) as error:
+    except DamagedError as error:
         raise PublishedError(f"{name} is damaged: it is no whole pickle ({error})") from None
 
 
@@ -84,20 +86,25 @@ class _Machine:
     def __init__(self) -> None:
         self._stack: list[Any] = []
         self._memo: dict[int, Any] = {}
+        self._encoded: dict[str, bytes] = {}
 
     def run(self, content: bytes) -> Any:
         """The object that the pickle ends with."""
         stream = io.BytesIO(content)
-        for count, (opcode, argument, _) in enumerate(pickletools.genops(stream)):
-            if count >= MOST_OPCODES:
-                raise RefusedError(f"it has more than {MOST_OPCODES:,} opcodes")
-            if opcode.name == "STOP":
-                break
-            self._do(opcode.name, argument)
+        try:
+            for count, (opcode, argument, _) in enumerate(pickletools.genops(stream)):
+                if count >= MOST_OPCODES:
+                    raise RefusedError(f"it has more than {MOST_OPCODES:,} opcodes")
+                if opcode.name == "STOP":
+                    break
+                self._do(opcode.name, argument)
+        except (ValueError, LookupError, TypeError, OverflowError, AttributeError):
+            raise DamagedError(f"what stands before byte {stream.tell() + 1} is wrong") from None
         if stream.tell() != len(content):
             raise RefusedError("there is more after its end")
-        (result,) = self._stack
-        result = _finished(result)
+        if len(self._stack) != 1:
+            raise DamagedError(f"it ends with {len(self._stack)} values instead of one")
+        result = _finished(self._stack[0])
         _require_data(result)
         return result
 
@@ -147,7 +154,7 @@ class _Machine:
             stack.append(named(expect(module, str), expect(qualified, str)))
         elif name == "REDUCE":
             function, arguments = self._pop(2)
-            stack.append(called(function, expect(arguments, tuple)))
+            stack.append(called(function, expect(arguments, tuple), self._encoded))
         elif name == "BUILD":
             (state,) = self._pop(1)
             set_state(stack[-1], state)
@@ -157,7 +164,7 @@ class _Machine:
     def _pop(self, count: int) -> list[Any]:
         items = self._stack[-count:]
         if len(items) < count or any(item is _MARK for item in items):
-            raise ValueError("too little on the stack")
+            raise DamagedError("a value is missing")
         del self._stack[-count:]
         return items
 
@@ -189,7 +196,8 @@ def _require_data(value: Any) -> None:
     while todo:
         part = todo.pop()
         if isinstance(part, (Name, Dtype)):
-            raise RefusedError(f"it has a function or type of numpy's among its data; {ONLY}")
+            what = kind_of(part)
+            raise RefusedError(f"it has {what} among its data; {ONLY}")
         if isinstance(part, (list, tuple, dict)) and id(part) not in seen:
             seen.add(id(part))
             todo += part.values() if isinstance(part, dict) else part
@@ -198,13 +206,13 @@ def _require_data(value: Any) -> None:
 def _key(value: Any) -> Any:
     if not isinstance(value, _KEYS):
         raise RefusedError(
-            f"it has a key of type {type(value).__name__}; only text and numbers are"
+            f"it has {kind_of(value)} as a key; only text and plain numbers are read as keys"
         )
     return value
 
 
 def _filled(target: dict[Any, Any], items: list[Any]) -> dict[Any, Any]:
     if len(items) % 2:
-        raise ValueError("a key without a value")
+        raise DamagedError("a key has no value")
     target.update({_key(key): value for key, value in zip(items[::2], items[1::2])})
     return target

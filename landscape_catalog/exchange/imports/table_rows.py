@@ -8,7 +8,7 @@ from typing import Any
 
 from landscape_catalog.errors import PublishedError, shown
 from landscape_catalog.exchange.imports.delimited import Column, first_repeated
-from landscape_catalog.exchange.imports.grid import (
+from landscape_catalog.exchange.imports.published import (
     Observation,
     PublishedCell,
     PublishedMean,

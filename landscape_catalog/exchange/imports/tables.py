@@ -9,7 +9,8 @@ import polars as pl
 
 from landscape_catalog.catalog.tables import LOAD, TABLES, TEMPERATURE, frame_of
 from landscape_catalog.exchange.imports.cell_rows import metric_rows
-from landscape_catalog.exchange.imports.grid import PublishedCell, PublishedGrid
+from landscape_catalog.exchange.imports.grid import PublishedGrid
+from landscape_catalog.exchange.imports.published import PublishedCell
 from landscape_catalog.exchange.imports.run_rows import add_run_rows
 from landscape_catalog.schema.identity import identify
 from landscape_catalog.schema.strict_json import readable_json

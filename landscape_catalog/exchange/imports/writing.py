@@ -20,6 +20,7 @@ from landscape_catalog.exchange.imports.grid import PublishedGrid, Source
 from landscape_catalog.exchange.imports.registry import IMPORTERS
 from landscape_catalog.exchange.imports.tables import tables_of
 from landscape_catalog.paths import Project
+from landscape_catalog.regular import read_regular
 from landscape_catalog.schema.strict_json import strict_json
 from landscape_catalog.store.files import (
     folder_contents,
@@ -32,11 +33,14 @@ SOURCE = "source.json"
 NAMES = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 LEFT_OVER = 3600.0  # seconds after which a temporary folder is one of a write that was killed
 TAKEN = ("current", "all")  # names that stand for other sources
+_ENDINGS = (".", ".dvc", ".bak", ".yaml", ".yml")
 _HEAD = """\
 # The import {name} (data/imports/{name}): its thresholds, and how its report is drawn.
 # It is classified when it is read, so that a change here takes effect at once.
+{mark}{format} {experiment} {file}
 
 """
+_MARK = "# Written for: "
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,8 @@ class Imported:
         tables: the catalog's tables.
         is_new: False if the same was there already.
         settings_are_new: whether `imports/NAME.yaml` was written.
+        settings_of: the file for which settings that were there already were written, if that is
+            another one.
     """
 
     name: str
@@ -56,6 +62,7 @@ class Imported:
     tables: Mapping[str, pl.DataFrame]
     is_new: bool
     settings_are_new: bool
+    settings_of: str | None = None
 
 
 def require_name(name: str) -> None:
@@ -63,17 +70,19 @@ def require_name(name: str) -> None:
     allowed = "letters, digits, `.`, `_` and `-`, not beginning with a mark, at most 100 characters"
     if NAMES.fullmatch(name) is None:
         raise PublishedError(f"--name: got {shown(name)}; allowed: {allowed}")
-    if name in TAKEN or name.endswith((".", ".dvc", ".bak")):
+    if name in TAKEN or name.lower().endswith(_ENDINGS):
         raise PublishedError(
             f"--name: got {shown(name)}; allowed: a name other than `current` and `all` that "
-            "does not end in `.`, `.dvc` or `.bak`"
+            "does not end in `.`, `.dvc`, `.bak`, `.yaml` or `.yml`"
         )
 
 
 def write_import(project: Project, grid: PublishedGrid, name: str) -> Imported:
     """Write an import and, unless there are any, its settings.
 
-    The same source under the same name changes nothing, but mends what is damaged.
+    The same source under the same name changes nothing, but mends what is damaged. The folder comes
+    last, so that an import that was cut off is not seen by any command; its settings say for what
+    they were written.
 
     Args:
         project: the project.
@@ -81,7 +90,8 @@ def write_import(project: Project, grid: PublishedGrid, name: str) -> Imported:
         name: of the import.
 
     Raises:
-        PublishedError: if the name is invalid, or taken by another import.
+        PublishedError: if the name is invalid, or taken by another import or by the settings of
+            another format.
         StorageError: if it cannot be written.
     """
     require_name(name)
@@ -89,9 +99,24 @@ def write_import(project: Project, grid: PublishedGrid, name: str) -> Imported:
     contents = packed_tables(tables) | {SOURCE: _source_json(grid.source)}
     folder, settings = project.imports / name, project.import_settings / f"{name}.yaml"
     is_new = _must_be_written(project, folder, contents, tables)
+    own = _Written(grid.source.format, tables["experiments"]["experiment_id"].item())
     settings_are_new = not settings.exists()
+    written = None if settings_are_new else _written_for(settings)
+    if written is not None and written.format != own.format and not folder.exists():
+        raise PublishedError(
+            f"{project.shown(settings)} was written for an import in the format {written.format}, "
+            f"file {shown(written.file)}, which is not there any more. Remove it, or choose "
+            "another name with --name"
+        )
     if settings_are_new:
-        write_file(settings, _settings_yaml(name, grid.settings))
+        head = _HEAD.format(
+            name=name,
+            mark=_MARK,
+            format=own.format,
+            experiment=own.experiment,
+            file=json.dumps(grid.source.file),
+        )
+        write_file(settings, _settings_yaml(head, grid.settings))
     try:
         if is_new:
             remove_temporary(folder.parent, seconds=LEFT_OVER)
@@ -100,7 +125,29 @@ def write_import(project: Project, grid: PublishedGrid, name: str) -> Imported:
         if settings_are_new:
             settings.unlink(missing_ok=True)
         raise
-    return Imported(name, grid, tables, is_new, settings_are_new)
+    is_other = written is not None and written.experiment != own.experiment
+    settings_of = written.file if written is not None and is_other else None
+    return Imported(name, grid, tables, is_new, settings_are_new, settings_of)
+
+
+@dataclass(frozen=True)
+class _Written:
+    """For what settings were written: format, experiment and file."""
+
+    format: str
+    experiment: str
+    file: str = ""
+
+
+def _written_for(settings: Path) -> _Written | None:
+    """What settings say that they were written for; None if they do not say it any more."""
+    try:
+        lines = read_regular(settings).decode().splitlines()
+        line = next(line for line in lines if line.startswith(_MARK))
+        form, experiment, file = line.removeprefix(_MARK).split(" ", 2)
+        return _Written(form, experiment, str(json.loads(file)))
+    except (OSError, ValueError, StopIteration):
+        return None
 
 
 def _must_be_written(
@@ -169,8 +216,8 @@ def _source_json(source: Source) -> bytes:
     return (strict_json({"places": [known]}, indent=1) + "\n").encode()
 
 
-def _settings_yaml(name: str, settings: Mapping[str, Any]) -> bytes:
+def _settings_yaml(head: str, settings: Mapping[str, Any]) -> bytes:
     stream = io.StringIO()
     yaml = YAML()
     yaml.dump(dict(settings), stream)
-    return (_HEAD.format(name=name) + stream.getvalue()).encode()
+    return (head + stream.getvalue()).encode()

@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
-import numpy as np
-
-from landscape_catalog.errors import PublishedError
-from landscape_catalog.exchange.imports.grid import (
+from landscape_catalog.exchange.imports.published import (
     Observation,
     PairRow,
     PublishedCell,
     PublishedRun,
 )
-from landscape_catalog.exchange.imports.safe_arrays import read_npz
-from landscape_catalog.exchange.imports.safe_pickle import read_pickle
+from landscape_catalog.exchange.imports.yang2021_forms import (
+    POINTS,
+    distances_of,
+    hessians_of,
+    losses_of,
+    points_of,
+    similarities_of,
+)
 from landscape_catalog.exchange.imports.yang2021_metrics import HESSIAN, LOGITS, PERCENT
 from landscape_catalog.metrics.estimate import error_of_mean, mean_of
 from landscape_catalog.metrics.metric import PRIMARY
@@ -25,6 +28,8 @@ from landscape_catalog.metrics.numerics.curves.connectivity import mode_connecti
 from landscape_catalog.phases.convergence import not_converged_reason
 from landscape_catalog.schema.tables import Row
 
+K = TypeVar("K")
+T = TypeVar("T")
 TRAIN, TEST, HESSIANS = "loss_acc.pkl", "loss_acc_test.pkl", "hessian.pkl"
 SIMILARITIES, DISTANCES = "CKA_mixup_alpha_16.0.pkl", "model_dist.pkl"
 CURVE = "curve_test.npz"
@@ -59,13 +64,8 @@ def read_cell(
         PublishedError: if a file is damaged, hostile, or of another form.
     """
     parts = _Cell(files, where)
-    try:
-        runs, observations = parts.runs(int(coordinates["load.samples"]))
-        pair_rows, of_pairs = parts.pairs()
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as error:
-        raise PublishedError(
-            f"{where}/{parts.reading} is of another form than expected: {error!r}"
-        ) from None
+    runs, observations = parts.runs(int(coordinates["load.samples"]))
+    pair_rows, of_pairs = parts.pairs()
     return PublishedCell(
         coordinates=coordinates,
         n_runs=len(runs),
@@ -82,27 +82,26 @@ def read_cell(
 
 
 class _Cell:
-    """The files of a cell, and the one that is being read."""
+    """The content of a cell's files, and the seeds of its runs."""
 
     def __init__(self, files: Mapping[str, bytes], where: str) -> None:
-        self._files, self._where = files, where
-        self._seeds: set[int] = set()
-        self.reading = ""
+        def read(name: str, form: Callable[[bytes, str], dict[K, T]]) -> dict[K, T]:
+            return form(files[name], f"{where}/{name}") if name in files else {}
+
+        self._train, self._test = read(TRAIN, losses_of), read(TEST, losses_of)
+        self._hessians = read(HESSIANS, hessians_of)
+        self._similarities = read(SIMILARITIES, similarities_of)
+        self._distances = read(DISTANCES, distances_of)
+        self._points = read(CURVE, points_of)
+        self._seeds = {*self._train, *self._test, *self._hessians}
+        for pair in (*self._similarities, *self._distances):
+            self._seeds.update(pair)
+        if self._points:
+            self._seeds.update(ENDS)
 
     def runs(self, samples: int) -> tuple[list[PublishedRun], list[Observation]]:
         """The runs and their numbers."""
-        train, test = self._losses(TRAIN), self._losses(TEST)
-        hessians = {
-            seed: (_single(found["top_eigenvalue"]), _number(found["trace"]))
-            for seed, found in self._pickle(HESSIANS).items()
-        }
-        self._similarities = self._square(SIMILARITIES, "representation_similarity", _two)
-        self._distances = self._square(DISTANCES, "model_distance", _distance)
-        self._seeds.update(train, test, map(_seed, hessians))
-        for pair in (*self._similarities, *self._distances):
-            self._seeds.update(pair)
-        if CURVE in self._files:
-            self._seeds.update(ENDS)
+        train, test, hessians = self._train, self._test, self._hessians
         sizes = {"train": samples, "test": N_TEST}
         runs, observations = [], []
         for seed in sorted(self._seeds):
@@ -122,7 +121,7 @@ class _Cell:
         return runs, observations
 
     def pairs(self) -> tuple[list[PairRow], list[Observation]]:
-        """The pairs and their numbers; `runs` has been called before."""
+        """The pairs and their numbers."""
         rows, observations = [], []
         for pair in itertools.combinations(sorted(self._seeds), 2):
             columns: Row = {}
@@ -161,11 +160,9 @@ class _Cell:
         return {"l2_distance": found}, [], [Observation("l2_distance", pair, found)]
 
     def _of_curve(self, pair: tuple[int, int]) -> tuple[Row, list[PairRow], list[Observation]]:
-        if CURVE not in self._files or pair != ENDS:
+        if not self._points or pair != ENDS:
             return {}, [], []
-        self.reading = CURVE
-        arrays = read_npz(self._files[CURVE], f"{self._where}/{CURVE}")
-        ts, errors = arrays["ts"].tolist(), arrays["tr_err"].tolist()
+        ts, errors = self._points["ts"], self._points["tr_err"]
         found = mode_connectivity(ts, errors)
         own = {
             "mode_connectivity": found.mode_connectivity,
@@ -179,8 +176,7 @@ class _Cell:
         names |= {"area": "curve_area"}
         key = {"probe": PRIMARY, "fit": 0}
         rows = [PairRow("curves", pair, key | {"unit": PERCENT, "quantity": "error"} | own)]
-        columns = ("tr_err", "tr_nll", "te_err", "te_nll")
-        for t, *point in zip(ts, *(arrays[name].tolist() for name in columns), strict=True):
+        for t, *point in zip(*(self._points[name] for name in POINTS), strict=True):
             named = dict(zip(("train_error", "train_loss", "test_error", "test_loss"), point))
             rows.append(PairRow("curve_points", pair, key | {"t": t} | named))
         observations = [
@@ -189,59 +185,6 @@ class _Cell:
             if name != "t"
         ]
         return own | {"fits": 1, "connectivity_unit": PERCENT}, rows, observations
-
-    def _pickle(self, name: str) -> dict[Any, Any]:
-        """The content of a pickle; empty if the cell has none."""
-        self.reading = name
-        if name not in self._files:
-            return {}
-        found = read_pickle(self._files[name], f"{self._where}/{name}")
-        if not isinstance(found, dict):
-            raise TypeError(f"a dictionary is expected, not {type(found).__name__}")
-        return found
-
-    def _losses(self, name: str) -> dict[int, tuple[float, float]]:
-        """Cross-entropy and accuracy by seed."""
-        return {
-            _seed(seed): (_number(found["nll"]), _number(found["accuracy"]))
-            for seed, found in self._pickle(name).items()
-        }
-
-    def _square(self, name: str, key: str, read: Any) -> dict[tuple[int, int], Any]:
-        """The entries of a matrix over pairs of seeds, without its diagonal."""
-        rows = self._pickle(name)
-        return {
-            (_seed(first), _seed(second)): read(value)
-            for first, row in (rows[key] if rows else {}).items()
-            for second, value in row.items()
-            if first != second
-        }
-
-
-def _seed(value: Any) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-        raise TypeError(f"a seed is expected, not {value!r}")
-    return value
-
-
-def _number(value: Any) -> float:
-    if not isinstance(value, (int, float, np.number)) or isinstance(value, bool):
-        raise TypeError(f"a number is expected, not {type(value).__name__}")
-    return float(value)
-
-
-def _single(value: Any) -> float:
-    (only,) = value
-    return _number(only)
-
-
-def _two(value: Any) -> tuple[float, float]:
-    logits, outputs = value
-    return _number(logits), _number(outputs)
-
-
-def _distance(value: Any) -> float:
-    return _number(value["dist"])
 
 
 def _side(side: str, loss: float, accuracy: float) -> Row:

@@ -24,12 +24,11 @@ from landscape_catalog.exchange.imports.delimited import (
 )
 from landscape_catalog.exchange.imports.grid import (
     LOGARITHM,
-    PublishedCell,
     PublishedGrid,
-    PublishedMean,
     PublishedMetric,
     Source,
 )
+from landscape_catalog.exchange.imports.published import PublishedCell, PublishedMean
 from landscape_catalog.exchange.imports.settings import cifar_settings
 
 FORMAT = "zhou2024"

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from landscape_catalog.exchange.imports.grid import (
+from landscape_catalog.exchange.imports.published import (
     Observation,
     PublishedCell,
     PublishedMean,

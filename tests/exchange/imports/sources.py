@@ -7,6 +7,7 @@ import io
 import json
 import math
 import pickle
+import re
 import tarfile
 from pathlib import Path
 from typing import Any
@@ -259,3 +260,14 @@ def write_table(folder: Path, text: str = TABLE, columns: str = MAP) -> tuple[Pa
 def same(found: float | None, published: float) -> bool:
     """Whether a number is the published one to the last digit; NaN is stored as NULL."""
     return found is None if math.isnan(published) else found == published
+
+
+_RAW = re.compile(
+    r"\w+(Error|Exception)\b|Traceback|unpack|object is not|no attribute|index out of|invalid literal"
+    r"|\((-?\d+|'\w*')\)$|\bb'|<class|NoneType"
+)
+
+
+def assert_in_words(message: str) -> None:
+    """A message has nothing of Python's own: no exception, no type, no bare argument of one."""
+    assert _RAW.search(message) is None, message

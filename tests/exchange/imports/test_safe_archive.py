@@ -69,9 +69,12 @@ def test_folders_are_passed_over_and_dots_are_left_out() -> None:
     assert read(content) == {"a/b": b"x"}
 
 
-def test_only_wanted_files_are_given() -> None:
-    content = archive(("a", tarfile.REGTYPE, "1"), ("b", tarfile.REGTYPE, "2"))
-    assert dict(members(content, "x", lambda path: path == "b")) == {"b": b"2"}
+def test_a_folder_may_be_there_twice() -> None:
+    folder = ("a", tarfile.DIRTYPE)
+    content = archive(folder, ("a/b", tarfile.REGTYPE, "x"), ("./a", tarfile.DIRTYPE), folder)
+    assert read(content) == {"a/b": b"x"}
+    with pytest.raises(PublishedError, match="more than 3 members"):
+        read(content, limits=Limits(members=3))
 
 
 def pax_header(**records: str) -> bytes:
@@ -128,6 +131,7 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "two members of one name": (archive(FILE, FILE), "two members named 'a'"),
     "two names of one place": (archive(FILE, ("./a", tarfile.REGTYPE, "y")), "two members named 'a'"),
     "a file and a folder": (archive(FILE, ("a", tarfile.DIRTYPE)), "two members named 'a'"),
+    "a folder and a file": (archive(("a", tarfile.DIRTYPE), FILE), "two members named 'a'"),
     # damage
     "an empty file": (b"", "no tar archive"),
     "no archive": (b"hello" * 200, "neither a tar nor a tar.gz archive"),

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import json
 import pickle
+import shutil
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 from ruamel.yaml import YAML
 
 from landscape_catalog.catalog.parquet import read_tables
+from landscape_catalog.catalog.sources import find_sources
 from landscape_catalog.catalog.tables import TABLES
 from landscape_catalog.commands.imports import import_results
 from landscape_catalog.errors import PublishedError, StorageError
@@ -210,7 +213,7 @@ def test_what_is_no_import_is_left_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "name",
     ["", ".", "..", "a/b", "../a", "/a", "a\\b", "current", "all", ".hidden", "a b", "-a", "a.dvc",
-     "a.", "a.bak", "ü", "a" * 101, "a\n", "a\0"],
+     "a.", "a.bak", "a.yaml", "a.yml", "a.YAML", "a.DVC", "ü", "a" * 101, "a\n", "a\0"],
 )  # fmt: skip
 def test_names_that_are_none(name: str, tmp_path: Path) -> None:
     path, _ = small("zhou2024", tmp_path / "a")
@@ -225,6 +228,71 @@ def test_names(name: str, tmp_path: Path) -> None:
     import_results(tmp_path, "zhou2024", path, name)
     assert (tmp_path / "data" / "imports" / name / "manifest.json").is_file()
     assert (tmp_path / "imports" / f"{name}.yaml").is_file()
+
+
+class Killed(BaseException):
+    """What ends an import; nothing is cleaned up after it."""
+
+
+def import_and_be_killed(root: Path, form: str, path: Path, **options: Any) -> None:
+    """An import of the name `x` that ends when it is about to write its folder."""
+
+    def kill(folder: Path, contents: dict[str, bytes]) -> None:
+        raise Killed
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(writing, "write_folder", kill)
+        patch.setattr(Path, "unlink", lambda path, missing_ok=False: None)
+        import_results(root, form, path, "x", **options)
+    assert [path.name for path in (root / "imports").iterdir()] == ["x.yaml"]
+
+
+@pytest.mark.parametrize("form", IMPORTERS)
+def test_an_import_that_was_killed_is_not_seen_and_is_done_again(form: str, tmp_path: Path) -> None:
+    path, options = small(form, tmp_path / "a")
+    import_and_be_killed(tmp_path, form, path, **options)
+    project = Project(tmp_path)
+    assert find_sources(project) == []
+    import_results(tmp_path, form, path, "x", **options)
+    after = snapshot(tmp_path)
+    import_results(tmp_path / "whole", form, path, "x", **options)
+    assert snapshot(tmp_path / "whole") == after
+
+
+@pytest.mark.parametrize("form", [form for form in IMPORTERS if form != "zhou2024"])
+def test_settings_of_another_format_are_not_taken(form: str, tmp_path: Path) -> None:
+    path, options = small(form, tmp_path / "a")
+    other = write_zhou(tmp_path / "b.csv")
+    import_and_be_killed(tmp_path, form, path, **options)
+    before = snapshot(tmp_path)
+    assert list(before) == ["imports/x.yaml"]
+    with pytest.raises(PublishedError) as error:
+        import_results(tmp_path, "zhou2024", other, "x")
+    assert f"imports/x.yaml was written for an import in the format {form}, file" in str(
+        error.value
+    )
+    assert snapshot(tmp_path) == before
+    (tmp_path / "imports" / "x.yaml").unlink()
+    import_results(tmp_path, "zhou2024", other, "x")
+
+
+def test_settings_of_another_file_of_the_format_are_kept_and_named(tmp_path: Path) -> None:
+    path, _ = small("zhou2024", tmp_path / "a")
+    import_results(tmp_path, "zhou2024", path, "x")
+    shutil.rmtree(tmp_path / "data" / "imports" / "x")
+    settings = tmp_path / "imports" / "x.yaml"
+    settings.write_text(settings.read_text().replace("76.0", "38.0"))
+    assert "(kept as it is):" in import_results(tmp_path, "zhou2024", path, "x")
+    shutil.rmtree(tmp_path / "data" / "imports" / "x")
+    newer = tmp_path / "newer.csv"
+    newer.write_text(path.read_text().replace("small", "large"))
+    for text, words in (
+        (settings.read_text(), "(kept as it is; written for 'a.csv')"),
+        (settings.read_text().replace("# Written", "# written"), "(kept as it is):"),
+    ):
+        settings.write_text(text)
+        assert words in import_results(tmp_path, "zhou2024", newer, "x")
+        assert settings.read_text() == text
 
 
 @pytest.mark.parametrize("exists", [False, True])

@@ -18,9 +18,11 @@ import polars as pl
 import pytest
 
 from landscape_catalog.catalog.run_errors import standard_error_over_runs
+from landscape_catalog.exchange.imports.yang2021 import read_yang2021
 from tests.exchange.imports.sources import (
     ARCHIVE,
     PLACE,
+    assert_in_words,
     means,
     needs_published,
     refused,
@@ -247,18 +249,47 @@ def _pickled(value: object) -> bytes:
 
 FORMS = {
     "a list": ("loss_acc", _pickled([1, 2]), "loss_acc.pkl is of another form"),
-    "a run without accuracy": ("loss_acc", _pickled({0: {"nll": 1.0}}), "KeyError('accuracy')"),
+    "a run without accuracy": ("loss_acc", _pickled({0: {"nll": 1.0}}), "the run with seed 0 has no 'accuracy'"),
     "text as a number": (
         "loss_acc",
         _pickled({0: {"nll": "low", "accuracy": 1.0}}),
-        "a number is expected, not str",
+        "'nll' of the run with seed 0 should be a number, and is text",
     ),
     "text as a seed": ("loss_acc", _pickled({"x": {"nll": 1.0, "accuracy": 1.0}}), "a seed is expected"),
-    "two eigenvalues": (
+    "no eigenvalue": (
         "hessian",
-        _pickled({0: {"top_eigenvalue": [1.0, 2.0], "trace": 1.0}}),
-        "hessian.pkl is of another form",
+        _pickled({0: {"top_eigenvalue": [], "trace": 1.0}}),
+        "'top_eigenvalue' of the run with seed 0 should be a list of numbers, and has none",
     ),
+    "an eigenvalue without a list": (
+        "hessian",
+        _pickled({0: {"top_eigenvalue": 1.0, "trace": 1.0}}),
+        "should be a list of numbers, and is a number",
+    ),
+    "a run that is a list": ("hessian", _pickled({0: [1.0]}), "the run with seed 0 should be a dictionary, and is a list"),
+    "no similarities": ("CKA_mixup_alpha_16.0", _pickled({"x": 1}), "the file has no 'representation_similarity'"),
+    "one similarity of a pair": (
+        "CKA_mixup_alpha_16.0",
+        _pickled({"representation_similarity": {0: {1: [0.5]}}}),
+        "two numbers are expected for the pair of seeds 0, 1, and there is 1",
+    ),
+    "a similarity without a list": (
+        "CKA_mixup_alpha_16.0",
+        _pickled({"representation_similarity": {0: {1: 0.5}}}),
+        "two numbers are expected for the pair of seeds 0, 1, and there is a number",
+    ),
+    "a row that is no dictionary": (
+        "CKA_mixup_alpha_16.0",
+        _pickled({"representation_similarity": {0: None}}),
+        "'representation_similarity' of seed 0 should be a dictionary, and is nothing",
+    ),
+    "a distance without its name": (
+        "model_dist",
+        _pickled({"model_distance": {0: {1: {}}}}),
+        "the pair of seeds 0, 1 has no 'dist'",
+    ),
+    "a pickle that is cut off": ("hessian", _pickled({0: 1})[:-3], "hessian.pkl is damaged: it is no whole pickle"),
+    "an unknown place of the memo": ("hessian", b"\x80\x03he.", "what stands before byte 5 is wrong"),
     "a pickle in the place of arrays": ("curve_test", _pickled({}), "no whole .npz file"),
     "a hostile pickle": ("hessian", b"cos\nsystem\n(S'x'\ntR.", "'os.system'"),
 }  # fmt: skip
@@ -270,20 +301,44 @@ def test_files_of_another_form_are_refused(case: str, tmp_path: Path) -> None:
     message = refused(tmp_path, "yang2021", write_yang(tmp_path / "a.tar.gz", **{name: content}))
     assert words in message
     assert "bs_16/ResNet18_w1" in message
+    assert_in_words(message)
 
 
-def test_a_curve_with_too_few_points_or_arrays_is_refused(tmp_path: Path) -> None:
-    for arrays, words in (
-        ({"ts": np.zeros(5)}, "KeyError('tr_err')"),
-        (
-            {name: np.zeros(2) for name in ("ts", "tr_err", "tr_nll", "te_err", "te_nll")},
-            "3 points",
-        ),
-    ):
-        stream = io.BytesIO()
-        np.savez(stream, **arrays)
-        path = write_yang(tmp_path / "a.tar.gz", curve_test=stream.getvalue())
-        assert words in refused(tmp_path, "yang2021", path)
+FIVE = {name: np.linspace(0, 1, 5) for name in ("ts", "tr_err", "tr_nll", "te_err", "te_nll")}
+CURVES: dict[str, tuple[dict, str]] = {
+    "an array alone": ({"ts": np.zeros(5)}, "it has no array 'tr_err', 'tr_nll', 'te_err', 'te_nll'; it has 'ts'"),
+    "no array": ({}, "it has no array 'ts'"),
+    "two points": ({name: array[:2] for name, array in FIVE.items()}, "a curve has at least 3 points, and this one has 2"),
+    "errors of other points": ({**FIVE, "tr_err": np.zeros(4)}, "have: ts 5, tr_err 4, tr_nll 5, te_err 5, te_nll 5"),
+    "losses of other points": ({**FIVE, "te_nll": np.zeros(6)}, "te_err 5, te_nll 6"),
+    "a single number": ({**FIVE, "tr_err": np.float64(1)}, "tr_err a single number"),
+    "a matrix": ({**FIVE, "ts": np.zeros((5, 1))}, "ts 5 × 1, tr_err 5"),
+    "points in another order": ({**FIVE, "ts": FIVE["ts"][::-1]}, "the positions ts of its points do not increase: [1.0, 0.75"),
+    "a point twice": ({**FIVE, "ts": np.array([0, 0, 0.5, 0.75, 1])}, "do not increase"),
+    "a position that is missing": ({**FIVE, "ts": np.array([0, math.nan, 0.5, 0.75, 1])}, "do not increase"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CURVES)
+def test_a_curve_of_another_form_is_refused(case: str, tmp_path: Path) -> None:
+    arrays, words = CURVES[case]
+    stream = io.BytesIO()
+    np.savez(stream, **arrays)
+    path = write_yang(tmp_path / "a.tar.gz", curve_test=stream.getvalue())
+    message = refused(tmp_path, "yang2021", path)
+    assert "curve_test.npz is of another form than expected: " in message
+    assert words in message
+    assert_in_words(message)
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_of_several_eigenvalues_the_first_is_the_largest(protocol: int, tmp_path: Path) -> None:
+    runs = {s: {"top_eigenvalue": [np.float64(9.5 + s), 4.0], "trace": 1.0} for s in range(3)}
+    path = write_yang(tmp_path / "a.tar.gz", hessian=pickle.dumps(runs, protocol))
+    found = tables("yang2021", path)
+    hessians = found["hessians"].join(found["runs"].select("run_id", "cell_id", "seed"), "run_id")
+    own = hessians.join(found["cells"], "cell_id").filter(width=1).sort("seed")
+    assert own["top_eigenvalue"].to_list() == [9.5, 10.5, 11.5]
 
 
 def test_an_archive_of_something_else_is_refused(tmp_path: Path) -> None:
@@ -310,12 +365,42 @@ def test_nan_is_missing_and_named(tmp_path: Path) -> None:
     assert row["reason"] == "3 of 3: it was published as NaN"
 
 
-def test_other_files_of_the_archive_are_counted(tmp_path: Path) -> None:
+def test_what_is_left_out_of_an_archive_is_said(tmp_path: Path) -> None:
     path = tmp_path / "a.tar"
-    path.write_bytes(tar_of(yang_files() | {"notes.txt": b"x"}))
-    cell = {f"x/{PLACE.format(batch=32, width=1)}{n}": c for n, c in yang_cell(5).items()}
-    from landscape_catalog.exchange.imports.yang2021 import read_yang2021
+    place = PLACE.format(batch=32, width=1)
+    cell = {f"x/{place}{name}": content for name, content in yang_cell(5).items()}
+    odd = {"notes.txt": b"x", f"{place}more.pkl": b"x"}
+    others = {
+        f"{place.replace('lr_decay', 'no_lr_decay')}hessian.pkl": b"x",
+        f"{place.replace('lr_decay', 'no_lr_decay')}loss_acc.pkl": b"x",
+        f"{place.replace('ResNet18', 'VGG11')}hessian.pkl": b"x",
+        f"{PLACE.format(batch=64, width=1).replace('ResNet18', 'VGG11')}hessian.pkl": b"x",
+    }
+    path.write_bytes(tar_of(yang_files() | cell | odd | others))
+    grid = read_yang2021(path)
+    assert len(grid.cells) == 3
+    assert grid.notes[-2:] == (
+        "other grids of the archive, which this importer does not read: lr_decay/VGG11 (2 cells), "
+        "no_lr_decay/ResNet18 (1 cell)",
+        "files of the archive that are left out, as they are of no known name: 2 ('notes.txt', "
+        f"'{place}more.pkl')",
+    )
+    path.write_bytes(tar_of(others))
+    message = refused(tmp_path, "yang2021", path)
+    assert "it has lr_decay/VGG11 (2 cells), no_lr_decay/ResNet18 (1 cell)" in message
 
-    assert read_yang2021(path).notes[-1].endswith(": 1")
-    path.write_bytes(tar_of(yang_files() | cell))
-    assert len(read_yang2021(path).cells) == 3
+
+LACKED = {
+    "loss_acc": "train_loss",
+    "loss_acc_test": "test_accuracy",
+    "hessian": "trace",
+    "CKA_mixup_alpha_16.0": "cka",
+    "model_dist": "l2_distance",
+    "curve_test": "mode_connectivity",
+}
+
+
+@pytest.mark.parametrize("file", LACKED)
+def test_what_cells_lack_is_said(file: str, tmp_path: Path) -> None:
+    grid = read_yang2021(write_yang(tmp_path / "a.tar.gz", **{file: None}))
+    assert grid.lacks[2:] == (f"{LACKED[file]} of 1 of 2 cells",)
