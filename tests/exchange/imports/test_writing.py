@@ -17,6 +17,7 @@ from landscape_catalog.catalog.sources import find_sources
 from landscape_catalog.catalog.tables import TABLES
 from landscape_catalog.commands.imports import import_results
 from landscape_catalog.errors import PublishedError, StorageError
+from landscape_catalog.exchange.imports import writing
 from landscape_catalog.exchange.imports.registry import IMPORTERS
 from landscape_catalog.experiment.experiment import Report
 from landscape_catalog.paths import Project
@@ -241,7 +242,7 @@ def import_and_be_killed(root: Path, form: str, path: Path, **options: Any) -> N
         raise Killed
 
     with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(writing, "write_folder", kill)
+        patch.setattr(writing, "replace_folder", kill)
         patch.setattr(Path, "unlink", lambda path, missing_ok=False: None)
         import_results(root, form, path, "x", **options)
     assert [path.name for path in (root / "imports").iterdir()] == ["x.yaml"]
