@@ -25,13 +25,13 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 CASES = {
     "csv": (["csv", "../out", "--source", "theirs"], 0, "../out: 21 files, "),
-    "parquet": (["parquet", "../out", "--source", "theirs"], 0, "../out: 22 files, "),
+    "parquet": (["parquet", "../out", "--source", "theirs"], 0, "../out: 23 files, "),
     "bundle": (
         ["bundle", "../out", "--source", "theirs", "--author", "A", "--author", "B"],
         0,
         "authors  A, B\nBefore you publish it, give --license and --date.\n",
     ),
-    "archive": (["bundle", "../out.zip", "--source", "theirs"], 0, "../out.zip: 27 files, "),
+    "archive": (["bundle", "../out.zip", "--source", "theirs"], 0, "../out.zip: 28 files, "),
     "no catalog": (["csv", "../out"], 2, "landscape: there is no catalog yet (data/catalog)"),
     "no such source": (["csv", "../out", "--source", "x"], 2, "landscape: there is no source 'x'"),
     "taken": (

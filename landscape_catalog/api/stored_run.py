@@ -16,6 +16,7 @@ from landscape_catalog.pipeline.shared.measurement_specs import statistics_seed
 from landscape_catalog.runner.settings import reproducible
 from landscape_catalog.runner.worker_cache import WorkerCache
 from landscape_catalog.store.artifacts import read_data_record, read_history, read_run
+from landscape_catalog.store.location import store_root
 from landscape_catalog.store.records import FIRST_SNAPSHOT, DataRecord, Provenance, RunRecord
 from landscape_catalog.tasks.registry import default_task
 
@@ -30,7 +31,7 @@ _RUN_ID = re.compile("[0-9a-f]+")
 
 
 class StoredRun:
-    """A run stored in data/runs, verified when it is opened.
+    """A run stored in data/runs or in the shared store, verified when it is opened.
 
     Its network and task are rebuilt from the run's own record, independently of params.yaml.
 
@@ -46,11 +47,14 @@ class StoredRun:
         try:
             if not _RUN_ID.fullmatch(str(run_id)):  # such as a path that leaves the folder
                 raise FileNotFoundError(run_id)
+            if not self._folder.exists():
+                self._folder = store_root(project) / "runs" / str(run_id)
             self.record: RunRecord = read_run(self._folder)
         except FileNotFoundError:
             raise MissingArtifactError(
-                f"there is no run `{run_id}` in {project.shown(project.runs)}; the catalog's "
-                "table `runs` lists them"
+                f"there is no run `{run_id}` in {project.shown(project.runs)}, nor in the shared "
+                "store. The catalog's table `runs` lists all runs; those of published and "
+                "collected results were trained elsewhere"
             ) from None
 
     def __repr__(self) -> str:

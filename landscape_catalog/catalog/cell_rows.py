@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Iterator, Sequence
 
@@ -23,6 +22,7 @@ from landscape_catalog.phases import (
     doubtful_flat,
     sensitivities,
 )
+from landscape_catalog.schema.strict_json import readable_json
 from landscape_catalog.schema.tables import Row
 
 # What the doubts about a cell go by, besides its rule's metrics.
@@ -43,7 +43,7 @@ def cell_row(position: int, result: CellResult) -> Row:
         "variant": cell.variant,
         **points,
         "lr_in_effect": cell.lr,
-        "extra": json.dumps(extra, sort_keys=True),
+        "extra": readable_json(extra, sort_keys=True),
         "n_runs": len(result.runs),
         "n_converged": len(result.converged),
     }

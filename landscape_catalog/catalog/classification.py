@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping, Sequence
 from itertools import groupby
@@ -29,6 +28,7 @@ from landscape_catalog.phases import (
     label_distributions,
 )
 from landscape_catalog.schema.identity import identify, recipes
+from landscape_catalog.schema.strict_json import readable_json
 from landscape_catalog.schema.tables import Row
 
 Tables = Mapping[str, pl.DataFrame]
@@ -74,8 +74,9 @@ def classified(tables: Tables, rule: Rule) -> dict[str, pl.DataFrame]:
     for cell, own, verdict, found, doubtful in zip(cells, numbers, verdicts, distributions, doubts):
         remarks = unfinished_metrics(rule, unfinished.get(cell["cell_id"], []))
         row = phase_row(rule, own, verdict, found, doubtful, remarks)
-        if cell["cell_id"] not in values:
-            row["probability_reason"] = NO_RUNS
+        row["probability_reason"] = _unknown_because(
+            rule, own, values.get(cell["cell_id"], {}), row["probability_reason"]
+        )
         phases.append({**ids, "cell_id": cell["cell_id"], **row})
     cell_ids = [cell["cell_id"] for cell in cells]
     rows = {
@@ -85,10 +86,22 @@ def classified(tables: Tables, rule: Rule) -> dict[str, pl.DataFrame]:
     }
     named = tables["experiments"].with_columns(
         pl.lit(ids["classification_id"]).alias("classification_id"),
-        pl.lit(json.dumps(rule.stored())).alias("classify"),
+        pl.lit(readable_json(rule.stored())).alias("classify"),
     )
     found_tables = {name: frame_of(TABLES[name], rows[name]) for name in rows}
     return {**tables, "experiments": named, **found_tables}
+
+
+def _unknown_because(
+    rule: Rule, cell: CellNumbers, values: Members, reason: str | None
+) -> str | None:
+    """Why a probability is unknown, where it is so since only means were published."""
+    if reason is None or not values:
+        return reason if values else NO_RUNS
+    only_means = [m for m in rule.metrics if m not in values and not math.isnan(cell.mean(m))]
+    if not only_means:
+        return reason
+    return f"{only_means[0]} is known for the cell only, and nothing says how it varies over runs"
 
 
 Members = dict[str, list[tuple[tuple[str, ...], float]]]  # metric -> its runs, and the value

@@ -16,10 +16,13 @@ import duckdb
 import polars as pl
 
 from landscape_catalog.catalog.ddl import catalog_sql
+from landscape_catalog.catalog.description import comment_views
 from landscape_catalog.catalog.origins import Loaded, loaded_lazily
 from landscape_catalog.catalog.sources import current_source
 from landscape_catalog.catalog.tables import ENUMERATIONS, TABLES
 from landscape_catalog.errors import DamagedFileError, StorageError
+from landscape_catalog.metrics.metric import PRIMARY
+from landscape_catalog.metrics.registry import QUANTITIES
 from landscape_catalog.paths import TEMPORARY_PREFIX
 from landscape_catalog.schema.strict_json import strict_json
 from landscape_catalog.store.files import (
@@ -53,7 +56,16 @@ def create_catalog(connection: duckdb.DuckDBPyConnection, loaded: Loaded) -> Non
 
 def schema_sql(loaded: Loaded) -> str:
     """The DuckDB statements that create an empty catalog for these tables; see `catalog_sql`."""
-    return catalog_sql(_further_values(loaded))
+    return catalog_sql(_further_values(loaded), _further_metrics(loaded))
+
+
+def _further_metrics(loaded: Loaded) -> list[str]:
+    """Metrics of cells that are in the data and are not declared."""
+    metrics: set[str] = set()
+    for frame in loaded.frames.get("cell_metrics", {}).values():
+        primary = frame.lazy().filter(pl.col("probe") == PRIMARY)
+        metrics |= set(primary.select(pl.col("metric").unique()).collect()["metric"])
+    return sorted(metrics - QUANTITIES.keys())
 
 
 def _insert(connection: duckdb.DuckDBPyConnection, name: str, frame: pl.DataFrame) -> None:
@@ -112,6 +124,7 @@ def build_database(tables: Path, database: Path, note: Path) -> None:
         with duckdb.connect(str(temporary)) as connection:
             connection.execute(f"SET memory_limit = '{MEMORY}'")
             create_catalog(connection, loaded)
+            comment_views(connection)
             connection.execute("CREATE TABLE core.build AS SELECT ? AS fingerprint", [fingerprint])
             connection.execute("CHECKPOINT")  # raises if the disk is full; closing would not
         if _log_of(temporary).exists() or _fingerprint(temporary) != fingerprint:

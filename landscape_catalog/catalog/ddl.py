@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from landscape_catalog.catalog.tables import ENUMERATIONS, ORIGIN, SOURCES, TABLES
-from landscape_catalog.catalog.views import MACROS, VIEWS
+from landscape_catalog.catalog.views import MACROS, VIEWS, cells_view
+from landscape_catalog.metrics.registry import QUANTITIES
 from landscape_catalog.schema.tables import Table
 
 SQL_TYPES = {"text": "VARCHAR", "integer": "BIGINT", "real": "DOUBLE", "boolean": "BOOLEAN"}
@@ -72,14 +73,19 @@ def _comments(name: str, table: Table) -> str:
     return "\n".join(lines) + "\n"
 
 
-def catalog_sql(found: Mapping[str, Sequence[str]] | None = None) -> str:
+def catalog_sql(
+    found: Mapping[str, Sequence[str]] | None = None, metrics: Sequence[str] = ()
+) -> str:
     """The DuckDB statements that create an empty catalog.
 
     Args:
         found: values of enumerations that occur in the data, besides the declared ones, such as the
             phases of a rule that another version of the package has.
+        metrics: those that occur in the data, besides the declared ones, such as custom metrics and
+            those of imports: the wide view has columns for them too.
     """
     mirrored = [name for name in STORED if name not in VIEWS]
+    views = VIEWS | {"cells": cells_view((*QUANTITIES, *metrics))}
     return "\n".join(
         [
             _HEAD + "CREATE SCHEMA core;\n",
@@ -87,7 +93,7 @@ def catalog_sql(found: Mapping[str, Sequence[str]] | None = None) -> str:
             *(_create_table(name, table) for name, table in STORED.items()),
             *(_comments(name, table) for name, table in STORED.items()),
             *(f"CREATE VIEW {name} AS SELECT * FROM core.{name};\n" for name in mirrored),
-            *(view.sql for view in VIEWS.values()),
+            *(view.sql for view in views.values()),
             *(macro.sql for macro in MACROS.values()),
         ]
     )

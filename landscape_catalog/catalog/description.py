@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import duckdb
 import polars as pl
 
-from landscape_catalog.catalog.ddl import STORED, catalog_sql, table_comment
+from landscape_catalog.catalog.ddl import STORED, catalog_sql, quoted, table_comment
 from landscape_catalog.catalog.views import MACROS, VIEWS
 from landscape_catalog.errors import QueryError
+from landscape_catalog.schema.tables import Column
 
 _SCHEMA = {name: pl.String() for name in ("table", "column", "type", "unit", "meaning")}
 
@@ -39,23 +42,41 @@ def described_columns(name: str | None = None) -> pl.DataFrame:
     wanted = known if name is None else [name.lower()]
     with duckdb.connect() as connection:
         connection.execute(catalog_sql())
-        rows = [row for one in wanted for row in _columns(connection, one)]
+        rows = [(one, *row) for one in wanted for row in _columns(connection, one)]
     return pl.DataFrame(rows, schema=_SCHEMA, orient="row")
 
 
-def _columns(connection: duckdb.DuckDBPyConnection, name: str) -> list[tuple[str, ...]]:
+def comment_views(connection: duckdb.DuckDBPyConnection) -> None:
+    """Comment the views of a catalog and their columns, as its tables are.
+
+    Args:
+        connection: to a database in which `catalog_sql` was executed.
+    """
+    for name in (*STORED, *VIEWS):
+        view = VIEWS.get(name)
+        words = f"One row: {view.row}." if view else table_comment(STORED[name])
+        connection.execute(f"COMMENT ON VIEW {name} IS {quoted(words)}")
+        for column, _, unit, meaning in _columns(connection, name):
+            comment = quoted(Column(column, "text", meaning, unit).comment)
+            identifier = column.replace('"', '""')
+            connection.execute(f'COMMENT ON COLUMN {name}."{identifier}" IS {comment}')
+
+
+def _columns(connection: duckdb.DuckDBPyConnection, name: str) -> Iterator[tuple[str, ...]]:
+    """Name, type, unit and meaning of each column of a table, view or macro."""
     macro = MACROS.get(name)
     call = f"{name}({', '.join('null' for _ in macro.parameters)})" if macro else name
     relation = connection.sql(f"FROM {call}")
     view = VIEWS.get(name) or macro
-    units = {c.name: c for table in STORED.values() for c in table.columns}
-    units |= {c.name: c for table in view.tables for c in STORED[table].columns} if view else {}
-    own = {c.name: c for c in STORED[name].columns} if name in STORED else {}
-    rows: list[tuple[str, ...]] = []
+    declared = {c.name: c for table in STORED.values() for c in table.columns}
+    tables = view.tables if view else (name,)
+    declared |= {c.name: c for table in tables for c in STORED[table].columns}
     for column, kind in zip(relation.columns, relation.types):
-        declared = own.get(column) or units.get(column)
         said = view.columns.get(column) if view else None
-        unit = declared.unit if declared and not said else ""
-        meaning = said or (declared.meaning if declared else "")
-        rows.append((name, column, str(kind), unit, meaning))
-    return rows
+        known = declared.get(column)
+        if said is not None:
+            yield column, str(kind), "", said
+        elif known is not None:
+            yield column, str(kind), known.unit, known.meaning
+        else:
+            yield column, str(kind), "", "part of a metric, see the table cell_metrics"

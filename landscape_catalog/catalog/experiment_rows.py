@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from copy import deepcopy
 
@@ -10,6 +9,7 @@ from landscape_catalog.catalog.classification import classification_id
 from landscape_catalog.catalog.results import ExperimentResult, PairResult
 from landscape_catalog.metrics.loss.spec import Loss
 from landscape_catalog.metrics.metric import PRIMARY
+from landscape_catalog.schema.strict_json import readable_json
 from landscape_catalog.schema.tables import Row
 
 DECIDING_SECTIONS = {
@@ -44,10 +44,10 @@ def experiment_row(
         "connectivity_unit": connectivity_unit,
         "n_cells": len(grid.cells),
         "n_runs": len(grid.runs),
-        "axes": json.dumps([{"path": axis.path, "values": axis.values} for axis in grid.axes]),
-        "variants": json.dumps(grid.variants),
-        "spec": json.dumps(spec),
-        "classify": json.dumps(rule),
+        "axes": readable_json([{"path": axis.path, "values": axis.values} for axis in grid.axes]),
+        "variants": readable_json(grid.variants),
+        "spec": readable_json(spec),
+        "classify": readable_json(rule),
         "performance_metric": performance_metric,
     }
 
@@ -92,7 +92,7 @@ def landscape_rows(result: ExperimentResult, n_parameters: Mapping[str, int]) ->
                 "samples": landscape.data.samples,
                 "label_noise": landscape.data.label_noise,
                 "pixel_noise": landscape.data.pixel_noise,
-                "extra": json.dumps(extra, sort_keys=True),
+                "extra": readable_json(extra, sort_keys=True),
                 "n_test": data.n_test,
                 "n_classes": data.n_classes,
                 "n_changed_labels": data.n_changed_labels,

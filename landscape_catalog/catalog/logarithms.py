@@ -31,6 +31,14 @@ def with_natural_scale(cell_metrics: pl.DataFrame) -> pl.DataFrame:
         (pl.col("method") + ", exponential of the published logarithm").alias("method"),
         pl.lit(None, pl.String).alias("unit"),
     )
+    too_large = pl.col("mean").is_infinite()
+    natural = natural.with_columns(
+        pl.when(too_large).then(pl.lit("missing")).otherwise("status").alias("status"),
+        pl.when(too_large)
+        .then(pl.lit("the exponential of the published logarithm is too large for a float"))
+        .otherwise("reason")
+        .alias("reason"),
+    )
     reals = pl.col(pl.Float64)
     natural = natural.with_columns(pl.when(reals.is_finite()).then(reals))
     known = cell_metrics.filter(pl.col("mean").is_not_null())

@@ -28,18 +28,20 @@ class Loaded:
 
     def parts(self, name: str) -> Iterator[pl.DataFrame]:
         """The rows of a table from all sources, with the column `origin`, so many at a time."""
-        for origin, frame in self.frames[name].items():
-            lazy = frame.lazy().with_columns(pl.lit(origin).alias(ORIGIN.name))
-            height = lazy.select(pl.len()).collect().item()
-            for start in range(0, height, ROWS_AT_ONCE):
-                yield lazy.slice(start, ROWS_AT_ONCE).collect()
+        rows = self._lazy(name)
+        height = rows.select(pl.len()).collect().item()
+        for start in range(0, height, ROWS_AT_ONCE):
+            yield rows.slice(start, ROWS_AT_ONCE).collect()
 
     def frame(self, name: str) -> pl.DataFrame:
         """The rows of a table from all sources, with the column `origin`."""
+        return self._lazy(name).collect()
+
+    def _lazy(self, name: str) -> pl.LazyFrame:
         return pl.concat(
             frame.lazy().with_columns(pl.lit(origin).alias(ORIGIN.name))
             for origin, frame in self.frames[name].items()
-        ).collect()
+        )
 
 
 def loaded_lazily(source: Source) -> Loaded:
@@ -55,9 +57,9 @@ def loaded_lazily(source: Source) -> Loaded:
 def load(sources: Sequence[Source], names: Iterable[str] | None = None) -> Loaded:
     """Read tables of several sources, those of equal content once.
 
-    Sources are equal if their tables are equal to the byte, or, for published results, if they come
-    from the same file and are classified alike. Their rows carry the name of the first, and the
-    table `sources` has a row for every name and place.
+    Sources are equal if their tables are equal to the byte, or, for published results, imported or
+    collected, if they come from the same file and are classified alike. Their rows carry the name
+    of the first, and the table `sources` has a row for every name and place.
 
     Args:
         sources: in the order of precedence.
@@ -95,7 +97,7 @@ def _told_apart(sources: Sequence[Source]) -> tuple[list[Source], list[Row]]:
         origin = origins.setdefault(key, source.name)
         if origin == source.name:
             different.append(source)
-        places += [{**place, **common, "origin": origin} for place in source.places()]
+        places += [{**place, **common, "origin": origin} for place in source.places]
     return different, places
 
 
@@ -103,8 +105,8 @@ def _identified(source: Source) -> tuple[tuple[str, ...], Row]:
     """What makes the content of a source unique, and what `sources` says of all of its places."""
     experiment_id, classification_id = source.ids
     fingerprint = source.manifest.fingerprint
-    is_import = source.settings is not None
-    key = (str(experiment_id), str(classification_id)) if is_import else (fingerprint,)
+    is_published = source.publication is not None
+    key = (str(experiment_id), str(classification_id)) if is_published else (fingerprint,)
     return key, {
         "name": source.name,
         "kind": source.kind,

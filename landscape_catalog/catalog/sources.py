@@ -23,22 +23,31 @@ from landscape_catalog.catalog.parquet import (
     scan_table,
 )
 from landscape_catalog.catalog.tables import SOURCES, TABLES
-from landscape_catalog.errors import DamagedFileError, MissingArtifactError, QueryError, shown
+from landscape_catalog.errors import (
+    DamagedFileError,
+    LandscapeError,
+    MissingArtifactError,
+    QueryError,
+    shown,
+)
 from landscape_catalog.experiment.experiment import Report
 from landscape_catalog.experiment.reading import ImportSettings, read_import_settings
 from landscape_catalog.paths import Project
 from landscape_catalog.regular import read_regular
+from landscape_catalog.schema.strict_json import readable_json
 from landscape_catalog.schema.tables import Row
 
 CURRENT, EVERY = "current", "all"
 PLACES_FILE = "source.json"
+# What is true of published results wherever they lie: columns of `sources`, keys of `source.json`.
+PUBLICATION = ("format", "file", "sha256", "citation", "url", "note")
 MOST_NAMES = 30  # in one message
 # The tables of published results that follow from their settings.
 _CLASSIFIED = ("experiments", "phases", "phase_probabilities", "criteria")
 _REMEDIES = {
     "current": REBUILT,
     "imported": "import it again",
-    "collected": "remove the folder and collect it again",
+    "collected": "collect it again; if it cannot be found any more, remove the folder",
 }
 
 
@@ -134,6 +143,30 @@ class Source:
         tables = classified(stored, self.settings.classify)
         return {name: tables[name] for name in _CLASSIFIED}
 
+    @cached_property
+    def format(self) -> str | None:
+        """The format of published results, as far as it can be read."""
+        try:
+            found = [place.get("format") for place in self.places]
+        except LandscapeError:
+            return None
+        return found[0] if found else None
+
+    @cached_property
+    def publication(self) -> Row | None:
+        """Where published results were published, by the names in `PUBLICATION`; None for others.
+
+        They are an import, or were collected from a copy of one. Raises the errors of `places`.
+        """
+        found = self.places
+        if self.settings_path is None:
+            found = [place for place in found if {"format", "sha256"} <= place.keys()]
+            if not found:
+                return None
+        first = next(iter(found), {})
+        return {name: first.get(name) for name in PUBLICATION}
+
+    @cached_property
     def places(self) -> list[Row]:
         """Where the results were found: a row of the table `sources` for each place, without what
         is the same for all.
@@ -159,7 +192,8 @@ def _place(found: dict[str, Any]) -> Row:
     row: Row = {}
     for name, value in found.items():
         if name in known and value is not None:
-            row[name] = value if isinstance(value, str) else json.dumps(value)
+            text = value if isinstance(value, str) else readable_json(value)
+            row[name] = text.encode(errors="backslashreplace").decode()
     return row
 
 
@@ -177,9 +211,12 @@ def find_sources(project: Project) -> list[Source]:
     found: list[Source] = []
     if (project.catalog / MANIFEST).is_file():
         found.append(current_source(project.catalog))
-    for folder in _folders(project.imports):
-        settings = project.import_settings / f"{folder.name}.yaml"
-        found.append(Source(folder.name, "imported", folder, settings))
+    imports = [
+        Source(path.name, "imported", path, project.import_settings / f"{path.name}.yaml")
+        for path in _folders(project.imports)
+    ]
+    # One that has its format's name comes first: a file imported again keeps its first origin.
+    found += sorted(imports, key=lambda source: (source.name != source.format, source.name))
     found += [Source(folder.name, "collected", folder) for folder in _folders(project.collected)]
     taken = {EVERY, CURRENT}
     for source in found:

@@ -42,6 +42,8 @@ def summary(outcome: Outcome, folder: str) -> str:
     rows += [("new", f"{name}   {_named(outcome.experiments[name])}") for name in _new(outcome)]
     if len(outcome.new) > LISTED:
         rows.append(("", f"and {len(outcome.new) - LISTED} more"))
+    if outcome.mended:
+        rows.append(("mended", f"{_named(outcome.mended)}, which did not match the manifest"))
     if outcome.current:
         words = f"{_revisions(len(outcome.current))} with the content of data/catalog"
         rows.append(("current", f"{words}: {_named(outcome.current)}"))

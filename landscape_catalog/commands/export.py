@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from landscape_catalog.catalog.sources import source_named
 from landscape_catalog.exchange.export.bundle import export_bundle
-from landscape_catalog.exchange.export.citation import UNKNOWN, credits_of
+from landscape_catalog.exchange.export.citation import UNKNOWN, credits_of, published_as
 from landscape_catalog.exchange.export.output import Written
 from landscape_catalog.exchange.export.tables import Form, export_tables
 from landscape_catalog.machine import shown_bytes
@@ -28,18 +29,25 @@ def export_citable(
     *,
     weights: bool,
 ) -> str:
-    """Write a bundle of a source; raises the errors of `credits_of` and `export_bundle`."""
-    credits = credits_of(root, authors, licence, day)
-    files = export_bundle(Project(root), path, source, credits, weights=weights)
+    """Write a bundle of a source; raises the errors of `credits_of` and `export_bundle`.
+
+    The author of published results is never the user whom Git knows.
+    """
+    project = Project(root)
+    publication = source_named(project, source).publication
+    credits = credits_of(root if publication is None else None, authors, licence, day)
+    files = export_bundle(project, path, source, credits, weights=weights)
     lines = [_written(path, files)]
     if weights:
         models = sum(name.endswith(".safetensors") for name in files)
         lines.append(f"models   {models:,}, each verified against its record")
-    lines.append(f"authors  {', '.join(credits.authors) or UNKNOWN}")
+    published = None if publication is None else published_as(publication)
+    by = UNKNOWN if published is None else f"those of the publication, {published}"
+    lines.append(f"authors  {', '.join(credits.authors) or by}")
     missing = [
         name
         for name, value in (
-            ("--author", credits.authors),
+            ("--author", credits.authors or published),
             ("--license", licence),
             ("--date", day),
         )

@@ -7,7 +7,7 @@ from pathlib import Path
 from landscape_catalog.catalog.origins import load
 from landscape_catalog.catalog.sources import Source, source_named
 from landscape_catalog.paths import Project
-from landscape_catalog.reports import build_page, compared_tables
+from landscape_catalog.reports import build_page, compared_tables, differences
 from landscape_catalog.schema.tables import Row
 from landscape_catalog.store.files import write_file
 
@@ -32,9 +32,10 @@ def report_comparing(root: Path, first: str, second: str) -> str:
     project = Project(root)
     one, other = source_named(project, first), source_named(project, second)
     settings = one.report.model_copy(update={"title": f"{one.name} compared with {other.name}"})
-    tables = compared_tables(one.name, one.tables(), other.name, other.tables())
-    page = build_page(tables, settings, [*_found(one), *_found(other)])
-    return _written(project, f"{one.name}-{other.name}", page)
+    both = (one.name, one.tables(), other.name, other.tables())
+    found = [*_found(one), *_found(other)]
+    page = build_page(compared_tables(*both), settings, found, differences(*both))
+    return _written(project, f"{one.name}+{other.name}", page)  # no name of a source has a +
 
 
 def _found(source: Source) -> list[Row]:

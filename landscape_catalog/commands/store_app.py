@@ -46,7 +46,7 @@ def store_prune(
     killed have left. It is safe at any time: what is in use is kept, and projects hold copies of
     their own. Results that no project holds are computed again when they are needed.
     """
-    from landscape_catalog.commands.store import prune_store, selection_of
+    from landscape_catalog.commands.store_prune import prune_store, selection_of
 
     selection = selection_of(older_than, max_size, unused=unused)
     typer.echo(printable(prune_store(find_project(), selection, is_real=yes)))

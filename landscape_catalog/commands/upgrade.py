@@ -10,6 +10,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
 from landscape_catalog.commands.backups import back_up
+from landscape_catalog.commands.ignored_files import upgraded_ignores
 from landscape_catalog.commands.study_files import experiment_schema, template
 from landscape_catalog.errors import RecipesError, UserError
 from landscape_catalog.experiment.yaml_text import InvalidTextError, parse_yaml
@@ -48,7 +49,7 @@ def upgrade_study(root: Path) -> str:
             *_upgrade_stages(project),
             *_upgrade_schema(project),
             *_add_attributes(project),
-            *_admit_imports(project),
+            *_upgrade_ignored(project),
             *_upgrade_recipes(project),
         ]
     if not changes:
@@ -102,20 +103,17 @@ def _add_attributes(project: Project) -> list[str]:
     return [".gitattributes: written"]
 
 
-def _admit_imports(project: Project) -> list[str]:
-    """Let Git see the DVC files of imports, where `.gitignore` has the line of earlier versions."""
+def _upgrade_ignored(project: Project) -> list[str]:
+    """Rewrite the lines of `.gitignore` that earlier versions wrote; all others stay."""
     path = project.root / ".gitignore"
     try:
-        lines = read_regular(path).decode().splitlines()
+        before = read_regular(path).decode()
     except (OSError, UnicodeDecodeError):
         return []
-    places = [i for i, line in enumerate(lines) if line.rstrip() in ("/data", "/data/")]
-    ours = [line for line in template("gitignore").splitlines() if line.lstrip("!")[:5] == "/data"]
-    if not places or any(line in lines for line in ours[1:]):
-        return []
-    lines[places[0] : places[0] + 1] = ours
-    write_file(path, ("\n".join(lines) + "\n").encode())
-    return [".gitignore: admits data/imports/*.dvc"]
+    text, changes = upgraded_ignores(before)
+    if text != before:
+        write_file(path, text.encode())
+    return [f".gitignore: {change}" for change in changes]
 
 
 def _upgrade_stages(project: Project) -> list[str]:

@@ -93,6 +93,10 @@ class ImportSettings(Section):
 def read_import_settings(path: Path) -> ImportSettings:
     """Read and check the settings of published results; raises as `read_experiment`."""
     source = f"{path.parent.name}/{path.name}"
+    if not path.exists():
+        problem = Problem("(file)", "no file", "the file that the import wrote; `git` may have it, "
+                          "and importing again under this name writes a new one")  # fmt: skip
+        raise SpecError([problem], source)
     return _parse(_text(path, source), ImportSettings, source)
 
 
@@ -127,7 +131,7 @@ def _parse(text: str, model: type[Model], source: str) -> Model:
     try:
         return model.model_validate(data)
     except ValidationError as error:
-        raise SpecError(explain(error), source) from None
+        raise SpecError(explain(error, model), source) from None
 
 
 def _kind(value: object) -> str:
@@ -135,14 +139,19 @@ def _kind(value: object) -> str:
     return "a list" if isinstance(value, list) else shown(value)
 
 
-def explain(error: ValidationError) -> list[Problem]:
-    """One `Problem` per invalid value that Pydantic found: path, value given, what is allowed."""
+def explain(error: ValidationError, root: type[BaseModel] = Experiment) -> list[Problem]:
+    """One `Problem` per invalid value that Pydantic found: path, value given, what is allowed.
+
+    Args:
+        error: of the validation.
+        root: the model of the whole file.
+    """
     problems = []
     for detail in error.errors():
         location = _location(detail["loc"])
         path = _path(location)
         if detail["type"] == "extra_forbidden":
-            problems.append(_unknown_key(location))
+            problems.append(_unknown_key(location, root))
         elif detail["type"] == "unknown_rule":
             given = _shown(detail["input"].get("rule"))
             problems.append(Problem(f"{path}.rule", given, str(detail["msg"])))
@@ -238,9 +247,9 @@ def _choices(location: list[Any]) -> str:
     return f"; allowed: {' or '.join(map(repr, choices))}" if choices else ""
 
 
-def _unknown_key(location: list[Any]) -> Problem:
+def _unknown_key(location: list[Any], root: type[BaseModel]) -> Problem:
     *parents, key = [str(part) for part in location if not isinstance(part, int)]
-    section = _section_at(parents)
+    section = _section_at(parents, root)
     known = [] if section is None else list(section.model_fields)
     renamed = RENAMED.get(".".join((*parents, key)))
     near = [renamed] if renamed else difflib.get_close_matches(key, known, n=1, cutoff=0.5)
@@ -248,9 +257,9 @@ def _unknown_key(location: list[Any]) -> Problem:
     return Problem(_path(location), "an unknown key", f"{', '.join(known)}{meant}")
 
 
-def _section_at(names: list[str]) -> type[BaseModel] | None:
+def _section_at(names: list[str], root: type[BaseModel] = Experiment) -> type[BaseModel] | None:
     """The section below these keys, if there is one."""
-    model: type[BaseModel] = Experiment
+    model = root
     for name in names:
         if name in RULES:
             model = RULES[name]

@@ -7,8 +7,13 @@ from collections.abc import Mapping
 
 import polars as pl
 
-from landscape_catalog.reports.metric_columns import Tables
+from landscape_catalog.metrics.metric import PRIMARY
+from landscape_catalog.phases import Rule, rule_of
+from landscape_catalog.reports.metric_columns import Tables, metric_units
 from landscape_catalog.schema.tables import Row
+
+# Metrics whose method is worth a remark: those of the panels, where estimators differ.
+DECISIVE = ("top_eigenvalue", "trace", "mode_connectivity", "cka", "l2_distance")
 
 
 def compared_tables(first: str, a: Tables, second: str, b: Tables) -> Tables:
@@ -47,6 +52,55 @@ def compared_tables(first: str, a: Tables, second: str, b: Tables) -> Tables:
         "probes": a["probes"],
         "criteria": a["criteria"].clear(),
     }
+
+
+def differences(first: str, a: Tables, second: str, b: Tables) -> list[str]:
+    """What to bear in mind when two experiments are compared: thresholds, data, methods.
+
+    Args:
+        first: name of the first.
+        a: its tables.
+        second: name of the second.
+        b: its tables.
+    """
+    one, other = (tables["experiments"].row(0, named=True) for tables in (a, b))
+    found = []
+    rules = [rule_of(json.loads(experiment["classify"])) for experiment in (one, other)]
+    if rules[0] != rules[1]:
+        own, others = (_thresholds(rule, tables) for rule, tables in zip(rules, (a, b)))
+        found.append(
+            f"They are classified by different thresholds. {first}: {own}. {second}: {others}."
+        )
+    for column, words in (("dataset", "data"), ("model", "networks")):
+        if one[column] != other[column]:
+            found.append(f"Their {words} differ: {one[column]} and {other[column]}.")
+    unlike = _methods(a).join(_methods(b), on="metric", suffix=" of b")
+    unlike = unlike.filter(pl.col("methods") != pl.col("methods of b"))
+    if unlike.height:
+        parts = [f"{metric} ({own} / {others})" for metric, own, others in unlike.iter_rows()]
+        found.append(
+            f"Measured by different methods in {first} and {second}, so that numbers and phases "
+            f"are not strictly comparable: {'; '.join(parts)}."
+        )
+    return found
+
+
+def _thresholds(rule: Rule, tables: Tables) -> str:
+    """The conditions of a rule as one line."""
+    rows = rule.thresholds(metric_units(tables))
+    return ", ".join(f"{name} {words}".strip() for name, words in rows)
+
+
+def _methods(tables: Tables) -> pl.DataFrame:
+    """By metric that has a value: how it was measured by its primary probe."""
+    known = tables["cell_metrics"].filter(
+        pl.col("mean").is_not_null(), pl.col("probe") == PRIMARY, pl.col("metric").is_in(DECISIVE)
+    )
+    return (
+        known.group_by("metric")
+        .agg(pl.col("method").unique().sort().str.join(", ").alias("methods"))
+        .sort("metric")
+    )
 
 
 def _renamed(name: str, tables: Tables) -> Tables:

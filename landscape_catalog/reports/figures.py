@@ -31,6 +31,7 @@ class Figures:
             only one variant.
         curves: the curves of each probe of connectivity.
         histories: whether any run's training history is known.
+        published: whether the results were published, and not computed by this package.
         charts: all charts, by id of their element.
         tables: the encoded tables that charts refer to.
     """
@@ -41,6 +42,7 @@ class Figures:
     gains: list[Gain]
     curves: list[Curves]
     histories: bool
+    published: bool
     charts: dict[str, alt.TopLevelMixin] = field(default_factory=dict)
     tables: dict[str, Any] = field(default_factory=dict)
 
@@ -61,6 +63,7 @@ def make_figures(tables: Tables, settings: Report) -> Figures:
         gains=[best_over_temperatures(data, load) for load in loads],
         curves=curves(tables, data),
         histories=not tables["epochs"].is_empty(),
+        published=bool((tables["cell_metrics"]["source"] != "measured").any()),
     )
     _draw_cells(figures)
     _draw_lines(figures, training_lines(tables, data))

@@ -105,7 +105,7 @@ def metric_columns(tables: Tables, chosen: Sequence[str] = ()) -> list[MetricCol
     """
     probes = tables["probes"].sort("position").rows(named=True)
     performance, snapshots = performance_metric(tables).metric, _snapshots(tables)
-    found = []
+    found, published = [], _published_methods(tables)
     for name, quantity in QUANTITIES.items():
         own = [probe for probe in probes if probe["metric"] == METRIC_OF.get(name)]
         if quantity.panel is not None and len(own) > 1:
@@ -113,11 +113,20 @@ def metric_columns(tables: Tables, chosen: Sequence[str] = ()) -> list[MetricCol
         elif name == performance:
             found += list(_of_snapshots(name, snapshots))
         else:
-            found.append(MetricColumn(name, PRIMARY, name))
+            found.append(MetricColumn(name, PRIMARY, name, method=published.get(name, "")))
     # Vega reads a dot as access to a nested field; metric names cannot contain hyphens.
     return found + [
         MetricColumn(name, PRIMARY, name.replace(".", "-")) for name in _custom(tables, chosen)
     ]
+
+
+def _published_methods(tables: Tables) -> dict[str, str]:
+    """How published metrics were measured, which may be otherwise than here."""
+    known = tables["cell_metrics"].filter(
+        pl.col("source") != "measured", pl.col("probe") == PRIMARY, pl.col("mean").is_not_null()
+    )
+    rows = known.group_by("metric").agg(pl.col("method").drop_nulls().unique().sort())
+    return {metric: ", ".join(methods) for metric, methods in rows.iter_rows()}
 
 
 def _custom(tables: Tables, chosen: Sequence[str]) -> list[str]:

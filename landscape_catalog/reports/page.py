@@ -29,13 +29,19 @@ from landscape_catalog.schema.tables import Row
 MOST_PLACES = 3  # named in the header; the provenance lists all
 
 
-def build_page(tables: dict[str, pl.DataFrame], settings: Report, found: Sequence[Row] = ()) -> str:
+def build_page(
+    tables: dict[str, pl.DataFrame],
+    settings: Report,
+    found: Sequence[Row] = (),
+    remarks: Sequence[str] = (),
+) -> str:
     """The report as HTML; it depends only on the catalog and the report settings.
 
     Args:
         tables: the catalog.
         settings: title, axes with their scales, and panels.
         found: where results that were not computed here come from: rows of the table `sources`.
+        remarks: what else is to be borne in mind, as warnings.
     """
     figures = make_figures(tables, settings)
     title = text(settings.title)
@@ -50,7 +56,7 @@ def build_page(tables: dict[str, pl.DataFrame], settings: Report, found: Sequenc
             _lead(tables),
             _origin(found),
             f'<p class="sure">{text(sureness_words(tables))}</p>',
-            _warnings(tables),
+            _warnings(tables, remarks),
             phase_section(tables, figures),
             panels_section(figures),
             gain_section(figures),
@@ -81,7 +87,7 @@ def _lead(tables: Tables) -> str:
     grid.append(f"variants {', '.join(variants)}" if len(variants) > 1 else "")
     words = (
         f"{experiment['model']} on {experiment['dataset']}: {', '.join(filter(None, grid))}, "
-        f"{_seeds(tables)} per cell, {counted(experiment['n_runs'], 'run')}{_length(experiment)}. "
+        f"{_seeds(tables)}{_length(experiment)}. "
         "Hover over a cell to see all of its numbers."
     )
     return f'<p class="lead">{text(words)}</p>'
@@ -110,15 +116,17 @@ def _origin(found: Sequence[Row]) -> str:
 
 
 def _seeds(tables: Tables) -> str:
+    """How many runs there are, as far as it is known."""
     counts = sorted(tables["cells"]["n_runs"].drop_nulls().unique().to_list())
-    if not counts:
-        return "an unknown number of seeds"
+    n_runs = tables["experiments"]["n_runs"][0]
+    if not counts or n_runs is None:
+        return "an unknown number of seeds per cell"
     fewest = f"{counts[0]} to " if counts[0] < counts[-1] else ""
-    return f"{fewest}{counted(counts[-1], 'seed')}"
+    return f"{fewest}{counted(counts[-1], 'seed')} per cell, {counted(n_runs, 'run')}"
 
 
-def _warnings(tables: Tables) -> str:
-    warnings = []
+def _warnings(tables: Tables, remarks: Sequence[str]) -> str:
+    warnings = list(remarks)
     doubtful = tables["phases"]["doubtful"].sum()
     if doubtful:
         warnings.append(

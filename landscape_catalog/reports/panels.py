@@ -91,7 +91,7 @@ def _of_metric(data: ReportData, name: str) -> Iterator[PanelChart]:
         columns[0].name,
         title,
         drawn.hint,
-        "",
+        columns[0].method if len(columns) == 1 else "",
         columns[0].name,
         fields[0],
         fields,

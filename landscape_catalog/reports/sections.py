@@ -131,9 +131,9 @@ def slices_section(figures: Figures) -> str:
 def curves_section(figures: Figures) -> str:
     """The curves between runs, for every probe; only those of the primary probe are expanded.
 
-    Empty if no curve is known at all.
+    Empty for published results without any curve.
     """
-    if not any(curves.lines for curves in figures.curves):
+    if figures.published and not any(curves.lines for curves in figures.curves):
         return ""
     parts = ["<h2>Curves between runs</h2>"]
     for j, curves in enumerate(figures.curves):

@@ -38,6 +38,11 @@ _REASONS = {
     errno.EPERM: "no permission to write to the folder",
 }
 
+_REASONS_OF_PLACES = {
+    errno.ENOENT: "no files can be made there",
+    errno.ENAMETOOLONG: "the name is too long",
+}
+
 
 def storage_reason(error: OSError) -> str | None:
     """Why a file cannot be written, in words; None for other errors."""
@@ -45,12 +50,20 @@ def storage_reason(error: OSError) -> str | None:
 
 
 @contextmanager
-def explained_storage(path: Path) -> Iterator[None]:
-    """Turn 'no space', 'read-only' and 'no permission' errors into a `StorageError` for `path`."""
+def explained_storage(path: Path, *, every: bool = False) -> Iterator[None]:
+    """Turn 'no space', 'read-only' and 'no permission' errors into a `StorageError` for `path`.
+
+    Args:
+        path: what is written.
+        every: whether to do so with every error of the operating system, such as for a place that
+            somebody typed.
+    """
     try:
         yield
     except OSError as error:
         reason = storage_reason(error)
+        if every and reason is None:
+            reason = _REASONS_OF_PLACES.get(error.errno or 0, error.strerror or str(error))
         if reason is None:
             raise
         raise StorageError(f"cannot write {path}: {reason}. Finished results are kept.") from error
@@ -170,6 +183,30 @@ def write_folder(path: Path, contents: dict[str, bytes], *, at_once: int = 1) ->
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
         _sync_folder(path.parent)
+
+
+def replace_folder(path: Path, contents: dict[str, bytes], *, at_once: int = 1) -> None:
+    """Write a folder of files whole; what it replaces is removed afterwards.
+
+    A process that is killed in between may leave no folder, but never a mixture.
+
+    Args:
+        path: the folder.
+        contents: content of each file, by name.
+        at_once: see `write_folder`.
+
+    Raises:
+        StorageError: if the disk is full or there is no permission.
+    """
+    if not os.path.lexists(path):
+        write_folder(path, contents, at_once=at_once)
+        return
+    new, old = _temporary(path), _temporary(path)
+    write_folder(new, contents, at_once=at_once)
+    with explained_storage(path):
+        path.rename(old)
+        new.rename(path)
+        remove(old)
 
 
 def copy_whole(source: Path, target: Path) -> None:

@@ -210,3 +210,19 @@ def test_reading_writes_nothing(finished: Finished) -> None:
         run.history  # noqa: B018
         catalog.sql("SELECT 1 AS one")
         assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
+
+
+def test_a_run_is_taken_from_the_store_where_the_project_lacks_it(
+    fresh_copy: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, store = fresh_copy
+    run_id = open_catalog(folder).runs["run_id"][0]
+    weights = open_catalog(folder).run(run_id).weights()
+    shutil.rmtree(folder / "data" / "runs" / run_id)
+    monkeypatch.setenv("LANDSCAPE_STORE", str(store))
+    found = open_catalog(folder).run(run_id)
+    assert found.history.height == found.record.n_epochs
+    assert all(bool((found.weights()[name] == weights[name]).all()) for name in weights)
+    monkeypatch.setenv("LANDSCAPE_STORE", str(store.parent / "another"))
+    with pytest.raises(MissingArtifactError, match="nor in the shared store"):
+        open_catalog(folder).run(run_id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -15,7 +16,7 @@ GRID = Catalog({"load.width": [1, 2, 4], "temperature.batch_size": [16, 64]})
 THRESHOLDS = "classify: {cka: {threshold: 0.4}}\nreport: {title: Published results}\n"
 
 
-def write_source(folder: Path, tables: dict[str, pl.DataFrame], *places: dict[str, str]) -> None:
+def write_source(folder: Path, tables: dict[str, pl.DataFrame], *places: dict[str, Any]) -> None:
     """A folder with these tables, found in these places."""
     folder.mkdir(parents=True)
     for name, content in packed_tables(tables).items():
@@ -25,13 +26,15 @@ def write_source(folder: Path, tables: dict[str, pl.DataFrame], *places: dict[st
 
 
 def identified(
-    tables: dict[str, pl.DataFrame], experiment: str, classification: str = "k"
+    tables: dict[str, pl.DataFrame], experiment: str, classification: str | None = "k"
 ) -> dict[str, pl.DataFrame]:
     """The tables with other ids of experiment and classification."""
     ids = {"experiment_id": experiment, "classification_id": classification}
     return {
         name: frame.with_columns(
-            pl.lit(value).alias(column) for column, value in ids.items() if column in frame.columns
+            pl.lit(value, pl.String).alias(column)
+            for column, value in ids.items()
+            if column in frame.columns
         )
         for name, frame in tables.items()
     }
@@ -44,6 +47,7 @@ def published(tables: dict[str, pl.DataFrame], experiment: str) -> dict[str, pl.
     return {
         **tables,
         **{name: tables[name].clear() for name in ("phases", "phase_probabilities", "criteria")},
+        "cell_metrics": tables["cell_metrics"].with_columns(source=pl.lit("Nobody 2020")),
         "experiments": tables["experiments"].with_columns(
             nothing.alias("classification_id"), nothing.alias("classify")
         ),

@@ -143,4 +143,6 @@ def test_what_was_published_itself_is_kept() -> None:
 
 def test_an_exponential_that_overflows_is_missing() -> None:
     found = with_natural_scale(metrics(log_trace=1e4)).filter(pl.col("metric") == "trace")
-    assert found["mean"].item() is None
+    row = found.row(0, named=True)
+    assert (row["mean"], row["status"]) == (None, "missing")
+    assert "too large" in row["reason"]

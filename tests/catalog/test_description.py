@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import duckdb
 import pytest
 
+from landscape_catalog.catalog.database import build_database
 from landscape_catalog.catalog.ddl import STORED, catalog_sql
 from landscape_catalog.catalog.description import described_columns, described_tables
 from landscape_catalog.catalog.tables import ENUMERATIONS
 from landscape_catalog.catalog.views import MACROS, VIEWS
 from landscape_catalog.errors import QueryError
 from landscape_catalog.metrics.registry import QUANTITIES
+from tests.catalog.source_folders import GRID, identified, write_source
 
 # Columns of the view `cells` that are made of a metric's name and one of these.
 PARTS = ("", "_sd", "_n", "_status", "_reason")
@@ -77,3 +81,19 @@ def test_one_table(connection: duckdb.DuckDBPyConnection) -> None:
     ]
     with pytest.raises(QueryError, match="there is no table `nobody`; there are experiments"):
         described_columns("nobody")
+
+
+def test_views_of_the_file_are_commented_too(tmp_path: Path) -> None:
+    folder = tmp_path / "catalog"
+    write_source(folder, identified(GRID.tables(), "e"))
+    build_database(folder, tmp_path / "catalog.duckdb", tmp_path / "note.json")
+    with duckdb.connect(str(tmp_path / "catalog.duckdb"), read_only=True) as found:
+        silent = found.sql(
+            "SELECT table_name, column_name FROM duckdb_columns() "
+            "WHERE NOT internal AND comment IS NULL AND table_name <> 'build'"
+        ).fetchall()
+        assert silent == []
+        views = found.sql("SELECT view_name, comment FROM duckdb_views() WHERE NOT internal")
+        comments = dict(views.fetchall())
+    assert set(comments) == {*STORED, *VIEWS}
+    assert comments["best_per_load"] == f"One row: {VIEWS['best_per_load'].row}."

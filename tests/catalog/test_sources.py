@@ -94,6 +94,52 @@ def test_equal_content_is_loaded_once(project: Project) -> None:
     ]
 
 
+def test_an_import_that_has_its_formats_name_keeps_its_origin(project: Project) -> None:
+    for name in ("table", "a_twin"):  # `write_import` writes the format `table`
+        write_import(project, name, published(OWN, "t"))
+    assert ask(
+        project, "SELECT name, origin FROM sources WHERE experiment_id = 't' ORDER BY 1"
+    ) == [
+        ("a_twin", "table"),
+        ("table", "table"),
+    ]
+
+
+DIFFERENCE = "SELECT count(*) FROM experiment_diff({})"
+
+
+def test_experiments_are_named_by_any_of_their_names(project: Project) -> None:
+    write_import(project, "again", PUBLISHED)
+    n = ask(project, DIFFERENCE.format("'theirs', 'f-l'"))
+    assert n > [(0,)]
+    for first in ("theirs", "again", "p"):
+        assert ask(project, DIFFERENCE.format(f"'{first}', 'f'")) == n
+    write_import(project, "strict", PUBLISHED, "classify: {train_loss: 1e-9}")
+    assert ask(project, DIFFERENCE.format("'strict', 'theirs'")) == n
+    for arguments, words in (
+        ("'p', 'f'", "'p' is the id of several; name one by its origin"),
+        ("'theirs', 'p'", "'p' is the id of several"),
+        ("'theirs', NULL", "no experiment 'NULL' here"),
+        ("'nobody', 'f'", "no experiment 'nobody' here"),
+    ):
+        with pytest.raises(QueryError, match=words):
+            ask(project, DIFFERENCE.format(arguments))
+
+
+def test_the_wide_view_has_every_metric_in_the_data(project: Project) -> None:
+    other = OWN["cell_metrics"].filter(pl.col("metric") == "cka")
+    names = ["rfi_width", 'custom.a.b"c', "it's"]
+    more = [other.with_columns(pl.lit(name).alias("metric")) for name in names]
+    tables = {**published(OWN, "w"), "cell_metrics": pl.concat([OWN["cell_metrics"], *more])}
+    write_import(project, "wide", identified(tables, "w", None))
+    for name in names:
+        quoted = name.replace('"', '""')
+        rows = ask(project, f'SELECT cka, "{quoted}", "{quoted}_status" FROM cells', "wide")
+        assert rows
+        assert all(one == another for one, another, _ in rows)
+    assert "rfi_width" not in open_catalog(project.root).cells.columns
+
+
 def test_one_file_classified_in_two_ways_is_two_classifications(project: Project) -> None:
     write_import(project, "strict", PUBLISHED, "classify: {train_loss: 1e-9}")
     rows = ask(
@@ -159,7 +205,7 @@ def test_settings_of_an_import_that_are_refused(
 def test_a_damaged_list_of_places(project: Project, content: bytes) -> None:
     path = project.collected / "f-l" / "source.json"
     path.write_bytes(content)
-    with pytest.raises(DamagedFileError, match=r"source.json is damaged; remove the folder"):
+    with pytest.raises(DamagedFileError, match=r"source.json is damaged; collect it again; if"):
         ask(project, "SELECT * FROM sources")
 
 
@@ -228,3 +274,29 @@ def test_only_needed_tables_are_read(project: Project) -> None:
     loaded = load(find_sources(project), ["runs"])
     assert set(loaded.frames) == {"runs"}
     assert loaded.frame("runs").height == 3 * OWN["runs"].height
+
+
+NAMES = {
+    "branch/ä": "ä",
+    "日本語": "日本",
+    "e\u0301": "e\u0301",
+    'a "quoted" one': "quoted",
+    "\U0001f600": "\U0001f600",
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_texts_in_json_can_be_searched(name: str, tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    write_source(project.collected / "f-k", identified(OWN, "f"), {"refs": ["main", name]})
+    sql = f"SELECT json_extract_string(refs, '$[1]') FROM sources WHERE refs LIKE '%{NAMES[name]}%'"
+    assert ask(project, sql) == [(name,)]
+
+
+def test_a_name_that_is_no_unicode_is_shown_escaped(tmp_path: Path) -> None:
+    """Such as of a branch or a folder whose bytes are not UTF-8."""
+    project = Project(tmp_path)
+    place = {"refs": ["x\udcff"], "repository": "/a\udcff"}
+    write_source(project.collected / "f-k", identified(OWN, "f"), place)
+    found = ask(project, "SELECT refs, repository FROM sources")
+    assert found == [('["x\\udcff"]', "/a\\udcff")]

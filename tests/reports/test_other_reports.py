@@ -12,7 +12,7 @@ from landscape_catalog.commands.other_report import report_comparing, report_of
 from landscape_catalog.commands.phases import describe_phases
 from landscape_catalog.errors import LandscapeError
 from landscape_catalog.paths import Project
-from landscape_catalog.reports import build_page, compared_tables
+from landscape_catalog.reports import build_page, compared_tables, differences
 from landscape_catalog.reports.cells import format_mean, report_data
 from tests.catalog.source_folders import (
     GRID,
@@ -96,10 +96,33 @@ def test_two_sources_side_by_side(project: Project) -> None:
         found = [cell["test_accuracy"] for cell in data.cells if cell["facet"] == name]
         assert sorted(found) == pytest.approx(sorted(accuracies), rel=1e-5)
     said = report_comparing(project.root, "current", "n-k")
-    page = project.other_report("current-n-k").read_text()
-    assert said == "report: reports/other/current-n-k.html"
+    page = project.other_report("current+n-k").read_text()
+    assert said == "report: reports/other/current+n-k.html"
     assert "<h1>current compared with n-k</h1>" in page
     assert 'id="gain-0"' in page
+
+
+def test_what_makes_two_sources_incomparable_is_said(project: Project) -> None:
+    other = NOISY["cell_metrics"].with_columns(
+        pl.when(pl.col("metric") == "cka").then(pl.lit("CKA <of logits>")).otherwise("method")
+        .alias("method")
+    )  # fmt: skip
+    rule = {"cka": {"threshold": 0.9}}
+    experiment = NOISY["experiments"].with_columns(
+        pl.lit(json.dumps(rule)).alias("classify"), pl.lit("svhn").alias("dataset")
+    )
+    tables = {**NOISY, "cell_metrics": other, "experiments": experiment}
+    thresholds, data, methods = differences("ours", OWN, "theirs", tables)
+    assert "theirs: poorly connected" in thresholds
+    assert "alike CKA ≥ 0.9" in thresholds
+    assert "made up and svhn" in data
+    assert "CKA <of logits>" in methods
+    assert "top_eigenvalue" not in methods
+    write_source(project.collected / "m-k", identified(tables, "m"))
+    report_comparing(project.root, "current", "m-k")
+    page = project.other_report("current+m-k").read_text()
+    assert "CKA &lt;of logits&gt;" in page
+    assert differences("a", OWN, "b", OWN) == []
 
 
 def test_a_source_compared_with_itself_has_no_gain(project: Project) -> None:

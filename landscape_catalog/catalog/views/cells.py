@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from landscape_catalog.catalog.views.view import View
 from landscape_catalog.metrics.metric import PRIMARY
 from landscape_catalog.metrics.registry import QUANTITIES
@@ -26,27 +28,27 @@ _MEANINGS = {
 _BETTER_HIGHER = ", ".join(f"'{name}'" for name, q in QUANTITIES.items() if q.better == "higher")
 
 
-def _wide() -> str:
-    """A column for each part of each metric; there is one row of `cell_metrics` for each."""
-    return ",\n".join(
-        f"        max(CASE WHEN metric = '{metric}' THEN {part} END) AS {metric}{suffix}"
-        for metric in QUANTITIES
-        for part, suffix in _PARTS.items()
-    )
+def cells_view(metrics: Iterable[str]) -> View:
+    """The wide view with columns for these metrics.
 
-
-CELLS = View(
-    "cells",
-    "a cell: its parameters, phase, and mean, sd, count, status and reason of each metric",
-    {
-        f"{metric}{suffix}": f"{metric}: {_MEANINGS[part]}"
-        for metric in QUANTITIES
-        for part, suffix in _PARTS.items()
-    },
-    f"""\
+    Args:
+        metrics: their names in `cell_metrics`, in which there is one row for each and cell.
+    """
+    columns, parts = {}, []
+    for metric in metrics:
+        for part, suffix in _PARTS.items():
+            columns[f"{metric}{suffix}"] = f"{metric}: {_MEANINGS[part]}"
+            name, text = f"{metric}{suffix}".replace('"', '""'), metric.replace("'", "''")
+            parts.append(f"max(CASE WHEN metric = '{text}' THEN {part} END) AS \"{name}\"")
+    wide = ",\n        ".join(parts)
+    return View(
+        "cells",
+        "a cell: its parameters, phase, and mean, sd, count, status and reason of each metric",
+        columns,
+        f"""\
 WITH wide AS (
     SELECT origin, experiment_id, cell_id,
-{_wide()}
+        {wide}
     FROM core.cell_metrics WHERE probe = '{PRIMARY}' GROUP BY origin, experiment_id, cell_id
 )
 SELECT c.*, e.classification_id, l.dataset, l.model, l.n_parameters,
@@ -60,8 +62,12 @@ LEFT JOIN core.phases AS p
     ON p.origin = c.origin AND p.experiment_id = c.experiment_id AND p.cell_id = c.cell_id
     AND p.classification_id = e.classification_id
 ORDER BY c.origin, c.position""",
-    ("experiments", "landscapes", "cells", "cell_metrics", "phases"),
-)
+        ("experiments", "landscapes", "cells", "cell_metrics", "phases"),
+    )
+
+
+CELLS = cells_view(QUANTITIES)
+"""The view with the metrics that are declared; `catalog_sql` adds what else is in the data."""
 
 PERFORMANCES = View(
     "performances",

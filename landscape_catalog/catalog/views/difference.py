@@ -7,16 +7,23 @@ from landscape_catalog.metrics.metric import PRIMARY
 
 
 def _chosen(side: str) -> str:
-    """The experiment that an argument names: by origin, experiment or classification."""
-    named = f"{side} IN (e.origin, e.experiment_id, e.classification_id)"
+    """The experiment that an argument names: by source, experiment or classification."""
+    named = (
+        f"({side} IN (e.origin, e.experiment_id, e.classification_id) "
+        f"OR e.origin IN (SELECT s.origin FROM core.sources AS s WHERE s.name = {side}))"
+    )
+    count = f"(SELECT count(*) FROM core.experiments AS e WHERE {named})"
+    given = f"coalesce({side}::VARCHAR, 'NULL')"
     return f"""\
 SELECT * FROM core.experiments AS e
     WHERE CASE
-        WHEN NOT EXISTS (SELECT * FROM core.experiments AS e WHERE {named})
-        THEN error('experiment_diff: there is no experiment ''' || {side} || ''' here; '
+        WHEN {count} = 0
+        THEN error('experiment_diff: there is no experiment ''' || {given} || ''' here; '
             || 'the table experiments lists them, and --all asks every source')
-        ELSE {named} END
-    ORDER BY e.origin, e.classification_id LIMIT 1"""
+        WHEN {count} > 1
+        THEN error('experiment_diff: ''' || {given} || ''' is the id of several; name one by '
+            || 'its origin or classification_id')
+        ELSE {named} END"""
 
 
 def _counted(side: str) -> str:
@@ -53,7 +60,7 @@ SELECT placed.cell, m.metric, m.mean, m.standard_error
 
 EXPERIMENT_DIFF = View(
     "experiment_diff",
-    "a metric of a cell in two experiments, named by origin, experiment or classification; cells "
+    "a metric of a cell in two experiments, named by source, experiment or classification; cells "
     "match by the parameters that vary in either",
     {
         "cell": "the parameters that vary in either experiment, as text",

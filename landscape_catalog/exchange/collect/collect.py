@@ -68,7 +68,8 @@ def collect(project: Project, request: Request) -> Outcome:
         lock = acquire(project.collected / LOCK, _BUSY)
         stack.callback(lock.release)
         remove_temporary(project.collected)
-        collection, index = Collection(project.collected), read_index(project.collected)
+        index = read_index(project.collected)
+        collection = Collection(project.collected, index.stamps)
         collector = Collector(collection, index, _current(project), lambda: _own_caches(sources))
         try:
             for repository, revisions in wanted:

@@ -19,7 +19,7 @@ from landscape_catalog.exchange.collect.folder_files import FolderFiles
 from landscape_catalog.exchange.collect.git_objects import blobs_at, read_blobs
 from landscape_catalog.exchange.collect.index import Index
 from landscape_catalog.exchange.collect.outcome import Outcome, Skipped
-from landscape_catalog.exchange.collect.places import Place, with_refs
+from landscape_catalog.exchange.collect.places import Place, published_in, with_refs
 from landscape_catalog.exchange.collect.repositories import Folder, Repository
 from landscape_catalog.exchange.collect.revisions import Revision
 from landscape_catalog.exchange.collect.unusable import Reason, UnreachableError, UnusableError
@@ -99,8 +99,9 @@ class Collector:
         for name in folder.catalogs:
             shown = f"{folder.path / name}"
             with self._skipping(shown):
-                place = Place(str(folder.path), None, name)
-                self._store(FolderFiles(folder.path / name), place, shown)
+                files = folder.path / name
+                place = Place(folder.repository, None, folder.place(name), **published_in(files))
+                self._store(FolderFiles(files), place, shown)
 
     def add_waiting(self, repository: Repository, waiting: list[Waiting]) -> None:
         """Name the experiments without a result."""
@@ -208,13 +209,16 @@ class Collector:
         if output is not None:
             self._index.fingerprints[output] = manifest.fingerprint
         if not self._is_known(manifest.fingerprint, place, shown):
+            known = self._collection.folders()
             name = self._collection.add(read_contents(files, manifest), place)
-            self.outcome.new.append(name)
+            (self.outcome.mended if name in known else self.outcome.new).append(name)
             self.outcome.experiments[name].append(shown)
 
     def _is_known(self, fingerprint: str, place: Place, shown: str) -> bool:
-        """Whether content is there; if so, its place is noted."""
+        """Whether content is there and sound; if so, its place is noted."""
         name = self._collection.names.get(fingerprint)
+        if name is not None and not self._collection.is_sound(name):
+            return False
         if name is not None:
             self._collection.note(name, place)
             self.outcome.experiments[name].append(shown)

@@ -37,6 +37,30 @@ _HARDENED = (
 )
 
 
+# Lines of Git's error output that tell less than the others.
+_HINTS = (
+    "warning:",
+    "hint:",
+    "fatal: Could not read from remote repository",
+    "Please make sure you have the correct access rights",
+    "and the repository exists",
+)
+_HINTS_FOLDED = tuple(hint.casefold() for hint in _HINTS)
+
+
+def what_is_wrong(said: str) -> str:
+    r"""The line of Git's error output that says what is wrong; empty if there is none.
+
+    >>> what_is_wrong("ssh: no such host\nfatal: Could not read from remote repository.\n\nPlease")
+    'ssh: no such host'
+    """
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    telling = [line for line in lines if not line.casefold().startswith(_HINTS_FOLDED)]
+    errors = [line for line in telling if line.startswith(("fatal: ", "error: "))]
+    found = next(iter(errors or telling or lines), "")
+    return found.removeprefix("fatal: ").removeprefix("error: ")
+
+
 class NoRepositoryError(RepositoryError):
     """A folder does not belong to a Git repository."""
 
@@ -87,8 +111,8 @@ class Git:
         said = done.stderr.decode(errors="replace").strip()
         if "not a git repository" in said:
             raise NoRepositoryError(f"{self.folder} is not in a Git repository")
-        last = said.splitlines()[-1] if said else f"exit code {done.returncode}"
-        raise RepositoryError(f"{self.folder}: `git {words[0]}` failed: {last}")
+        why = what_is_wrong(said) or f"exit code {done.returncode}"
+        raise RepositoryError(f"{self.folder}: `git {words[0]}` failed: {why}")
 
     def lines(self, *words: str, given: bytes = b"") -> list[str]:
         """The lines of standard output, as the file system's encoding reads them."""

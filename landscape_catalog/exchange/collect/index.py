@@ -1,7 +1,8 @@
 """What earlier calls have found out, so that it is not read again: `data/collected/index.json`.
 
-All of it follows from commits and hashes, which never change, and is found out again if the file is
-lost. What was collected is not in it: that is what the folders hold.
+All of it follows from commits and hashes, which never change, or holds as long as no file of a
+folder is changed, and is found out again if the file is lost. What was collected is not in it: that
+is what the folders hold.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from landscape_catalog.store.files import write_file
 log = logging.getLogger(__name__)
 
 INDEX = "index.json"
-VERSION = 1
+VERSION = 2
 
 
 @dataclass
@@ -31,11 +32,13 @@ class Index:
             commit; None: there is none.
         fingerprints: the fingerprint of the catalog with a DVC hash.
         projects: for each URL of a Git remote, the paths of its projects.
+        stamps: for each folder whose files had their checksums, what `stamp_of` said of it then.
     """
 
     outputs: dict[str, dict[str, str | None]] = field(default_factory=dict)
     fingerprints: dict[str, str] = field(default_factory=dict)
     projects: dict[str, list[str]] = field(default_factory=dict)
+    stamps: dict[str, str] = field(default_factory=dict)
 
     def text(self) -> bytes:
         """The content of the file."""
@@ -49,7 +52,7 @@ def read_index(folder: Path) -> Index:
         data = json.loads(read_regular(path))
         if data["version"] != VERSION:
             return Index()
-        index = Index(data["outputs"], data["fingerprints"], data["projects"])
+        index = Index(data["outputs"], data["fingerprints"], data["projects"], data["stamps"])
         if not _is_sound(index):
             raise TypeError
     except FileNotFoundError:
@@ -81,6 +84,6 @@ def _is_sound(index: Index) -> bool:
 
     return (
         all(texts(known.values(), null=True) for known in index.outputs.values())
-        and texts(index.fingerprints.values())
+        and texts([*index.fingerprints.values(), *index.stamps.values()])
         and all(isinstance(paths, list) and texts(paths) for paths in index.projects.values())
     )

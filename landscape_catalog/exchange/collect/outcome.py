@@ -29,12 +29,14 @@ class Outcome:
         experiments: for each folder below `data/collected`, the revisions and folders that hold its
             content.
         new: those of these folders that did not exist before.
+        mended: those that were damaged and are written anew.
         current: the revisions that hold what `data/catalog` holds.
         skipped: what gave no catalog, by reason.
     """
 
     experiments: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
     new: list[str] = field(default_factory=list)
+    mended: list[str] = field(default_factory=list)
     current: list[str] = field(default_factory=list)
     skipped: dict[Reason, list[Skipped]] = field(default_factory=lambda: defaultdict(list))
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Protocol
 
 from landscape_catalog.catalog.parquet import MANIFEST
@@ -89,10 +89,19 @@ class Folder:
     Attributes:
         path: the folder that was given.
         catalogs: its folders with a catalog, relative to it.
+        repository: by which its places are known: the top folder of the Git repository that it is
+            in, or else the folder; None: this repository.
+        prefix: its path in the repository.
     """
 
     path: Path
     catalogs: tuple[str, ...]
+    repository: str | None
+    prefix: str
+
+    def place(self, catalog: str) -> str:
+        """Path of a catalog in the repository."""
+        return str(PurePosixPath(self.prefix, catalog))
 
 
 class Sources:
@@ -140,7 +149,18 @@ class Sources:
                 )
         names = [folder.relative_to(path).as_posix() for folder in found if folder != own]
         if names:
-            self.folders.append(Folder(path, tuple(names)))
+            self.folders.append(Folder(path, tuple(names), *self._place_of(path)))
+
+    def _place_of(self, path: Path) -> tuple[str | None, str]:
+        """The repository of a folder as places name it, and its path in there."""
+        try:
+            key, git, tree, prefix = _located(path, offline=True)
+        except RepositoryError:  # it is in none, or Git refuses that of another user
+            return str(path), ""
+        if git.bare:
+            return str(path), ""
+        known = self.repositories.get(key)
+        return (known.name if known else str(tree)), prefix
 
     def _add_revisions(self, path: Path) -> tuple[Path, list[str]]:
         """Add the Git repository that a folder is in, with the projects in the folder.

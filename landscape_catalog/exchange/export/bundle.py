@@ -9,9 +9,9 @@ from landscape_catalog.catalog.database import schema_sql
 from landscape_catalog.catalog.ddl import quoted, table_comment
 from landscape_catalog.catalog.origins import load
 from landscape_catalog.catalog.parquet import MANIFEST, Manifest, manifest_of
-from landscape_catalog.catalog.sources import source_named
+from landscape_catalog.catalog.sources import PLACES_FILE, PUBLICATION, source_named
 from landscape_catalog.catalog.tables import SOURCES
-from landscape_catalog.exchange.export.citation import Credits, bibtex
+from landscape_catalog.exchange.export.citation import Credits, bibtex, is_url, published_as
 from landscape_catalog.exchange.export.crate import FILE, Described, crate
 from landscape_catalog.exchange.export.models import find_models, write_models
 from landscape_catalog.exchange.export.output import Output, Written, new_output
@@ -32,7 +32,7 @@ CATALOG, SUMS = "catalog", "SHA256SUMS"
 # Columns of `sources`; the others are true on this machine only.
 _KNOWN_ELSEWHERE = (
     "origin", "name", "kind", "experiment_id", "classification_id",
-    "format", "file", "sha256", "citation", "url", "note",
+    *PUBLICATION,
 )  # fmt: skip
 _MEANINGS = {
     "params.yaml": "the parameters that determine the results, and the thresholds",
@@ -82,17 +82,18 @@ def export_bundle(
     models = find_models(project, run_ids)
     parameters = parameters_of(project, source, experiment)
     settings, loaded = report_settings(project, source), load([source])
-    found = loaded.sources.rows(named=True) if source.kind == "imported" else []
+    catalog = catalog_files(source, tables)
+    known = loaded.sources.row(0, named=True) | (source.publication or {})
+    described = _source_row(known, manifest_of(catalog[MANIFEST]))
+    found = [] if source.publication is None else [described]
     with new_output(path, project) as output:
         for file, content in parameters.items():
             output.write(file, content)
         output.write("report.html", build_page(tables, settings, found).encode())
         output.write("cells.csv", as_csv(wide_cells(source)))
-        catalog = catalog_files(source, tables)
         for file, content in catalog.items():
             output.write(f"{CATALOG}/{file}", content)
         output.write("schema.sql", schema_sql(loaded).encode())
-        described = _source_row(loaded.sources.row(0, named=True), manifest_of(catalog[MANIFEST]))
         output.write("load.sql", _load_sql(described).encode())
         if weights:
             write_models(output, models, tables)
@@ -103,14 +104,15 @@ def export_bundle(
 def _source_row(known: Row, manifest: Manifest) -> Row:
     """The row of the table `sources` for a bundle, without what is true on this machine only."""
     stored = {"fingerprint": manifest.fingerprint, "schema_version": manifest.version}
-    return {name: known[name] for name in _KNOWN_ELSEWHERE} | stored
+    columns: Row = dict.fromkeys(column.name for column in SOURCES.columns)
+    return columns | {name: known[name] for name in _KNOWN_ELSEWHERE} | stored
 
 
 def _load_sql(source: Row) -> str:
     """Statements that fill the tables of `schema.sql`, run in the folder of the bundle."""
     origin = quoted(source["origin"])
     values = [
-        "NULL" if source.get(column.name) is None else quoted(str(source[column.name]))
+        "NULL" if source[column.name] is None else quoted(str(source[column.name]))
         for column in SOURCES.columns
     ]
     lines = [
@@ -135,7 +137,8 @@ def _describe(
     ids = experiment["experiment_id"], experiment["classification_id"]
     version = installed_recipes().version
     note = f"Experiment {ids[0]}, classification {ids[1]}"
-    entry = bibtex(title, f"landscape_{ids[0]}", note, version, credits)
+    published = published_as(source)
+    entry = bibtex(title, f"landscape_{ids[0]}", note, version, credits, published)
     known = _MEANINGS | _GROUPS
     has = {*output.files, *(f"{name.partition('/')[0]}/" for name in output.files if "/" in name)}
     listed = {name: what for name, what in known.items() if name in {*has, "README.md", SUMS, FILE}}
@@ -147,8 +150,8 @@ def _describe(
         f"{ids[0]}-{ids[1]}",
         version,
         credits,
-        source["citation"],
-        source["url"],
+        published,
+        source["url"] if is_url(source["url"]) else None,
         _MEANINGS | _meanings_of_tables(),
     )
     output.write(FILE, crate(described, output.files, (SUMS,)))
@@ -158,4 +161,7 @@ def _describe(
 
 def _meanings_of_tables() -> dict[str, str]:
     found = {f"{CATALOG}/{name}.parquet": table_comment(table) for name, table in TABLES.items()}
-    return found | {f"{CATALOG}/{MANIFEST}": "SHA-256 of each table, and a hash over all of them"}
+    return found | {
+        f"{CATALOG}/{MANIFEST}": "SHA-256 of each table, and a hash over all of them",
+        f"{CATALOG}/{PLACES_FILE}": "where the results were published",
+    }

@@ -10,6 +10,7 @@ from datetime import date
 from pathlib import Path
 
 from landscape_catalog.errors import UserError, shown
+from landscape_catalog.schema.tables import Row
 from landscape_catalog.store.recipes_file import PACKAGE
 
 UNKNOWN = "Unknown"
@@ -45,13 +46,31 @@ class Credits:
         return f"{_SPDX}{self.licence}"
 
 
+def is_url(text: str | None) -> bool:
+    """Whether a text is the URL of a web page."""
+    return text is not None and _URL.fullmatch(text) is not None
+
+
+def published_as(source: Row) -> str | None:
+    """The publication of results in one line, from their row of `sources`; None if there is none.
+
+    Results whose publication has no name are known by their URL, or else by their file.
+    """
+    found = source["citation"] or source["url"] or source["file"] or source["format"]
+    return None if found is None else " ".join(found.split())
+
+
 def credits_of(
-    root: Path, authors: Sequence[str] = (), licence: str | None = None, day: str | None = None
+    root: Path | None,
+    authors: Sequence[str] = (),
+    licence: str | None = None,
+    day: str | None = None,
 ) -> Credits:
     """Check what was typed; without authors, the user whom Git knows is the author.
 
     Args:
-        root: of the project, whose Git configuration is asked.
+        root: of the project, whose Git configuration is asked; None: it is not asked, since the
+            results are those of others.
         authors: their names.
         licence: an SPDX identifier or a URL.
         day: of publication, as in 2026-01-31.
@@ -69,7 +88,7 @@ def credits_of(
         published = None if day is None else date.fromisoformat(day)
     except ValueError:
         raise UserError(f"--date: got {shown(day)}; allowed: a date such as 2026-01-31") from None
-    names = tuple(author.strip() for author in authors) or _git_user(root)
+    names = tuple(author.strip() for author in authors) or (() if root is None else _git_user(root))
     return Credits(names, licence, published)
 
 
@@ -84,8 +103,12 @@ def _git_user(root: Path) -> tuple[str, ...]:
     return (name,) if done.returncode == 0 and name and name.isprintable() else ()
 
 
-def bibtex(title: str, key: str, note: str, version: str, credits: Credits) -> str:
+def bibtex(
+    title: str, key: str, note: str, version: str, credits: Credits, published: str | None = None
+) -> str:
     """An entry for a bundle.
+
+    That of published results without authors of the bundle names the publication instead.
 
     Args:
         title: of the bundle.
@@ -93,10 +116,14 @@ def bibtex(title: str, key: str, note: str, version: str, credits: Credits) -> s
         note: which results it holds.
         version: of the package that they were exported with.
         credits: authors and date.
+        published: the publication that the results come from.
     """
     day = credits.published
+    if published is not None:
+        note = f"Results published by {published.rstrip('.')}. {note}"
     fields = {
-        "author": " and ".join(map(_name, credits.authors)) or UNKNOWN,
+        "author": " and ".join(map(_name, credits.authors)) or ("" if published else UNKNOWN),
+        "key": f"{{{_escaped(published)}}}" if published else "",
         "title": f"{{{_escaped(title)}}}",
         "year": str(day.year) if day else "",
         "month": str(day.month) if day else "",

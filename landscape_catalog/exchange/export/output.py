@@ -9,7 +9,7 @@ import uuid
 import zipfile
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -122,25 +122,28 @@ def new_output(path: Path, project: Project) -> Iterator[Output]:
         StorageError: if it cannot be written; then nothing is left behind.
     """
     is_archive = path.suffix.lower() == ARCHIVE
-    _require_free(path, project, may_be_empty=not is_archive)
-    target = path.absolute()
-    temporary = target.with_name(f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}")
-    with explained_storage(path):
+    with explained_storage(path, every=True):
+        _require_free(path, project, may_be_empty=not is_archive)
+        target = path.absolute()
+        temporary = target.with_name(f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}")
+        with suppress(FileNotFoundError):
+            target.lstat()  # whether the name is possible
         temporary.parent.mkdir(parents=True, exist_ok=True)
-        try:
+        temporary.touch() if is_archive else temporary.mkdir()
+    try:
+        with explained_storage(path):
             if is_archive:
-                with zipfile.ZipFile(temporary, "x") as archive:
+                with zipfile.ZipFile(temporary, "w") as archive:
                     yield _Archive(archive)
             else:
-                temporary.mkdir()
                 yield _Folder(temporary)
                 if target.is_dir():
                     target.rmdir()
             temporary.rename(target)
-        except BaseException:
-            shutil.rmtree(temporary, ignore_errors=True)
-            temporary.unlink(missing_ok=True)
-            raise
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def _require_free(path: Path, project: Project, *, may_be_empty: bool) -> None:
@@ -167,4 +170,5 @@ def _require_free(path: Path, project: Project, *, may_be_empty: bool) -> None:
 
 
 def _is_in(path: Path, folder: Path) -> bool:
-    return path.resolve().is_relative_to(folder.resolve())
+    """Whether a path lies in a folder; links that lead in a circle lead nowhere."""
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))

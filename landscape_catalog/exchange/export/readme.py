@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from landscape_catalog.catalog import TABLES
-from landscape_catalog.exchange.export.citation import Credits
+from landscape_catalog.exchange.export.citation import Credits, is_url, published_as
 from landscape_catalog.schema.tables import Row
 
 _TABLES_HEAD = """\
@@ -155,8 +155,10 @@ def bundle_readme(facts: Facts, package: str) -> str:
     """The README of a bundle."""
     words = [summary(facts.experiment), _ids(facts.experiment)]
     citing = ""
-    if facts.source["citation"]:
-        published = ", ".join(filter(None, (facts.source["citation"], facts.source["url"])))
+    name = published_as(facts.source)
+    if name is not None:
+        url = facts.source["url"]
+        published = f"{name}, {url}" if is_url(url) and url != name else name
         words.append(f"The results were published by others: {published}.")
         citing = f"Cite the publication, {published}, and this bundle:\n\n"
     licence = facts.credits.licence

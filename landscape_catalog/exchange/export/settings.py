@@ -15,10 +15,14 @@ from landscape_catalog.experiment.experiment import Report
 from landscape_catalog.experiment.reading import check_drawn_axes, read_experiment
 from landscape_catalog.paths import Project
 from landscape_catalog.regular import read_regular
+from landscape_catalog.schema.strict_json import readable_json
 from landscape_catalog.schema.tables import Row
 
 _REBUILT = """\
 # The parameters that determine the results, and the thresholds, as the catalog stores them.
+"""
+_REBUILT_SETTINGS = """\
+# The thresholds by which these published results are classified, as the catalog stores them.
 """
 
 
@@ -36,9 +40,13 @@ def parameters_of(project: Project, source: Source, experiment: Row) -> dict[str
     """
     if source.settings_path is not None:
         return {"settings.yaml": read_regular(source.settings_path)}
-    stored = json.loads(experiment["spec"]) | {"classify": json.loads(experiment["classify"])}
+    thresholds = {"classify": json.loads(experiment["classify"])}
+    report = {"report": {"title": source.report.title}}
+    if source.publication is not None:
+        return {"settings.yaml": _yaml(_REBUILT_SETTINGS, thresholds | report)}
+    stored = json.loads(experiment["spec"]) | thresholds
     if source.kind != "current":
-        return {"params.yaml": _yaml(stored | {"report": {"title": source.report.title}})}
+        return {"params.yaml": _yaml(_REBUILT, stored | report)}
     if _deciding(project) != stored:
         raise MissingArtifactError(
             f"{project.shown(project.params)} has other parameters than the catalog was built "
@@ -61,11 +69,11 @@ def _deciding(project: Project) -> dict[str, Any]:
     """What the catalog would store of the parameters."""
     stored = read_experiment(project.params).stored()
     sections = {name: value for name, value in stored.items() if name in DECIDING_SECTIONS}
-    found: dict[str, Any] = json.loads(json.dumps(sections | {"classify": stored["classify"]}))
+    found: dict[str, Any] = json.loads(readable_json(sections | {"classify": stored["classify"]}))
     return found
 
 
-def _yaml(content: dict[str, Any]) -> bytes:
+def _yaml(head: str, content: dict[str, Any]) -> bytes:
     stream = io.StringIO()
     YAML().dump(content, stream)
-    return (_REBUILT + stream.getvalue()).encode()
+    return (head + stream.getvalue()).encode()

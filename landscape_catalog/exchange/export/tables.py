@@ -13,7 +13,7 @@ from landscape_catalog.catalog import TABLES, packed_tables, query
 from landscape_catalog.catalog.ddl import SQL_TYPES
 from landscape_catalog.catalog.description import described_columns
 from landscape_catalog.catalog.parquet import MANIFEST, table_path
-from landscape_catalog.catalog.sources import Source, source_named
+from landscape_catalog.catalog.sources import PLACES_FILE, Source, source_named
 from landscape_catalog.catalog.tables import ORIGIN
 from landscape_catalog.catalog.versions import SCHEMA_VERSION
 from landscape_catalog.errors import DamagedFileError
@@ -21,6 +21,7 @@ from landscape_catalog.exchange.export.output import Written, new_output
 from landscape_catalog.exchange.export.readme import tables_readme
 from landscape_catalog.paths import Project
 from landscape_catalog.regular import read_regular
+from landscape_catalog.schema.strict_json import strict_json
 from landscape_catalog.schema.tables import Row
 
 Form = Literal["csv", "parquet"]
@@ -77,6 +78,8 @@ def experiment_of(source: Source, tables: dict[str, pl.DataFrame]) -> Row:
 def catalog_files(source: Source, tables: dict[str, pl.DataFrame]) -> dict[str, bytes]:
     """The Parquet tables with their manifest, as `landscape collect` reads them.
 
+    With them is a `source.json` that says where published results were published.
+
     They are equal to the byte to what is stored, unless that is of an older schema, or published
     results, which are stored without phases.
 
@@ -84,7 +87,11 @@ def catalog_files(source: Source, tables: dict[str, pl.DataFrame]) -> dict[str, 
         DamagedFileError: if a table does not match its checksum.
     """
     is_as_stored = source.settings is None and source.manifest.version == SCHEMA_VERSION
-    return _stored(source) if is_as_stored else packed_tables(tables)
+    files = _stored(source) if is_as_stored else packed_tables(tables)
+    known = {name: text for name, text in (source.publication or {}).items() if text is not None}
+    if known:
+        files[PLACES_FILE] = (strict_json({"places": [known]}, indent=1) + "\n").encode()
+    return files
 
 
 def _stored(source: Source) -> dict[str, bytes]:

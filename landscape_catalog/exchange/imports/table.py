@@ -16,8 +16,9 @@ from landscape_catalog.exchange.imports.delimited import (
 from landscape_catalog.exchange.imports.grid import PublishedGrid, PublishedMetric, Source
 from landscape_catalog.exchange.imports.parquet_columns import is_parquet, read_parquet_columns
 from landscape_catalog.exchange.imports.settings import cifar_settings
-from landscape_catalog.exchange.imports.table_map import UNITS, TableMap, read_map
+from landscape_catalog.exchange.imports.table_map import TableMap, read_map
 from landscape_catalog.exchange.imports.table_rows import read_cells
+from landscape_catalog.exchange.imports.table_units import stored_unit
 from landscape_catalog.schema.identity import checksum
 from landscape_catalog.schema.tables import Row
 
@@ -63,7 +64,7 @@ def read_table(path: Path, *, columns: Path) -> PublishedGrid:
         fixed=dict(chosen.fixed),
         sections={"measure": {"snapshots": ["final"]}},
         metrics=tuple(
-            PublishedMetric(name, metric.method, _unit(name, metric.unit))
+            PublishedMetric(name, metric.method, stored_unit(name, metric.unit))
             for name, metric in chosen.metrics.items()
         ),
         cells=tuple(cells),
@@ -82,12 +83,6 @@ def _needed(chosen: TableMap) -> list[str]:
     named = [column for column in optional if isinstance(column, str)]
     every = [*chosen.coordinates.values(), *(m.column for m in metrics), *named, *chosen.facts]
     return list(dict.fromkeys(every))
-
-
-def _unit(metric: str, given: str | None) -> str | None:
-    """The unit in which the catalog stores a metric."""
-    known = UNITS.get(metric)
-    return given if known is None else next(iter(known))
 
 
 def _landscape(chosen: TableMap) -> Row:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,10 +12,9 @@ from pydantic_core import PydanticCustomError
 
 from landscape_catalog.datasets.facts import Kind
 from landscape_catalog.errors import Problem, SpecError, shown
-from landscape_catalog.exchange.imports.grid import LOGARITHM
+from landscape_catalog.exchange.imports.table_units import UNITS
 from landscape_catalog.experiment.experiment import Report
 from landscape_catalog.experiment.yaml_text import InvalidTextError, parse_yaml
-from landscape_catalog.metrics.registry import QUANTITIES
 from landscape_catalog.phases.registry import Classify
 from landscape_catalog.regular import read_regular
 from landscape_catalog.schema.fields import Constant, PositiveInt, Section, Text
@@ -26,15 +24,6 @@ KNOWN = (*WHOLE, "load.label_noise", "load.pixel_noise", "temperature.lr",
          "temperature.weight_decay")  # fmt: skip
 OWN = re.compile(r"(load|temperature)\.extra\.[A-Za-z_][A-Za-z0-9_]*")
 METRIC_NAME = re.compile(r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)*")
-# The unit in which the catalog stores a metric, and by what values in other units are multiplied.
-_SHARES = {"%": 1.0, "share": 100.0}
-_LOGARITHMS = {LOGARITHM: 1.0, "ln": 1.0, "log10": math.log(10)}
-_NO_UNIT = {None: 1.0}
-UNITS: dict[str, dict[Any, float]] = {
-    **dict.fromkeys(("train_accuracy", "test_accuracy"), _SHARES),
-    **dict.fromkeys(("log_top_eigenvalue", "log_trace"), _LOGARITHMS),
-    **dict.fromkeys(("top_eigenvalue", "trace", "cka", "cka_debiased", "l2_distance"), _NO_UNIT),
-}
 
 
 def _parameter(path: str) -> str:
@@ -182,12 +171,9 @@ def _contradictions(columns: TableMap) -> Iterator[Problem]:
         where = f"metrics.{name}"
         allowed = UNITS.get(name)
         if allowed is not None and metric.unit not in allowed:
+            given = "none" if metric.unit is None else shown(metric.unit)
             words = " or ".join("null" if unit is None else shown(unit) for unit in allowed)
-            yield Problem(f"{where}.unit", shown(metric.unit), words)
-        elif allowed is None and name in QUANTITIES and name.endswith("_loss") and not metric.unit:
-            yield Problem(f"{where}.unit", "none", "the unit of the loss, such as nats")
-        elif name in ("mode_connectivity", "train_error", "test_error") and not metric.unit:
-            yield Problem(f"{where}.unit", "none", "the unit, such as '%'")
+            yield Problem(f"{where}.unit", given, words)
         if metric.of is not None and columns.seed is None:
             yield Problem(f"{where}.of", metric.of, "nothing: without `seed`, a row is a cell")
         if (

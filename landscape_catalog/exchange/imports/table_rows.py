@@ -15,7 +15,8 @@ from landscape_catalog.exchange.imports.grid import (
     PublishedRun,
     in_words,
 )
-from landscape_catalog.exchange.imports.table_map import KNOWN, UNITS, WHOLE, TableMap
+from landscape_catalog.exchange.imports.table_map import KNOWN, WHOLE, TableMap
+from landscape_catalog.exchange.imports.table_units import factor, impossible
 from landscape_catalog.phases.convergence import not_converged_reason
 
 EMPTY = "it is empty in the table"
@@ -50,6 +51,8 @@ class _Reader:
         self._values = {
             name: self._scaled(name, metric.column) for name, metric in chosen.metrics.items()
         }
+        for name, metric in chosen.metrics.items():
+            self._require_possible(name, metric.column)
         self._spreads = {
             (name, kind): self._scaled(name, column)
             for name, metric in chosen.metrics.items()
@@ -96,9 +99,21 @@ class _Reader:
 
     def _scaled(self, name: str, column: str) -> list[float]:
         """The values of a metric in the unit in which the catalog stores it."""
-        factor = UNITS.get(name, {}).get(self._map.metrics[name].unit, 1.0)
+        times = factor(name, self._map.metrics[name].unit)
         values = self._table[column].numbers(missing=True)
-        return values if factor == 1.0 else [factor * value for value in values]
+        return values if times == 1.0 else [times * value for value in values]
+
+    def _require_possible(self, name: str, column: str) -> None:
+        """Require that the values of a metric can be in the unit that the map says."""
+        for row, value in enumerate(self._values[name]):
+            if problem := impossible(name, value):
+                given = self._map.metrics[name].unit
+                unit = f" in the unit {shown(given)}" if given else ""
+                text = self._table[column].texts[row]
+                raise PublishedError(
+                    f"{self._file}, {self._where(row)}: column {shown(column)} is {shown(text)}"
+                    f"{unit}: {name} {problem}"
+                )
 
     def _cell(self, row: int) -> PublishedCell:
         return PublishedCell(

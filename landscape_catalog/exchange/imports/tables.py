@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,7 +12,7 @@ from landscape_catalog.exchange.imports.cell_rows import metric_rows
 from landscape_catalog.exchange.imports.grid import PublishedCell, PublishedGrid
 from landscape_catalog.exchange.imports.run_rows import add_run_rows
 from landscape_catalog.schema.identity import identify
-from landscape_catalog.schema.strict_json import strict_json
+from landscape_catalog.schema.strict_json import readable_json
 from landscape_catalog.schema.tables import Row
 
 FACT = "published."  # begins the keys of a cell's other facts in the column `extra`
@@ -59,7 +58,7 @@ def tables_of(grid: PublishedGrid, recipe: int) -> dict[str, pl.DataFrame]:
     rows: dict[str, list[Row]] = {name: [] for name in TABLES}
     rows["experiments"] = [keys | _experiment_row(grid)]
     rows["probes"] = [
-        keys | {"position": i, **vars(probe), "parameters": strict_json(dict(probe.parameters))}
+        keys | {"position": i, **vars(probe), "parameters": readable_json(dict(probe.parameters))}
         for i, probe in enumerate(grid.probes)
     ]
     landscapes: dict[str, Row] = {}
@@ -94,9 +93,9 @@ def _experiment_row(grid: PublishedGrid) -> Row:
         "connectivity_unit": units.get(("mode_connectivity", "primary")),
         "n_cells": len(grid.cells),
         "n_runs": None if None in runs else sum(n for n in runs if n is not None),
-        "axes": json.dumps([axis for axis in axes if len(axis["values"]) > 1]),
-        "variants": json.dumps(["base"]),
-        "spec": strict_json(_spec(grid, values)),
+        "axes": readable_json([axis for axis in axes if len(axis["values"]) > 1]),
+        "variants": readable_json(["base"]),
+        "spec": readable_json(_spec(grid, values)),
         "performance_metric": grid.performance_metric,
     }
 
@@ -132,7 +131,7 @@ def _cell_row(grid: PublishedGrid, cell: PublishedCell) -> Row:
         "variant": "base",
         **{column: known.get(path) for path, column in _COLUMNS.items()},
         "lr_in_effect": known.get("temperature.lr"),
-        "extra": strict_json(extra, sort_keys=True),
+        "extra": readable_json(extra, sort_keys=True),
         "n_runs": cell.n_runs,
         "n_converged": len(cell.converged) if judged else None,
     }
@@ -147,7 +146,7 @@ def _landscape_row(grid: PublishedGrid, cell: PublishedCell, landscape_id: str) 
         "dataset": grid.dataset,
         "model": grid.model,
         **{name: known.get(f"load.{name}") for name, *_ in LOAD},
-        "extra": strict_json(extra, sort_keys=True),
+        "extra": readable_json(extra, sort_keys=True),
         "n_parameters": cell.n_parameters,
         **grid.landscape,
     }

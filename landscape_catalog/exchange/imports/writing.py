@@ -6,7 +6,6 @@ import io
 import json
 import os
 import re
-import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,15 +19,13 @@ from landscape_catalog.errors import PublishedError, shown
 from landscape_catalog.exchange.imports.grid import PublishedGrid, Source
 from landscape_catalog.exchange.imports.registry import IMPORTERS
 from landscape_catalog.exchange.imports.tables import tables_of
-from landscape_catalog.paths import TEMPORARY_PREFIX, Project
+from landscape_catalog.paths import Project
 from landscape_catalog.schema.strict_json import strict_json
 from landscape_catalog.store.files import (
-    explained_storage,
     folder_contents,
-    remove,
     remove_temporary,
+    replace_folder,
     write_file,
-    write_folder,
 )
 
 SOURCE = "source.json"
@@ -97,7 +94,8 @@ def write_import(project: Project, grid: PublishedGrid, name: str) -> Imported:
         write_file(settings, _settings_yaml(name, grid.settings))
     try:
         if is_new:
-            _replace_folder(folder, contents)
+            remove_temporary(folder.parent, seconds=LEFT_OVER)
+            replace_folder(folder, contents)
     except BaseException:
         if settings_are_new:
             settings.unlink(missing_ok=True)
@@ -176,17 +174,3 @@ def _settings_yaml(name: str, settings: Mapping[str, Any]) -> bytes:
     yaml = YAML()
     yaml.dump(dict(settings), stream)
     return (_HEAD.format(name=name) + stream.getvalue()).encode()
-
-
-def _replace_folder(folder: Path, contents: dict[str, bytes]) -> None:
-    """Write a folder whole; what it replaces is removed afterwards."""
-    remove_temporary(folder.parent, seconds=LEFT_OVER)
-    if not os.path.lexists(folder):
-        write_folder(folder, contents)
-        return
-    new, old = (folder.with_name(f"{TEMPORARY_PREFIX}{uuid.uuid4().hex}") for _ in range(2))
-    write_folder(new, contents)
-    with explained_storage(folder):
-        folder.rename(old)
-        new.rename(folder)
-        remove(old)

@@ -20,10 +20,12 @@ from typing import Any
 
 from landscape_catalog.errors import PublishedError, shown
 from landscape_catalog.exchange.imports.grid import PublishedGrid, PublishedMetric, Source
+from landscape_catalog.exchange.imports.named import first_few
 from landscape_catalog.exchange.imports.settings import cifar_settings
 from landscape_catalog.exchange.imports.zoo_cells import probe_of, read_cell
 from landscape_catalog.exchange.imports.zoo_files import Model, Zoo, read_zoo_files
 from landscape_catalog.exchange.imports.zoo_metrics import CELL_METRICS, RUN_METRICS
+from landscape_catalog.exchange.imports.zoo_parameters import whole_number
 
 FORMAT = "zoo"
 _DATASETS = {
@@ -44,18 +46,15 @@ def read_zoo(path: Path) -> PublishedGrid:
     """
     zoo = read_zoo_files(path)
     models = list(zoo.models.values())
-    kinds = sorted({str(model.parameters.get("model::type", "unknown")) for model in models})
-    classes = {model.parameters.get("model::o_dim") for model in models}
-    if len(kinds) > 1 or len(classes) > 1:
-        words = ", ".join(kinds) if len(kinds) > 1 else f"{len(classes)} numbers of classes"
-        raise PublishedError(f"{path} holds more than one zoo ({words}); import the folder of each")
+    kind = _only("model::type", "kinds of networks", models, path)
+    classes = _only("model::o_dim", "numbers of classes", models, path)
     epochs = _measured_epochs(models)
-    n_classes = _whole(classes.pop())
+    n_classes = _n_classes(classes)
     by_cell: dict[tuple[int, int], list[Model]] = {}
     for model in models:
         by_cell.setdefault((model.width, model.batch_size), []).append(model)
     cells = [read_cell(own, epochs, n_classes) for own in by_cell.values()]
-    settings = cifar_settings(f"{path.resolve().name}: a zoo of {kinds[0]}")
+    settings = cifar_settings(f"{path.resolve().name}: a zoo{_of(kind)}")
     return PublishedGrid(
         source=Source(
             format=FORMAT,
@@ -69,7 +68,7 @@ def read_zoo(path: Path) -> PublishedGrid:
             ),
         ),
         dataset=_dataset(path, models),
-        model=_network(kinds[0]),
+        model=_network(kind),
         kind="images",
         axes=("load.width", "temperature.batch_size"),
         fixed=dict(_constant(_SHARED, models)),
@@ -120,49 +119,99 @@ def _metrics(models: Sequence[Model], epochs: Sequence[int]) -> Iterator[Publish
             yield replace(metric, probe=probe_of(epochs, epoch), method=method)
 
 
+def _only(key: str, what: str, models: Sequence[Model], path: Path) -> Any:
+    """The value of a parameter in those models that state it; None if none does.
+
+    Raises:
+        PublishedError: if they differ, so that the directory holds several zoos.
+    """
+    found = _stated(key, models)
+    if len(found) > 1:
+        words = ", ".join(shown(value) for value in found)
+        raise PublishedError(
+            f"{path} holds more than one zoo ({what}: {words}); import the folder of each"
+        )
+    return found[0] if found else None
+
+
+def _stated(key: str, models: Sequence[Model]) -> list[str | int | float]:
+    """The different values of a parameter in those models that state it."""
+    values = (model.parameters.get(key) for model in models)
+    plain = [value for value in values if isinstance(value, (str, int, float))]
+    return sorted(set(plain), key=str)
+
+
 def _constant(keys: Mapping[str, str], models: Sequence[Model]) -> Iterator[tuple[str, Any]]:
-    """Parameters that are the same numbers for all models."""
+    """Parameters that are the same numbers in all models that state them."""
     for name, key in keys.items():
-        values = {shown(model.parameters.get(key)) for model in models}
-        value = models[0].parameters.get(key)
-        if len(values) == 1 and isinstance(value, (int, float)) and not isinstance(value, bool):
-            yield name, value
+        found = _stated(key, models)
+        if len(found) == 1 and not isinstance(found[0], (bool, str)):
+            yield name, found[0]
 
 
-def _whole(value: Any) -> int | None:
-    return value if type(value) is int and value > 1 else None
+def _n_classes(value: Any) -> int | None:
+    found = whole_number(value)
+    return found if found is not None and found > 1 else None
 
 
 def _dataset(path: Path, models: Sequence[Model]) -> str | None:
     """The dataset that the parameters name, or else the folder."""
-    texts = [
+    found = sorted({name for model in models if (name := _named(_dataset_words(model)))})
+    if len(found) > 1:
+        raise PublishedError(
+            f"{path} holds more than one zoo (datasets: {', '.join(found)}); import the folder "
+            "of each"
+        )
+    return found[0] if found else _named([path.resolve().name])
+
+
+def _dataset_words(model: Model) -> list[str]:
+    return [
         value
-        for key, value in models[0].parameters.items()
+        for key, value in model.parameters.items()
         if key.startswith("dataset") and isinstance(value, str)
     ]
-    for text in (*texts, path.resolve().name):
+
+
+def _named(texts: Sequence[str]) -> str | None:
+    """The first dataset that a text names."""
+    for text in texts:
         for name, pattern in _DATASETS.items():
             if pattern.search(text):
                 return name
     return None
 
 
-def _network(kind: str) -> str:
+def _of(kind: Any) -> str:
+    return "" if kind is None else f" of {kind}"
+
+
+def _network(kind: Any) -> str | None:
     """The project's name of a ResNet."""
-    found = re.fullmatch(r"Resnet(\d+)_width", kind, re.IGNORECASE)
-    return f"resnet{found[1]}" if found else kind
+    found = re.fullmatch(r"Resnet(\d+)_width", str(kind), re.IGNORECASE)
+    return f"resnet{found[1]}" if found else None if kind is None else str(kind)
 
 
 def _notes(zoo: Zoo, epochs: Sequence[int]) -> Iterator[str]:
-    damaged = sum(model.n_damaged for model in zoo.models.values())
-    short = sum(epochs[0] not in model.lines for model in zoo.models.values())
+    models = zoo.models.values()
     yield f"measured after epoch {', '.join(map(str, epochs))}"
     yield "this importer is untried on the original data"
-    counts = {
-        "models that were run twice, of which the longer run is taken": zoo.n_repeated,
-        "folders without a readable history": zoo.n_empty,
-        "folders that do not say width, batch size and seed": len(zoo.without_parameters),
-        "lines that cannot be read": damaged,
-        f"models that did not reach epoch {epochs[0]}": short,
+    folders = {
+        "folders without parameters, known by their names": zoo.without_parameters,
+        "folders with damaged parameters, known by their names": zoo.damaged_parameters,
     }
-    yield from (f"{words}: {count}" for words, count in counts.items() if count)
+    unknown = set(zoo.unknown)
+    known = {
+        words: [name for name in names if name not in unknown] for words, names in folders.items()
+    }
+    incomplete = {
+        "folders with lines that cannot be read": [
+            model.folder for model in models if model.n_damaged
+        ],
+        f"models that did not reach epoch {epochs[0]}": [
+            model.folder for model in models if epochs[0] not in model.lines
+        ],
+    }
+    for words, names in (*known.items(), *zoo.left_out.items(), *incomplete.items()):
+        if names:
+            yield f"{words}: {len(names)} ({first_few(names)})"

@@ -9,25 +9,26 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from landscape_catalog.errors import PublishedError
+from landscape_catalog.exchange.imports.named import first_few
 from landscape_catalog.exchange.imports.zoo_metrics import CELL_METRICS, FACTS
+from landscape_catalog.exchange.imports.zoo_parameters import (
+    PARAMETERS,
+    identity_of,
+    parameters_of,
+)
 from landscape_catalog.regular import read_regular
 
-HISTORY, PARAMETERS = "result.json", ("params.json", "config.json")
+HISTORY = "result.json"
 LARGEST = 256 * 2**20  # bytes of a file
 MOST_FOLDERS = 100_000
 DEEPEST = 4  # folders between the directory and a model
-# What the name of a folder says, and the key of the same in its parameters. The history repeats the
-# parameters, but with the micro-batch as the batch size where gradients are accumulated.
-KEYS = {"width": "model::width", "batchsize": "training::batchsize", "seed": "seed"}
 _KEPT = {"train_loss", "train_acc", "test_loss", "test_acc", *CELL_METRICS, *FACTS}
-_IN_NAME = re.compile(r"(?:^|[^a-zA-Z])(?:\w+::)?(width|batchsize|seed)=(\d{1,9})(?!\d)")
 
 
 @dataclass(frozen=True)
@@ -63,16 +64,30 @@ class Zoo:
     Attributes:
         models: by width, batch size and seed.
         sha256: over the names and contents of all files that were read.
-        n_repeated: models that were left out for a longer run of the same.
-        n_empty: folders without a readable history.
-        without_parameters: folders whose name and parameters do not say which model it is.
+        repeated: folders that were left out for a longer run of the same model.
+        empty: folders without a readable history.
+        unknown: folders whose name and parameters do not say which model it is.
+        without_parameters: folders without a file of parameters.
+        damaged_parameters: folders whose parameters cannot be read.
     """
 
     models: dict[tuple[int, int, int], Model] = field(default_factory=dict)
     sha256: str = ""
-    n_repeated: int = 0
-    n_empty: int = 0
+    repeated: list[str] = field(default_factory=list)
+    empty: list[str] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
     without_parameters: list[str] = field(default_factory=list)
+    damaged_parameters: list[str] = field(default_factory=list)
+
+    @property
+    def left_out(self) -> dict[str, list[str]]:
+        """Folders that give no model, by the reason."""
+        reasons = {
+            "folders of a model that another one ran longer": self.repeated,
+            "folders without a readable history": self.empty,
+            "folders that do not say width, batch size and seed": self.unknown,
+        }
+        return {reason: folders for reason, folders in reasons.items() if folders}
 
 
 def read_zoo_files(directory: Path) -> Zoo:
@@ -81,7 +96,7 @@ def read_zoo_files(directory: Path) -> Zoo:
     Links are not followed.
 
     Raises:
-        PublishedError: if it is no directory, a file is no JSON or too large, or there is no model.
+        PublishedError: if it is no directory, a file is too large or a link, or there is no model.
     """
     if not directory.is_dir():
         raise PublishedError(f"there is no folder {directory}")
@@ -94,9 +109,12 @@ def read_zoo_files(directory: Path) -> Zoo:
             digest.update(hashlib.sha256(content).digest())
         _add(zoo, place, contents)
     if not zoo.models:
+        left_out = "; ".join(
+            f"{reason}: {first_few(names)}" for reason, names in zoo.left_out.items()
+        )
         raise PublishedError(
             f"{directory} has no model: no folder with {HISTORY} and {PARAMETERS[0]}, or with "
-            "width=, batchsize= and seed= in its name"
+            f"width=, batchsize= and seed= in its name{left_out and f' ({left_out})'}"
         )
     zoo.sha256 = digest.hexdigest()
     return zoo
@@ -136,47 +154,26 @@ def _contents(folder: Path) -> dict[str, bytes]:
 
 def _add(zoo: Zoo, place: str, contents: Mapping[str, bytes]) -> None:
     """Add a model, unless there is a longer run of it."""
-    parameters = _parameters(place, contents)
     lines, damaged = _lines(contents[HISTORY])
     if not lines:
-        zoo.n_empty += 1
+        zoo.empty.append(place)
         return
-    known = _identity(place, parameters)
-    if known is None:
+    parameters = parameters_of(contents)
+    if parameters is None:
+        zoo.damaged_parameters.append(place)
+    elif not parameters:
         zoo.without_parameters.append(place)
+    known = identity_of(place, parameters or {})
+    if known is None:
+        zoo.unknown.append(place)
         return
-    model = Model(place, *known, parameters, lines, damaged)
+    model = Model(place, *known, parameters or {}, lines, damaged)
     before = zoo.models.get(model.key)
-    zoo.n_repeated += before is not None
     if before is None or len(lines) > len(before.lines):
         zoo.models[model.key] = model
-
-
-def _identity(place: str, parameters: Mapping[str, Any]) -> tuple[int, int, int] | None:
-    """Width, batch size and seed: from the parameters, or else from the folder's name."""
-    named = {name: int(number) for name, number in _IN_NAME.findall(place.rsplit("/", 1)[-1])}
-    found = []
-    for name, key in KEYS.items():
-        value = parameters.get(key, named.get(name))
-        if type(value) is not int or value < (0 if name == "seed" else 1):
-            return None
-        found.append(value)
-    width, batch_size, seed = found
-    return width, batch_size, seed
-
-
-def _parameters(place: str, contents: Mapping[str, bytes]) -> dict[str, Any]:
-    """The parameters of a model; empty if there is no such file."""
-    for name in PARAMETERS:
-        if name in contents:
-            try:
-                found = json.loads(contents[name].decode())
-            except (ValueError, RecursionError) as error:
-                raise PublishedError(f"{place}/{name} is no JSON: {error}") from None
-            if not isinstance(found, dict):
-                raise PublishedError(f"{place}/{name} is no object with parameters")
-            return found
-    return {}
+        model = before or model
+    if before is not None:
+        zoo.repeated.append(model.folder)
 
 
 def _lines(content: bytes) -> tuple[dict[int, dict[str, Any]], int]:

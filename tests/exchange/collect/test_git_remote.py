@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from landscape_catalog.errors import RepositoryError
-from landscape_catalog.exchange.collect.git import Git
+from landscape_catalog.exchange.collect.git import Git, what_is_wrong
 from landscape_catalog.exchange.collect.git_remote import GitRemote, remote_url, without_secrets
 from tests.exchange.collect.studies import Study, catalog, git, object_path, skipped, store
 
@@ -115,7 +115,7 @@ def test_a_project_outside_git_and_a_url(tmp_path: Path, pair: tuple[Study, Stud
         ("evil", "got 'ext::sh -c touch% x'"),
         ("fd::17/x", "got 'fd::17/x'"),
         ("file:///nowhere/at/all", "file:///nowhere/at/all cannot be reached"),
-        ("/nowhere/at/all", "/nowhere/at/all cannot be reached"),
+        ("/nowhere/at/all", "cannot be reached: '/nowhere/at/all' does not appear to be a git"),
     ],
 )
 def test_remotes_that_are_refused(pair: tuple[Study, Study], given: str, words: str) -> None:
@@ -125,6 +125,36 @@ def test_remotes_that_are_refused(pair: tuple[Study, Study], given: str, words: 
         study.collect(remote=given)
     assert error.value.exit_code == 2
     assert not study.collected.exists() and not (study.root / "x").exists()
+
+
+REFUSED = "fatal: Could not read from remote repository.\n"
+PLEASE = "\nPlease make sure you have the correct access rights\nand the repository exists.\n"
+SAID = {
+    f"fatal: '/x' does not appear to be a git repository\n{REFUSED}{PLEASE}": (
+        "'/x' does not appear to be a git repository"
+    ),
+    f"ssh: Could not resolve hostname x: unknown\r\n{REFUSED}{PLEASE}": (
+        "ssh: Could not resolve hostname x: unknown"
+    ),
+    f"Warning: Permanently added 'x'.\ngit@x: Permission denied (publickey).\n{REFUSED}{PLEASE}": (
+        "git@x: Permission denied (publickey)."
+    ),
+    "fatal: unable to access 'http://x/': Failed to connect\n": (
+        "unable to access 'http://x/': Failed to connect"
+    ),
+    "warning: a\nerror: RPC failed\nfatal: the remote end hung up\n": "RPC failed",
+    "fatal: detected dubious ownership in repository at '/x'\nTo add an exception, call:\n\n\tgit": (
+        "detected dubious ownership in repository at '/x'"
+    ),
+    REFUSED: "Could not read from remote repository.",
+    "hint: only\n": "hint: only",
+    "": "",
+}
+
+
+@pytest.mark.parametrize("said", SAID)
+def test_the_line_that_says_what_is_wrong(said: str) -> None:
+    assert what_is_wrong(said) == SAID[said]
 
 
 @pytest.mark.parametrize(

@@ -8,18 +8,20 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from landscape_catalog.errors import Interrupted
+from landscape_catalog.api.catalog import open_catalog
+from landscape_catalog.errors import DamagedFileError, Interrupted
 from landscape_catalog.exchange.collect import collector
 from landscape_catalog.exchange.collect.collection import Collection
 from landscape_catalog.exchange.collect.contents import Contents
 from landscape_catalog.exchange.collect.index import INDEX
 from landscape_catalog.exchange.collect.places import Place
 from landscape_catalog.paths import TEMPORARY_PREFIX
-from tests.exchange.collect.studies import Files, Study, catalog, git, write
+from tests.exchange.collect.studies import Files, Study, catalog, git, skipped, write
 
 CATALOGS = {f"e{i}-k": catalog(f"e{i}", width=i) for i in (1, 2, 3, 4)}
 
@@ -96,13 +98,16 @@ DAMAGED = (
     b"[]",
     b"null",
     b"\xff",
-    b'{"version": 1}',
+    b'{"version": 2}',
+    b'{"version": 3, "outputs": {}, "fingerprints": {}, "projects": {}, "stamps": {}}',
+    b'{"version": 2, "outputs": [], "fingerprints": {}, "projects": {}, "stamps": {}}',
+    b'{"version": 2, "outputs": {"": []}, "fingerprints": {}, "projects": {}, "stamps": {}}',
+    b'{"version": 2, "outputs": {"": {"x": 1}}, "fingerprints": {}, "projects": {}, "stamps": {}}',
+    b'{"version": 2, "outputs": {}, "fingerprints": {"x": null}, "projects": {}, "stamps": {}}',
+    b'{"version": 2, "outputs": {}, "fingerprints": {}, "projects": {"x": "y"}, "stamps": {}}',
     b'{"version": 2, "outputs": {}, "fingerprints": {}, "projects": {}}',
-    b'{"version": 1, "outputs": [], "fingerprints": {}, "projects": {}}',
-    b'{"version": 1, "outputs": {"": []}, "fingerprints": {}, "projects": {}}',
-    b'{"version": 1, "outputs": {"": {"x": 1}}, "fingerprints": {}, "projects": {}}',
-    b'{"version": 1, "outputs": {}, "fingerprints": {"x": null}, "projects": {}}',
-    b'{"version": 1, "outputs": {}, "fingerprints": {}, "projects": {"x": "y"}}',
+    b'{"version": 2, "outputs": {}, "fingerprints": {}, "projects": {}, "stamps": {"x": 1}}',
+    b'{"version": 2, "outputs": {}, "fingerprints": {}, "projects": {}, "stamps": []}',
     b"[" * 100_000,
     None,
 )
@@ -131,15 +136,85 @@ def test_damaged_places_are_found_again(several: Study, content: bytes) -> None:
     assert several.places("e2-k") == whole
 
 
-@pytest.mark.parametrize("content", [b"", b"{}", None])
-def test_a_damaged_folder_is_collected_beside_itself(
-    several: Study, content: bytes | None, caplog: pytest.LogCaptureFixture
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def flip_unseen(path: Path) -> None:
+    """Change a byte, and set the time of modification back."""
+    stat, content = path.stat(), bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(bytes(content))
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+
+def make_link(path: Path) -> None:
+    path.rename(path.with_name("elsewhere"))
+    path.symlink_to("/dev/zero")
+
+
+HARM: dict[str, tuple[str, Callable[[Path], object]]] = {
+    "a table is cut": ("cells.parquet", cut),
+    "a table is changed": ("runs.parquet", flip_unseen),
+    "a table is empty": ("experiments.parquet", lambda path: path.write_bytes(b"")),
+    "a table is missing": ("phases.parquet", Path.unlink),
+    "a table is a link": ("cells.parquet", make_link),
+    "a table is a folder": ("cells.parquet", lambda path: (path.unlink(), path.mkdir())),
+    "an empty manifest": ("manifest.json", lambda path: path.write_bytes(b"")),
+    "a manifest of nothing": ("manifest.json", lambda path: path.write_bytes(b"{}")),
+    "a manifest that is cut": ("manifest.json", cut_in_half := lambda path: path.write_bytes(path.read_bytes()[:80])),
+    "places that are cut": ("source.json", cut_in_half),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("index_is_lost", [False, True])
+@pytest.mark.parametrize("harm", HARM)
+def test_a_damaged_folder_is_mended(several: Study, harm: str, index_is_lost: bool) -> None:
+    """With the places that it had: a name that no longer exists is kept."""
+    git(several.repository, "branch", "gone", "b0")
+    several.collect()
+    git(several.repository, "branch", "-D", "gone")
+    whole = several.places("e2-k")
+    name, do = HARM[harm]
+    do(several.collected / "e2-k" / name)
+    before = state(several)
+    if index_is_lost:
+        (several.collected / INDEX).unlink()
+    outcome = several.collect()
+    assert outcome.mended == ([] if name == "source.json" else ["e2-k"])
+    assert not outcome.new and outcome.experiments["e2-k"] == ["b0"]
+    assert several.folders() == CATALOGS
+    assert several.places("e2-k")[0]["revision"] == several.head("b0")
+    if name != "source.json":
+        assert several.places("e2-k") == whole
+    for folder in CATALOGS.keys() - {"e2-k"}:
+        path = several.collected / folder
+        assert state(several)[path] == before[path]
+    loaded = open_catalog(several.root, source="all").table("cells")
+    assert set(loaded["origin"]) == set(CATALOGS)
+    assert not several.collect().mended
+
+
+def test_a_damaged_folder_stays_where_its_content_is_lost(several: Study) -> None:
+    several.collect()
+    path = several.collected / "e2-k" / "cells.parquet"
+    cut(path)
+    shutil.rmtree(several.cache)
+    before = state(several)
+    outcome = several.collect()
+    assert skipped(outcome) == {"missing cache": ["b0"]} and not outcome.mended
+    assert {p: s for p, s in state(several).items() if p.parent != several.collected} == {
+        p: s for p, s in before.items() if p.parent != several.collected
+    }
+    with pytest.raises(DamagedFileError, match="collect it again; if it cannot be found any more"):
+        open_catalog(several.root, source="all").table("cells")
+
+
+def test_a_folder_without_a_manifest_is_left_alone(
+    several: Study, caplog: pytest.LogCaptureFixture
 ) -> None:
     several.collect()
-    path = several.collected / "e2-k" / "manifest.json"
-    path.unlink()
-    if content is not None:
-        path.write_bytes(content)
+    (several.collected / "e2-k" / "manifest.json").unlink()
     for _ in range(2):
         outcome = several.collect()
         folders = several.folders()

@@ -77,6 +77,27 @@ def test_another_project_with_what_is_not_committed(study: Study, tmp_path: Path
 
 
 @pytest.mark.parametrize(
+    "given", ["", "sub", "sub/project", "sub/project/data/catalog", "sub/project/data"]
+)
+def test_files_in_a_repository_have_one_place_from_wherever_they_are_reached(
+    given: str, study: Study, tmp_path: Path
+) -> None:
+    other = Study(tmp_path / "mono", "sub/project").start().commit(ONE)
+    write(other.root / "data" / "catalog", TWO)
+    for path in (other.root, other.repository / given):
+        study.collect(path)
+    place = {"repository": str(other.repository), "path": "sub/project/data/catalog"}
+    assert study.places("e2-k") == [place]
+
+
+@pytest.mark.parametrize("given", ["bundle", "bundle/catalog"])
+def test_files_in_this_repository(given: str, study: Study) -> None:
+    write(study.root / "bundle" / "catalog", ONE)
+    study.collect(study.root / given)
+    assert study.places("e1-k") == [{"path": "bundle/catalog"}]
+
+
+@pytest.mark.parametrize(
     ("where", "given", "file"),
     [
         ("data/catalog", "", "data/catalog"),
@@ -130,7 +151,7 @@ def test_a_worktree_has_its_own_cache(study: Study, tmp_path: Path) -> None:
     side = Study(tmp_path / "side").commit(TWO)
     assert skipped(study.collect()) == {"missing cache": ["side"]}
     assert study.collect(side.root).experiments == {"e1-k": ["main"], "e2-k": ["side"]}
-    assert set(study.places("e2-k")[0]) == {"revision", "file", "refs"}
+    assert set(study.places("e2-k")[0]) == {"revision", "path", "refs"}
     assert side.collect(study.root).experiments.keys() == {"e1-k", "e2-k"}
 
 

@@ -372,7 +372,10 @@ def test_published_results(sources: Path, tmp_path: Path, monkeypatch: pytest.Mo
     ]
 
 
-def test_collected_results(finished: tuple[Path, Path], sources: Path, tmp_path: Path) -> None:
+def test_collected_results(
+    finished: tuple[Path, Path], sources: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LANDSCAPE_STORE", str(tmp_path / "empty store"))
     collected = Project(sources).collected / "a-b"
     shutil.copytree(finished[0] / "data" / "catalog", collected)
     (collected / "source.json").write_text('{"places": [{"repository": "/a/place"}]}')

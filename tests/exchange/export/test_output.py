@@ -109,6 +109,31 @@ def test_what_is_there_is_left_alone(name: str, tmp_path: Path, project: Project
     assert (tmp_path / "full" / "mine").read_text() == "mine"
 
 
+UNWRITABLE = {
+    "/proc/x": "no files can be made there",
+    "/proc/x.zip": "no files can be made there",
+    "/proc/x/y/z": "no files can be made there",
+    "/dev/null/x": "there is a file where a folder is needed",
+    "/dev/null/x.zip": "there is a file where a folder is needed",
+    "x" * 300: "the name is too long",
+    "x" * 300 + ".zip": "the name is too long",
+    "y/" * 5000: "the name is too long",
+    "circle/x": "there is a symbolic link where a file is needed",
+}
+
+
+@pytest.mark.skipif(not Path("/proc/self").exists(), reason="a folder of Linux")
+@pytest.mark.parametrize("name", UNWRITABLE, ids=lambda name: name[:12])
+def test_places_that_cannot_be_written(name: str, tmp_path: Path, project: Project) -> None:
+    (tmp_path / "circle").symlink_to(tmp_path / "circle")
+    before = sorted(tmp_path.iterdir())
+    with pytest.raises(StorageError) as caught, new_output(tmp_path / name, project):
+        raise AssertionError("it was not refused before work began")
+    assert f"{caught.value}".startswith(f"cannot write {tmp_path / name}: {UNWRITABLE[name]}")
+    assert "[Errno" not in f"{caught.value}"
+    assert sorted(tmp_path.iterdir()) == before
+
+
 @pytest.mark.parametrize("name", ["new", "empty", "new.zip"])
 @pytest.mark.parametrize("how", ["damaged", "missing", "interrupted", "full disk"])
 def test_a_failure_leaves_nothing_behind(

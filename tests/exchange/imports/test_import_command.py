@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from landscape_catalog.commands.ignored_files import upgraded_ignores
 from tests.conftest import ROOT, run
 from tests.exchange.imports.sources import write_table, write_yang, write_zhou, write_zoo
 
-IGNORED = ["/data", "!/data/", "/data/*", "!/data/imports/", "/data/imports/*", "!/data/imports/*.dvc"]  # fmt: skip
+IGNORED = ["/data", "!/data/", "/data/?*", "!/data/imports/", "/data/imports/?*", "!/data/imports/*.dvc"]  # fmt: skip
 
 
 def called(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
@@ -113,6 +114,81 @@ def test_starting_the_command_line_imports_no_importer() -> None:
 def test_the_ignored_files(name: str) -> None:
     lines = (ROOT / name).read_text().splitlines()
     assert [line for line in lines if line.lstrip("!").startswith("/data")] == IGNORED
+    assert "/reports/other/" in lines
+
+
+@pytest.mark.parametrize("name", [".gitignore", "landscape_catalog/commands/templates/gitignore"])
+def test_dvc_sees_the_dvc_file_of_an_import(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Push, pull and garbage collection without a target take it in; Git sees nothing else."""
+    from dvc.repo import Repo
+
+    for variable in ("DVC_SITE_CACHE_DIR", "DVC_GLOBAL_CONFIG_DIR", "DVC_SYSTEM_CONFIG_DIR"):
+        monkeypatch.setenv(variable, str(tmp_path / variable))
+    folder, cache = tmp_path / "repo", tmp_path / "repo" / ".dvc" / "cache"
+    store = tmp_path / "store"
+    held = folder / "data" / "imports" / "x" / "cells.parquet"
+    hidden = ("data/catalog/c", "data/catalog/d.dvc", "data/e.dvc", "data/imports/loose",
+              "data/imports/y/z.dvc", "reports/other/x.html")  # fmt: skip
+    for path in (held, *(folder / one for one in hidden)):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(path.name)
+    shutil.copy(ROOT / name, folder / ".gitignore")
+    run(folder, store, "git", "init", "-q")
+    Repo.init(str(folder)).close()
+    (folder / ".dvc" / "config").write_text(
+        f"[core]\n    remote = there\n['remote \"there\"']\n    url = {tmp_path / 'there'}\n"
+    )
+    monkeypatch.chdir(folder)
+    with Repo(str(folder)) as repo:
+        repo.add("data/imports/x")
+    assert under(folder, "data") == ["data/imports/x.dvc"]
+    assert under(folder, "reports") == []
+    run(folder, store, "git", "add", "-A")
+    run(folder, store, "git", "commit", "-qm", "an import")
+    with Repo(str(folder)) as repo:
+        assert [stage.addressing for stage in repo.index.stages] == ["data/imports/x.dvc"]
+        assert repo.push() == 2
+        repo.gc(workspace=True)
+        assert len([path for path in cache.rglob("*") if path.is_file()]) == 2
+        shutil.rmtree(held.parent)
+        repo.checkout()
+        assert held.read_text() == "cells.parquet"
+    shutil.rmtree(held.parent)
+    shutil.rmtree(cache)
+    with Repo(str(folder)) as repo:
+        repo.pull()
+    assert held.read_text() == "cells.parquet"
+
+
+OURS = "\n".join(IGNORED)
+EARLIER: dict[str, tuple[str, str]] = {
+    "the first": ("/data\n", f"{OURS}\n"),
+    "with a stroke": ("/x\n/data/  \n/y\n", f"/x\n{OURS}\n/y\n"),
+    "only Git's": (
+        "/x\n" + OURS.replace("?", "") + "\n/y",
+        f"/x\n{OURS}\n/y\n",
+    ),
+    "with a line between": (
+        "/data/*\n# mine\n!/data/imports/\n!/data/mine/\n",
+        f"{OURS}\n# mine\n!/data/mine/\n",
+    ),
+    "reports": ("/reports/*.html\n/x\n", "/reports/*.html\n/reports/other/\n/x\n"),
+    "today's": (f"{OURS}\n/reports/*.html\n/reports/other/", ""),
+    "today's, with a line between": (OURS.replace("\n", "\n# mine\n"), ""),
+    "one's own": ("/datasets/\n/reports/\n\n", ""),
+    "nothing": ("", ""),
+}
+
+
+@pytest.mark.parametrize("case", EARLIER)
+def test_upgrade_rewrites_the_lines_of_earlier_versions(case: str) -> None:
+    text, expected = EARLIER[case]
+    found, changes = upgraded_ignores(text)
+    assert found == (expected or text)
+    assert bool(changes) == bool(expected)
+    assert upgraded_ignores(found) == (found, [])
 
 
 def under(folder: Path, part: str) -> list[str]:

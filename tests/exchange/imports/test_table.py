@@ -12,6 +12,7 @@ from ruamel.yaml import YAML
 
 from landscape_catalog.commands.imports import import_results
 from landscape_catalog.experiment.experiment import Report
+from landscape_catalog.metrics.registry import QUANTITIES
 from landscape_catalog.phases import rule_of
 from tests.conftest import ROOT
 from tests.exchange.imports.sources import MAP, TABLE, refused, tables, write_table
@@ -145,13 +146,14 @@ def test_parquet_gives_what_csv_gives(tmp_path: Path) -> None:
 
 
 def test_parquet_keeps_every_digit(tmp_path: Path) -> None:
-    _, columns = write_table(tmp_path)
+    text = MAP.replace('test_accuracy: {column: acc, unit: "%"}', "norm: {column: acc}")
+    _, columns = write_table(tmp_path, columns=text)
     values = [0.1 + 0.2, 5e-324, 1e22, 1 / 3]
     path = tmp_path / "t.parquet"
     frame = {"w": [1, 2, 3, 4], "b": [16.0] * 4, "acc": values, "loss": [None, 1.0, 2.0, 3.0]}
     pl.DataFrame(frame).write_parquet(path)
     found = tables("table", path, columns=columns)
-    assert [row["mean"] for row in rows(found, "test_accuracy")] == values
+    assert [row["mean"] for row in rows(found, "norm")] == values
     assert rows(found, "train_loss")[0]["mean"] is None
 
 
@@ -166,8 +168,8 @@ BAD_MAPS: dict[str, tuple[str, str]] = {
     "a bad metric": (MAP.replace("train_loss", "Train Loss"), "allowed: a name of small letters"),
     "a bad unit": (MAP.replace('"%"', "percent"), "metrics.test_accuracy.unit: got 'percent'; allowed: '%' or 'share'"),
     "a unit of what has none": (MAP.replace("train_loss", "cka"), "metrics.cka.unit: got 'nats'; allowed: null"),
-    "no unit of a loss": (MAP.replace(", unit: nats", ""), "metrics.train_loss.unit: got none; allowed: the unit of the loss"),
-    "no unit of connectivity": (MAP.replace("train_loss", "mode_connectivity").replace(", unit: nats", ""), "metrics.mode_connectivity.unit: got none; allowed: the unit"),
+    "no unit of a loss": (MAP.replace(", unit: nats", ""), "metrics.train_loss.unit: got none; allowed: 'nats' or 'bits'"),
+    "no unit of connectivity": (MAP.replace("train_loss", "mode_connectivity").replace(", unit: nats", ""), "metrics.mode_connectivity.unit: got none; allowed: '%' or 'share'"),
     "a coordinate that is fixed": (MAP + "fixed: {load.width: 3}\n", "fixed.load.width: got a parameter that is a coordinate too"),
     "a fixed width of text": (MAP + "fixed: {load.samples: many}\n", "fixed.load.samples: got 'many'; allowed: a whole number"),
     "a fixed rate below zero": (MAP + "fixed: {temperature.lr: -1}\n", "fixed.temperature.lr: got -1; allowed: a number, 0 or more"),
@@ -188,6 +190,82 @@ def test_a_bad_map_is_refused(case: str, tmp_path: Path) -> None:
     message = refused(tmp_path, "table", table, columns=columns)
     assert message.startswith("map.yaml:\n")
     assert words in message
+
+
+# Unit -> what the catalog stores for the value 0.5, with the unit that it stores.
+PERCENT = {"%": (0.5, "%"), "share": (50.0, "%")}
+NATS = {"nats": (0.5, "nats"), "bits": (0.34657359027997264, "nats")}
+LOGS = {
+    "ln": (0.5, "natural logarithm"),
+    "natural logarithm": (0.5, "natural logarithm"),
+    "log10": (1.151292546497023, "natural logarithm"),
+}
+PLAIN = {None: (0.5, None)}
+STORED: dict[str, dict[str | None, tuple[float, str | None]]] = {
+    **dict.fromkeys(
+        (
+            "train_accuracy", "test_accuracy", "train_error", "test_error", "peak_error",
+            "mode_connectivity", "connectivity_lowest", "connectivity_highest", "curve_area",
+            "line_barrier",
+        ),
+        PERCENT,
+    ),
+    **dict.fromkeys(
+        ("train_loss", "test_loss", "train_loss_running", "train_loss_recomputed"), NATS
+    ),
+    **dict.fromkeys(("log_top_eigenvalue", "log_trace"), LOGS),
+    **dict.fromkeys(
+        (
+            "top_eigenvalue", "trace", "cka", "cka_debiased", "l2_distance", "relative_distance",
+            "norm",
+        ),
+        PLAIN,
+    ),
+    "disagreement": {None: (0.5, None), "share": (0.5, None), "%": (0.005, None)},
+    "n_epochs": {None: (0.5, "epochs"), "epochs": (0.5, "epochs")},
+}  # fmt: skip
+GIVEN = (None, "%", "share", "percent", "nats", "bits", "ln", "natural logarithm", "log10", "epochs", "1")  # fmt: skip
+
+
+def test_every_metric_of_the_project_has_its_units() -> None:
+    assert set(STORED) == {*QUANTITIES, "log_top_eigenvalue", "log_trace"}
+
+
+@pytest.mark.parametrize("metric", STORED)
+@pytest.mark.parametrize("unit", GIVEN)
+def test_a_unit_is_converted_or_refused(metric: str, unit: str | None, tmp_path: Path) -> None:
+    words = "null" if unit is None else f'"{unit}"'
+    text = f"coordinates: {{load.width: w}}\nmetrics: {{{metric}: {{column: m, sd: m, unit: {words}}}}}\n"
+    table, columns = write_table(tmp_path, "w,m\n1,0.5\n", text)
+    if unit not in STORED[metric]:
+        message = refused(tmp_path, "table", table, columns=columns)
+        assert message.startswith(f"map.yaml:\n  metrics.{metric}.unit: got ")
+        assert all(repr(one) in message for one in STORED[metric] if one)
+        return
+    (row,) = rows(tables("table", table, columns=columns), metric)
+    expected, stored = STORED[metric][unit]
+    assert row["mean"] == row["sd"] == pytest.approx(expected, rel=1e-15)
+    assert row["unit"] == stored
+
+
+IMPOSSIBLE = {
+    "an accuracy of more than all": ("test_accuracy", "share", 71.5, "test_accuracy is 7150 %; allowed: 0 to 100 %"),
+    "an error of more than all": ("train_error", "%", 100.5, "train_error is 100.5 %; allowed: 0 to 100 %"),
+    "an error below zero": ("test_error", "%", -1, "allowed: 0 to 100 %"),
+    "a barrier in the wrong unit": ("mode_connectivity", "share", -4.1, "mode_connectivity is -410 %; allowed: -100 to 100 %"),
+    "the logarithm of a loss": ("train_loss", "nats", -3.2, "train_loss is -3.2 nats; allowed: 0 or more nats"),
+    "a share of more than one": ("disagreement", None, 12, "disagreement is 12; allowed: 0 to 1"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", IMPOSSIBLE)
+def test_values_that_show_another_unit_are_refused(case: str, tmp_path: Path) -> None:
+    metric, unit, value, words = IMPOSSIBLE[case]
+    text = json.dumps({"coordinates": {"load.width": "w"}, "metrics": {metric: {"column": "m", "unit": unit}}})  # fmt: skip
+    table, columns = write_table(tmp_path, f"w,m\n1,0.5\n2,{value}\n", text)
+    message = refused(tmp_path, "table", table, columns=columns)
+    assert words in message
+    assert f"table.csv, line 3: column 'm' is '{value}'" in message
 
 
 BAD_TABLES: dict[str, tuple[str, str]] = {

@@ -14,11 +14,11 @@ from landscape_catalog.catalog.parquet import read_tables
 from landscape_catalog.catalog.tables import TABLES
 from landscape_catalog.commands.imports import import_results
 from landscape_catalog.errors import PublishedError, StorageError
-from landscape_catalog.exchange.imports import writing
 from landscape_catalog.exchange.imports.registry import IMPORTERS
 from landscape_catalog.experiment.experiment import Report
 from landscape_catalog.paths import Project
 from landscape_catalog.phases import rule_of
+from landscape_catalog.store import files
 from landscape_catalog.store.files import write_folder
 from tests.exchange.imports.sources import (
     PLACE,
@@ -239,11 +239,11 @@ def test_nothing_is_left_of_an_import_that_cannot_be_written(
         (project.import_settings / "zhou2024.yaml").unlink()
     before = snapshot(tmp_path)
 
-    def fails(folder: Path, contents: dict[str, bytes]) -> None:
+    def fails(folder: Path, contents: dict[str, bytes], **more: int) -> None:
         write_folder(folder, dict(list(contents.items())[:2]))
         raise StorageError("the disk is full")
 
-    monkeypatch.setattr(writing, "write_folder", fails)
+    monkeypatch.setattr(files, "write_folder", fails)
     with pytest.raises(StorageError):
         import_results(tmp_path, "zhou2024", path, None)
     left = {name: content for name, content in snapshot(tmp_path).items() if ".tmp-" not in name}

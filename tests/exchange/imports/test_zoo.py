@@ -137,7 +137,9 @@ def test_of_a_run_that_was_repeated_the_longest_counts(tmp_path: Path) -> None:
     write_model(tmp_path / "zoo", name="c_again", lines=short)
     grid = read_zoo(tmp_path / "zoo")
     assert [cell.n_runs for cell in grid.cells] == [1]
-    assert any(note.endswith("the longer run is taken: 2") for note in grid.notes)
+    assert (
+        grid.notes[-1] == "folders of a model that another one ran longer: 2 ('a_first', 'c_again')"
+    )
     assert tables("zoo", tmp_path / "zoo")["runs"]["n_epochs"].to_list() == [3]
 
 
@@ -150,9 +152,9 @@ def test_incomplete_runs_and_cells(tmp_path: Path) -> None:
     grid = read_zoo(zoo)
     assert [cell.n_runs for cell in grid.ordered_cells] == [2, 2]
     assert {note.rsplit(": ", 1)[0]: note.rsplit(": ", 1)[1] for note in grid.notes[2:]} == {
-        "folders without a readable history": "1",
-        "lines that cannot be read": "1",
-        "models that did not reach epoch 3": "1",
+        "folders without a readable history": "1 ('NN_4_8_0_2024-01-01')",
+        "folders with lines that cannot be read": "1 ('NN_2_8_1_2024-01-01')",
+        "models that did not reach epoch 3": "1 ('NN_2_8_1_2024-01-01')",
     }
     found = tables("zoo", zoo)
     row = cell_rows(found)
@@ -224,26 +226,109 @@ def test_what_is_no_zoo_is_refused(tmp_path: Path) -> None:
     assert "has no model" in refused(tmp_path, "zoo", zoo)
     (zoo / "m").mkdir()
     (zoo / "m" / "result.json").write_text(json.dumps(zoo_line(0)))
-    assert "has no model" in refused(tmp_path, "zoo", zoo)
+    message = refused(tmp_path, "zoo", zoo)
+    assert "has no model" in message
+    assert "folders that do not say width, batch size and seed: 'm'" in message
     place = write_model(zoo, lines=[zoo_line(0), zoo_line(1)])
     assert "no model has measurements" in refused(tmp_path, "zoo", zoo)
-    (place / "params.json").write_text("{")
-    assert "params.json is no JSON" in refused(tmp_path, "zoo", zoo)
-    (place / "params.json").write_text("[]")
-    assert "params.json is no object" in refused(tmp_path, "zoo", zoo)
-    (place / "params.json").write_text("[" * 100_000)
-    assert "params.json is no JSON" in refused(tmp_path, "zoo", zoo)
     (place / "params.json").unlink()
     (place / "params.json").symlink_to("/etc/passwd")
     assert "is a symbolic link, which is not followed" in refused(tmp_path, "zoo", zoo)
 
 
-def test_several_zoos_are_not_mixed(tmp_path: Path) -> None:
-    write_model(tmp_path / "zoo", seed=0)
-    other = {"model::type": "Resnet18_width", "model::o_dim": 10}
-    write_model(tmp_path / "zoo", name="width=2,batchsize=8,seed=1", parameters=other)
-    message = refused(tmp_path, "zoo", tmp_path / "zoo")
-    assert "holds more than one zoo (Resnet18_width, Resnet50_width)" in message
+DAMAGED = {
+    "empty": b"",
+    "cut off": b'{"model::width": 2, ',
+    "no object": b"[]",
+    "no text": b"\xff\xfe",
+    "deep": b"[" * 100_000,
+}
+
+
+@pytest.mark.parametrize("case", DAMAGED)
+@pytest.mark.parametrize("named", [True, False])
+def test_damaged_parameters_do_not_refuse_the_zoo(case: str, named: bool, tmp_path: Path) -> None:
+    """A run that crashed early: it is known by the name of its folder, or left out by name."""
+    zoo = write_zoo(tmp_path / "zoo")
+    name = "NN_width=4,batchsize=8,seed=7" if named else "NN_crashed"
+    place = write_model(zoo, name=name)
+    (place / "params.json").write_bytes(DAMAGED[case])
+    grid = read_zoo(zoo)
+    assert [cell.n_runs for cell in grid.ordered_cells] == [3, 4 if named else 3]
+    words = (
+        "folders with damaged parameters, known by their names"
+        if named
+        else "folders that do not say width, batch size and seed"
+    )
+    assert grid.notes[2:] == (f"{words}: 1 ('{name}')",)
+    assert (grid.model, grid.dataset, grid.landscape["n_classes"]) == ("resnet50", "cifar10", 10)
+
+
+@pytest.mark.parametrize("key", ["model::type", "model::o_dim", "optim::lr", "dataset::dump", None])
+def test_folders_with_and_without_parameters_are_one_zoo(key: str | None, tmp_path: Path) -> None:
+    zoo = write_zoo(tmp_path / "zoo")
+    for seed in range(3, 8):
+        place = write_model(zoo, name=f"width=2,batchsize=8,seed={seed}", seed=seed)
+        if key is None:
+            (place / "params.json").unlink()
+        else:
+            known = json.loads((place / "params.json").read_text())
+            del known[key]
+            (place / "params.json").write_text(json.dumps(known))
+    grid = read_zoo(zoo)
+    assert [cell.n_runs for cell in grid.ordered_cells] == [8, 3]
+    assert (grid.model, grid.dataset, grid.landscape["n_classes"]) == ("resnet50", "cifar10", 10)
+    assert grid.fixed == {"temperature.lr": 0.1, "temperature.weight_decay": 5e-4}
+    first = ", ".join(f"'width=2,batchsize=8,seed={seed}'" for seed in (3, 4, 5))
+    noted = f"folders without parameters, known by their names: 5 ({first} and 2 more)"
+    assert grid.notes[2:] == (() if key else (noted,))
+
+
+def test_a_zoo_of_names_alone_has_no_network(tmp_path: Path) -> None:
+    place = write_model(tmp_path / "zoo", name="width=2,batchsize=8,seed=3")
+    (place / "params.json").unlink()
+    grid = read_zoo(tmp_path / "zoo")
+    assert (grid.model, grid.dataset, grid.landscape, grid.fixed) == (None, None, {}, {})
+    assert grid.settings["report"]["title"] == "zoo: a zoo"
+
+
+WHOLE = {
+    "with a decimal point": (2.0, 2),
+    "whole": (2, 2),
+    "a fraction": (2.5, 64),
+    "text": ("2", 64),
+    "a truth value": (True, 64),
+    "null": (None, 64),
+    "not a number": (math.nan, 64),
+    "infinite": (math.inf, 64),
+}
+
+
+@pytest.mark.parametrize("key", ["model::width", "training::batchsize", "seed"])
+@pytest.mark.parametrize("case", WHOLE)
+def test_whole_numbers_may_have_a_decimal_point(case: str, key: str, tmp_path: Path) -> None:
+    """What is no whole number is taken from the name of the folder."""
+    value, expected = WHOLE[case]
+    known = {"model::width": 3, "training::batchsize": 16, "seed": 5} | {key: value}
+    write_model(tmp_path / "zoo", name="width=64,batchsize=64,seed=64", parameters=known)
+    (found,) = read_zoo_files(tmp_path / "zoo").models
+    assert found == tuple(({**known, key: expected}).values())
+
+
+SEVERAL = {
+    "networks": ({"model::type": "Resnet18_width"}, "kinds of networks: 'Resnet18_width', 'Resnet50_width'"),
+    "classes": ({"model::o_dim": 100}, "numbers of classes: 10, 100"),
+    "datasets": ({"dataset::dump": "/data/CIFAR100/x"}, "datasets: cifar10, cifar100"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", SEVERAL)
+def test_several_zoos_are_not_mixed(case: str, tmp_path: Path) -> None:
+    changed, words = SEVERAL[case]
+    place = write_model(tmp_path / "zoo", seed=0)
+    known = json.loads((place / "params.json").read_text()) | {"seed": 1} | changed
+    write_model(tmp_path / "zoo", name="b", parameters=known)
+    assert f"holds more than one zoo ({words})" in refused(tmp_path, "zoo", tmp_path / "zoo")
 
 
 def test_links_to_folders_are_not_followed(tmp_path: Path) -> None:
