@@ -177,6 +177,7 @@ def build(effort: Effort, cells: int, folder: Path) -> tuple[Lines, dict[str, An
             f"build, {runs:,} runs: {step}",
             f"{took['wall']:.1f} s",
             f"{rows / took['wall']:,.0f} rows/s",
+            f"{took['cpu']:.1f} s of processor",
         ]
         for step, took in steps.items()
     ]
@@ -250,24 +251,18 @@ def curves(effort: Effort, folder: Path) -> tuple[Lines, dict[str, Any]]:
 
 
 def imported(published: Path | None, effort: Effort, folder: Path) -> tuple[Lines, dict[str, Any]]:
-    """`landscape import zhou2024` of each CSV file in a folder that it takes."""
-    files = sorted(published.rglob("*zhou*.csv")) if published is not None else []
+    """`landscape import zhou2024` of the CSV files in a folder of published results, if there is
+    one, each time into a new project."""
+    files = [] if published is None else sorted(published.glob("zhou2024/*.csv"))
     lines, found = Lines(), {}
-    for number, file in enumerate(files):
-        project = write_params(folder / f"import {number}", params_of(1, 1))
-        words = [
-            "-m",
-            "landscape_catalog",
-            "import",
-            "zhou2024",
-            str(file.resolve()),
-            "--name",
-            "z",
-        ]
-        usage = median_of(
-            lambda words=words, project=project: used(words, project),  # type: ignore[misc]
-            min(effort.repeats, 3),
-        )
-        found[file.name] = usage.cpu
-        lines.append([f"import zhou2024, {file.name}", f"{usage.cpu:.2f} s", ""])
+    for file in files:
+        usages = []
+        for number in range(min(effort.repeats, 3)):
+            project = write_params(folder / f"{file.stem} {number}", params_of(1, 1))
+            words = ["import", "zhou2024", str(file.resolve()), "--name", "published"]
+            usages.append(used(["-m", "landscape_catalog", *words], project))
+        found[file.name] = statistics.median(usage.cpu for usage in usages)
+        size = file.stat().st_size / 1e6
+        what = f"import zhou2024, {file.name}, {size:.1f} MB"
+        lines.append([what, f"{found[file.name]:.2f} s", ""])
     return lines, found
