@@ -43,6 +43,7 @@ from landscape_catalog.store.records import DataRecord, Provenance, RunRecord
 ROOT = Path(__file__).resolve().parent.parent
 SEEDS, EPOCHS, SHARE_WITH_HISTORY = 5, 150, 0.1
 N_TRAIN, N_TEST, PROBES, SAMPLES = 1437, 360, 40, 640
+HIGHEST_LOSS = 2.2  # of a run that has converged: guessing has ln 10
 TS = (0.0, 0.25, 0.5, 0.75, 1.0)
 DRAWS = 64  # made-up sets of influences that the pairs share, so that making them up is quick
 PROVENANCE = Provenance(torch="2.14.1", device="cpu", cpu="x86_64 AVX512")
@@ -161,7 +162,7 @@ class _Draws:
         return CellResult(cell, runs, pairs)
 
     def _run(self, run: Run, place: _Place, deviation: float, lost: bool) -> RunResult:
-        loss = place.train_loss * math.exp(0.2 * deviation)
+        loss = min(place.train_loss * math.exp(0.2 * deviation), HIGHEST_LOSS)
         train = Evaluation(loss, 1.5 * loss, round(min(loss, 0.9) * N_TRAIN / 3), N_TRAIN)
         wrong = round((100 - place.accuracy + deviation) / 100 * N_TEST)
         test = Evaluation(3 * loss + 0.1, 2 * loss + 0.3, min(max(wrong, 0), N_TEST), N_TEST)
