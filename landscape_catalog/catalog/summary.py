@@ -94,8 +94,9 @@ def plot_data(
         curve_points: the table of that name.
     """
     training = epochs.group_by("epoch").agg(pl.col("train_loss").median()).collect()
-    primary = curve_points.filter(pl.col("probe") == PRIMARY)
-    curves = primary.group_by("t").agg(pl.col("train_error").mean()).collect()
+    # In memory, as the sum of a file that is read in parts depends on how it was divided.
+    primary = curve_points.filter(pl.col("probe") == PRIMARY).select("t", "train_error").collect()
+    curves = primary.group_by("t").agg(pl.col("train_error").mean())
     means = _means(tables)
     points = (
         tables["cells"]
