@@ -85,7 +85,7 @@ def test_the_catalog_of_a_cell_agrees_with_that_of_the_project(
         theirs = whole.table(name).filter(pl.col("cell_id") == cell.cell_id)
         assert catalog.table(name).equals(theirs), name
     mine, theirs = catalog.cells, whole.cells.filter(pl.col("cell_id") == cell.cell_id)
-    apart = {"experiment_id", "position", "doubtful"}
+    apart = {"experiment_id", "classification_id", "position", "doubtful"}
     assert mine.drop(apart).equals(theirs.drop(apart))
 
 

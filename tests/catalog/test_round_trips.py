@@ -111,7 +111,8 @@ def reread(record: Record) -> Record:
 
 
 def test_every_kind_of_record_is_tried() -> None:
-    assert set(Record.__subclasses__()) == {DataRecord, RunRecord, MeasurementRecord}
+    own = {one for one in Record.__subclasses__() if one.__module__.startswith("landscape_")}
+    assert own == {DataRecord, RunRecord, MeasurementRecord}
     assert list(RECORDS) == ["data_record", "run_record", "measurement_record"]
 
 
