@@ -60,8 +60,15 @@ def row(table: str, kind: str) -> list[str]:
 
 @pytest.fixture
 def aged(fresh_copy: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
-    """A finished project and its store, of which nothing was used for ten days."""
+    """A finished project and a store of its own results, of which nothing was used for ten days.
+
+    Other tests of the session may have added measurements to the store that was copied.
+    """
     folder, store = fresh_copy
+    held = {path.name for path in (folder / "data" / "measurements").iterdir()}
+    for path in (store / "measurements").iterdir():
+        if path.name not in held:
+            path.unlink()
     make_older(store, 10 * DAY)
     monkeypatch.chdir(folder)
     monkeypatch.setenv(STORE_VARIABLE, str(store))
@@ -79,7 +86,7 @@ def test_the_size_of_a_store(
     table = say("size")
     assert files(store) == before
     runs = sum(len(content) for name, content in before.items() if name.startswith("runs/")) - 4
-    n = len(list((store / "measurements").iterdir()))  # other tests may have added some
+    n = len(list((store / "measurements").iterdir()))
     own = len(list((folder / "data" / "measurements").iterdir()))
     size = f"{runs / 1000:.1f} kB"
     assert row(table, "runs") == ["runs", "8", size, "10 days ago", "10 days ago", f"8 ({size})"]

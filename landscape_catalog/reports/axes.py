@@ -7,46 +7,11 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
-from typing import Any, Literal
+from typing import Any
 
-Scale = Literal["log", "linear", "even"]
+from landscape_catalog.schema.parameters import KNOWN, Scale, are_numbers, parameter
+
 NARROWEST = 1e-6  # width of a cell, as a fraction of the axis, that a drawing can show
-
-
-@dataclass(frozen=True)
-class Parameter:
-    """How a parameter of the grid is drawn.
-
-    Attributes:
-        title: the parameter in words.
-        scale: default scale of its axis.
-        descending: whether values decrease along the axis (to the right, or upwards).
-    """
-
-    title: str
-    scale: Scale
-    descending: bool = False
-
-
-KNOWN = {
-    "load.width": Parameter("width", "log"),
-    "load.samples": Parameter("training samples", "log"),
-    "load.label_noise": Parameter("label noise", "linear", descending=True),
-    "load.pixel_noise": Parameter("pixel noise", "linear", descending=True),
-    "temperature.batch_size": Parameter("batch size", "log", descending=True),
-    "temperature.lr": Parameter("learning rate", "log"),
-    "temperature.weight_decay": Parameter("weight decay", "log"),
-}
-
-
-def parameter(path: str) -> Parameter:
-    """A parameter by its dotted path. Custom parameters default to a linear, ascending axis.
-
-    >>> parameter("load.extra.reaction_rate")
-    Parameter(title='reaction rate', scale='linear', descending=False)
-    """
-    custom = Parameter(path.rsplit(".", 1)[-1].replace("_", " "), "linear")
-    return KNOWN.get(path, custom)
 
 
 def label(value: Any) -> str:
@@ -72,7 +37,7 @@ def ordered(values: Sequence[Any]) -> tuple[Any, ...]:
     ((1, 2, 3), ('tanh', 'relu'))
     """
     distinct = tuple(dict.fromkeys(values))
-    return tuple(sorted(distinct)) if _are_numbers(distinct) else distinct
+    return tuple(sorted(distinct)) if are_numbers(distinct) else distinct
 
 
 def chosen_scale(values: Sequence[Any], usual: Scale, setting: str) -> Scale:
@@ -86,7 +51,7 @@ def chosen_scale(values: Sequence[Any], usual: Scale, setting: str) -> Scale:
     >>> chosen_scale(["relu", "tanh"], "linear", "log"), chosen_scale([8], "log", "auto")
     ('even', 'even')
     """
-    if len(values) < 2 or not _are_numbers(values):
+    if len(values) < 2 or not are_numbers(values):
         return "even"
     wanted: Any = usual if setting == "auto" else setting
     return "linear" if wanted == "log" and min(values) <= 0 else wanted
@@ -186,7 +151,7 @@ class Axis:
 
     @property
     def _has_order(self) -> bool:
-        return _are_numbers(self.values)
+        return are_numbers(self.values)
 
     def _linearised(self, position: float) -> float:
         return math.log(position) if self.scale == "log" else position
@@ -213,7 +178,3 @@ def _can_be_seen(axis: Axis) -> bool:
         return axis.narrowest > NARROWEST
     except (ArithmeticError, ValueError):  # an edge beyond the largest float, or the logarithm of 0
         return False
-
-
-def _are_numbers(values: Sequence[Any]) -> bool:
-    return all(isinstance(v, (int, float)) and not isinstance(v, bool) for v in values)

@@ -11,7 +11,7 @@ from landscape_catalog.catalog.tables import LOAD, TEMPERATURE
 from landscape_catalog.experiment.experiment import Report
 from landscape_catalog.metrics.metric import PRIMARY
 from landscape_catalog.phases import Rule, rule_of
-from landscape_catalog.reports.axes import Axis, label, make_axis, ordered, parameter
+from landscape_catalog.reports.axes import Axis, label, make_axis, ordered
 from landscape_catalog.reports.metric_columns import (
     MetricColumn,
     PerformanceMetric,
@@ -21,6 +21,7 @@ from landscape_catalog.reports.metric_columns import (
     performance_metric,
 )
 from landscape_catalog.reports.sureness import label_row
+from landscape_catalog.schema.parameters import parameter
 from landscape_catalog.schema.tables import Row
 
 NOT_CONVERGED = "not converged"  # status of an estimate; a run that has not converged is NC
