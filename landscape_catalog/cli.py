@@ -115,6 +115,23 @@ def phases(
 
 
 @app.command()
+def facts(
+    source: Annotated[
+        str, typer.Option(help="The source whose diagram it is; the table `sources` lists all.")
+    ] = "current",
+    as_json: Annotated[bool, typer.Option("--json", help="All numbers, as JSON.")] = False,
+) -> None:
+    """Print what the phase diagram shows, with intervals.
+
+    Areas of the phases, where their boundaries lie, the best cell, double descent, and the gain of
+    the variants.
+    """
+    from landscape_catalog.commands.facts import describe_facts
+
+    say(describe_facts(project_root(), source, as_json=as_json))
+
+
+@app.command()
 def plan() -> None:
     """Print the grid, what is done, and what is left.
 

@@ -11,10 +11,12 @@ from landscape_catalog.api.stored_run import StoredRun
 from landscape_catalog.catalog import Limits, query
 from landscape_catalog.catalog.ddl import STORED
 from landscape_catalog.catalog.description import described_columns
+from landscape_catalog.catalog.facts import READ, facts_of_tables
 from landscape_catalog.catalog.origins import load, scan
-from landscape_catalog.catalog.sources import CURRENT, Source, chosen_sources
+from landscape_catalog.catalog.sources import CURRENT, MOST_NAMES, Source, chosen_sources
 from landscape_catalog.errors import QueryError
 from landscape_catalog.paths import Project
+from landscape_catalog.phases.facts import Facts
 from landscape_catalog.runner.worker_cache import WorkerCache
 
 _EXPERIMENTS = """
@@ -134,6 +136,27 @@ class Catalog:
         """
         limits = Limits(timeout, memory)
         return query(sql, sources=self._sources, plain=plain, limits=limits)
+
+    def facts(self) -> Facts:
+        """What the phase diagram of one experiment shows: areas of the phases, where their
+        boundaries lie, the best cell, double descent, and the gain of variants.
+
+        Raises:
+            QueryError: if the catalog is of several sources.
+            MissingArtifactError: if there is no catalog yet.
+            DamagedFileError: if a file does not match its checksum.
+        """
+        return facts_of_tables(self._only_source("facts").tables(READ))
+
+    def _only_source(self, what: str) -> Source:
+        """The source, where an answer is about a single experiment."""
+        if len(self._sources) != 1:
+            names = ", ".join(source.name for source in self._sources[:MOST_NAMES])
+            raise QueryError(
+                f"{what} are those of one experiment: got {len(self._sources)} sources ({names}); "
+                "allowed: the name of one of them as source"
+            )
+        return self._sources[0]
 
     def run(self, run_id: str) -> StoredRun:
         """A trained run.

@@ -11,6 +11,7 @@ import polars as pl
 from landscape_catalog.experiment.experiment import Report
 from landscape_catalog.metrics.metric import PRIMARY
 from landscape_catalog.reports.embed import scripts
+from landscape_catalog.reports.facts import facts_section
 from landscape_catalog.reports.figures import make_figures
 from landscape_catalog.reports.markup import counted, text
 from landscape_catalog.reports.metric_columns import Tables
@@ -58,6 +59,7 @@ def build_page(
             f'<p class="sure">{text(sureness_words(tables))}</p>',
             _warnings(tables, remarks),
             phase_section(tables, figures),
+            facts_section(tables),
             panels_section(figures),
             gain_section(figures),
             slices_section(figures),

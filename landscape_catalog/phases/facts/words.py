@@ -1,0 +1,85 @@
+"""Numbers, parameters and settings as words."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from landscape_catalog.schema.parameters import parameter
+
+
+def shown(value: Any) -> str:
+    """A number with three significant digits, or any other value as text.
+
+    >>> shown(0.12345), shown(50000), shown(90.5), shown(181.02), shown("relu"), shown(None)
+    ('0.123', '50000', '90.5', '181', 'relu', 'none')
+    """
+    if value is None:
+        return "none"
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return str(value)
+    if not math.isfinite(value) or float(value).is_integer():
+        return f"{value:.0f}"
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
+
+
+def counted(n: int, thing: str, things: str = "") -> str:
+    """A count with its noun.
+
+    >>> counted(1, "line"), counted(3, "line"), counted(2, "axis", "axes")
+    ('1 line', '3 lines', '2 axes')
+    """
+    return f"{n} {thing if n == 1 else things or thing + 's'}"
+
+
+def share(fraction: float) -> str:
+    """A fraction in percent.
+
+    >>> share(0.25), share(0.004), share(0.0)
+    ('25%', '0.4%', '0%')
+    """
+    return f"{fraction:.1%}" if 0 < fraction < 0.0095 else f"{fraction:.0%}"
+
+
+def title(path: str) -> str:
+    """A parameter in words."""
+    return parameter(path).title
+
+
+def setting_words(settings: Mapping[str, Any], variant: str = "") -> str:
+    """Values of parameters in words; empty if there are none.
+
+    >>> setting_words({"load.width": 8, "temperature.batch_size": 64}, "decay")
+    'width 8, batch size 64, variant decay'
+    """
+    parts = [f"{title(path)} {shown(value)}" for path, value in settings.items()]
+    return ", ".join([*parts, *([f"variant {variant}"] if variant else [])])
+
+
+def metric_words(metric: str) -> str:
+    """A metric in words."""
+    return metric.replace("_", " ")
+
+
+def in_percent(metric: str) -> bool:
+    """Whether a metric is in percent, so that its differences are percentage points."""
+    return metric.endswith(("_accuracy", "_error"))
+
+
+def amount(value: float, metric: str) -> str:
+    """A value of a metric with its unit.
+
+    >>> amount(91.234, "test_accuracy"), amount(0.5012, "test_loss")
+    ('91.2%', '0.501')
+    """
+    return f"{value:.1f}%" if in_percent(metric) else f"{value:.3g}"
+
+
+def difference(value: float, metric: str) -> str:
+    """A difference of a metric with its unit.
+
+    >>> difference(1.234, "test_error"), difference(0.02, "test_loss")
+    ('1.2 points', '0.02')
+    """
+    return f"{value:.1f} points" if in_percent(metric) else f"{value:.2g}"

@@ -1,0 +1,243 @@
+"""The section on what the diagram shows: areas, boundaries, the best cell, double descent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from landscape_catalog.catalog.facts import facts_of_tables
+from landscape_catalog.phases.facts import Areas, Boundaries, Boundary, Descent, Facts, Gain
+from landscape_catalog.phases.facts.words import counted, difference, setting_words, shown, title
+from landscape_catalog.reports.markup import collapsible, hint, section, table, text
+from landscape_catalog.reports.metric_columns import Tables
+
+MOST_COLUMNS, MOST_ROWS = 24, 60  # of the table of boundaries
+MARKS = {
+    "top_eigenvalue": "Hessian",
+    "trace": "Hessian",
+    "train_loss": "training loss",
+    "sharpness": "flat/sharp",
+}
+
+
+def facts_section(tables: Tables) -> str:
+    """What the diagram shows, as small tables and sentences; empty if nothing can be said."""
+    facts = facts_of_tables(tables)
+    if not facts.words:
+        return ""
+    parts = [f"<p>{text(best.words)}</p>" for best in facts.best]
+    parts += [f"<p>{text(gain.words)}</p>" for gain in facts.gains]
+    return section(
+        "<h2>What the diagram shows</h2>",
+        *parts,
+        '<div class="panels">',
+        *_blocks(facts),
+        "</div>",
+        *_positions(facts),
+    )
+
+
+def _blocks(facts: Facts) -> list[str]:
+    """Areas, boundaries and double descent as tables with headings."""
+    whole = [areas for areas in facts.areas if not areas.settings]
+    found = [_areas(areas) for areas in whole]
+    found += [_boundaries(facts.boundaries)] if facts.boundaries else []
+    found += [_descents(facts.descents)] if facts.descents else []
+    return [f"<div>{block}</div>" for block in found]
+
+
+def _areas(areas: Areas) -> str:
+    """How much each phase covers."""
+    known = any(one.expected is not None for one in areas.phases)
+    head = (
+        "phase",
+        "cells",
+        "of the area",
+        *(("cells, fresh runs", "area, fresh runs")[: 2 * known]),
+    )
+    rows = []
+    for one in areas.phases:
+        row = [one.phase, str(one.count), f"{one.area:.0%}"]
+        if known:
+            row += [f"{one.expected_low} to {one.expected_high}"]
+            row += [f"{one.area_low:.0%} to {one.area_high:.0%}"]
+        rows.append(tuple(row))
+    words = "Areas on the scale of the axes."
+    if known:
+        words += (
+            " Fresh runs: 90% interval of what as many fresh seeds would give, if cells are "
+            "independent."
+        )
+    name = f"Areas, variant {areas.variant}" if areas.variant else "Areas"
+    return f"<h3>{text(name)}</h3>{hint(words)}{table(rows, head=head)}"
+
+
+def _boundaries(every: Sequence[Boundaries]) -> str:
+    """How many lines change, and where those lie that do not."""
+    head = ("boundary", "along", "lines that change", "the others", "more than once", "reversed")
+    rows = [
+        (
+            f"{one.first_side} → {one.second_side}",
+            title(one.axis),
+            f"{one.n_changing} of {one.n_lines}",
+            _others(one),
+            str(one.n_returning),
+            str(one.n_reversed),
+        )
+        for one in every
+    ]
+    words = (
+        "Along each axis, from more load to less, or from cold to hot: on how many lines of the "
+        "grid cells change sides. Reversed: they change in the opposite direction."
+    )
+    return f"<h3>Boundaries</h3>{hint(words)}{table(rows, head=head)}"
+
+
+def _others(one: Boundaries) -> str:
+    """On which side the lines lie that do not change."""
+    sides = (one.first_side, one.second_side)
+    counts = {side: sum(line.side == side for line in one.lines) for side in sides}
+    return ", ".join(f"{n} {side}" for side, n in counts.items() if n)
+
+
+def _descents(every: Sequence[Descent]) -> str:
+    """How many lines have a peak of test error, and how near it is to the transitions."""
+    marks = [name for name in MARKS if any(name == c.mark for d in every for c in d.coincidences)]
+    head = ("along", "beyond noise", "p ≤ 0.05", "by noise", "largest peak")
+    head += tuple(f"to {MARKS[mark]}" for mark in marks)
+    rows = [
+        (
+            title(one.axis),
+            f"{one.n_significant} of {one.n_lines}",
+            str(one.n_candidates) if one.p_value is not None else "?",
+            f"{shown(one.n_expected)} (p = {one.p_value:.2g})" if one.p_value is not None else "?",
+            _largest(one),
+            *(_distance(one, mark) for mark in marks),
+        )
+        for one in every
+    ]
+    words = (
+        "Lines on which the test metric worsens and improves again. Beyond noise: lines with such "
+        "a peak after correction for their number (10% false discoveries); then those with p ≤ "
+        "0.05, and how many noise alone gives at most on average."
+    )
+    if marks:
+        words += " Last: mean distance of these peaks from a transition, and by chance, in steps."
+    return f"<h3>Double descent</h3>{hint(words)}{table(rows, head=head)}"
+
+
+def _largest(one: Descent) -> str:
+    """The largest significant peak; a dash if there is none."""
+    for bump in one.bumps:
+        if bump.significant:
+            where = setting_words({one.axis: bump.peak, **bump.settings}, bump.variant)
+            return f"{difference(bump.size, one.metric)} at {where}"
+    return "–"
+
+
+def _distance(one: Descent, mark: str) -> str:
+    for found in one.coincidences:
+        if found.mark == mark:
+            words = f"{found.distance:.1f}, chance {found.by_chance:.1f} (p = {found.p_value:.2g})"
+            return words
+    return "–"
+
+
+def _positions(facts: Facts) -> list[str]:
+    """Where each line changes, as collapsed tables, and the phases of each facet."""
+    found = []
+    for one in facts.boundaries:
+        grid = _grid(one) if one.n_changing else ""
+        if grid:
+            summary = f"From {one.first_side} to {one.second_side} along {title(one.axis)}"
+            found.append(collapsible(summary, hint(_grid_words(one)), grid))
+    facets = [areas for areas in facts.areas if areas.settings]
+    if 1 < len(facets) <= MOST_ROWS:
+        found.append(collapsible("Areas by facet", _facets(facets)))
+    found += [collapsible(f"Gain of {gain.variant} by load", _gains(gain)) for gain in facts.gains]
+    return found
+
+
+def _grid_words(one: Boundaries) -> str:
+    words = (
+        f"The {title(one.axis)} midway between the two cells where a line changes; hover over it "
+        "to see the band."
+    )
+    return words + (" Starred: more than one change." if one.n_returning else "")
+
+
+def _grid(one: Boundaries) -> str:
+    """The position on each line: other axes as columns and rows; empty if there are too many."""
+    paths = list(one.lines[0].settings)
+    across = max(paths, key=lambda path: _n_values(one, path), default=None)
+    columns = _values(one.lines, lambda line: line.settings.get(across) if across else "")
+    rows = _values(one.lines, lambda line: _row_name(line, across))
+    if len(columns) > MOST_COLUMNS or len(rows) > MOST_ROWS:
+        return ""
+    found = {
+        (_row_name(line, across), line.settings.get(across) if across else ""): line
+        for line in one.lines
+    }
+    head = [f"<th>{text(title(across) if across else '')}</th>"]
+    head += [f"<th>{text(shown(value))}</th>" for value in columns]
+    lines = ["".join(head)]
+    for name in rows:
+        cells = [_position(found.get((name, value))) for value in columns]
+        lines.append(f"<th>{text(name)}</th>" + "".join(cells))
+    inner = "".join(f"<tr>{line}</tr>" for line in lines)
+    return f'<div class="wide"><table>{inner}</table></div>'
+
+
+def _n_values(one: Boundaries, path: str) -> int:
+    return len(_values(one.lines, lambda line: line.settings[path]))
+
+
+def _values(lines: Sequence[Boundary], key: Callable[[Boundary], Any]) -> list[Any]:
+    """The distinct values, numbers in ascending order."""
+    distinct = list(dict.fromkeys(key(line) for line in lines))
+    numbers = all(isinstance(value, (int, float)) for value in distinct)
+    return sorted(distinct) if numbers else distinct
+
+
+def _row_name(line: Boundary, across: str | None) -> str:
+    others = {path: value for path, value in line.settings.items() if path != across}
+    return setting_words(others, line.variant)
+
+
+def _position(line: Boundary | None) -> str:
+    """The cell of a table: the position with its band as a tooltip, or the side of the line."""
+    if line is None:
+        return "<td></td>"
+    if line.position is None:
+        return f'<td class="hint">{text(line.side)}</td>'
+    low = "below the grid" if line.low is None else shown(line.low)
+    high = "above the grid" if line.high is None else shown(line.high)
+    words = f"{low} to {high}, {counted(line.n_changes, 'change')}"
+    star = "*" if line.n_changes > 1 else ""
+    return f'<td title="{text(words)}">{text(shown(line.position))}{star}</td>'
+
+
+def _facets(facets: Sequence[Areas]) -> str:
+    names = list(dict.fromkeys(one.phase for areas in facets for one in areas.phases))
+    rows = []
+    for areas in facets:
+        share = {one.phase: f"{one.area:.0%}" for one in areas.phases}
+        where = setting_words(areas.settings, areas.variant)
+        rows.append((where, *(share.get(name, "") for name in names)))
+    return table(rows, head=("", *names))
+
+
+def _gains(gain: Gain) -> str:
+    """The gain at every load with the distance from the connectivity boundary."""
+    metric = gain.metric
+    rows = [
+        (
+            setting_words(load.settings),
+            difference(load.gain, metric),
+            "" if load.standard_error is None else difference(load.standard_error, metric),
+            "?" if load.steps is None else f"{load.steps:+g}",
+        )
+        for load in gain.loads
+    ]
+    head = ("load", "gain", "standard error", "steps from the boundary")
+    return table(rows, head=head)
