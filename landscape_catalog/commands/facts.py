@@ -7,6 +7,7 @@ from pathlib import Path
 from landscape_catalog.api.catalog import open_catalog
 from landscape_catalog.catalog.sources import CURRENT
 from landscape_catalog.phases.facts import Areas, Boundaries, Facts
+from landscape_catalog.phases.facts.boundary_words import band_words
 from landscape_catalog.phases.facts.words import setting_words, shown, title
 from landscape_catalog.schema.strict_json import strict_json
 
@@ -72,10 +73,8 @@ def _boundary_table(boundaries: Boundaries) -> list[str]:
         return []
     rows = [["at", title(boundaries.axis), "band", "changes"]]
     for line in changing:
-        low = "below the grid" if line.low is None else shown(line.low)
-        high = "above the grid" if line.high is None else shown(line.high)
         where = setting_words(line.settings, line.variant)
-        rows.append([where, shown(line.position), f"{low} to {high}", str(line.n_changes)])
+        rows.append([where, shown(line.position), band_words(line), str(line.n_changes)])
     return aligned(rows)
 
 

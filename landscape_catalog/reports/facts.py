@@ -6,7 +6,17 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from landscape_catalog.catalog.facts import facts_of_tables
-from landscape_catalog.phases.facts import Areas, Boundaries, Boundary, Descent, Facts, Gain
+from landscape_catalog.phases.facts import (
+    Areas,
+    Boundaries,
+    Boundary,
+    Descent,
+    Facts,
+    Gain,
+    PhaseArea,
+)
+from landscape_catalog.phases.facts.boundary_words import band_words, position_words
+from landscape_catalog.phases.facts.descent_words import chance_words
 from landscape_catalog.phases.facts.words import counted, difference, setting_words, shown, title
 from landscape_catalog.reports.markup import collapsible, hint, section, table, text
 from landscape_catalog.reports.metric_columns import Tables
@@ -25,72 +35,73 @@ def facts_section(tables: Tables) -> str:
     facts = facts_of_tables(tables)
     if not facts.words:
         return ""
-    parts = [f"<p>{text(best.words)}</p>" for best in facts.best]
-    parts += [f"<p>{text(gain.words)}</p>" for gain in facts.gains]
+    whole = [areas for areas in facts.areas if not areas.settings]
     return section(
         "<h2>What the diagram shows</h2>",
-        *parts,
-        '<div class="panels">',
-        *_blocks(facts),
-        "</div>",
+        *(f"<p>{text(best.words)}</p>" for best in facts.best),
+        *(f"<p>{text(gain.words)}</p>" for gain in facts.gains),
+        *map(_areas, whole),
+        _boundaries(facts.boundaries) if facts.boundaries else "",
+        _descents(facts.descents) if facts.descents else "",
         *_positions(facts),
     )
 
 
-def _blocks(facts: Facts) -> list[str]:
-    """Areas, boundaries and double descent as tables with headings."""
-    whole = [areas for areas in facts.areas if not areas.settings]
-    found = [_areas(areas) for areas in whole]
-    found += [_boundaries(facts.boundaries)] if facts.boundaries else []
-    found += [_descents(facts.descents)] if facts.descents else []
-    return [f"<div>{block}</div>" for block in found]
-
-
 def _areas(areas: Areas) -> str:
-    """How much each phase covers."""
-    known = any(one.expected is not None for one in areas.phases)
-    head = (
-        "phase",
-        "cells",
-        "of the area",
-        *(("cells, fresh runs", "area, fresh runs")[: 2 * known]),
-    )
-    rows = []
-    for one in areas.phases:
-        row = [one.phase, str(one.count), f"{one.area:.0%}"]
-        if known:
-            row += [f"{one.expected_low} to {one.expected_high}"]
-            row += [f"{one.area_low:.0%} to {one.area_high:.0%}"]
-        rows.append(tuple(row))
+    """How much each phase covers, with phases as columns."""
+    rows = [
+        ("cells", *(str(one.count) for one in areas.phases)),
+        ("of the area", *(f"{one.area:.0%}" for one in areas.phases)),
+    ]
     words = "Areas on the scale of the axes."
-    if known:
+    if any(one.expected is not None for one in areas.phases):
+        rows += [
+            ("cells, fresh runs", *map(_count_band, areas.phases)),
+            ("of the area, fresh runs", *map(_area_band, areas.phases)),
+        ]
         words += (
             " Fresh runs: 90% interval of what as many fresh seeds would give, if cells are "
             "independent."
         )
     name = f"Areas, variant {areas.variant}" if areas.variant else "Areas"
+    head = ("", *(one.phase for one in areas.phases))
     return f"<h3>{text(name)}</h3>{hint(words)}{table(rows, head=head)}"
 
 
+def _count_band(one: PhaseArea) -> str:
+    return f"{one.expected_low} to {one.expected_high}"
+
+
+def _area_band(one: PhaseArea) -> str:
+    return f"{one.area_low:.0%} to {one.area_high:.0%}"
+
+
 def _boundaries(every: Sequence[Boundaries]) -> str:
-    """How many lines change, and where those lie that do not."""
-    head = ("boundary", "along", "lines that change", "the others", "more than once", "reversed")
+    """How many lines change, where, and where those lie that do not."""
+    head = ("boundary", "along", "lines that change", "median position", "the others")
     rows = [
         (
             f"{one.first_side} → {one.second_side}",
             title(one.axis),
-            f"{one.n_changing} of {one.n_lines}",
+            _changing(one),
+            position_words(one) or "–",
             _others(one),
-            str(one.n_returning),
-            str(one.n_reversed),
         )
         for one in every
     ]
     words = (
         "Along each axis, from more load to less, or from cold to hot: on how many lines of the "
-        "grid cells change sides. Reversed: they change in the opposite direction."
+        "grid the cells change sides, and at which value of the axis."
     )
     return f"<h3>Boundaries</h3>{hint(words)}{table(rows, head=head)}"
+
+
+def _changing(one: Boundaries) -> str:
+    """How many lines change, and how many of them not as expected."""
+    words = f"{one.n_changing} of {one.n_lines}"
+    if one.n_reversed:
+        words += f", {one.n_reversed} reversed"
+    return words + (f", {one.n_returning} more than once" if one.n_returning else "")
 
 
 def _others(one: Boundaries) -> str:
@@ -101,29 +112,48 @@ def _others(one: Boundaries) -> str:
 
 
 def _descents(every: Sequence[Descent]) -> str:
-    """How many lines have a peak of test error, and how near it is to the transitions."""
+    """Where test error has peaks beyond noise, and how near they are to the transitions."""
+    seen = [one for one in every if one.is_seen]
+    unknown = [one for one in every if one.p_value is None]
+    unseen = [title(one.axis) for one in every if not one.is_seen and one.p_value is not None]
+    parts = ["<h3>Double descent</h3>"]
+    if seen:
+        parts.append(_peaks(seen))
+    if unseen:
+        parts.append(
+            f"<p>Along {text(' and '.join(unseen))}, there is no line on which the test metric "
+            "worsens and improves again beyond noise.</p>"
+        )
+    parts += [f"<p>{text(one.words)}</p>" for one in unknown]
+    return "".join(parts)
+
+
+def _peaks(every: Sequence[Descent]) -> str:
     marks = [name for name in MARKS if any(name == c.mark for d in every for c in d.coincidences)]
-    head = ("along", "beyond noise", "p ≤ 0.05", "by noise", "largest peak")
-    head += tuple(f"to {MARKS[mark]}" for mark in marks)
+    head = ("along", "lines", "beyond noise", "p ≤ 0.05", "largest peak beyond noise")
     rows = [
         (
             title(one.axis),
-            f"{one.n_significant} of {one.n_lines}",
-            str(one.n_candidates) if one.p_value is not None else "?",
-            f"{shown(one.n_expected)} (p = {one.p_value:.2g})" if one.p_value is not None else "?",
+            str(one.n_lines),
+            str(one.n_significant),
+            f"{one.n_candidates}, noise {one.n_expected:.1f}",
             _largest(one),
             *(_distance(one, mark) for mark in marks),
         )
         for one in every
     ]
     words = (
-        "Lines on which the test metric worsens and improves again. Beyond noise: lines with such "
-        "a peak after correction for their number (10% false discoveries); then those with p ≤ "
-        "0.05, and how many noise alone gives at most on average."
+        "Lines on which the test metric worsens and improves again. Beyond noise: at most 10% of "
+        "these peaks are expected to be noise. p ≤ 0.05: number of lines, and how many noise alone "
+        "gives at most on average."
     )
     if marks:
-        words += " Last: mean distance of these peaks from a transition, and by chance, in steps."
-    return f"<h3>Double descent</h3>{hint(words)}{table(rows, head=head)}"
+        words += (
+            " Last: mean distance of the latter peaks from a transition, in grid steps, and of "
+            "peaks placed by chance."
+        )
+    columns = (*head, *(f"from {MARKS[mark]}" for mark in marks))
+    return hint(words) + table(rows, head=columns)
 
 
 def _largest(one: Descent) -> str:
@@ -138,24 +168,28 @@ def _largest(one: Descent) -> str:
 def _distance(one: Descent, mark: str) -> str:
     for found in one.coincidences:
         if found.mark == mark:
-            words = f"{found.distance:.1f}, chance {found.by_chance:.1f} (p = {found.p_value:.2g})"
-            return words
+            p = chance_words(found.p_value)
+            return f"{found.distance:.1f}, chance {found.by_chance:.1f} ({p})"
     return "–"
 
 
 def _positions(facts: Facts) -> list[str]:
-    """Where each line changes, as collapsed tables, and the phases of each facet."""
+    """Where each line changes, the phases of each facet, and gains by load: collapsed tables."""
     found = []
-    for one in facts.boundaries:
-        grid = _grid(one) if one.n_changing else ""
-        if grid:
-            summary = f"From {one.first_side} to {one.second_side} along {title(one.axis)}"
-            found.append(collapsible(summary, hint(_grid_words(one)), grid))
+    grids = [(one, _grid(one)) for one in facts.boundaries if one.n_changing]
+    shown_grids = [f"{_grid_head(one)}{grid}" for one, grid in grids if grid]
+    if shown_grids:
+        found.append(collapsible("Where each line changes", *shown_grids))
     facets = [areas for areas in facts.areas if areas.settings]
     if 1 < len(facets) <= MOST_ROWS:
         found.append(collapsible("Areas by facet", _facets(facets)))
     found += [collapsible(f"Gain of {gain.variant} by load", _gains(gain)) for gain in facts.gains]
     return found
+
+
+def _grid_head(one: Boundaries) -> str:
+    head = f"From {one.first_side} to {one.second_side} along {title(one.axis)}"
+    return f"<h3>{text(head)}</h3>{hint(_grid_words(one))}"
 
 
 def _grid_words(one: Boundaries) -> str:
@@ -209,10 +243,8 @@ def _position(line: Boundary | None) -> str:
     if line is None:
         return "<td></td>"
     if line.position is None:
-        return f'<td class="hint">{text(line.side)}</td>'
-    low = "below the grid" if line.low is None else shown(line.low)
-    high = "above the grid" if line.high is None else shown(line.high)
-    words = f"{low} to {high}, {counted(line.n_changes, 'change')}"
+        return f'<td class="hint">{text(line.side.removesuffix("ly connected"))}</td>'
+    words = f"{band_words(line)}, {counted(line.n_changes, 'change')}"
     star = "*" if line.n_changes > 1 else ""
     return f'<td title="{text(words)}">{text(shown(line.position))}{star}</td>'
 

@@ -187,7 +187,7 @@ def _words(
         return words + "."
     if noise.kind == UNKNOWN:
         return words + "; its noise is unknown, so it cannot be said which cells are as good."
-    phases = ", ".join(f"{name} {n}" for name, n in by_phase.items())
+    phases = ", ".join(f"{n} in {name}" for name, n in by_phase.items())
     alike = (
         f"{counted(n_peers, 'other')} cannot be told from it"
         if n_peers

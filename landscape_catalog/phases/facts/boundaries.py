@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from statistics import median_low
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,7 @@ from landscape_catalog.phases.facts.divisions import (
     Division,
 )
 from landscape_catalog.phases.facts.groups import settings_of, variant_name
-from landscape_catalog.phases.facts.scale import between
+from landscape_catalog.phases.facts.scale import between, is_logarithmic
 from landscape_catalog.phases.facts.step import band_of_split, best_split
 
 
@@ -58,6 +59,25 @@ class Boundary:
 
 
 @dataclass(frozen=True)
+class Shift:
+    """How the boundary moves along another axis: the one along which it moves the most.
+
+    Attributes:
+        axis: dotted path of the other axis.
+        first: its first value (more load or colder) at which lines change.
+        first_median: median position of the boundary there; of an even number, the lower middle.
+        last: its last value at which lines change.
+        last_median: median position there.
+    """
+
+    axis: str
+    first: float
+    first_median: float
+    last: float
+    last_median: float
+
+
+@dataclass(frozen=True)
 class Boundaries:
     """One division of the diagram on all lines along one axis.
 
@@ -70,6 +90,8 @@ class Boundaries:
         n_changing: lines with a boundary.
         n_returning: lines that change more than once.
         n_reversed: lines that change in the opposite direction.
+        median: median position; None if no line changes.
+        shift: how it moves along another axis; None if no other axis has two values with a change.
         lines: each of them.
         words: a sentence.
     """
@@ -82,6 +104,8 @@ class Boundaries:
     n_changing: int
     n_returning: int
     n_reversed: int
+    median: float | None
+    shift: Shift | None
     lines: tuple[Boundary, ...]
     words: str
 
@@ -176,7 +200,7 @@ def _summary(
     diagram: Diagram, axis: DiagramAxis, division: Division, lines: tuple[Boundary, ...]
 ) -> Boundaries:
     changing = [line for line in lines if line.position is not None]
-    return Boundaries(
+    found = Boundaries(
         division=division.name,
         axis=axis.path,
         first_side=division.first_word,
@@ -185,6 +209,33 @@ def _summary(
         n_changing=len(changing),
         n_returning=sum(line.n_changes > 1 for line in lines),
         n_reversed=sum(line.is_reversed for line in lines),
+        median=_median(changing) if changing else None,
+        shift=_shift(diagram, axis, changing),
         lines=lines,
-        words=boundaries_words(diagram, axis, division, lines),
+        words="",
     )
+    return replace(found, words=boundaries_words(found))
+
+
+def _shift(diagram: Diagram, axis: DiagramAxis, changing: Sequence[Boundary]) -> Shift | None:
+    """Along the axis where the medians at its first and last value are the farthest apart."""
+    found: list[tuple[float, Shift]] = []
+    for other in diagram.axes:
+        if other.path == axis.path or not other.is_ordered:
+            continue
+        at: dict[Any, list[Boundary]] = {value: [] for value in other.values}
+        for line in changing:
+            at[line.settings[other.path]].append(line)
+        values = [value for value in other.values if at[value]]
+        if len(values) < 2:
+            continue
+        first, last = _median(at[values[0]]), _median(at[values[-1]])
+        moved = abs(np.log(last / first)) if is_logarithmic(axis) else abs(last - first)
+        shift = Shift(other.path, float(values[0]), first, float(values[-1]), last)
+        found.append((float(moved), shift))
+    return max(found, key=lambda each: each[0], default=(0.0, None))[1]
+
+
+def _median(lines: Sequence[Boundary]) -> float:
+    """The median position; of an even number of lines, the lower of the middle two."""
+    return median_low(line.position for line in lines if line.position is not None)

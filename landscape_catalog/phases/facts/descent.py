@@ -100,6 +100,11 @@ class Descent:
     coincidences: tuple[Coincidence, ...]
     words: str
 
+    @property
+    def is_seen(self) -> bool:
+        """Whether a peak is significant by itself, or more lines have one than noise gives."""
+        return self.n_significant > 0 or (self.p_value is not None and self.p_value <= CANDIDATE)
+
 
 @dataclass(frozen=True)
 class _Line:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from landscape_catalog.phases.diagram import Diagram
@@ -43,11 +44,11 @@ def descent_words(diagram: Diagram, found: Descent) -> str:
             "large the noise is."
         )
     expected = (
-        f"{found.n_candidates} of {lines} have a peak with p ≤ {CANDIDATE}, where noise alone "
-        f"gives at most {shown(found.n_expected)} on average (p = {found.p_value:.2g})"
+        f"{found.n_candidates} of {lines} have one with p ≤ {CANDIDATE}, where noise alone gives "
+        f"at most {shown(found.n_expected)} on average ({chance_words(found.p_value)})"
     )
-    if not found.n_significant and found.p_value > CANDIDATE:
-        return f"Along {name}, {what} has no peak beyond noise: {expected}."
+    if not found.is_seen:
+        return f"Along {name}, {what} has no peak beyond noise ({counted(found.n_lines, 'line')})."
     if not found.n_significant:
         sentences = [f"Along {name}, {what} has no single peak beyond noise, but {expected}"]
     else:
@@ -59,7 +60,9 @@ def descent_words(diagram: Diagram, found: Descent) -> str:
         ]
     if found.n_ridges < found.n_candidates:
         sentences[-1] += f", in {counted(found.n_ridges, 'ridge')} of neighbouring lines"
-    return ". ".join([*sentences, *(_mark_words(mark) for mark in found.coincidences)]) + "."
+    if found.coincidences:
+        sentences.append(_marks_words(found.coincidences))
+    return ". ".join(sentences) + "."
 
 
 def _largest(diagram: Diagram, found: Descent, name: str) -> str:
@@ -74,11 +77,23 @@ def _largest(diagram: Diagram, found: Descent, name: str) -> str:
     )
 
 
-def _mark_words(mark: Coincidence) -> str:
-    return (
-        f"Peaks are {mark.distance:.1f} steps from {MARKS[mark.mark]}, by chance "
-        f"{mark.by_chance:.1f} (p = {mark.p_value:.2g}, {counted(mark.n_lines, 'line')})"
-    )
+def _marks_words(marks: Sequence[Coincidence]) -> str:
+    """How far the peaks are from the transitions."""
+    parts = [
+        f"{mark.distance:.1f} from {MARKS[mark.mark]} (by chance {mark.by_chance:.1f}, "
+        f"{chance_words(mark.p_value)}, {counted(mark.n_lines, 'line')})"
+        for mark in marks
+    ]
+    return f"These peaks are, in grid steps on average, {', '.join(parts)}"
+
+
+def chance_words(p_value: float) -> str:
+    """A p-value in words.
+
+    >>> chance_words(0.0234), chance_words(1e-5), chance_words(1.0)
+    ('p = 0.023', 'p < 0.001', 'p = 1')
+    """
+    return "p < 0.001" if p_value < 0.001 else f"p = {p_value:.2g}"
 
 
 def error_words(diagram: Diagram) -> str:
