@@ -55,10 +55,11 @@ def facts_of(diagram: Diagram, probabilities: Mapping[str, np.ndarray] | None = 
         diagram: the cells. Without phases, there are no areas and boundaries.
         probabilities: of each phase for each cell, (cells,); NaN where unknown. None: unknown.
     """
-    return Facts(
-        areas=areas_of(diagram, probabilities),
-        boundaries=boundaries_of(diagram, probabilities),
-        best=best_cells(diagram),
-        descents=descents_of(diagram),
-        gains=gains_of(diagram),
-    )
+    with np.errstate(all="ignore"):  # squares of a diverged loss may be infinite
+        return Facts(
+            areas=areas_of(diagram, probabilities),
+            boundaries=boundaries_of(diagram, probabilities),
+            best=best_cells(diagram),
+            descents=descents_of(diagram),
+            gains=gains_of(diagram),
+        )

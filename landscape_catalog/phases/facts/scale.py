@@ -12,7 +12,8 @@ from landscape_catalog.schema.parameters import parameter
 
 def is_logarithmic(axis: DiagramAxis) -> bool:
     """Whether the parameter's scale is logarithmic and all values are positive."""
-    return axis.is_ordered and parameter(axis.path).scale == "log" and min(axis.values) > 0
+    usual = parameter(axis.path).scale
+    return axis.is_ordered and usual == "log" and all(value > 0 for value in axis.values)
 
 
 def positions(axis: DiagramAxis) -> np.ndarray:

@@ -1,0 +1,87 @@
+"""The section on what the diagram shows."""
+
+from __future__ import annotations
+
+import re
+import time
+from typing import Any
+
+import polars as pl
+import pytest
+
+from landscape_catalog.catalog.facts import facts_of_tables
+from landscape_catalog.reports.facts import facts_section
+from tests.reports.grids import Catalog
+
+GRID = {"load.width": [1, 2, 4, 8, 16], "temperature.batch_size": [8, 16, 32, 64, 128, 256]}
+
+
+def plain(page: str) -> str:
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]*>", " ", page))
+
+
+def rows(page: str) -> list[str]:
+    return re.findall(r"<tr>(.*?)</tr>", page)
+
+
+def test_it_has_the_best_cell_areas_and_boundaries() -> None:
+    tables = Catalog(GRID, variants=("base", "decay")).tables()
+    page, facts = facts_section(tables), facts_of_tables(tables)
+    for best in facts.best:
+        assert best.words in plain(page)
+    assert facts.gains[0].words in plain(page)
+    (whole, *_) = facts.areas
+    for one in whole.phases:
+        assert f"<td>{one.count}</td>" in page
+    assert "Areas, variant decay" in page
+    sharpness = next(one for one in facts.boundaries if one.division == "sharpness")
+    assert f"<td>flat → sharp</td><td>batch size</td><td>{sharpness.n_changing} of 10" in page
+    changing = [line for line in sharpness.lines if line.position is not None]
+    assert changing
+    for line in changing:
+        band = f"{line.low:g} to {line.high:g}, 1 change"
+        assert f'<td title="{band}">{line.position:.3g}</td>' in page
+
+
+def test_probabilities_give_bands() -> None:
+    tables = Catalog(GRID).tables()
+    cells = tables["cells"]["cell_id"].to_list()
+    given = [{"cell_id": cell, "phase": "II", "probability": 0.5} for cell in cells]
+    given += [{"cell_id": cell, "phase": "I", "probability": 0.5} for cell in cells]
+    schema = tables["phase_probabilities"].schema
+    rows_of = [{name: row.get(name) for name in schema} for row in given]
+    tables["phase_probabilities"] = pl.DataFrame(rows_of, schema=schema)
+    assert "<td>cells, fresh runs</td><td>11 to 19</td><td>11 to 19</td>" in facts_section(tables)
+
+
+@pytest.mark.parametrize(
+    "axes",
+    [
+        {"load.width": [4]},
+        {"load.width": [1, 2], "load.extra.activation": ["<b>", "tanh"]},
+        {"temperature.lr": [0.01, 0.02, 0.04]},
+    ],
+)
+def test_small_grids_are_drawn_and_escaped(axes: dict[str, Any]) -> None:
+    page = facts_section(Catalog(axes).tables())
+    assert "What the diagram shows" in page
+    assert "<b>" not in page
+
+
+def test_it_is_hidden_if_nothing_can_be_said() -> None:
+    tables = Catalog(GRID).tables()
+    tables["phases"] = tables["phases"].clear()
+    tables["cell_metrics"] = tables["cell_metrics"].clear()
+    assert facts_section(tables) == ""
+
+
+def test_a_large_grid_takes_less_than_three_seconds() -> None:
+    axes = {
+        "load.width": [2**i for i in range(13)],
+        "load.samples": [1000 * i for i in range(1, 11)],
+        "temperature.batch_size": [8 * i for i in range(1, 14)],
+    }
+    tables = Catalog(axes, epochs=1, seeds=2).tables()
+    start = time.process_time()
+    facts_section(tables)
+    assert time.process_time() - start < 3
