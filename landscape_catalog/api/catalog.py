@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import polars as pl
 
@@ -11,13 +12,14 @@ from landscape_catalog.api.stored_run import StoredRun
 from landscape_catalog.catalog import Limits, query
 from landscape_catalog.catalog.ddl import STORED
 from landscape_catalog.catalog.description import described_columns
-from landscape_catalog.catalog.facts import READ, facts_of_tables
 from landscape_catalog.catalog.origins import load, scan
 from landscape_catalog.catalog.sources import CURRENT, MOST_NAMES, Source, chosen_sources
 from landscape_catalog.errors import QueryError
 from landscape_catalog.paths import Project
-from landscape_catalog.phases.facts import Facts
 from landscape_catalog.runner.worker_cache import WorkerCache
+
+if TYPE_CHECKING:
+    from landscape_catalog.phases.facts import Facts
 
 _EXPERIMENTS = """
     SELECT e.*, p.phases, s.found
@@ -146,6 +148,8 @@ class Catalog:
             MissingArtifactError: if there is no catalog yet.
             DamagedFileError: if a file does not match its checksum.
         """
+        from landscape_catalog.catalog.facts import READ, facts_of_tables  # SciPy takes a second
+
         return facts_of_tables(self._only_source("facts").tables(READ))
 
     def _only_source(self, what: str) -> Source:
