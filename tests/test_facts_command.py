@@ -36,7 +36,7 @@ def test_the_command_prints_sentences_and_json(
 
 @needs_published
 def test_the_published_grid_in_words(tmp_path: Path) -> None:
-    import_results(tmp_path, "yang2021", ARCHIVE)
+    import_results(tmp_path, "yang2021", ARCHIVE, None)
     said = describe_facts(tmp_path, "yang2021")
     assert "Along batch size, 5 of 8 lines change from flat to sharp" in said
     assert "width 8    76.7        64 to 92  1" in said

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 from landscape_catalog.catalog.facts import facts_of_tables
 from landscape_catalog.phases.facts import (
     Areas,
     Boundaries,
-    Boundary,
     Descent,
     Facts,
     Gain,
     PhaseArea,
 )
-from landscape_catalog.phases.facts.boundary_words import band_words, position_words
+from landscape_catalog.phases.facts.boundary_words import position_words
 from landscape_catalog.phases.facts.descent_words import chance_words
-from landscape_catalog.phases.facts.words import counted, difference, setting_words, shown, title
+from landscape_catalog.phases.facts.words import difference, setting_words, title
+from landscape_catalog.reports.boundary_table import boundary_table
 from landscape_catalog.reports.markup import collapsible, hint, section, table, text
 from landscape_catalog.reports.metric_columns import Tables
 
-MOST_COLUMNS, MOST_ROWS = 24, 60  # of the table of boundaries
+MOST_FACETS = 60
 MARKS = {
     "top_eigenvalue": "Hessian",
     "trace": "Hessian",
@@ -35,37 +34,43 @@ def facts_section(tables: Tables) -> str:
     facts = facts_of_tables(tables)
     if not facts.words:
         return ""
-    whole = [areas for areas in facts.areas if not areas.settings]
     return section(
         "<h2>What the diagram shows</h2>",
         *(f"<p>{text(best.words)}</p>" for best in facts.best),
         *(f"<p>{text(gain.words)}</p>" for gain in facts.gains),
-        *map(_areas, whole),
+        _areas([areas for areas in facts.areas if not areas.settings]),
         _boundaries(facts.boundaries) if facts.boundaries else "",
         _descents(facts.descents) if facts.descents else "",
         *_positions(facts),
     )
 
 
-def _areas(areas: Areas) -> str:
-    """How much each phase covers, with phases as columns."""
+def _areas(every: Sequence[Areas]) -> str:
+    """How much each phase covers: a table for each variant."""
+    if not every:
+        return ""
+    words = "Areas on the scale of the axes."
+    if any(one.expected is not None for one in every[0].phases):
+        words += (
+            " Fresh runs: 90% interval of what as many fresh seeds would give, if cells are "
+            "independent."
+        )
+    tables = [_area_table(areas) for areas in every[1:] or every]
+    return f'<h3>Areas</h3>{hint(words)}<div class="panels">{"".join(tables)}</div>'
+
+
+def _area_table(areas: Areas) -> str:
+    """One variant, with phases as columns."""
     rows = [
         ("cells", *(str(one.count) for one in areas.phases)),
         ("of the area", *(f"{one.area:.0%}" for one in areas.phases)),
     ]
-    words = "Areas on the scale of the axes."
     if any(one.expected is not None for one in areas.phases):
         rows += [
             ("cells, fresh runs", *map(_count_band, areas.phases)),
             ("of the area, fresh runs", *map(_area_band, areas.phases)),
         ]
-        words += (
-            " Fresh runs: 90% interval of what as many fresh seeds would give, if cells are "
-            "independent."
-        )
-    name = f"Areas, variant {areas.variant}" if areas.variant else "Areas"
-    head = ("", *(one.phase for one in areas.phases))
-    return f"<h3>{text(name)}</h3>{hint(words)}{table(rows, head=head)}"
+    return table(rows, head=(areas.variant, *(one.phase for one in areas.phases)))
 
 
 def _count_band(one: PhaseArea) -> str:
@@ -176,77 +181,14 @@ def _distance(one: Descent, mark: str) -> str:
 def _positions(facts: Facts) -> list[str]:
     """Where each line changes, the phases of each facet, and gains by load: collapsed tables."""
     found = []
-    grids = [(one, _grid(one)) for one in facts.boundaries if one.n_changing]
-    shown_grids = [f"{_grid_head(one)}{grid}" for one, grid in grids if grid]
-    if shown_grids:
-        found.append(collapsible("Where each line changes", *shown_grids))
+    grids = [grid for one in facts.boundaries if (grid := boundary_table(one))]
+    if grids:
+        found.append(collapsible("Where each line changes", *grids))
     facets = [areas for areas in facts.areas if areas.settings]
-    if 1 < len(facets) <= MOST_ROWS:
+    if 1 < len(facets) <= MOST_FACETS:
         found.append(collapsible("Areas by facet", _facets(facets)))
     found += [collapsible(f"Gain of {gain.variant} by load", _gains(gain)) for gain in facts.gains]
     return found
-
-
-def _grid_head(one: Boundaries) -> str:
-    head = f"From {one.first_side} to {one.second_side} along {title(one.axis)}"
-    return f"<h3>{text(head)}</h3>{hint(_grid_words(one))}"
-
-
-def _grid_words(one: Boundaries) -> str:
-    words = (
-        f"The {title(one.axis)} midway between the two cells where a line changes; hover over it "
-        "to see the band."
-    )
-    return words + (" Starred: more than one change." if one.n_returning else "")
-
-
-def _grid(one: Boundaries) -> str:
-    """The position on each line: other axes as columns and rows; empty if there are too many."""
-    paths = list(one.lines[0].settings)
-    across = max(paths, key=lambda path: _n_values(one, path), default=None)
-    columns = _values(one.lines, lambda line: line.settings.get(across) if across else "")
-    rows = _values(one.lines, lambda line: _row_name(line, across))
-    if len(columns) > MOST_COLUMNS or len(rows) > MOST_ROWS:
-        return ""
-    found = {
-        (_row_name(line, across), line.settings.get(across) if across else ""): line
-        for line in one.lines
-    }
-    head = [f"<th>{text(title(across) if across else '')}</th>"]
-    head += [f"<th>{text(shown(value))}</th>" for value in columns]
-    lines = ["".join(head)]
-    for name in rows:
-        cells = [_position(found.get((name, value))) for value in columns]
-        lines.append(f"<th>{text(name)}</th>" + "".join(cells))
-    inner = "".join(f"<tr>{line}</tr>" for line in lines)
-    return f'<div class="wide"><table>{inner}</table></div>'
-
-
-def _n_values(one: Boundaries, path: str) -> int:
-    return len(_values(one.lines, lambda line: line.settings[path]))
-
-
-def _values(lines: Sequence[Boundary], key: Callable[[Boundary], Any]) -> list[Any]:
-    """The distinct values, numbers in ascending order."""
-    distinct = list(dict.fromkeys(key(line) for line in lines))
-    numbers = all(isinstance(value, (int, float)) for value in distinct)
-    return sorted(distinct) if numbers else distinct
-
-
-def _row_name(line: Boundary, across: str | None) -> str:
-    others = {path: value for path, value in line.settings.items() if path != across}
-    return setting_words(others, line.variant)
-
-
-def _position(line: Boundary | None) -> str:
-    """The cell of a table: the position with its band as a tooltip, or the side of the line."""
-    if line is None:
-        return "<td></td>"
-    if line.position is None:
-        return f'<td class="hint">{text(line.side.removesuffix("ly connected"))}</td>'
-    words = f"{band_words(line)}, {counted(line.n_changes, 'change')}"
-    star = "*" if line.n_changes > 1 else ""
-    return f'<td title="{text(words)}">{text(shown(line.position))}{star}</td>'
 
 
 def _facets(facets: Sequence[Areas]) -> str:

@@ -26,7 +26,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project with both published grids."""
     folder = tmp_path_factory.mktemp("published")
     for name, file in (("zhou2024", CSV), ("yang2021", ARCHIVE)):
-        import_results(folder, name, file)
+        import_results(folder, name, file, None)
     return folder
 
 

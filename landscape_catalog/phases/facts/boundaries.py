@@ -91,7 +91,7 @@ class Boundaries:
         n_returning: lines that change more than once.
         n_reversed: lines that change in the opposite direction.
         median: median position; None if no line changes.
-        shift: how it moves along another axis; None if no other axis has two values with a change.
+        shift: how it moves along another axis; None if it does not.
         lines: each of them.
         words: a sentence.
     """
@@ -231,6 +231,8 @@ def _shift(diagram: Diagram, axis: DiagramAxis, changing: Sequence[Boundary]) ->
             continue
         first, last = _median(at[values[0]]), _median(at[values[-1]])
         moved = abs(np.log(last / first)) if is_logarithmic(axis) else abs(last - first)
+        if not moved:
+            continue
         shift = Shift(other.path, float(values[0]), first, float(values[-1]), last)
         found.append((float(moved), shift))
     return max(found, key=lambda each: each[0], default=(0.0, None))[1]

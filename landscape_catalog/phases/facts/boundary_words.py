@@ -18,7 +18,7 @@ def boundaries_words(found: Boundaries) -> str:
         return f"Along {name}, none of {n_lines} changes {change}: {unchanged_words(found)}."
     changes = "changes" if found.n_changing == 1 else "change"
     parts = [f"Along {name}, {found.n_changing} of {n_lines} {changes} {change}"]
-    parts[0] += f", at {'a median of ' if found.shift else ''}{position_words(found)}"
+    parts[0] += f", at {'a median of ' if found.n_changing > 1 else ''}{position_words(found)}"
     if found.n_reversed:
         parts.append(f"{found.n_reversed} in the opposite direction")
     if found.n_returning:
@@ -51,7 +51,7 @@ def position_words(found: Boundaries) -> str:
         return f"{shown(found.median)} ({band_words(changing[0])})"
     shift = found.shift
     if shift is None:
-        return f"a median of {shown(found.median)}"
+        return shown(found.median)
     return (
         f"{shown(shift.first_median)} to {shown(shift.last_median)} for {title(shift.axis)} "
         f"{shown(shift.first)} to {shown(shift.last)}"

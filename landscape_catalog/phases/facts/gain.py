@@ -14,7 +14,7 @@ from landscape_catalog.phases.facts.divisions import CONNECTIVITY, FIRST, SECOND
 from landscape_catalog.phases.facts.groups import settings_of
 from landscape_catalog.phases.facts.scale import positions
 from landscape_catalog.phases.facts.step import best_split
-from landscape_catalog.phases.facts.words import counted, difference, setting_words, shown, title
+from landscape_catalog.phases.facts.words import counted, difference, setting_words, title
 from landscape_catalog.phases.rule import NC
 
 LEVEL = 0.90  # of the slope's interval
@@ -234,8 +234,8 @@ def _words(
     metric, at = diagram.performance, loads[largest]
     where = setting_words(at.settings)
     words = (
-        f"{names[0]} against {names[1]}, each at its best temperature: the gain is largest "
-        f"{'at ' + where if where else 'at the only load'}, {difference(at.gain, metric)}"
+        f"The gain of {names[0]} over {names[1]}, each at its best temperature, is largest at "
+        f"{where or 'the only load'}: {difference(at.gain, metric)}"
     )
     if at.standard_error is not None:
         words += f" (standard error {difference(at.standard_error, metric)})"
@@ -246,10 +246,10 @@ def _words(
         )
     if axis is None or slope[0] is None:
         return words + "; its slope against the distance from the boundary is unknown."
-    low, high = (shown(value) for value in slope[1:])
+    middle, low, high = (f"{value:+.2g}" for value in slope if value is not None)
     return (
         f"{words}. For each step of {title(axis.path)} away from the boundary it changes by "
-        f"{shown(slope[0])} ({low} to {high}, {counted(n, 'load')})."
+        f"{middle} ({low} to {high}, {counted(n, 'load')})."
     )
 
 

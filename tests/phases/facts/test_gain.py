@@ -145,4 +145,4 @@ def test_without_a_load_axis_the_single_load_has_a_gain() -> None:
     )
     (gain,) = gains_of(found)
     assert (gain.axis, [load.gain for load in gain.loads]) == ("", [1.0])
-    assert "at the only load, 1.0 points" in gain.words
+    assert "at the only load: 1.0 points" in gain.words
