@@ -86,7 +86,7 @@ class Boundaries:
         axis: dotted path of the axis.
         first_side: the side expected at more load or a lower temperature.
         second_side: the other one.
-        n_lines: number of lines with at least one cell on either side.
+        n_lines: number of lines with at least two cells on either side.
         n_changing: lines with a boundary.
         n_returning: lines that change more than once.
         n_reversed: lines that change in the opposite direction.
@@ -125,7 +125,7 @@ def boundaries_of(
         probabilities: of each phase for each cell, (cells,); NaN where unknown.
 
     Returns:
-        An element for each division and axis with at least one line that has cells on a side.
+        An element for each division and axis with at least one line of two such cells.
     """
     found = []
     for division in DIVISIONS if diagram.phases else ():
@@ -150,10 +150,10 @@ def _boundary(
     sides: np.ndarray,
     chances: np.ndarray | None,
 ) -> Boundary | None:
-    """The boundary of one line; None if no cell is on either side."""
+    """The boundary of one line; None if fewer than two cells are on either side."""
     part = _longest_part(line, sides)
     cells = part[sides[part] != UNKNOWN]
-    if not len(cells):
+    if len(cells) < 2:
         return None
     places = diagram.places[cells, diagram.axis(axis.path)]
     own = sides[cells]

@@ -10,11 +10,11 @@ from landscape_catalog.phases.facts.coincidence import Coincidence
 from landscape_catalog.phases.facts.noise import UNKNOWN
 from landscape_catalog.phases.facts.words import (
     counted,
-    difference,
     metric_words,
     setting_words,
     shown,
     title,
+    with_error,
 )
 
 if TYPE_CHECKING:
@@ -69,12 +69,8 @@ def _largest(diagram: Diagram, found: Descent, name: str) -> str:
     """The largest peak that is significant by itself."""
     largest = next(bump for bump in found.bumps if bump.significant)
     where = setting_words(largest.settings, largest.variant)
-    metric = diagram.performance
-    spread = f" ± {difference(largest.noise, metric)}" if largest.noise else ""
-    return (
-        f"The largest is {difference(largest.size, metric)}{spread} at {name} "
-        f"{shown(largest.peak)}{f' ({where})' if where else ''}"
-    )
+    size = with_error(largest.size, largest.noise, diagram.performance)
+    return f"The largest is {size} at {name} {shown(largest.peak)}{f' ({where})' if where else ''}"
 
 
 def _marks_words(marks: Sequence[Coincidence]) -> str:

@@ -83,3 +83,15 @@ def difference(value: float, metric: str) -> str:
     ('1.2 points', '0.02')
     """
     return f"{value:.1f} points" if in_percent(metric) else f"{value:.2g}"
+
+
+def with_error(value: float, error: float | None, metric: str) -> str:
+    """A difference of a metric with its standard error, if it is known.
+
+    >>> with_error(5.27, 1.15, "test_error"), with_error(0.02, None, "test_loss")
+    ('5.3 ± 1.1 points', '0.02')
+    """
+    if error is None:
+        return difference(value, metric)
+    digits = ".1f" if in_percent(metric) else ".2g"
+    return f"{value:{digits}} ± {difference(error, metric)}"

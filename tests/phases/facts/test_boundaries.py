@@ -108,6 +108,11 @@ def test_the_last_cells_not_converged_are_no_boundary() -> None:
     assert (line.position, line.side, line.n_unknown) == (None, "flat", 1)
 
 
+def test_a_single_cell_is_no_line() -> None:
+    found = diagram({WIDTH: [1, 2, 4], BATCH: [64, 16]}, lambda p: "II" if p[WIDTH] > 2 else "NC")
+    assert {one.division: one.n_lines for one in boundaries_of(found)} == {"sharpness": 1}
+
+
 def test_similarity_is_not_compared_across_another_phase() -> None:
     found = boundaries_of(line_of(["IV-A", "III", "IV-B", "IV-B"], WIDTH, [1, 2, 4, 8]))
     (line,) = only(found, "similarity", WIDTH).lines

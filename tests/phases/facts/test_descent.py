@@ -155,7 +155,7 @@ def test_the_numbers_of_a_planted_peak_without_noise_in_it() -> None:
         assert bump.cell_id.startswith("cell")
     assert found.words.startswith(
         "Along width, test error rises and falls again beyond noise on 10 of 10 lines. The largest "
-        "is 5.8 points"
+        "is 5.8 ± "
     )
 
 
