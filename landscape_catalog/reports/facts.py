@@ -98,7 +98,12 @@ def _boundaries(every: Sequence[Boundaries]) -> str:
         "Along each axis, from more load to less, or from cold to hot: on how many lines of the "
         "grid the cells change sides, and at which value of the axis."
     )
-    return f"<h3>Boundaries</h3>{hint(words)}{table(rows, head=head)}"
+    return f"<h3>Boundaries</h3>{hint(words)}{_wide(table(rows, head=head))}"
+
+
+def _wide(inner: str) -> str:
+    """Content that scrolls sideways by itself on a narrow screen."""
+    return f'<div class="wide">{inner}</div>'
 
 
 def _changing(one: Boundaries) -> str:
@@ -158,7 +163,7 @@ def _peaks(every: Sequence[Descent]) -> str:
             "peaks placed by chance."
         )
     columns = (*head, *(f"from {MARKS[mark]}" for mark in marks))
-    return hint(words) + table(rows, head=columns)
+    return hint(words) + _wide(table(rows, head=columns))
 
 
 def _largest(one: Descent) -> str:

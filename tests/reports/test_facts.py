@@ -10,7 +10,9 @@ import polars as pl
 import pytest
 
 from landscape_catalog.catalog.facts import facts_of_tables
+from landscape_catalog.experiment.experiment import Report
 from landscape_catalog.reports.facts import facts_section
+from landscape_catalog.reports.page import build_page
 from tests.reports.grids import Catalog
 
 GRID = {"load.width": [1, 2, 4, 8, 16], "temperature.batch_size": [8, 16, 32, 64, 128, 256]}
@@ -37,6 +39,15 @@ def test_it_has_the_best_cell_areas_and_boundaries() -> None:
     for line in changing:
         band = f"{line.low:g} to {line.high:g}, 1 change"
         assert f'<td title="{band}">{line.position:.3g}</td>' in page
+
+
+def test_it_follows_the_phase_diagram_and_is_the_same_at_every_call() -> None:
+    tables = Catalog(GRID).tables()
+    first, second = (build_page(tables, Report()) for _ in range(2))
+    assert first == second
+    heads = re.findall("<h2>(.*?)</h2>", first)
+    assert heads[heads.index("What the diagram shows") - 1] == "Thresholds"
+    assert heads[heads.index("What the diagram shows") + 1] == "Metrics over the grid"
 
 
 def test_probabilities_give_bands() -> None:
