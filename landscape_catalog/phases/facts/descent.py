@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,18 +10,11 @@ from scipy import stats
 
 from landscape_catalog.phases.diagram import Diagram, DiagramAxis
 from landscape_catalog.phases.facts.bump import chance, peak_at, statistic
-from landscape_catalog.phases.facts.coincidence import (
-    Coincidence,
-    MarkedLine,
-    coincidence,
-    ridges,
-    steepest_step,
-)
+from landscape_catalog.phases.facts.coincidence import Coincidence
 from landscape_catalog.phases.facts.descent_words import CANDIDATE, descent_words
-from landscape_catalog.phases.facts.divisions import FIRST, SHARPNESS
 from landscape_catalog.phases.facts.groups import settings_of, variant_name
+from landscape_catalog.phases.facts.marks import PeakedLine, coincidences_of, ridges_of
 from landscape_catalog.phases.facts.noise import UNKNOWN, Noise, noise_of
-from landscape_catalog.phases.facts.step import best_split
 
 FALSE_DISCOVERIES = 0.10  # expected share of noise among the significant peaks
 
@@ -209,7 +201,8 @@ def _p_value(line: _Line) -> float:
 
 def _summary(diagram: Diagram, axis: DiagramAxis, lines: list[_Line], noise: Noise) -> Descent:
     candidates = [line for line in lines if line.bump is not None and line.bump.candidate]
-    which = _ridges(diagram, axis, candidates)
+    peaks = [PeakedLine(line.cells, line.at) for line in candidates if line.at is not None]
+    which = ridges_of(diagram, axis, peaks)
     ridge_of = {id(line): ridge for line, ridge in zip(candidates, which)}
     bumps = [
         replace(line.bump, ridge=ridge_of.get(id(line))) for line in lines if line.bump is not None
@@ -225,7 +218,7 @@ def _summary(diagram: Diagram, axis: DiagramAxis, lines: list[_Line], noise: Noi
         n_ridges=len(set(which)),
         noise=noise.kind,
         bumps=tuple(sorted(bumps, key=lambda bump: -bump.size)),
-        coincidences=_coincidences(diagram, candidates, which),
+        coincidences=coincidences_of(diagram, peaks, which),
         words="",
     )
     return replace(found, words=descent_words(diagram, found))
@@ -234,54 +227,3 @@ def _summary(diagram: Diagram, axis: DiagramAxis, lines: list[_Line], noise: Noi
 def _chance_of(n_candidates: int, n_lines: int) -> float:
     """The probability that noise alone gives as many candidates."""
     return float(stats.binom.sf(n_candidates - 1, n_lines, CANDIDATE))
-
-
-def _ridges(diagram: Diagram, axis: DiagramAxis, lines: list[_Line]) -> list[int]:
-    """The ridge of each line's peak; values without an order, and variants, have none in common."""
-    if not lines:
-        return []
-    along = diagram.axis(axis.path)
-    first = np.array([line.cells[0] for line in lines])
-    others = [i for i in range(len(diagram.axes)) if i != along]
-    unordered = np.array([1 if diagram.axes[i].is_ordered else 2 for i in others], dtype=int)
-    places = np.column_stack(
-        [diagram.variant[first] * 2, diagram.places[first][:, others] * unordered]
-    )
-    at = [diagram.places[line.cells[line.at or 0], along] for line in lines]
-    return [int(ridge) for ridge in ridges(places, np.array(at))]
-
-
-def _coincidences(
-    diagram: Diagram, lines: Sequence[_Line], which: Sequence[int]
-) -> tuple[Coincidence, ...]:
-    hessian = next((m for m in ("top_eigenvalue", "trace") if m in diagram.means), None)
-    found = []
-    for metric in filter(None, (hessian, "train_loss")):
-        marked = [
-            MarkedLine(len(line.cells), line.at, mark, ridge)
-            for line, ridge in zip(lines, which)
-            if line.at is not None
-            and (mark := steepest_step(diagram.mean(metric)[line.cells])) is not None
-        ]
-        found.append(coincidence(metric, marked))
-    found.append(coincidence("sharpness", _at_boundary(diagram, lines, which)))
-    return tuple(one for one in found if one is not None)
-
-
-def _at_boundary(
-    diagram: Diagram, lines: Sequence[_Line], which: Sequence[int]
-) -> list[MarkedLine]:
-    """The lines that go from flat to sharp or back, with the one step that fits best."""
-    if not diagram.phases:
-        return []
-    sides = SHARPNESS.sides(diagram.phases)
-    found = []
-    for line, ridge in zip(lines, which):
-        known = np.flatnonzero(sides[line.cells] >= FIRST)
-        own = sides[line.cells[known]]
-        if line.at is None or len(set(own.tolist())) < 2:
-            continue
-        after = best_split(own).after
-        mark = (known[after - 1] + known[after]) / 2
-        found.append(MarkedLine(len(line.cells), line.at, float(mark), ridge))
-    return found

@@ -7,17 +7,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
 from landscape_catalog.phases.diagram import Diagram, DiagramAxis
 from landscape_catalog.phases.facts.divisions import CONNECTIVITY, FIRST, SECOND
 from landscape_catalog.phases.facts.groups import settings_of
 from landscape_catalog.phases.facts.scale import positions
+from landscape_catalog.phases.facts.slope import Slope, slope_of
 from landscape_catalog.phases.facts.step import best_split
 from landscape_catalog.phases.facts.words import counted, difference, setting_words, title
 from landscape_catalog.phases.rule import NC
-
-LEVEL = 0.90  # of the slope's interval
 
 
 @dataclass(frozen=True)
@@ -131,7 +129,7 @@ def _gain(
         for i, load in enumerate(common)
     )
     gains = np.array([load.gain for load in loads])
-    slope = _slope(np.abs(steps), gains, lines)
+    slope = slope_of(np.abs(steps), gains, lines)
     largest = int(np.argmax(gains))
     names = (diagram.variants[variant], diagram.variants[0])
     n = int(np.isfinite(steps).sum())
@@ -199,27 +197,6 @@ def _distances(
         middle = (where[low] + where[high]) / 2
         distances[members] = sign * rising * (where[places[members, along]] - middle)
     return steps, distances, lines
-
-
-Slope = tuple[float | None, float | None, float | None]
-
-
-def _slope(x: np.ndarray, y: np.ndarray, lines: np.ndarray) -> Slope:
-    """Slope of y against x with its interval; every line has an intercept of its own."""
-    known = np.isfinite(x)
-    x, y, lines = x[known], y[known], lines[known]
-    for line in np.unique(lines):
-        own = lines == line
-        x = np.where(own, x - x[own].mean(), x)
-        y = np.where(own, y - y[own].mean(), y)
-    freedom = len(x) - len(np.unique(lines)) - 1
-    spread = float(x @ x)
-    if freedom < 1 or spread <= 0:
-        return None, None, None
-    slope = float(x @ y) / spread
-    residual = float(((y - slope * x) ** 2).sum()) / freedom
-    half = float(stats.t.ppf((1 + LEVEL) / 2, freedom) * np.sqrt(residual / spread))
-    return slope, slope - half, slope + half
 
 
 def _words(
