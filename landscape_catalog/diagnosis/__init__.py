@@ -1,0 +1,1 @@
+"""What a user's own checkpoints say: measuring them, their phase, and advice from a catalog."""
