@@ -1,1 +1,1 @@
-"""What a user's own checkpoints say: measuring them, their phase, and advice from a catalog."""
+"""A user's own checkpoints: measuring them, their phase, and advice from a reference catalog."""
