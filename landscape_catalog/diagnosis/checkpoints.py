@@ -58,7 +58,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise CheckpointError(f"{path}: {reason}") from error
     content = _of_safetensors(path) if path.suffix == SAFETENSORS else _of_torch(path)
-    return Checkpoint(str(path), dict(_tensors(content, path)), checksum)
+    return Checkpoint(str(path), dict(tensors_of(content, str(path))), checksum)
 
 
 def _sha256(path: Path) -> str:
@@ -99,8 +99,12 @@ def _of_torch(path: Path) -> Any:
         ) from error
 
 
-def _tensors(content: Any, path: Path) -> Iterator[tuple[str, Tensor]]:
-    """The entries of the state dict in a file.
+def tensors_of(content: Any, path: str) -> Iterator[tuple[str, Tensor]]:
+    """The entries of the state dict in what was loaded.
+
+    Args:
+        content: a state dict, or a mapping that holds one under one of the keys `CONTAINERS`.
+        path: of the file, for messages.
 
     Raises:
         CheckpointError: if there is none, or it holds something else than tensors of numbers.

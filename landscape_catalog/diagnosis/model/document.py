@@ -63,6 +63,8 @@ class Reference(Part):
     """Number of cells of the whole grid, from which gains were computed."""
     citation: str | None = None
     """Where results of others were published."""
+    measure: dict[str, Any] | None = None
+    """How its cells were measured: the section `measure` of its experiment; null if unknown."""
 
 
 class Feature(Part):

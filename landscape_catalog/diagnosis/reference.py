@@ -1,0 +1,130 @@
+"""What a reference catalog says of checkpoints: their place in it, and advice."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from landscape_catalog.diagnosis.method import paper_method, reference_method
+from landscape_catalog.diagnosis.model import Answer, DiagnosisModel, read_model
+from landscape_catalog.diagnosis.result import AdviceFacts, NeighbourFacts, ReferenceFacts
+from landscape_catalog.phases import Rule, Yang2021
+
+FIT = "`landscape diagnose fit NAME` fits one to an import or an experiment"
+
+
+@dataclass(frozen=True)
+class Standard:
+    """By what checkpoints are measured and judged.
+
+    Attributes:
+        model: of a reference; None without one.
+        rule: the phase rule, with thresholds that are numbers.
+        thresholds_of: whose thresholds these are, in words.
+        method: the section `measure` that the checkpoints are measured by.
+        method_words: whether that is how the reference was measured.
+    """
+
+    model: DiagnosisModel | None
+    rule: Rule
+    thresholds_of: str
+    method: Any
+    method_words: str = ""
+
+
+def standard(path: Path | None) -> Standard:
+    """The standard that a model file sets; without one, the paper's method and thresholds.
+
+    Raises:
+        MissingArtifactError: if there is no such file.
+        DamagedFileError: if it does not hold a model.
+    """
+    if path is None:
+        return Standard(None, Yang2021(), "the defaults, which are the paper's", paper_method())
+    model = read_model(path)
+    name = model.reference.name
+    section = model.reference.measure
+    words = (
+        f"measured as the cells of {name} were"
+        if section is not None
+        else f"{name} does not say how its curves and CKA were made; the paper's method was used"
+    )
+    return Standard(model, model.rule, f"those of {name}", reference_method(section), words)
+
+
+def reference_facts(standing: Standard, answer: Answer) -> ReferenceFacts:
+    """The place of the checkpoints in the reference."""
+    assert standing.model is not None
+    reference = standing.model.reference
+    axes = " x ".join(axis.path.rpartition(".")[2] for axis in reference.axes)
+    return ReferenceFacts(
+        name=reference.name,
+        described=f"{reference.model} on {reference.dataset}, {reference.n_cells} cells ({axes})",
+        citation=reference.citation,
+        method=standing.method_words,
+        outside=answer.outside,
+        missing=answer.missing,
+        nearest=tuple(
+            NeighbourFacts(
+                coordinates=dict(one.coordinates),
+                distance=known(one.distance),
+                phase=one.phase,
+                test_accuracy=known(one.test_accuracy),
+            )
+            for one in answer.nearest
+        ),
+        prior=dict(answer.phase_prior),
+        questions={str(name): value for name, value in answer.probabilities.items()},
+    )
+
+
+def advice_facts(answer: Answer) -> tuple[AdviceFacts, ...]:
+    """The advice, the largest expected gain first."""
+    return tuple(
+        AdviceFacts(
+            action=one.action,
+            gain=known(one.gain),
+            low=known(one.low),
+            high=known(one.high),
+            probability=known(one.probability),
+            why=one.why,
+        )
+        for one in answer.advice
+    )
+
+
+def reasons_for_no_advice(
+    standing: Standard, answer: Answer | None, why_missing: Mapping[str, str]
+) -> tuple[str, ...]:
+    """Why there is no advice, or none that depends on what is missing.
+
+    Args:
+        standing: with the model.
+        answer: of the model; None without one.
+        why_missing: the reason for each metric that is missing.
+    """
+    if answer is None:
+        return (f"Advice needs the model of a reference catalog (--model FILE): {FIT}.",)
+    name = standing.model.reference.name if standing.model else ""
+    found = []
+    if answer.outside:
+        found.append(
+            f"There is no advice, since the checkpoints are outside of the range of {name}: "
+            + "; ".join(answer.outside)
+            + "."
+        )
+    if answer.missing:
+        words = [
+            f"{metric.replace('_', ' ')} ({why_missing.get(metric, 'not measured')})"
+            for metric in answer.missing
+        ]
+        found.append(f"There is no advice that depends on {', '.join(words)}.")
+    return tuple(found)
+
+
+def known(value: float) -> float | None:
+    """The value; None for NaN and infinities."""
+    return value if math.isfinite(value) else None
