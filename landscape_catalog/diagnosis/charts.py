@@ -67,13 +67,8 @@ def _drawn(
     phases = [one for one in model.rule.phases if any(row["phase"] == one.name for row in rows)]
     domain, colours = [one.name for one in phases], [one.colour for one in phases]
     orders = [_order(path, [row[side] for row in rows]) for path, side in zip(paths, "xy")]
-    sizes = [
-        min(LARGEST_CELL * len(order), most) for order, most in zip(orders, (WIDEST, HIGHEST))
-    ]
-    x, y = (
-        cls(f"{side}:O", sort=order, title=parameter_name(path), axis=alt.Axis(labelAngle=0))
-        for cls, side, order, path in zip((alt.X, alt.Y), "xy", orders, paths)
-    )
+    sizes = [min(LARGEST_CELL * len(order), most) for order, most in zip(orders, (WIDEST, HIGHEST))]
+    x, y = _axes(orders, paths)
     cells = (
         alt.Chart(alt.NamedData(name=CELLS))
         .mark_rect(stroke="#ffffff", strokeWidth=0.5)
@@ -94,13 +89,29 @@ def _drawn(
     )
     base = alt.Chart(alt.NamedData(name=NEAREST)).encode(x=x, y=y)
     rings = base.mark_point(
-        shape="circle", size=260, filled=True, fill="#ffffff", stroke=INK, strokeWidth=1.5, opacity=1
+        shape="circle",
+        size=260,
+        filled=True,
+        fill="#ffffff",
+        stroke=INK,
+        strokeWidth=1.5,
+        opacity=1,
     )
     ranks = base.mark_text(fontSize=11, fontWeight="bold", color=INK).encode(text="rank:N")
     layered: Any = alt.layer(cells, rings, ranks).properties(width=sizes[0], height=sizes[1])
     if held:
         layered = layered.properties(title=alt.TitleParams(f"at {held}", fontWeight="normal"))
     return layered.configure_axis(titleFontWeight="normal").configure_view(stroke=None)
+
+
+def _axes(orders: Sequence[list[Any]], paths: tuple[str, str]) -> tuple[Any, Any]:
+    """Both axes, with a place for each value."""
+    plain = alt.Axis(labelAngle=0)
+    one, other = map(parameter_name, paths)
+    return (
+        alt.X("x:O", sort=orders[0], title=one, axis=plain),
+        alt.Y("y:O", sort=orders[1], title=other, axis=plain),
+    )
 
 
 def _order(path: str, values: Sequence[Any]) -> list[Any]:
@@ -132,8 +143,8 @@ def curves_chart(found: Diagnosis) -> tuple[alt.TopLevelMixin, list[dict[str, An
     ]
     if not rows:
         return None
-    names = list(dict.fromkeys(row["curve"] for row in rows))
-    sides = list(dict.fromkeys(row["data"] for row in rows))
+    names = list(dict.fromkeys(str(row["curve"]) for row in rows))
+    sides = list(dict.fromkeys(str(row["data"]) for row in rows))
     chart: Any = (
         alt.Chart(alt.NamedData(name=CURVES))
         .mark_line(point=True)

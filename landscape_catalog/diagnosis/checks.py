@@ -137,7 +137,9 @@ def require_above_chance(confusion: np.ndarray, name: str, data: DiagnosedData) 
             f" is probably not that of training. Classes: {_classes(data)}; preprocessing: "
             f"{data.preprocessing}.{hint}"
         )
-    return f"{name}: {100 * right / n:.1f}% of the training samples are right.{hint}" if hint else ""
+    return (
+        f"{name}: {100 * right / n:.1f}% of the training samples are right.{hint}" if hint else ""
+    )
 
 
 def _order_hint(confusion: np.ndarray, data: DiagnosedData) -> str:

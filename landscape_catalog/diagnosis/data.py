@@ -1,4 +1,4 @@
-"""Training and test samples that a user brings, with the classes that the network's outputs mean."""
+"""Training and test samples that a user brings, and the classes of the network's outputs."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ from landscape_catalog.errors import CheckpointError, CodeError, own_code
 from landscape_catalog.schema.fields import is_custom
 from landscape_catalog.tasks import Classification, Data, Samples
 
+NOTHING = Preprocessing()
 # Values of a batch in evaluations: 1,000 images of 3 x 32 x 32, or 20 of 3 x 224 x 224.
 BATCH_VALUES, LARGEST_BATCH, SMALLEST_BATCH = 3_072_000, 1000, 8
 
@@ -80,7 +81,7 @@ class DataOptions:
         test_samples: most test samples; None: all.
     """
 
-    how: Preprocessing = Preprocessing()
+    how: Preprocessing = NOTHING
     classes: tuple[str, ...] = ()
     samples: int | None = None
     test_samples: int | None = None
@@ -167,20 +168,18 @@ def _of_samples(
                 f"{name}: label {wrong} in its {side} targets; allowed: 0 to {n_outputs - 1}, "
                 f"since the network has {n_outputs} outputs"
             )
-    used = [
-        _some(samples, most, side)
-        for (side, samples), most in zip(sides.items(), (options.samples, options.test_samples))
-    ]
     how = options.how
+    train = _some(data.train, options.samples, "train")
     return DiagnosedData(
         name,
-        *used,
+        train,
+        _some(data.test, options.test_samples, "test"),
         n_outputs=n_outputs,
         classes=(),
         n_train=len(data.train),
         n_test=len(data.test),
         preprocessing=how.words,
-        task=_task(used[0].inputs, how, name),
+        task=_task(train.inputs, how, name),
     )
 
 
@@ -230,7 +229,9 @@ def _of_folder(
         side.some(most) for side, most in zip(every, (options.samples, options.test_samples))
     ]
     train, test = (
-        _samples(read_images(side, how, rgb=rgb), np.array([classes.index(n) for n in side.folders]))
+        _samples(
+            read_images(side, how, rgb=rgb), np.array([classes.index(n) for n in side.folders])
+        )
         for side in sides
     )
     if train.inputs.shape[1:] != test.inputs.shape[1:]:

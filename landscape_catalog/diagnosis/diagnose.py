@@ -123,7 +123,9 @@ def _device(name: str) -> str:
     if name == "auto":
         return "cuda" if usable_gpus("cuda") else "cpu"
     if name != "cpu" and not usable_gpus(name):
-        raise CheckpointError(f"--device: got {name!r}; allowed: cpu, since torch finds no such GPU")
+        raise CheckpointError(
+            f"--device: got {name!r}; allowed: cpu, since torch finds no such GPU"
+        )
     return name
 
 
@@ -191,12 +193,10 @@ def _types(checkpoints: Sequence[Checkpoint]) -> list[str]:
 
 def _twins(names: Sequence[str], states: Sequence[Mapping[str, Tensor]]) -> list[str]:
     """Remarks on checkpoints with the same weights, which say nothing about other seeds."""
-    found = []
-    for i, state in enumerate(states):
-        for j in range(i):
-            if all(torch.equal(value, states[j][name]) for name, value in state.items()):
-                found.append(
-                    f"{names[j]} and {names[i]} hold the same weights, so that a comparison says "
-                    "nothing about other seeds."
-                )
-    return found
+    return [
+        f"{names[j]} and {names[i]} hold the same weights, so that a comparison says nothing about "
+        "other seeds."
+        for i, state in enumerate(states)
+        for j in range(i)
+        if all(torch.equal(value, states[j][name]) for name, value in state.items())
+    ]

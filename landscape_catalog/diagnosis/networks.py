@@ -76,9 +76,7 @@ class NetworkSource:
                 raise CheckpointError(f"{self.name}: the number of classes is not known")
             return n_classes
         heads = _heads(self.function, self.args)
-        state = next(
-            (found for found in unwrapped(checkpoint.state) if heads & found.keys()), checkpoint.state
-        )
+        state = next((one for one in unwrapped(checkpoint.state) if heads & one.keys()), {})
         rows = {len(state[name]) for name in heads & state.keys() if state[name].ndim}
         if len(rows) != 1:
             raise CheckpointError(
@@ -129,7 +127,8 @@ def _heads(function: Builder, args: Mapping[str, Any]) -> set[str]:
                 for n in (7, 11)
             ]
         except Exception as error:  # arguments that the model does not take
-            raise CodeError(f"{TORCHVISION}: building the network failed: {described(error)}")
+            words = f"building the network failed: {described(error)}"
+            raise CodeError(f"{TORCHVISION}: {words}") from error
     one, other = shapes
     return {name for name in one if one[name] != other[name]}
 
@@ -175,9 +174,7 @@ def fitted_state(checkpoint: Checkpoint, network: nn.Module, source: str) -> dic
     if len(shapes) > MOST_NAMED:
         problems[-1] += f"; and {len(shapes) - MOST_NAMED} more shapes differ"
     if problems:
-        raise CheckpointError(
-            f"{checkpoint.name}: it is not of {source}: " + "; ".join(problems)
-        )
+        raise CheckpointError(f"{checkpoint.name}: it is not of {source}: " + "; ".join(problems))
     for name, value in wanted.items():
         if value.is_floating_point() != found[name].is_floating_point():
             raise CheckpointError(

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Optional
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, PrivateAttr
 
 if TYPE_CHECKING:
     from landscape_catalog.diagnosis.model import DiagnosisModel
-
-VERSION = 1
 
 
 class Part(BaseModel):
@@ -192,7 +190,7 @@ class AdviceFacts(Part):
 class Diagnosis(Part):
     """What checkpoints of one network say about its training."""
 
-    version: Literal[1] = VERSION
+    version: Literal[1] = 1
     """Version of this form."""
     network: str
     """Function or model of torchvision."""
@@ -219,7 +217,7 @@ class Diagnosis(Part):
     remarks: tuple[str, ...]
     """What is to be borne in mind."""
 
-    _model: Optional[DiagnosisModel] = PrivateAttr(None)  # whose cells the page draws
+    _model: DiagnosisModel | None = PrivateAttr(None)  # whose cells the page draws
 
     def metric(self, name: str) -> MetricFacts:
         """A metric by its name in the catalog. Raises KeyError if it was not measured."""

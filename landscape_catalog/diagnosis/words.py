@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from landscape_catalog.diagnosis.phase import collapsed
 from landscape_catalog.diagnosis.result import AdviceFacts, Diagnosis, MetricFacts, NeighbourFacts
 from landscape_catalog.phases import percent
@@ -140,5 +139,3 @@ def place_in_words(found: Diagnosis) -> list[str]:
             f"{prior_in_words(reference.prior)}."
         )
     return lines
-
-
