@@ -23,7 +23,7 @@ from landscape_catalog.errors import (
 from landscape_catalog.metrics.connectivity.result import ModeConnectivity
 from landscape_catalog.metrics.estimate import Estimate, binomial_error
 from landscape_catalog.metrics.evaluation import Evaluation
-from landscape_catalog.metrics.registry import METRICS
+from landscape_catalog.metrics.registry import METRIC_OF, METRICS
 from landscape_catalog.runner.progress import format_duration
 from landscape_catalog.schema.pairs import PairChoice, chosen_pairs
 
@@ -60,9 +60,18 @@ class Measurements:
             self.estimates.setdefault(name, {})[members] = estimate
 
     def usable(self, name: str) -> Mapping[Members, Estimate]:
-        """The estimates of a quantity that count: converged, with a finite value."""
-        known = self.estimates.get(name, {})
-        return {members: one for members, one in known.items() if one.status == "ok"}
+        """The estimates of a quantity that count: with a finite value, and of converged curves.
+
+        A Hessian that has not met its tolerance has an error bound, which says how far off it is.
+        """
+        known = self.estimates.get(name, {}).items()
+        return {members: one for members, one in known if counts(name, one)}
+
+
+def counts(name: str, estimate: Estimate) -> bool:
+    """Whether an estimate of a quantity counts."""
+    of_curve = METRIC_OF.get(name) == OF_PAIRS[0]
+    return estimate.status == "ok" or (estimate.status == "not converged" and not of_curve)
 
 
 def measure(

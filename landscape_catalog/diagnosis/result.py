@@ -64,7 +64,9 @@ class Value(Part):
     error_kind: Literal["exact", "standard error", "bound", "unknown"]
     """What kind of error that is."""
     status: Literal["ok", "not converged", "missing"]
-    """Only `ok` counts towards the mean."""
+    """Whether the estimator met its tolerance."""
+    counts: bool
+    """Whether it counts towards the mean: curves that have not converged do not."""
     reason: str | None = None
     """Why it is missing or has not converged."""
 

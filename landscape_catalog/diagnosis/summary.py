@@ -9,7 +9,7 @@ from landscape_catalog.catalog.shared_errors import error_of_cell_mean
 from landscape_catalog.diagnosis.checkpoints import Checkpoint
 from landscape_catalog.diagnosis.data import DiagnosedData
 from landscape_catalog.diagnosis.landscape import DiagnosedLandscape
-from landscape_catalog.diagnosis.measuring import Measurements
+from landscape_catalog.diagnosis.measuring import Measurements, counts
 from landscape_catalog.diagnosis.method import method_in_words
 from landscape_catalog.diagnosis.networks import NetworkSource
 from landscape_catalog.diagnosis.phase import FoundPhase, cell_numbers, collapsed, found_phase
@@ -127,7 +127,7 @@ def _metrics(measured: Measurements) -> Iterator[MetricFacts]:
             n=len(values),
             standard_error=known(spread),
             measurement_error=known(error),
-            values=tuple(_value(members, one) for members, one in every.items()),
+            values=tuple(_value(name, members, one) for members, one in every.items()),
         )
 
 
@@ -135,13 +135,14 @@ def _unit(name: str, estimates: Sequence[Estimate]) -> str:
     return next((one.unit for one in estimates if one.unit), QUANTITIES[name].unit)
 
 
-def _value(members: tuple[int, ...], one: Estimate) -> Value:
+def _value(name: str, members: tuple[int, ...], one: Estimate) -> Value:
     return Value(
         members=tuple(place + 1 for place in members),
         value=known(one.value),
         error=known(one.error),
         error_kind=one.kind,
         status=one.status,
+        counts=counts(name, one),
         reason=one.missing_reason,
     )
 

@@ -71,7 +71,7 @@ def _measured(found: Diagnosis) -> Iterator[str]:
         line = "  ".join(cell.ljust(width) for cell, width in zip(cells, widths))
         yield f"  {line}  {last}".rstrip()
     for reason in reasons_in_words(found):
-        yield from _wrapped(f"[not counted] {reason}")
+        yield from _wrapped(f"- {reason}")
     yield from _wrapped("How: " + "; ".join(f"{name}: {m}" for name, m in found.method.items()))
 
 

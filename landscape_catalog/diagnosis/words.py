@@ -33,7 +33,7 @@ def errors_in_words(metric: MetricFacts) -> tuple[str, str]:
 
     The second is 0 if it is exact.
     """
-    kinds = {one.error_kind for one in metric.values if one.status == "ok"}
+    kinds = {one.error_kind for one in metric.values if one.counts}
     own = metric.measurement_error
     if own == 0.0 and kinds == {"exact"}:
         return number(metric.standard_error, 2), "exact"
@@ -46,18 +46,20 @@ def values_in_words(metric: MetricFacts) -> str:
     parts = []
     for one in metric.values:
         text = number(one.value, 4 if metric.unit == "%" else 3)
-        parts.append(text if one.status == "ok" else f"[{text}]")
+        parts.append(text if one.counts else f"[{text}]")
     return ", ".join(parts)
 
 
 def reasons_in_words(found: Diagnosis) -> list[str]:
-    """Why values do not count, each reason once, with the metric and its checkpoints."""
+    """Why values have not converged or do not count, each reason once, with its metrics."""
     reasons: dict[str, list[str]] = {}
     for metric in found.metrics:
         for one in metric.values:
             if one.status != "ok":
                 which = " and ".join(map(str, one.members))
-                reasons.setdefault(f"({which}) {one.reason or one.status}", []).append(metric.title)
+                state = one.status if one.counts else f"{one.status}, does not count"
+                reason = f"of {which} ({state}): {one.reason or 'the reason is unknown'}"
+                reasons.setdefault(reason, []).append(metric.title)
     return [f"{' and '.join(titles)} {reason}" for reason, titles in reasons.items()]
 
 
