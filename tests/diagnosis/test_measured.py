@@ -145,7 +145,7 @@ def test_batch_norm_statistics_are_those_of_the_file(tmp_path: Path) -> None:
     state = trained(network, data.train, 0)
     fresh = network()
     fresh.load_state_dict(state)
-    logits = fresh.eval()(data.train.inputs)
+    logits = fresh.eval()(data.train.inputs).detach()
     loss = float(nn.functional.cross_entropy(logits, data.train.targets))
     found = diagnosed([state], network, data)
     assert found.metric("train_loss").mean == pytest.approx(loss, rel=1e-5)

@@ -1,0 +1,88 @@
+"""What a reference adds: its method, its thresholds, the place in it, and advice or none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from torch import nn
+
+import landscape_catalog as lc
+from landscape_catalog.diagnosis.method import first_probe, reference_method
+from landscape_catalog.diagnosis.model import write_model
+from landscape_catalog.errors import CheckpointError
+from tests.diagnosis.made import blobs, perceptron, trained
+from tests.diagnosis.references import model
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    write_model(tmp_path / "model.json", model({"connectivity": {"init": "random", "epochs": 6}}))
+    return tmp_path / "model.json"
+
+
+def states(n: int, **options: float) -> list:
+    return [trained(perceptron, blobs().train, seed, **options) for seed in range(n)]
+
+
+def test_checkpoints_are_measured_by_the_method_of_the_reference(file: Path) -> None:
+    found = lc.diagnose_checkpoints(states(2), perceptron, blobs(), model=file)
+    assert "random start, 3 or 6 epochs" in found.method["connectivity"]
+    assert found.curves[0].length == 6
+    assert found.phase.thresholds_of == "those of somebody"
+    assert found.reference is not None
+    assert found.reference.method == "measured as the cells of somebody were"
+    plain = lc.diagnose_checkpoints(states(2), perceptron, blobs())
+    assert "random" not in plain.method["connectivity"]
+    assert plain.reference is None and plain.advice == ()
+    assert "landscape diagnose fit NAME" in plain.no_advice[0]
+
+
+def test_a_checkpoint_within_the_range_of_the_reference(file: Path) -> None:
+    found = lc.diagnose_checkpoints(states(1), perceptron, blobs(), model=file)
+    reference = found.reference
+    assert reference is not None
+    assert set(reference.missing) >= {"mode_connectivity", "cka", "l2_distance"}
+    assert sum(reference.prior.values()) == pytest.approx(1.0)
+    assert found.phase.probabilities == {}
+    assert any("it takes two checkpoints" in sentence for sentence in found.no_advice)
+    assert not any("barrier" in one.why or "CKA" in one.why for one in found.advice)
+    assert [one.distance for one in reference.nearest] == sorted(
+        one.distance or 0.0 for one in reference.nearest
+    )
+
+
+def test_outside_of_the_range_there_is_no_advice(file: Path) -> None:
+    def network() -> nn.Module:
+        return nn.Linear(2, 3)
+
+    data = blobs(spread=4.0)  # a training error beyond the reference's 4%
+    found = lc.diagnose_checkpoints(
+        [trained(network, data.train, seed) for seed in range(2)], network, data, model=file
+    )
+    assert found.reference is not None and found.reference.outside
+    assert found.advice == ()
+    assert "outside of the range of somebody" in found.no_advice[0]
+    assert "training error" in found.no_advice[0]
+
+
+def test_methods_that_a_reference_may_have() -> None:
+    own = reference_method(
+        {
+            "snapshots": ["final"],
+            "batch_norm": "recomputed",
+            "hessian": {"backend": "pyhessian", "samples": 64},
+            "connectivity": [{"name": "primary", "epochs": "auto", "max_epochs": 100}],
+            "similarity": {"draw": "pair"},
+            "custom": [],
+        }
+    )
+    assert own.batch_norm == "recomputed"
+    assert first_probe(own, "hessian").backend == "native"
+    assert first_probe(own, "hessian").samples == 64
+    assert first_probe(own, "connectivity").lengths() == [25, 50, 100]
+    assert first_probe(own, "similarity").draw == "pair"
+    fixed = first_probe(reference_method({"connectivity": {"epochs": 40}}), "connectivity")
+    assert fixed.lengths() == [20, 40]
+    with pytest.raises(CheckpointError, match=r"section `measure`: connectivity\.lr: got -1"):
+        reference_method({"connectivity": {"lr": -1}})
