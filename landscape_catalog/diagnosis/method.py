@@ -15,10 +15,11 @@ from landscape_catalog.metrics.registry import METRICS
 
 OF_RUNS, OF_PAIRS = ("loss", "hessian"), ("connectivity", "similarity", "distance")
 # The section `measure` as the paper has it: its code keeps the running statistics of batch norm,
-# and recomputes them along curves. Only the length of curves differs: 50 epochs there, and here
-# longer ones where these do not suffice.
+# and recomputes them along curves. Only the length of curves differs, 50 epochs there and here
+# longer ones where these do not suffice, and the tolerance of the trace, which phases do not need.
 PAPER: Mapping[str, Any] = {
     "batch_norm": "authors",
+    "hessian": {"trace_tolerance": 0.05},
     "connectivity": {"epochs": "auto", "max_epochs": 200},
 }
 TAKEN = ("batch_norm", "hessian", "connectivity", "similarity")  # of a reference's section
