@@ -1,16 +1,14 @@
 """Which change would help most: learned from the cells of a phase diagram, stored as JSON."""
 
 from landscape_catalog.diagnosis.model.answer import Action, Advice, Answer, Neighbour, Question
-from landscape_catalog.diagnosis.model.document import (
-    DiagnosisModel,
+from landscape_catalog.diagnosis.model.document import DiagnosisModel, Predictions
+from landscape_catalog.diagnosis.model.files import read_model, write_model
+from landscape_catalog.diagnosis.model.reference import (
     Feature,
     Reference,
     ReferenceAxis,
     ReferenceCells,
-    read_model,
-    write_model,
 )
-from landscape_catalog.diagnosis.model.fit import fit_model
 
 __all__ = [
     "Action",
@@ -19,11 +17,11 @@ __all__ = [
     "DiagnosisModel",
     "Feature",
     "Neighbour",
+    "Predictions",
     "Question",
     "Reference",
     "ReferenceAxis",
     "ReferenceCells",
-    "fit_model",
     "read_model",
     "write_model",
 ]

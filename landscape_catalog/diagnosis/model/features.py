@@ -31,7 +31,7 @@ METRICS: dict[str, Candidate] = {
     "top_eigenvalue": Candidate(True, 1e-6, "top Hessian eigenvalue"),
     "trace": Candidate(True, 1e-6, "Hessian trace"),
     "mode_connectivity": Candidate(False, words="mode connectivity"),
-    "peak_error": Candidate(False, words="peak training error along the curve"),
+    "peak_error": Candidate(True, 0.1, "peak training error along the curve"),
     "cka": Candidate(False, words="CKA"),
     "l2_distance": Candidate(True, 1e-6, "L2 distance"),
 }
@@ -72,3 +72,32 @@ def transformed(name: str, values: np.ndarray) -> np.ndarray:
 def matrix(values: Mapping[str, np.ndarray]) -> np.ndarray:
     """The transformed features side by side, (cells, features)."""
     return np.column_stack([transformed(name, value) for name, value in values.items()])
+
+
+def known_cells(
+    values: Mapping[str, np.ndarray], gains: Mapping[str, np.ndarray], where: np.ndarray
+) -> np.ndarray:
+    """Those of the cells of which every feature and every gain is known and finite.
+
+    Args:
+        values: of the features, (cells of the grid,).
+        gains: of the actions.
+        where: indices of cells.
+    """
+    where = np.sort(np.asarray(where, dtype=int))
+    known = [np.isfinite(one[where]) for one in (*values.values(), *gains.values())]
+    found: np.ndarray = where[np.all(known, axis=0)]
+    return found
+
+
+def baseline_values(diagram: Diagram, metrics: tuple[str, ...]) -> dict[str, np.ndarray]:
+    """The metrics that a source has, (cells,); a generalization gap is computed where it is not.
+
+    Args:
+        diagram: of the source.
+        metrics: wanted.
+    """
+    found = {metric: diagram.mean(metric) for metric in metrics}
+    if "generalization_gap" in found:
+        found["generalization_gap"] = diagram.mean("test_error") - diagram.mean("train_error")
+    return {name: values for name, values in found.items() if not np.all(np.isnan(values))}
