@@ -30,6 +30,7 @@ def diagnose_checkpoints(
     budget: float | None = None,
     device: str = "auto",
     model: str | Path | None = None,
+    sizes: Mapping[str, float] | None = None,
 ) -> Diagnosis:
     """Measure checkpoints of one network, and say which phase they are in and what would help.
 
@@ -56,6 +57,7 @@ def diagnose_checkpoints(
         device: `auto`, `cpu`, `cuda` or `mps`.
         model: file of a diagnosis model, which `landscape diagnose fit` writes; None: no reference,
             and no advice.
+        sizes: width, samples and batch size by dotted path, for a model that takes them.
 
     Returns:
         A `Diagnosis`: `metrics` with their errors, `phase`, `reference` and `advice`. `print` it,
@@ -90,5 +92,6 @@ def diagnose_checkpoints(
         minutes=budget,
         device=device,
         model=None if model is None else Path(model),
+        sizes=dict(sizes or {}),
     )
     return diagnose(checkpoints, network, data, Path.cwd(), options)

@@ -76,6 +76,13 @@ def diagnose_run(
             metavar="FILE", help="A reference's model; default: data/diagnosis/model.json."
         ),
     ] = None,
+    at: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PATH=NUMBER",
+            help="A size such as load.width=8, for a model that takes sizes; may be repeated.",
+        ),
+    ] = None,
     page: Annotated[
         Path | None,
         typer.Option(metavar="FILE", help="The page; default: reports/diagnosis.html."),
@@ -105,6 +112,7 @@ def diagnose_run(
         minutes=budget,
         device=device,
         model=model,
+        sizes=at or (),
         page=page,
         as_json=as_json,
     )

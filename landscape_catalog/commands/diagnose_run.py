@@ -26,6 +26,7 @@ def diagnose_files(
     mean: str | None = None,
     std: str | None = None,
     model: Path | None = None,
+    sizes: Sequence[str] = (),
     page: Path | None = None,
     as_json: bool = False,
     **others: Any,
@@ -41,6 +42,7 @@ def diagnose_files(
         mean: numbers, separated by commas.
         std: the same.
         model: of a reference; None: that of the project, if there is one.
+        sizes: `PATH=NUMBER`, for a model that takes sizes.
         page: to write; None: in `reports` of the project, or here.
         as_json: whether the result is printed as JSON.
         others: further fields of `Options`.
@@ -62,6 +64,7 @@ def diagnose_files(
         mean=_numbers("--mean", mean),
         std=_numbers("--std", std),
         model=model,
+        sizes=dict(_size(one) for one in sizes),
         **others,
     )
     found = diagnose(checkpoints, network, data, Path.cwd(), options)
@@ -77,6 +80,14 @@ def _argument(given: str) -> tuple[str, Any]:
         return name, json.loads(value)
     except ValueError:
         return name, value
+
+
+def _size(given: str) -> tuple[str, float]:
+    path, _, value = given.partition("=")
+    try:
+        return path, float(value)
+    except ValueError:
+        raise CheckpointError(f"--at: got {given!r}; allowed: PATH=NUMBER") from None
 
 
 def _numbers(option: str, given: str | None) -> tuple[float, ...]:

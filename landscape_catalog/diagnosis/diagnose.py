@@ -56,6 +56,7 @@ class Options:
         minutes: that measuring may take; only curves are shortened.
         device: to compute on.
         model: file of a diagnosis model; None: no reference.
+        sizes: width, samples and batch size by dotted path, for a model that takes them.
     """
 
     args: Mapping[str, Any] = field(default_factory=dict)
@@ -70,6 +71,7 @@ class Options:
     minutes: float | None = None
     device: str = "auto"
     model: Path | None = None
+    sizes: Mapping[str, float] = field(default_factory=dict)
 
 
 def diagnose(
@@ -94,7 +96,7 @@ def diagnose(
     how = preprocessing_of(
         source, weights=options.weights, mean=options.mean, std=options.std, size=options.size
     )
-    standing = standard(options.model)
+    standing = standard(options.model, options.sizes)
     wanted = DataOptions(how, options.classes, options.samples, options.test_samples)
     threads = torch.get_num_threads()
     with reproducible(), sdpa_kernel(SDPBackend.MATH):  # the only one with a second derivative
@@ -112,6 +114,8 @@ def _require_options(checkpoints: Sequence[Any], options: Options) -> None:
         raise CheckpointError("there are no checkpoints; allowed: one or more")
     if options.pairs not in PAIRS:
         raise CheckpointError(f"--pairs: got {options.pairs!r}; allowed: {', '.join(PAIRS)}")
+    if options.sizes and options.model is None:
+        raise CheckpointError("--at: allowed only with --model, which takes sizes")
     minutes = options.minutes
     if minutes is not None and not (math.isfinite(minutes) and minutes > 0):
         raise CheckpointError(f"--budget: got {minutes}; allowed: a positive number of minutes")

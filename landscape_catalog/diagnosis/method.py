@@ -47,6 +47,7 @@ def reference_method(section: Mapping[str, Any] | None) -> Any:
     given = {name: _first(value) for name, value in (section or {}).items() if name in TAKEN}
     content: dict[str, Any] = {**PAPER, **given}
     content["hessian"] = {**content.get("hessian", {}), "backend": "native", "batches": 1}
+    _require_comparable(content.get("similarity", {}))
     curve = dict(content.get("connectivity", {}))
     if curve.get("epochs") != "auto":
         curve["check"] = True
@@ -56,6 +57,20 @@ def reference_method(section: Mapping[str, Any] | None) -> Any:
     except ValidationError as error:
         problems = "; ".join(map(str, explain(error)))
         raise CheckpointError(f"the reference's section `measure`: {problems}") from None
+
+
+def _require_comparable(similarity: Mapping[str, Any]) -> None:
+    """Require a CKA that another network and images have as well."""
+    if similarity.get("layer"):
+        what = f"compares the layer `{similarity['layer']}`"
+    elif similarity.get("perturbation") == "token_noise":
+        what = "compares sentences with other tokens"
+    else:
+        return
+    raise CheckpointError(
+        f"the reference's CKA {what}, which checkpoints of another network do not have: it cannot "
+        "be measured by the same method"
+    )
 
 
 def _first(value: Any) -> Any:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from landscape_catalog.diagnosis.method import paper_method, reference_method
 from landscape_catalog.diagnosis.model import Answer, DiagnosisModel, read_model
 from landscape_catalog.diagnosis.result import AdviceFacts, NeighbourFacts, ReferenceFacts
+from landscape_catalog.errors import CheckpointError
 from landscape_catalog.phases import Rule, Yang2021
 
+OF_CURVES, SAMPLES = ("mode_connectivity", "peak_error"), "load.samples"
 FIT = "`landscape diagnose fit NAME` fits one to an import or an experiment"
 
 
@@ -26,6 +28,7 @@ class Standard:
         thresholds_of: whose thresholds these are, in words.
         method: the section `measure` that the checkpoints are measured by.
         method_words: whether that is how the reference was measured.
+        sizes: width, samples and batch size by dotted path, for a model that takes them.
     """
 
     model: DiagnosisModel | None
@@ -33,18 +36,37 @@ class Standard:
     thresholds_of: str
     method: Any
     method_words: str = ""
+    sizes: Mapping[str, float] = field(default_factory=dict)
+
+    def answer(self, means: Mapping[str, float], n_train: int) -> Answer | None:
+        """What the model says of these means; None without a model.
+
+        Args:
+            means: by metric; NaN if unknown.
+            n_train: training samples that there are, unless `sizes` has their number.
+        """
+        if self.model is None:
+            return None
+        return self.model.answer(means, sizes={SAMPLES: n_train, **self.sizes})
 
 
-def standard(path: Path | None) -> Standard:
+def standard(path: Path | None, sizes: Mapping[str, float] | None = None) -> Standard:
     """The standard that a model file sets; without one, the paper's method and thresholds.
 
+    Args:
+        path: of the file; None: there is none.
+        sizes: width, samples and batch size by dotted path, for a model that takes them.
+
     Raises:
+        CheckpointError: if the reference was measured in a way that has no counterpart here, or the
+            model takes no such sizes.
         MissingArtifactError: if there is no such file.
         DamagedFileError: if it does not hold a model.
     """
     if path is None:
         return Standard(None, Yang2021(), "the defaults, which are the paper's", paper_method())
     model = read_model(path)
+    _require_usable(model, path, sizes or {})
     name = model.reference.name
     section = model.reference.measure
     words = (
@@ -52,7 +74,22 @@ def standard(path: Path | None) -> Standard:
         if section is not None
         else f"{name} does not say how its curves and CKA were made; the paper's method was used"
     )
-    return Standard(model, model.rule, f"those of {name}", reference_method(section), words)
+    method = reference_method(section)
+    return Standard(model, model.rule, f"those of {name}", method, words, dict(sizes or {}))
+
+
+def _require_usable(model: DiagnosisModel, path: Path, sizes: Mapping[str, float]) -> None:
+    for feature in model.features:
+        if feature.metric in OF_CURVES and feature.unit not in ("", "%"):
+            raise CheckpointError(
+                f"{path}: its {feature.metric.replace('_', ' ')} is in {feature.unit}; allowed: "
+                "%, of classification"
+            )
+    known = [one.metric for one in model.features if "." in one.metric]
+    for name in sizes:
+        if name not in known:
+            allowed = ", ".join(known) or "none: the model takes metrics only"
+            raise CheckpointError(f"--at {name}: allowed: {allowed}")
 
 
 def reference_facts(standing: Standard, answer: Answer) -> ReferenceFacts:
@@ -118,7 +155,7 @@ def reasons_for_no_advice(
         )
     if answer.missing:
         words = [
-            f"{metric.replace('_', ' ')} ({why_missing.get(metric, 'not measured')})"
+            f"{metric.replace('_', ' ')} ({why_missing.get(metric, f'give --at {metric}=NUMBER')})"
             for metric in answer.missing
         ]
         found.append(f"There is no advice that depends on {', '.join(words)}.")

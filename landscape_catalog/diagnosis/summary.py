@@ -65,9 +65,7 @@ def summarised(
         standing: by what they are judged.
     """
     phase = found_phase(standing.rule, measured)
-    answer = None
-    if standing.model is not None:
-        answer = standing.model.answer(dict(cell_numbers(measured).means))
+    answer = standing.answer(cell_numbers(measured).means, data.n_train)
     missing = {name: _why_missing(name, measured) for name in TITLES}
     parameters = landscape.network(0).parameters()
     size = sum(value.numel() for value in parameters if value.requires_grad)

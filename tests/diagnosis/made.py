@@ -73,9 +73,7 @@ def folder_samples(folder: Path, mean: float = 0.5, std: float = 0.25) -> Sample
     """The training images as torchvision's ImageFolder with ToTensor and Normalize gives them."""
     from torchvision import datasets, transforms
 
-    how = transforms.Compose(
-        [transforms.ToTensor(), transforms.Normalize([mean] * 3, [std] * 3)]
-    )
+    how = transforms.Compose([transforms.ToTensor(), transforms.Normalize([mean] * 3, [std] * 3)])
     found = datasets.ImageFolder(str(folder / "train"), how)
     images, labels = zip(*found)
     return Samples(torch.stack(images), torch.tensor(labels))

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from landscape_catalog.diagnosis.model import DiagnosisModel, fit_model
+from landscape_catalog.diagnosis.model import DiagnosisModel
+from landscape_catalog.diagnosis.model.fit import fit_model
 from landscape_catalog.phases import CellNumbers, Yang2021
 from landscape_catalog.phases.diagram import Diagram, DiagramAxis
 
@@ -21,9 +22,7 @@ def diagram() -> Diagram:
         DiagramAxis("load.samples", SAMPLES),
         DiagramAxis("temperature.batch_size", BATCHES),
     )
-    places = np.array(
-        [(i, j, k) for i in range(5) for j in range(2) for k in range(5)], dtype=int
-    )
+    places = np.array([(i, j, k) for i in range(5) for j in range(2) for k in range(5)], dtype=int)
     load, hot = places[:, 0] / 4, places[:, 2] / 4
     noise = generator.uniform(0.9, 1.1, len(places))
     means = {
@@ -49,7 +48,9 @@ def diagram() -> Diagram:
     )  # fmt: skip
 
 
-def model(measure: dict[str, Any] | None = None) -> DiagnosisModel:
+def model(
+    measure: dict[str, Any] | None = None, *, sizes: bool = False, unit: str = "%"
+) -> DiagnosisModel:
     about = {
         "name": "somebody",
         "experiment_id": "0" * 16,
@@ -59,4 +60,5 @@ def model(measure: dict[str, Any] | None = None) -> DiagnosisModel:
         "citation": "Some & Body 2024 <script>alert(1)</script>",
         "measure": measure,
     }
-    return fit_model(diagram(), Yang2021(), about=about)
+    units = {"mode_connectivity": unit}
+    return fit_model(diagram(), Yang2021(), about=about, units=units, sizes=sizes)

@@ -123,7 +123,10 @@ def test_what_does_not_fit_is_named() -> None:
         (without, "one.pt: it is not of mine:network: `2.bias` missing"),
         ({**STATE, "3.weight": torch.ones(1)}, "`3.weight` unexpected"),
         ({**STATE, "2.bias": torch.ones(4)}, "`2.bias` has shape (4,) instead of (3,)"),
-        ({"a": torch.ones(1)}, "`0.weight`, `0.bias`, `2.weight`, `2.bias` missing; `a` unexpected"),
+        (
+            {"a": torch.ones(1)},
+            "`0.weight`, `0.bias`, `2.weight`, `2.bias` missing; `a` unexpected",
+        ),
         ({**STATE, "2.bias": torch.ones(3, dtype=torch.int64)}, "of type torch.int64"),
     ):
         with pytest.raises(CheckpointError) as caught:

@@ -48,7 +48,9 @@ def test_the_preprocessing_of_weights_is_theirs(tmp_path: Path) -> None:
     assert torch.allclose(ours, transforms(image), atol=1e-6)
     assert how.categories[:2] == ("tench", "goldfish")
     assert how.weights == "SqueezeNet1_1_Weights.IMAGENET1K_V1"
-    named = preprocessing_of(source, weights="SqueezeNet1_1_Weights.DEFAULT", size=32, mean=[0.5], std=[1])
+    named = preprocessing_of(
+        source, weights="SqueezeNet1_1_Weights.DEFAULT", size=32, mean=[0.5], std=[1]
+    )
     assert (named.resize, named.crop, named.mean) == (32, 32, (0.5,))
 
 

@@ -46,7 +46,9 @@ def test_loss_and_hessian_of_softmax_regression() -> None:
     loss = float(nn.functional.cross_entropy(logits.double(), data.train.targets))
     assert found.metric("train_loss").mean == pytest.approx(loss, rel=1e-5)
     right = logits.argmax(1) == data.train.targets
-    assert found.metric("train_error").mean == pytest.approx(100 - 100 * float(right.double().mean()))
+    assert found.metric("train_error").mean == pytest.approx(
+        100 - 100 * float(right.double().mean())
+    )
 
 
 def test_two_copies_of_the_same_weights() -> None:
@@ -97,9 +99,11 @@ def test_how_many_checkpoints_say_how_much() -> None:
     assert [curve.members for curve in three.curves] == [(1, 2), (1, 3), (2, 3)]
     for name in ("mode_connectivity", "cka", "l2_distance"):
         assert three.metric(name).n == 3
-    assert three.metric("train_loss").standard_error > 0 == three.metric(
-        "train_loss"
-    ).measurement_error
+    assert (
+        three.metric("train_loss").standard_error
+        > 0
+        == three.metric("train_loss").measurement_error
+    )
 
 
 def test_a_sharp_checkpoint_is_in_one_of_the_first_two_phases() -> None:

@@ -51,9 +51,7 @@ def test_the_set_holds_the_phase_whatever_is_missing(
 
 @given(st.sampled_from(RULES), numbers)
 @settings(max_examples=200, deadline=None)
-def test_the_set_has_nothing_that_no_number_gives(
-    rule: Yang2021, means: dict[str, float]
-) -> None:
+def test_the_set_has_nothing_that_no_number_gives(rule: Yang2021, means: dict[str, float]) -> None:
     """Of one checkpoint: I and II, or III and IV, and II where the ends are not minima."""
     known = {**means, "mode_connectivity": math.nan, "cka": math.nan}
     found = set(possible_phases(rule, CellNumbers(1, 1, known)))
@@ -69,10 +67,11 @@ def measurements(n: int, **values: list[float]) -> Measurements:
     """Estimates of each checkpoint or pair, with an error of 0.1."""
     found = Measurements(n, [], "all", paper_method())
     pairs = [(i, j) for i in range(n) for j in range(i + 1, n)]
-    for name, given in values.items():
+    for name, numbers_given in values.items():
         members = pairs if name in ("mode_connectivity", "cka") else [(i,) for i in range(n)]
         found.estimates[name] = {
-            which: Estimate(value, 0.1, "standard error", 10) for which, value in zip(members, given)
+            which: Estimate(value, 0.1, "standard error", 10)
+            for which, value in zip(members, numbers_given)
         }
     return found
 
@@ -118,4 +117,8 @@ def test_only_converged_curves_count() -> None:
     assert means["train_loss"] == pytest.approx(0.2)
     assert means["trace"] == -5.0
     assert counts("peak_error", loose) is False
-    assert found_phase(Yang2021(), measured).missing == ("top_eigenvalue", "mode_connectivity", "cka")
+    assert found_phase(Yang2021(), measured).missing == (
+        "top_eigenvalue",
+        "mode_connectivity",
+        "cka",
+    )

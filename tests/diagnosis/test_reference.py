@@ -10,6 +10,7 @@ from torch import nn
 import landscape_catalog as lc
 from landscape_catalog.diagnosis.method import first_probe, reference_method
 from landscape_catalog.diagnosis.model import write_model
+from landscape_catalog.diagnosis.reference import standard
 from landscape_catalog.errors import CheckpointError
 from tests.diagnosis.made import blobs, perceptron, trained
 from tests.diagnosis.references import model
@@ -84,5 +85,27 @@ def test_methods_that_a_reference_may_have() -> None:
     assert first_probe(own, "similarity").draw == "pair"
     fixed = first_probe(reference_method({"connectivity": {"epochs": 40}}), "connectivity")
     assert fixed.lengths() == [20, 40]
+    for section, words in (
+        ({"layer": "layer3"}, "compares the layer `layer3`"),
+        ({"perturbation": "token_noise"}, "compares sentences"),
+    ):
+        with pytest.raises(CheckpointError, match=words):
+            reference_method({"similarity": section})
     with pytest.raises(CheckpointError, match=r"section `measure`: connectivity\.lr: got -1"):
         reference_method({"connectivity": {"lr": -1}})
+
+
+def test_sizes_and_units_of_a_model(tmp_path: Path) -> None:
+    write_model(tmp_path / "sizes.json", model(sizes=True))
+    write_model(tmp_path / "nats.json", model(unit="nats"))
+    with pytest.raises(CheckpointError, match=r"its mode connectivity is in nats; allowed: %"):
+        standard(tmp_path / "nats.json")
+    with pytest.raises(CheckpointError, match=r"--at load.depth: allowed: load.width, load.sam"):
+        standard(tmp_path / "sizes.json", {"load.depth": 3})
+    cells = model(sizes=True).cells
+    means = {name: values[7] for name, values in cells.features.items() if "." not in name}
+    sizes = {"load.width": 2.0, "temperature.batch_size": 128.0}
+    answer = standard(tmp_path / "sizes.json", sizes).answer(means, 100)
+    assert answer is not None and not answer.missing and answer.advice
+    fewer = standard(tmp_path / "sizes.json").answer(means, 100)
+    assert fewer is not None and set(fewer.missing) == sizes.keys() and not fewer.advice

@@ -15,7 +15,9 @@ from landscape_catalog.diagnosis import diagnose as module
 from landscape_catalog.errors import UserError
 from tests.diagnosis.made import SOURCE, blobs, image_folder, perceptron, picture_network, trained
 
-OWN = SOURCE + '''
+OWN = (
+    SOURCE
+    + """
 
 def nothing():
     return None
@@ -90,7 +92,8 @@ class Scaled(nn.Module):
 
 def not_a_network():
     return 3
-'''
+"""
+)
 
 
 @pytest.fixture(scope="module")
@@ -194,6 +197,8 @@ TABLE: dict[str, tuple[list[str], str]] = {
     "budget": (["one.pt", *NET, *DATA, "--budget", "-1"], "--budget: got -1"),
     "pairs": (["one.pt", *NET, *DATA, "--pairs", "some"], "allowed: all, ring, first"),
     "device": (["one.pt", *NET, *DATA, "--device", "tpu"], "allowed: auto, cpu, cuda, mps"),
+    "size": (["one.pt", *NET, *DATA, "--at", "load.width=2"], "--at: allowed only with --model"),
+    "size form": (["one.pt", *NET, *DATA, "--at", "8"], "--at: got '8'; allowed: PATH=NUMBER"),
     "page": (["one.pt", *NET, *DATA, "--page", "photos"], "is a folder"),
     "page nowhere": (["one.pt", *NET, *DATA, "--page", "no/page.html"], "lies in no folder"),
     "no model": (["one.pt", *NET, *DATA, "--model", "none.json"], "none.json does not exist"),
