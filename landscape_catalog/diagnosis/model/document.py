@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Final, Literal, Self
 
 import numpy as np
 from pydantic import model_validator
@@ -19,7 +19,7 @@ from landscape_catalog.diagnosis.model.reasons import reason
 from landscape_catalog.diagnosis.model.reference import Feature, Reference, ReferenceCells
 from landscape_catalog.phases.registry import Classify
 
-VERSION = 1
+VERSION: Final = 1
 NEAREST = 5
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from landscape_catalog.diagnosis.model.answer import Action
 from landscape_catalog.phases.diagram import Diagram
 
 
@@ -75,7 +76,7 @@ def matrix(values: Mapping[str, np.ndarray]) -> np.ndarray:
 
 
 def known_cells(
-    values: Mapping[str, np.ndarray], gains: Mapping[str, np.ndarray], where: np.ndarray
+    values: Mapping[str, np.ndarray], gains: Mapping[Action, np.ndarray], where: np.ndarray
 ) -> np.ndarray:
     """Those of the cells of which every feature and every gain is known and finite.
 

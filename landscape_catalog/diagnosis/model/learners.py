@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from landscape_catalog.diagnosis.model.answer import Question
-from landscape_catalog.diagnosis.model.features import baseline_values
+from landscape_catalog.diagnosis.model.features import SIZES, baseline_values
 from landscape_catalog.diagnosis.model.questions import (
     TOLERANCE,
     Additive,
@@ -27,11 +29,19 @@ MONOTONE: dict[Question, dict[str, int]] = {
     "width or temperature": {"peak_error": 1},
     "data or temperature": {},
 }
-# What the additive part takes; the question `temperature` has a declared part instead.
-ADDITIVE: dict[Question, tuple[str, ...] | None] = {
-    "temperature": (),
-    "width or temperature": ("peak_error", "cka"),
-    "data or temperature": None,
+Limits = tuple[float | None, float | None]
+NO_LIMITS: Limits = (None, None)
+# What the additive part takes, with the limits beyond which values count alike: how far training is
+# from a minimum matters little (and label noise moves it), nor does the height of a large barrier.
+# An empty dictionary: all features. The question `temperature` has a declared part instead.
+ADDITIVE: dict[Question, dict[str, Limits]] = {
+    "width or temperature": {
+        "peak_error": NO_LIMITS,
+        "cka": NO_LIMITS,
+        "train_loss": (None, math.log(0.05)),
+        "mode_connectivity": (-10.0, 3.0),
+    },
+    "data or temperature": {},
 }
 # Name -> (metrics, depth of the tree).
 BASELINES: dict[str, tuple[tuple[str, ...], int]] = {
@@ -84,19 +94,24 @@ def _additive(
 ) -> Additive | None:
     from sklearn.linear_model import LogisticRegression
 
-    wanted = ADDITIVE[question]
-    taken = [i for i, name in enumerate(names) if wanted is None or name in wanted]
+    if question not in ADDITIVE:
+        return None
+    limits = ADDITIVE[question] or dict.fromkeys(names, NO_LIMITS)
+    taken = [i for i, name in enumerate(names) if name in limits or name in SIZES]
     if not taken:
         return None
-    mean, sd = x[:, taken].mean(axis=0), x[:, taken].std(axis=0)
+    own = [limits.get(name, NO_LIMITS) for name in names]
+    low, high = tuple(low for low, _ in own), tuple(high for _, high in own)
+    zero = tuple(0.0 for _ in names)
+    x = Additive(intercept=0.0, weights=zero, low=low, high=high).limited(x)[:, taken]
+    mean, sd = x.mean(axis=0), x.std(axis=0)
     sd[sd == 0] = 1.0
-    fitted = LogisticRegression(max_iter=1000).fit((x[:, taken] - mean) / sd, first)
+    fitted = LogisticRegression(max_iter=1000).fit((x - mean) / sd, first)
     slopes = fitted.coef_[0] / sd
     weights = np.zeros(len(names))
     weights[taken] = slopes
-    return Additive(
-        intercept=float(fitted.intercept_[0] - slopes @ mean), weights=tuple(weights.tolist())
-    )
+    intercept = float(fitted.intercept_[0] - slopes @ mean)
+    return Additive(intercept=intercept, weights=tuple(weights.tolist()), low=low, high=high)
 
 
 def _regimes(names: list[str], x: np.ndarray, tolerance: float | None) -> Regimes | None:

@@ -26,16 +26,30 @@ REGIMES: tuple[Regime, ...] = ("at a minimum", "barrier", "above a minimum")
 
 
 class Additive(Part):
-    """A logistic regression: P = 1 / (1 + exp(-(intercept + sum of weight x feature)))."""
+    """A logistic regression on limited features.
+
+    P = 1 / (1 + exp(-(intercept + sum of weight x min(max(feature, low), high)))).
+    """
 
     intercept: Finite
     """In logits."""
     weights: tuple[Finite, ...]
     """One for each feature of the model; 0 for those that it does not take."""
+    low: tuple[Finite | None, ...]
+    """Smaller values of a feature count as this one; null without a limit."""
+    high: tuple[Finite | None, ...]
+    """Larger values of a feature count as this one; null without a limit."""
+
+    def limited(self, x: np.ndarray) -> np.ndarray:
+        """The features within their limits, (cells, features)."""
+        low = [-np.inf if one is None else one for one in self.low]
+        high = [np.inf if one is None else one for one in self.high]
+        found: np.ndarray = np.clip(x, low, high)
+        return found
 
     def predict(self, x: np.ndarray) -> np.ndarray:
         """The probability for each cell, (cells,), for features (cells, features)."""
-        return _logistic(x @ np.array(self.weights) + self.intercept)
+        return _logistic(self.limited(x) @ np.array(self.weights) + self.intercept)
 
 
 class Regimes(Part):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -160,37 +161,34 @@ def _baselines(
             found[name] = found["majority"]
         else:
             x = np.column_stack([known[metric][where] for metric in baseline.metrics])
-            found[name] = np.where(np.isnan(x).any(axis=1), own.share, _first(baseline.tree, x))
-    return found
-
-
-def _first(tree: object, x: np.ndarray) -> np.ndarray:
-    found: np.ndarray = tree.predict(np.nan_to_num(x))[:, 0]  # type: ignore[attr-defined]
+            known_rows = ~np.isnan(x).any(axis=1)
+            first = baseline.tree.predict(np.nan_to_num(x))[:, 0]
+            found[name] = np.where(known_rows, first, own.share)
     return found
 
 
 def _joined(parts: list[_Collected]) -> _Collected:
     """The predictions of all folds in one."""
-
-    def join(pick: Callable[[_Collected], np.ndarray]) -> np.ndarray:
-        return np.concatenate([pick(part) for part in parts])
-
     first = parts[0]
     return _Collected(
-        where=join(lambda part: part.where),
-        probabilities={
-            q: join(lambda part, q=q: part.probabilities[q]) for q in first.probabilities
-        },
+        where=np.concatenate([part.where for part in parts]),
+        probabilities=_concatenated([part.probabilities for part in parts]),
         gains={
-            a: {k: join(lambda part, a=a, k=k: part.gains[a][k]) for k in one}
-            for a, one in first.gains.items()
+            action: _concatenated([part.gains[action] for part in parts]) for action in first.gains
         },
         baselines={
-            q: {k: join(lambda part, q=q, k=k: part.baselines[q][k]) for k in one}
-            for q, one in first.baselines.items()
+            question: _concatenated([part.baselines[question] for part in parts])
+            for question in first.baselines
         },
-        outside=join(lambda part: part.outside),
+        outside=np.concatenate([part.outside for part in parts]),
     )
+
+
+Key = TypeVar("Key")
+
+
+def _concatenated(parts: list[dict[Key, np.ndarray]]) -> dict[Key, np.ndarray]:
+    return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
 
 
 def _score(
