@@ -172,7 +172,9 @@ def _landscape(
     require_usable(build, data, source, len(checkpoints))
     names = [checkpoint.name for checkpoint in checkpoints]
     require_one_landscape_of(build, states, names)
-    method = fitted_to(standing.method, len(data.train), data.input_shape)
+    method = fitted_to(
+        standing.method, len(data.train), data.input_shape, longest=not standing.has_method
+    )
     landscape = DiagnosedLandscape(build, states, data, method)
     remarks = [*_types(checkpoints), *_twins(names, states)]
     for index, name in enumerate(names):

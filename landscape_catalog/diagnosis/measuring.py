@@ -12,7 +12,7 @@ from typing import Any
 from landscape_catalog.diagnosis.budget import curve_plan
 from landscape_catalog.diagnosis.data import DiagnosedData
 from landscape_catalog.diagnosis.landscape import DiagnosedLandscape
-from landscape_catalog.diagnosis.method import OF_PAIRS, OF_RUNS
+from landscape_catalog.diagnosis.method import OF_PAIRS, OF_RUNS, first_probe
 from landscape_catalog.errors import (
     CheckpointError,
     LandscapeError,
@@ -147,7 +147,8 @@ def _measure_curves(
     landscape.method = found.method = plan.method
     if plan.seconds:
         count = len(found.pairs)
-        words = f"{count} curve{'s' * (count > 1)}: about {format_duration(plan.seconds)}"
+        at_most = ": at most" if first_probe(plan.method, name).epochs == "auto" else ": about"
+        words = f"{count} curve{'s' * (count > 1)}{at_most} {format_duration(plan.seconds)}"
         log.info("%s", words)
     for pair in found.pairs:
         log.info("curve between checkpoints %d and %d", pair[0] + 1, pair[1] + 1)

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from landscape_catalog.errors import CheckpointError
 from landscape_catalog.experiment.measure import Measure
 from landscape_catalog.experiment.reading import explain
+from landscape_catalog.metrics.connectivity.settings import SHORTEST_FIT
 from landscape_catalog.metrics.registry import METRICS
 
 OF_RUNS, OF_PAIRS = ("loss", "hessian"), ("connectivity", "similarity", "distance")
@@ -20,9 +21,10 @@ OF_RUNS, OF_PAIRS = ("loss", "hessian"), ("connectivity", "similarity", "distanc
 PAPER: Mapping[str, Any] = {
     "batch_norm": "authors",
     "hessian": {"trace_tolerance": 0.05},
-    "connectivity": {"epochs": "auto", "max_epochs": 200},
+    "connectivity": {"epochs": "auto"},
 }
 TAKEN = ("batch_norm", "hessian", "connectivity", "similarity")  # of a reference's section
+PAPER_UPDATES = 50 * 50_000 // 128  # of a curve in the paper
 HESSIAN_VALUES = 614_400  # values of a batch that is differentiated twice: 200 of 3 x 32 x 32
 
 
@@ -78,18 +80,26 @@ def _first(value: Any) -> Any:
     return value[0] if isinstance(value, (list, tuple)) else value
 
 
-def fitted_to(method: Any, n_train: int, input_shape: tuple[int, ...]) -> Any:
+def fitted_to(
+    method: Any, n_train: int, input_shape: tuple[int, ...], *, longest: bool = False
+) -> Any:
     """The method with batches that the data have, and that memory holds.
 
     Args:
         method: the section `measure`.
         n_train: training samples that are used.
         input_shape: of one input.
+        longest: whether curves of variable length may take as many updates as the paper's, or 50
+            epochs if that is more. An epoch of few data has few updates.
     """
     hessian, curve = first_probe(method, "hessian"), first_probe(method, "connectivity")
     samples = min(hessian.samples, n_train)
     at_once = max(1, HESSIAN_VALUES // max(1, math.prod(input_shape)))
-    method = changed(method, "connectivity", batch_size=min(curve.batch_size, n_train))
+    batch_size = min(curve.batch_size, n_train)
+    method = changed(method, "connectivity", batch_size=batch_size)
+    if longest:
+        epochs = max(PAPER_UPDATES // (n_train // batch_size), 2 * SHORTEST_FIT)
+        method = changed(method, "connectivity", max_epochs=epochs)
     return changed(
         method, "hessian", samples=samples, batch_size=None if samples <= at_once else at_once
     )
@@ -114,10 +124,13 @@ def method_in_words(method: Any) -> dict[str, str]:
     }
     statistics = {"authors": "running; recomputed along curves"}
     curve = first_probe(method, "connectivity")
-    length = " or ".join(map(str, curve.lengths()))
+    lengths = curve.lengths()
+    length = f"{lengths[0]} to {lengths[-1]}" if lengths[1:] else f"{lengths[0]}"
+    length += f" {curve.length_unit}"
+    if curve.epochs == "auto":
+        length += f" (until mc changes by less than {curve.convergence:g})"
     words["connectivity"] += (
-        f", {length} {curve.length_unit} in batches of {curve.batch_size}, learning rate "
-        f"{curve.lr:g}"
+        f", {length} in batches of {curve.batch_size}, learning rate {curve.lr:g}"
     )
     words["similarity"] += f", {first_probe(method, 'similarity').samples} samples"
     words["hessian"] += f", {first_probe(method, 'hessian').samples} training samples"

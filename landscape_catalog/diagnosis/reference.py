@@ -29,6 +29,7 @@ class Standard:
         method: the section `measure` that the checkpoints are measured by.
         method_words: whether that is how the reference was measured.
         sizes: width, samples and batch size by dotted path, for a model that takes them.
+        has_method: whether the method is the reference's.
     """
 
     model: DiagnosisModel | None
@@ -37,6 +38,7 @@ class Standard:
     method: Any
     method_words: str = ""
     sizes: Mapping[str, float] = field(default_factory=dict)
+    has_method: bool = False
 
     def answer(self, means: Mapping[str, float], n_train: int) -> Answer | None:
         """What the model says of these means; None without a model.
@@ -72,10 +74,12 @@ def standard(path: Path | None, sizes: Mapping[str, float] | None = None) -> Sta
     words = (
         f"measured as the cells of {name} were"
         if section is not None
-        else f"{name} does not say how its curves and CKA were made; the paper's method was used"
+        else "its source does not say how curves and CKA were made; the paper's method was used"
     )
     method = reference_method(section)
-    return Standard(model, model.rule, f"those of {name}", method, words, dict(sizes or {}))
+    has_method = section is not None
+    thresholds_of = f"those of {name}"
+    return Standard(model, model.rule, thresholds_of, method, words, dict(sizes or {}), has_method)
 
 
 def _require_usable(model: DiagnosisModel, path: Path, sizes: Mapping[str, float]) -> None:
@@ -153,11 +157,12 @@ def reasons_for_no_advice(
             + "; ".join(answer.outside)
             + "."
         )
-    if answer.missing:
-        words = [
-            f"{metric.replace('_', ' ')} ({why_missing.get(metric, f'give --at {metric}=NUMBER')})"
-            for metric in answer.missing
-        ]
+    reasons: dict[str, list[str]] = {}
+    for metric in answer.missing:
+        why = why_missing.get(metric, f"give --at {metric}=NUMBER")
+        reasons.setdefault(why, []).append(metric.replace("_", " "))
+    if reasons:
+        words = [f"{' and '.join(names)} ({why})" for why, names in reasons.items()]
         found.append(f"There is no advice that depends on {', '.join(words)}.")
     return tuple(found)
 

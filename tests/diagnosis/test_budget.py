@@ -23,7 +23,9 @@ def landscape(monkeypatch: pytest.MonkeyPatch) -> DiagnosedLandscape:
     both = blobs()
     data = DiagnosedData("blobs", both.train, both.test, 3, (), 90, 30, "", Classification())
     states = [trained(perceptron, both.train, seed) for seed in (0, 1)]
-    method = changed(fitted_to(paper_method(), 90, (2,)), "connectivity", batch_size=30)
+    method = changed(
+        fitted_to(paper_method(), 90, (2,)), "connectivity", batch_size=30, max_epochs=200
+    )
     monkeypatch.setattr(budget, "_timed", lambda *_: (STEP, POINT))
     return DiagnosedLandscape(lambda seed: perceptron(), states, data, method)
 

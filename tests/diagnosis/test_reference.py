@@ -8,7 +8,12 @@ import pytest
 from torch import nn
 
 import landscape_catalog as lc
-from landscape_catalog.diagnosis.method import first_probe, reference_method
+from landscape_catalog.diagnosis.method import (
+    first_probe,
+    fitted_to,
+    paper_method,
+    reference_method,
+)
 from landscape_catalog.diagnosis.model import write_model
 from landscape_catalog.diagnosis.reference import standard
 from landscape_catalog.errors import CheckpointError
@@ -28,7 +33,7 @@ def states(n: int, **options: float) -> list:
 
 def test_checkpoints_are_measured_by_the_method_of_the_reference(file: Path) -> None:
     found = lc.diagnose_checkpoints(states(2), perceptron, blobs(), model=file)
-    assert "random start, 3 or 6 epochs" in found.method["connectivity"]
+    assert "random start, 3 to 6 epochs" in found.method["connectivity"]
     assert found.curves[0].length == 6
     assert found.phase.thresholds_of == "those of somebody"
     assert found.reference is not None
@@ -109,3 +114,25 @@ def test_sizes_and_units_of_a_model(tmp_path: Path) -> None:
     assert answer is not None and not answer.missing and answer.advice
     fewer = standard(tmp_path / "sizes.json").answer(means, 100)
     assert fewer is not None and set(fewer.missing) == sizes.keys() and not fewer.advice
+
+
+def test_curves_of_few_data_may_be_as_long_as_those_of_many() -> None:
+    """The paper's: 50 epochs of 50,000 samples in batches of 128."""
+    for n, lengths in ((50_000, [25, 50]), (500_000, [25, 50]), (12_800, [25, 50, 100])):
+        method = fitted_to(paper_method(), n, (3, 32, 32), longest=True)
+        assert first_probe(method, "connectivity").lengths() == lengths
+    small = first_probe(fitted_to(paper_method(), 100, (3, 224, 224), longest=True), "connectivity")
+    assert (small.batch_size, small.lengths()[-1]) == (100, 12_800)
+    fixed = reference_method({"connectivity": {"epochs": 40}})
+    assert first_probe(fitted_to(fixed, 100, (2,)), "connectivity").lengths() == [20, 40]
+
+
+def test_the_hessian_takes_what_memory_holds() -> None:
+    for n, shape, samples, at_once in (
+        (50_000, (3, 32, 32), 200, None),
+        (50_000, (3, 224, 224), 200, 4),
+        (60, (3, 32, 32), 60, None),
+        (9, (), 9, None),
+    ):
+        hessian = first_probe(fitted_to(paper_method(), n, shape), "hessian")
+        assert (hessian.samples, hessian.batch_size) == (samples, at_once)
