@@ -41,7 +41,7 @@ def diagnose_files(
         classes: names, separated by commas.
         mean: numbers, separated by commas.
         std: the same.
-        model: of a reference; None: that of the project, if there is one.
+        model: of a reference; None: data/diagnosis/model.json, if there is one.
         sizes: `PATH=NUMBER`, for a model that takes sizes.
         page: to write; None: in `reports` of the project, or here.
         as_json: whether the result is printed as JSON.
@@ -52,8 +52,9 @@ def diagnose_files(
     """
     root = find_project()
     project = None if root is None else Project(root)
-    if model is None and project is not None and project.diagnosis_model.is_file():
-        model = project.diagnosis_model
+    default = (project or Project(Path.cwd())).diagnosis_model
+    if model is None and default.is_file():
+        model = default
     target = page or (Path(PAGE) if project is None else project.diagnosis_page)
     if target.is_dir() or not (target.parent.is_dir() or project is not None):
         kind = "is a folder" if target.is_dir() else f"lies in no folder: {target.parent}"

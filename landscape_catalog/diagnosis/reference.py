@@ -11,7 +11,7 @@ from typing import Any
 from landscape_catalog.diagnosis.method import paper_method, reference_method
 from landscape_catalog.diagnosis.model import Answer, DiagnosisModel, read_model
 from landscape_catalog.diagnosis.result import AdviceFacts, NeighbourFacts, ReferenceFacts
-from landscape_catalog.errors import CheckpointError
+from landscape_catalog.errors import CheckpointError, DamagedFileError
 from landscape_catalog.phases import Rule, Yang2021
 
 OF_CURVES, SAMPLES = ("mode_connectivity", "peak_error"), "load.samples"
@@ -60,14 +60,16 @@ def standard(path: Path | None, sizes: Mapping[str, float] | None = None) -> Sta
         sizes: width, samples and batch size by dotted path, for a model that takes them.
 
     Raises:
-        CheckpointError: if the reference was measured in a way that has no counterpart here, or the
-            model takes no such sizes.
+        CheckpointError: if the file does not hold a model, the reference was measured in a way that
+            has no counterpart here, or the model takes no such sizes.
         MissingArtifactError: if there is no such file.
-        DamagedFileError: if it does not hold a model.
     """
     if path is None:
         return Standard(None, Yang2021(), "the defaults, which are the paper's", paper_method())
-    model = read_model(path)
+    try:
+        model = read_model(path)
+    except DamagedFileError as error:
+        raise CheckpointError(f"--model: {error}") from error
     _require_usable(model, path, sizes or {})
     name = model.reference.name
     section = model.reference.measure

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
 
 from landscape_catalog.diagnosis.model import DiagnosisModel
 from landscape_catalog.diagnosis.model.fit import fit_model
+from landscape_catalog.diagnosis.result import Diagnosis
 from landscape_catalog.phases import CellNumbers, Yang2021
 from landscape_catalog.phases.diagram import Diagram, DiagramAxis
 
@@ -48,10 +50,25 @@ def diagram() -> Diagram:
     )  # fmt: skip
 
 
-def model(
-    measure: dict[str, Any] | None = None, *, sizes: bool = False, unit: str = "%"
-) -> DiagnosisModel:
-    about = {
+def around(found: Diagnosis) -> DiagnosisModel:
+    """A reference in the middle of whose range checkpoints lie."""
+    base = diagram()
+    means = dict(base.means)
+    for name, values in base.means.items():
+        if name == "test_accuracy":
+            continue
+        place = (values - values.min()) / (values.max() - values.min())
+        own = found.metric(name).mean
+        assert own is not None
+        if name in ("train_loss", "top_eigenvalue", "trace", "l2_distance"):
+            means[name] = own * np.exp(4 * (place - 0.5))
+        else:
+            means[name] = own + 10 * (place - 0.5)
+    return fit_model(dataclasses.replace(base, means=means), Yang2021(), about=about_of(None))
+
+
+def about_of(measure: dict[str, Any] | None) -> dict[str, Any]:
+    return {
         "name": "somebody",
         "experiment_id": "0" * 16,
         "classification_id": "1" * 16,
@@ -60,5 +77,10 @@ def model(
         "citation": "Some & Body 2024 <script>alert(1)</script>",
         "measure": measure,
     }
+
+
+def model(
+    measure: dict[str, Any] | None = None, *, sizes: bool = False, unit: str = "%"
+) -> DiagnosisModel:
     units = {"mode_connectivity": unit}
-    return fit_model(diagram(), Yang2021(), about=about, units=units, sizes=sizes)
+    return fit_model(diagram(), Yang2021(), about=about_of(measure), units=units, sizes=sizes)

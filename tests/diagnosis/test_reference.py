@@ -18,7 +18,7 @@ from landscape_catalog.diagnosis.model import write_model
 from landscape_catalog.diagnosis.reference import standard
 from landscape_catalog.errors import CheckpointError
 from tests.diagnosis.made import blobs, perceptron, trained
-from tests.diagnosis.references import model
+from tests.diagnosis.references import around, model
 
 
 @pytest.fixture
@@ -136,3 +136,24 @@ def test_the_hessian_takes_what_memory_holds() -> None:
     ):
         hessian = first_probe(fitted_to(paper_method(), n, shape), "hessian")
         assert (hessian.samples, hessian.batch_size) == (samples, at_once)
+
+
+def test_within_the_range_there_is_advice(tmp_path: Path) -> None:
+    two = states(2)
+    plain = lc.diagnose_checkpoints(two, perceptron, blobs())
+    write_model(tmp_path / "near.json", around(plain))
+    found = lc.diagnose_checkpoints(two, perceptron, blobs(), model=tmp_path / "near.json")
+    assert found.reference is not None
+    assert found.reference.outside == found.reference.missing == found.no_advice == ()
+    assert {one.action for one in found.advice} == {"hotter", "colder", "wider", "more data"}
+    gains = [one.gain for one in found.advice]
+    assert gains == sorted(gains, reverse=True)
+    for one in found.advice:
+        assert one.low <= one.high and one.why and 0 <= one.probability <= 1
+    assert set(found.reference.questions) == {
+        "temperature", "width or temperature", "data or temperature"
+    }  # fmt: skip
+    assert f"1. {found.advice[0].action}: " in str(found)
+    one = lc.diagnose_checkpoints(two[:1], perceptron, blobs(), model=tmp_path / "near.json")
+    assert one.advice == () and one.reference is not None and not one.reference.questions
+    assert "no advice that depends on mode connectivity" in " ".join(one.no_advice)

@@ -228,4 +228,5 @@ def test_a_damaged_model(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(place)
     words = ["diagnose", "run", "one.pt", *NET, *DATA, "--model", "model.json"]
     result = CliRunner().invoke(app, words)
-    assert "model.json: version" in str(result.exception)
+    assert isinstance(result.exception, UserError)
+    assert "--model: model.json: version" in str(result.exception)
