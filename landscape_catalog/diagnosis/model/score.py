@@ -68,7 +68,12 @@ class _Collected:
 
 
 def score_model(
-    model: DiagnosisModel, diagram: Diagram, name: str, *, refit: Refit | None = None
+    model: DiagnosisModel,
+    diagram: Diagram,
+    name: str,
+    *,
+    tested: np.ndarray | None = None,
+    refit: Refit | None = None,
 ) -> list[Score]:
     """Score a model on the cells of a grid.
 
@@ -76,6 +81,7 @@ def score_model(
         model: which.
         diagram: the grid.
         name: of its source.
+        tested: indices of the cells that are scored; None: all.
         refit: for the grid that the model was fitted on: fits one like it on the cells with these
             indices. The model is then scored by grouped cross-validation: for each load-like axis,
             every fifth of its values is held out, and the other fitted cells predict it.
@@ -90,7 +96,7 @@ def score_model(
             raise QueryError(f"{name} has no {feature.metric}, which the model takes")
     values = {feature.metric: values[feature.metric] for feature in model.features}
     gain = gains(diagram)
-    where = known_cells(values, gain, np.arange(len(diagram)))
+    where = known_cells(values, gain, np.arange(len(diagram)) if tested is None else tested)
     if not len(where) or "hotter" not in gain:
         raise QueryError(f"{name} has no cells of which all features and gains are known")
     if refit is None:
