@@ -159,7 +159,7 @@ def curves_chart(found: Diagnosis) -> tuple[alt.TopLevelMixin, list[dict[str, An
             strokeDash=alt.StrokeDash(
                 "data:N",
                 scale=alt.Scale(domain=sides, range=[[1, 0], [5, 4]][: len(sides)]),
-                legend=alt.Legend(title="data", symbolType="stroke", symbolStrokeColor=INK),
+                legend=None,  # the page says which lines are dashed
             ),
             tooltip=["curve:N", "data:N", "t:Q", alt.Tooltip("error:Q", format=".2f")],
         )

@@ -125,7 +125,10 @@ def _measured(found: Diagnosis) -> str:
 def _curves(found: Diagnosis) -> str:
     return section(
         "<h2>Curves between checkpoints</h2>",
-        hint("A hump is a barrier: mode connectivity is the mean of the ends less the hump."),
+        hint(
+            "Solid: training data; dashed: test data. A hump is a barrier: mode connectivity is the "
+            "mean of the ends less the training error where it deviates most."
+        ),
         slot(ALONG),
         "".join(f"<p>{text(words)}</p>" for words in _lengths(found)),
     )
@@ -149,7 +152,10 @@ def _place(found: Diagnosis, *, has_chart: bool) -> str:
     return section(
         f"<h2>Place in {text(reference.name)}</h2>",
         _paragraphs(place_in_words(found)),
-        hint("Numbers mark the cells with the most similar metrics, the nearest first.")
+        hint(
+            "Numbers mark the cells with the most similar metrics, the nearest first; those at "
+            "other settings are only listed."
+        )
         + slot(PLACE)
         if has_chart
         else "",
