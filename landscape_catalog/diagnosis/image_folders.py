@@ -13,12 +13,12 @@ from landscape_catalog.datasets.user_files import require_data
 from landscape_catalog.diagnosis.preprocessing import Preprocessing
 from landscape_catalog.errors import CheckpointError, DataError
 from landscape_catalog.machine import main_memory, shown_bytes
+from landscape_catalog.pipeline.prepare.trial.messages import shown_names
 from landscape_catalog.regular import read_regular
 from landscape_catalog.schema.identity import derive_seed
 
 SIDES = ("train", "test")
 SUFFIXES = (".png", ".jpg", ".jpeg")
-MOST_NAMED = 6
 LARGEST_SHARE = 0.5  # of the machine's memory that images may take
 
 
@@ -65,9 +65,10 @@ def image_folders(folder: Path) -> tuple[ImageFolder, ImageFolder]:
     train, test = (_side(folder, name) for name in SIDES)
     strange = sorted(set(test.folders) - set(train.folders))
     if strange:
+        verb = "is" if len(strange) == 1 else "are"
         raise CheckpointError(
-            f"{test.folder}: {_listed(strange)} {'is' if len(strange) == 1 else 'are'} not among "
-            f"the classes of {train.folder}: {_listed(sorted(set(train.folders)))}"
+            f"{test.folder}: {shown_names(strange)} {verb} not among the classes of "
+            f"{train.folder}: {shown_names(sorted(set(train.folders)))}"
         )
     return train, test
 
@@ -135,14 +136,14 @@ def class_order(
         repeated = [name for name in names if list(categories).count(name) > 1]
         if repeated:
             raise CheckpointError(
-                f"{_listed(repeated)}: the weights have several classes of that name; give "
+                f"{shown_names(repeated)}: the weights have several classes of that name; give "
                 "--classes, the names of all classes in order"
             )
         return tuple(categories)
     if len(names) != n_outputs:
         raise CheckpointError(
             f"the network has {n_outputs} classes and the data have {len(names)} "
-            f"({_listed(names)}): give --classes, the names of the network's classes in order"
+            f"({shown_names(names)}): give --classes, the names of the network's classes in order"
         )
     return tuple(names)
 
@@ -150,12 +151,12 @@ def class_order(
 def _given_order(names: list[str], n_outputs: int, given: Sequence[str]) -> tuple[str, ...]:
     if len(set(given)) < len(given):
         repeated = sorted({name for name in given if list(given).count(name) > 1})
-        raise CheckpointError(f"--classes: {_listed(repeated)} is named twice; allowed: once")
+        raise CheckpointError(f"--classes: {shown_names(repeated)} is named twice; allowed: once")
     unknown = [name for name in names if name not in given]
     if unknown:
         raise CheckpointError(
-            f"--classes: {_listed(unknown)} of the data "
-            f"{'is' if len(unknown) == 1 else 'are'} not among {_listed(list(given))}"
+            f"--classes: {shown_names(unknown)} of the data "
+            f"{'is' if len(unknown) == 1 else 'are'} not among {shown_names(list(given))}"
         )
     if len(given) != n_outputs:
         raise CheckpointError(
@@ -211,8 +212,3 @@ def _require_memory(size: int, side: ImageFolder) -> None:
 
 def _size(image: np.ndarray) -> str:
     return " x ".join(map(str, image.shape))
-
-
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - MOST_NAMED} more" if names[MOST_NAMED:] else ""
-    return ", ".join(f"`{name}`" for name in names[:MOST_NAMED]) + more

@@ -14,6 +14,7 @@ from landscape_catalog.diagnosis.checkpoints import Checkpoint
 from landscape_catalog.diagnosis.own_functions import called_with, own_function
 from landscape_catalog.errors import CheckpointError, CodeError, described
 from landscape_catalog.models.build import build
+from landscape_catalog.pipeline.prepare.trial.messages import shown_names
 
 TORCHVISION = "torchvision"
 # What wrappers put before every name: data parallelism, torch.compile, training frameworks.
@@ -81,7 +82,7 @@ class NetworkSource:
         if len(rows) != 1:
             raise CheckpointError(
                 f"{checkpoint.name}: it has no head of {self.name} "
-                f"({_shown(sorted(heads))}), from which its number of classes would follow"
+                f"({shown_names(sorted(heads))}), from which its number of classes would follow"
             )
         return rows.pop()
 
@@ -168,8 +169,8 @@ def fitted_state(checkpoint: Checkpoint, network: nn.Module, source: str) -> dic
         for name, value in wanted.items()
         if name in found and found[name].shape != value.shape
     ]
-    problems = [f"{_shown(missing)} missing"] if missing else []
-    problems += [f"{_shown(unexpected)} unexpected"] if unexpected else []
+    problems = [f"{shown_names(missing)} missing"] if missing else []
+    problems += [f"{shown_names(unexpected)} unexpected"] if unexpected else []
     problems += ["; ".join(shapes[:MOST_NAMED])] if shapes else []
     if len(shapes) > MOST_NAMED:
         problems[-1] += f"; and {len(shapes) - MOST_NAMED} more shapes differ"
@@ -190,8 +191,3 @@ def _tied(network: nn.Module) -> dict[str, list[str]]:
     for name, value in network.state_dict(keep_vars=True).items():
         by_tensor.setdefault(id(value), []).append(name)
     return {name: names for names in by_tensor.values() for name in names if len(names) > 1}
-
-
-def _shown(names: list[str]) -> str:
-    more = f" and {len(names) - MOST_NAMED} more" if names[MOST_NAMED:] else ""
-    return ", ".join(f"`{name}`" for name in names[:MOST_NAMED]) + more

@@ -126,8 +126,8 @@ def _curves(found: Diagnosis) -> str:
     return section(
         "<h2>Curves between checkpoints</h2>",
         hint(
-            "Solid: training data; dashed: test data. A hump is a barrier: mode connectivity is the "
-            "mean of the ends less the training error where it deviates most."
+            "Solid: training data; dashed: test data. A hump is a barrier: mode connectivity is "
+            "the mean of the ends less the training error where it deviates most."
         ),
         slot(ALONG),
         "".join(f"<p>{text(words)}</p>" for words in _lengths(found)),

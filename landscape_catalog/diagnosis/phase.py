@@ -18,7 +18,6 @@ from landscape_catalog.phases import (
     Rule,
     Values,
     label_distributions,
-    percent,
 )
 
 ERRORS = 2.0  # of an estimate, by which a mean is moved to see whether its label holds
@@ -186,14 +185,6 @@ def _observed(rule: Rule, measured: Measurements) -> ObservedCell:
         )
     key = " ".join(sorted(found))
     return ObservedCell(key, measured.n, measured.n, found)
-
-
-def most_probable(found: FoundPhase) -> str:
-    """A phase in one line: its name, or the set, with the probability if it is known."""
-    if found.name is None:
-        return " or ".join(collapsed(found.possible)) or "unknown"
-    probability = found.probabilities.get(found.name)
-    return found.name if probability is None else f"{found.name} ({percent(probability)})"
 
 
 def collapsed(phases: Sequence[str]) -> list[str]:
