@@ -164,8 +164,8 @@ def reasons_for_no_advice(
         why = why_missing.get(metric, f"give --at {metric}=NUMBER")
         reasons.setdefault(why, []).append(metric.replace("_", " "))
     if reasons:
-        words = [f"{' and '.join(names)} ({why})" for why, names in reasons.items()]
-        found.append(f"There is no advice that depends on {', '.join(words)}.")
+        words = [f"{', '.join(names)} ({why})" for why, names in reasons.items()]
+        found.append(f"There is no advice that depends on {'; '.join(words)}.")
     return tuple(found)
 
 

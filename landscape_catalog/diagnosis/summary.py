@@ -194,7 +194,7 @@ def _phase_facts(found: FoundPhase, standing: Standard, measured: Measurements) 
 def _more(measured: Measurements, phase: FoundPhase) -> Iterator[str]:
     """What further checkpoints would add."""
     if measured.n == 1:
-        names = " or ".join(collapsed(phase.possible))
+        names = " and ".join(collapsed(phase.possible))
         yield (
             "A second checkpoint of the same training with another seed would add mode "
             f"connectivity, CKA and the L2 distance, which decide between {names}."

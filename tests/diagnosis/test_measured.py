@@ -89,7 +89,7 @@ def test_how_many_checkpoints_say_how_much() -> None:
     assert one.phase.possible == ("III", "IV-A", "IV-B")
     assert one.phase.probabilities == {} and one.curves == ()
     assert {m.metric for m in one.metrics}.isdisjoint({"mode_connectivity", "cka", "l2_distance"})
-    assert "A second checkpoint" in one.more[0] and "III or IV" in one.more[0]
+    assert "A second checkpoint" in one.more[0] and "III and IV" in one.more[0]
     assert two.phase.name == "IV-B" and two.phase.probabilities == {}
     assert "it takes 3 to see how runs vary" in two.phase.words
     assert "errors of the estimates alone" in two.phase.words
