@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from landscape_catalog._version import __version__
     from landscape_catalog.api.catalog import Catalog, open_catalog
     from landscape_catalog.api.curves import line_barrier, mode_connectivity
+    from landscape_catalog.api.diagnosis import diagnose_checkpoints
     from landscape_catalog.api.experiment import Experiment
     from landscape_catalog.api.networks import evaluate, hessian, spectral_density
     from landscape_catalog.api.phase import classify
@@ -37,6 +38,7 @@ __all__ = [
     "__version__",
     "cka",
     "classify",
+    "diagnose_checkpoints",
     "errors",
     "estimates",
     "evaluate",
@@ -64,6 +66,7 @@ __getattr__, _ = lazy_exports(
         "__version__": "landscape_catalog._version",
         "cka": f"{_API}.similarity",
         "classify": f"{_API}.phase",
+        "diagnose_checkpoints": f"{_API}.diagnosis",
         "errors": None,
         "estimates": f"{_API}.values",
         "evaluate": f"{_API}.networks",

@@ -17,7 +17,7 @@ from typing import Annotated
 
 import typer
 
-from landscape_catalog.commands import STAGES, export_app, import_app, store_app
+from landscape_catalog.commands import STAGES, diagnose_app, export_app, import_app, store_app
 from landscape_catalog.commands.output import say
 from landscape_catalog.commands.preset_app import Scale, presets
 from landscape_catalog.commands.project_root import project_root
@@ -186,6 +186,7 @@ app.add_typer(presets, name="preset")
 app.add_typer(import_app.app, name="import")
 app.add_typer(store_app.app, name="store")
 app.add_typer(export_app.app, name="export")
+app.add_typer(diagnose_app.app, name="diagnose")
 app.command(cls=QueryCommand)(sql)
 app.add_typer(catalog, name="catalog")
 

@@ -10,6 +10,7 @@ LandscapeError                 base class; exit code 1
 │   ├── MissingArtifactError   the output of an earlier stage is missing
 │   ├── DataError              a dataset is unavailable or invalid
 │   ├── PublishedError         published results that cannot be imported
+│   ├── CheckpointError        a user's checkpoint, or its network or data, cannot be diagnosed
 │   └── TooLittleMemoryError   a run needs more memory than the machine has
 ├── DamagedFileError           a file under data/ does not hold what was written
 │   └── UnreadableFileError    its content cannot be read at all
@@ -173,6 +174,10 @@ class DataError(UserError):
 
 class PublishedError(UserError):
     """Published results cannot be imported: they are damaged, hostile, or of another form."""
+
+
+class CheckpointError(UserError):
+    """A user's checkpoint cannot be diagnosed, or does not fit its network or its data."""
 
 
 class TooLittleMemoryError(UserError):

@@ -97,6 +97,16 @@ class Project:
         return self._results / "reports" / "other" / f"{name}.html"
 
     @property
+    def diagnosis_page(self) -> Path:
+        """The page of the last diagnosis of a user's checkpoints."""
+        return self._results / "reports" / "diagnosis.html"
+
+    @property
+    def diagnosis_model(self) -> Path:
+        """The model by which checkpoints are diagnosed: no stage's output."""
+        return self._results / "data" / "diagnosis" / "model.json"
+
+    @property
     def metrics(self) -> Path:
         """The small tree of numbers for `dvc metrics diff`."""
         return self._results / "reports" / "metrics.json"

@@ -19,6 +19,7 @@ from tests.exchange.imports.sources import write_yang
 DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 TRAINS = "it trains; the fixture `finished` and tests/test_pipeline.py run it"
 STUDY = "tests/test_study.py makes studies"
+OWN = "tests/diagnosis/test_documented.py diagnoses checkpoints"
 # The commands of the README that are run here.
 RUN = {
     "landscape preset list",
@@ -43,6 +44,8 @@ RUN = {
 # Those that are not, and why.
 NOT_RUN = {
     "landscape init my-study": STUDY,
+    "landscape diagnose run a.pt b.pt c.pt --network torchvision:resnet18 --data photos "
+    "--mean 0.5 --std 0.25": OWN,
     "dvc repro": TRAINS,
     "dvc exp run -S load.label_noise=0.2": TRAINS,
     "dvc exp run -S 'load.label_noise=[0,0.2]'": TRAINS,

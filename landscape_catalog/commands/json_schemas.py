@@ -1,10 +1,11 @@
-"""JSON Schemas of `params.yaml` and of all stored records, for editors and other languages."""
+"""JSON Schemas of `params.yaml`, of all stored records, and of the result of a diagnosis."""
 
 from __future__ import annotations
 
 import json
 from typing import Any
 
+from landscape_catalog.diagnosis.result import Diagnosis
 from landscape_catalog.experiment.experiment import Experiment
 from landscape_catalog.runner.registry import EXECUTORS
 from landscape_catalog.store.measurements import RECORDS
@@ -14,7 +15,7 @@ JSON_SCHEMA_DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 def json_schemas() -> dict[str, str]:
     """The text of every JSON Schema, by file name."""
-    schemas = {"experiment": _experiment_schema()}
+    schemas = {"experiment": _experiment_schema(), "diagnosis": Diagnosis.model_json_schema()}
     schemas |= {name: record.model_json_schema() for name, record in RECORDS.items()}
     return {
         f"{name}.schema.json": json.dumps({"$schema": JSON_SCHEMA_DIALECT, **schema}, indent=2)

@@ -22,6 +22,7 @@ PUBLIC = [
     "__version__",
     "cka",
     "classify",
+    "diagnose_checkpoints",
     "errors",
     "estimates",
     "evaluate",

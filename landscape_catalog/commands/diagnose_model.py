@@ -1,0 +1,213 @@
+"""`landscape diagnose fit` and `score`: a model of what changes of a training are worth."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from landscape_catalog.api.catalog import open_catalog
+from landscape_catalog.catalog.diagram import READ, diagram_of
+from landscape_catalog.catalog.sources import source_named
+from landscape_catalog.diagnosis.model import DiagnosisModel, read_model, write_model
+from landscape_catalog.diagnosis.model.features import SIZES
+from landscape_catalog.diagnosis.model.fit import fit_model
+from landscape_catalog.diagnosis.model.score import Score, score_model
+from landscape_catalog.errors import QueryError
+from landscape_catalog.paths import Project
+from landscape_catalog.phases.diagram import Diagram
+from landscape_catalog.phases.registry import rule_of
+from landscape_catalog.phases.rule import Rule
+from landscape_catalog.schema.strict_json import strict_json
+
+
+def fit_source(
+    root: Path,
+    name: str,
+    *,
+    where: str | None = None,
+    cells: int | None = None,
+    seed: int = 0,
+    sizes: bool = False,
+    output: Path | None = None,
+) -> str:
+    """Fit a model to the cells of a source, and write it.
+
+    Args:
+        root: of the project.
+        name: of an import or experiment; see `open_catalog`.
+        where: an SQL condition on the view `cells`; only cells that meet it are fitted.
+        cells: number of cells to draw from them; None: all.
+        seed: of the draw.
+        sizes: whether the model takes width, samples and batch size.
+        output: the file; None: `data/diagnosis/model.json`.
+
+    Returns:
+        What was done, in words.
+
+    Raises:
+        QueryError: if there is no such source, the condition is invalid, or cells are too few.
+        StorageError: if the file cannot be written.
+    """
+    project = Project(root)
+    known = _Known(project, name)
+    chosen = _chosen(root, known, where, cells, seed)
+    model = known.fit(chosen, sizes=sizes)
+    path = output or project.diagnosis_model
+    write_model(path, model)
+    reference = model.reference
+    left = "" if reference.n_cells == len(chosen) else f" (of {len(chosen)}; others lack a metric)"
+    features = ", ".join(feature.metric for feature in model.features)
+    return (
+        f"Fitted on {reference.n_cells} cells{left} of {name}, a grid of {reference.n_grid}: "
+        f"{', '.join(model.questions)}.\nFeatures: {features}.\n"
+        f"Wrote {project.shown(path)}. `landscape diagnose score {name}` says how good it is."
+    )
+
+
+def score_source(root: Path, name: str, *, model: Path | None = None, as_json: bool = False) -> str:
+    """Score a model on the cells of a source.
+
+    On the source that it was fitted on, by grouped cross-validation.
+
+    Args:
+        root: of the project.
+        name: of the source.
+        model: the file; None: `data/diagnosis/model.json`.
+        as_json: whether to return JSON.
+
+    Raises:
+        QueryError: if there is no such source, or it lacks what the model needs.
+        MissingArtifactError: if there is no model.
+        DamagedFileError: if the file does not hold a model.
+    """
+    project = Project(root)
+    path = model or project.diagnosis_model
+    fitted = read_model(path)
+    known = _Known(project, name)
+    same = fitted.reference.experiment_id == known.experiment["experiment_id"]
+    sizes = any(feature.metric in SIZES for feature in fitted.features)
+    refit = (lambda chosen: known.fit(chosen, sizes=sizes)) if same else None
+    scores = score_model(fitted, known.diagram, name, refit=refit)
+    if as_json:
+        content = {
+            "source": name,
+            "reference": fitted.reference.name,
+            "fitted_cells": fitted.reference.n_cells,
+            "scores": [asdict(one) for one in scores],
+        }
+        return strict_json(content, indent=2)
+    head = f"{project.shown(path)}: fitted on {fitted.reference.n_cells} cells of "
+    head += f"{fitted.reference.name}, scored on {name}"
+    return "\n".join([head, *(line for one in scores for line in ["", *_lines(one)])])
+
+
+class _Known:
+    """What is known of a source: its tables, diagram and rule."""
+
+    def __init__(self, project: Project, name: str) -> None:
+        source = source_named(project, name)
+        tables = source.tables([*READ, "probes", "cell_metrics"])
+        if tables["experiments"].is_empty():
+            raise QueryError(f"{name} holds no experiment")
+        self.name = name
+        self.experiment = tables["experiments"].row(0, named=True)
+        self.diagram: Diagram = diagram_of(tables)
+        self.rule: Rule = rule_of(json.loads(self.experiment["classify"]))
+        self.units = _units(tables["cell_metrics"])
+        self.methods = _methods(tables)
+        publication = source.publication or {}
+        measure = json.loads(self.experiment["spec"]).get("measure")
+        self.about: dict[str, Any] = {
+            "name": name,
+            "citation": publication.get("citation"),
+            # A published grid may tell no more than which snapshot was measured.
+            "measure": measure if measure and "connectivity" in measure else None,
+            **{
+                key: self.experiment[key]
+                for key in ("experiment_id", "classification_id", "dataset", "model")
+            },
+        }
+
+    def fit(self, chosen: np.ndarray, *, sizes: bool) -> DiagnosisModel:
+        """A model of these cells."""
+        return fit_model(
+            self.diagram,
+            self.rule,
+            about=self.about,
+            methods=self.methods,
+            units=self.units,
+            chosen=chosen,
+            sizes=sizes,
+        )
+
+
+def _units(cell_metrics: pl.DataFrame) -> dict[str, str]:
+    rows = cell_metrics.select("metric", "unit").unique(maintain_order=True)
+    return {metric: unit for metric, unit in rows.iter_rows() if unit}
+
+
+def _methods(tables: Mapping[str, pl.DataFrame]) -> dict[str, str]:
+    """How each metric was measured, as far as the catalog says."""
+    rows = tables["cell_metrics"].select("metric", "method").unique(maintain_order=True)
+    return {metric: method for metric, method in rows.iter_rows() if method}
+
+
+def _chosen(
+    root: Path, known: _Known, where: str | None, cells: int | None, seed: int
+) -> np.ndarray:
+    """Indices of the cells that are fitted."""
+    chosen = np.arange(len(known.diagram))
+    if where is not None:
+        catalog = open_catalog(root, source=known.name)
+        found = catalog.sql(f"SELECT cell_id FROM cells WHERE ({where}\n)")
+        ids = set(found["cell_id"].to_list())
+        chosen = np.array([i for i in chosen if known.diagram.cell_ids[i] in ids], dtype=int)
+        if not len(chosen):
+            raise QueryError(f"--where: no cell of {known.name} meets {where!r}")
+    if cells is not None:
+        if cells > len(chosen):
+            raise QueryError(f"--cells: got {cells}; allowed: at most {len(chosen)}")
+        draw = np.random.default_rng(seed).choice(len(chosen), cells, replace=False)
+        chosen = np.sort(chosen[draw])
+    return chosen
+
+
+def _lines(score: Score) -> list[str]:
+    """A table of questions, then the value of the advice."""
+    head = ["question", "n", "accuracy", "95% interval"]
+    names = list(dict.fromkeys(n for one in score.questions.values() for n in one.baselines))
+    rows = [[*head, *names, "Brier", "calibration error"]]
+    for question, one in score.questions.items():
+        interval = f"{100 * one.accuracy.low:.1f} to {100 * one.accuracy.high:.1f}"
+        baselines = [_percent(one.baselines.get(name)) for name in names]
+        rows.append(
+            [question, str(one.n), _percent(one.accuracy.value), interval, *baselines]
+            + [f"{one.brier:.3f}", f"{one.calibration_error:.3f}"]
+        )
+    outside = f", {score.n_outside} of them outside of the model's range" if score.n_outside else ""
+    lines = [f"{score.tested_on} ({score.n_cells} cells{outside})", *_aligned(rows)]
+    for name, value in score.values.items():
+        words = "hotter or colder" if name == "temperature" else "the best of all actions"
+        always = ", ".join(f"always {action} {gain:.2f}" for action, gain in value.always.items())
+        lines.append(
+            f"advice on {words}: gains {value.gain:.2f} points of {value.best:.2f} by the best "
+            f"choice, {value.share.value:.1f}% ({value.share.low:.1f} to {value.share.high:.1f}); "
+            f"{always}"
+        )
+    covered = ", ".join(f"{action} {100 * one:.0f}%" for action, one in score.coverage.items())
+    return [*lines, f"gains within their 90% intervals: {covered}", *score.left_out]
+
+
+def _percent(share: float | None) -> str:
+    return "" if share is None else f"{100 * share:.1f}"
+
+
+def _aligned(rows: list[list[str]]) -> list[str]:
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]

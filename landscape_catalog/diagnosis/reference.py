@@ -1,0 +1,174 @@
+"""What a reference catalog says of checkpoints: their place in it, and advice."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from landscape_catalog.diagnosis.method import paper_method, reference_method
+from landscape_catalog.diagnosis.model import Answer, DiagnosisModel, read_model
+from landscape_catalog.diagnosis.result import AdviceFacts, NeighbourFacts, ReferenceFacts
+from landscape_catalog.errors import CheckpointError, DamagedFileError
+from landscape_catalog.phases import Rule, Yang2021
+
+OF_CURVES, SAMPLES = ("mode_connectivity", "peak_error"), "load.samples"
+FIT = "`landscape diagnose fit NAME` fits one to an import or an experiment"
+
+
+@dataclass(frozen=True)
+class Standard:
+    """By what checkpoints are measured and judged.
+
+    Attributes:
+        model: of a reference; None without one.
+        rule: the phase rule, with thresholds that are numbers.
+        thresholds_of: whose thresholds these are, in words.
+        method: the section `measure` that the checkpoints are measured by.
+        method_words: whether that is how the reference was measured.
+        sizes: width, samples and batch size by dotted path, for a model that takes them.
+        has_method: whether the method is the reference's.
+    """
+
+    model: DiagnosisModel | None
+    rule: Rule
+    thresholds_of: str
+    method: Any
+    method_words: str = ""
+    sizes: Mapping[str, float] = field(default_factory=dict)
+    has_method: bool = False
+
+    def answer(self, means: Mapping[str, float], n_train: int) -> Answer | None:
+        """What the model says of these means; None without a model.
+
+        Args:
+            means: by metric; NaN if unknown.
+            n_train: training samples that there are, unless `sizes` has their number.
+        """
+        if self.model is None:
+            return None
+        return self.model.answer(means, sizes={SAMPLES: n_train, **self.sizes})
+
+
+def standard(path: Path | None, sizes: Mapping[str, float] | None = None) -> Standard:
+    """The standard that a model file sets; without one, the paper's method and thresholds.
+
+    Args:
+        path: of the file; None: there is none.
+        sizes: width, samples and batch size by dotted path, for a model that takes them.
+
+    Raises:
+        CheckpointError: if the file does not hold a model, the reference was measured in a way that
+            has no counterpart here, or the model takes no such sizes.
+        MissingArtifactError: if there is no such file.
+    """
+    if path is None:
+        return Standard(None, Yang2021(), "the defaults, which are the paper's", paper_method())
+    try:
+        model = read_model(path)
+    except DamagedFileError as error:
+        raise CheckpointError(f"--model: {error}") from error
+    _require_usable(model, path, sizes or {})
+    name = model.reference.name
+    section = model.reference.measure
+    words = (
+        f"measured as the cells of {name} were"
+        if section is not None
+        else "its source does not say how curves and CKA were made; the paper's method was used"
+    )
+    method = reference_method(section)
+    has_method = section is not None
+    thresholds_of = f"those of {name}"
+    return Standard(model, model.rule, thresholds_of, method, words, dict(sizes or {}), has_method)
+
+
+def _require_usable(model: DiagnosisModel, path: Path, sizes: Mapping[str, float]) -> None:
+    for feature in model.features:
+        if feature.metric in OF_CURVES and feature.unit not in ("", "%"):
+            raise CheckpointError(
+                f"{path}: its {feature.metric.replace('_', ' ')} is in {feature.unit}; allowed: "
+                "%, of classification"
+            )
+    known = [one.metric for one in model.features if "." in one.metric]
+    for name in sizes:
+        if name not in known:
+            allowed = ", ".join(known) or "none: the model takes metrics only"
+            raise CheckpointError(f"--at {name}: allowed: {allowed}")
+
+
+def reference_facts(standing: Standard, answer: Answer) -> ReferenceFacts:
+    """The place of the checkpoints in the reference."""
+    assert standing.model is not None
+    reference = standing.model.reference
+    axes = " x ".join(axis.path.rpartition(".")[2] for axis in reference.axes)
+    return ReferenceFacts(
+        name=reference.name,
+        described=f"{reference.model} on {reference.dataset}, {reference.n_cells} cells ({axes})",
+        citation=reference.citation,
+        method=standing.method_words,
+        outside=answer.outside,
+        missing=answer.missing,
+        nearest=tuple(
+            NeighbourFacts(
+                coordinates=dict(one.coordinates),
+                distance=known(one.distance),
+                phase=one.phase,
+                test_accuracy=known(one.test_accuracy),
+            )
+            for one in answer.nearest
+        ),
+        prior=dict(answer.phase_prior),
+        questions={str(name): value for name, value in answer.probabilities.items()},
+    )
+
+
+def advice_facts(answer: Answer) -> tuple[AdviceFacts, ...]:
+    """The advice, the largest expected gain first."""
+    return tuple(
+        AdviceFacts(
+            action=one.action,
+            gain=known(one.gain),
+            low=known(one.low),
+            high=known(one.high),
+            probability=known(one.probability),
+            why=one.why,
+        )
+        for one in answer.advice
+    )
+
+
+def reasons_for_no_advice(
+    standing: Standard, answer: Answer | None, why_missing: Mapping[str, str]
+) -> tuple[str, ...]:
+    """Why there is no advice, or none that depends on what is missing.
+
+    Args:
+        standing: with the model.
+        answer: of the model; None without one.
+        why_missing: the reason for each metric that is missing.
+    """
+    if answer is None:
+        return (f"Advice needs the model of a reference catalog (--model FILE): {FIT}.",)
+    name = standing.model.reference.name if standing.model else ""
+    found = []
+    if answer.outside:
+        found.append(
+            f"There is no advice, since the checkpoints are outside of the range of {name}: "
+            + "; ".join(answer.outside)
+            + "."
+        )
+    reasons: dict[str, list[str]] = {}
+    for metric in answer.missing:
+        why = why_missing.get(metric, f"give --at {metric}=NUMBER")
+        reasons.setdefault(why, []).append(metric.replace("_", " "))
+    if reasons:
+        words = [f"{', '.join(names)} ({why})" for why, names in reasons.items()]
+        found.append(f"There is no advice that depends on {'; '.join(words)}.")
+    return tuple(found)
+
+
+def known(value: float) -> float | None:
+    """The value; None for NaN and infinities."""
+    return value if math.isfinite(value) else None

@@ -1,0 +1,148 @@
+"""`landscape diagnose fit` and `score`, as a user calls them, on an imported grid."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import polars as pl
+import pytest
+from typer.testing import CliRunner
+
+from landscape_catalog.cli import app
+from landscape_catalog.commands.imports import import_results
+from landscape_catalog.diagnosis.model import read_model
+from landscape_catalog.errors import DamagedFileError, MissingArtifactError, QueryError
+from tests.diagnosis.model.grids import planted
+
+PERCENT = ("test_accuracy", "test_error", "train_error", "mode_connectivity", "peak_error")
+UNITS = dict.fromkeys(PERCENT, "'%'") | {"train_loss": "nats"}
+
+
+def import_planted(root: Path, name: str, seed: int) -> None:
+    """The planted grid as an imported table."""
+    grid = planted(seed)
+    columns = {
+        axis.name: [axis.values[i] for i in grid.places[:, at]] for at, axis in enumerate(grid.axes)
+    }
+    table = pl.DataFrame({**columns, **grid.means})
+    table.write_csv(root / f"{name}.csv")
+    metrics = [
+        f"  {metric}: {{column: {metric}, method: made up"
+        + (f", unit: {UNITS[metric]}" if metric in UNITS else "")
+        + "}"
+        for metric in grid.means
+    ]
+    coordinates = [f"  {axis.path}: {axis.name}" for axis in grid.axes]
+    lines = ["citation: Nobody 2026", "dataset: svhn", "model: resnet18", "n_runs: 2"]
+    lines += ["coordinates:", *coordinates, "metrics:", *metrics]
+    (root / "map.yaml").write_text("\n".join(lines))
+    import_results(root, "table", root / f"{name}.csv", name, columns=root / "map.yaml")
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project with two draws of the planted grid, and a model fitted on a part of the first."""
+    root = tmp_path_factory.mktemp("project")
+    for name in ("params.yaml", "dvc.yaml"):
+        (root / name).touch()
+    for name, seed in (("first", 0), ("second", 1)):
+        import_planted(root, name, seed)
+    return root
+
+
+@pytest.fixture(autouse=True)
+def _inside(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(project)
+
+
+def called(*words: str) -> str:
+    result = CliRunner().invoke(app, ["diagnose", *words])
+    if result.exception is not None:
+        raise result.exception
+    return result.output
+
+
+def test_fit_says_what_it_did_and_writes_the_same_bytes_again(project: Path) -> None:
+    said = called("fit", "first", "--cells", "80", "--seed", "3").splitlines()
+    assert said[0] == (
+        "Fitted on 80 cells of first, a grid of 140: temperature, width or temperature, "
+        "data or temperature."
+    )
+    assert said[-1] == (
+        "Wrote data/diagnosis/model.json. `landscape diagnose score first` says how good it is."
+    )
+    path = project / "data" / "diagnosis" / "model.json"
+    content = path.read_bytes()
+    called("fit", "first", "--cells", "80", "--seed", "3", "--output", "again.json")
+    assert (project / "again.json").read_bytes() == content
+    called("fit", "first", "--cells", "80", "--seed", "4", "--output", "other.json")
+    assert read_model(project / "other.json").cells.ids != read_model(path).cells.ids
+    model = read_model(path)
+    assert model.reference.name == "first" and model.reference.dataset == "svhn"
+    assert model.reference.citation == "Nobody 2026"
+    assert {one.metric: (one.unit, one.method) for one in model.features}["train_error"] == (
+        "%",
+        "made up",
+    )
+
+
+def test_cells_are_chosen_by_sql(project: Path) -> None:
+    called("fit", "first", "--where", "width <= 4 AND samples < 8000", "--output", "some.json")
+    coordinates = read_model(project / "some.json").cells.coordinates
+    assert set(coordinates["load.width"]) == {2, 4}
+    assert set(coordinates["load.samples"]) == {1000, 2000, 4000}
+    called("fit", "first", "--where", "phase = 'II'", "--output", "some.json")
+    assert set(read_model(project / "some.json").cells.phase) == {"II"}
+
+
+def test_score_on_other_results(project: Path) -> None:
+    called("fit", "first", "--cells", "100", "--output", "model.json")
+    said = called("score", "second", "--model", "model.json")
+    lines = said.splitlines()
+    assert lines[0] == "model.json: fitted on 100 cells of first, scored on second"
+    assert lines[2].startswith("second (140 cells, ")
+    row = next(line for line in lines if line.startswith("temperature "))
+    assert float(row.split()[2]) > 95
+    assert "advice on the best of all actions: gains " in said
+    found = json.loads(called("score", "second", "--model", "model.json", "--json"))
+    (score,) = found["scores"]
+    assert found["reference"] == "first" and found["fitted_cells"] == 100
+    temperature = score["questions"]["temperature"]
+    assert f"{100 * temperature['accuracy']['value']:.1f}" == row.split()[2]
+    assert set(temperature["baselines"]) == {"majority", "training error", "validation metrics"}
+    assert 0 <= temperature["brier"] < 0.1
+
+
+def test_score_on_what_was_fitted_holds_values_out(project: Path) -> None:
+    called("fit", "first", "--where", "width >= 8", "--output", "wide.json")
+    said = called("score", "first", "--model", "wide.json")
+    assert "held-out width (140 cells" in said and "held-out samples (140 cells" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["fit", "nobody"], "nobody"),
+        (["fit", "first", "--where", "width > 1000"], "--where: no cell of first meets"),
+        (["fit", "first", "--where", "depth > 1"], "depth"),
+        (["fit", "first", "--cells", "141"], "--cells: got 141; allowed: at most 140"),
+        (["fit", "first", "--cells", "5"], "first: got 5 cells"),
+    ],
+)
+def test_what_cannot_be_fitted_is_said_in_one_message(
+    words: list[str], said: str, project: Path
+) -> None:
+    """Nothing is written."""
+    with pytest.raises(QueryError, match=said) as error:
+        called(*words, "--output", "never.json")
+    assert error.value.exit_code == 2
+    assert not (project / "never.json").exists()
+
+
+def test_score_without_a_model(project: Path) -> None:
+    with pytest.raises(MissingArtifactError, match=r"absent.json does not exist"):
+        called("score", "first", "--model", "absent.json")
+    (project / "broken.json").write_text('{"version": 1, "a": NaN}')
+    with pytest.raises(DamagedFileError, match=r"broken.json is no diagnosis model: NaN"):
+        called("score", "first", "--model", "broken.json")

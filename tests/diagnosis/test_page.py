@@ -1,0 +1,106 @@
+"""The result as text, JSON and a page."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+
+import landscape_catalog as lc
+from landscape_catalog.commands.json_schemas import json_schemas
+from landscape_catalog.diagnosis.model import write_model
+from landscape_catalog.diagnosis.result import AdviceFacts, Diagnosis
+from tests.diagnosis.made import blobs, perceptron, trained
+from tests.diagnosis.references import model
+from tests.reports.test_page import browser, draw, texts  # noqa: F401 (a fixture)
+
+KEYS = (
+    "version", "network", "checkpoints", "data", "method", "metrics", "curves", "phase",
+    "reference", "advice", "no_advice", "more", "remarks",
+)  # fmt: skip
+HOSTILE = "</script><!--<b>bold</b>"
+
+
+@pytest.fixture(scope="module")
+def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Diagnosis]:
+    folder = tmp_path_factory.mktemp("reference")
+    write_model(folder / "model.json", model({"connectivity": {"epochs": 20}}))
+    data = blobs()
+    states = [trained(perceptron, data.train, seed) for seed in range(3)]
+    placed = lc.diagnose_checkpoints(states, perceptron, data, model=folder / "model.json")
+    advice = AdviceFacts(
+        action="wider", gain=3.2, low=-0.5, high=8.1, probability=0.93, why=f"because {HOSTILE}"
+    )
+    advised = placed.model_copy(update={"advice": (advice,), "remarks": (HOSTILE,)})
+    advised._model = placed._model
+    return {
+        "one": lc.diagnose_checkpoints(states[:1], perceptron, data),
+        "three": lc.diagnose_checkpoints(states, perceptron, data),
+        "placed": placed,
+        "advised": advised,
+    }
+
+
+@pytest.mark.parametrize("name", ["one", "three", "placed", "advised"])
+def test_json_is_strict_and_as_its_schema_says(name: str, results: dict[str, Diagnosis]) -> None:
+    def refuse(constant: str) -> None:
+        raise AssertionError(f"{constant} is no JSON")
+
+    text = results[name].json_text()
+    content = json.loads(text, parse_constant=refuse)
+    assert tuple(content) == KEYS
+    assert content["version"] == 1
+    schema = json.loads(json_schemas()["diagnosis.schema.json"])
+    jsonschema.Draft202012Validator(schema).validate(content)
+    assert Diagnosis.model_validate_json(text).json_text() == text
+
+
+def test_the_text_says_what_was_measured_and_found(results: dict[str, Diagnosis]) -> None:
+    one, three, advised = (str(results[name]) for name in ("one", "three", "advised"))
+    assert "Phase: one of III, IV" in one or "Phase: III or IV" in one
+    assert "A second checkpoint" in one and "mode connectivity  " not in one
+    assert re.search(r"Phase: IV-B \((over )?\d\d%\)", three)
+    for words in ("training loss", "top Hessian eigenvalue", "± runs", "CKA similarity"):
+        assert words in three
+    assert "wider: +3.2 points of test accuracy" in advised
+    assert "90% interval -0.5 to 8.1, positive with 93%" in " ".join(advised.split())
+    assert "Place in somebody" in advised
+    assert all(len(line) <= 130 for line in three.splitlines())
+
+
+def test_pages_are_the_same_each_time_and_escaped(results: dict[str, Diagnosis]) -> None:
+    page = results["advised"].page()
+    assert page == results["advised"].page()
+    assert page.count("</script>") == 1
+    assert "<b>" not in page.split("<script")[0]
+    assert "<script>alert" not in page
+    assert "http://" not in page.split("<script")[0]
+    assert "<script" not in results["one"].page()  # without charts, no library
+    assert len(results["one"].page()) < 20_000
+    assert len(page) < 1_500_000
+
+
+@pytest.fixture
+def chrome(browser: Any) -> Iterator[Any]:  # noqa: F811
+    yield browser
+
+
+def test_in_a_browser_without_network(
+    chrome: Any, results: dict[str, Diagnosis], tmp_path: Path
+) -> None:
+    for name, expected in (
+        ("one", []), ("three", ["along"]), ("placed", ["along", "place"]),
+        ("advised", ["along", "place"]),
+    ):  # fmt: skip
+        page = tmp_path / f"{name}.html"
+        page.write_text(results[name].page())
+        assert draw(chrome, page) == expected
+        if "place" in expected:
+            assert "1" in texts(chrome, "place")
+        chrome.set_window_size(1300, 3000)
+        chrome.save_screenshot(str(tmp_path / f"{name}.png"))

@@ -1,0 +1,159 @@
+"""What a reference adds: its method, its thresholds, the place in it, and advice or none."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from torch import nn
+
+import landscape_catalog as lc
+from landscape_catalog.diagnosis.method import (
+    first_probe,
+    fitted_to,
+    paper_method,
+    reference_method,
+)
+from landscape_catalog.diagnosis.model import write_model
+from landscape_catalog.diagnosis.reference import standard
+from landscape_catalog.errors import CheckpointError
+from tests.diagnosis.made import blobs, perceptron, trained
+from tests.diagnosis.references import around, model
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    write_model(tmp_path / "model.json", model({"connectivity": {"init": "random", "epochs": 6}}))
+    return tmp_path / "model.json"
+
+
+def states(n: int, **options: float) -> list:
+    return [trained(perceptron, blobs().train, seed, **options) for seed in range(n)]
+
+
+def test_checkpoints_are_measured_by_the_method_of_the_reference(file: Path) -> None:
+    found = lc.diagnose_checkpoints(states(2), perceptron, blobs(), model=file)
+    assert "random start, 3 to 6 epochs" in found.method["connectivity"]
+    assert found.curves[0].length == 6
+    assert found.phase.thresholds_of == "those of somebody"
+    assert found.reference is not None
+    assert found.reference.method == "measured as the cells of somebody were"
+    plain = lc.diagnose_checkpoints(states(2), perceptron, blobs())
+    assert "random" not in plain.method["connectivity"]
+    assert plain.reference is None and plain.advice == ()
+    assert "landscape diagnose fit NAME" in plain.no_advice[0]
+
+
+def test_a_checkpoint_within_the_range_of_the_reference(file: Path) -> None:
+    found = lc.diagnose_checkpoints(states(1), perceptron, blobs(), model=file)
+    reference = found.reference
+    assert reference is not None
+    assert set(reference.missing) >= {"mode_connectivity", "cka", "l2_distance"}
+    assert sum(reference.prior.values()) == pytest.approx(1.0)
+    assert found.phase.probabilities == {}
+    assert any("it takes two checkpoints" in sentence for sentence in found.no_advice)
+    assert not any("barrier" in one.why or "CKA" in one.why for one in found.advice)
+    assert [one.distance for one in reference.nearest] == sorted(
+        one.distance or 0.0 for one in reference.nearest
+    )
+
+
+def test_outside_of_the_range_there_is_no_advice(file: Path) -> None:
+    def network() -> nn.Module:
+        return nn.Linear(2, 3)
+
+    data = blobs(spread=4.0)  # a training error beyond the reference's 4%
+    found = lc.diagnose_checkpoints(
+        [trained(network, data.train, seed) for seed in range(2)], network, data, model=file
+    )
+    assert found.reference is not None and found.reference.outside
+    assert found.advice == ()
+    assert "outside of the range of somebody" in found.no_advice[0]
+    assert "training error" in found.no_advice[0]
+
+
+def test_methods_that_a_reference_may_have() -> None:
+    own = reference_method(
+        {
+            "snapshots": ["final"],
+            "batch_norm": "recomputed",
+            "hessian": {"backend": "pyhessian", "samples": 64},
+            "connectivity": [{"name": "primary", "epochs": "auto", "max_epochs": 100}],
+            "similarity": {"draw": "pair"},
+            "custom": [],
+        }
+    )
+    assert own.batch_norm == "recomputed"
+    assert first_probe(own, "hessian").backend == "native"
+    assert first_probe(own, "hessian").samples == 64
+    assert first_probe(own, "connectivity").lengths() == [25, 50, 100]
+    assert first_probe(own, "similarity").draw == "pair"
+    fixed = first_probe(reference_method({"connectivity": {"epochs": 40}}), "connectivity")
+    assert fixed.lengths() == [20, 40]
+    for section, words in (
+        ({"layer": "layer3"}, "compares the layer `layer3`"),
+        ({"perturbation": "token_noise"}, "compares sentences"),
+    ):
+        with pytest.raises(CheckpointError, match=words):
+            reference_method({"similarity": section})
+    with pytest.raises(CheckpointError, match=r"section `measure`: connectivity\.lr: got -1"):
+        reference_method({"connectivity": {"lr": -1}})
+
+
+def test_sizes_and_units_of_a_model(tmp_path: Path) -> None:
+    write_model(tmp_path / "sizes.json", model(sizes=True))
+    write_model(tmp_path / "nats.json", model(unit="nats"))
+    with pytest.raises(CheckpointError, match=r"its mode connectivity is in nats; allowed: %"):
+        standard(tmp_path / "nats.json")
+    with pytest.raises(CheckpointError, match=r"--at load.depth: allowed: load.width, load.sam"):
+        standard(tmp_path / "sizes.json", {"load.depth": 3})
+    cells = model(sizes=True).cells
+    means = {name: values[7] for name, values in cells.features.items() if "." not in name}
+    sizes = {"load.width": 2.0, "temperature.batch_size": 128.0}
+    answer = standard(tmp_path / "sizes.json", sizes).answer(means, 100)
+    assert answer is not None and not answer.missing and answer.advice
+    fewer = standard(tmp_path / "sizes.json").answer(means, 100)
+    assert fewer is not None and set(fewer.missing) == sizes.keys() and not fewer.advice
+
+
+def test_curves_of_few_data_may_be_as_long_as_those_of_many() -> None:
+    """The paper's: 50 epochs of 50,000 samples in batches of 128."""
+    for n, lengths in ((50_000, [25, 50]), (500_000, [25, 50]), (12_800, [25, 50, 100])):
+        method = fitted_to(paper_method(), n, (3, 32, 32), longest=True)
+        assert first_probe(method, "connectivity").lengths() == lengths
+    small = first_probe(fitted_to(paper_method(), 100, (3, 224, 224), longest=True), "connectivity")
+    assert (small.batch_size, small.lengths()[-1]) == (100, 12_800)
+    fixed = reference_method({"connectivity": {"epochs": 40}})
+    assert first_probe(fitted_to(fixed, 100, (2,)), "connectivity").lengths() == [20, 40]
+
+
+def test_the_hessian_takes_what_memory_holds() -> None:
+    for n, shape, samples, at_once in (
+        (50_000, (3, 32, 32), 200, None),
+        (50_000, (3, 224, 224), 200, 4),
+        (60, (3, 32, 32), 60, None),
+        (9, (), 9, None),
+    ):
+        hessian = first_probe(fitted_to(paper_method(), n, shape), "hessian")
+        assert (hessian.samples, hessian.batch_size) == (samples, at_once)
+
+
+def test_within_the_range_there_is_advice(tmp_path: Path) -> None:
+    two = states(2)
+    plain = lc.diagnose_checkpoints(two, perceptron, blobs())
+    write_model(tmp_path / "near.json", around(plain))
+    found = lc.diagnose_checkpoints(two, perceptron, blobs(), model=tmp_path / "near.json")
+    assert found.reference is not None
+    assert found.reference.outside == found.reference.missing == found.no_advice == ()
+    assert {one.action for one in found.advice} == {"hotter", "colder", "wider", "more data"}
+    gains = [one.gain for one in found.advice]
+    assert gains == sorted(gains, reverse=True)
+    for one in found.advice:
+        assert one.low <= one.high and one.why and 0 <= one.probability <= 1
+    assert set(found.reference.questions) == {
+        "temperature", "width or temperature", "data or temperature"
+    }  # fmt: skip
+    assert f"1. {found.advice[0].action}: " in str(found)
+    one = lc.diagnose_checkpoints(two[:1], perceptron, blobs(), model=tmp_path / "near.json")
+    assert one.advice == () and one.reference is not None and not one.reference.questions
+    assert "no advice that depends on mode connectivity" in " ".join(one.no_advice)
