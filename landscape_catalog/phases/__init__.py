@@ -1,5 +1,6 @@
 """Phases: which runs have converged, and which phase a cell is in."""
 
+from landscape_catalog.phases.auto import AUTO, FoundThreshold
 from landscape_catalog.phases.convergence import not_converged_reason
 from landscape_catalog.phases.doubt import differing_statistics, doubtful_flat
 from landscape_catalog.phases.predictive import (
@@ -17,6 +18,7 @@ from landscape_catalog.phases.rule import (
     CellNumbers,
     Criterion,
     Phase,
+    Resolved,
     Rule,
     Verdict,
 )
@@ -24,6 +26,7 @@ from landscape_catalog.phases.sensitivity import FACTORS, Sensitivity, sensitivi
 from landscape_catalog.phases.yang2021 import Yang2021
 
 __all__ = [
+    "AUTO",
     "FACTORS",
     "NC",
     "RULES",
@@ -32,9 +35,11 @@ __all__ = [
     "CellNumbers",
     "Classify",
     "Criterion",
+    "FoundThreshold",
     "LabelDistribution",
     "ObservedCell",
     "Phase",
+    "Resolved",
     "Rule",
     "Sensitivity",
     "Values",

@@ -7,10 +7,12 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
+from landscape_catalog.phases.auto import AUTO, FoundThreshold
+from landscape_catalog.phases.diagram import Diagram
 from landscape_catalog.schema.fields import Section
 
 
@@ -144,6 +146,14 @@ class Verdict:
     ambiguous: bool = False
 
 
+@dataclass(frozen=True)
+class Resolved:
+    """A rule with numbers only, and the thresholds of it that were found from a grid."""
+
+    rule: Rule
+    found: tuple[FoundThreshold, ...] = ()
+
+
 class Rule(Section):
     """Base class of phase rules, each of which is a form of the `classify` section.
 
@@ -160,6 +170,37 @@ class Rule(Section):
     def phases(self) -> tuple[Phase, ...]:
         """Every phase that a cell can be in, in order: the rule's own, then NC and unclassified."""
         return (*self.own_phases, NC, UNCLASSIFIED)
+
+    @property
+    def is_automatic(self) -> bool:
+        """Whether a threshold is `auto`: to be found from a grid before anything is classified."""
+        return _mentions(self.model_dump(exclude={"rule"}), AUTO)
+
+    def resolved(self, diagram: Diagram) -> Resolved:
+        """The rule with numbers instead of `auto`; a rule without `auto` resolves to itself.
+
+        Args:
+            diagram: the cells that are to be classified; their phases are not used.
+        """
+        found = self.find_thresholds(diagram) if self.is_automatic else ()
+        return Resolved(self.with_thresholds({one.name: one.value for one in found}), found)
+
+    def with_thresholds(self, values: Mapping[str, float]) -> Rule:
+        """The rule with these thresholds, by their paths such as `hessian.threshold`."""
+        if not values:
+            return self
+        settings = self.model_dump()
+        for name, value in values.items():
+            *sections, key = name.split(".")
+            inner = settings
+            for section in sections:
+                inner = inner[section]
+            inner[key] = value
+        return type(self).model_validate(settings)
+
+    def find_thresholds(self, diagram: Diagram) -> tuple[FoundThreshold, ...]:
+        """The thresholds that are `auto`; a rule that admits `auto` has to define it."""
+        raise NotImplementedError
 
     def classify(
         self, cell: CellNumbers, thresholds: Mapping[str, float] = MappingProxyType({})
@@ -254,3 +295,17 @@ class Rule(Section):
         Args:
             units: the unit of each cell metric.
         """
+
+
+def _mentions(value: Any, word: str) -> bool:
+    """Whether a value is this word, or a mapping that contains it at any depth."""
+    if isinstance(value, dict):
+        return any(_mentions(part, word) for part in value.values())
+    return isinstance(value, str) and value == word
+
+
+def number(threshold: float | str) -> float:
+    """A threshold as a number. Raises ValueError for `auto`: the rule has to be resolved first."""
+    if isinstance(threshold, str):
+        raise ValueError("the rule has a threshold `auto`, which is found from a grid: resolve it")
+    return threshold

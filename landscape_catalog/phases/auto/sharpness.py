@@ -1,0 +1,148 @@
+"""Thresholds on training loss and the Hessian, from the cells on the two sides of an edge."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from landscape_catalog.phases.auto.edges import LOSS, Edges
+from landscape_catalog.phases.auto.found import (
+    N_RESAMPLES,
+    SEED,
+    FoundThreshold,
+    band,
+    rounded,
+)
+from landscape_catalog.phases.diagram import Diagram
+
+NEAR = 2  # cells from an edge
+
+# The cells of a line whose side is known, (3, cells): their indices, whether they are sharp, and
+# whether they are among the two next to an edge on either side.
+Side = np.ndarray
+Errors = Callable[[Side], tuple[np.ndarray, np.ndarray]]
+
+
+def loss_threshold(diagram: Diagram, edges: Edges, default: float) -> FoundThreshold:
+    """The training loss at which fewest cells are on the wrong side of their line's edge.
+
+    Args:
+        diagram: the cells.
+        edges: of its lines.
+        default: the documented one.
+    """
+    return _found("train_loss", edges, default, _sides(edges), _errors_of_loss(diagram))
+
+
+def hessian_threshold(
+    diagram: Diagram,
+    edges: Edges,
+    default: float,
+    *,
+    train_loss: float | None,
+    tolerance: float,
+) -> FoundThreshold:
+    """The threshold on the Hessian with which the rule agrees best with the edges.
+
+    It minimises the number of cells that the rule as a whole puts on the wrong side. Among equally
+    good thresholds, it minimises the number of cells within two steps of an edge that the Hessian
+    alone puts there. Lines without an edge count if all of their training losses are on one side of
+    the edges of the others.
+
+    Args:
+        diagram: the cells.
+        edges: of its lines.
+        default: the documented one.
+        train_loss: the threshold on the training loss in effect; None: it is not used.
+        tolerance: of mode connectivity, above which a cell is sharp as well.
+    """
+    values = diagram.mean(edges.metric)
+    otherwise = diagram.mean("mode_connectivity") > tolerance
+    if train_loss is not None:
+        otherwise = otherwise | (diagram.mean(LOSS) > train_loss)
+
+    def errors(side: Side) -> tuple[np.ndarray, np.ndarray]:
+        cells, sharp, near = side[0], side[1].astype(bool), side[2].astype(bool)
+        cuts, below = _cuts(values[cells])
+        whole = _n_wrong(below & ~otherwise[cells], sharp)
+        return cuts, whole + _n_wrong(below[:, near], sharp[near]) / (1 + near.sum())
+
+    sides = _sides(edges) + _without_edge(diagram, edges)
+    return _found("hessian.threshold", edges, default, sides, errors)
+
+
+def _sides(edges: Edges) -> list[Side]:
+    """The cells of lines with an edge."""
+    found = []
+    for line, place in zip(edges.lines, edges.places):
+        steps = np.arange(len(line)) - place  # 0 is the first sharp cell
+        found.append(np.stack([line, steps >= 0, (steps >= -NEAR) & (steps < NEAR)]))
+    return found
+
+
+def _without_edge(diagram: Diagram, edges: Edges) -> list[Side]:
+    """The cells of lines whose training losses are all on one side of the edges of other lines."""
+    if not edges.found:
+        return []
+    values = diagram.mean(LOSS)
+    cut, _, _ = _best(*_errors_of_loss(diagram)(np.concatenate(_sides(edges), axis=1)))
+    found = []
+    for line in edges.others:
+        sharp = values[line] > cut
+        if sharp.all() or not sharp.any():
+            found.append(np.stack([line, sharp, np.zeros(len(line), dtype=int)]))
+    return found
+
+
+def _errors_of_loss(diagram: Diagram) -> Errors:
+    """The number of cells on the wrong side by each threshold on the training loss."""
+    values = diagram.mean(LOSS)
+
+    def errors(side: Side) -> tuple[np.ndarray, np.ndarray]:
+        cuts, below = _cuts(values[side[0]])
+        return cuts, _n_wrong(below, side[1].astype(bool))
+
+    return errors
+
+
+def _found(
+    name: str, edges: Edges, default: float, sides: Sequence[Side], errors: Errors
+) -> FoundThreshold:
+    """The threshold with fewest errors, and its band by resamples of the lines."""
+    if not edges.found:
+        return FoundThreshold.default(name, default, edges.words)
+    value, low, high = _best(*errors(np.concatenate(sides, axis=1)))
+    value, n = rounded(value, low, high), len(sides)
+    random = np.random.default_rng(SEED)
+    resampled = [
+        _best(*errors(np.concatenate([sides[i] for i in chosen], axis=1)))[0]
+        for chosen in random.integers(n, size=(N_RESAMPLES if n > 1 else 0, n))
+    ]
+    return FoundThreshold(name, value, *band(resampled or [low, high], value), edges.words)
+
+
+def _cuts(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The distinct values, and which values are at or below each of them, (values, cells)."""
+    distinct = np.unique(values[np.isfinite(values)])
+    return distinct, values <= distinct[:, None]
+
+
+def _n_wrong(flat: np.ndarray, sharp: np.ndarray) -> np.ndarray:
+    """The number of cells on the wrong side: (cuts, cells) and (cells,) to (cuts,)."""
+    wrong: np.ndarray = (flat == sharp).sum(axis=-1)
+    return wrong
+
+
+def _best(distinct: np.ndarray, wrong: np.ndarray) -> tuple[float, float, float]:
+    """The best threshold and the values that it lies between: the widest gap with fewest errors.
+
+    A threshold is above one value and below the next; there is none above the largest value.
+    """
+    if len(distinct) == 1:
+        return float(distinct[0]), 0.0, float("inf")
+    low, high = distinct[:-1], distinct[1:]
+    candidates = np.flatnonzero(wrong[:-1] == wrong[:-1].min())
+    widths = np.log(high[candidates]) - np.log(np.maximum(low[candidates], 1e-300))
+    best = candidates[widths.argmax()]
+    return float(np.sqrt(low[best] * high[best])), float(low[best]), float(high[best])
