@@ -2,6 +2,7 @@
 
 from landscape_catalog.phases.auto import AUTO, FoundThreshold
 from landscape_catalog.phases.convergence import not_converged_reason
+from landscape_catalog.phases.criterion import Criterion
 from landscape_catalog.phases.doubt import differing_statistics, doubtful_flat
 from landscape_catalog.phases.predictive import (
     SURE,
@@ -16,7 +17,6 @@ from landscape_catalog.phases.rule import (
     NC,
     UNCLASSIFIED,
     CellNumbers,
-    Criterion,
     Phase,
     Resolved,
     Rule,

@@ -10,26 +10,23 @@ import numpy as np
 
 from landscape_catalog.phases.auto import FoundThreshold, find_thresholds
 from landscape_catalog.phases.auto.resolve import CKA, HESSIAN, TOLERANCE
+from landscape_catalog.phases.criterion import Criterion, are_met, is_met, number
 from landscape_catalog.phases.diagram import Diagram
 from landscape_catalog.phases.rule import (
     UNCLASSIFIED,
     CellNumbers,
-    Criterion,
     Phase,
     Rule,
     Verdict,
-    is_met,
-    number,
 )
-from landscape_catalog.schema.fields import (
-    Added,
-    Fraction,
-    NonNegativeFloat,
-    PositiveFloat,
-    Section,
+from landscape_catalog.phases.yang2021_sections import (
+    Auto,
+    CkaRule,
+    ConnectivityRule,
+    HessianRule,
 )
+from landscape_catalog.schema.fields import Added, PositiveFloat
 
-Auto = Literal["auto"]
 HESSIAN_NAMES = {"top_eigenvalue": "top eigenvalue", "trace": "Hessian trace"}
 # Names of the other criteria.
 BARRIER, NO_MINIMUM, LOSS, ALIKE = "poorly connected", "not at a minimum", "training loss", "alike"
@@ -40,33 +37,6 @@ II = Phase("II", "sharp, but connected: training did not reach a minimum", "#e6a
 III = Phase("III", "flat, poorly connected", "#4a7fb5", dark=True, flat=True)
 IV_A = Phase("IV-A", "flat, connected, runs unlike", "#8fd0b0", flat=True)
 IV_B = Phase("IV-B", "flat, connected, runs alike: the best phase", "#1b8a63", dark=True, flat=True)
-
-
-class ConnectivityRule(Section):
-    """When a cell is poorly connected."""
-
-    tolerance: Union[NonNegativeFloat, Auto] = 1.0
-    """Below minus this mode connectivity a cell is poorly connected; above plus this value its runs
-    are not at a minimum. In the unit of mode connectivity (percentage points of training error).
-    `auto`: found from the grid, by the noise of mode connectivity."""
-
-
-class HessianRule(Section):
-    """When a cell is sharp."""
-
-    metric: Literal["top_eigenvalue", "trace"] = "top_eigenvalue"
-    """The metric that is compared with the threshold."""
-    threshold: Union[PositiveFloat, Auto] = 76.0
-    """A cell is sharp above this value of the metric itself (not its logarithm). `auto`: found from
-    the grid, where training loss and the metric rise together along temperature."""
-
-
-class CkaRule(Section):
-    """When the runs of a connected, flat cell are alike."""
-
-    threshold: Union[Fraction, Auto] = 0.5
-    """Phase IV-B at or above this CKA, IV-A below. `auto`: found from the grid, between two groups
-    of flat and connected cells."""
 
 
 class Yang2021(Rule):
@@ -188,17 +158,18 @@ class Yang2021(Rule):
         means: Mapping[str, np.ndarray],
         pairs: Mapping[str, np.ndarray],
     ) -> list[str]:
-        """As for every rule, but all sets at once, not minding rounding."""
+        """As for every rule, but all sets at once."""
         values = list(means.values())
         if 2 * (n_runs - n_converged) > n_runs or any(np.isnan(one).any() for one in values):
             return super().labels(n_runs, n_converged, means, pairs)
         mc = means["mode_connectivity"]
-        poorly = mc < -self._tolerance
-        sharp = mc > self._tolerance
-        sharp |= means[self.hessian.metric] > number(self.hessian.threshold)
+        poorly = are_met(mc, "<", -self._tolerance)
+        sharp = are_met(mc, ">", self._tolerance)
+        sharp |= are_met(means[self.hessian.metric], ">", number(self.hessian.threshold))
         if self._highest_loss is not None:
-            sharp |= means["train_loss"] > self._highest_loss
-        flat = np.where(means["cka"] >= number(self.cka.threshold), IV_B.name, IV_A.name)
+            sharp |= are_met(means["train_loss"], ">", self._highest_loss)
+        alike = are_met(means["cka"], ">=", number(self.cka.threshold))
+        flat = np.where(alike, IV_B.name, IV_A.name)
         found = np.where(sharp, np.where(poorly, I.name, II.name), np.where(poorly, III.name, flat))
         return [str(name) for name in found.tolist()]
 
