@@ -96,7 +96,11 @@ def _boundary(random: np.random.Generator, n_loads: int, n_temperatures: int) ->
     """The number of flat cells of each line; within the grid for at least half of the lines."""
     load = np.linspace(0, 1, n_loads)
     while True:
-        start, rise, bend = random.uniform(-0.5, 0.9), random.uniform(0, 1.2), random.uniform(0.4, 2)
+        start, rise, bend = (
+            random.uniform(-0.5, 0.9),
+            random.uniform(0, 1.2),
+            random.uniform(0.4, 2),
+        )
         place = np.rint(n_temperatures * (start + rise * load**bend)).astype(int)
         boundary = np.clip(place, 0, n_temperatures)
         if ((boundary > 0) & (boundary < n_temperatures)).mean() >= 0.5:

@@ -15,7 +15,7 @@ LOSS = "train_loss"
 LEAST_LOSS = 1e-8  # nats: a smaller training loss is rounding
 LOSS_FACTOR, HESSIAN_FACTOR = 3.0, 1.5  # of a step, at least
 ALONG, ACROSS = 0.3, 0.5  # correlations of the noise that evidence is compared with
-LINE_QUANTILE, LARGEST_P = 0.95, 0.01
+LINE_QUANTILE, LARGEST_P = 0.8, 0.05
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ def find_edges(diagram: Diagram, metric: str) -> Edges:
     by_chance = best_steps(noise(lengths, 2, N_DRAWS, SEED, along=ALONG, across=ACROSS)).evidence
     as_much = _total(by_chance) >= _total(steps.evidence)
     p = (1 + int(as_much.sum())) / (1 + N_DRAWS)
-    factors = np.exp(steps.size)
+    factors = np.exp(steps.rise)
     large = (factors >= (LOSS_FACTOR, HESSIAN_FACTOR)).all(axis=-1)
     has_edge = large & (steps.evidence > _quantiles(by_chance, lengths))
     if p > LARGEST_P or not has_edge.any():

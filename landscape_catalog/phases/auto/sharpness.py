@@ -47,8 +47,8 @@ def hessian_threshold(
 
     It minimises the number of cells that the rule as a whole puts on the wrong side. Among equally
     good thresholds, it minimises the number of cells within two steps of an edge that the Hessian
-    alone puts there. Lines without an edge count if all of their training losses are on one side of
-    the edges of the others.
+    alone puts there. Lines without an edge count if the training loss at the edges of the others
+    divides them into a flat cold and a sharp hot part, or leaves them whole.
 
     Args:
         diagram: the cells.
@@ -82,7 +82,7 @@ def _sides(edges: Edges) -> list[Side]:
 
 
 def _without_edge(diagram: Diagram, edges: Edges) -> list[Side]:
-    """The cells of lines whose training losses are all on one side of the edges of other lines."""
+    """The cells of other lines that the training loss at the edges divides once at most."""
     if not edges.found:
         return []
     values = diagram.mean(LOSS)
@@ -90,7 +90,7 @@ def _without_edge(diagram: Diagram, edges: Edges) -> list[Side]:
     found = []
     for line in edges.others:
         sharp = values[line] > cut
-        if sharp.all() or not sharp.any():
+        if (np.diff(sharp.astype(int)) >= 0).all():
             found.append(np.stack([line, sharp, np.zeros(len(line), dtype=int)]))
     return found
 

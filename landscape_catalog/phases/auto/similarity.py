@@ -19,7 +19,7 @@ from landscape_catalog.phases.diagram import Diagram
 NAME = "cka.threshold"
 FEWEST_CELLS = 8
 LARGEST_P, LEAST_SEPARATION, LEAST_DIFFERENCE = 0.05, 2.0, 0.05
-ROUNDS = 200  # of expectation maximisation
+ROUNDS, CONVERGED = 200, 1e-4  # of expectation maximisation
 
 
 @dataclass(frozen=True)
@@ -91,57 +91,68 @@ def _resampled(diagram: Diagram, cells: np.ndarray, values: np.ndarray) -> list[
         for line in diagram.lines(diagram.temperature_axes[0].path):
             group[line] = line[0]
     _, members = np.unique(group[cells], return_inverse=True)
-    random = np.random.default_rng(SEED)
-    n = int(members.max()) + 1
+    random, n = np.random.default_rng(SEED), int(members.max()) + 1
     if n == 1:
         return []
-    found = []
-    for _ in range(N_RESAMPLES):
-        counts = np.bincount(random.integers(n, size=n), minlength=n)
-        sample = np.repeat(values, counts[members])
-        if np.ptp(sample) > LEAST_DIFFERENCE:
-            found.append(float(_split(sample[None]).cut[0]))
-    return found
+    counts = random.multinomial(n, np.full(n, 1 / n), size=N_RESAMPLES)[:, members]
+    counts = counts[[np.ptp(values[row > 0]) > LEAST_DIFFERENCE for row in counts if row.any()]]
+    return [float(cut) for cut in _split(np.tile(values, (len(counts), 1)), counts).cut]
 
 
-def _split(values: np.ndarray) -> _Split:
-    """Fit two groups to each row, (rows, values), by expectation maximisation from the best cut."""
-    ordered = np.sort(values, axis=1)
-    n = values.shape[1]
-    variance = ordered.var(axis=1)
-    sums, below = np.cumsum(ordered, axis=1)[:, :-1], np.arange(1, n)
-    lower, upper = sums / below, (ordered.sum(axis=1, keepdims=True) - sums) / (n - below)
-    between = below * (n - below) * np.square(upper - lower)
-    best = between.argmax(axis=1)
-    rows = np.arange(len(values))
-    low, high, share = lower[rows, best], upper[rows, best], 1 - (best + 1) / n
+def _split(values: np.ndarray, counts: np.ndarray | None = None) -> _Split:
+    """Fit two groups to each row by expectation maximisation, from the best division in two.
+
+    Args:
+        values: (rows, values).
+        counts: how often each value counts; None: once.
+    """
+    order = np.argsort(values, axis=1)
+    values = np.take_along_axis(values, order, axis=1)
+    counts = np.ones(values.shape) if counts is None else np.take_along_axis(counts, order, axis=1)
+    n = counts.sum(axis=1)
+    mean = (counts * values).sum(axis=1) / n
+    variance = (counts * np.square(values - mean[:, None])).sum(axis=1) / n
     least = variance * 1e-6 + 1e-12
+    low, high, share = _divided(values, counts)
     within = np.maximum(variance - share * (1 - share) * np.square(high - low), least)
     for _ in range(ROUNDS):
-        weight = _weight(ordered, low, high, within, share)
-        total = np.clip(weight.sum(axis=1), 1e-9, n - 1e-9)
-        high = (weight * ordered).sum(axis=1) / total
-        low = ((1 - weight) * ordered).sum(axis=1) / (n - total)
-        share = total / n
+        before = share
+        weight = counts * _weight(values, low, high, within, share)
+        upper = np.clip(weight.sum(axis=1), 1e-9, n - 1e-9)
+        high = (weight * values).sum(axis=1) / upper
+        low = ((counts - weight) * values).sum(axis=1) / (n - upper)
+        share = upper / n
         within = np.maximum(variance - share * (1 - share) * np.square(high - low), least)
-    swap = high < low
-    low, high = np.where(swap, high, low), np.where(swap, low, high)
-    share = np.where(swap, 1 - share, share)
+        if np.abs(share - before).max() < CONVERGED:
+            break
     parts = [
-        np.log(part[:, None]) - np.square(ordered - centre[:, None]) / (2 * within[:, None])
+        np.log(part[:, None]) - np.square(values - centre[:, None]) / (2 * within[:, None])
         for part, centre in ((1 - share, low), (share, high))
     ]
-    two = np.logaddexp(*parts).sum(axis=1) - n / 2 * np.log(within)
+    two = (counts * np.logaddexp(*parts)).sum(axis=1) - n / 2 * np.log(within)
     one = -n / 2 * np.log(np.maximum(variance, least)) - n / 2
     return _Split(low, high, np.sqrt(within), share, two - one)
+
+
+def _divided(values: np.ndarray, counts: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Means of the two groups with the largest variance between them, and the upper one's share."""
+    below, sums = np.cumsum(counts, axis=1), np.cumsum(counts * values, axis=1)
+    n, total = below[:, -1:], sums[:, -1:]
+    below, sums = below[:, :-1], sums[:, :-1]
+    possible = (below > 0) & (below < n)
+    lower = sums / np.maximum(below, 1)
+    upper = (total - sums) / np.maximum(n - below, 1)
+    between = np.where(possible, below * (n - below) * np.square(upper - lower), -1.0)
+    best = between.argmax(axis=1)
+    rows = np.arange(len(values))
+    return lower[rows, best], upper[rows, best], 1 - below[rows, best] / n[:, 0]
 
 
 def _weight(
     values: np.ndarray, low: np.ndarray, high: np.ndarray, within: np.ndarray, share: np.ndarray
 ) -> np.ndarray:
     """The probability that each value belongs to the upper group."""
-    slope = (high - low) / within
-    middle = (high + low) / 2
+    slope, middle = (high - low) / within, (high + low) / 2
     logit = slope[:, None] * (values - middle[:, None]) + np.log(share / (1 - share))[:, None]
     found: np.ndarray = 1 / (1 + np.exp(-np.clip(logit, -500, 500)))
     return found

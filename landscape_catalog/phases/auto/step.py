@@ -12,11 +12,6 @@ FEWEST_CELLS = 3
 PRIOR_WEIGHT = 4.0  # degrees of freedom that the variance of all lines counts for in one line
 
 
-def degree(n_cells: int) -> int:
-    """The degree of a smooth trend over a line of this many cells."""
-    return 3 if n_cells >= 8 else 2 if n_cells >= 4 else 1
-
-
 @dataclass(frozen=True)
 class _Models:
     """Least squares over a line of n cells.
@@ -24,28 +19,35 @@ class _Models:
     Attributes:
         smooth: (n, n), residuals of the smooth trend.
         steps: (n - 1, n, n), residuals of a step before cell j = 1 … n - 1.
-        sizes: (n - 1, n), size of the step.
-        freedom: degrees of freedom of the residuals, the same for all.
+        rises: (n - 1, n), by how much the fit of a step rises from the cell before to that after.
+        freedom: degrees of freedom of the residuals.
     """
 
     smooth: np.ndarray
     steps: np.ndarray
-    sizes: np.ndarray
+    rises: np.ndarray
     freedom: int
 
 
 @lru_cache(maxsize=256)
 def _models(n: int) -> _Models:
-    places, d = np.linspace(-1.0, 1.0, n), degree(n)
-    powers = np.vander(places, d + 1, increasing=True)
-    steps, sizes = [], []
+    """A polynomial, and a step between two straight lines with as many coefficients.
+
+    With four cells the lines have the same slope, with three cells none.
+    """
+    n_coefficients = min(n - 1, 4)
+    places, index = np.linspace(-1.0, 1.0, n), np.arange(n)
+    powers = np.vander(places, n_coefficients, increasing=True)
+    steps, rises = [], []
     for j in range(1, n):
-        design = np.column_stack([powers[:, :d], np.arange(n) >= j])
-        inverse = np.linalg.pinv(design)
-        steps.append(np.eye(n) - design @ inverse)
-        sizes.append(inverse[-1])
+        after = index >= j
+        parts = [np.ones(n), after, places, after * (places - places[j])]
+        design = np.column_stack(parts[:n_coefficients])
+        fit = design @ np.linalg.pinv(design)
+        steps.append(np.eye(n) - fit)
+        rises.append(fit[j] - fit[j - 1])
     smooth = np.eye(n) - powers @ np.linalg.pinv(powers)
-    return _Models(smooth, np.array(steps), np.array(sizes), n - d - 1)
+    return _Models(smooth, np.array(steps), np.array(rises), n - n_coefficients)
 
 
 @dataclass(frozen=True)
@@ -56,12 +58,12 @@ class Steps:
         evidence: (…, lines), log-likelihood ratio of the step and the smooth trend; minus infinity
             if no step goes upwards in every series.
         place: (…, lines), the number of cells before the step.
-        size: (…, lines, series), by how much each series rises.
+        rise: (…, lines, series), by how much each series rises from the cell before to that after.
     """
 
     evidence: np.ndarray
     place: np.ndarray
-    size: np.ndarray
+    rise: np.ndarray
 
 
 def best_steps(lines: Sequence[np.ndarray]) -> Steps:
@@ -78,25 +80,25 @@ def best_steps(lines: Sequence[np.ndarray]) -> Steps:
     fits = [_fits(line) for line in lines]
     least = [with_step.min(axis=0) / freedom for _, with_step, _, freedom in fits]
     floor = PRIOR_WEIGHT * np.median(least, axis=0) + np.finfo(float).tiny
-    evidence, place, size = [], [], []
-    for smooth, with_step, sizes, freedom in fits:
+    evidence, place, rise = [], [], []
+    for smooth, with_step, rises, freedom in fits:
         ratios = np.log((smooth + floor) / (with_step + floor))
         likelihood = (freedom + PRIOR_WEIGHT) / 2 * ratios.sum(axis=-1)
-        upwards = np.where((sizes > 0).all(axis=-1), likelihood, -np.inf)
+        upwards = np.where((rises > 0).all(axis=-1), likelihood, -np.inf)
         best = upwards.argmax(axis=0)
         evidence.append(upwards.max(axis=0))
         place.append(best + 1)
-        size.append(np.take_along_axis(sizes, best[None, ..., None], axis=0)[0])
-    return Steps(np.stack(evidence, -1), np.stack(place, -1), np.stack(size, -2))
+        rise.append(np.take_along_axis(rises, best[None, ..., None], axis=0)[0])
+    return Steps(np.stack(evidence, -1), np.stack(place, -1), np.stack(rise, -2))
 
 
 def _fits(line: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray, int]:
-    """Sums of squares (…, series) and (places, …, series), sizes of steps, degrees of freedom."""
+    """Sums of squares (…, series) and (places, …, series), rises of steps, degrees of freedom."""
     models = _models(line.shape[-1])
     smooth = np.square(line @ models.smooth).sum(axis=-1)
     with_step = np.stack([np.square(line @ one).sum(axis=-1) for one in models.steps])
-    sizes = np.stack([line @ one for one in models.sizes])
-    return smooth, with_step, sizes, models.freedom
+    rises = np.stack([line @ one for one in models.rises])
+    return smooth, with_step, rises, models.freedom
 
 
 def noise(
