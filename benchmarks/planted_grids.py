@@ -36,8 +36,13 @@ class Planted:
     alike: np.ndarray
 
 
-def planted_grid(seed: int) -> Planted:
-    """A grid with a boundary that may bend with the load and leave the grid at its sides."""
+def planted_grid(seed: int, noise: float = 1.0) -> Planted:
+    """A grid with a boundary that may bend with the load and leave the grid at its sides.
+
+    Args:
+        seed: of the grid.
+        noise: factor on the spread of ln training loss and ln Hessian over runs.
+    """
     random = np.random.default_rng([seed, 1])
     n_loads, n_temperatures, n_runs = _shape(random)
     boundary = _boundary(random, n_loads, n_temperatures)
@@ -58,14 +63,18 @@ def planted_grid(seed: int) -> Planted:
     _soften(random, hessian, boundary)
     barrier = load < random.uniform(0.1, 0.6)
     alike = load > random.uniform(0.55, 0.75)
-    return _grid(random, n_runs, loss, hessian, sharp, barrier, alike, boundary)
+    return _grid(random, n_runs, noise, loss, hessian, sharp, barrier, alike, boundary)
 
 
-def smooth_grid(seed: int) -> Planted:
+def smooth_grid(seed: int, noise: float = 1.0) -> Planted:
     """A grid with smooth trends of training loss and the Hessian but without a transition.
 
-    The trends are straight, curved or gently S-shaped, over a factor of 1 to 300; a part of the
+    The trends are straight, curved or gently S-shaped, over a factor of 1 to 600; a part of the
     noise has the correlation of an autoregressive process.
+
+    Args:
+        seed: of the grid.
+        noise: factor on the spread of ln training loss and ln Hessian over runs.
     """
     random = np.random.default_rng([seed, 2])
     n_loads, n_temperatures, n_runs = _shape(random)
@@ -81,7 +90,7 @@ def smooth_grid(seed: int) -> Planted:
     sharp = np.full(loss.shape, np.median(loss) > np.log(0.05))
     barrier, alike = np.zeros((n_loads, 1), dtype=bool), np.zeros((n_loads, 1), dtype=bool)
     nowhere = np.empty(0, dtype=int)
-    return _grid(random, n_runs, loss, hessian, sharp, barrier, alike, nowhere)
+    return _grid(random, n_runs, noise, loss, hessian, sharp, barrier, alike, nowhere)
 
 
 def _shape(random: np.random.Generator) -> tuple[int, int, int]:
@@ -137,6 +146,7 @@ def _autoregressive(random: np.random.Generator, shape: tuple[int, ...]) -> np.n
 def _grid(
     random: np.random.Generator,
     n_runs: int,
+    factor: float,
     loss: np.ndarray,
     hessian: np.ndarray,
     sharp: np.ndarray,
@@ -148,7 +158,7 @@ def _grid(
     n_loads, n_temperatures = loss.shape
     shape = (n_loads, n_temperatures)
     barrier, alike = np.broadcast_to(barrier, shape), np.broadcast_to(alike, shape)
-    spread_loss, spread_hessian = random.uniform(0.05, 0.2), random.uniform(0.15, 0.4)
+    spread_loss, spread_hessian = factor * random.uniform((0.05, 0.15), (0.2, 0.4))
     both = random.standard_normal((*shape, n_runs))
     losses = np.exp(loss[..., None] + spread_loss * _outlying(random, both))
     own = 0.5 * both + np.sqrt(0.75) * random.standard_normal(both.shape)
