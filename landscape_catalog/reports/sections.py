@@ -34,9 +34,13 @@ def phase_section(tables: Tables, figures: Figures) -> str:
 
 
 def _found(tables: Tables) -> str:
-    """The thresholds that were found from the grid; empty if all are numbers."""
+    """The thresholds that were found from the grid, and how; empty if all are numbers."""
     found = found_thresholds(tables["experiments"].row(0, named=True))
-    return "".join(hint(f"{one.name}: {one.words}.") for one in found)
+    if not found:
+        return ""
+    values = table([(one.name, one.number_words) for one in found])
+    reasons = "".join(hint(f"{one.name}: {one.words}.") for one in found)
+    return f"<h3>Found from the grid</h3>{values}{collapsible('How they were found', reasons)}"
 
 
 def _how_strong(tables: Tables) -> str:

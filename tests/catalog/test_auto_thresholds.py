@@ -109,7 +109,8 @@ def test_the_report_and_the_summary_say_what_is_in_effect(tables: dict[str, pl.D
     counts = summary_metrics(found)["phases"]
     assert sum(counts.values()) == found["cells"].height
     other = classified(tables, Yang2021())
-    assert "Thresholds found" not in build_page(other, Report())
+    assert "Found from the grid" in page
+    assert "Found from the grid" not in build_page(other, Report())
     (words,) = differences("a", found, "b", other)
     assert f"Hessian top eigenvalue > {hessian.value:g}" in words
     assert "Hessian top eigenvalue > 76" in words

@@ -40,6 +40,19 @@ class FoundThreshold:
         return cls(name, value, None, None, reason, fallback=True)
 
     @property
+    def number_words(self) -> str:
+        """Value and band, or that it is the default.
+
+        >>> FoundThreshold("cka.threshold", 0.52, 0.5, 0.55, "between two groups").number_words
+        '0.52 (0.5 to 0.55)'
+        >>> FoundThreshold.default("cka.threshold", 0.5, "there are too few cells").number_words
+        '0.5, the default'
+        """
+        if self.low is None or self.high is None:
+            return f"{self.value:g}, the default"
+        return f"{self.value:g} ({self.low:g} to {self.high:g})"
+
+    @property
     def words(self) -> str:
         """Value, band and reason as one sentence.
 
@@ -48,9 +61,7 @@ class FoundThreshold:
         >>> FoundThreshold.default("cka.threshold", 0.5, "there are too few cells").words
         '0.5, the default: there are too few cells'
         """
-        if self.low is None or self.high is None:
-            return f"{self.value:g}, the default: {self.reason}"
-        return f"{self.value:g} ({self.low:g} to {self.high:g}), found: {self.reason}"
+        return f"{self.number_words}{': ' if self.fallback else ', found: '}{self.reason}"
 
 
 def rounded(value: float, low: float = -math.inf, high: float = math.inf) -> float:
