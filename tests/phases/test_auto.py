@@ -281,3 +281,15 @@ def test_a_rule_with_auto_classifies_nothing_by_itself() -> None:
         _ = RULE.criteria
     with pytest.raises(ValueError, match="found from a grid"):
         RULE.thresholds({"mode_connectivity": "%", "train_loss": "nats"})
+
+
+@pytest.mark.parametrize("n", [5, 9, 13])
+@pytest.mark.parametrize("power", [0.5, 1.0, 2.0])
+def test_an_exact_smooth_trend_is_no_step(power: float, n: int) -> None:
+    """Without any noise, rounding must not decide."""
+    x = np.linspace(0, 1, n) + 0.05 * np.arange(6)[:, None]
+    found = find_edges(grid(np.exp(7 * x**power - 7), np.exp(3 * x**power)), "top_eigenvalue")
+    assert not found.found
+    step = x > 0.6
+    found = find_edges(grid(np.exp(4.0 * step - 7), np.exp(3.0 * step)), "top_eigenvalue")
+    assert len(found.lines) == 6

@@ -9,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import polars as pl
-import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -145,7 +144,6 @@ def diagram_of_cells(cells: list[dict[str, float]], n_runs: list[int]) -> Diagra
     AUTOMATIC, st.lists(CELL, min_size=10, max_size=10), st.lists(COUNTS, min_size=10, max_size=10)
 )
 @settings(max_examples=60, deadline=None)
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_thresholds_of_any_grid_are_numbers_of_a_valid_rule(
     section: dict[str, Any], cells: list[dict[str, float]], counts: list[int]
 ) -> None:
@@ -195,7 +193,6 @@ def stored(cells: list[dict[str, float]], counts: list[tuple[int, int]]) -> dict
     st.lists(st.tuples(COUNTS, COUNTS), min_size=8, max_size=8),
 )
 @settings(max_examples=30, deadline=None)
-@pytest.mark.filterwarnings("ignore::RuntimeWarning")
 def test_every_stored_cell_gets_one_phase_by_the_rule_in_effect(
     section: dict[str, Any], cells: list[dict[str, float]], counts: list[tuple[int, int]]
 ) -> None:

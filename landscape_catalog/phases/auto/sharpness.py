@@ -64,9 +64,9 @@ def hessian_threshold(
 
     def errors(side: Side) -> tuple[np.ndarray, np.ndarray]:
         cells, sharp, near = side[0], side[1].astype(bool), side[2].astype(bool)
-        cuts, below = _cuts(values[cells])
-        whole = _n_wrong(below & ~otherwise[cells], sharp)
-        return cuts, whole + _n_wrong(below[:, near], sharp[near]) / (1 + near.sum())
+        cuts, whole = _n_wrong(values[cells], sharp, ~otherwise[cells])
+        _, alone = _n_wrong(values[cells], sharp, near)
+        return cuts, whole + alone / (1 + near.sum())
 
     sides = _sides(edges) + _without_edge(diagram, edges)
     return _found("hessian.threshold", edges, default, sides, errors)
@@ -100,8 +100,7 @@ def _errors_of_loss(diagram: Diagram) -> Errors:
     values = diagram.mean(LOSS)
 
     def errors(side: Side) -> tuple[np.ndarray, np.ndarray]:
-        cuts, below = _cuts(values[side[0]])
-        return cuts, _n_wrong(below, side[1].astype(bool))
+        return _n_wrong(values[side[0]], side[1].astype(bool), np.ones(side.shape[1], dtype=bool))
 
     return errors
 
@@ -122,16 +121,22 @@ def _found(
     return FoundThreshold(name, value, *band(resampled or [low, high], value), edges.words)
 
 
-def _cuts(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """The distinct values, and which values are at or below each of them, (values, cells)."""
-    distinct = np.unique(values[np.isfinite(values)])
-    return distinct, values <= distinct[:, None]
+def _n_wrong(
+    values: np.ndarray, sharp: np.ndarray, counted: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The distinct values, and how many cells are wrong if those above each of them are sharp.
 
-
-def _n_wrong(flat: np.ndarray, sharp: np.ndarray) -> np.ndarray:
-    """The number of cells on the wrong side: (cuts, cells) and (cells,) to (cuts,)."""
-    wrong: np.ndarray = (flat == sharp).sum(axis=-1)
-    return wrong
+    Args:
+        values: of the cells; those that are not finite are left out.
+        sharp: which cells are sharp.
+        counted: which cells count; the others are the same for every threshold.
+    """
+    known = np.isfinite(values)
+    distinct, place = np.unique(values[known], return_inverse=True)
+    sharp, counted = sharp[known], counted[known]
+    n_sharp = np.bincount(place, sharp & counted, minlength=len(distinct))
+    n_flat = np.bincount(place, ~sharp & counted, minlength=len(distinct))
+    return distinct, np.cumsum(n_sharp) + n_flat.sum() - np.cumsum(n_flat)
 
 
 def _best(distinct: np.ndarray, wrong: np.ndarray) -> tuple[float, float, float]:

@@ -9,6 +9,7 @@ from functools import lru_cache
 import numpy as np
 
 FEWEST_CELLS = 3
+LEAST_SPREAD = 1e-3  # relative: smaller differences are rounding of published numbers
 PRIOR_WEIGHT = 4.0  # degrees of freedom that the variance of all lines counts for in one line
 
 
@@ -71,7 +72,7 @@ def best_steps(lines: Sequence[np.ndarray]) -> Steps:
 
     The evidence of a step is the sum over series of (f + 4)/2 · ln((R₀ + 4 s²)/(R₁ + 4 s²)): R₀ is
     the sum of squares about the smooth trend, R₁ about the step, f their degrees of freedom, and s²
-    the median over lines of the least R₁/f.
+    the median over lines of the least R₁/f, at least 0.001².
 
     Args:
         lines: of each, its series, (…, series, cells), at least three cells; leading dimensions
@@ -79,7 +80,7 @@ def best_steps(lines: Sequence[np.ndarray]) -> Steps:
     """
     fits = [_fits(line) for line in lines]
     least = [with_step.min(axis=0) / freedom for _, with_step, _, freedom in fits]
-    floor = PRIOR_WEIGHT * np.median(least, axis=0) + np.finfo(float).tiny
+    floor = PRIOR_WEIGHT * np.maximum(np.median(least, axis=0), LEAST_SPREAD**2)
     evidence, place, rise = [], [], []
     for smooth, with_step, rises, freedom in fits:
         ratios = np.log((smooth + floor) / (with_step + floor))
