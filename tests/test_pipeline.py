@@ -190,9 +190,9 @@ def test_thresholds_are_found_without_training_or_measuring(fresh_copy: Copy) ->
     assert "Stage 'measure' didn't change, skipping" in words
     phases = run(folder, store, "landscape", "phases").stdout
     assert "Thresholds found from the grid:\ntrain_loss: 0.05, the default: no line along" in phases
-    assert "no line along temperature.batch_size" in (
-        folder / "reports" / "phases.html"
-    ).read_text()
+    assert (
+        "no line along temperature.batch_size" in (folder / "reports" / "phases.html").read_text()
+    )
 
 
 def test_a_misspelt_section_under_dvc(fresh_copy: Copy) -> None:

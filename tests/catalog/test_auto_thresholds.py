@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,8 +12,15 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
+from benchmarks.made_up_results import made_up
 from benchmarks.planted_grids import planted_grid
-from landscape_catalog.catalog import read_tables
+from landscape_catalog.catalog import (
+    ExperimentResult,
+    build_rows,
+    build_tables,
+    read_tables,
+    table_rows,
+)
 from landscape_catalog.catalog.classification import classification_id, classified
 from landscape_catalog.catalog.diagram import diagram_of
 from landscape_catalog.catalog.sources import source_named
@@ -36,6 +44,7 @@ SECTION: dict[str, Any] = {
     "train_loss": "auto",
 }
 RULE = Yang2021.model_validate(SECTION)
+ALL_FLAT = Yang2021.model_validate({**SECTION, "hessian": {"threshold": 1e3}, "train_loss": 3.0})
 ASSIGNED = ("phases", "phase_probabilities", "criteria")
 
 
@@ -164,3 +173,28 @@ def test_own_results_are_classified_when_all_cells_are_known(
         assert_frame_equal(again[name], tables[name])
     assert "no line along temperature.batch_size" in describe_phases(folder)
     assert np.isfinite(tables["criteria"]["threshold"].to_numpy()).all()
+
+
+def with_auto(cells: int) -> ExperimentResult:
+    """Made-up results, whose training losses and Hessians are smooth, classified as flat."""
+    result = made_up(cells)
+    return replace(result, experiment=result.experiment.model_copy(update={"classify": ALL_FLAT}))
+
+
+def test_own_results_have_the_thresholds_of_their_grid(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found from the rows when all cells have been read, in memory and on disk."""
+    tables = build_tables(with_auto(24))
+    found = {one.name: one for one in found_thresholds(tables["experiments"].row(0, named=True))}
+    assert "standard errors of mc in" in found["connectivity.tolerance"].reason
+    assert not found["connectivity.tolerance"].fallback
+    again = classified(tables, ALL_FLAT)
+    assert_frame_equal(again["experiments"], tables["experiments"])
+    assert again["phases"]["phase"].to_list() == tables["phases"]["phase"].to_list()
+    assert again["criteria"]["threshold"].to_list() == tables["criteria"]["threshold"].to_list()
+    monkeypatch.setattr(table_rows, "AT_ONCE", 20)
+    monkeypatch.setattr(table_rows, "IN_MEMORY", 100)
+    on_disk = build_rows(with_auto(24), tmp_path)
+    for name, rows in on_disk.items():
+        assert_frame_equal(rows.frame(), tables[name])

@@ -122,6 +122,16 @@ def test_a_step_of_the_training_loss_alone_is_no_transition() -> None:
     assert not find_edges(grid(loss, 1 / with_step()[1]), "top_eigenvalue").found
 
 
+def test_a_clear_but_small_step_is_no_transition() -> None:
+    loss, hessian = with_step()
+    small = find_edges(grid(loss**0.2, hessian), "top_eigenvalue")  # × 2.2
+    assert not small.found
+    assert small.words == (
+        "no transition: in none of 6 lines along temperature.batch_size, a clear step of training "
+        "loss and top eigenvalue reaches factors of 3 and 1.5"
+    )
+
+
 def test_cells_that_are_missing_and_lines_that_are_too_short_do_not_matter() -> None:
     loss, hessian = with_step()
     hessian[2, 6], loss[3, 0], loss[5, 2:] = np.nan, np.inf, np.nan

@@ -63,6 +63,11 @@ class Edges:
                 f"{metric}"
             )
         lines = f"{self.n_lines} line{'s' if self.n_lines > 1 else ''} along {along}"
+        if not self.found and self.p <= LARGEST_P:
+            return (
+                f"no transition: in none of {lines}, a clear step of training loss and {metric} "
+                f"reaches factors of {LOSS_FACTOR:g} and {HESSIAN_FACTOR:g}"
+            )
         if not self.found:
             return (
                 f"no transition: in {lines}, training loss and {metric} do not rise together by a "
