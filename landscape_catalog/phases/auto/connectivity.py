@@ -20,6 +20,7 @@ STANDARD_ERRORS = 3.0
 FEWEST = 4  # cells or pairs of neighbours
 FEWEST_PAIRS = 3  # of runs, of a cell whose standard error counts
 MOST_ROUNDS = 20
+LARGEST = 1e100  # error whose square is a number
 FEWEST_SAMPLES = 9  # whose Poisson count is three standard deviations above none
 
 
@@ -40,7 +41,12 @@ def connectivity_tolerance(diagram: Diagram, flat: np.ndarray, default: float) -
     else:
         errors, places, groups = _differences(diagram, mc)
         words = "differences of mc between {} pairs of neighbouring flat, connected cells"
-    usable = np.isfinite(errors) & np.isfinite(mc[places]).all(axis=1) & flat[places].all(axis=1)
+    usable = (
+        (errors >= 0)
+        & (errors < LARGEST)
+        & np.isfinite(mc[places]).all(axis=1)
+        & flat[places].all(axis=1)
+    )
     errors, sizes, groups = errors[usable], np.abs(mc[places[usable]]).max(axis=1), groups[usable]
     if (sizes <= default).sum() < FEWEST:
         reason = "too few flat, connected cells have a known error of mc or neighbours"

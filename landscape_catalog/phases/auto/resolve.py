@@ -33,6 +33,16 @@ def find_thresholds(
         defaults: what a threshold falls back on, by name.
         metric: of the Hessian.
     """
+    with np.errstate(over="ignore", invalid="ignore"):  # of metrics that are infinite or huge
+        return _found(diagram, settings, defaults, metric)
+
+
+def _found(
+    diagram: Diagram,
+    settings: Mapping[str, Setting],
+    defaults: Mapping[str, float],
+    metric: str,
+) -> tuple[FoundThreshold, ...]:
     found: list[FoundThreshold] = []
     effect: dict[str, float | None] = {
         name: None if value is None or value == AUTO else float(value)

@@ -17,6 +17,7 @@ from landscape_catalog.phases.auto.found import (
 from landscape_catalog.phases.diagram import Diagram
 
 NEAR = 2  # cells from an edge
+LEAST = 1e-8  # of the next larger value: a training loss may be zero
 
 # The cells of a line whose side is known, (3, cells): their indices, whether they are sharp, and
 # whether they are among the two next to an edge on either side.
@@ -146,8 +147,7 @@ def _best(distinct: np.ndarray, wrong: np.ndarray) -> tuple[float, float, float]
     """
     if len(distinct) == 1:
         return float(distinct[0]), 0.0, float("inf")
-    low, high = distinct[:-1], distinct[1:]
+    low, high = np.maximum(distinct[:-1], LEAST * distinct[1:]), distinct[1:]
     candidates = np.flatnonzero(wrong[:-1] == wrong[:-1].min())
-    widths = np.log(high[candidates]) - np.log(np.maximum(low[candidates], 1e-300))
-    best = candidates[widths.argmax()]
-    return float(np.sqrt(low[best] * high[best])), float(low[best]), float(high[best])
+    best = candidates[(np.log(high[candidates]) - np.log(low[candidates])).argmax()]
+    return float(np.sqrt(low[best]) * np.sqrt(high[best])), float(low[best]), float(high[best])

@@ -18,6 +18,7 @@ from landscape_catalog.phases.diagram import Diagram
 
 NAME = "cka.threshold"
 FEWEST_CELLS = 8
+LARGEST = 1 + 1e-6  # CKA, up to rounding
 LARGEST_P, LEAST_SEPARATION, LEAST_DIFFERENCE = 0.05, 2.0, 0.05
 ROUNDS, CONVERGED = 200, 1e-4  # of expectation maximisation
 
@@ -45,7 +46,7 @@ class _Split:
         """Where a value is equally likely to belong to either group."""
         middle = (self.low + self.high) / 2
         shift = np.square(self.sd) / (self.high - self.low) * np.log((1 - self.share) / self.share)
-        found: np.ndarray = np.clip(middle + shift, self.low, self.high)
+        found: np.ndarray = np.clip(np.clip(middle + shift, self.low, self.high), 0.0, 1.0)
         return found
 
 
@@ -60,7 +61,7 @@ def cka_threshold(diagram: Diagram, chosen: np.ndarray, default: float) -> Found
         default: the documented one.
     """
     cka = diagram.mean("cka")
-    cells = np.flatnonzero(chosen & np.isfinite(cka))
+    cells = np.flatnonzero(chosen & (np.abs(cka) <= LARGEST))
     if len(cells) < FEWEST_CELLS:
         reason = f"{len(cells)} flat, connected cells are too few to be split by their CKA"
         return FoundThreshold.default(NAME, default, reason)
