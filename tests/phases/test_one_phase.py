@@ -143,7 +143,7 @@ def diagram_of_cells(cells: list[dict[str, float]], n_runs: list[int]) -> Diagra
 @given(
     AUTOMATIC, st.lists(CELL, min_size=10, max_size=10), st.lists(COUNTS, min_size=10, max_size=10)
 )
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_thresholds_of_any_grid_are_numbers_of_a_valid_rule(
     section: dict[str, Any], cells: list[dict[str, float]], counts: list[int]
 ) -> None:
@@ -192,7 +192,7 @@ def stored(cells: list[dict[str, float]], counts: list[tuple[int, int]]) -> dict
     st.lists(CELL, min_size=8, max_size=8),
     st.lists(st.tuples(COUNTS, COUNTS), min_size=8, max_size=8),
 )
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_every_stored_cell_gets_one_phase_by_the_rule_in_effect(
     section: dict[str, Any], cells: list[dict[str, float]], counts: list[tuple[int, int]]
 ) -> None:
