@@ -26,7 +26,8 @@ import numpy as np
 import polars as pl
 
 from landscape_catalog.api.catalog import Catalog, open_catalog
-from landscape_catalog.phases import SURE, CellNumbers, Rule, rule_of
+from landscape_catalog.catalog.thresholds import rule_in_effect
+from landscape_catalog.phases import SURE, CellNumbers, Rule
 
 BINS = ((0.0, 0.5), (0.5, 0.7), (0.7, SURE), (SURE, 1.01))
 DRAWS = 10_000
@@ -59,7 +60,7 @@ def labels_with(
         loss: the metric that stands for the training loss.
         halved: mode connectivity from the fits of half the length, with which curves are compared.
     """
-    rule = rule_of(json.loads(catalog.table("experiments")["classify"].item()))
+    rule = rule_in_effect(catalog.table("experiments").row(0, named=True))
     runs, cells = catalog.runs, catalog.table("cells").sort("position")
     estimates = catalog.table("estimates").filter(probe="primary")
     curves = catalog.table("curves").filter(probe="primary")

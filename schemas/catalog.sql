@@ -37,7 +37,8 @@ CREATE TABLE core.experiments (
     axes VARCHAR,  -- JSON: path and values of each axis, in order
     variants VARCHAR,  -- JSON: names of the variants, `base` first
     spec VARCHAR,  -- JSON: the sections of params.yaml that determine the results
-    classify VARCHAR,  -- JSON: the thresholds
+    classify VARCHAR,  -- JSON: the thresholds as given, numbers or `auto`
+    thresholds VARCHAR,  -- JSON: name, value, band and reason of every threshold that is `auto`
     performance_metric VARCHAR,  -- the test metric by which cells of this task are ranked
     origin VARCHAR,  -- the source that the row was read from, see `sources`
     PRIMARY KEY (origin, experiment_id, classification_id)
@@ -404,7 +405,8 @@ COMMENT ON COLUMN core.experiments.n_runs IS 'number of runs in the grid';
 COMMENT ON COLUMN core.experiments.axes IS 'JSON: path and values of each axis, in order';
 COMMENT ON COLUMN core.experiments.variants IS 'JSON: names of the variants, `base` first';
 COMMENT ON COLUMN core.experiments.spec IS 'JSON: the sections of params.yaml that determine the results';
-COMMENT ON COLUMN core.experiments.classify IS 'JSON: the thresholds';
+COMMENT ON COLUMN core.experiments.classify IS 'JSON: the thresholds as given, numbers or `auto`';
+COMMENT ON COLUMN core.experiments.thresholds IS 'JSON: name, value, band and reason of every threshold that is `auto`';
 COMMENT ON COLUMN core.experiments.performance_metric IS 'the test metric by which cells of this task are ranked';
 COMMENT ON COLUMN core.experiments.origin IS 'the source that the row was read from, see `sources`';
 

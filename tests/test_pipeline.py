@@ -179,6 +179,22 @@ def test_experiments(fresh_copy: Copy) -> None:
     assert rows.splitlines()[1:] == ["0.0,2", "0.2,2"]
 
 
+@pytest.mark.slow
+def test_thresholds_are_found_without_training_or_measuring(fresh_copy: Copy) -> None:
+    """`dvc exp run -S classify...=auto`; this grid has too few temperatures, and says so."""
+    folder, store = fresh_copy
+    done = run(folder, store, "dvc", "exp", "run", "-S", "classify.cka.threshold=auto",
+               "-S", "classify.train_loss=auto", "-S", "+classify.hessian.threshold=auto")  # fmt: skip
+    words = done.stdout + done.stderr
+    assert counts(words) == {"trained": 0, "made": 0}
+    assert "Stage 'measure' didn't change, skipping" in words
+    phases = run(folder, store, "landscape", "phases").stdout
+    assert "Thresholds found from the grid:\ntrain_loss: 0.05, the default: no line along" in phases
+    assert (
+        "no line along temperature.batch_size" in (folder / "reports" / "phases.html").read_text()
+    )
+
+
 def test_a_misspelt_section_under_dvc(fresh_copy: Copy) -> None:
     folder, store = fresh_copy
     path = folder / "params.yaml"

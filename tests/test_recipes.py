@@ -13,6 +13,7 @@ import pytest
 import torch
 from torch import nn
 
+from benchmarks.planted_grids import planted_grid
 from landscape_catalog.datasets import Preparation, prepare
 from landscape_catalog.datasets.digits import load_digits
 from landscape_catalog.metrics.numerics.batchnorm import recompute_batchnorm
@@ -32,6 +33,7 @@ from landscape_catalog.metrics.numerics.hessian.pyhessian import pyhessian_estim
 from landscape_catalog.metrics.numerics.similarity import similarity
 from landscape_catalog.metrics.registry import every_recipe
 from landscape_catalog.models.build import build
+from landscape_catalog.phases import Yang2021
 from landscape_catalog.tasks import Classification, Perturbation, Samples
 from landscape_catalog.training import Recipe, train
 from landscape_catalog.training.group import Member, train_group
@@ -61,11 +63,20 @@ PINNED: dict[str, object] = {
         0.021137228398016503,
     ],
     "distance": 20.2991918838708,
+    "auto_thresholds": [0.00542, 9.28, 0.373, 0.5],
     "train.grouped": [2.3615108801993903, 2.229532664037994, 2.049766412693531],
     "curve_fit.grouped": 766.262742315024,
     "curve_points.grouped": [1.7700868779418997, 2.182734654382662, 1.69617431722097],
     "barrier.grouped": [26.5625, 2.2419872124141085],
 }
+AUTO = Yang2021.model_validate(
+    {
+        "connectivity": {"tolerance": "auto"},
+        "hessian": {"threshold": "auto"},
+        "cka": {"threshold": "auto"},
+        "train_loss": "auto",
+    }
+)
 GROUPED_BATCH, ALONE_BATCH = 16, 12  # statistics are stacked for multiples of 8
 
 
@@ -159,6 +170,9 @@ def numbers() -> dict[str, object]:
             for name in ("cka", "standard_error", "debiased", "debiased_standard_error")
         ],
         "distance": l2_distance(*states, names).l2,
+        "auto_thresholds": [
+            found.value for found in AUTO.resolved(planted_grid(502).diagram).found
+        ],
         "train.grouped": [epoch.train_loss for epoch in side_by_side[0].history],
         "curve_fit.grouped": float(grouped_curve.controls[1].abs().sum()),
         "curve_points.grouped": points_of(GROUPED_BATCH),

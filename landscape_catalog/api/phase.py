@@ -8,7 +8,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from landscape_catalog.errors import SpecError
+from landscape_catalog.errors import Problem, SpecError
 from landscape_catalog.experiment.reading import explain
 from landscape_catalog.phases import CellNumbers, Classify, Verdict
 
@@ -41,7 +41,7 @@ def classify(*, thresholds: Mapping[str, Any] | None = None, **numbers: float) -
         `unclassified` if a number that the rule needs is missing or NaN.
 
     Raises:
-        SpecError: if `thresholds` are invalid.
+        SpecError: if `thresholds` are invalid, or one is `auto`.
         TypeError: if the rule does not use one of the numbers, or an argument is of another type.
         ValueError: if CKA exceeds 1.
 
@@ -59,6 +59,9 @@ def classify(*, thresholds: Mapping[str, Any] | None = None, **numbers: float) -
         rule = _Settings.model_validate({"classify": dict(thresholds or {})}).classify
     except ValidationError as error:
         raise SpecError(explain(error), "thresholds") from None
+    if rule.is_automatic:
+        given = "a threshold `auto`, which is found from a whole grid"
+        raise SpecError([Problem("thresholds", given, "numbers, for a single cell")])
     unknown = set(numbers) - set(rule.metrics)
     if unknown:
         used = ", ".join(rule.metrics)

@@ -16,6 +16,7 @@ from landscape_catalog.catalog.cell_rows import (
     phase_rows,
     unfinished_metrics,
 )
+from landscape_catalog.catalog.diagram import diagram_of
 from landscape_catalog.catalog.experiment_rows import (
     experiment_row,
     landscape_rows,
@@ -39,9 +40,10 @@ from landscape_catalog.catalog.run_rows import (
     table_rows,
 )
 from landscape_catalog.catalog.table_rows import TableRows
-from landscape_catalog.catalog.tables import TABLES
+from landscape_catalog.catalog.tables import TABLES, frame_of
+from landscape_catalog.catalog.thresholds import stored_thresholds
 from landscape_catalog.metrics.loss.spec import Loss
-from landscape_catalog.phases import CellNumbers, ObservedCell
+from landscape_catalog.phases import CellNumbers, ObservedCell, Resolved
 from landscape_catalog.schema.tables import Row
 
 
@@ -122,10 +124,12 @@ class _Build:
 
     def rows(self) -> dict[str, TableRows]:
         """All tables, when every cell has been added."""
-        result, rule, rows = self._result, self._rule, self._rows
+        result, rows = self._result, self._rows
         row = experiment_row(
             result, self._connectivity_unit, performance_metric(self._losses.values())
         )
+        resolved = self._resolved(row)
+        rule, row["thresholds"] = resolved.rule, stored_thresholds(resolved.found)
         positive = set(rule.drawn_metrics) - self._not_positive
         distributions = label_distributions_of(rule, self._observed, self._numbers, positive)
         rows["experiments"].add([row])
@@ -140,3 +144,14 @@ class _Build:
         for table in rows.values():
             table.fill(ids)
         return rows
+
+    def _resolved(self, experiment: Row) -> Resolved:
+        """The rule with numbers only, found from all cells where they are `auto`."""
+        if not self._rule.is_automatic:
+            return Resolved(self._rule)
+        tables = {}
+        for name in ("cells", "cell_metrics"):
+            self._rows[name].fill({})
+            tables[name] = self._rows[name].frame()
+        tables["experiments"] = frame_of(TABLES["experiments"], [experiment])
+        return self._rule.resolved(diagram_of(tables))

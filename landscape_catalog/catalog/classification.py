@@ -15,13 +15,16 @@ from landscape_catalog.catalog.cell_rows import (
     phase_row,
     unfinished_metrics,
 )
+from landscape_catalog.catalog.diagram import diagram_of
 from landscape_catalog.catalog.label_rows import probability_rows
 from landscape_catalog.catalog.tables import TABLES, frame_of
+from landscape_catalog.catalog.thresholds import stored_thresholds
 from landscape_catalog.metrics.metric import PRIMARY
 from landscape_catalog.metrics.registry import QUANTITIES
 from landscape_catalog.phases import (
     CellNumbers,
     ObservedCell,
+    Resolved,
     Rule,
     Values,
     doubtful_flat,
@@ -38,16 +41,21 @@ READ = ("experiments", "cells", "cell_metrics", "estimates", "runs")
 
 
 def classification_id(experiment_id: str, rule: Rule) -> str:
-    """The id of an experiment's cells under a rule with its thresholds."""
+    """The id of an experiment's cells under a rule with its thresholds.
+
+    For thresholds that are `auto` it hashes this word and the recipe by which they are found.
+    """
     content = {"experiment": experiment_id, "classify": rule.stored()}
-    return identify("classification", content, recipes("phases"))
+    found = ("auto_thresholds",) if rule.is_automatic else ()
+    return identify("classification", content, recipes("phases", *found))
 
 
 def classified(tables: Tables, rule: Rule) -> dict[str, pl.DataFrame]:
     """The tables with the phases, probabilities and criteria that a rule gives.
 
-    The rule goes by the means in `cell_metrics`. How sure a label is follows from the runs and
-    pairs in `estimates`; where there are none it is unknown, and the phase says why.
+    The rule goes by the means in `cell_metrics`; thresholds that are `auto` are found from them
+    first, and the probabilities of labels hold them fixed. How sure a label is follows from the
+    runs and pairs in `estimates`; where there are none it is unknown, and the phase says why.
 
     Args:
         tables: of one experiment; at least those in `READ`.
@@ -58,6 +66,11 @@ def classified(tables: Tables, rule: Rule) -> dict[str, pl.DataFrame]:
         "experiment_id": experiment["experiment_id"],
         "classification_id": classification_id(experiment["experiment_id"], rule),
     }
+    declared, resolved = (
+        rule,
+        rule.resolved(diagram_of(tables)) if rule.is_automatic else Resolved(rule),
+    )
+    rule = resolved.rule
     cells = tables["cells"].sort("position").rows(named=True)
     values = _values(tables, rule)
     numbers = _numbers(tables, rule, cells, values)
@@ -86,7 +99,8 @@ def classified(tables: Tables, rule: Rule) -> dict[str, pl.DataFrame]:
     }
     named = tables["experiments"].with_columns(
         pl.lit(ids["classification_id"]).alias("classification_id"),
-        pl.lit(readable_json(rule.stored())).alias("classify"),
+        pl.lit(readable_json(declared.stored())).alias("classify"),
+        pl.lit(stored_thresholds(resolved.found)).alias("thresholds"),
     )
     found_tables = {name: frame_of(TABLES[name], rows[name]) for name in rows}
     return {**tables, "experiments": named, **found_tables}

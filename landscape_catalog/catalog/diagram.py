@@ -53,6 +53,7 @@ def diagram_of(tables: Mapping[str, pl.DataFrame]) -> Diagram:
         higher_is_better=quantity is None or quantity.better != "lower",
         phases=_phases(tables, cell_ids),
         fixed=_fixed(cells, extras, varying),
+        units=_units(tables["cell_metrics"]),
     )
 
 
@@ -94,6 +95,12 @@ def _metrics(cell_metrics: pl.DataFrame, cell_ids: list[str]) -> dict[str, dict[
             array[where] = rows[column].fill_null(blank).to_numpy()
             found[name][str(metric)] = array
     return found
+
+
+def _units(cell_metrics: pl.DataFrame) -> dict[str, str]:
+    """The unit of each metric, as far as it is known."""
+    known = cell_metrics.filter(pl.col("probe") == PRIMARY, pl.col("unit").is_not_null())
+    return dict(known.select("metric", "unit").unique("metric", keep="first").iter_rows())
 
 
 def _phases(tables: Mapping[str, pl.DataFrame], cell_ids: list[str]) -> tuple[str, ...]:

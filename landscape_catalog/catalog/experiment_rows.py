@@ -7,6 +7,7 @@ from copy import deepcopy
 
 from landscape_catalog.catalog.classification import classification_id
 from landscape_catalog.catalog.results import ExperimentResult, PairResult
+from landscape_catalog.catalog.thresholds import stored_thresholds
 from landscape_catalog.metrics.loss.spec import Loss
 from landscape_catalog.metrics.metric import PRIMARY
 from landscape_catalog.schema.strict_json import readable_json
@@ -48,6 +49,7 @@ def experiment_row(
         "variants": readable_json(grid.variants),
         "spec": readable_json(spec),
         "classify": readable_json(rule),
+        "thresholds": stored_thresholds(()),
         "performance_metric": performance_metric,
     }
 

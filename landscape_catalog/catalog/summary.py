@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import polars as pl
 
+from landscape_catalog.catalog.thresholds import rule_in_effect
 from landscape_catalog.metrics.estimate import INFINITY, NAN
 from landscape_catalog.metrics.metric import PRIMARY
 from landscape_catalog.metrics.registry import QUANTITIES
-from landscape_catalog.phases import SURE, rule_of
+from landscape_catalog.phases import SURE
 
 SUMMARISED = ("experiments", "cells", "cell_metrics", "runs", "phases")
 """The tables that the summary is made from."""
@@ -34,7 +34,7 @@ def summary_metrics(tables: dict[str, pl.DataFrame]) -> dict[str, Any]:
     converged, and of those with a NaN or an infinity among their losses and errors.
     """
     phases = tables["phases"]
-    rule = rule_of(json.loads(tables["experiments"]["classify"][0]))
+    rule = rule_in_effect(tables["experiments"].row(0, named=True))
     means = _means(tables)
     cells = tables["cells"].join(phases, on="cell_id").join(means, on="cell_id")
     metric = tables["experiments"]["performance_metric"][0]

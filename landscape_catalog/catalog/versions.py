@@ -15,8 +15,12 @@ import polars as pl
 from landscape_catalog.catalog.tables import TABLES, TYPES
 from landscape_catalog.schema.tables import Table
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
+# Columns that a version did not have yet, and what they hold for its catalogs.
+_ADDED: dict[int, dict[str, dict[str, pl.Expr]]] = {
+    2: {"experiments": {"thresholds": pl.when(pl.col("classify").is_not_null()).then(pl.lit("[]"))}}
+}
 # Version 0: columns that had another name, and what belongs into columns that it may lack.
 _RENAMED = {"densities": {"eigenvalue": "grid_value"}}
 _LACKING: dict[str, dict[str, pl.Expr]] = {
@@ -47,7 +51,20 @@ def brought_up_to_date(name: str, frame: pl.DataFrame | None, version: int) -> p
     schema = schema_of(TABLES[name])
     if frame is None:
         return pl.DataFrame(schema=schema)
-    return _from_version_0(name, frame, schema) if version == 0 else frame
+    for later in range(version + 1, SCHEMA_VERSION + 1):
+        frame = _with_added(frame, _ADDED.get(later, {}).get(name, {}))
+    if version == 0:
+        return _from_version_0(name, frame, schema)
+    if version == SCHEMA_VERSION:
+        return frame
+    order = [column for column in schema if column in frame.columns]
+    return frame.select(*order, *(column for column in frame.columns if column not in schema))
+
+
+def _with_added(frame: pl.DataFrame, added: Mapping[str, pl.Expr]) -> pl.DataFrame:
+    """A table with the columns that a version added, unless it has them already."""
+    new = {name: values for name, values in added.items() if name not in frame.columns}
+    return frame.with_columns(**new)
 
 
 def _from_version_0(name: str, frame: pl.DataFrame, schema: Mapping[str, Any]) -> pl.DataFrame:

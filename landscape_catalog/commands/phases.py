@@ -11,7 +11,9 @@ import polars as pl
 from landscape_catalog.api.catalog import open_catalog
 from landscape_catalog.catalog.sources import CURRENT
 from landscape_catalog.catalog.tables import MOVED_COLUMNS
+from landscape_catalog.catalog.thresholds import found_thresholds
 from landscape_catalog.phases import SURE, percent
+from landscape_catalog.schema.tables import Row
 
 
 def describe_phases(root: Path, source: str = CURRENT) -> str:
@@ -41,7 +43,16 @@ def describe_phases(root: Path, source: str = CURRENT) -> str:
     head = ["variant"] * several + [path.rpartition(".")[2] for path in axes]
     head += ["phase", "probability", "second", "reason"]
     lines = [*_aligned([head, *rows]), "", _sure(catalog.table("phases"))]
+    lines += _found(experiment)
     return "\n".join(lines + _criteria(catalog.table("criteria"), len(rows)))
+
+
+def _found(experiment: Row) -> list[str]:
+    """The thresholds that were found from the grid with a title; nothing if all are numbers."""
+    found = found_thresholds(experiment)
+    if not found:
+        return []
+    return ["", "Thresholds found from the grid:", *(f"{one.name}: {one.words}" for one in found)]
 
 
 def _percent(probability: float | None) -> str:

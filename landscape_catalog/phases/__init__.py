@@ -1,6 +1,8 @@
 """Phases: which runs have converged, and which phase a cell is in."""
 
+from landscape_catalog.phases.auto import AUTO, FoundThreshold
 from landscape_catalog.phases.convergence import not_converged_reason
+from landscape_catalog.phases.criterion import Criterion
 from landscape_catalog.phases.doubt import differing_statistics, doubtful_flat
 from landscape_catalog.phases.predictive import (
     SURE,
@@ -15,8 +17,8 @@ from landscape_catalog.phases.rule import (
     NC,
     UNCLASSIFIED,
     CellNumbers,
-    Criterion,
     Phase,
+    Resolved,
     Rule,
     Verdict,
 )
@@ -24,6 +26,7 @@ from landscape_catalog.phases.sensitivity import FACTORS, Sensitivity, sensitivi
 from landscape_catalog.phases.yang2021 import Yang2021
 
 __all__ = [
+    "AUTO",
     "FACTORS",
     "NC",
     "RULES",
@@ -32,9 +35,11 @@ __all__ = [
     "CellNumbers",
     "Classify",
     "Criterion",
+    "FoundThreshold",
     "LabelDistribution",
     "ObservedCell",
     "Phase",
+    "Resolved",
     "Rule",
     "Sensitivity",
     "Values",

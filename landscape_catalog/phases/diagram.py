@@ -76,6 +76,7 @@ class Diagram:
         higher_is_better: whether a high value of it is good.
         phases: name of each cell's phase; empty if the cells have not been classified.
         fixed: parameters with a single value, by dotted path.
+        units: of the metrics, as far as they are known.
     """
 
     axes: tuple[DiagramAxis, ...]
@@ -94,6 +95,7 @@ class Diagram:
     higher_is_better: bool = True
     phases: tuple[str, ...] = ()
     fixed: Mapping[str, Any] = field(default_factory=dict)
+    units: Mapping[str, str] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.cell_ids)

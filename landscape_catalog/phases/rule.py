@@ -7,10 +7,13 @@ from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
-from typing import ClassVar, Literal
+from typing import Any, ClassVar
 
 import numpy as np
 
+from landscape_catalog.phases.auto import AUTO, FoundThreshold
+from landscape_catalog.phases.criterion import Criterion
+from landscape_catalog.phases.diagram import Diagram
 from landscape_catalog.schema.fields import Section
 
 
@@ -62,79 +65,6 @@ class CellNumbers:
         return self.pairs.get(metric, ())
 
 
-# Means of counts differ from a threshold by multiples of 1/n, or by the rounding of floats.
-ROUNDING, ABSOLUTE_ROUNDING = 1e-9, 1e-12
-
-Relation = Literal["<", ">", ">="]
-
-
-def is_met(value: float, relation: Relation, threshold: float) -> bool:
-    """Whether a mean stands in a relation to a threshold; never if it is NaN.
-
-    Means that differ from the threshold by less than a relative 1e-9 are equal to it: shares of
-    samples are multiples of 1/n, and rounding must not decide which side of a threshold they are
-    on (2.35 - 3.35 is -1 in counts of 2,000 samples, but as floats it is slightly above).
-
-    >>> is_met(-1.0, "<", -1.0), is_met(2.3 - 3.3, "<", -1.0), is_met(-1.05, "<", -1.0)
-    (False, False, True)
-    """
-    if math.isclose(value, threshold, rel_tol=ROUNDING, abs_tol=ABSOLUTE_ROUNDING):
-        return relation == ">="
-    return value < threshold if relation == "<" else value > threshold
-
-
-@dataclass(frozen=True)
-class Criterion:
-    """One comparison of a rule, between the mean of a metric over a cell and a threshold.
-
-    Attributes:
-        name: in words, unique within the rule.
-        metric: what is compared.
-        threshold: what it is compared with.
-        relation: in which the metric stands to the threshold if the criterion is met.
-        words: the metric in a sentence; empty for its name.
-    """
-
-    name: str
-    metric: str
-    threshold: float
-    relation: Relation = ">"
-    words: str = ""
-
-    def met(self, value: float) -> bool:
-        """Whether a mean meets it, up to rounding; never if it is NaN."""
-        return is_met(value, self.relation, self.threshold)
-
-    def met_by(self, values: np.ndarray) -> np.ndarray:
-        """Which of the values meet it, not minding rounding."""
-        compare = {"<": np.less, ">": np.greater, ">=": np.greater_equal}[self.relation]
-        found: np.ndarray = compare(values, self.threshold)
-        return found
-
-    def standing(self, value: float) -> str:
-        """Where a mean stands, in words.
-
-        >>> Criterion("training loss", "train_loss", 0.05, words="the training loss").standing(0.04)
-        'the training loss is 0.8 of its threshold'
-        >>> Criterion("barrier", "mc", -1.0, "<").standing(0.3)
-        'mc is 0.3, its threshold -1'
-        >>> Criterion("alike", "cka", 0.5, ">=", words="CKA").standing(0.4983)
-        'CKA is 0.4983, its threshold 0.5'
-        """
-        words = self.words or self.metric.replace("_", " ")
-        ratio = value / self.threshold if self.threshold else math.nan
-        if abs(ratio - 1) < 0.05:
-            return f"{words} is {value:.4g}, its threshold {self.threshold + 0.0:g}"
-        if 0.01 <= ratio < 100:
-            return f"{words} is {ratio:.2g} of its threshold"
-        return f"{words} is {value:.3g}, its threshold {self.threshold + 0.0:g}"
-
-    @property
-    def never(self) -> float:
-        """A threshold at which it is never met."""
-        return -math.inf if self.relation == "<" else math.inf
-
-
 @dataclass(frozen=True)
 class Verdict:
     """The name of a phase, the reason in words, and whether connectivity is ambiguous."""
@@ -142,6 +72,14 @@ class Verdict:
     phase: str
     reason: str
     ambiguous: bool = False
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A rule with numbers only, and the thresholds of it that were found from a grid."""
+
+    rule: Rule
+    found: tuple[FoundThreshold, ...] = ()
 
 
 class Rule(Section):
@@ -160,6 +98,37 @@ class Rule(Section):
     def phases(self) -> tuple[Phase, ...]:
         """Every phase that a cell can be in, in order: the rule's own, then NC and unclassified."""
         return (*self.own_phases, NC, UNCLASSIFIED)
+
+    @property
+    def is_automatic(self) -> bool:
+        """Whether a threshold is `auto`: to be found from a grid before anything is classified."""
+        return _mentions(self.model_dump(exclude={"rule"}), AUTO)
+
+    def resolved(self, diagram: Diagram) -> Resolved:
+        """The rule with numbers instead of `auto`; a rule without `auto` resolves to itself.
+
+        Args:
+            diagram: the cells that are to be classified; their phases are not used.
+        """
+        found = self.find_thresholds(diagram) if self.is_automatic else ()
+        return Resolved(self.with_thresholds({one.name: one.value for one in found}), found)
+
+    def with_thresholds(self, values: Mapping[str, float]) -> Rule:
+        """The rule with these thresholds, by their paths such as `hessian.threshold`."""
+        if not values:
+            return self
+        settings = self.model_dump()
+        for name, value in values.items():
+            *sections, key = name.split(".")
+            inner = settings
+            for section in sections:
+                inner = inner[section]
+            inner[key] = value
+        return type(self).model_validate(settings)
+
+    def find_thresholds(self, diagram: Diagram) -> tuple[FoundThreshold, ...]:
+        """The thresholds that are `auto`; a rule that admits `auto` has to define it."""
+        raise NotImplementedError
 
     def classify(
         self, cell: CellNumbers, thresholds: Mapping[str, float] = MappingProxyType({})
@@ -254,3 +223,10 @@ class Rule(Section):
         Args:
             units: the unit of each cell metric.
         """
+
+
+def _mentions(value: Any, word: str) -> bool:
+    """Whether a value is this word, or a mapping that contains it at any depth."""
+    if isinstance(value, dict):
+        return any(_mentions(part, word) for part in value.values())
+    return isinstance(value, str) and value == word

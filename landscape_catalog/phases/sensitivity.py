@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from landscape_catalog.phases.rule import CellNumbers, Criterion, Rule
+from landscape_catalog.phases.criterion import Criterion
+from landscape_catalog.phases.rule import CellNumbers, Rule
 
 # Factors on a threshold: 25% and 10% less, 10% and 25% more.
 FACTORS = (0.75, 0.9, 1.1, 1.25)

@@ -4,26 +4,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, Union
 
 import numpy as np
 
+from landscape_catalog.phases.auto import FoundThreshold, find_thresholds
+from landscape_catalog.phases.auto.resolve import CKA, HESSIAN, TOLERANCE
+from landscape_catalog.phases.criterion import Criterion, are_met, is_met, number
+from landscape_catalog.phases.diagram import Diagram
 from landscape_catalog.phases.rule import (
     UNCLASSIFIED,
     CellNumbers,
-    Criterion,
     Phase,
     Rule,
     Verdict,
-    is_met,
 )
-from landscape_catalog.schema.fields import (
-    Added,
-    Fraction,
-    NonNegativeFloat,
-    PositiveFloat,
-    Section,
+from landscape_catalog.phases.yang2021_sections import (
+    Auto,
+    CkaRule,
+    ConnectivityRule,
+    HessianRule,
 )
+from landscape_catalog.schema.fields import Added, PositiveFloat
 
 HESSIAN_NAMES = {"top_eigenvalue": "top eigenvalue", "trace": "Hessian trace"}
 # Names of the other criteria.
@@ -35,30 +37,6 @@ II = Phase("II", "sharp, but connected: training did not reach a minimum", "#e6a
 III = Phase("III", "flat, poorly connected", "#4a7fb5", dark=True, flat=True)
 IV_A = Phase("IV-A", "flat, connected, runs unlike", "#8fd0b0", flat=True)
 IV_B = Phase("IV-B", "flat, connected, runs alike: the best phase", "#1b8a63", dark=True, flat=True)
-
-
-class ConnectivityRule(Section):
-    """When a cell is poorly connected."""
-
-    tolerance: NonNegativeFloat = 1.0
-    """Below minus this mode connectivity a cell is poorly connected; above plus this value its runs
-    are not at a minimum. In the unit of mode connectivity (percentage points of training error)."""
-
-
-class HessianRule(Section):
-    """When a cell is sharp."""
-
-    metric: Literal["top_eigenvalue", "trace"] = "top_eigenvalue"
-    """The metric that is compared with the threshold."""
-    threshold: PositiveFloat = 76.0
-    """A cell is sharp above this value of the metric itself (not its logarithm)."""
-
-
-class CkaRule(Section):
-    """When the runs of a connected, flat cell are alike."""
-
-    threshold: Fraction = 0.5
-    """Phase IV-B at or above this CKA, IV-A below."""
 
 
 class Yang2021(Rule):
@@ -83,10 +61,37 @@ class Yang2021(Rule):
     """Threshold on the Hessian."""
     cka: CkaRule = CkaRule()
     """Threshold on CKA."""
-    train_loss: PositiveFloat | None = 0.05
+    train_loss: Union[PositiveFloat, Auto, None] = 0.05
     """A cell is also sharp if its training loss exceeds this value: at a high temperature, runs are
-    not at the bottom of a minimum, however small their Hessian. `null`: only the Hessian and
-    connectivity decide."""
+    not at the bottom of a minimum, however small their Hessian. `auto`: found from the grid,
+    together with the Hessian's threshold. `null`: only the Hessian and connectivity decide."""
+
+    def find_thresholds(self, diagram: Diagram) -> tuple[FoundThreshold, ...]:
+        """The thresholds that are `auto`, as docs/thresholds.md describes; defaults otherwise."""
+        default = Yang2021()
+        return find_thresholds(
+            diagram,
+            self._settings(),
+            {name: number(value) for name, value in default._settings().items() if value},
+            self.hessian.metric,
+        )
+
+    def _settings(self) -> dict[str, float | Auto | None]:
+        """The four thresholds by their paths."""
+        return {
+            TOLERANCE: self.connectivity.tolerance,
+            HESSIAN: self.hessian.threshold,
+            CKA: self.cka.threshold,
+            "train_loss": self.train_loss,
+        }
+
+    @property
+    def _tolerance(self) -> float:
+        return number(self.connectivity.tolerance)
+
+    @property
+    def _highest_loss(self) -> float | None:
+        return None if self.train_loss is None else number(self.train_loss)
 
     @property
     def metrics(self) -> tuple[str, ...]:
@@ -101,43 +106,43 @@ class Yang2021(Rule):
     @property
     def poorly_connected_below(self) -> float:
         """Minus the tolerance."""
-        return -self.connectivity.tolerance
+        return -self._tolerance
 
     def thresholds(self, units: Mapping[str, str]) -> list[tuple[str, str]]:
         """The conditions, in the units of mode connectivity and training loss."""
-        tolerance, unit = self.connectivity.tolerance, units["mode_connectivity"]
+        tolerance, unit = self._tolerance, units["mode_connectivity"]
         if unit == "%":
             unit += " of training error"
         loss = "(training loss not used)"
-        if self.train_loss is not None:
-            loss = f"or training loss > {self.train_loss:g} {units['train_loss']}"
+        if self._highest_loss is not None:
+            loss = f"or training loss > {self._highest_loss:g} {units['train_loss']}"
         metric = self.hessian.metric.replace("_", " ")
         return [
             ("poorly connected", f"mode connectivity < −{tolerance:g} {unit}"),
-            ("sharp", f"Hessian {metric} > {self.hessian.threshold:g}"),
+            ("sharp", f"Hessian {metric} > {number(self.hessian.threshold):g}"),
             ("", f"or mode connectivity > +{tolerance:g} {unit}"),
             ("", loss),
-            ("alike", f"CKA ≥ {self.cka.threshold:g}"),
+            ("alike", f"CKA ≥ {number(self.cka.threshold):g}"),
         ]
 
     @property
     def criteria(self) -> tuple[Criterion, ...]:
         """Connectivity on either side, the Hessian, training loss if it is used, and CKA."""
-        tolerance, mc = self.connectivity.tolerance, "mode_connectivity"
+        tolerance, mc = self._tolerance, "mode_connectivity"
         metric = self.hessian.metric
         found = [
             Criterion(BARRIER, mc, -tolerance, "<"),
             Criterion(
                 HESSIAN_NAMES[metric],
                 metric,
-                self.hessian.threshold,
+                number(self.hessian.threshold),
                 words=f"the {HESSIAN_NAMES[metric]}",
             ),
             Criterion(NO_MINIMUM, mc, tolerance),
-            Criterion(ALIKE, "cka", self.cka.threshold, ">=", words="CKA"),
+            Criterion(ALIKE, "cka", number(self.cka.threshold), ">=", words="CKA"),
         ]
-        if self.train_loss is not None:
-            loss = Criterion(LOSS, "train_loss", self.train_loss, words="the training loss")
+        if self._highest_loss is not None:
+            loss = Criterion(LOSS, "train_loss", self._highest_loss, words="the training loss")
             found.insert(3, loss)
         return tuple(found)
 
@@ -153,17 +158,18 @@ class Yang2021(Rule):
         means: Mapping[str, np.ndarray],
         pairs: Mapping[str, np.ndarray],
     ) -> list[str]:
-        """As for every rule, but all sets at once, not minding rounding."""
+        """As for every rule, but all sets at once."""
         values = list(means.values())
         if 2 * (n_runs - n_converged) > n_runs or any(np.isnan(one).any() for one in values):
             return super().labels(n_runs, n_converged, means, pairs)
         mc = means["mode_connectivity"]
-        poorly = mc < -self.connectivity.tolerance
-        sharp = mc > self.connectivity.tolerance
-        sharp |= means[self.hessian.metric] > self.hessian.threshold
-        if self.train_loss is not None:
-            sharp |= means["train_loss"] > self.train_loss
-        flat = np.where(means["cka"] >= self.cka.threshold, IV_B.name, IV_A.name)
+        poorly = are_met(mc, "<", -self._tolerance)
+        sharp = are_met(mc, ">", self._tolerance)
+        sharp |= are_met(means[self.hessian.metric], ">", number(self.hessian.threshold))
+        if self._highest_loss is not None:
+            sharp |= are_met(means["train_loss"], ">", self._highest_loss)
+        alike = are_met(means["cka"], ">=", number(self.cka.threshold))
+        flat = np.where(alike, IV_B.name, IV_A.name)
         found = np.where(sharp, np.where(poorly, I.name, II.name), np.where(poorly, III.name, flat))
         return [str(name) for name in found.tolist()]
 
@@ -232,7 +238,7 @@ class Yang2021(Rule):
 
     def _ambiguity(self, cell: CellNumbers) -> str | None:
         """Why the sign of mc is ambiguous; None if it is not."""
-        tolerance = self.connectivity.tolerance
+        tolerance = self._tolerance
         both_ways = any(
             low < -tolerance and high > tolerance
             for low, high in zip(

@@ -8,9 +8,10 @@ import math
 from dataclasses import dataclass
 
 from landscape_catalog.catalog.tables import LOAD, TEMPERATURE
+from landscape_catalog.catalog.thresholds import rule_in_effect
 from landscape_catalog.experiment.experiment import Report
 from landscape_catalog.metrics.metric import PRIMARY
-from landscape_catalog.phases import Rule, rule_of
+from landscape_catalog.phases import Rule
 from landscape_catalog.reports.axes import Axis, label, make_axis, ordered
 from landscape_catalog.reports.metric_columns import (
     MetricColumn,
@@ -113,7 +114,7 @@ def report_data(tables: Tables, settings: Report | None = None) -> ReportData:
     found, numbers = metric_columns(tables, settings.panels or ()), _numbers(tables)
     doubtful = {(m, probe) for (_, m, probe), n in numbers.items() if n["status"] == NOT_CONVERGED}
     loads = [path for path in others if path.startswith("load.")]
-    rule = rule_of(json.loads(experiment["classify"]))
+    rule = rule_in_effect(experiment)
     rows = [
         {
             "cell_id": cell["cell_id"],

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from landscape_catalog.catalog.thresholds import rule_in_effect
 from landscape_catalog.metrics.metric import PRIMARY
-from landscape_catalog.phases import Rule, rule_of
+from landscape_catalog.phases import Rule
 from landscape_catalog.reports.metric_columns import Tables, metric_units
 from landscape_catalog.schema.tables import Row
 
@@ -65,7 +66,7 @@ def differences(first: str, a: Tables, second: str, b: Tables) -> list[str]:
     """
     one, other = (tables["experiments"].row(0, named=True) for tables in (a, b))
     found = []
-    rules = [rule_of(json.loads(experiment["classify"])) for experiment in (one, other)]
+    rules = [rule_in_effect(experiment) for experiment in (one, other)]
     if rules[0] != rules[1]:
         own, others = (_thresholds(rule, tables) for rule, tables in zip(rules, (a, b)))
         found.append(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from landscape_catalog.catalog.tables import MOVED_COLUMNS
+from landscape_catalog.catalog.thresholds import found_thresholds
 from landscape_catalog.phases import SURE, Rule
 from landscape_catalog.reports.figures import Figures, curves_id
 from landscape_catalog.reports.lines import Curves
@@ -27,9 +28,19 @@ def phase_section(tables: Tables, figures: Figures) -> str:
         f"<div><h2>Phase diagram</h2>{slot('phases')}</div>",
         f'<div class="beside"><div><h2>Phases</h2>{_legend(tables, figures.data.rule)}'
         f"{_how_strong(tables)}</div>",
-        f"<div><h2>Thresholds</h2>{thresholds}</div>{_deciding(tables)}</div>",
+        f"<div><h2>Thresholds</h2>{thresholds}{_found(tables)}</div>{_deciding(tables)}</div>",
         kind="beside",
     )
+
+
+def _found(tables: Tables) -> str:
+    """The thresholds that were found from the grid, and how; empty if all are numbers."""
+    found = found_thresholds(tables["experiments"].row(0, named=True))
+    if not found:
+        return ""
+    values = table([(one.name, one.number_words) for one in found])
+    reasons = "".join(hint(f"{one.name}: {one.words}.") for one in found)
+    return f"<h3>Found from the grid</h3>{values}{collapsible('How they were found', reasons)}"
 
 
 def _how_strong(tables: Tables) -> str:

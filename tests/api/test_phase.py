@@ -48,3 +48,11 @@ def test_an_invalid_threshold_is_named_by_its_path() -> None:
 def test_numbers_that_the_rule_does_not_use_are_refused() -> None:
     with pytest.raises(TypeError, match=r"trace.*top_eigenvalue"):
         classify(trace=3.0, mode_connectivity=0.0)
+
+
+@pytest.mark.parametrize(
+    "thresholds", [{"cka": {"threshold": "auto"}}, {"train_loss": "auto", "hessian": {}}]
+)
+def test_a_single_cell_has_no_grid_to_find_thresholds_from(thresholds: dict[str, object]) -> None:
+    with pytest.raises(SpecError, match="thresholds: got a threshold `auto`, which is found from"):
+        classify(thresholds=thresholds, mode_connectivity=0.0)

@@ -17,6 +17,7 @@ from landscape_catalog.catalog import TABLES, packed_tables, read_tables
 from landscape_catalog.catalog.parquet import MANIFEST, read_manifest
 from landscape_catalog.catalog.sources import current_source
 from landscape_catalog.catalog.tables import TYPES
+from landscape_catalog.catalog.thresholds import rule_in_effect
 from landscape_catalog.catalog.versions import SCHEMA_VERSION
 from landscape_catalog.errors import LandscapeError, MissingArtifactError
 from landscape_catalog.experiment.experiment import Report
@@ -32,7 +33,10 @@ CATALOGS = ARCHIVES / "catalogs"
 VERSIONED = sorted(path.name for path in CATALOGS.glob("*.tar.xz"))
 UNMARKED = sorted(path.name for path in ARCHIVES.glob("*.tar.xz"))
 # Of the columns of every version, names and kinds. A change of columns takes a new version.
-COLUMNS = {1: "4251114937b90af4717dbb16e7048ef1e119b6699b73d06ae9cc0ce6831992ad"}
+COLUMNS = {
+    1: "4251114937b90af4717dbb16e7048ef1e119b6699b73d06ae9cc0ce6831992ad",
+    2: "39756c6f14ee4073579c4e9f8fd9042c0b33d0007d8724503eda0a19f1a780a3",
+}
 # Columns of version 0 that have another name now.
 RENAMED = {"eigenvalue": "grid_value"}
 
@@ -83,6 +87,9 @@ def test_older_catalogs_are_read(name: str, tmp_path: Path) -> None:
         reals = pl.col(pl.Float64)
         stored = stored.with_columns(pl.when(reals.is_finite()).then(reals))
         assert_frame_equal(frame.select(stored.columns), stored)
+    found = json.loads(tables["experiments"]["thresholds"].item())
+    assert [one["fallback"] for one in found] == [True] * (4 if version == 2 else 0)
+    assert not rule_in_effect(tables["experiments"].row(0, named=True)).is_automatic
     metric = tables["experiments"]["performance_metric"].item()
     assert metric == ("test_loss" if name.startswith(("text", "convection")) else "test_accuracy")
     cells = ask("SELECT phase, classification_id FROM cells", tables=folder)

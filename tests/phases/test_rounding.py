@@ -9,7 +9,7 @@ from fractions import Fraction
 import pytest
 
 from landscape_catalog.phases import CellNumbers, Yang2021
-from landscape_catalog.phases.rule import is_met
+from landscape_catalog.phases.criterion import is_met
 
 RULE = Yang2021()  # tolerance 1, top eigenvalue 76, training loss 0.05, CKA 0.5
 

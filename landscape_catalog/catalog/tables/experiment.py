@@ -25,7 +25,12 @@ EXPERIMENT_TABLES: dict[str, Table] = {
             Column("axes", TEXT, "JSON: path and values of each axis, in order"),
             Column("variants", TEXT, "JSON: names of the variants, `base` first"),
             Column("spec", TEXT, "JSON: the sections of params.yaml that determine the results"),
-            Column("classify", TEXT, "JSON: the thresholds"),
+            Column("classify", TEXT, "JSON: the thresholds as given, numbers or `auto`"),
+            Column(
+                "thresholds",
+                TEXT,
+                "JSON: name, value, band and reason of every threshold that is `auto`",
+            ),
             Column(
                 "performance_metric", TEXT, "the test metric by which cells of this task are ranked"
             ),

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from landscape_catalog.phases.criterion import Criterion
 from landscape_catalog.phases.predictive.draws import Drawn
 from landscape_catalog.phases.predictive.grid import draw_grid, unknown_because
 from landscape_catalog.phases.predictive.observed import ObservedCell
-from landscape_catalog.phases.rule import NC, CellNumbers, Criterion, Rule
+from landscape_catalog.phases.rule import NC, CellNumbers, Rule
 
 DRAWS = 2000
 SURE = 0.9  # probability from which on a label counts as sure
