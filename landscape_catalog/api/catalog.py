@@ -108,6 +108,29 @@ class Catalog:
         """
         return self.sql(_EXPERIMENTS)
 
+    def claims(self) -> pl.DataFrame:
+        """The empirical claims of the paper, judged on the cells: one row per claim.
+
+        `verdict` is supported, not supported or cannot be tested; `effect`, `low`, `high` and
+        `margin` are of the part that decides, `parts` has all of them, `why` says it in words
+        (docs/claims.md).
+
+        Raises:
+            QueryError: if the catalog has several sources, which are judged one by one.
+            MissingArtifactError: if there is no catalog yet.
+            DamagedFileError: if a file does not match its checksum.
+        """
+        from landscape_catalog.catalog.claims import claims_frame, judged_claims
+        from landscape_catalog.catalog.diagram import READ
+
+        if len(self._sources) != 1:
+            names = ", ".join(source.name for source in self._sources[:5])
+            raise QueryError(
+                f"source: got all ({len(self._sources)} sources: {names}); claims are judged on "
+                "one, open_catalog(..., source=NAME)"
+            )
+        return claims_frame(judged_claims(self._sources[0].tables(READ)))
+
     def sql(
         self,
         sql: str,
