@@ -23,10 +23,15 @@ from landscape_catalog.phases.claims.grid import Grid
 from landscape_catalog.phases.claims.load import WIDTH_IMPROVES_CKA
 from landscape_catalog.phases.claims.resampling import blocks_of
 from tests.phases.claims.truths import FALSE, NULL, TRUE
-from tests.phases.claims.worlds import World
+from tests.phases.claims.worlds import LARGE, World
 
 DEPENDENCES = (0.0, 0.5, 0.8)
 DRAWS = 2000
+UNEVEN = {
+    "width-improves-cka": World(cka_of_width=0.3, uneven=True),
+    "width-improves-connectivity": World(mc_of_width=16.0, uneven=True),
+    "data-improves-cka": World(axes=LARGE, cka_of_data=0.2, uneven=True),
+}
 FACTOR = 4  # as many worlds for a single interval, which takes no time
 
 
@@ -34,13 +39,15 @@ def false_support(world: World, n_worlds: int) -> Counter[str]:
     """In how many null worlds each claim is supported, under `any` how many have at least one."""
     found: Counter[str] = Counter()
     for seed in range(n_worlds):
-        names = [
-            one.claim.name
-            for one in judge_claims(world.diagram(seed))
-            if one.verdict == "supported"
-        ]
+        names = supported(world, seed)
         found.update([*names, *["any"] * bool(names)])
     return found
+
+
+def supported(world: World, seed: int) -> list[str]:
+    """Names of the claims that are supported in a world."""
+    judged = judge_claims(world.diagram(seed))
+    return [one.claim.name for one in judged if one.verdict == "supported"]
 
 
 def both_intervals(world: World, seed: int) -> tuple[bool, bool]:
@@ -86,6 +93,9 @@ def print_null(n_worlds: int, shape: str | None) -> None:
 
 def print_power(n_worlds: int) -> None:
     """Two lines for each claim: verdicts where it is true, and where it is false."""
+    for name, world in UNEVEN.items():
+        found = [name in supported(world, seed) for seed in range(n_worlds)]
+        print(f"{name}, true but absent when cold: supported {sum(found)} of {n_worlds}")
     for claim in CLAIMS:
         for truth, worlds in (("true", TRUE), ("false", FALSE)):
             world = worlds[claim.name]

@@ -1,17 +1,19 @@
 """Errors of effects on a grid whose neighbouring cells depend on each other: block jackknife.
 
 Neighbouring cells share data and a smooth response, so they are not independent. Lines or cells are
-put into blocks of neighbours; the statistic is computed again without each block in turn, and the
-spread of the results gives its standard error (Künsch 1989; for blocks of unequal size Busing,
-Meijer and van der Leeden 1999). Blocks of a few steps are still correlated with each other, which
-makes this error too small; it is multiplied by the factor that is exact for the mean of units whose
-correlation is `DEPENDENCE` per step. Limits are quantiles of Student's t with one degree of freedom
-less than there are blocks, which holds for few blocks and unequal variances (Ibragimov and Müller
-2010).
+put into blocks of neighbours, and the statistic is computed again without each block in turn, which
+gives a pseudo-value for each block (Quenouille 1956; Künsch 1989; for blocks of unequal size
+Busing, Meijer and van der Leeden 1999). Their spread is the error, with two corrections:
 
-A bootstrap that draws blocks has the same standard error, but its percentiles are far too narrow
-with the four to nine blocks that a grid gives (docs/claims.md compares both), and blocks that are
-drawn twice would be in the training and the test part of a cross-validation at once.
+- An effect that changes steadily along the grid (more with little data than with much, say) is not
+  uncertain by that. So the spread is measured around a linear trend along the grid's axes.
+- Blocks are correlated with each other. So the spread is scaled by the factor that is exact if the
+  correlation of two units is `DEPENDENCE` per step between them.
+
+Limits are quantiles of Student's t with the degrees of freedom of Satterthwaite (1946). A bootstrap
+that draws blocks has percentiles that are far too narrow with the four to nine blocks that a grid
+gives (docs/claims.md compares both), and blocks that are drawn twice would be in the training and
+the test part of a cross-validation at once.
 """
 
 from __future__ import annotations
@@ -26,7 +28,8 @@ from scipy import stats
 from landscape_catalog.phases.claims.claim import UntestableError
 
 FEWEST_BLOCKS, MOST_BLOCKS = 4, 9
-SIDE = 2  # steps of the grid along each axis of a block, at least
+FEWEST_FOR_TREND = 6  # with fewer blocks, a trend would leave too few degrees of freedom
+SIDE = 2  # steps of the grid along each axis of a neighbourhood
 DEPENDENCE = 0.5  # correlation of neighbours that the error allows for
 MOST_DISTANCES = 1500  # units whose distances are computed; of more, evenly chosen ones
 
@@ -41,6 +44,7 @@ class Jackknifed:
     error: float
     n_units: int
     n_blocks: int
+    freedom: float
     note: str = ""
     largest: float = math.inf
 
@@ -49,17 +53,17 @@ class Jackknifed:
 
         It is cut off at what the effect can be at most, `largest` in absolute value.
         """
-        reach = float(stats.t.ppf(1 - tail, self.n_blocks - 1)) * self.error
+        reach = float(stats.t.ppf(1 - tail, self.freedom)) * self.error
         return max(self.value - reach, -self.largest), min(self.value + reach, self.largest)
 
 
 def number_of_blocks(n_units: int, n_dimensions: int) -> int:
-    """How many blocks: of two steps along each axis, but at least 4 and at most 9.
+    """How many blocks: at most 9, at least 4, of two steps along each axis but the first.
 
-    >>> number_of_blocks(8, 1), number_of_blocks(15, 1), number_of_blocks(130, 2)
-    (4, 7, 9)
+    >>> number_of_blocks(8, 1), number_of_blocks(15, 1), number_of_blocks(16, 2)
+    (8, 9, 8)
     """
-    per_block = int(SIDE ** max(1, n_dimensions))
+    per_block = int(SIDE ** max(0, n_dimensions - 1))
     return min(n_units, max(FEWEST_BLOCKS, min(MOST_BLOCKS, n_units // per_block)))
 
 
@@ -98,15 +102,19 @@ def _places(coordinates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return places, unit_place.ravel()
 
 
-def inflation(coordinates: np.ndarray, blocks: np.ndarray) -> float:
-    """By how much the error from blocks is too small, since they are correlated with each other.
+def error_of_mean(
+    pseudo: np.ndarray, coordinates: np.ndarray, blocks: np.ndarray
+) -> tuple[float, float]:
+    """The standard error of the mean of pseudo-values, and its degrees of freedom.
 
-    sqrt(Var(mean) / E[jackknife variance]) of the mean over blocks, if the correlation of two units
-    is DEPENDENCE**(steps between them).
+    With the covariance C of blocks if units are correlated by DEPENDENCE**(steps between them), and
+    the projection M on what is left by a constant or a linear trend, the variance of the mean is
+    |M p|^2 / tr(M C) * 1'C1 / blocks^2, with tr(M C)^2 / tr(M C M C) degrees of freedom.
 
     Args:
+        pseudo: of each block, (blocks,).
         coordinates: (units, axes), in steps of the grid.
-        blocks: the number of each unit's block, (units,).
+        blocks: the number of each unit's block, from 0, (units,).
     """
     places, unit_place = _places(coordinates)
     numbers = np.zeros(len(places), dtype=int)
@@ -114,13 +122,18 @@ def inflation(coordinates: np.ndarray, blocks: np.ndarray) -> float:
     stride = -(-len(places) // MOST_DISTANCES)
     places, numbers = places[::stride], numbers[::stride]
     steps = sum(np.abs(np.subtract.outer(axis, axis)) for axis in places.T)
-    members = (numbers[:, None] == np.unique(numbers)).astype(float)
+    n = len(pseudo)
+    members = np.eye(n)[numbers]
     members /= members.sum(axis=0)
     covariance = members.T @ DEPENDENCE ** np.asarray(steps, dtype=float) @ members
-    n = len(covariance)
-    of_mean = covariance.sum() / n**2
-    expected = (np.trace(covariance) / n - of_mean) / (n - 1)
-    return math.sqrt(of_mean / expected)
+    known = np.ones((n, 1))
+    if n >= FEWEST_FOR_TREND:
+        known = np.column_stack([known, members.T @ places])
+    left = np.eye(n) - known @ np.linalg.pinv(known)
+    spread = left @ covariance
+    scale = covariance.sum() / n**2 / np.trace(spread)
+    freedom = np.trace(spread) ** 2 / np.trace(spread @ spread)
+    return math.sqrt(float(np.sum((left @ pseudo) ** 2)) * scale), float(freedom)
 
 
 def jackknife(
@@ -149,11 +162,9 @@ def jackknife(
             "unknown; a larger grid is needed"
         )
     ratios = len(blocks) / sizes
-    centre = len(names) * whole - np.sum((1 - 1 / ratios) * without)
     pseudo = ratios * whole - (ratios - 1) * without
-    variance = np.mean((pseudo - centre) ** 2 / (ratios - 1))
-    error = math.sqrt(variance) * inflation(coordinates, blocks)
-    return Jackknifed(float(whole), error, len(blocks), len(names), note, largest)
+    error, freedom = error_of_mean(pseudo, coordinates, blocks)
+    return Jackknifed(float(whole), error, len(blocks), len(names), freedom, note, largest)
 
 
 def mean_over(

@@ -10,7 +10,7 @@ import pytest
 from landscape_catalog.phases.claims import CLAIMS, JudgedClaim, judge_claims
 from landscape_catalog.phases.diagram import Diagram
 from tests.phases.claims.truths import FALSE, NULL, TRUE
-from tests.phases.claims.worlds import BATCH, LABEL_NOISE, SMALL, WIDTH, World
+from tests.phases.claims.worlds import BATCH, LABEL_NOISE, LARGE, SMALL, WIDTH, World
 
 NAMES = [claim.name for claim in CLAIMS]
 
@@ -163,6 +163,20 @@ def test_intervals_widen_with_the_number_of_claims() -> None:
     n_tested = sum(one.verdict != "cannot be tested" for one in verdicts(diagram).values())
     assert among.confidence == pytest.approx(1 - 0.1 / n_tested)
     assert among.parts[0].low < alone.parts[0].low < alone.parts[0].effect.value
+
+
+@pytest.mark.parametrize(
+    ("name", "world"),
+    [
+        ("width-improves-cka", World(cka_of_width=0.4, uneven=True)),
+        ("width-improves-connectivity", World(mc_of_width=20.0, uneven=True)),
+        ("data-improves-cka", World(axes=LARGE, cka_of_data=0.3, uneven=True)),
+    ],
+)
+def test_an_effect_that_grows_along_another_axis_is_found(name: str, world: World) -> None:
+    """That it is stronger when it is hot makes it no less certain."""
+    found = verdicts(world.diagram(0))[name]
+    assert found.verdict == "supported", found.why
 
 
 def test_equivalence_needs_an_interval_within_the_margins() -> None:

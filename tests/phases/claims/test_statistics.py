@@ -20,7 +20,7 @@ from landscape_catalog.phases.claims.ranking import RankingTask, rank_correlatio
 from landscape_catalog.phases.claims.resampling import (
     DEPENDENCE,
     blocks_of,
-    inflation,
+    error_of_mean,
     jackknife,
     mean_over,
 )
@@ -32,7 +32,8 @@ def lattice(*shape: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    ("shape", "n_blocks"), [((4,), 4), ((8,), 4), ((15,), 7), ((13, 10), 9), ((13, 10, 13), 9)]
+    ("shape", "n_blocks"),
+    [((4,), 4), ((8,), 8), ((15,), 9), ((4, 4), 8), ((13, 10), 9), ((13, 10, 13), 9)],
 )
 def test_blocks_are_of_neighbours_and_of_like_size(shape: tuple[int, ...], n_blocks: int) -> None:
     places = lattice(*shape)
@@ -56,27 +57,38 @@ def test_every_unit_is_in_a_block_and_equal_places_in_the_same(places: list) -> 
 
 
 def test_the_error_of_a_mean_is_that_of_its_blocks() -> None:
-    """With blocks of one size: the standard error of the mean of the blocks' means."""
-    values = np.random.default_rng(0).normal(size=16)
-    places = lattice(16)
+    """With 4 blocks: the standard error of the mean of their means, scaled for dependence."""
+    values, places = np.array([1.0, 5.0, 2.0, 3.0]), lattice(4)
     found = mean_over(values, places, units="lines")
-    means = values.reshape(8, 2).mean(axis=1)
-    expected = means.std(ddof=1) / np.sqrt(8)
+    covariance = DEPENDENCE ** np.abs(np.subtract.outer(np.arange(4), np.arange(4)))
+    of_mean = covariance.sum() / 16
+    expected = np.sqrt(values.var(ddof=1) * of_mean / ((4 - 4 * of_mean) / 3))
     assert found.value == pytest.approx(values.mean())
-    assert found.error == pytest.approx(expected * inflation(places, blocks_of(places)))
+    assert found.error == pytest.approx(expected)
+    assert found.error > values.std(ddof=1) / 2
+    assert 2 < found.freedom < 3
 
 
-def test_the_inflation_is_exact_for_dependent_units() -> None:
-    places = lattice(16)
-    steps = np.abs(np.subtract.outer(np.arange(16), np.arange(16)))
-    covariance = DEPENDENCE**steps
-    average = np.kron(np.eye(8), np.full((1, 2), 0.5))  # of blocks
-    of_blocks = average @ covariance @ average.T
-    centring = np.eye(8) - 1 / 8
-    jackknife_variance = np.trace(centring @ of_blocks) / 7 / 8
-    expected = covariance.sum() / 16**2 / jackknife_variance
-    assert inflation(places, blocks_of(places)) == pytest.approx(np.sqrt(expected))
-    assert inflation(places, blocks_of(places)) > 1
+def test_a_linear_trend_is_no_error() -> None:
+    places = lattice(9, 10)
+    blocks = blocks_of(places)
+    centres = np.array([places[blocks == b].mean(axis=0) for b in range(9)])
+    noise = np.random.default_rng(0).normal(size=9)
+    plain = error_of_mean(noise, places, blocks)
+    assert error_of_mean(noise + centres @ [3.0, -7.0], places, blocks) == pytest.approx(plain)
+
+
+def test_the_error_is_exact_for_dependent_units() -> None:
+    """In expectation: of noise with the covariance that is assumed."""
+    places = lattice(12, 3)
+    blocks = blocks_of(places)
+    steps = np.abs(places[:, None] - places[None]).sum(axis=2)
+    root = np.linalg.cholesky(DEPENDENCE**steps)
+    average = (blocks == np.unique(blocks)[:, None]) / np.bincount(blocks)[:, None]
+    # The expectation of a quadratic form is the sum over the columns of a root of the covariance.
+    squares = [error_of_mean(column, places, blocks)[0] ** 2 for column in (average @ root).T]
+    of_blocks = average @ DEPENDENCE**steps @ average.T
+    assert sum(squares) == pytest.approx(of_blocks.sum() / len(average) ** 2)
 
 
 @pytest.mark.parametrize("shape", [(4,), (8,), (15,), (13, 10)])

@@ -59,6 +59,7 @@ class World:
     fixed: Mapping[str, Any] = field(default_factory=dict)
     dependence: float = 0.5
     noise: float = 1.0
+    uneven: bool = False  # effects of width and data on mc and CKA vanish at the cold end
     hessian_of_heat: float = 4.0  # ln; makes cells sharp at the hot end
     hessian_of_width: float = 0.0  # ln; wide cells are flatter if negative
     hardness_of_data: float = 0.0  # ln; with more data, cells are sharper and less fitted
@@ -110,11 +111,14 @@ def _diagram(world: World, rng: np.random.Generator) -> Diagram:
     s = world.hessian_of_heat * heat + world.hessian_of_width * width + noise(0.5)
     s = s + world.hardness_of_data * data
     ln_hessian = s + world.hessian_of_data * data + world.hessian_of_label_noise * label
-    mc = world.mc_offset + noise(2.0) + world.mc_of_width * width + world.mc_of_data * data
+    strength = 2 / (1 + np.exp(-heat / 0.15)) if world.uneven else 1.0
+    mc = world.mc_offset + noise(2.0)
+    mc += strength * (world.mc_of_width * width + world.mc_of_data * data)
     mc += world.mc_of_label_noise * label + world.mc_of_pixel_noise * pixel
     mc = np.minimum(mc, 0.5)
     sharp, poor = s > 0, mc < -1
-    cka = 0.5 + noise(0.06) + world.cka_of_width * width + world.cka_of_data * data
+    cka = 0.5 + noise(0.06)
+    cka += strength * (world.cka_of_width * width + world.cka_of_data * data)
     cka += world.cka_of_label_noise * label + world.cka_of_pixel_noise * pixel
     cka += world.cka_of_heat * heat + world.cka_of_sharp * sharp + world.cka_of_poor * poor
     l2 = 5 + noise(1.0)
