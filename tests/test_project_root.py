@@ -61,6 +61,7 @@ def test_the_nearest_project(start: str, root: str | None, project: Path) -> Non
 OUTSIDE = [
     *([name] for name in sorted(STAGES)),
     ["phases"],
+    ["claims"],
     ["plan"],
     ["status"],
     ["upgrade"],

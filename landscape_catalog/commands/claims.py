@@ -8,7 +8,7 @@ from landscape_catalog.catalog.claims import claim_record, judged_claims
 from landscape_catalog.catalog.diagram import READ
 from landscape_catalog.catalog.sources import CURRENT, source_named
 from landscape_catalog.paths import Project
-from landscape_catalog.phases.claims import JudgedClaim
+from landscape_catalog.phases.claims import JudgedClaim, number
 from landscape_catalog.schema.strict_json import strict_json
 
 
@@ -42,18 +42,18 @@ def describe_claims(root: Path, source: str = CURRENT, *, as_json: bool = False)
         )
     head = ["claim", "effect", "interval", "unit", "verdict"]
     lines = aligned([head, *map(_row, judged)])
-    return "\n".join([*lines, "", *_rule(judged), "", *map(_reason, judged)])
+    blocks = [lines if judged else [], _rule(judged), list(map(_reason, judged))]
+    return "\n\n".join("\n".join(block) for block in blocks if block)
 
 
 def _row(judged: JudgedClaim) -> list[str]:
     part = judged.deciding
     if part is None:
         return [judged.claim.name, "", "", "", judged.verdict]
-    interval = f"{part.low:.3g} to {part.high:.3g}"
     return [
         judged.claim.name,
-        f"{part.effect.value:.3g}",
-        interval,
+        number(part.effect.value),
+        part.interval,
         part.part.unit,
         judged.verdict,
     ]

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from landscape_catalog.catalog.claims import judged_claims
-from landscape_catalog.phases.claims import JudgedClaim
+from landscape_catalog.phases.claims import JudgedClaim, number
 from landscape_catalog.reports.markup import collapsible, counted, hint, section, table, text
 from landscape_catalog.reports.metric_columns import Tables
 
-_CLASSES = {"supported": "yes", "not supported": "no"}
+_FINDINGS = {
+    "supported": ("yes", "supported"),
+    "undecided": ("open", "not supported: undecided"),
+    "too small": ("no", "not supported: too small an effect"),
+    "contradicted": ("no", "not supported: contradicted"),
+}
+"""How a finding is shown: its class in the style sheet, and the verdict in words."""
 
 
 def claims_section(tables: Tables) -> str:
@@ -23,9 +29,9 @@ def claims_section(tables: Tables) -> str:
     words = (
         f"Empirical claims of the paper, judged on these cells. {counted(len(tested), 'claim')} "
         f"of {len(judged)} can be tested. A claim is supported if the whole interval is on the "
-        "right side of its margin, the smallest effect that counts. Margins were fixed before any "
-        f"data were seen; each interval is at {confidence:.2%}, so that all of them hold together "
-        "(docs/claims.md). Of a claim with several parts, the one that decides is shown."
+        "right side of its margin, the smallest effect that counts, fixed before any data "
+        f"were seen. Each interval is at {confidence:.1%}, so that all of them hold together "
+        "(docs/claims.md). Below each claim stands the effect that decides, as it was measured."
     )
     rows = "".join(map(_row, tested))
     head = "".join(
@@ -46,16 +52,13 @@ def claims_section(tables: Tables) -> str:
 def _row(judged: JudgedClaim) -> str:
     part = judged.deciding
     assert part is not None
-    words: str = judged.verdict
-    if words == "not supported":
-        short = {"contradicted": "contradicted", "too small": "too small an effect"}
-        words += f": {short.get(part.finding, 'undecided')}"
+    kind, words = _FINDINGS[part.finding]
     cells = (
-        text(judged.claim.statement),
-        f'<span class="verdict {_CLASSES[judged.verdict]}">{text(words)}</span>',
-        f"{part.effect.value:.3g}",
-        f"{part.low:.3g} to {part.high:.3g}",
-        text(part.part.margin.words(".3g")),
+        f'{text(judged.claim.statement)}<div class="measured">{text(part.part.name)}</div>',
+        f'<span class="verdict {kind}">{text(words)}</span>',
+        number(part.effect.value),
+        part.interval,
+        text(part.part.margin.words),
         text(part.part.unit),
     )
     return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"

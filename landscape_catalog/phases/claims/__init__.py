@@ -1,6 +1,7 @@
 """The empirical claims of Yang et al. 2021, judged on a phase diagram."""
 
 from landscape_catalog.phases.claims.claim import Claim, Needs, Part, UntestableError
+from landscape_catalog.phases.claims.margins import number
 from landscape_catalog.phases.claims.registry import CLAIMS
 from landscape_catalog.phases.claims.verdict import TAIL, JudgedClaim, JudgedPart, judge_claims
 
@@ -14,4 +15,5 @@ __all__ = [
     "Part",
     "UntestableError",
     "judge_claims",
+    "number",
 ]

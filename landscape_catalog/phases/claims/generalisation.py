@@ -25,7 +25,9 @@ LOCAL, GLOBAL = ("top_eigenvalue",), ("top_eigenvalue", "mode_connectivity", "ck
 CLASSIFIED = ("I", "II", "III", "IV-A", "IV-B")
 
 
-def best_in_iv_b(grid: Grid, paths: Sequence[str], *, equal_numbers: bool) -> Jackknifed:
+def best_in_iv_b(
+    grid: Grid, paths: Sequence[str], *, equal_numbers: bool, note: str = ""
+) -> Jackknifed:
     """The best cell of IV-B less the best of all other phases, in lines that have both."""
     inside = grid.among("IV-B")
     return best_difference(
@@ -36,7 +38,7 @@ def best_in_iv_b(grid: Grid, paths: Sequence[str], *, equal_numbers: bool) -> Ja
         grid.among(*CLASSIFIED) & ~inside,
         units="lines with cells in IV-B and in other phases",
         equal_numbers=equal_numbers,
-        note=_where_the_best_is(grid),
+        note=note,
     )
 
 
@@ -50,7 +52,8 @@ def _where_the_best_is(grid: Grid) -> str:
 def _best_part(direction: str, equal_numbers: bool) -> Part:
     def measure(grid: Grid) -> Jackknifed:
         paths = grid.temperature_paths if direction == "temperature" else grid.load_paths
-        return best_in_iv_b(grid, paths, equal_numbers=equal_numbers)
+        note = "" if equal_numbers else _where_the_best_is(grid)
+        return best_in_iv_b(grid, paths, equal_numbers=equal_numbers, note=note)
 
     same = "in the same landscape" if direction == "temperature" else "at the same temperature"
     number = ", of equally many cells" if equal_numbers else ""

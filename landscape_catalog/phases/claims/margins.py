@@ -46,10 +46,20 @@ class Margin:
     def _lower(self) -> float:
         return self.value if self.aim == "above" else -self.value
 
-    def words(self, number: str = "g") -> str:
+    @property
+    def words(self) -> str:
         """The condition, such as `above 0.5`."""
-        value = format(self.value, number)
+        value = number(self.value)
         return f"between -{value} and {value}" if self.aim == "within" else f"{self.aim} {value}"
+
+
+def number(value: float) -> str:
+    """A number as text, to three digits, but to no more than four decimals.
+
+    >>> number(12.345), number(0.00004), number(-0.05123)
+    ('12.3', '0', '-0.0512')
+    """
+    return f"{round(value, 4) + 0.0:.3g}"
 
 
 ACCURACY = Margin(

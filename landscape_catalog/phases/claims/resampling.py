@@ -184,7 +184,12 @@ def mean_over(
     known = np.isfinite(values)
     require(int(known.sum()), units)
     values = values[known]
-    return jackknife(lambda kept: float(values[kept].mean()), coordinates[known], note=note)
+    positive = f"it is positive in {int((values > 0).sum())} of {len(values)}"
+    return jackknife(
+        lambda kept: float(values[kept].mean()),
+        coordinates[known],
+        note=f"{positive}; {note}" if note else positive,
+    )
 
 
 def require(n_units: int, units: str) -> None:

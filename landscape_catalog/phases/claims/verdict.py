@@ -8,6 +8,7 @@ from typing import Literal
 
 from landscape_catalog.phases.claims.claim import Claim, Effect, Part, UntestableError
 from landscape_catalog.phases.claims.grid import Grid
+from landscape_catalog.phases.claims.margins import number
 from landscape_catalog.phases.claims.registry import CLAIMS
 from landscape_catalog.phases.diagram import Diagram
 
@@ -30,18 +31,23 @@ class JudgedPart:
     finding: Finding
 
     @property
+    def interval(self) -> str:
+        """The interval as text."""
+        return f"{number(self.low)} to {number(self.high)}"
+
+    @property
     def why(self) -> str:
         """The finding as a sentence with its numbers."""
         margin = self.part.margin
         words = {
-            "supported": f"the whole interval is {margin.words('.3g')}",
-            "undecided": f"the interval is not wholly {margin.words('.3g')}",
-            "too small": f"the whole interval is below {margin.value:.3g}: too small to count",
+            "supported": f"the whole interval is {margin.words}",
+            "undecided": f"the interval is not wholly {margin.words}",
+            "too small": f"the whole interval is below {number(margin.value)}: too small to count",
             "contradicted": "the whole interval is beyond the margin on the other side",
         }[self.finding]
         note = f"; {self.effect.note}" if self.effect.note else ""
         return (
-            f"{self.part.name}: {self.effect.value:.3g} ({self.low:.3g} to {self.high:.3g}) "
+            f"{self.part.name}: {number(self.effect.value)} ({self.interval}) "
             f"{self.part.unit}, over {self.effect.n_units} {self.part.units} in "
             f"{self.effect.n_blocks} blocks; {words}{note}"
         )
