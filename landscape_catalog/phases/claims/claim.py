@@ -102,7 +102,7 @@ class Needs:
         if self.percent and not grid.in_percent:
             found.append("a test accuracy in percent")
         found += [
-            name.replace("|", " or ").replace("_", " ")
+            f"the metric {name.replace('|', ' or ').replace('_', ' ')}"
             for name in self.metrics
             if not any(grid.has(one) for one in name.split("|"))
         ]

@@ -108,9 +108,9 @@ def mean_ridge(grid: Grid, paths: Sequence[str], among: np.ndarray) -> Jackknife
     if usable.sum() < FEWEST_BLOCKS:
         names = " or ".join(parameter(path).title for path in paths)
         raise UntestableError(
-            f"{int(usable.sum())} lines along {names} have a transition between sharp and flat "
-            f"with enough cells on both sides; at least {FEWEST_BLOCKS} such lines, of six cells "
-            "or more, are needed"
+            f"too few lines along {names} with a transition between sharp and flat and enough "
+            f"cells on both sides: {int(usable.sum())}, and {FEWEST_BLOCKS} of six cells or more "
+            "are needed"
         )
     heights, coordinates = heights[usable], coordinates[usable]
     blocks = blocks_of(coordinates)

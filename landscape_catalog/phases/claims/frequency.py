@@ -66,7 +66,7 @@ def share_of_neighbourhoods(grid: Grid, among: np.ndarray, seen: np.ndarray) -> 
     """
     cells = np.flatnonzero(among)
     tiles = neighbourhoods(grid, cells)
-    require(len(np.unique(tiles)), "neighbourhoods have cells of the kind that the claim is about")
+    require(len(np.unique(tiles)), "neighbourhoods with similar models")
     with_it = np.unique(tiles[seen[cells]])
     note = f"{int((among & seen).sum())} of {len(cells)} such cells are poorly connected"
     return Frequency(len(with_it), len(np.unique(tiles)), note)

@@ -159,6 +159,5 @@ def require_cells(n_cells: int) -> None:
     """Raises UntestableError if there are fewer than 40 cells."""
     if n_cells < FEWEST_CELLS:
         raise UntestableError(
-            f"{n_cells} cells with all of these metrics in this grid; at least {FEWEST_CELLS} are "
-            "needed"
+            f"too few cells with all of these metrics: {n_cells}, and {FEWEST_CELLS} are needed"
         )

@@ -195,6 +195,4 @@ def mean_over(
 def require(n_units: int, units: str) -> None:
     """Raises UntestableError unless there are at least 4 units."""
     if n_units < FEWEST_BLOCKS:
-        raise UntestableError(
-            f"{n_units} {units} in this grid; at least {FEWEST_BLOCKS} are needed"
-        )
+        raise UntestableError(f"too few {units}: {n_units}, and {FEWEST_BLOCKS} are needed")

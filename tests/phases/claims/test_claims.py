@@ -124,7 +124,7 @@ def test_an_empty_grid_tests_nothing() -> None:
 
 def test_sixteen_cells_test_only_what_they_can() -> None:
     found = verdicts(World(axes=SMALL).diagram(0))
-    assert "at least 40 are needed" in found["hessian-insufficient"].why
+    assert "16, and 40 are needed" in found["hessian-insufficient"].why
     assert found["width-improves-connectivity"].verdict == "not supported"
 
 

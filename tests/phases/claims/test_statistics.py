@@ -108,7 +108,7 @@ def test_an_effect_that_hangs_on_one_block_is_not_tested() -> None:
     places = lattice(8)
     with pytest.raises(UntestableError, match="single block"):
         jackknife(lambda kept: float("nan") if not kept[0] else 1.0, places)
-    with pytest.raises(UntestableError, match="3 lines in this grid; at least 4"):
+    with pytest.raises(UntestableError, match="too few lines: 3, and 4 are needed"):
         mean_over(np.array([1.0, 2.0, np.nan, 3.0]), lattice(4), units="lines")
 
 
