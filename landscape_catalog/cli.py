@@ -132,6 +132,23 @@ def facts(
 
 
 @app.command()
+def claims(
+    source: Annotated[
+        str, typer.Option(help="The source to judge them on; the table `sources` lists all.")
+    ] = "current",
+    json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
+) -> None:
+    """Judge the empirical claims of the paper on a catalog.
+
+    Prints for each claim the effect with its interval and the verdict: supported, not supported, or
+    cannot be tested, with the reason. docs/claims.md describes the tests.
+    """
+    from landscape_catalog.commands.claims import describe_claims
+
+    say(describe_claims(project_root(), source, as_json=json))
+
+
+@app.command()
 def plan() -> None:
     """Print the grid, what is done, and what is left.
 

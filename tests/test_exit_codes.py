@@ -76,6 +76,7 @@ def test_an_error_is_one_message_and_an_exit_code(
     [
         (["plan"], False),
         (["phases"], False),
+        (["claims"], False),
         (["status"], False),
         (["sql", "SELECT 1"], False),
         (["schemas"], False),

@@ -62,6 +62,7 @@ OUTSIDE = [
     *([name] for name in sorted(STAGES)),
     ["phases"],
     ["facts"],
+    ["claims"],
     ["plan"],
     ["status"],
     ["upgrade"],

@@ -32,6 +32,7 @@ RUN = {
     "dvc plots show",
     "landscape phases",
     "landscape facts",
+    "landscape claims",
     "landscape sql 'SELECT width, batch_size, phase, test_accuracy, mode_connectivity FROM cells'",
     "landscape sql --format csv 'SELECT phase, avg(test_accuracy) FROM cells GROUP BY phase'",
     "landscape sql -f question.sql",

@@ -112,6 +112,23 @@ class Catalog:
         """
         return self.sql(_EXPERIMENTS)
 
+    def claims(self) -> pl.DataFrame:
+        """The empirical claims of the paper, judged on the cells: one row per claim.
+
+        `verdict` is supported, not supported or cannot be tested; `effect`, `low`, `high` and
+        `margin` are of the part that decides, `parts` has all of them, `why` says it in words
+        (docs/claims.md).
+
+        Raises:
+            QueryError: if the catalog has several sources, which are judged one by one.
+            MissingArtifactError: if there is no catalog yet.
+            DamagedFileError: if a file does not match its checksum.
+        """
+        from landscape_catalog.catalog.claims import claims_frame, judged_claims
+        from landscape_catalog.catalog.diagram import READ
+
+        return claims_frame(judged_claims(self._only_source("claims").tables(READ)))
+
     def sql(
         self,
         sql: str,

@@ -34,7 +34,7 @@ def report_comparing(root: Path, first: str, second: str) -> str:
     settings = one.report.model_copy(update={"title": f"{one.name} compared with {other.name}"})
     both = (one.name, one.tables(), other.name, other.tables())
     found = [*_found(one), *_found(other)]
-    page = build_page(compared_tables(*both), settings, found, differences(*both))
+    page = build_page(compared_tables(*both), settings, found, differences(*both), judged=False)
     return _written(project, f"{one.name}+{other.name}", page)  # no name of a source has a +
 
 

@@ -10,6 +10,7 @@ import polars as pl
 
 from landscape_catalog.experiment.experiment import Report
 from landscape_catalog.metrics.metric import PRIMARY
+from landscape_catalog.reports.claims import claims_section
 from landscape_catalog.reports.embed import scripts
 from landscape_catalog.reports.facts import facts_section
 from landscape_catalog.reports.figures import make_figures
@@ -35,6 +36,8 @@ def build_page(
     settings: Report,
     found: Sequence[Row] = (),
     remarks: Sequence[str] = (),
+    *,
+    judged: bool = True,
 ) -> str:
     """The report as HTML; it depends only on the catalog and the report settings.
 
@@ -43,6 +46,8 @@ def build_page(
         settings: title, axes with their scales, and panels.
         found: where results that were not computed here come from: rows of the table `sources`.
         remarks: what else is to be borne in mind, as warnings.
+        judged: whether the claims of the paper are judged on the cells; they are about a single
+            experiment.
     """
     figures = make_figures(tables, settings)
     title = text(settings.title)
@@ -66,6 +71,7 @@ def build_page(
             curves_section(figures),
             training_section(figures),
             cells_section(figures.data),
+            claims_section(tables) if judged else "",
             provenance_section(tables, found),
             "</main>",
             scripts(figures.charts, figures.tables),

@@ -1,0 +1,88 @@
+"""`landscape claims`: prints the paper's claims with their verdicts on a catalog."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from landscape_catalog.catalog.claims import claim_record, judged_claims
+from landscape_catalog.catalog.diagram import READ
+from landscape_catalog.catalog.sources import CURRENT, source_named
+from landscape_catalog.paths import Project
+from landscape_catalog.phases.claims import JudgedClaim, number
+from landscape_catalog.schema.strict_json import strict_json
+
+
+def describe_claims(root: Path, source: str = CURRENT, *, as_json: bool = False) -> str:
+    """Every claim with its effect, interval and verdict, and the reason for each verdict.
+
+    Args:
+        root: of the project.
+        source: on whose cells the claims are judged.
+        as_json: whether to write JSON.
+
+    Raises:
+        QueryError: if there is no such source.
+        MissingArtifactError: if there is no catalog yet.
+        DamagedFileError: if a file does not match its checksum.
+    """
+    found = source_named(Project(root), source)
+    tables = found.tables(READ)
+    judged = judged_claims(tables)
+    if as_json:
+        experiment, classification = found.ids
+        return strict_json(
+            {
+                "source": source,
+                "experiment_id": experiment,
+                "classification_id": classification,
+                "n_cells": tables["cells"].height,
+                "claims": [claim_record(one) for one in judged],
+            },
+            indent=2,
+        )
+    head = ["claim", "effect", "interval", "unit", "verdict"]
+    lines = aligned([head, *map(_row, judged)])
+    blocks = [lines if judged else [], _rule(judged), list(map(_reason, judged))]
+    return "\n\n".join("\n".join(block) for block in blocks if block)
+
+
+def _row(judged: JudgedClaim) -> list[str]:
+    part = judged.deciding
+    if part is None:
+        return [judged.claim.name, "", "", "", judged.verdict]
+    return [
+        judged.claim.name,
+        number(part.effect.value),
+        part.interval,
+        part.part.unit,
+        judged.verdict,
+    ]
+
+
+def _rule(judged: list[JudgedClaim]) -> list[str]:
+    """What intervals and verdicts mean, in a few lines."""
+    n_tested = sum(bool(one.parts) for one in judged)
+    if not n_tested:
+        return ["No claim can be tested on this catalog."]
+    return [
+        f"{n_tested} of {len(judged)} claims can be tested. A claim is supported if the whole "
+        "interval of each of its parts is where its",
+        "margin says. The table shows the part that decides; the intervals hold together "
+        "(docs/claims.md).",
+    ]
+
+
+def _reason(judged: JudgedClaim) -> str:
+    """The claim and why it has its verdict; all parts if there are several."""
+    lines = [f"{judged.claim.name}: {judged.verdict}", f"  {judged.claim.statement}"]
+    lines.append(f"  Source: {judged.claim.source}")
+    lines.append(f"  {judged.why}")
+    others = [part for part in judged.parts if part is not judged.deciding]
+    lines += [f"    - {part.finding}: {part.why}" for part in others]
+    return "\n".join(lines)
+
+
+def aligned(rows: list[list[str]]) -> list[str]:
+    """Rows of text as lines with aligned columns."""
+    widths = [max(map(len, column)) for column in zip(*rows)]
+    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]

@@ -1,0 +1,122 @@
+"""Claims on catalogs: the command, JSON, the Polars frame, and the section of the report."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from landscape_catalog.api.catalog import Catalog as OpenedCatalog
+from landscape_catalog.api.catalog import open_catalog
+from landscape_catalog.catalog.claims import SCHEMA
+from landscape_catalog.catalog.sources import CURRENT, source_named
+from landscape_catalog.commands.claims import describe_claims
+from landscape_catalog.errors import MissingArtifactError, QueryError
+from landscape_catalog.experiment.experiment import Report
+from landscape_catalog.paths import Project
+from landscape_catalog.phases.claims import CLAIMS
+from landscape_catalog.reports import build_page
+from landscape_catalog.reports.claims import claims_section
+from tests.catalog.test_query import write_tables
+from tests.reports.grids import Catalog
+
+AXES = {
+    "load.width": [1, 2, 4, 8, 16, 32],
+    "temperature.batch_size": [8, 16, 32, 64, 128, 256],
+}
+NAMES = [claim.name for claim in CLAIMS]
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project whose catalog is a smooth grid of 36 cells."""
+    root = tmp_path_factory.mktemp("project")
+    write_tables(root / "data" / "catalog", **Catalog(AXES).tables())
+    return root
+
+
+def test_the_command_lists_every_claim_with_its_verdict_and_why(project: Path) -> None:
+    text = describe_claims(project)
+    table, rule, reasons = text.split("\n\n", maxsplit=2)
+    rows = table.splitlines()
+    assert rows[0].split() == ["claim", "effect", "interval", "unit", "verdict"]
+    assert [row.split()[0] for row in rows[1:]] == NAMES
+    assert "claims can be tested" in rule
+    for claim in CLAIMS:
+        assert f"{claim.name}: " in reasons
+        assert claim.statement in reasons
+    verdicts = {row.split()[0]: row for row in rows}
+    assert verdicts["width-improves-connectivity"].endswith("  supported")
+    assert verdicts["pixel-noise-lowers-cka"].endswith("  cannot be tested")
+
+
+def test_json_has_the_same_numbers_as_the_frame(project: Path) -> None:
+    found = json.loads(describe_claims(project, as_json=True), parse_constant=refuse)
+    assert found["source"] == CURRENT
+    assert found["n_cells"] == 36
+    frame = open_catalog(project).claims()
+    assert frame["claim"].to_list() == NAMES
+    assert pl.DataFrame(found["claims"], schema=SCHEMA).equals(frame)
+    assert set(frame["verdict"]) <= {"supported", "not supported", "cannot be tested"}
+    tested = frame.filter(pl.col("verdict") != "cannot be tested")
+    assert (tested["low"] <= tested["effect"]).all()
+    assert (tested["effect"] <= tested["high"]).all()
+    assert tested["parts"].list.len().min() >= 1
+    assert frame.filter(pl.col("verdict") == "cannot be tested")["effect"].null_count() > 0
+
+
+def refuse(constant: str) -> None:
+    raise AssertionError(f"{constant} is not JSON")
+
+
+def test_claims_are_judged_on_one_source(project: Path) -> None:
+    source = source_named(Project(project), CURRENT)
+    with pytest.raises(QueryError, match=r"claims are those of one experiment: got 2 sources"):
+        OpenedCatalog(Project(project), [source, source]).claims()
+    with pytest.raises(QueryError, match="there is no source"):
+        describe_claims(project, "nobody")
+
+
+def test_without_a_catalog(tmp_path: Path) -> None:
+    with pytest.raises(MissingArtifactError, match="no catalog yet"):
+        describe_claims(tmp_path)
+
+
+def test_a_catalog_without_an_experiment_has_no_verdicts(tmp_path: Path) -> None:
+    write_tables(tmp_path / "data" / "catalog")
+    assert describe_claims(tmp_path) == "No claim can be tested on this catalog."
+    assert open_catalog(tmp_path).claims().is_empty()
+
+
+def test_the_section_stands_before_the_provenance_and_is_deterministic() -> None:
+    tables = Catalog(AXES).tables()
+    page = build_page(tables, Report())
+    claims, provenance = page.index("<h2>Claims of the paper"), page.index("<h2>Provenance")
+    assert page.index("All cells with their phases") < claims < provenance
+    section = claims_section(tables)
+    assert section in page
+    assert section == claims_section(Catalog(AXES).tables())
+    assert "A larger width improves connectivity." in section
+    assert section.count("<details>") == 2
+
+
+def test_the_section_is_hidden_where_nothing_can_be_tested() -> None:
+    small = Catalog({"load.width": [1, 2], "temperature.batch_size": [8, 16]}).tables()
+    assert claims_section(small) == ""
+    assert "Claims of the paper" not in build_page(small, Report())
+    assert "Claims of the paper" not in build_page(Catalog(AXES).tables(), Report(), judged=False)
+
+
+def test_the_section_is_quick_on_a_large_grid() -> None:
+    axes = {
+        "load.width": list(range(1, 14)),
+        "load.samples": list(range(1000, 11000, 1000)),
+        "temperature.batch_size": [2**i for i in range(13)],
+    }
+    tables = Catalog(axes, seeds=2, epochs=1).tables()
+    started = time.process_time()
+    assert claims_section(tables)
+    assert time.process_time() - started < 6  # about 1.5 on an idle machine
