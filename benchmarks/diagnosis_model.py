@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -50,8 +51,6 @@ def cases(zhou: Diagram, draws: int) -> Iterator[tuple[str, list[np.ndarray], np
     """Name, the sets of fitted cells, and the tested ones; None: all but the fitted ones."""
     width, samples = zhou.parameter("load.width"), zhou.parameter("load.samples")
     assert width is not None and samples is not None
-    yield "96 random cells", random_cells(zhou, 96, draws), None
-    yield "167 random cells", random_cells(zhou, 167, draws), None
     yield "samples <= 5,000", [np.flatnonzero(samples <= 5000)], None
     yield "samples <= 10,000", [np.flatnonzero(samples <= 10000)], None
     yield "samples >= 25,000", [np.flatnonzero(samples >= 25000)], None
@@ -59,6 +58,31 @@ def cases(zhou: Diagram, draws: int) -> Iterator[tuple[str, list[np.ndarray], np
     yield "width 3", [np.flatnonzero(width == 3)], None
     yield "width <= 4, on >= 16", [np.flatnonzero(width <= 4)], np.flatnonzero(width >= 16)
     yield "width >= 16, on <= 4", [np.flatnonzero(width >= 16)], np.flatnonzero(width <= 4)
+    yield "96 random cells", random_cells(zhou, 96, draws), None
+    yield "167 random cells", random_cells(zhou, 167, draws), None
+
+
+def shifted(diagram: Diagram, strength: float = 0.5) -> Diagram:
+    """The grid with metrics moved as label noise moves them; test accuracy and gains stay.
+
+    Cells that do not fit their labels have a larger loss and error, and so have narrow networks
+    along the curve; barriers rise and CKA falls. At strength 0.5 a forest loses about as much
+    accuracy as one that was tested on a grid with 10% label noise. An imitation, not data.
+    """
+    loss, error = diagram.mean("train_loss"), diagram.mean("train_error")
+    peak, mc = -diagram.mean("mode_connectivity_peak"), diagram.mean("mode_connectivity")
+    unfitted = strength * (1 - np.exp(-loss / 0.1))
+    on_curve = strength * (1 - np.exp(-peak / 8))
+    above = mc + 8 * unfitted - 8 * on_curve
+    barrier = mc * (1 + 0.3 * strength)
+    moved = {
+        "train_loss": loss + 0.4 * unfitted,
+        "train_error": error + 8 * unfitted,
+        "cka": diagram.mean("cka") * (1 - 0.2 * strength),
+        "mode_connectivity_peak": -(peak + 8 * on_curve),
+        "mode_connectivity": np.where(mc > 0.3, above, np.where(mc < 0, barrier, mc)),
+    }
+    return replace(diagram, means={**diagram.means, **moved})
 
 
 def part_alone(model: DiagnosisModel, part: str) -> DiagnosisModel:
@@ -136,17 +160,19 @@ def main() -> None:
 
     print("| fitted on | tested | " + " | ".join(SHORT.values()) + " | value | of all | covered |")
     print("|---|---|" + "---|" * (len(SHORT) + 3))
-    for name, fitted, tested in cases(zhou, asked.draws):
-        found = []
-        for chosen in fitted:
-            others = np.setdiff1d(np.arange(len(zhou)), chosen)
-            found.append(scored(fit(chosen), zhou, others if tested is None else tested))
-        print(row(name, found), flush=True)
     width = zhou.parameter("load.width")
     assert width is not None
     for name, one in (("all, on yang2021", None), ("width 2, on yang2021", width == 2)):
         chosen = None if one is None else np.flatnonzero(one)
         print(row(name, [scored(fit(chosen), yang, np.arange(len(yang)))]), flush=True)
+    for name, fitted, tested in cases(zhou, asked.draws):
+        found, moved = [], []
+        for chosen in fitted:
+            model, others = fit(chosen), np.setdiff1d(np.arange(len(zhou)), chosen)
+            found.append(scored(model, zhou, others if tested is None else tested))
+            moved.append(scored(model, shifted(zhou), others if tested is None else tested))
+        print(row(name, found), flush=True)
+        print(row(f"{name}, shifted", moved), flush=True)
 
 
 if __name__ == "__main__":

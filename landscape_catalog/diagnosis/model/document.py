@@ -76,6 +76,10 @@ class DiagnosisModel(Part):
         outputs = {len(value) for t in self.gains.forest.trees for value in t.value if value}
         if outputs != {len(self.gains.actions)} or set(self.gains.bins) != set(self.gains.actions):
             raise ValueError("gains: there must be one output, and bins, for each action")
+        linear = self.gains.linear
+        shape = [len(row) for row in linear.weights]
+        if shape != [len(names)] * len(self.gains.actions) or len(linear.intercepts) != len(shape):
+            raise ValueError("gains: the linear part needs a weight for each action and feature")
         return self
 
     def predict(self, values: Mapping[str, np.ndarray]) -> Predictions:

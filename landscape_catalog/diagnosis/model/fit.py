@@ -136,17 +136,14 @@ def _question(
 
 
 def _gains(x: np.ndarray, y: Mapping[Action, np.ndarray], folds: np.ndarray) -> GainModel:
-    """The forest of gains, with intervals from held-out cells."""
-    together = np.column_stack(list(y.values()))
-    held_out = np.empty_like(together)
+    """The model of gains, with intervals from held-out cells."""
+    held_out = np.empty((len(x), len(y)))
     for fold in np.unique(folds):
         out = folds == fold
-        held_out[out] = fit_gains(x[~out], together[~out]).predict(x[out])
-    return GainModel(
-        actions=tuple(y),
-        forest=fit_gains(x, together),
-        bins={action: bins_of(held_out[:, i], y[action]) for i, action in enumerate(y)},
-    )
+        fitted = fit_gains(x[~out], {action: gain[~out] for action, gain in y.items()})
+        held_out[out] = fitted.expected(x[out])
+    bins = {action: bins_of(held_out[:, i], y[action]) for i, action in enumerate(y)}
+    return fit_gains(x, y).model_copy(update={"bins": bins})
 
 
 def _cells(

@@ -28,19 +28,36 @@ class GainBin(Part):
     """Share of gains above 0, with one cell of either kind added."""
 
 
+class Linear(Part):
+    """A linear regression of all gains: max(0, intercept + sum of weight x feature)."""
+
+    intercepts: tuple[Finite, ...]
+    """One for each action."""
+    weights: tuple[tuple[Finite, ...], ...]
+    """For each action, one for each feature."""
+
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        """The gains, (cells, actions), for features (cells, features)."""
+        found: np.ndarray = np.maximum(x @ np.array(self.weights).T + np.array(self.intercepts), 0)
+        return found
+
+
 class GainModel(Part):
-    """A forest of all gains, and the errors that it made on held-out cells."""
+    """The mean of a forest and a linear regression, and its errors on held-out cells."""
 
     actions: tuple[Action, ...]
     """The order of the forest's outputs."""
     forest: Forest
-    """Expected gains in percentage points of test accuracy."""
+    """Learned on all features, in percentage points of test accuracy."""
+    linear: Linear
+    """The same."""
     bins: dict[Action, tuple[GainBin, ...]]
     """By the size of the expected gain, ascending."""
 
     def expected(self, x: np.ndarray) -> np.ndarray:
         """The expected gains, (cells, actions), for features (cells, features)."""
-        return self.forest.predict(x)
+        found: np.ndarray = (self.forest.predict(x) + self.linear.predict(x)) / 2
+        return found
 
 
 @dataclass(frozen=True)

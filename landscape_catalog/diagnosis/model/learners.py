@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 
-from landscape_catalog.diagnosis.model.answer import Question
+from landscape_catalog.diagnosis.model.answer import Action, Question
 from landscape_catalog.diagnosis.model.features import SIZES, baseline_values
+from landscape_catalog.diagnosis.model.gains import GainModel, Linear
 from landscape_catalog.diagnosis.model.questions import (
     TOLERANCE,
     Additive,
@@ -15,11 +17,11 @@ from landscape_catalog.diagnosis.model.questions import (
     QuestionModel,
     Regimes,
 )
-from landscape_catalog.diagnosis.model.trees import Forest, forest_of
+from landscape_catalog.diagnosis.model.trees import forest_of
 from landscape_catalog.phases.diagram import Diagram
 
 TREES, GAIN_TREES, SEED = 60, 60, 0
-LEAF, GAIN_LEAF = 3, 3
+LEAF, GAIN_LEAF = 3, 2
 CELLS_PER_LEAF = 300  # a leaf has at least this part of the cells
 
 # Directions that follow from what the features mean: +1, the probability of the first answer never
@@ -127,22 +129,36 @@ def _regimes(names: list[str], x: np.ndarray, tolerance: float | None) -> Regime
     return found.model_copy(update={"cells": (barely, barrier, above)})
 
 
-def fit_gains(x: np.ndarray, gains: np.ndarray) -> Forest:
-    """A forest of all gains.
+def fit_gains(x: np.ndarray, y: Mapping[Action, np.ndarray]) -> GainModel:
+    """The model of all gains, without intervals.
 
     Args:
         x: features, (cells, features).
-        gains: (cells, actions).
+        y: gains by action, (cells,).
     """
-    from sklearn.ensemble import RandomForestRegressor
+    from sklearn.ensemble import ExtraTreesRegressor
+    from sklearn.linear_model import Ridge
 
-    fitted = RandomForestRegressor(
+    together = np.column_stack(list(y.values()))
+    trees = ExtraTreesRegressor(
         GAIN_TREES,
         min_samples_leaf=max(GAIN_LEAF, len(x) // CELLS_PER_LEAF),
-        max_features=0.5,
+        max_features=None,
         random_state=SEED,
-    ).fit(x, gains)
-    return forest_of(fitted.estimators_)
+    ).fit(x, together)
+    mean, sd = x.mean(axis=0), x.std(axis=0)
+    sd[sd == 0] = 1.0
+    line = Ridge(1.0).fit((x - mean) / sd, together)
+    weights = line.coef_ / sd
+    return GainModel(
+        actions=tuple(y),
+        forest=forest_of(trees.estimators_),
+        linear=Linear(
+            intercepts=tuple((line.intercept_ - weights @ mean).tolist()),
+            weights=tuple(tuple(row) for row in weights.tolist()),
+        ),
+        bins={},
+    )
 
 
 def fit_baseline(
