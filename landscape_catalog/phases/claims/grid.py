@@ -146,6 +146,6 @@ def sorted_diagram(diagram: Diagram) -> Diagram:
             changed[one.name] = tuple(value[i] for i in order) if value else ()
         elif isinstance(value, np.ndarray):
             changed[one.name] = value[order]
-        elif isinstance(value, Mapping) and one.name != "fixed":
+        elif isinstance(value, Mapping) and one.name not in ("fixed", "units"):  # per metric
             changed[one.name] = {name: array[order] for name, array in value.items()}
     return replace(diagram, **changed)  # type: ignore[arg-type]
