@@ -14,6 +14,7 @@ import polars as pl
 from landscape_catalog.api.catalog import open_catalog
 from landscape_catalog.catalog.diagram import READ, diagram_of
 from landscape_catalog.catalog.sources import source_named
+from landscape_catalog.catalog.thresholds import rule_in_effect
 from landscape_catalog.diagnosis.model import DiagnosisModel, read_model, write_model
 from landscape_catalog.diagnosis.model.features import SIZES
 from landscape_catalog.diagnosis.model.fit import fit_model
@@ -21,7 +22,6 @@ from landscape_catalog.diagnosis.model.score import Score, score_model
 from landscape_catalog.errors import QueryError
 from landscape_catalog.paths import Project
 from landscape_catalog.phases.diagram import Diagram
-from landscape_catalog.phases.registry import rule_of
 from landscape_catalog.phases.rule import Rule
 from landscape_catalog.schema.strict_json import strict_json
 
@@ -118,7 +118,7 @@ class _Known:
         self.name = name
         self.experiment = tables["experiments"].row(0, named=True)
         self.diagram: Diagram = diagram_of(tables)
-        self.rule: Rule = rule_of(json.loads(self.experiment["classify"]))
+        self.rule: Rule = rule_in_effect(self.experiment)
         self.units = _units(tables["cell_metrics"])
         self.methods = _methods(tables)
         publication = source.publication or {}

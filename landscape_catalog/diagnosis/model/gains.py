@@ -80,16 +80,18 @@ class Predicted:
 def predicted(gain: np.ndarray, bins: tuple[GainBin, ...]) -> Predicted:
     """Expected gains with the interval of the bin that each falls into.
 
-    It begins at 0 where more than 5% of the bin's cells gained nothing.
+    It begins at 0 where more than 5% of the bin's cells gained nothing, and is widened to the
+    expected gain where all held-out errors of the bin have one sign.
     """
     edges = np.array([one.upto for one in bins[:-1]], dtype=float)
     place = np.searchsorted(edges, gain)
     low, high, positive = np.array([[b.low, b.high, b.positive] for b in bins]).T
     some_gain_nothing = positive[place] < (1 + COVERAGE) / 2
+    lowest = np.where(some_gain_nothing, 0.0, np.maximum(gain + low[place], 0.0))
     return Predicted(
         gain=gain,
-        low=np.where(some_gain_nothing, 0.0, np.maximum(gain + low[place], 0.0)),
-        high=np.maximum(gain + high[place], 0.0),
+        low=np.minimum(lowest, gain),
+        high=np.maximum(gain + np.maximum(high[place], 0.0), 0.0),
         positive=positive[place],
     )
 

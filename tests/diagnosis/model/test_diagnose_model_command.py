@@ -146,3 +146,16 @@ def test_score_without_a_model(project: Path) -> None:
     (project / "broken.json").write_text('{"version": 1, "a": NaN}')
     with pytest.raises(DamagedFileError, match=r"broken.json is no diagnosis model: NaN"):
         called("score", "first", "--model", "broken.json")
+
+
+def test_a_model_holds_the_numbers_of_thresholds_that_were_found(project: Path) -> None:
+    settings = project / "imports" / "first.yaml"
+    before = settings.read_text()
+    settings.write_text(before.replace("threshold: 0.5", "threshold: auto"))
+    try:
+        assert "auto" in settings.read_text()
+        called("fit", "first", "--output", "found.json")
+    finally:
+        settings.write_text(before)
+    rule = read_model(project / "found.json").rule
+    assert not rule.is_automatic

@@ -252,3 +252,15 @@ def test_the_forest_is_scikit_learns() -> None:
     fit = fit_question("data or temperature", list(values), x, margin, 1.0)
     assert fit.forest is not None
     assert fit.forest.predict(x)[:, 0] == pytest.approx(forest.predict_proba(x)[:, 1], abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("expected", "gain"),
+    [(0.5, 0.0), (0.5, 3.0), (0.5, 0.5), (0.0, 2.0)],
+    ids=["never so much", "always more", "exact", "from nothing"],
+)
+def test_an_expected_gain_lies_in_its_interval(expected: float, gain: float) -> None:
+    bins = bins_of(np.full(100, expected), np.full(100, gain))
+    found = predicted(np.array([expected]), bins)
+    assert found.low[0] <= found.gain[0] <= found.high[0]
+    assert found.low[0] <= gain <= found.high[0]
