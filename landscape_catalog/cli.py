@@ -18,6 +18,7 @@ from typing import Annotated
 import typer
 
 from landscape_catalog.commands import STAGES, diagnose_app, export_app, import_app, store_app
+from landscape_catalog.commands.diagram_app import claims, facts, phases
 from landscape_catalog.commands.output import say
 from landscape_catalog.commands.preset_app import Scale, presets
 from landscape_catalog.commands.project_root import project_root
@@ -99,56 +100,6 @@ def report(
 
 
 @app.command()
-def phases(
-    source: Annotated[
-        str, typer.Option(help="The source whose cells are listed; the table `sources` lists all.")
-    ] = "current",
-) -> None:
-    """Print the phase of every cell with its reason, and what decides the labels.
-
-    Lists for each criterion how many labels would change without it, or if its threshold were
-    10% or 25% smaller or larger.
-    """
-    from landscape_catalog.commands.phases import describe_phases
-
-    say(describe_phases(project_root(), source))
-
-
-@app.command()
-def facts(
-    source: Annotated[
-        str, typer.Option(help="The source whose diagram it is; the table `sources` lists all.")
-    ] = "current",
-    as_json: Annotated[bool, typer.Option("--json", help="All numbers, as JSON.")] = False,
-) -> None:
-    """Print what the phase diagram shows, with intervals.
-
-    Areas of the phases, where their boundaries lie, the best cell, double descent, and the gain of
-    the variants.
-    """
-    from landscape_catalog.commands.facts import describe_facts
-
-    say(describe_facts(project_root(), source, as_json=as_json))
-
-
-@app.command()
-def claims(
-    source: Annotated[
-        str, typer.Option(help="The source to judge them on; the table `sources` lists all.")
-    ] = "current",
-    json: Annotated[bool, typer.Option("--json", help="Write JSON.")] = False,
-) -> None:
-    """Judge the empirical claims of the paper on a catalog.
-
-    Prints for each claim the effect with its interval and the verdict: supported, not supported, or
-    cannot be tested, with the reason. docs/claims.md describes the tests.
-    """
-    from landscape_catalog.commands.claims import describe_claims
-
-    say(describe_claims(project_root(), source, as_json=json))
-
-
-@app.command()
 def plan() -> None:
     """Print the grid, what is done, and what is left.
 
@@ -204,6 +155,8 @@ app.add_typer(import_app.app, name="import")
 app.add_typer(store_app.app, name="store")
 app.add_typer(export_app.app, name="export")
 app.add_typer(diagnose_app.app, name="diagnose")
+for about_diagram in (phases, facts, claims):
+    app.command()(about_diagram)
 app.command(cls=QueryCommand)(sql)
 app.add_typer(catalog, name="catalog")
 
