@@ -8,8 +8,8 @@ The reference is a grid of ResNet18 on digits (3 widths x 4 batch sizes x 2 amou
 rates of wrong labels, three runs a cell), to which `landscape diagnose fit current` fits a model.
 Each fault is a network at a place that the grid does not have: too hot, too cold, too narrow, too
 little data, wrong labels. Five runs of it are diagnosed in five pairs. What a change of the
-training really gains is measured as well: the grid's values along each axis are trained from the
-same place, and the gain of an action is that of the best of them in its direction.
+training really gains is the best accuracy of the reference along that axis, on the line through the
+cell that is nearest to the fault, less the accuracy of the fault's five runs.
 
 A diagnosis is `right` if the action that it puts first is the fault's remedy, and its `value` is
 the real gain of that action, beside that of the best one. No advice counts as wrong, with a value
@@ -20,10 +20,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
@@ -41,7 +42,6 @@ GRID: dict[str, tuple[Any, ...]] = {  # towards less load, or hotter
 }
 ALL = 1437
 SEEDS = range(100, 105)  # the reference has seeds 0 to 2
-TRUTH_SEEDS = range(200, 203)
 ACTIONS = {
     "hotter": ("temperature.batch_size", 1),
     "colder": ("temperature.batch_size", -1),
@@ -123,22 +123,45 @@ def runs_at(work: Path, place: Mapping[str, Any], seeds: range) -> list[Any]:
 
 def accuracy(runs: list[Any]) -> float:
     """Mean test accuracy in percent."""
-    found = []
-    for run in runs:
-        evaluation = lc.evaluate(run.network(recompute_batch_norm=64), run.task, run.data.test)
-        found.append(100 - evaluation.error)
-    return fmean(found)
+    networks = [run.network(recompute_batch_norm=64) for run in runs]
+    return fmean(
+        lc.evaluate(network, run.task, run.data.test).accuracy
+        for network, run in zip(networks, runs, strict=True)
+    )
 
 
 def real_gains(work: Path, fault: Fault, own: float) -> dict[str, float]:
-    """What each action gains at a fault's place: the best of the grid's values in its direction."""
+    """What each action gains: the reference's best in its direction, less the fault's accuracy.
+
+    The reference's cells are those on the line through the cell that is nearest to the fault.
+    """
+    cells = lc.open_catalog(work / "reference").cells.rows(named=True)
+    nearest = {path: min(values, key=_distance(path, fault)) for path, values in GRID.items()}
     gains = {}
     for action, (path, sign) in ACTIONS.items():
-        here = _rank(path, fault.place[path])
-        further = [v for v in GRID[path] if sign * (_rank(path, v) - here) > 0]
-        found = [accuracy(runs_at(work, {**fault.place, path: v}, TRUTH_SEEDS)) for v in further]
-        gains[action] = max([0.0, *(one - own for one in found)])
+        others = [other for other in GRID if other != path]
+        line = [
+            cell["test_accuracy"]
+            for cell in cells
+            if all(_rank(one, _of(cell, one)) == _rank(one, nearest[one]) for one in others)
+            and sign * (_rank(path, _of(cell, path)) - _rank(path, fault.place[path])) > 0
+        ]
+        gains[action] = max([0.0, *(one - own for one in line)])
     return gains
+
+
+def _of(cell: Mapping[str, Any], path: str) -> Any:
+    return cell[path.partition(".")[2]]
+
+
+def _distance(path: str, fault: Fault) -> Callable[[Any], float]:
+    """How far a value is from a fault's, by its logarithm where it has one."""
+
+    def scaled(value: Any) -> float:
+        rank = _rank(path, value)
+        return rank if path == "load.label_noise" else math.copysign(math.log(abs(rank)), rank)
+
+    return lambda value: abs(scaled(value) - scaled(fault.place[path]))
 
 
 def _rank(path: str, value: Any) -> float:
@@ -156,7 +179,12 @@ def diagnosed(work: Path, model: Path, fault: Fault, pairs: int) -> dict[str, An
     for i in range(pairs):
         chosen = [runs[i], runs[(i + 1) % len(runs)]]
         result = lc.diagnose_checkpoints(
-            [run.weights() for run in chosen], chosen[0].network, chosen[0].data, model=model
+            [run.weights() for run in chosen],
+            chosen[0].network,
+            chosen[0].data,
+            mean=chosen[0].task.mean,
+            std=chosen[0].task.std,
+            model=model,
         )
         advice = {one.action: one.gain for one in result.advice}
         first = next(iter(advice), None)

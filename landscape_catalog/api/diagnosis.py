@@ -79,6 +79,8 @@ def diagnose_checkpoints(
     >>> found.phase.possible
     ('III', 'IV-A', 'IV-B')
     """
+    if isinstance(checkpoints, (str, Path, Mapping)):
+        raise TypeError("checkpoints: got a single one; allowed: a list of files or state dicts")
     options = Options(
         args=dict(args or {}),
         classes=tuple(classes),

@@ -68,16 +68,21 @@ def _part_record(judged: JudgedPart) -> dict[str, Any]:
     return {
         "part": part.name,
         "finding": judged.finding,
-        "effect": judged.effect.value,
-        "low": judged.low,
-        "high": judged.high,
+        "effect": _real(judged.effect.value),
+        "low": _real(judged.low),
+        "high": _real(judged.high),
         "unit": part.unit,
         "aim": part.margin.aim,
-        "margin": part.margin.value,
+        "margin": _real(part.margin.value),
         "n_units": judged.effect.n_units,
         "units": part.units,
         "n_blocks": judged.effect.n_blocks,
     }
+
+
+def _real(value: float | None) -> float | None:
+    """As a column of reals takes it: limits at the end of a range are integers."""
+    return None if value is None else float(value)
 
 
 def claims_frame(judged: list[JudgedClaim]) -> pl.DataFrame:

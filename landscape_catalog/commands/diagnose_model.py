@@ -19,7 +19,7 @@ from landscape_catalog.diagnosis.model import DiagnosisModel, read_model, write_
 from landscape_catalog.diagnosis.model.features import SIZES
 from landscape_catalog.diagnosis.model.fit import fit_model
 from landscape_catalog.diagnosis.model.score import Score, score_model
-from landscape_catalog.errors import QueryError
+from landscape_catalog.errors import DamagedFileError, QueryError
 from landscape_catalog.paths import Project
 from landscape_catalog.phases.diagram import Diagram
 from landscape_catalog.phases.rule import Rule
@@ -55,10 +55,13 @@ def fit_source(
         StorageError: if the file cannot be written.
     """
     project = Project(root)
+    path = output or project.diagnosis_model
+    if path.is_dir() or (output is not None and not path.absolute().parent.is_dir()):
+        kind = "is a folder" if path.is_dir() else "is in a folder that does not exist"
+        raise QueryError(f"--output: {path} {kind}; allowed: a file in an existing folder")
     known = _Known(project, name)
     chosen = _chosen(root, known, where, cells, seed)
     model = known.fit(chosen, sizes=sizes)
-    path = output or project.diagnosis_model
     write_model(path, model)
     reference = model.reference
     left = "" if reference.n_cells == len(chosen) else f" (of {len(chosen)}; others lack a metric)"
@@ -82,13 +85,16 @@ def score_source(root: Path, name: str, *, model: Path | None = None, as_json: b
         as_json: whether to return JSON.
 
     Raises:
-        QueryError: if there is no such source, or it lacks what the model needs.
+        QueryError: if there is no such source, it lacks what the model needs, or the file does not
+            hold a model.
         MissingArtifactError: if there is no model.
-        DamagedFileError: if the file does not hold a model.
     """
     project = Project(root)
     path = model or project.diagnosis_model
-    fitted = read_model(path)
+    try:
+        fitted = read_model(path)
+    except DamagedFileError as error:
+        raise QueryError(f"--model: {error}") from error
     known = _Known(project, name)
     same = fitted.reference.experiment_id == known.experiment["experiment_id"]
     sizes = any(feature.metric in SIZES for feature in fitted.features)
@@ -164,6 +170,8 @@ def _chosen(
     """Indices of the cells that are fitted."""
     chosen = np.arange(len(known.diagram))
     if where is not None:
+        if not where.strip():
+            raise QueryError("--where: got an empty text; allowed: an SQL condition on `cells`")
         catalog = open_catalog(root, source=known.name)
         found = catalog.sql(f"SELECT cell_id FROM cells WHERE ({where}\n)")
         ids = set(found["cell_id"].to_list())

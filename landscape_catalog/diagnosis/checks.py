@@ -129,6 +129,11 @@ def require_above_chance(confusion: np.ndarray, name: str, data: DiagnosedData) 
     frequent = confusion.sum(1).max() / n
     chance = max(1 / data.n_outputs, frequent)
     hint = _order_hint(confusion, data)
+    if binom.sf(n - 1, n, chance) >= SURELY:
+        raise CheckpointError(
+            f"{name}: {n} training samples are too few to tell its {right} right answers from "
+            f"guessing, {100 * chance:.1f}% each; give more (--samples)"
+        )
     if binom.sf(right - 1, n, chance) >= SURELY:
         guess = "of the most frequent class" if frequent > 1 / data.n_outputs else "of guessing"
         raise CheckpointError(

@@ -162,6 +162,8 @@ def fitted_state(checkpoint: Checkpoint, network: nn.Module, source: str) -> dic
         elif name not in found:  # a file may hold tied weights once
             twin = next((other for other in tied.get(name, ()) if other in found), None)
             found |= {} if twin is None else {name: found[twin]}
+        if name in found and not value.ndim and found[name].shape == (1,):  # as torch reads it
+            found[name] = found[name][0]
     missing = [name for name in wanted if name not in found]
     unexpected = [name for name in found if name not in wanted]
     shapes = [

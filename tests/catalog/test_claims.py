@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -11,13 +12,14 @@ import pytest
 
 from landscape_catalog.api.catalog import Catalog as OpenedCatalog
 from landscape_catalog.api.catalog import open_catalog
-from landscape_catalog.catalog.claims import SCHEMA
+from landscape_catalog.catalog.claims import SCHEMA, claims_frame
+from landscape_catalog.catalog.diagram import diagram_of
 from landscape_catalog.catalog.sources import CURRENT, source_named
 from landscape_catalog.commands.claims import describe_claims
 from landscape_catalog.errors import MissingArtifactError, QueryError
 from landscape_catalog.experiment.experiment import Report
 from landscape_catalog.paths import Project
-from landscape_catalog.phases.claims import CLAIMS
+from landscape_catalog.phases.claims import CLAIMS, judge_claims
 from landscape_catalog.reports import build_page
 from landscape_catalog.reports.claims import claims_section
 from tests.catalog.test_query import write_tables
@@ -66,6 +68,17 @@ def test_json_has_the_same_numbers_as_the_frame(project: Path) -> None:
     assert (tested["effect"] <= tested["high"]).all()
     assert tested["parts"].list.len().min() >= 1
     assert frame.filter(pl.col("verdict") == "cannot be tested")["effect"].null_count() > 0
+
+
+def test_a_limit_at_the_end_of_its_range_is_a_number_like_any(
+    project: Path,
+) -> None:
+    judged = judge_claims(diagram_of(source_named(Project(project), CURRENT).tables()))
+    at_limits = [
+        replace(one, parts=tuple(replace(part, low=0, high=1) for part in one.parts))
+        for one in judged
+    ]
+    assert claims_frame(at_limits).select("low", "high").drop_nulls().unique().rows() == [(0, 1)]
 
 
 def refuse(constant: str) -> None:

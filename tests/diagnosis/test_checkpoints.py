@@ -149,6 +149,8 @@ def test_what_a_file_may_leave_out() -> None:
     found = fitted(small, Tied())
     assert torch.equal(found["other.weight"], state["one.weight"])
     assert found["norm.num_batches_tracked"] == 0
+    listed = {**state, "norm.num_batches_tracked": torch.tensor([7])}  # as some formats store it
+    assert torch.equal(fitted(listed, Tied())["norm.num_batches_tracked"], torch.tensor(7))
 
 
 def test_a_network_whose_own_module_is_called_module() -> None:

@@ -12,7 +12,12 @@ from pydantic import model_validator
 
 from landscape_catalog.diagnosis.model.answer import Action, Advice, Answer, Question
 from landscape_catalog.diagnosis.model.features import CANDIDATES, matrix, transformed
-from landscape_catalog.diagnosis.model.gains import GainModel, Predicted, predicted
+from landscape_catalog.diagnosis.model.gains import (
+    GainModel,
+    Predicted,
+    is_partition,
+    predicted,
+)
 from landscape_catalog.diagnosis.model.parts import Part
 from landscape_catalog.diagnosis.model.questions import QuestionModel
 from landscape_catalog.diagnosis.model.reasons import reason
@@ -66,6 +71,10 @@ class DiagnosisModel(Part):
             raise ValueError("cells: its lists must have an entry for each of reference.n_cells")
         if not names or set(names) != set(cells.features) or set(names) - CANDIDATES.keys():
             raise ValueError("features: they must be known, and those of cells.features")
+        if any(feature.low > feature.high for feature in self.features):
+            raise ValueError("features: low must not exceed high")
+        if {"hotter", "colder"} <= set(self.gains.actions) and "temperature" not in self.questions:
+            raise ValueError("questions: temperature is missing")
         additive = [q.additive.weights for q in self.questions.values() if q.additive is not None]
         regimes = [q.regimes for q in self.questions.values() if q.regimes is not None]
         forests = [q.forest for q in self.questions.values() if q.forest is not None]
@@ -76,6 +85,8 @@ class DiagnosisModel(Part):
         outputs = {len(value) for t in self.gains.forest.trees for value in t.value if value}
         if outputs != {len(self.gains.actions)} or set(self.gains.bins) != set(self.gains.actions):
             raise ValueError("gains: there must be one output, and bins, for each action")
+        if not all(is_partition(bins) for bins in self.gains.bins.values()):
+            raise ValueError("gains.bins: ascending `upto`, and null in the last bin alone")
         linear = self.gains.linear
         shape = [len(row) for row in linear.weights]
         if shape != [len(names)] * len(self.gains.actions) or len(linear.intercepts) != len(shape):

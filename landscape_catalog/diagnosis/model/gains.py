@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -93,6 +94,15 @@ def predicted(gain: np.ndarray, bins: tuple[GainBin, ...]) -> Predicted:
         low=np.minimum(lowest, gain),
         high=np.maximum(gain + np.maximum(high[place], 0.0), 0.0),
         positive=positive[place],
+    )
+
+
+def is_partition(bins: Sequence[GainBin]) -> bool:
+    """Whether bins cover all expected gains: ascending ends, and none for the last bin alone."""
+    ends = [one.upto for one in bins]
+    inner = [end for end in ends[:-1] if end is not None]
+    return (
+        bool(ends) and ends[-1] is None and inner == sorted(inner) and len(inner) + 1 == len(ends)
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from landscape_catalog.diagnosis.model.answer import Action
 from landscape_catalog.diagnosis.model.questions import AT_MINIMUM, TOLERANCE
 
+TEMPERATURE: frozenset[Action] = frozenset({"hotter", "colder"})
 _WORDS: dict[Action, str] = {
     "hotter": "a higher temperature",
     "colder": "a lower temperature",
@@ -18,7 +19,10 @@ _WORDS: dict[Action, str] = {
 
 
 def reason(action: Action, numbers: Mapping[str, float], reference: str, gain: float) -> str:
-    """A sentence: what the metrics say, and what the action brought in the reference.
+    """A sentence: what the metrics say about the action, and what it is expected to gain.
+
+    The phases speak for or against a temperature, and for more width where there is a barrier;
+    about other actions only the expected gain is known.
 
     Args:
         action: the change.
@@ -26,11 +30,14 @@ def reason(action: Action, numbers: Mapping[str, float], reference: str, gain: f
         reference: its name.
         gain: expected, in percentage points of test accuracy.
     """
-    facts = [fact for fact in (_connection(numbers), _minimum(numbers)) if fact]
-    reading = _reading(numbers)
-    said = " and ".join(facts) + (f": {reading}" if reading and facts else "")
-    brought = f"with such numbers, {_WORDS[action]} gained {gain:.1f} points in {reference}"
-    return f"{said}; {brought}." if said else f"{brought[0].upper()}{brought[1:]}."
+    facts = " and ".join(fact for fact in (_connection(numbers), _minimum(numbers)) if fact)
+    reading, favoured = _reading(numbers)
+    if facts and action in favoured:
+        facts += f": {reading}"
+    elif facts and action in TEMPERATURE and favoured & TEMPERATURE:
+        facts += f": {reading}, which speaks against {_WORDS[action]}"
+    expected = f"by {reference}, {_WORDS[action]} is expected to gain {gain:.1f} points"
+    return f"{facts}; {expected}." if facts else f"{expected[0].upper()}{expected[1:]}."
 
 
 def _connection(numbers: Mapping[str, float]) -> str:
@@ -49,15 +56,15 @@ def _minimum(numbers: Mapping[str, float]) -> str:
     return "" if math.isnan(loss) else f"the training loss is {loss:.2f}"
 
 
-def _reading(numbers: Mapping[str, float]) -> str:
+def _reading(numbers: Mapping[str, float]) -> tuple[str, frozenset[Action]]:
+    """What connectivity and training loss say together, and the actions that it speaks for."""
     mc = numbers.get("mode_connectivity", math.nan)
     loss = numbers.get("train_loss", math.nan)
     if math.isnan(mc) or math.isnan(loss):
-        return ""
+        return "", frozenset()
     if mc < -TOLERANCE:
-        if loss < AT_MINIMUM:
-            return "too narrow for these data, and not too hot"
-        return "too narrow for these data"
+        too_hot = "" if loss >= AT_MINIMUM else ", and not too hot"
+        return f"too narrow for these data{too_hot}", frozenset({"wider", "hotter"})
     if loss < AT_MINIMUM and mc <= TOLERANCE:
-        return "at a minimum that a higher temperature may improve"
-    return "training stays above a minimum, so the temperature is too high"
+        return "at a minimum that a higher temperature may improve", frozenset({"hotter"})
+    return "training stays above a minimum, so the temperature is too high", frozenset({"colder"})

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 from landscape_catalog.cli import app
 from landscape_catalog.commands.imports import import_results
 from landscape_catalog.diagnosis.model import read_model
-from landscape_catalog.errors import DamagedFileError, MissingArtifactError, QueryError
+from landscape_catalog.errors import MissingArtifactError, QueryError
 from tests.diagnosis.model.grids import planted
 
 PERCENT = ("test_accuracy", "test_error", "train_error", "mode_connectivity", "peak_error")
@@ -128,6 +128,7 @@ def test_score_on_what_was_fitted_holds_values_out(project: Path) -> None:
         (["fit", "first", "--where", "depth > 1"], "depth"),
         (["fit", "first", "--cells", "141"], "--cells: got 141; allowed: at most 140"),
         (["fit", "first", "--cells", "5"], "first: got 5 cells"),
+        (["fit", "first", "--where", " "], "--where: got an empty text"),
     ],
 )
 def test_what_cannot_be_fitted_is_said_in_one_message(
@@ -144,8 +145,17 @@ def test_score_without_a_model(project: Path) -> None:
     with pytest.raises(MissingArtifactError, match=r"absent.json does not exist"):
         called("score", "first", "--model", "absent.json")
     (project / "broken.json").write_text('{"version": 1, "a": NaN}')
-    with pytest.raises(DamagedFileError, match=r"broken.json is no diagnosis model: NaN"):
+    with pytest.raises(QueryError, match=r"--model: broken.json is no diagnosis model: NaN"):
         called("score", "first", "--model", "broken.json")
+
+
+@pytest.mark.parametrize("output", ["a_folder", "nowhere/model.json"])
+def test_a_model_is_written_to_a_file_in_an_existing_folder(output: str, project: Path) -> None:
+    (project / "a_folder").mkdir(exist_ok=True)
+    with pytest.raises(QueryError, match=r"--output: .* allowed: a file in an existing folder"):
+        called("fit", "first", "--output", output)
+    assert (project / "a_folder").is_dir()
+    assert not (project / "nowhere").exists()
 
 
 def test_a_model_holds_the_numbers_of_thresholds_that_were_found(project: Path) -> None:

@@ -62,6 +62,10 @@ WRONG: list[tuple[list[Any], Any, str]] = [
     (["gains", "actions"], ["hotter"], "the model: gains: "),
     (["questions", "temperature", "slope"], None, "questions.temperature.slope: "),
     (["questions", "temperature", "regimes", "train_loss"], 99, "the model: questions: "),
+    (["questions"], {}, "the model: questions: temperature is missing"),
+    (["features", 0, "low"], 1e9, "the model: features: low must not exceed high"),
+    (["gains", "bins", "hotter"], [], "the model: gains.bins: "),
+    (["gains", "bins", "hotter", -1, "upto"], 1.0, "the model: gains.bins: "),
     (["questions", "sense of life"], {}, "questions.sense of life.[key]: "),
     (["gains", "forest", "trees"], [], "the model: gains: "),
 ]
