@@ -7,6 +7,7 @@ from pathlib import Path
 from landscape_catalog.catalog.claims import claim_record, judged_claims
 from landscape_catalog.catalog.diagram import READ
 from landscape_catalog.catalog.sources import CURRENT, source_named
+from landscape_catalog.commands.output import aligned
 from landscape_catalog.paths import Project
 from landscape_catalog.phases.claims import JudgedClaim, number
 from landscape_catalog.schema.strict_json import strict_json
@@ -80,9 +81,3 @@ def _reason(judged: JudgedClaim) -> str:
     others = [part for part in judged.parts if part is not judged.deciding]
     lines += [f"    - {part.finding}: {part.why}" for part in others]
     return "\n".join(lines)
-
-
-def aligned(rows: list[list[str]]) -> list[str]:
-    """Rows of text as lines with aligned columns."""
-    widths = [max(map(len, column)) for column in zip(*rows)]
-    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]

@@ -15,6 +15,7 @@ from landscape_catalog.api.catalog import open_catalog
 from landscape_catalog.catalog.diagram import READ, diagram_of
 from landscape_catalog.catalog.sources import source_named
 from landscape_catalog.catalog.thresholds import rule_in_effect
+from landscape_catalog.commands.output import aligned
 from landscape_catalog.diagnosis.model import DiagnosisModel, read_model, write_model
 from landscape_catalog.diagnosis.model.features import SIZES
 from landscape_catalog.diagnosis.model.fit import fit_model
@@ -199,7 +200,7 @@ def _lines(score: Score) -> list[str]:
             + [f"{one.brier:.3f}", f"{one.calibration_error:.3f}"]
         )
     outside = f", {score.n_outside} of them outside of the model's range" if score.n_outside else ""
-    lines = [f"{score.tested_on} ({score.n_cells} cells{outside})", *_aligned(rows)]
+    lines = [f"{score.tested_on} ({score.n_cells} cells{outside})", *aligned(rows)]
     for name, value in score.values.items():
         words = "hotter or colder" if name == "temperature" else "the best of all actions"
         always = ", ".join(f"always {action} {gain:.2f}" for action, gain in value.always.items())
@@ -214,8 +215,3 @@ def _lines(score: Score) -> list[str]:
 
 def _percent(share: float | None) -> str:
     return "" if share is None else f"{100 * share:.1f}"
-
-
-def _aligned(rows: list[list[str]]) -> list[str]:
-    widths = [max(map(len, column)) for column in zip(*rows)]
-    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]

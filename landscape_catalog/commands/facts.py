@@ -6,6 +6,7 @@ from pathlib import Path
 
 from landscape_catalog.api.catalog import open_catalog
 from landscape_catalog.catalog.sources import CURRENT
+from landscape_catalog.commands.output import aligned
 from landscape_catalog.phases.facts import Areas, Boundaries, Facts
 from landscape_catalog.phases.facts.boundary_words import band_words
 from landscape_catalog.phases.facts.words import setting_words, shown, title
@@ -42,7 +43,8 @@ def _chapters(facts: Facts) -> list[list[str]]:
         chapters.append(["Areas of the phases", *_area_table(whole[0])])
         chapters[-1] += [areas.words for areas in whole[1:]]
     for boundaries in facts.boundaries:
-        head = f"From {boundaries.first_side} to {boundaries.second_side}"
+        sides = f"From {boundaries.first_side} to {boundaries.second_side}"
+        head = f"{sides} along {title(boundaries.axis)}"
         chapters.append([head, boundaries.words, *_boundary_table(boundaries)])
     chapters.append(["Best cell", *(fact.words for fact in facts.best)])
     chapters.append(["Double descent", *(fact.words for fact in facts.descents)])
@@ -76,9 +78,3 @@ def _boundary_table(boundaries: Boundaries) -> list[str]:
         where = setting_words(line.settings, line.variant)
         rows.append([where, shown(line.position), band_words(line), str(line.n_changes)])
     return aligned(rows)
-
-
-def aligned(rows: list[list[str]]) -> list[str]:
-    """Rows of text as lines with aligned columns."""
-    widths = [max(map(len, column)) for column in zip(*rows)]
-    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]

@@ -12,6 +12,7 @@ from landscape_catalog.api.catalog import open_catalog
 from landscape_catalog.catalog.sources import CURRENT
 from landscape_catalog.catalog.tables import MOVED_COLUMNS
 from landscape_catalog.catalog.thresholds import found_thresholds
+from landscape_catalog.commands.output import aligned
 from landscape_catalog.phases import SURE, percent
 from landscape_catalog.schema.tables import Row
 
@@ -42,7 +43,7 @@ def describe_phases(root: Path, source: str = CURRENT) -> str:
     ]
     head = ["variant"] * several + [path.rpartition(".")[2] for path in axes]
     head += ["phase", "probability", "second", "reason"]
-    lines = [*_aligned([head, *rows]), "", _sure(catalog.table("phases"))]
+    lines = [*aligned([head, *rows]), "", _sure(catalog.table("phases"))]
     lines += _found(experiment)
     return "\n".join(lines + _criteria(catalog.table("criteria"), len(rows)))
 
@@ -92,10 +93,4 @@ def _criteria(criteria: pl.DataFrame, n_cells: int) -> list[str]:
     title = (
         f"How many of the {n_cells} labels change without a criterion, or with another threshold:"
     )
-    return ["", title, *_aligned([head, *rows])]
-
-
-def _aligned(rows: list[list[str]]) -> list[str]:
-    """Rows of text as lines with aligned columns."""
-    widths = [max(map(len, column)) for column in zip(*rows)]
-    return ["  ".join(map(str.ljust, row, widths)).rstrip() for row in rows]
+    return ["", title, *aligned([head, *rows])]

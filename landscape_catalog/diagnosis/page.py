@@ -11,6 +11,7 @@ from landscape_catalog.diagnosis.model import DiagnosisModel
 from landscape_catalog.diagnosis.result import Diagnosis
 from landscape_catalog.diagnosis.words import (
     advice_in_words,
+    caveats_in_words,
     errors_in_words,
     mean_in_words,
     meanings_in_words,
@@ -102,7 +103,7 @@ def _advice(found: Diagnosis) -> str:
     return section(
         "<h2>Advice</h2>",
         f"<ol>{items}</ol>" if items else "",
-        _paragraphs(found.no_advice),
+        _paragraphs([*caveats_in_words(found), *found.no_advice]),
     )
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from landscape_catalog.diagnosis.result import Diagnosis
 from landscape_catalog.diagnosis.words import (
     advice_in_words,
+    caveats_in_words,
     errors_in_words,
     mean_in_words,
     meanings_in_words,
@@ -91,5 +92,5 @@ def _advice(found: Diagnosis) -> Iterator[str]:
     for place, one in enumerate(found.advice, 1):
         yield from _wrapped(f"{place}. {advice_in_words(one)}")
         yield from _wrapped(one.why, "     ")
-    for sentence in found.no_advice:
+    for sentence in (*caveats_in_words(found), *found.no_advice):
         yield from _wrapped(sentence)

@@ -102,6 +102,32 @@ def advice_in_words(one: AdviceFacts) -> str:
     )
 
 
+def caveats_in_words(found: Diagnosis) -> list[str]:
+    """What to bear in mind about the advice; nothing without any."""
+    reference = found.reference
+    if reference is None or not found.advice:
+        return []
+    sentences = []
+    if "temperature" in reference.questions:
+        hotter = reference.questions["temperature"]
+        better = "higher" if hotter > 0.5 else "lower"
+        sentences.append(
+            f"That a {better} temperature is the better direction has a probability of "
+            f"{percent(max(hotter, 1 - hotter))}."
+        )
+    sentences.append(
+        f"Gains and intervals are those of {reference.described}. For another network, other data "
+        "or another training they are a guide, and the intervals need not hold."
+    )
+    connectivity = next((m for m in found.metrics if m.metric == "mode_connectivity"), None)
+    if connectivity is not None and connectivity.n < len(connectivity.values):
+        sentences.append(
+            f"Phase and advice go by the mode connectivity of {connectivity.n} of "
+            f"{len(connectivity.values)} curves: the others have not converged."
+        )
+    return sentences
+
+
 def _signed(text: str) -> str:
     return text if text.startswith(("-", "–")) else f"+{text}"
 

@@ -154,6 +154,9 @@ def test_within_the_range_there_is_advice(tmp_path: Path) -> None:
         "temperature", "width or temperature", "data or temperature"
     }  # fmt: skip
     assert f"1. {found.advice[0].action}: " in str(found)
+    for said in (" ".join(str(found).split()), found.page()):
+        assert "temperature is the better direction has a probability of" in said
+        assert "For another network, other data or another training they are a guide" in said
     one = lc.diagnose_checkpoints(two[:1], perceptron, blobs(), model=tmp_path / "near.json")
     assert one.advice == () and one.reference is not None and not one.reference.questions
     assert "no advice that depends on mode connectivity" in " ".join(one.no_advice)
