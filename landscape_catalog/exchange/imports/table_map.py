@@ -14,11 +14,13 @@ from landscape_catalog.datasets.facts import Kind
 from landscape_catalog.errors import Problem, SpecError, shown
 from landscape_catalog.exchange.imports.table_units import UNITS
 from landscape_catalog.experiment.experiment import Report
+from landscape_catalog.experiment.reading import explain
 from landscape_catalog.experiment.yaml_text import InvalidTextError, parse_yaml
 from landscape_catalog.phases.registry import Classify
 from landscape_catalog.regular import read_regular
 from landscape_catalog.schema.fields import Constant, PositiveInt, Section, Text
 
+SHARED = ("classify", "report")  # sections that params.yaml has too
 WHOLE = ("load.width", "load.samples", "temperature.batch_size")
 KNOWN = (*WHOLE, "load.label_noise", "load.pixel_noise", "temperature.lr",
          "temperature.weight_decay")  # fmt: skip
@@ -128,7 +130,7 @@ def read_map(path: Path) -> TableMap:
     try:
         columns = TableMap.model_validate(found)
     except ValidationError as error:
-        raise SpecError([_problem(detail) for detail in error.errors()], path.name) from None
+        raise SpecError(_problems(error), path.name) from None
     problems = list(_contradictions(columns))
     if problems:
         raise SpecError(problems, path.name)
@@ -137,6 +139,13 @@ def read_map(path: Path) -> TableMap:
 
 def _error(path: Path, given: str, allowed: str = "") -> SpecError:
     return SpecError([Problem("(file)", given, allowed)], path.name)
+
+
+def _problems(error: ValidationError) -> list[Problem]:
+    """What Pydantic found; about sections that are those of params.yaml, in the same words."""
+    own = [_problem(one) for one in error.errors() if one["loc"][0] not in SHARED]
+    shared = [one for one in explain(error, TableMap) if one.path.partition(".")[0] in SHARED]
+    return own + shared
 
 
 def _problem(detail: Any) -> Problem:
