@@ -139,15 +139,22 @@ def _kind(value: object) -> str:
     return "a list" if isinstance(value, list) else shown(value)
 
 
-def explain(error: ValidationError, root: type[BaseModel] = Experiment) -> list[Problem]:
+def explain(
+    error: ValidationError,
+    root: type[BaseModel] = Experiment,
+    sections: Sequence[str] | None = None,
+) -> list[Problem]:
     """One `Problem` per invalid value that Pydantic found: path, value given, what is allowed.
 
     Args:
         error: of the validation.
         root: the model of the whole file.
+        sections: only problems in these; None: all.
     """
     problems = []
     for detail in error.errors():
+        if sections is not None and detail["loc"][0] not in sections:
+            continue
         location = _location(detail["loc"])
         path = _path(location)
         if detail["type"] == "extra_forbidden":

@@ -144,8 +144,7 @@ def _error(path: Path, given: str, allowed: str = "") -> SpecError:
 def _problems(error: ValidationError) -> list[Problem]:
     """What Pydantic found; about sections that are those of params.yaml, in the same words."""
     own = [_problem(one) for one in error.errors() if one["loc"][0] not in SHARED]
-    shared = [one for one in explain(error, TableMap) if one.path.partition(".")[0] in SHARED]
-    return own + shared
+    return own + explain(error, TableMap, SHARED)
 
 
 def _problem(detail: Any) -> Problem:
