@@ -66,11 +66,8 @@ def classified(tables: Tables, rule: Rule) -> dict[str, pl.DataFrame]:
         "experiment_id": experiment["experiment_id"],
         "classification_id": classification_id(experiment["experiment_id"], rule),
     }
-    declared, resolved = (
-        rule,
-        rule.resolved(diagram_of(tables)) if rule.is_automatic else Resolved(rule),
-    )
-    rule = resolved.rule
+    resolved = rule.resolved(diagram_of(tables)) if rule.is_automatic else Resolved(rule)
+    declared, rule = rule, resolved.rule
     cells = tables["cells"].sort("position").rows(named=True)
     values = _values(tables, rule)
     numbers = _numbers(tables, rule, cells, values)

@@ -12,9 +12,8 @@ import polars as pl
 from landscape_catalog.metrics.metric import PRIMARY
 from landscape_catalog.metrics.registry import QUANTITIES
 from landscape_catalog.phases.diagram import Diagram, DiagramAxis
+from landscape_catalog.schema.parameters import KNOWN
 
-LOADS = ("width", "samples", "label_noise", "pixel_noise")
-TEMPERATURES = ("batch_size", "lr", "weight_decay")
 READ = ("experiments", "cells", "cell_metrics", "phases")
 """The tables that a diagram needs."""
 
@@ -65,8 +64,7 @@ def _values(cells: pl.DataFrame, extras: list[dict[str, Any]], path: str) -> lis
 
 def _fixed(cells: pl.DataFrame, extras: list[dict[str, Any]], varying: list[str]) -> dict[str, Any]:
     """The parameters that have the same value in every cell."""
-    known = [f"load.{name}" for name in LOADS] + [f"temperature.{name}" for name in TEMPERATURES]
-    paths = dict.fromkeys((*known, *(path for extra in extras for path in extra)))
+    paths = dict.fromkeys((*KNOWN, *(path for extra in extras for path in extra)))
     found = {}
     for path in paths:
         values = set(_values(cells, extras, path))

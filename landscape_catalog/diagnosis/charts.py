@@ -153,7 +153,9 @@ def curves_chart(found: Diagnosis) -> tuple[alt.TopLevelMixin, list[dict[str, An
             y=alt.Y("error:Q", title="error, %"),
             color=alt.Color(
                 "curve:N",
-                scale=alt.Scale(domain=names, range=[LINES[i % 6] for i in range(len(names))]),
+                scale=alt.Scale(
+                    domain=names, range=[LINES[i % len(LINES)] for i in range(len(names))]
+                ),
                 legend=alt.Legend(title="checkpoints"),
             ),
             strokeDash=alt.StrokeDash(

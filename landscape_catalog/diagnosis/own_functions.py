@@ -14,8 +14,12 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from landscape_catalog.errors import CodeError, described, own_code
-from landscape_catalog.pipeline.shared.custom_code import NAMED_KINDS, signature_of
+from landscape_catalog.errors import CodeError, own_code
+from landscape_catalog.pipeline.shared.custom_code import (
+    NAMED_KINDS,
+    signature_of,
+    why_not_imported,
+)
 from landscape_catalog.pipeline.shared.custom_source import top_module
 from landscape_catalog.schema.fields import is_custom
 
@@ -53,11 +57,7 @@ def own_function(name: str, folder: Path) -> Callable[..., Any]:
     try:
         found: Any = importlib.import_module(module_name)
     except (Exception, SystemExit) as error:  # a user's module may raise anything when imported
-        if isinstance(error, ModuleNotFoundError) and error.name:
-            words = f"there is no module `{error.name}`, neither in {folder} nor installed"
-        else:
-            words = f"importing it failed: {described(error)}"
-        raise CodeError(f"{name}: {words}") from error
+        raise CodeError(f"{name}: {why_not_imported(error, str(folder))}") from error
     with own_code(name, f": looking up `{path}`"):
         for part in path.split("."):
             found = getattr(found, part, None)

@@ -141,6 +141,14 @@ class Diagram:
         return np.split(order, np.flatnonzero(changes) + 1)
 
     @cached_property
+    def landscapes(self) -> np.ndarray:
+        """The number of each cell's landscape, the same at every temperature, (cells,)."""
+        loads = [i for i, axis in enumerate(self.axes) if not axis.is_temperature]
+        keys = np.column_stack([self.variant, self.places[:, loads]])
+        found: np.ndarray = np.unique(keys, axis=0, return_inverse=True)[1].ravel()
+        return found
+
+    @cached_property
     def temperature_axes(self) -> tuple[DiagramAxis, ...]:
         """The temperature-like axes whose values have an order."""
         return tuple(axis for axis in self.axes if axis.is_temperature and axis.is_ordered)

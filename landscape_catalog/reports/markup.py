@@ -11,15 +11,6 @@ def text(value: object) -> str:
     return html.escape(str(value))
 
 
-def counted(n: int, thing: str) -> str:
-    """A count with its noun, in singular or plural.
-
-    >>> counted(1, "cell"), counted(2, "cell")
-    ('1 cell', '2 cells')
-    """
-    return f"{n} {thing}{'' if n == 1 else 's'}"
-
-
 def table(rows: Iterable[tuple[str, ...]], *, head: tuple[str, ...] = ()) -> str:
     """A table; without a `head`, the first cell of each row is its heading."""
     lines = ["".join(f"<th>{text(name)}</th>" for name in head)] if head else []

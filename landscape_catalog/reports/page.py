@@ -14,7 +14,7 @@ from landscape_catalog.reports.claims import claims_section
 from landscape_catalog.reports.embed import scripts
 from landscape_catalog.reports.facts import facts_section
 from landscape_catalog.reports.figures import make_figures
-from landscape_catalog.reports.markup import counted, text
+from landscape_catalog.reports.markup import text
 from landscape_catalog.reports.metric_columns import Tables
 from landscape_catalog.reports.records import cells_section, provenance_section
 from landscape_catalog.reports.sections import (
@@ -27,6 +27,7 @@ from landscape_catalog.reports.sections import (
 )
 from landscape_catalog.reports.sureness import sureness_words
 from landscape_catalog.schema.tables import Row
+from landscape_catalog.schema.words import counted
 
 MOST_PLACES = 3  # named in the header; the provenance lists all
 

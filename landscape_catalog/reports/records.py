@@ -8,9 +8,10 @@ from collections.abc import Iterator, Sequence
 import polars as pl
 
 from landscape_catalog.reports.cells import ReportData
-from landscape_catalog.reports.markup import collapsible, counted, hint, section, table, text
+from landscape_catalog.reports.markup import collapsible, hint, section, table, text
 from landscape_catalog.reports.metric_columns import Tables
 from landscape_catalog.schema.tables import Row
+from landscape_catalog.schema.words import counted
 
 
 def cells_section(data: ReportData) -> str:

@@ -7,16 +7,9 @@ from landscape_catalog.catalog.thresholds import found_thresholds
 from landscape_catalog.phases import SURE, Rule
 from landscape_catalog.reports.figures import Figures, curves_id
 from landscape_catalog.reports.lines import Curves
-from landscape_catalog.reports.markup import (
-    collapsible,
-    counted,
-    hint,
-    section,
-    slot,
-    table,
-    text,
-)
+from landscape_catalog.reports.markup import collapsible, hint, section, slot, table, text
 from landscape_catalog.reports.metric_columns import Tables
+from landscape_catalog.schema.words import counted
 
 MOST_OPEN_CHARTS = 400
 

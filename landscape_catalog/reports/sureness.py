@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from landscape_catalog.phases import NC, SURE, Rule, percent
 from landscape_catalog.reports.colours import DARK, faded, luminance
-from landscape_catalog.reports.markup import counted
 from landscape_catalog.reports.metric_columns import Tables
 from landscape_catalog.schema.tables import Row
+from landscape_catalog.schema.words import counted
 
 FAINTEST, STRONGEST = 0.2, 0.7  # opacity of doubtful labels, from the least to the most probable
 FAINTEST_AT = 0.3  # probability of the faintest

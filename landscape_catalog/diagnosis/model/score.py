@@ -207,7 +207,7 @@ def _score(
     """All figures of the predictions."""
     own = {action: one[found.where] for action, one in gain.items()}
     margins = differences(own)
-    blocks = _blocks(diagram)[found.where]
+    blocks = diagram.landscapes[found.where]
     left_out = tuple(
         f"{question}: left out, since {words if question not in margins else 'the reference'} "
         "does not have the axis"
@@ -232,11 +232,3 @@ def _score(
             for action in expected
         },
     )
-
-
-def _blocks(diagram: Diagram) -> np.ndarray:
-    """The landscape of each cell, (cells,): cells of one are resampled together."""
-    loads = [i for i, axis in enumerate(diagram.axes) if not axis.is_temperature]
-    keys = np.column_stack([diagram.variant, diagram.places[:, loads]])
-    found: np.ndarray = np.unique(keys, axis=0, return_inverse=True)[1].ravel()
-    return found

@@ -99,13 +99,6 @@ class Grid:
         return tuple(one.path for one in self.diagram.load_axes if len(one.values) > 1)
 
     @cached_property
-    def landscapes(self) -> np.ndarray:
-        """The number of each cell's landscape, the same at every temperature, (cells,)."""
-        loads = [i for i, axis in enumerate(self.axes) if not axis.is_temperature]
-        keys = self.coordinates[:, [*loads, -1]]
-        return np.unique(keys, axis=0, return_inverse=True)[1].ravel()
-
-    @cached_property
     def noisy(self) -> np.ndarray:
         """Which cells are trained on noisy labels, (cells,)."""
         values = self.diagram.parameter(LABEL_NOISE)

@@ -59,7 +59,7 @@ def sharp_over_flat(grid: Grid, *, equal_numbers: bool) -> Jackknifed:
     Of such a landscape, cells in IV are left out.
     """
     poor, connected = grid.among("III"), grid.among("IV-A", "IV-B")
-    landscape = grid.landscapes
+    landscape = grid.diagram.landscapes
     excess = np.bincount(landscape, poor.astype(float) - connected)
     column = excess[landscape] > 0
     return best_difference(

@@ -11,6 +11,7 @@ from landscape_catalog.phases.claims.grid import Grid
 from landscape_catalog.phases.claims.margins import number
 from landscape_catalog.phases.claims.registry import CLAIMS
 from landscape_catalog.phases.diagram import Diagram
+from landscape_catalog.schema.words import enumerated
 
 TAIL = 0.05
 """Probability that any claim that is false is called supported; likewise contradicted."""
@@ -102,7 +103,7 @@ def _measured(grid: Grid, claim: Claim) -> list[Effect] | str:
     """The effects of a claim, or why it cannot be tested."""
     missing = claim.needs.missing(grid)
     if missing:
-        return f"it needs {_listed(missing)}"
+        return f"it needs {enumerated(missing)}"
     try:
         return [part.measure(grid) for part in claim.parts]
     except UntestableError as reason:
@@ -143,9 +144,3 @@ def _why(judged: JudgedClaim) -> str:
         "contradicted": "contradicted",
     }[deciding.finding]
     return f"{words}: {deciding.why}"
-
-
-def _listed(phrases: Sequence[str]) -> str:
-    """Phrases as an enumeration in a sentence."""
-    *first, last = phrases
-    return f"{', '.join(first)} and {last}" if first else last

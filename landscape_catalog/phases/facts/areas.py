@@ -11,9 +11,10 @@ import numpy as np
 from landscape_catalog.phases.diagram import Diagram
 from landscape_catalog.phases.facts.groups import Group, groups_of
 from landscape_catalog.phases.facts.scale import lengths
-from landscape_catalog.phases.facts.words import counted, setting_words, share
+from landscape_catalog.phases.facts.words import setting_words, share
 from landscape_catalog.phases.rule import NC, UNCLASSIFIED
 from landscape_catalog.phases.yang2021 import Yang2021
+from landscape_catalog.schema.words import counted
 
 LEVEL = 0.90  # of every interval
 WITHIN = 1.6449  # standard errors on either side of the mean in a normal interval of this level

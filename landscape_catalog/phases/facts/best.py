@@ -13,13 +13,8 @@ from landscape_catalog.phases.diagram import Diagram
 from landscape_catalog.phases.facts.areas import phase_order
 from landscape_catalog.phases.facts.groups import settings_of, variant_name
 from landscape_catalog.phases.facts.noise import RUNS, UNKNOWN, Noise, noise_of
-from landscape_catalog.phases.facts.words import (
-    amount,
-    counted,
-    difference,
-    metric_words,
-    setting_words,
-)
+from landscape_catalog.phases.facts.words import amount, difference, metric_words, setting_words
+from landscape_catalog.schema.words import counted
 
 LEVEL = 0.90  # of the interval of a difference
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from landscape_catalog.phases.facts.words import counted, shown, title
+from landscape_catalog.phases.facts.words import shown, title
+from landscape_catalog.schema.words import counted
 
 if TYPE_CHECKING:
     from landscape_catalog.phases.facts.boundaries import Boundaries, Boundary

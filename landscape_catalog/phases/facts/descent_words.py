@@ -9,13 +9,13 @@ from landscape_catalog.phases.diagram import Diagram
 from landscape_catalog.phases.facts.coincidence import Coincidence
 from landscape_catalog.phases.facts.noise import UNKNOWN
 from landscape_catalog.phases.facts.words import (
-    counted,
     metric_words,
     setting_words,
     shown,
     title,
     with_error,
 )
+from landscape_catalog.schema.words import counted
 
 if TYPE_CHECKING:
     from landscape_catalog.phases.facts.descent import Descent

@@ -14,8 +14,9 @@ from landscape_catalog.phases.facts.groups import settings_of
 from landscape_catalog.phases.facts.scale import positions
 from landscape_catalog.phases.facts.slope import Slope, slope_of
 from landscape_catalog.phases.facts.step import best_split
-from landscape_catalog.phases.facts.words import counted, difference, setting_words, title
+from landscape_catalog.phases.facts.words import difference, setting_words, title
 from landscape_catalog.phases.rule import NC
+from landscape_catalog.schema.words import counted
 
 
 @dataclass(frozen=True)

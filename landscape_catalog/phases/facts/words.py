@@ -24,15 +24,6 @@ def shown(value: Any) -> str:
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"
 
 
-def counted(n: int, thing: str, things: str = "") -> str:
-    """A count with its noun.
-
-    >>> counted(1, "line"), counted(3, "line"), counted(2, "axis", "axes")
-    ('1 line', '3 lines', '2 axes')
-    """
-    return f"{n} {thing if n == 1 else things or thing + 's'}"
-
-
 def share(fraction: float) -> str:
     """A fraction in percent.
 

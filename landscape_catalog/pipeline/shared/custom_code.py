@@ -60,6 +60,18 @@ class _Imported:
 _imported = _Imported()  # per process, like `sys.modules`
 
 
+def why_not_imported(error: BaseException, place: str) -> str:
+    """Why importing a custom module failed: it is missing, or what it raised.
+
+    Args:
+        error: that importing it raised.
+        place: where it was looked for, apart from installed packages.
+    """
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        return f"there is no module `{error.name}`, neither in {place} nor installed"
+    return f"importing it failed: {described(error)}"
+
+
 def import_custom(name: str, folder: Path, *, code: str | None = None) -> Callable[..., Any]:
     """Import the function that `package.module:function` names, from its current source on disk.
 
@@ -93,11 +105,7 @@ def import_custom(name: str, folder: Path, *, code: str | None = None) -> Callab
         with _no_bytecode():
             found: Any = _import(module_name)
     except (Exception, SystemExit) as error:  # custom modules may raise anything when imported
-        if isinstance(error, ModuleNotFoundError) and error.name:
-            words = f"there is no module `{error.name}`, neither in {folder.name}/ nor installed"
-        else:
-            words = f"importing it failed: {described(error)}"
-        raise CodeError(f"{name}: {words}") from error
+        raise CodeError(f"{name}: {why_not_imported(error, f'{folder.name}/')}") from error
     with own_code(name, f": looking up `{path}`"):
         for part in path.split("."):
             if code is None and found is not None:

@@ -17,6 +17,7 @@ from landscape_catalog.errors import CodeError, DataError
 from landscape_catalog.paths import Project
 from landscape_catalog.pipeline.shared.custom_code import code_files
 from landscape_catalog.regular import read_regular
+from landscape_catalog.schema.words import enumerated
 from landscape_catalog.store.stages_file import Stage, read_stages
 
 DATA_STAGES = ("prepare",)  # the others depend on what it prepares
@@ -74,8 +75,8 @@ def unwatched(path: Path, project: Project, stages: tuple[str, ...]) -> str | No
         if reason is not None:
             return (
                 f"{reason}, and `dvc repro` would not notice that it changes. "
-                f"{_way_out(place, root, stages)} to the `deps` of {_listed(stages)} in "
-                f"{project.stages.name}"
+                f"{_way_out(place, root, stages)} to the `deps` of "
+                f"{enumerated(f'`{stage}`' for stage in stages)} in {project.stages.name}"
             )
     return None
 
@@ -108,11 +109,6 @@ def _ignored(ignore: Path, path: Path) -> bool:
     except (OSError, UnicodeDecodeError):
         return False
     return GitIgnoreSpec.from_lines(lines).match_file(path.as_posix())
-
-
-def _listed(stages: tuple[str, ...]) -> str:
-    *first, last = (f"`{name}`" for name in stages)
-    return f"{', '.join(first)} and {last}" if first else last
 
 
 def _stage(path: Path, name: str) -> Stage | None:

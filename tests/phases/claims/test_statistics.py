@@ -154,8 +154,8 @@ def test_predictions_for_a_block_do_not_use_it() -> None:
 def test_all_temperatures_of_a_landscape_are_in_one_block() -> None:
     grid = Grid(World(axes=LARGE).diagram(0))
     blocks = RankingTask(grid, ("cka",)).blocks
-    for landscape in np.unique(grid.landscapes):
-        assert len(set(blocks[grid.landscapes == landscape])) == 1
+    for landscape in np.unique(grid.diagram.landscapes):
+        assert len(set(blocks[grid.diagram.landscapes == landscape])) == 1
 
 
 @pytest.mark.parametrize(("seen", "n"), [(0, 30), (3, 30), (30, 30)])
