@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from importlib import resources
 from typing import Any
 
 from landscape_catalog.diagnosis.charts import CELLS, CURVES, NEAREST, curves_chart, place_chart
@@ -23,8 +22,9 @@ from landscape_catalog.diagnosis.words import (
     values_in_words,
 )
 from landscape_catalog.phases import percent
-from landscape_catalog.reports.embed import dictionary_encoded, scripts
-from landscape_catalog.reports.markup import collapsible, hint, section, slot, table, text
+from landscape_catalog.reports.page.document import document
+from landscape_catalog.reports.page.embed import dictionary_encoded, script
+from landscape_catalog.reports.page.markup import collapsible, hint, section, slot, table, text
 
 TITLE = "Diagnosis"
 PLACE, ALONG = "place", "along"  # elements of the charts
@@ -48,31 +48,21 @@ def build_page(found: Diagnosis, model: DiagnosisModel | None = None) -> str:
     if drawn is not None:
         charts[ALONG] = drawn[0]
         tables[CURVES] = dictionary_encoded(drawn[1])
-    title = f"{TITLE}: {text(found.network)} on {text(found.data.name)}"
-    style = resources.files("landscape_catalog.reports").joinpath("style.css").read_text("utf-8")
-    return "\n".join(
-        [
-            "<!doctype html>",
-            f'<html lang="en"><head><meta charset="utf-8"><title>{title}</title>',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            '<link rel="icon" href="data:,">',
-            f"<style>{style}</style></head><body><main>",
-            f"<h1>{title}</h1>",
-            f'<p class="lead">{text(subject_in_words(found))}. Preprocessing: '
-            f"{text(found.data.preprocessing)}.</p>",
-            *(f'<p class="warning">{text(remark)}</p>' for remark in found.remarks),
-            _phase(found),
-            _advice(found),
-            _measured(found),
-            _curves(found) if ALONG in charts else "",
-            _place(found, has_chart=PLACE in charts),
-            _provenance(found),
-            "</main>",
-            scripts(charts, tables) if charts else "",
-            "</body></html>",
-            "",
-        ]
-    )
+    title = f"{TITLE}: {found.network} on {found.data.name}"
+    body = [
+        f"<main><h1>{text(title)}</h1>",
+        f'<p class="lead">{text(subject_in_words(found))}. Preprocessing: '
+        f"{text(found.data.preprocessing)}.</p>",
+        *(f'<p class="warning">{text(remark)}</p>' for remark in found.remarks),
+        _phase(found),
+        _advice(found),
+        _measured(found),
+        _curves(found) if ALONG in charts else "",
+        _place(found, has_chart=PLACE in charts),
+        _provenance(found),
+        "</main>",
+    ]
+    return document(title, body, script(charts, tables) if charts else "")
 
 
 def _paragraphs(sentences: Sequence[str]) -> str:
@@ -130,7 +120,7 @@ def _curves(found: Diagnosis) -> str:
             "Solid: training data; dashed: test data. A hump is a barrier: mode connectivity is "
             "the mean of the ends less the training error where it deviates most."
         ),
-        slot(ALONG),
+        slot(ALONG, "Training loss or error along the curves"),
         "".join(f"<p>{text(words)}</p>" for words in _lengths(found)),
     )
 
@@ -157,7 +147,7 @@ def _place(found: Diagnosis, *, has_chart: bool) -> str:
             "Numbers mark the cells with the most similar metrics, the nearest first; those at "
             "other settings are only listed."
         )
-        + slot(PLACE)
+        + slot(PLACE, "The place of the checkpoints among the cells of the reference")
         if has_chart
         else "",
         f"<ol>{nearest}</ol>",

@@ -29,14 +29,16 @@ def is_met(value: float, relation: Relation, threshold: float) -> bool:
     return value < threshold if relation == "<" else value > threshold
 
 
-def are_met(values: np.ndarray, relation: Relation, threshold: float) -> np.ndarray:
-    """`is_met` for an array of means.
+def are_met(values: np.ndarray, relation: Relation, threshold: float | np.ndarray) -> np.ndarray:
+    """`is_met` for an array of means, with one threshold or one for each mean.
 
     >>> are_met(np.array([-1.0, 2.3 - 3.3, -1.05, np.nan]), "<", -1.0)
     array([False, False,  True, False])
     """
-    size = np.maximum(np.abs(values), abs(threshold))
-    near = np.abs(values - threshold) <= np.maximum(ROUNDING * size, ABSOLUTE_ROUNDING)
+    size = np.maximum(np.abs(values), np.abs(threshold))
+    with np.errstate(invalid="ignore"):  # inf - inf
+        distance = np.abs(values - threshold)
+    near = distance <= np.maximum(ROUNDING * size, ABSOLUTE_ROUNDING)
     equal = (near & np.isfinite(values)) | (values == threshold)
     if relation == ">=":
         return equal | (values > threshold)

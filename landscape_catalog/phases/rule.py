@@ -13,6 +13,7 @@ import numpy as np
 
 from landscape_catalog.phases.auto import AUTO, FoundThreshold
 from landscape_catalog.phases.criterion import Criterion
+from landscape_catalog.phases.decision_table import DecisionTable
 from landscape_catalog.phases.diagram import Diagram
 from landscape_catalog.schema.fields import Section
 
@@ -164,6 +165,9 @@ class Rule(Section):
             means: the mean of each of `drawn_metrics`, (sets,).
             pairs: for those of pairs, their values, (sets, pairs).
         """
+        table = self.table
+        if table is not None and 2 * (n_runs - n_converged) <= n_runs:
+            return [str(name) for name in table.phases(means)]
         of_metrics = [one.tolist() for one in means.values()]
         of_pairs = {name: one.tolist() for name, one in pairs.items()}
         return [
@@ -202,6 +206,14 @@ class Rule(Section):
     def criteria(self) -> tuple[Criterion, ...]:
         """The comparisons that decide; the catalog says how many labels hang on each of them."""
         return ()
+
+    @property
+    def table(self) -> DecisionTable | None:
+        """The rule as a table of comparisons; None if it is no such table.
+
+        With a table, the report has a slider for each of its settings.
+        """
+        return None
 
     @abstractmethod
     def decide(self, cell: CellNumbers) -> Verdict:

@@ -6,11 +6,10 @@ import math
 from collections.abc import Mapping
 from typing import Annotated, ClassVar, Literal, Union
 
-import numpy as np
-
 from landscape_catalog.phases.auto import FoundThreshold, find_thresholds
 from landscape_catalog.phases.auto.resolve import CKA, HESSIAN, TOLERANCE
-from landscape_catalog.phases.criterion import Criterion, are_met, is_met, number
+from landscape_catalog.phases.criterion import Criterion, is_met, number
+from landscape_catalog.phases.decision_table import DecisionTable, Setting, State, lines
 from landscape_catalog.phases.diagram import Diagram
 from landscape_catalog.phases.rule import (
     UNCLASSIFIED,
@@ -151,27 +150,37 @@ class Yang2021(Rule):
         """Without the metrics that only tell whether connectivity is ambiguous."""
         return self.metrics
 
-    def labels(
-        self,
-        n_runs: int,
-        n_converged: int,
-        means: Mapping[str, np.ndarray],
-        pairs: Mapping[str, np.ndarray],
-    ) -> list[str]:
-        """As for every rule, but all sets at once."""
-        values = list(means.values())
-        if 2 * (n_runs - n_converged) > n_runs or any(np.isnan(one).any() for one in values):
-            return super().labels(n_runs, n_converged, means, pairs)
-        mc = means["mode_connectivity"]
-        poorly = are_met(mc, "<", -self._tolerance)
-        sharp = are_met(mc, ">", self._tolerance)
-        sharp |= are_met(means[self.hessian.metric], ">", number(self.hessian.threshold))
+    @property
+    def table(self) -> DecisionTable:
+        """The rule as a table: the lines of its docstring, and what is missing for each."""
+        evidence = [HESSIAN_NAMES[self.hessian.metric]]
+        evidence += [] if self._highest_loss is None else [LOSS]
+        rows: list[tuple[list[tuple[str, State]], Phase]] = [([(BARRIER, "missing")], UNCLASSIFIED)]
+        for name in (*evidence, NO_MINIMUM):
+            rows.append(([(name, "met"), (BARRIER, "met")], I))
+            rows.append(([(name, "met")], II))
+        rows += [([(name, "missing")], UNCLASSIFIED) for name in evidence]
+        rows += [
+            ([(BARRIER, "met")], III),
+            ([(ALIKE, "missing")], UNCLASSIFIED),
+            ([(ALIKE, "met")], IV_B),
+            ([], IV_A),
+        ]
+        named = lines(*((conditions, phase.name) for conditions, phase in rows))
+        return DecisionTable(self.criteria, named, self._table_settings())
+
+    def _table_settings(self) -> tuple[Setting, ...]:
+        """The thresholds that are used; one of 0 has no scale on which it could be moved."""
+        hessian = HESSIAN_NAMES[self.hessian.metric]
+        tolerance = ((BARRIER, -1), (NO_MINIMUM, 1))
+        found = [
+            Setting(TOLERANCE, "tolerance of mode connectivity", self._tolerance, tolerance),
+            Setting(HESSIAN, hessian, number(self.hessian.threshold), ((hessian, 1),)),
+            Setting(CKA, "CKA", number(self.cka.threshold), ((ALIKE, 1),), most=1.0),
+        ]
         if self._highest_loss is not None:
-            sharp |= are_met(means["train_loss"], ">", self._highest_loss)
-        alike = are_met(means["cka"], ">=", number(self.cka.threshold))
-        flat = np.where(alike, IV_B.name, IV_A.name)
-        found = np.where(sharp, np.where(poorly, I.name, II.name), np.where(poorly, III.name, flat))
-        return [str(name) for name in found.tolist()]
+            found.append(Setting("train_loss", LOSS, self._highest_loss, ((LOSS, 1),)))
+        return tuple(one for one in found if one.value > 0)
 
     def decide(self, cell: CellNumbers) -> Verdict:
         """One of the five phases; `unclassified` if a required number is missing."""
@@ -180,38 +189,35 @@ class Yang2021(Rule):
     def decide_with(self, cell: CellNumbers, thresholds: Mapping[str, float]) -> Verdict:
         """`decide` with other thresholds for some of `criteria`."""
         own = {criterion.name: criterion.threshold for criterion in self.criteria}
-        phase, parts = self._phase(cell, {**own, **thresholds})
+        every = {**own, **thresholds}
+        phase = self.table.phase(cell.means, every)
+        parts = self._reasons(cell, phase, every)
         ambiguity = self._ambiguity(cell)
         if ambiguity:
             parts.append(ambiguity)
-        return Verdict(phase.name, "; ".join(parts), ambiguous=bool(ambiguity))
+        return Verdict(phase, "; ".join(parts), ambiguous=bool(ambiguity))
 
-    def _phase(self, cell: CellNumbers, thresholds: Mapping[str, float]) -> tuple[Phase, list[str]]:
-        """The phase and the reasons for it."""
-        barrier, alike = thresholds[BARRIER], thresholds[ALIKE]
-        mc, cka = cell.mean("mode_connectivity"), cell.mean("cka")
+    def _reasons(self, cell: CellNumbers, phase: str, thresholds: Mapping[str, float]) -> list[str]:
+        """Why the table gives this phase."""
+        mc, barrier = cell.mean("mode_connectivity"), thresholds[BARRIER]
         if math.isnan(mc):
-            return UNCLASSIFIED, [
-                "mode connectivity is missing (no pair of converged runs has one)"
-            ]
+            return ["mode connectivity is missing (no pair of converged runs has one)"]
         poorly = is_met(mc, "<", barrier)
-        if poorly:
-            connection = f"poorly connected: mc {mc:.3g} < {barrier:g}"
-        else:
-            connection = f"connected: mc {mc:.3g} >= {barrier:g}"
+        words = "poorly connected: mc {} < {:g}" if poorly else "connected: mc {} >= {:g}"
+        connection = words.format(f"{mc:.3g}", barrier)
         sharp, flat, missing = self._sharpness(cell, thresholds)
-        if not sharp and missing:
-            return UNCLASSIFIED, [connection, f"{' and '.join(missing)} missing"]
         if sharp:
-            return (I if poorly else II), [connection, "sharp: " + ", ".join(sharp)]
+            return [connection, "sharp: " + ", ".join(sharp)]
+        if missing:
+            return [connection, f"{' and '.join(missing)} missing"]
         parts = [connection, "flat: " + ", ".join(flat)]
-        if poorly:
-            return III, parts
-        if math.isnan(cka):
-            return UNCLASSIFIED, [*parts, "CKA is missing"]
-        if is_met(cka, ">=", alike):
-            return IV_B, [*parts, f"alike: CKA {cka:.3g} >= {alike:g}"]
-        return IV_A, [*parts, f"unlike: CKA {cka:.3g} < {alike:g}"]
+        cka, alike = cell.mean("cka"), thresholds[ALIKE]
+        similarity = {
+            UNCLASSIFIED.name: "CKA is missing",
+            IV_B.name: f"alike: CKA {cka:.3g} >= {alike:g}",
+            IV_A.name: f"unlike: CKA {cka:.3g} < {alike:g}",
+        }
+        return [*parts, similarity[phase]] if phase in similarity else parts
 
     def _sharpness(
         self, cell: CellNumbers, thresholds: Mapping[str, float]

@@ -32,7 +32,7 @@ from landscape_catalog.paths import Project
 from landscape_catalog.phases import Yang2021
 from landscape_catalog.pipeline.aggregate.stage import run_aggregate
 from landscape_catalog.reports import build_page
-from landscape_catalog.reports.compared import differences
+from landscape_catalog.reports.data.compared import differences
 from landscape_catalog.schema.identity import RECIPES
 from tests.catalog.source_folders import published, write_import
 from tests.reports.grids import Catalog

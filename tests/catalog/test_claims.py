@@ -21,7 +21,7 @@ from landscape_catalog.experiment.experiment import Report
 from landscape_catalog.paths import Project
 from landscape_catalog.phases.claims import CLAIMS, judge_claims
 from landscape_catalog.reports import build_page
-from landscape_catalog.reports.claims import claims_section
+from landscape_catalog.reports.page.claims import claims_section
 from tests.catalog.test_query import write_tables
 from tests.reports.grids import Catalog
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from landscape_catalog.reports.axes import Axis, cell_edges, make_axis
-from landscape_catalog.reports.layout import LETTER_WIDTH, scale_of, shown_labels, ticks_of
+from landscape_catalog.reports.data.axes import Axis, cell_edges, make_axis
+from landscape_catalog.reports.charts.layout import LETTER_WIDTH, scale_of, shown_labels, ticks_of
 
 WIDTHS = [1, 2, 3, 4, 6, 8, 11, 16, 23, 32, 45, 64, 91, 128]
 

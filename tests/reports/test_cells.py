@@ -12,9 +12,9 @@ import pytest
 
 from landscape_catalog.catalog import read_tables
 from landscape_catalog.experiment.experiment import Report
-from landscape_catalog.reports.cells import report_data
-from landscape_catalog.reports.layout import fitted_layout, non_overlapping
-from landscape_catalog.reports.lines import curves, fill_grid, training_lines
+from landscape_catalog.reports.data.cells import report_data
+from landscape_catalog.reports.charts.layout import fitted_layout, non_overlapping
+from landscape_catalog.reports.data.lines import curves, fill_grid, training_lines
 from tests.reports.grids import Catalog
 
 GRID = {"load.width": [1, 2], "temperature.batch_size": [16, 32]}

@@ -11,8 +11,8 @@ import pytest
 
 from landscape_catalog.catalog.facts import facts_of_tables
 from landscape_catalog.experiment.experiment import Report
-from landscape_catalog.reports.facts import facts_section
-from landscape_catalog.reports.page import build_page
+from landscape_catalog.reports.page.facts import facts_section
+from landscape_catalog.reports.page.page import build_page
 from tests.reports.grids import Catalog
 
 GRID = {"load.width": [1, 2, 4, 8, 16], "temperature.batch_size": [8, 16, 32, 64, 128, 256]}

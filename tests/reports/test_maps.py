@@ -11,8 +11,8 @@ import pytest
 from landscape_catalog.metrics.registry import QUANTITIES
 from landscape_catalog.phases import RULES
 from landscape_catalog.reports import colours, maps
-from landscape_catalog.reports.cells import ReportData, report_data
-from landscape_catalog.reports.panels import PanelChart, panels
+from landscape_catalog.reports.data.cells import ReportData, report_data
+from landscape_catalog.reports.data.panels import PanelChart, panels
 from tests.reports.grids import Catalog
 
 GRID = {"load.width": [1, 2, 8], "temperature.batch_size": [16, 32]}

@@ -13,7 +13,7 @@ from landscape_catalog.commands.phases import describe_phases
 from landscape_catalog.errors import LandscapeError
 from landscape_catalog.paths import Project
 from landscape_catalog.reports import build_page, compared_tables, differences
-from landscape_catalog.reports.cells import format_mean, report_data
+from landscape_catalog.reports.data.cells import format_mean, report_data
 from tests.catalog.source_folders import (
     GRID,
     identified,

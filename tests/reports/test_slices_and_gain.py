@@ -7,9 +7,9 @@ from typing import Any
 import polars as pl
 import pytest
 
-from landscape_catalog.reports.cells import report_data
-from landscape_catalog.reports.gain import best_over_temperatures, gain_chart
-from landscape_catalog.reports.slices import slice_chart, slices
+from landscape_catalog.reports.data.cells import report_data
+from landscape_catalog.reports.charts.gain import best_over_temperatures, gain_chart
+from landscape_catalog.reports.charts.slices import slice_chart, slices
 from tests.reports.grids import Catalog
 
 GRID = {"load.width": [1, 2, 8], "temperature.batch_size": [16, 32]}

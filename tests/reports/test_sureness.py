@@ -10,9 +10,9 @@ import pytest
 from landscape_catalog.experiment.experiment import Report
 from landscape_catalog.phases import Yang2021
 from landscape_catalog.reports import colours, maps
-from landscape_catalog.reports.cells import report_data
-from landscape_catalog.reports.page import build_page
-from landscape_catalog.reports.sureness import label_row, strength, sureness_words
+from landscape_catalog.reports.data.cells import report_data
+from landscape_catalog.reports.page.page import build_page
+from landscape_catalog.reports.data.sureness import label_row, strength, sureness_words
 from tests.reports.grids import Catalog
 from tests.reports.test_maps import contrast
 

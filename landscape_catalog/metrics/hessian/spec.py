@@ -135,15 +135,22 @@ class HessianMetric(HessianFamily):
             n_unit="products",
             logarithmic=True,
             panel=Panel(
-                3, "Hessian top eigenvalue, ln λ", "darker is sharper", "yelloworangebrown", ".3~r"
+                3,
+                "Hessian top eigenvalue λ_max",
+                "orange: sharp; logarithmic colours",
+                "blueorange",
+                ".3~r",
             ),
+            slice=Slice("Hessian top eigenvalue λ_max", "higher is sharper", logarithmic=True),
         ),
         Quantity(
             "trace",
             n_unit="probes",
             logarithmic=True,
-            panel=Panel(4, "Hessian trace, ln", "darker is sharper", "yelloworangebrown", ".3~r"),
-            slice=Slice("Hessian trace", "higher is sharper; logarithmic axis", logarithmic=True),
+            panel=Panel(
+                4, "Hessian trace", "orange: sharp; logarithmic colours", "blueorange", ".3~r"
+            ),
+            slice=Slice("Hessian trace", "higher is sharper", logarithmic=True),
         ),
     )
     tables: ClassVar = {

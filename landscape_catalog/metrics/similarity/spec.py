@@ -86,7 +86,7 @@ class SimilarityMetric(Metric):
     quantities = (
         Quantity(
             "cka",
-            panel=Panel(6, "CKA similarity", "brighter is more similar", number=".2f"),
+            panel=Panel(6, "CKA similarity", "green: alike", "purplegreen", ".2f"),
             slice=Slice("CKA similarity", "higher is more similar"),
         ),
         Quantity("cka_debiased"),

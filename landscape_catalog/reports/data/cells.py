@@ -5,15 +5,18 @@ from __future__ import annotations
 import itertools
 import json
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
+
+import numpy as np
 
 from landscape_catalog.catalog.tables import LOAD, TEMPERATURE
 from landscape_catalog.catalog.thresholds import rule_in_effect
 from landscape_catalog.experiment.experiment import Report
 from landscape_catalog.metrics.metric import PRIMARY
-from landscape_catalog.phases import Rule
-from landscape_catalog.reports.axes import Axis, label, make_axis, ordered
-from landscape_catalog.reports.metric_columns import (
+from landscape_catalog.phases import NC, Rule
+from landscape_catalog.reports.data.axes import Axis, label, make_axis, ordered
+from landscape_catalog.reports.data.metric_columns import (
     MetricColumn,
     PerformanceMetric,
     Tables,
@@ -21,7 +24,7 @@ from landscape_catalog.reports.metric_columns import (
     metric_units,
     performance_metric,
 )
-from landscape_catalog.reports.sureness import label_row
+from landscape_catalog.reports.data.sureness import label_row
 from landscape_catalog.schema.parameters import parameter
 from landscape_catalog.schema.tables import Row
 
@@ -39,7 +42,6 @@ class ReportData:
         cells: one row per cell: its edges and middle on both axes, text, and their
             metrics.
         facets: headings of the facets, in order: the values of all other parameters that vary.
-        row_length: number of facets that belong together (the values of the innermost parameter).
         loads: the facets without variants and temperatures; each has a gain plot.
         variants: names of the variants, `base` first.
         metric_columns: every metric for every probe and snapshot.
@@ -47,13 +49,13 @@ class ReportData:
         units: unit of each metric.
         rule: the rule by which the cells were classified.
         recorded: the metrics of which the catalog says anything, be it that they are missing.
+        deciding: the metrics that the rule's table compares, unrounded; NaN: missing, (cells,).
     """
 
     x: Axis
     y: Axis
     cells: list[Row]
     facets: list[str]
-    row_length: int
     loads: list[str]
     variants: list[str]
     metric_columns: list[MetricColumn]
@@ -61,6 +63,7 @@ class ReportData:
     units: dict[str, str]
     rule: Rule
     recorded: frozenset[str]
+    deciding: Mapping[str, np.ndarray]
 
     def columns_of(self, metric: str) -> list[MetricColumn]:
         """A metric for each of its probes or snapshots, the primary one first."""
@@ -115,25 +118,31 @@ def report_data(tables: Tables, settings: Report | None = None) -> ReportData:
     doubtful = {(m, probe) for (_, m, probe), n in numbers.items() if n["status"] == NOT_CONVERGED}
     loads = [path for path in others if path.startswith("load.")]
     rule = rule_in_effect(experiment)
+    deciding = _deciding(cells, rule, numbers)
+    room = _room(cells, rule, deciding)
     rows = [
         {
             "cell_id": cell["cell_id"],
-            "i": cell["position"],
+            "i": i,
             "facet": _facet(cell, others, variants),
             "load": _facet(cell, loads, []),
             **_position(cell, x_axis, y_axis),
             **_texts(cell, numbers.get((cell["cell_id"], "mode_connectivity", PRIMARY))),
             **label_row(cell, rule),
+            "set": " ".join(f"-S {path}={label(cell.get(path))}" for path in (x, y, *others)),
+            **room.get(i, {}),
             **_measured(cell["cell_id"], found, numbers, doubtful),
         }
-        for cell in cells
+        for i, cell in enumerate(cells)
     ]
+    facets = _present(_facets(cells, others, variants), rows, "facet")
+    for row in rows:
+        row["f"] = facets.index(row["facet"])
     return ReportData(
         x=x_axis,
         y=y_axis,
         cells=rows,
-        facets=_present(_facets(cells, others, variants), rows, "facet"),
-        row_length=_row_length(cells, others, variants),
+        facets=facets,
         loads=_present(_facets(cells, loads, variants[:1]), rows, "load"),
         variants=variants,
         metric_columns=found,
@@ -141,6 +150,7 @@ def report_data(tables: Tables, settings: Report | None = None) -> ReportData:
         units=metric_units(tables),
         rule=rule,
         recorded=frozenset(tables["cell_metrics"]["metric"].unique()),
+        deciding=deciding,
     )
 
 
@@ -178,6 +188,36 @@ def _numbers(tables: Tables) -> dict[tuple[str, str, str], Row]:
     }
 
 
+def _deciding(
+    cells: list[Row], rule: Rule, numbers: dict[tuple[str, str, str], Row]
+) -> dict[str, np.ndarray]:
+    """Mean of each metric of the rule's table in each cell, as they were compared."""
+    if rule.table is None:
+        return {}
+    found = {}
+    for metric in dict.fromkeys(one.metric for one in rule.table.criteria):
+        rows = [numbers.get((cell["cell_id"], metric, PRIMARY)) for cell in cells]
+        means = [None if row is None else row["mean"] for row in rows]
+        found[metric] = np.array([math.nan if mean is None else mean for mean in means], float)
+    return found
+
+
+def _room(cells: list[Row], rule: Rule, deciding: Mapping[str, np.ndarray]) -> dict[int, Row]:
+    """By how much a threshold may move before each label changes, and which one."""
+    if rule.table is None:
+        return {}
+    factors, which = rule.table.room(deciding)
+    found = {}
+    for i, cell in enumerate(cells):
+        is_known = cell["phase"] != NC.name and math.isfinite(factors[i])
+        percent = rounded(100 * (factors[i] - 1), 3) if is_known else None
+        setting = rule.table.settings[which[i]].words if is_known else ""
+        words = f"{percent:.3g}%: {setting}" if percent is not None else "no single threshold"
+        log = math.log(max(percent, 0.1)) if percent is not None else None
+        found[i] = {"room": percent, "ln room": rounded(log), "room text": words}
+    return found
+
+
 def _facet(cell: Row, paths: list[str], variants: list[str]) -> str:
     named = [cell["variant"]] if len(variants) > 1 else []
     return ", ".join(named + [f"{parameter(path).title} {label(cell.get(path))}" for path in paths])
@@ -196,14 +236,10 @@ def _present(facets: list[str], rows: list[Row], kind: str) -> list[str]:
     return [facet for facet in facets if facet in known]
 
 
-def _row_length(cells: list[Row], paths: list[str], variants: list[str]) -> int:
-    """Number of values of the innermost facet parameter."""
-    return len(ordered([c.get(paths[-1]) for c in cells])) if paths else len(variants)
-
-
 def _position(cell: Row, x: Axis, y: Axis) -> Row:
     """Position of a cell on both axes, and both values as text."""
     row: Row = {"x": label(cell.get(x.path)), "y": label(cell.get(y.path))}
+    row |= {"col": x.labels.index(row["x"]), "row": y.labels.index(row["y"])}
     for name, axis in (("x", x), ("y", y)):
         low, high, middle, value = axis.cell(cell.get(axis.path))
         row |= {f"{name}0": low, f"{name}1": high, f"{name}m": middle, f"{name}p": value}

@@ -16,9 +16,9 @@ from landscape_catalog.phases.facts import (
 from landscape_catalog.phases.facts.boundary_words import position_words
 from landscape_catalog.phases.facts.descent_words import chance_words
 from landscape_catalog.phases.facts.words import difference, setting_words, title
-from landscape_catalog.reports.boundary_table import boundary_table
-from landscape_catalog.reports.markup import collapsible, hint, section, table, text
-from landscape_catalog.reports.metric_columns import Tables
+from landscape_catalog.reports.data.metric_columns import Tables
+from landscape_catalog.reports.page.boundary_table import boundary_table
+from landscape_catalog.reports.page.markup import collapsible, hint, section, table, text
 
 MOST_FACETS = 60
 MARKS = {

@@ -8,13 +8,14 @@ from typing import Any
 
 import altair as alt
 
-from landscape_catalog.reports.cell_marks import phase_colour
-from landscape_catalog.reports.cells import ReportData
-from landscape_catalog.reports.layout import LETTER_WIDTH, PAGE_WIDTH, longest
-from landscape_catalog.reports.lines import Curves
-from landscape_catalog.reports.maps import FADED
-from landscape_catalog.reports.metric_columns import with_unit
+from landscape_catalog.reports.charts.maps import FADED
+from landscape_catalog.reports.charts.marks import IN_FACET, phase_colour, with_parameters
+from landscape_catalog.reports.charts.scales import LETTER_WIDTH
+from landscape_catalog.reports.data.cells import ReportData
+from landscape_catalog.reports.data.lines import Curves
+from landscape_catalog.reports.data.metric_columns import with_unit
 
+PAGE_WIDTH = 1150
 LARGEST, SMALLEST = (112, 62), (34, 26)
 SPACING = 8
 ROOM_FOR_THREE_LABELS = 60
@@ -30,6 +31,7 @@ def training_curves(name: str, lines: Sequence[dict[str, Any]], data: ReportData
     """
     chart = (
         alt.Chart(alt.NamedData(name))
+        .transform_filter(IN_FACET)
         .transform_flatten(["epoch", "train_loss"])
         .transform_calculate(train_loss="datum.train_loss > 0 ? datum.train_loss : null")
         .mark_line(strokeWidth=1.2)
@@ -61,6 +63,7 @@ def connectivity_curves(name: str, curves: Curves, data: ReportData) -> Any:
     ends = [0, 0.5, 1] if _width(data) >= ROOM_FOR_THREE_LABELS else [0, 1]
     chart = (
         alt.Chart(alt.NamedData(name))
+        .transform_filter(IN_FACET)
         .transform_flatten(["t", "train", "test"])
         .mark_line(point=alt.OverlayMarkDef(size=12), strokeWidth=1.2)
         .encode(
@@ -100,7 +103,7 @@ def _powers(lines: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 def _width(data: ReportData) -> int:
     """Width of one small chart, such that a row of them fits the page."""
-    room = PAGE_WIDTH - 80 - LETTER_WIDTH * longest(data.y.labels)
+    room = PAGE_WIDTH - 80 - LETTER_WIDTH * max(map(len, data.y.labels), default=0)
     fitting = room / len(data.x.labels) - SPACING
     return round(min(max(fitting, SMALLEST[0]), LARGEST[0]))
 
@@ -112,7 +115,7 @@ def _grid_of_charts(chart: alt.Chart, data: ReportData) -> Any:
         labelFontSize=11, labelPadding=6, titleFontSize=11, labelAngle=0, labelAlign="right"
     )
     header = alt.Header(labelFontSize=11, labelPadding=4, titleFontSize=11, titlePadding=2)
-    return (
+    return with_parameters(
         chart.properties(width=width, height=height)
         .facet(
             column=alt.Column("x:N", sort=data.x.labels, title=data.x.title, header=header),

@@ -7,13 +7,15 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from landscape_catalog.reports.cells import ReportData, rounded
-from landscape_catalog.reports.metric_columns import Tables
+from landscape_catalog.metrics.barrier.spec import LINE
+from landscape_catalog.reports.data.cells import ReportData, rounded
+from landscape_catalog.reports.data.metric_columns import Tables
 from landscape_catalog.schema.tables import Row
 
-MOST_POINTS_A_LINE, FEWEST_POINTS_A_LINE = 60, 8
-MOST_POINTS = 40_000
+MOST_POINTS_A_LINE, FEWEST_POINTS_A_LINE = 40, 8
+MOST_POINTS = 50_000
 FIGURES = 4
+DENSITY_POINTS = 80
 
 
 @dataclass(frozen=True)
@@ -36,10 +38,6 @@ class Curves:
     unit: str
     lines: list[Row]
 
-    def of(self, facet: str) -> list[Row]:
-        """The curves of one facet."""
-        return [line for line in self.lines if line["facet"] == facet]
-
 
 def chosen_epochs(n: int, most: int) -> list[int]:
     """Indices of the epochs to draw: all, or evenly spaced ones including the first and last.
@@ -56,7 +54,7 @@ def points_a_line(n_lines: int) -> int:
     """Number of points drawn per line, chosen to keep the page small.
 
     >>> points_a_line(10), points_a_line(2000), points_a_line(20_000)
-    (60, 20, 8)
+    (40, 25, 8)
     """
     room = MOST_POINTS // max(n_lines, 1)
     return min(max(room, FEWEST_POINTS_A_LINE), MOST_POINTS_A_LINE)
@@ -126,6 +124,7 @@ def _curve_lines(tables: Tables, data: ReportData, probe: str, quantity: str) ->
             + (f", fit {line['fit'] + 1}" if line["fit"] else ""),
             "length": fit_words(line),
             "doubt": line["converged"] is False,
+            "kind": "straight line" if probe == LINE else "curve",
             "t": line["t"],
             "train": [rounded(value, FIGURES) for value in line["train"]],
             "test": [rounded(value, FIGURES) for value in line["test"]],
@@ -149,21 +148,53 @@ def fit_words(fit: Row) -> str:
     return f"{fit['fit_length']} {fit['length_unit']}, {verdict}"
 
 
+def straight_lines(tables: Tables, data: ReportData, quantity: str) -> list[Row]:
+    """Training error or loss along the straight line of each pair, where it was measured."""
+    return _curve_lines(tables, data, LINE, quantity)
+
+
+def densities(tables: Tables, data: ReportData) -> list[Row]:
+    """One row per run with a spectral density, with lists `value` and `density`."""
+    places = _places(data)
+    lines = (
+        tables["densities"]
+        .join(tables["runs"].select("run_id", "cell_id", "seed"), on="run_id")
+        .sort("grid_value")
+        .group_by("cell_id", "seed")
+        .agg("grid_value", "density")
+        .sort("cell_id", "seed")
+    )
+    rows = []
+    for line in lines.iter_rows(named=True):
+        chosen = chosen_epochs(len(line["density"]), DENSITY_POINTS)
+        rows.append(
+            places[line["cell_id"]]
+            | {
+                "seed": line["seed"],
+                "value": [rounded(line["grid_value"][i], FIGURES) for i in chosen],
+                "density": [rounded(line["density"][i], FIGURES) for i in chosen],
+            }
+        )
+    return rows
+
+
 def fill_grid(lines: list[Row], data: ReportData) -> list[Row]:
-    """The lines of one facet, with an empty line added for each cell that has none.
+    """The lines, with an empty line added for each place of a facet that has none.
 
     Vega-Lite leaves out rows and columns without data, which would misalign the small multiples.
     """
     if not lines:
         return []
     empty = {name: [None] if isinstance(value, list) else None for name, value in lines[0].items()}
-    known = {(line["x"], line["y"]) for line in lines}
-    places = itertools.product(data.x.labels, data.y.labels)
-    return lines + [empty | {"x": x, "y": y} for x, y in places if (x, y) not in known]
+    known = {(line["f"], line["x"], line["y"]) for line in lines}
+    places = itertools.product(range(len(data.facets)), data.x.labels, data.y.labels)
+    return lines + [
+        empty | {"f": f, "x": x, "y": y} for f, x, y in places if (f, x, y) not in known
+    ]
 
 
 def _places(data: ReportData) -> dict[str, Row]:
     return {
-        row["cell_id"]: {key: row[key] for key in ("x", "y", "facet", "phase")}
+        row["cell_id"]: {key: row[key] for key in ("i", "f", "x", "y", "phase")}
         for row in data.cells
     }

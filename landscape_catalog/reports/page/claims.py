@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from landscape_catalog.catalog.claims import judged_claims
 from landscape_catalog.phases.claims import JudgedClaim, number
-from landscape_catalog.reports.markup import collapsible, hint, section, table, text
-from landscape_catalog.reports.metric_columns import Tables
+from landscape_catalog.reports.data.metric_columns import Tables
+from landscape_catalog.reports.page.markup import collapsible, hint, section, table, text
 from landscape_catalog.schema.words import counted
 
 _FINDINGS = {

@@ -1,89 +1,60 @@
-"""The report: a single self-contained HTML file that works offline."""
+"""The head of the page: what was found, on which grid, from where, and what to bear in mind."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from importlib import resources
 
 import polars as pl
 
-from landscape_catalog.experiment.experiment import Report
 from landscape_catalog.metrics.metric import PRIMARY
-from landscape_catalog.reports.claims import claims_section
-from landscape_catalog.reports.embed import scripts
-from landscape_catalog.reports.facts import facts_section
-from landscape_catalog.reports.figures import make_figures
-from landscape_catalog.reports.markup import text
-from landscape_catalog.reports.metric_columns import Tables
-from landscape_catalog.reports.records import cells_section, provenance_section
-from landscape_catalog.reports.sections import (
-    curves_section,
-    gain_section,
-    panels_section,
-    phase_section,
-    slices_section,
-    training_section,
-)
-from landscape_catalog.reports.sureness import sureness_words
+from landscape_catalog.phases import NC, UNCLASSIFIED
+from landscape_catalog.reports.data.cells import ReportData
+from landscape_catalog.reports.data.finding import finding
+from landscape_catalog.reports.data.metric_columns import Tables
+from landscape_catalog.reports.data.sureness import sureness_words
+from landscape_catalog.reports.page.markup import collapsible, text
 from landscape_catalog.schema.tables import Row
 from landscape_catalog.schema.words import counted
 
 MOST_PLACES = 3  # named in the header; the provenance lists all
+MOST_WARNINGS = 1  # that are shown in full; more are collapsed
 
 
-def build_page(
-    tables: dict[str, pl.DataFrame],
-    settings: Report,
-    found: Sequence[Row] = (),
-    remarks: Sequence[str] = (),
-    *,
-    judged: bool = True,
+def header(
+    title: str,
+    tables: Tables,
+    data: ReportData,
+    found: Sequence[Row],
+    remarks: Sequence[str],
 ) -> str:
-    """The report as HTML; it depends only on the catalog and the report settings.
+    """Title, finding, grid, cells by status, origin and warnings.
 
     Args:
+        title: of the page.
         tables: the catalog.
-        settings: title, axes with their scales, and panels.
+        data: the cells.
         found: where results that were not computed here come from: rows of the table `sources`.
         remarks: what else is to be borne in mind, as warnings.
-        judged: whether the claims of the paper are judged on the cells; they are about a single
-            experiment.
     """
-    figures = make_figures(tables, settings)
-    title = text(settings.title)
-    return "\n".join(
-        [
-            "<!doctype html>",
-            f'<html lang="en"><head><meta charset="utf-8"><title>{title}</title>',
-            '<meta name="viewport" content="width=device-width, initial-scale=1">',
-            '<link rel="icon" href="data:,">',
-            f"<style>{_resource('style.css')}</style></head><body><main>",
-            f"<h1>{title}</h1>",
-            _lead(tables),
-            _origin(found),
-            f'<p class="sure">{text(sureness_words(tables))}</p>',
-            _warnings(tables, remarks),
-            phase_section(tables, figures),
-            facts_section(tables),
-            panels_section(figures),
-            gain_section(figures),
-            slices_section(figures),
-            curves_section(figures),
-            training_section(figures),
-            cells_section(figures.data),
-            claims_section(tables) if judged else "",
-            provenance_section(tables, found),
-            "</main>",
-            scripts(figures.charts, figures.tables),
-            "</body></html>",
-            "",
-        ]
+    return (
+        f"<header><h1>{text(title)}</h1>"
+        f'<p class="finding">{text(finding(tables, data))}</p>'
+        f"{_lead(tables)}{_badges(tables)}{_origin(found)}"
+        f'<p class="hint">{text(sureness_words(tables))}</p>{_warnings(tables, remarks)}</header>'
     )
 
 
-def _resource(name: str) -> str:
-    return resources.files("landscape_catalog.reports").joinpath(name).read_text(encoding="utf-8")
+def _badges(tables: Tables) -> str:
+    """Cells by status, and the ids, as a row of labels."""
+    names = tables["phases"]["phase"].to_list()
+    experiment = tables["experiments"].row(0, named=True)
+    classified = sum(name not in (NC.name, UNCLASSIFIED.name) for name in names)
+    counts = [("classified", classified), ("did not converge", names.count(NC.name))]
+    counts.append(("unclassified", names.count(UNCLASSIFIED.name)))
+    words = [f"{counted(n, 'cell')} {what}" for what, n in counts if n]
+    words += [f"experiment {experiment['experiment_id']}"]
+    return f'<ul class="badges">{"".join(f"<li>{text(word)}</li>" for word in words)}</ul>'
 
 
 def _lead(tables: Tables) -> str:
@@ -96,8 +67,7 @@ def _lead(tables: Tables) -> str:
     grid.append(f"variants {', '.join(variants)}" if len(variants) > 1 else "")
     words = (
         f"{experiment['model']} on {experiment['dataset']}: {', '.join(filter(None, grid))}, "
-        f"{_seeds(tables)}{_length(experiment)}. "
-        "Hover over a cell to see all of its numbers."
+        f"{_seeds(tables)}{_length(experiment)}."
     )
     return f'<p class="lead">{text(words)}</p>'
 
@@ -153,7 +123,10 @@ def _warnings(tables: Tables, remarks: Sequence[str]) -> str:
             f"The runs were trained with {environments} different combinations of torch version, "
             "device and CPU; see Provenance."
         )
-    return "".join(f'<p class="warning">{text(words)}</p>' for words in warnings)
+    shown = [f'<p class="warning">{text(words)}</p>' for words in warnings]
+    if len(shown) > MOST_WARNINGS:
+        return collapsible(f"{len(shown)} things to bear in mind", *shown)
+    return "".join(shown)
 
 
 def _curve_warnings(curves: pl.DataFrame) -> list[str]:

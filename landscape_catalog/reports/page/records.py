@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 
 import polars as pl
 
-from landscape_catalog.reports.cells import ReportData
-from landscape_catalog.reports.markup import collapsible, hint, section, table, text
-from landscape_catalog.reports.metric_columns import Tables
+from landscape_catalog.reports.data.cells import ReportData
+from landscape_catalog.reports.data.metric_columns import Tables
+from landscape_catalog.reports.page.markup import collapsible, hint, section, table, text
 from landscape_catalog.schema.tables import Row
 from landscape_catalog.schema.words import counted
 

@@ -8,7 +8,7 @@ from typing import Any
 from landscape_catalog.phases.facts import Boundaries, Boundary
 from landscape_catalog.phases.facts.boundary_words import band_words
 from landscape_catalog.phases.facts.words import setting_words, shown, title
-from landscape_catalog.reports.markup import hint, text
+from landscape_catalog.reports.page.markup import hint, text
 from landscape_catalog.schema.words import counted
 
 MOST_COLUMNS, MOST_ROWS = 24, 60

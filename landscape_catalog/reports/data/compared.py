@@ -10,7 +10,7 @@ import polars as pl
 from landscape_catalog.catalog.thresholds import rule_in_effect
 from landscape_catalog.metrics.metric import PRIMARY
 from landscape_catalog.phases import Rule
-from landscape_catalog.reports.metric_columns import Tables, metric_units
+from landscape_catalog.reports.data.metric_columns import Tables, metric_units
 from landscape_catalog.schema.tables import Row
 
 # Metrics whose method is worth a remark: those of the panels, where estimators differ.

@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from landscape_catalog.errors import Problem, SpecError
 from landscape_catalog.metrics.metric import Panel, Quantity
 from landscape_catalog.metrics.registry import QUANTITIES
-from landscape_catalog.reports.cells import ReportData
-from landscape_catalog.reports.metric_columns import MetricColumn, with_unit
+from landscape_catalog.reports.data.cells import ReportData
+from landscape_catalog.reports.data.metric_columns import MetricColumn, with_unit
 
 PLAIN = Panel(0, "{name}, {unit}", "brighter is higher")
 
@@ -20,6 +20,7 @@ class PanelChart:
 
     Attributes:
         key: id of the panel in the page.
+        metric: name of the metric in the catalog.
         title: the metric, with its unit.
         hint: how to read the colours.
         method: how it is measured; empty if the metric has only one probe.
@@ -33,6 +34,7 @@ class PanelChart:
     """
 
     key: str
+    metric: str
     title: str
     hint: str
     method: str
@@ -67,6 +69,23 @@ def panels(data: ReportData, chosen: tuple[str, ...] | None = None) -> list[Pane
     return [panel for name in names for panel in _of_metric(data, name)]
 
 
+def room_panel() -> PanelChart:
+    """The map of how far a threshold may move before a label changes."""
+    return PanelChart(
+        "room", "", "Stability of the label, %",
+        "How far a single threshold may move, by which factor, before the label changes. "
+        "Darker: less; logarithmic colours.",
+        "", "room", "ln room", ("ln room",), "viridis", ".2~s",
+    )  # fmt: skip
+
+
+def every_panel(data: ReportData) -> list[PanelChart]:
+    """A panel for every metric of which some cell has a value."""
+    known = {row for cell in data.cells for row, value in cell.items() if value is not None}
+    names = dict.fromkeys(one.metric for one in data.metric_columns if one.name in known)
+    return [panel for name in names for panel in _of_metric(data, name)]
+
+
 def _of_figure_2(data: ReportData) -> list[str]:
     placed = [q for q in QUANTITIES.values() if q.panel is not None and q.panel.place]
     ordered = sorted(placed, key=lambda q: q.panel.place if q.panel is not None else 0)
@@ -89,6 +108,7 @@ def _of_metric(data: ReportData, name: str) -> Iterator[PanelChart]:
     title = with_unit(drawn.title, unit, name=columns[0].words)
     first = PanelChart(
         columns[0].name,
+        name,
         title,
         drawn.hint,
         columns[0].method if len(columns) == 1 else "",

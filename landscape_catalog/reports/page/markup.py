@@ -32,10 +32,20 @@ def hint(words: str) -> str:
     return f'<p class="hint">{text(words)}</p>'
 
 
-def slot(name: str, *, wide: bool = True) -> str:
-    """The element that a chart is drawn into; a wide one scrolls horizontally by itself."""
-    chart = f'<div id="{name}" class="chart"></div>'
-    return f'<div class="wide">{chart}</div>' if wide else chart
+def slot(name: str, label: str, *, keys: bool = False) -> str:
+    """The element that a chart is drawn into; it scrolls sideways by itself if it must.
+
+    Args:
+        name: id of the element, and of the chart.
+        label: what the chart shows, for screen readers.
+        keys: whether the arrow keys move the selection while it has the focus.
+    """
+    role = (
+        'role="application" tabindex="0" class="keys chart"' if keys else 'role="img" class="chart"'
+    )
+    return (
+        f'<div class="wide"><div id="{text(name)}" aria-label="{text(label)}" {role}></div></div>'
+    )
 
 
 def collapsible(summary: str, *parts: str) -> str:

@@ -1,34 +1,18 @@
-"""The script of the page: the Vega libraries, the data tables (each once), and the charts."""
+"""The script of the page: the Vega libraries, the data tables (each once), charts and behaviour."""
 
 from __future__ import annotations
 
 import functools
 import json
 from collections.abc import Mapping, Sequence
+from importlib import resources
 from typing import Any
 
 import altair as alt
 import vl_convert
 
-_DRAW = """
-const decode = ({columns, dictionaries, rows}) => rows.map(row => Object.fromEntries(
-  columns.map((column, i) =>
-    [column, column in dictionaries ? dictionaries[column][row[i]] : row[i]])));
-function draw(slot) {
-  const spec = charts[slot.id], datasets = {};
-  JSON.stringify(spec, (key, value) => {
-    if (key === "data" && value?.name) datasets[value.name] ??= decode(tables[value.name]);
-    return value;
-  });
-  window.vegaEmbed(slot, {...spec, datasets}, {actions: false, renderer: "svg"})
-    .catch(error => console.error(slot.id, error));
-}
-for (const slot of document.querySelectorAll(".chart")) {
-  const details = slot.closest("details");
-  if (details) details.addEventListener("toggle", () => draw(slot), {once: true});
-  else draw(slot);
-}
-"""
+BASE = ("views.js",)  # draws the charts
+REPORT = (*BASE, "grid.js", "thresholds.js", "drawer.js")
 
 
 def dictionary_encoded(rows: Sequence[Mapping[str, Any]], *without: str) -> dict[str, Any]:
@@ -54,20 +38,31 @@ def dictionary_encoded(rows: Sequence[Mapping[str, Any]], *without: str) -> dict
     return {"columns": columns, "dictionaries": dictionaries, "rows": rows_as_lists}
 
 
-def scripts(specs: Mapping[str, alt.TopLevelMixin], tables: Mapping[str, Any]) -> str:
-    """One script with the Vega libraries, the tables and the charts, drawn into `.chart` elements.
-
-    A chart inside `<details>` is drawn when that is opened, since a hidden element has no size.
+def script(
+    specs: Mapping[str, alt.TopLevelMixin],
+    tables: Mapping[str, Any],
+    about: Mapping[str, Any] | None = None,
+    parts: Sequence[str] = BASE,
+) -> str:
+    """The Vega libraries, and a script with tables, charts, and the parts in `scripts/`.
 
     Args:
         specs: the charts, by id of their element.
         tables: the encoded tables, by the names under which charts refer to them.
+        about: what the parts have to know besides.
+        parts: names of files in `scripts/`, in order.
     """
     charts = {name: chart.to_dict() for name, chart in specs.items()}
-    return (
-        f"<script type='module'>{_bundle()}\n"
-        f"const tables = {_json(tables)};\nconst charts = {_json(charts)};{_DRAW}</script>"
-    )
+    constants = {"tables": tables, "charts": charts, "about": about or {}}
+    lines = [f"const {name} = {_json(value)};" for name, value in constants.items()]
+    own = [resource(f"scripts/{name}") for name in parts]
+    scripts = (_bundle(), "\n".join([*lines, *own]))  # each with a scope of its own
+    return "\n".join(f"<script type='module'>{one}\n</script>" for one in scripts)
+
+
+def resource(name: str) -> str:
+    """A text file beside this module."""
+    return resources.files("landscape_catalog.reports.page").joinpath(name).read_text("utf-8")
 
 
 @functools.cache

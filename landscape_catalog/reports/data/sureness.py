@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from landscape_catalog.phases import NC, SURE, Rule, percent
-from landscape_catalog.reports.colours import DARK, faded, luminance
-from landscape_catalog.reports.metric_columns import Tables
+from landscape_catalog.reports.charts.colours import DARK, faded, luminance
+from landscape_catalog.reports.data.metric_columns import Tables
 from landscape_catalog.schema.tables import Row
 from landscape_catalog.schema.words import counted
 

@@ -1,0 +1,1 @@
+"""How the report draws it: charts as Altair specifications."""

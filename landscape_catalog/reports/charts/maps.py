@@ -1,0 +1,197 @@
+"""Maps of the grid as Altair charts: the phase diagram, and one panel per metric."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import altair as alt
+
+from landscape_catalog.phases import UNCLASSIFIED
+from landscape_catalog.reports.charts.colours import (
+    INK,
+    MISSING_COLOUR,
+    NOT_CONVERGED_COLOUR,
+    PAPER,
+    readable_on,
+)
+from landscape_catalog.reports.charts.marks import (
+    IN_BRUSH,
+    IN_FACET,
+    IS_NC,
+    PHASE,
+    fitted_font,
+    known_values,
+    markers,
+    on_grid,
+    outlines,
+    phase_colour,
+    rectangles,
+    texts,
+    tooltips,
+)
+from landscape_catalog.reports.data.cells import ReportData
+from landscape_catalog.reports.data.colour_scale import ColourScale, colour_scale
+from landscape_catalog.reports.data.panels import PanelChart
+
+PHASE_ROW, PANEL_ROW = 66, 34  # height of a row of cells in pixels
+PHASE_HEIGHTS, PANEL_HEIGHTS = (170, 460), (150, 250)
+HUGE = 100_000
+FADED = 0.35  # opacity of a cell in which an estimator has not converged
+LETTERS_OF_TWO = 6  # of the longer of two lines
+PHASE_NAME = f"({PHASE} == '{UNCLASSIFIED.name}' ? '?' : {PHASE})"
+DECLARED = "!length(labels)"
+
+
+def phase_diagram(data: ReportData, facet: int = 0) -> Any:
+    """The phase of every cell by colour, and also as text where it fits into the cell.
+
+    A cell is as strong as its label is sure; a doubtful one also names the second phase. If the
+    thresholds are moved, all are strong, and cells whose phase has changed have a dashed frame.
+
+    Args:
+        data: the cells.
+        facet: index of the facet to draw.
+    """
+    here = f"datum.f == {facet}"
+    brush = alt.selection_interval(name="brush", encodings=["x", "y"], zoom=False)
+    ground = rectangles(data, color=PAPER).transform_filter(here)
+    marks = (
+        rectangles(data)
+        .transform_filter(here)
+        .transform_calculate(label=PHASE, drawn=f"{DECLARED} ? datum.strength : 1")
+        .encode(
+            color=phase_colour(data.rule, "label"),
+            opacity=alt.Opacity("drawn:Q", scale=None, legend=None),
+            tooltip=tooltips(data),
+        )
+        .add_params(brush)
+    )
+    changed = rectangles(data, filled=False, stroke=INK, strokeWidth=2, strokeDash=[2, 2])
+    changed = changed.transform_filter(f"{here} && {PHASE} != datum.phase")
+    outline = outlines(data, several=False).transform_filter(here)
+    names = [one.transform_filter(here) for one in _names(data)]
+    frames = [one.transform_filter(here) for one in markers(data)]
+    layers = [ground, marks, *names, changed, outline, *frames]
+    return on_grid(data, layers, _height(data, PHASE_ROW, PHASE_HEIGHTS))
+
+
+def _names(data: ReportData) -> list[alt.Chart]:
+    """The phases in the cells, with the second one in doubtful cells if two lines fit."""
+    dark = [phase.name for phase in data.rule.phases if phase.dark]
+    white = f"({DECLARED} ? datum.white : indexof({dark}, {PHASE}) >= 0)"
+    colour = alt.ExprRef(f"{white} ? '{PAPER}' : '{INK}'")
+    small = fitted_font(LETTERS_OF_TWO, 14, lines=2)
+    doubtful = f"{DECLARED} && datum.second != '' && {small} >= 7"
+    single = (
+        texts(data, fitted_font(4, 16), fill=colour)
+        .transform_calculate(name=PHASE_NAME)
+        .encode(
+            text="name:N",
+            opacity=alt.value(alt.ExprRef(f"({doubtful}) || {fitted_font(4, 16)} < 7 ? 0 : 1")),
+        )
+    )
+    both = texts(
+        data, small, fill=colour, lineBreak="\n", lineHeight=alt.ExprRef(f"1.2 * ({small})"),
+        baseline="middle", dy=alt.ExprRef(f"-0.6 * ({small})"),
+    )  # fmt: skip
+    both = both.transform_calculate(name=f"{PHASE_NAME} + ' /\\n' + datum.second").encode(
+        text="name:N", opacity=alt.value(alt.ExprRef(f"{doubtful} ? 1 : 0"))
+    )
+    return [single, both]
+
+
+def metric_panel(data: ReportData, panel: PanelChart) -> Any:
+    """One metric over the grid, with the outlines of the phases.
+
+    Grey if it is missing, NC if training has not converged; faded, with a grey number, if an
+    estimator has not converged.
+    """
+    known = f"isValid(datum['{panel.field}'])"
+    several = len(data.facets) > 1
+    here = [f"{IN_FACET} && " if several else ""][0]
+    missing = rectangles(data, color=MISSING_COLOUR)
+    layers = [missing.transform_filter(f"{here}!{known}").encode(tooltip=tooltips(data))]
+    scale = colour_scale(data, panel)
+    if scale is not None:
+        faded = f"(datum['{panel.column} doubt'] ? {FADED} : 1) * ({IN_BRUSH} ? 1 : 0.25)"
+        measured = rectangles(data).transform_filter(f"{here}{known}")
+        layers.append(
+            measured.transform_calculate(drawn=faded).encode(
+                color=_colour(data, panel, scale),
+                opacity=alt.Opacity("drawn:Q", scale=None, legend=None),
+                tooltip=tooltips(data),
+            )
+        )
+    layers += [_in(several, one) for one in _panel_texts(data, panel, scale)]
+    layers.append(outlines(data, several=several))
+    layers += [_in(several, one) for one in markers(data)]
+    return on_grid(data, layers, _height(data, PANEL_ROW, PANEL_HEIGHTS))
+
+
+def _in(several: bool, chart: alt.Chart) -> alt.Chart:
+    return chart.transform_filter(IN_FACET) if several else chart
+
+
+def _panel_texts(data: ReportData, panel: PanelChart, scale: ColourScale | None) -> list[alt.Chart]:
+    """NC in cells that have not converged; in the others the number, if it fits."""
+    field = f"datum['{panel.field}']"
+    on_colour = f"'{INK}'"
+    if scale is not None:
+        readable = readable_on(f"scale('color', {field})")
+        on_colour = f"isValid({field}) ? ({readable}) : '{INK}'"
+    nc = texts(data, fitted_font(2, 11), fill=alt.ExprRef(on_colour))
+    marks = [nc.transform_filter(IS_NC).encode(text=alt.value("NC"))]
+    if known_values(data, panel.column):
+        doubt = f"datum['{panel.column} doubt']"
+        fill = alt.ExprRef(f"{doubt} ? '{NOT_CONVERGED_COLOUR}' : {on_colour}")
+        numbers = texts(data, fitted_font(6, 11), fill=fill, fontWeight="normal")
+        is_there = f"isValid(datum['{panel.column}']) && !({IS_NC})"
+        marks.append(
+            numbers.transform_filter(is_there)
+            .transform_calculate(number=_written(panel))
+            .encode(text="number:N")
+        )
+    return marks
+
+
+def _written(panel: PanelChart) -> str:
+    """A Vega expression for a cell's number as text; huge ones in scientific notation."""
+    value = f"datum['{panel.column}']"
+    return f"format({value}, abs({value}) < {HUGE} ? '{panel.number}' : '.0e')"
+
+
+def _colour(data: ReportData, panel: PanelChart, scale: ColourScale) -> alt.Color:
+    scheme: Any = panel.scheme
+    low, high = scale.domain
+    number = "exp(datum.value)" if panel.field != panel.column else "datum.value"
+    marks = " || ".join(f"abs(datum.value - {mark!r}) < 1e-9" for mark in scale.marks) or "false"
+    written = f"format({number}, '.3~g')"
+    legend = alt.Legend(
+        title=None,
+        orient="right",
+        gradientLength=max(_height(data, PANEL_ROW, PANEL_HEIGHTS) - 20, 90),
+        gradientThickness=10,
+        values=scale.ticks,
+        labelExpr=f"({marks}) ? '◂ ' + {written} : {written}",
+        labelOverlap=False,
+    )
+    middle: Any = alt.Undefined if scale.middle is None else scale.middle
+    return alt.Color(
+        f"{panel.field}:Q",
+        scale=alt.Scale(
+            scheme=scheme,
+            domain=[low, high],
+            domainMid=middle,
+            reverse=panel.reverse,
+            clamp=True,
+        ),
+        legend=legend,
+    )
+
+
+def _height(data: ReportData, row: float, limits: Sequence[int]) -> int:
+    least, most = limits
+    n = len(data.y.values)
+    return int(min(max(row * n, least), max(most, math.ceil(7.5 * n))))

@@ -1,0 +1,167 @@
+"""Building blocks of charts of cells: rectangles, text, outlines, markers and tooltips.
+
+A chart takes what a reader has chosen from its parameters, which the page sets and which a static
+figure leaves at their defaults:
+
+| parameter | meaning |
+|---|---|
+| `labels` | phase of each cell under moved thresholds; empty: as the catalog has it |
+| `selected`, `hovered`, `a`, `b` | index of a cell; -1: none |
+| `brushed` | indices of the cells in the brush; empty: all |
+| `facet` | index of the facet that is drawn |
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import altair as alt
+
+from landscape_catalog.phases import NC, Rule
+from landscape_catalog.reports.charts.colours import PAPER
+from landscape_catalog.reports.charts.scales import scale_of, ticks_of
+from landscape_catalog.reports.data.axes import Axis
+from landscape_catalog.reports.data.cells import ReportData
+
+CELLS, BORDERS = alt.NamedData("cells"), alt.NamedData("borders")
+DEFAULTS: dict[str, Any] = {
+    "labels": [], "selected": -1, "hovered": -1, "a": -1, "b": -1, "brushed": [], "facet": 0,
+}  # fmt: skip
+PHASE = "(labels[datum.i] || datum.phase)"
+IS_NC = f"datum.phase == '{NC.name}'"
+IN_FACET = "datum.f == facet"
+IN_BRUSH = "(!length(brushed) || indexof(brushed, datum.i) >= 0)"
+SMALLEST_FONT = 6.5
+BOLD_LETTER, BOLD_LINE = 0.68, 1.2  # width of a letter and height of a line, per font size
+# Pixels of a cell on the screen, whatever the width of the chart.
+CELL_WIDTH = "abs(scale('x', datum.x1) - scale('x', datum.x0))"
+CELL_HEIGHT = "abs(scale('y', datum.y1) - scale('y', datum.y0))"
+OUTLINE = 2.0
+
+
+def fitted_font(letters: int, largest: float, lines: int = 1) -> str:
+    """A Vega expression for the font size at which this many letters fit into a cell."""
+    across = f"{CELL_WIDTH} / {BOLD_LETTER * letters:.4g}"
+    down = f"{CELL_HEIGHT} / {BOLD_LINE * lines:.4g}"
+    return f"min({largest:g}, {across}, {down})"
+
+
+def known_values(data: ReportData, field: str) -> list[float]:
+    """The non-missing numbers in a column."""
+    return [row[field] for row in data.cells if row[field] is not None]
+
+
+def phase_colour(rule: Rule, field: str = "phase") -> alt.Color:
+    """The colour encoding of a rule's phases."""
+    phases = rule.phases
+    scale = alt.Scale(domain=[p.name for p in phases], range=[p.colour for p in phases])
+    return alt.Color(f"{field}:N", scale=scale, legend=None)
+
+
+def rectangles(data: ReportData, **more: Any) -> alt.Chart:
+    """A rectangle for each cell, with thin lines between the cells unless they are tiny."""
+    size = f"min({CELL_WIDTH}, {CELL_HEIGHT})"
+    width = alt.ExprRef(f"{size} < 8 ? 0 : {size} < 16 ? 0.4 : 1")
+    return (
+        alt.Chart()
+        .mark_rect(**{"stroke": PAPER, "strokeWidth": width, **more})
+        .encode(x=position(data.x, "x0"), x2="x1:Q", y=position(data.y, "y0"), y2="y1:Q")
+    )
+
+
+def texts(data: ReportData, font: str, **more: Any) -> alt.Chart:
+    """A text mark in the middle of each cell, unless its font would be too small to read.
+
+    Args:
+        data: the cells.
+        font: a Vega expression for the font size.
+        more: other properties of the mark.
+    """
+    visible = alt.ExprRef(f"{font} < {SMALLEST_FONT} ? 0 : 1")
+    settings = {"fontSize": alt.ExprRef(font), "opacity": visible, "fontWeight": "bold", **more}
+    return (
+        alt.Chart().mark_text(**settings).encode(x=position(data.x, "xm"), y=position(data.y, "ym"))
+    )
+
+
+def outlines(data: ReportData, *, several: bool, colour: str = "#1d1d1d") -> alt.Chart:
+    """Lines between neighbouring cells of different phases.
+
+    Args:
+        data: the cells.
+        several: whether only the borders of the chosen facet belong to the chart.
+        colour: of the lines.
+    """
+    differ = "(labels[datum.i] || datum.p) != (labels[datum.j] || datum.q)"
+    chosen = f"{IN_FACET} && {differ}" if several else differ
+    return (
+        alt.Chart(BORDERS)
+        .transform_filter(chosen)
+        .mark_rule(stroke=colour, strokeWidth=OUTLINE, strokeCap="round")
+        .encode(x=position(data.x, "x"), x2="x2:Q", y=position(data.y, "y"), y2="y2:Q")
+    )
+
+
+def markers(data: ReportData) -> list[alt.Chart]:
+    """Frames around the hovered, the selected and the pinned cells."""
+    frames = [
+        _frame(data, "hovered", "#1d1d1d", 1.2),
+        _frame(data, "selected", "#ffffff", 5),
+        _frame(data, "selected", "#1d1d1d", 2.6),
+    ]
+    for name in ("a", "b"):
+        letter = texts(data, "11", align="left", baseline="top", dx=3, dy=2)
+        frames.append(_frame(data, name, "#1d1d1d", 2.2, dash=[4, 2]))
+        at_corner = letter.transform_filter(f"datum.i == {name}").encode(
+            x=position(data.x, "x0"), text=alt.value(name.upper()), color=alt.value("#1d1d1d")
+        )
+        frames.append(at_corner)
+    return frames
+
+
+def _frame(
+    data: ReportData, name: str, colour: str, width: float, dash: Sequence[float] = (1, 0)
+) -> alt.Chart:
+    frame = rectangles(data, filled=False, stroke=colour, strokeWidth=width, strokeDash=list(dash))
+    return frame.transform_filter(f"datum.i == {name}")
+
+
+def tooltips(data: ReportData) -> list[alt.Tooltip]:
+    """A tooltip with all values of a cell."""
+    heads = [("phase", "phase"), ("probability", "probability"), ("reason", "reason")]
+    heads += [("x", data.x.path), ("y", data.y.path)]
+    heads += [("facet", "facet")] if len(data.facets) > 1 else []
+    heads += [("runs", "runs"), ("note", "note")]
+    if data.rule.table is not None:
+        heads.append(("room text", "label changes after"))
+    for column in data.metric_columns:
+        if known_values(data, column.name):
+            unit = data.units[column.metric]
+            words = [column.words, *filter(None, [unit, column.label])]
+            heads.append((f"{column.name} text", ", ".join(words)))
+    return [alt.Tooltip(f"{field}:N", title=title) for field, title in heads]
+
+
+def on_grid(data: ReportData, layers: Sequence[alt.Chart], height: float) -> Any:
+    """Layers over the grid as one chart as wide as its place in the page.
+
+    Args:
+        data: the cells.
+        layers: the charts.
+        height: in pixels.
+    """
+    chart = alt.layer(*layers, data=CELLS).properties(width="container", height=height)
+    return with_parameters(chart)
+
+
+def with_parameters(chart: Any) -> Any:
+    """A chart with the parameters of this module."""
+    return chart.add_params(*(alt.param(name=name, value=v) for name, v in DEFAULTS.items()))
+
+
+def position(axis: Axis, field: str) -> Any:
+    """The encoding of a position on an axis of the grid."""
+    channel: Any = alt.Y if axis.vertical else alt.X
+    ticks = ticks_of(axis, titleFontSize=11)
+    return channel(f"{field}:Q", scale=scale_of(axis), title=axis.title, axis=ticks)

@@ -1,0 +1,89 @@
+"""Parallel coordinates: a line for each cell across its metrics, coloured by phase."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import altair as alt
+
+from landscape_catalog.reports.charts.marks import (
+    CELLS,
+    IN_BRUSH,
+    IN_FACET,
+    PHASE,
+    phase_colour,
+    tooltips,
+    with_parameters,
+)
+from landscape_catalog.reports.data.cells import ReportData
+from landscape_catalog.reports.data.coordinates import Coordinate
+
+HEIGHT = 260
+
+
+def parallel_chart(data: ReportData, axes: list[Coordinate]) -> Any:
+    """A line for each cell of the facet; the cells in the brush are strong.
+
+    Args:
+        data: the cells.
+        axes: the coordinates, from left to right.
+    """
+    titles = json.dumps([one.title for one in axes])
+    brush = alt.selection_interval(name="parallel", encodings=["x", "y"], zoom=False)
+    base = alt.Chart()
+    if len(data.facets) > 1:
+        base = base.transform_filter(IN_FACET)
+    for k, one in enumerate(axes):
+        value = f"datum['{one.field}']"
+        share = f"({value} - ({one.low!r})) / ({one.high - one.low!r})"
+        base = base.transform_calculate(**{f"c{k}": f"isValid({value}) ? {share} : null"})
+    folded = (
+        base.transform_fold([f"c{k}" for k in range(len(axes))], as_=["key", "v"])
+        .transform_calculate(k="toNumber(slice(datum.key, 1))", label=PHASE)
+        .encode(
+            x=alt.X(
+                "k:Q",
+                title=None,
+                scale=alt.Scale(domain=[-0.15, len(axes) - 0.85], nice=False),
+                axis=alt.Axis(
+                    values=list(range(len(axes))),
+                    labelExpr=f"{titles}[datum.value]",
+                    labelAngle=0,
+                    labelOverlap=True,
+                    labelLimit=140,
+                    orient="top",
+                    gridColor="#999",
+                ),
+            ),
+            y=alt.Y("v:Q", axis=None, scale=alt.Scale(domain=[-0.06, 1.06], nice=False)),
+            detail="i:N",
+        )
+    )
+    chosen = f"datum.i == selected || datum.i == hovered ? 3.5 : {IN_BRUSH} ? 1.4 : 0.7"
+    lines = (
+        folded.transform_calculate(width=chosen, strong=f"{IN_BRUSH} ? 0.85 : 0.08")
+        .mark_line()
+        .encode(
+            color=phase_colour(data.rule, "label"),
+            strokeWidth=alt.StrokeWidth("width:Q", scale=None),
+            opacity=alt.Opacity("strong:Q", scale=None, legend=None),
+            tooltip=tooltips(data),
+        )
+        .add_params(brush)
+    )
+    layers = [lines, *_ends(axes)]
+    chart = alt.layer(*layers, data=CELLS).properties(width="container", height=HEIGHT)
+    return with_parameters(chart)
+
+
+def _ends(axes: list[Coordinate]) -> list[alt.Chart]:
+    """The values at both ends of each axis."""
+    rows = [
+        {"k": k, "v": end, "text": text}
+        for k, one in enumerate(axes)
+        for end, text in ((0, one.least), (1, one.most))
+    ]
+    base = alt.Chart(alt.Data(values=rows)).encode(x="k:Q", y="v:Q", text="text:N")
+    low = base.transform_filter("datum.v == 0").mark_text(dy=9, fontSize=9, color="#666")
+    return [low, base.transform_filter("datum.v == 1").mark_text(dy=-8, fontSize=9, color="#666")]

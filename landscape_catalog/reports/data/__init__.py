@@ -1,0 +1,1 @@
+"""What the report draws: the catalog's numbers, arranged on two axes."""

@@ -1,0 +1,65 @@
+"""What the scripts of the page have to know besides tables and charts."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from landscape_catalog.phases import NC
+from landscape_catalog.reports.data.cells import ReportData
+from landscape_catalog.reports.data.coordinates import Coordinate
+from landscape_catalog.reports.data.network import RUN_NUMBERS
+
+
+def about(data: ReportData, axes: list[Coordinate], *, own: bool) -> dict[str, Any]:
+    """Names of the axes and metrics, the phases, and the rule with the numbers that it compares.
+
+    Args:
+        data: the cells.
+        axes: of the parallel coordinates.
+        own: whether the results are the current experiment's, so that `dvc` can repeat them.
+    """
+    known = {name for cell in data.cells for name, value in cell.items() if value is not None}
+    return {
+        "x": data.x.name,
+        "y": data.y.name,
+        "facets": len(data.facets),
+        "own": own,
+        "phases": {p.name: {"colour": p.colour, "dark": p.dark} for p in data.rule.phases},
+        "coordinates": [{"field": a.field, "low": a.low, "high": a.high} for a in axes],
+        "metrics": [
+            {"column": one.name, "words": _words(data, one.words, one.metric, one.label)}
+            for one in data.metric_columns
+            if one.name in known
+        ],
+        "runs": [
+            {"column": name, "words": _words(data, name.replace("_", " "), name, "")}
+            for name in (*RUN_NUMBERS, "top_eigenvalue", "trace")
+        ],
+        "rule": _rule(data),
+    }
+
+
+def _words(data: ReportData, words: str, metric: str, label: str) -> str:
+    return ", ".join(filter(None, (words, data.units.get(metric, ""), label)))
+
+
+def _rule(data: ReportData) -> dict[str, Any] | None:
+    """The rule's table, the unrounded means, and the cells whose phase does not hang on it."""
+    table = data.rule.table
+    if table is None:
+        return None
+    return {
+        "table": table.to_dict(),
+        "values": {name: _encoded(column) for name, column in data.deciding.items()},
+        "fixed": [cell["i"] for cell in data.cells if cell["phase"] == NC.name],
+    }
+
+
+def _encoded(values: np.ndarray) -> list[float | str | None]:
+    """Numbers as JSON: null if missing, infinities as text."""
+    return [
+        None if math.isnan(one) else str(one) if math.isinf(one) else one for one in values.tolist()
+    ]

@@ -1,0 +1,1 @@
+"""Where it stands: the HTML page with its scripts."""

@@ -1,0 +1,144 @@
+// The drawer: everything that is known of the selected cell, or of two pinned ones side by side.
+const element = (tag, attributes = {}, ...children) => {
+  const found = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) found.setAttribute(name, value);
+  found.append(...children);        // text stays text: nothing is read as markup
+  return found;
+};
+const drawer = byId("drawer");
+const grouped = {};
+const rowsOfCell = (name, i) => {
+  grouped[name] ??= Map.groupBy ? Map.groupBy(rowsOf(name), row => row.i)
+    : rowsOf(name).reduce((all, row) =>
+        all.set(row.i, [...(all.get(row.i) ?? []), row]), new Map());
+  return grouped[name].get(i) ?? [];
+};
+const CHARTS = {
+  "drawer-network": "Runs and pairs", "drawer-curves": "Curves between runs",
+  "drawer-training": "Training", "drawer-density": "Hessian spectrum",
+};
+
+function table(head, rows) {
+  const line = (tag, values) => element("tr", {}, ...values.map(value => {
+    const cell = element(tag);
+    cell.append(value instanceof Node ? value : String(value ?? ""));
+    return cell;
+  }));
+  const found = element("table", {}, ...rows.map(row => line("td", row)));
+  if (head) found.prepend(line("th", head));
+  return element("div", {class: "wide", tabindex: "0", role: "region",
+    "aria-label": head ? head.join(", ") : "numbers"}, found);
+}
+
+function copyable(words) {
+  const button = element("button", {type: "button", class: "copy", "aria-label": `Copy: ${words}`},
+    "copy");
+  button.addEventListener("click", async () => {
+    await navigator.clipboard?.writeText(words).catch(() => {});
+    button.textContent = "copied";
+    setTimeout(() => { button.textContent = "copy"; }, 1500);
+  });
+  return element("div", {class: "line"}, element("code", {}, words), button);
+}
+
+const shown = value => value === null || value === undefined ? "" : Number(value).toPrecision(4)
+  .replace(/(\.\d*?)0+(e|$)/, "$1$2").replace(/\.(e|$)/, "$1");
+
+function chip(i) {
+  const name = phaseOf(i), colour = about.phases[name];
+  return element("span", {class: colour?.dark ? "chip dark" : "chip",
+    style: `background:${colour?.colour ?? "#ddd"}`}, name);
+}
+
+function head(i, side) {
+  const cell = cells[i], title = element("h2", {}, nameOf(cell));
+  const moved = state.labels.length > 0;
+  const sure = moved ? `declared: ${cell.phase}` : `probability ${cell.probability}`;
+  const pins = element("div", {class: "buttons"});
+  for (const name of ["a", "b"]) {
+    const pressed = state[name] === i;
+    const button = element("button", {type: "button", "aria-pressed": String(pressed)},
+      `${pressed ? "Unpin" : "Pin"} ${name.toUpperCase()}`);
+    button.addEventListener("click", () => pin(name, pressed ? -1 : i));
+    pins.append(button);
+  }
+  return [element("div", {class: "side"}, side), title,
+    element("p", {}, chip(i), ` ${sure}`, cell.second && !moved ? `, or ${cell.second}` : ""),
+    element("p", {class: "hint"}, moved ? "Under moved thresholds." : cell.reason),
+    ...(cell.note ? [element("p", {class: "warning"}, cell.note)] : []), pins];
+}
+
+function numbers(i) {
+  const cell = cells[i];
+  const rows = about.metrics.filter(({column}) => cell[column] !== null)
+    .map(({column, words}) => [words, cell[`${column} text`]]);
+  return [element("h3", {}, "Numbers"), table(null, [["runs", cell.runs], ...rows])];
+}
+
+function runsOf(i) {
+  const rows = rowsOfCell("nodes", i);
+  if (!rows.length) return [];
+  const known = about.runs.filter(({column}) => rows.some(row => row[column] !== null));
+  return [element("h3", {}, "Runs"), table(
+    ["seed", "status", "epochs", ...known.map(({words}) => words), "run"],
+    rows.map(row => [row.seed, row.status, row.n_epochs, ...known.map(({column}) =>
+      shown(row[column])), element("code", {}, row.run_id)]))];
+}
+
+function commands(i) {
+  const set = about.settings.map(([path, column]) => `-S ${path}=${cells[i][column]}`).join(" ");
+  const lines = about.own ? [`dvc exp run ${set}`] : [];
+  lines.push(`landscape sql "SELECT * FROM cells WHERE cell_id = '${cells[i].cell_id}'"`);
+  return [element("h3", {}, "Again, and more"), ...lines.map(copyable)];
+}
+
+function column(i, side) {
+  const found = element("div", {class: "column"}, ...head(i, side));
+  for (const [name, title] of Object.entries(CHARTS)) {
+    const sources = {"drawer-network": "nodes", "drawer-curves": "curves",
+      "drawer-training": "training", "drawer-density": "densities"};
+    if (!(name in charts) || !rowsOfCell(sources[name], i).length) continue;
+    const slot = element("div", {class: "part", id: `${name}-${side || "one"}`, role: "img",
+      "aria-label": `${title} of ${nameOf(cells[i])}`});
+    found.append(element("h3", {}, title), slot);
+    embed(slot, charts[name], table => rowsOfCell(table, i))
+      .catch(error => console.error(name, error));
+  }
+  found.append(...numbers(i), ...runsOf(i), ...commands(i));
+  return found;
+}
+
+function fill() {
+  const pinned = ["a", "b"].filter(name => state[name] >= 0);
+  const chosen = pinned.length === 2 ? pinned.map(name => [state[name], name.toUpperCase()])
+    : pinned.length === 1 && state.selected >= 0 && state.selected !== state[pinned[0]]
+      ? [[state[pinned[0]], pinned[0].toUpperCase()], [state.selected, "selected"]]
+      : [[state.selected >= 0 ? state.selected : state[pinned[0]] ?? -1, ""]];
+  if (chosen[0][0] < 0) return close();
+  const shut = element("button", {type: "button", class: "shut", "aria-label": "Close"}, "×");
+  shut.addEventListener("click", close);
+  drawer.replaceChildren(shut, element("div", {class: "columns"},
+    ...chosen.map(([i, side]) => column(i, side))));
+  drawer.hidden = false;
+  document.body.classList.toggle("two", chosen.length === 2);
+  document.body.classList.add("open");
+}
+
+function pin(name, i) {
+  const other = name === "a" ? "b" : "a";
+  publish({[name]: i, ...(i >= 0 && state[other] === i ? {[other]: -1} : {})});
+}
+
+function close() {
+  drawer.hidden = true;
+  drawer.replaceChildren();
+  document.body.classList.remove("open", "two");
+  if (state.selected >= 0 || state.a >= 0 || state.b >= 0) publish({selected: -1, a: -1, b: -1});
+}
+
+listeners.push(change => {
+  const chosen = ["selected", "a", "b"].some(name => name in change);
+  if (chosen && [state.selected, state.a, state.b].some(i => i >= 0)) fill();
+  else if ("labels" in change && !drawer.hidden) fill();
+});
+drawer.addEventListener("keydown", event => { if (event.key === "Escape") close(); });
