@@ -6,7 +6,6 @@ from typing import Any
 
 import altair as alt
 
-from landscape_catalog.phases import Rule
 from landscape_catalog.reports.charts.colours import NOT_CONVERGED_COLOUR
 from landscape_catalog.reports.data.metric_columns import with_unit
 
@@ -14,45 +13,39 @@ LINES_HEIGHT, NETWORK_HEIGHT = 150, 190
 SEED = alt.Color("seed:N", scale=alt.Scale(scheme="tableau10"), legend=None)
 
 
-def network_chart(rule: Rule, largest: float, unit: str) -> Any:
+def network_chart(reach: float, unit: str) -> Any:
     """Runs as nodes and pairs as edges, coloured by mode connectivity.
 
     Args:
-        rule: the phase rule, with its tolerance.
-        largest: the largest |mc| of any pair of the catalog, for a scale that all cells share.
+        reach: the |mc| with the strongest colours, the same for all cells.
         unit: of mode connectivity.
     """
-    reach = largest or 1.0
     title = with_unit("mc, {unit}", unit)
-    edges = (
-        alt.Chart(alt.NamedData("links"))
-        .mark_rule(strokeWidth=4, strokeCap="round")
-        .encode(
-            x=_place("x"),
-            x2="x2:Q",
-            y=_place("y"),
-            y2="y2:Q",
-            color=alt.Color(
-                "mc:Q",
-                scale=alt.Scale(
-                    scheme="redblue", domain=[-reach, reach], domainMid=0, reverse=True
-                ),
-                legend=alt.Legend(title=title, gradientLength=90, gradientThickness=8, tickCount=3),
+    links = alt.Chart(alt.NamedData("links")).encode(
+        x=_place("x"), x2="x2:Q", y=_place("y"), y2="y2:Q"
+    )
+    ground = links.mark_rule(strokeWidth=6.5, stroke="#8a8f96")  # white is seen on any page
+    edges = links.mark_rule(strokeWidth=4).encode(
+        color=alt.Color(
+            "mc:Q",
+            scale=alt.Scale(
+                scheme="redblue", domain=[-reach, reach], domainMid=0, reverse=True, clamp=True
             ),
-            strokeDash=alt.StrokeDash(
-                "doubt:N",
-                scale=alt.Scale(domain=[False, True], range=[[1, 0], [4, 4]]),
-                legend=None,
-            ),
-            tooltip=[
-                alt.Tooltip("pair:N", title="seeds"),
-                alt.Tooltip("mc:Q", format=".3~g", title=title),
-                alt.Tooltip("cka:Q", format=".3f", title="CKA"),
-                alt.Tooltip("l2:Q", format=".4~g", title="L2 distance"),
-                alt.Tooltip("line:Q", format=".3~g", title="barrier of the straight line"),
-                alt.Tooltip("fit:N", title="fit of the curve"),
-            ],
-        )
+            legend=alt.Legend(title=title, gradientLength=90, gradientThickness=8, tickCount=3),
+        ),
+        strokeDash=alt.StrokeDash(
+            "doubt:N",
+            scale=alt.Scale(domain=[False, True], range=[[1, 0], [4, 4]]),
+            legend=None,
+        ),
+        tooltip=[
+            alt.Tooltip("pair:N", title="seeds"),
+            alt.Tooltip("mc:Q", format=".3~g", title=title),
+            alt.Tooltip("cka:Q", format=".3f", title="CKA"),
+            alt.Tooltip("l2:Q", format=".4~g", title="L2 distance"),
+            alt.Tooltip("line:Q", format=".3~g", title="barrier of the straight line"),
+            alt.Tooltip("fit:N", title="fit of the curve"),
+        ],
     )
     nodes = alt.Chart(alt.NamedData("nodes")).encode(x=_place("x"), y=_place("y"))
     circles = nodes.mark_circle(size=420, opacity=1, stroke="#fff", strokeWidth=1.5).encode(
@@ -60,7 +53,9 @@ def network_chart(rule: Rule, largest: float, unit: str) -> Any:
         tooltip=["seed:N", "status:N", "run_id:N"],
     )
     names = nodes.mark_text(color="#fff", fontWeight="bold").encode(text="seed:N")
-    return alt.layer(edges, circles, names).properties(width="container", height=NETWORK_HEIGHT)
+    return alt.layer(ground, edges, circles, names).properties(
+        width="container", height=NETWORK_HEIGHT
+    )
 
 
 def _place(name: str) -> Any:
@@ -88,7 +83,7 @@ def curves_chart(quantity: str, unit: str) -> Any:
             strokeDash=alt.StrokeDash(
                 "kind:N",
                 scale=alt.Scale(domain=["curve", "straight line"], range=[[1, 0], [3, 3]]),
-                legend=alt.Legend(title=None, orient="top"),
+                legend=alt.Legend(title=None, orient="top", symbolType="stroke"),
             ),
             tooltip=[
                 alt.Tooltip("pair:N", title="seeds"),

@@ -35,8 +35,8 @@ from landscape_catalog.reports.data.cells import ReportData
 from landscape_catalog.reports.data.colour_scale import ColourScale, colour_scale
 from landscape_catalog.reports.data.panels import PanelChart
 
-PHASE_ROW, PANEL_ROW = 66, 34  # height of a row of cells in pixels
-PHASE_HEIGHTS, PANEL_HEIGHTS = (170, 460), (150, 250)
+PHASE_ROW, PANEL_ROW = 92, 34  # height of a row of cells in pixels
+PHASE_HEIGHTS, PANEL_HEIGHTS = (190, 460), (150, 250)
 HUGE = 100_000
 FADED = 0.35  # opacity of a cell in which an estimator has not converged
 LETTERS_OF_TWO = 6  # of the longer of two lines
@@ -181,6 +181,8 @@ def _colour(data: ReportData, panel: PanelChart, scale: ColourScale) -> alt.Colo
     return alt.Color(
         f"{panel.field}:Q",
         scale=alt.Scale(
+            type=alt.Undefined if scale.linear_to is None else "symlog",
+            constant=alt.Undefined if scale.linear_to is None else scale.linear_to,
             scheme=scheme,
             domain=[low, high],
             domainMid=middle,

@@ -19,7 +19,7 @@ from typing import Any
 import altair as alt
 
 from landscape_catalog.phases import NC, Rule
-from landscape_catalog.reports.charts.colours import PAPER
+from landscape_catalog.reports.charts.colours import INK, PAPER
 from landscape_catalog.reports.charts.scales import scale_of, ticks_of
 from landscape_catalog.reports.data.axes import Axis
 from landscape_catalog.reports.data.cells import ReportData
@@ -85,7 +85,7 @@ def texts(data: ReportData, font: str, **more: Any) -> alt.Chart:
     )
 
 
-def outlines(data: ReportData, *, several: bool, colour: str = "#1d1d1d") -> alt.Chart:
+def outlines(data: ReportData, *, several: bool, colour: str = INK) -> alt.Chart:
     """Lines between neighbouring cells of different phases.
 
     Args:
@@ -104,27 +104,24 @@ def outlines(data: ReportData, *, several: bool, colour: str = "#1d1d1d") -> alt
 
 
 def markers(data: ReportData) -> list[alt.Chart]:
-    """Frames around the hovered, the selected and the pinned cells."""
-    frames = [
-        _frame(data, "hovered", "#1d1d1d", 1.2),
-        _frame(data, "selected", "#ffffff", 5),
-        _frame(data, "selected", "#1d1d1d", 2.6),
-    ]
-    for name in ("a", "b"):
-        letter = texts(data, "11", align="left", baseline="top", dx=3, dy=2)
-        frames.append(_frame(data, name, "#1d1d1d", 2.2, dash=[4, 2]))
-        at_corner = letter.transform_filter(f"datum.i == {name}").encode(
-            x=position(data.x, "x0"), text=alt.value(name.upper()), color=alt.value("#1d1d1d")
-        )
-        frames.append(at_corner)
-    return frames
-
-
-def _frame(
-    data: ReportData, name: str, colour: str, width: float, dash: Sequence[float] = (1, 0)
-) -> alt.Chart:
-    frame = rectangles(data, filled=False, stroke=colour, strokeWidth=width, strokeDash=list(dash))
-    return frame.transform_filter(f"datum.i == {name}")
+    """Frames around the hovered, the selected and the pinned cells, and the letters of pins."""
+    pinned = "(datum.i == a || datum.i == b)"
+    chosen = f"(datum.i == selected || {pinned})"
+    halo = rectangles(data, filled=False, stroke=PAPER, strokeWidth=5).transform_filter(chosen)
+    frame = rectangles(
+        data,
+        filled=False,
+        stroke=INK,
+        strokeWidth=alt.ExprRef(f"{chosen} ? 2.6 : 1.2"),
+        strokeDash=alt.ExprRef(f"{pinned} ? [4, 2] : [1, 0]"),
+    ).transform_filter(f"{chosen} || datum.i == hovered")
+    letters = (
+        texts(data, "11", align="left", baseline="top", dx=3, dy=2)
+        .transform_filter(pinned)
+        .transform_calculate(letter="datum.i == a ? 'A' : 'B'")
+        .encode(x=position(data.x, "x0"), text="letter:N", color=alt.value(INK))
+    )
+    return [halo, frame, letters]
 
 
 def tooltips(data: ReportData) -> list[alt.Tooltip]:

@@ -22,12 +22,14 @@ class ColourScale:
         middle: the value in the middle of the colours; None: halfway.
         marks: the thresholds of the phase rule on this scale, marked on the legend.
         clipped: number of cells that lie beyond the domain.
+        linear_to: distance from 0 from which on the scale is logarithmic; None: it is linear.
     """
 
     domain: tuple[float, float]
     middle: float | None
     marks: tuple[float, ...]
     clipped: int
+    linear_to: float | None = None
 
     @property
     def ticks(self) -> list[float]:
@@ -65,7 +67,8 @@ def colour_scale(data: ReportData, panel: PanelChart) -> ColourScale | None:
         low, high = min(low, middle - reach / 4), max(high, middle + reach / 4)
     own = [value for value in (row[panel.field] for row in data.cells) if value is not None]
     clipped = sum(value < low or value > high for value in own)
-    return ColourScale((low, high), middle, marks, clipped)
+    linear_to = max(map(abs, marks)) if panel.symmetric and any(marks) else None
+    return ColourScale((low, high), middle, marks, clipped, linear_to)
 
 
 def _marks(data: ReportData, panel: PanelChart) -> tuple[float, ...]:

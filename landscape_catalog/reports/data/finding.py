@@ -13,14 +13,18 @@ from landscape_catalog.schema.words import counted, enumerated
 
 def finding(tables: Tables, data: ReportData) -> str:
     """The sentences at the top of the page; they follow from the catalog alone."""
-    parts = [_phases(tables, data), _best(data), _deciding(tables)]
+    parts = [_phases(tables, data), _best(data), _deciding(tables, data)]
     return " ".join(filter(None, parts))
 
 
 def _phases(tables: Tables, data: ReportData) -> str:
     names = tables["phases"]["phase"].to_list()
     own = [phase.name for phase in data.rule.own_phases]
-    words = [f"{names.count(name)} in {name}" for name in own if names.count(name)]
+    counts = [(names.count(name), name) for name in own if names.count(name)]
+    words = [
+        f"{n} {('is' if n == 1 else 'are') * (not i)} in {name}".replace("  ", " ")
+        for i, (n, name) in enumerate(counts)
+    ]
     total = counted(len(names), "cell")
     said = f"Of {total}, {enumerated(words)}" if words else f"None of {total} has a phase"
     for phase, why in ((NC, "did not converge"), (UNCLASSIFIED, "cannot be classified")):
@@ -30,7 +34,7 @@ def _phases(tables: Tables, data: ReportData) -> str:
     if known.is_empty():
         return f"{said}. How sure these labels are is not known."
     sure = int((known >= SURE).sum())
-    return f"{said}. {sure} of {counted(len(names), 'label')} would come again with fresh seeds."
+    return f"{said}. {sure} of {counted(len(names), 'label')} {'is' if sure == 1 else 'are'} sure."
 
 
 def _best(data: ReportData) -> str:
@@ -50,7 +54,7 @@ def _best(data: ReportData) -> str:
     return f"The {extreme} {title}, {value}, lies at {where}, in {best['phase']}."
 
 
-def _deciding(tables: Tables) -> str:
+def _deciding(tables: Tables, data: ReportData) -> str:
     """The criterion on which most labels hang if it is moved by a tenth; empty if none does."""
     criteria = tables["criteria"]
     if criteria.is_empty():
@@ -62,9 +66,8 @@ def _deciding(tables: Tables) -> str:
     first = row.row(0, named=True)
     if not first["most"]:
         return "No label changes if a threshold is moved by 10%."
+    words = {one.name: one.words or one.name for one in data.rule.criteria}
+    deciding = words.get(first["criterion"], first["criterion"])
     labels = counted(first["most"], "label")
     verb = "changes" if first["most"] == 1 else "change"
-    return (
-        f"The criterion “{first['criterion']}” decides most: {labels} {verb} if its threshold is "
-        "moved by 10%."
-    )
+    return f"Most hangs on {deciding}: {labels} {verb} if its threshold is moved by 10%."

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from altair.utils.schemapi import debug_mode
+
 from landscape_catalog.experiment.experiment import Report
 from landscape_catalog.reports.charts import drawer, maps
 from landscape_catalog.reports.charts.gain import best_chart, gain_chart
@@ -83,9 +85,10 @@ def make_figures(tables: Tables, settings: Report) -> Figures:
         curves=curves(tables, data),
         published=bool((tables["cell_metrics"]["source"] != "measured").any()),
     )
-    _draw_cells(figures)
-    _draw_lines(figures, tables)
-    _draw_drawer(figures, tables)
+    with debug_mode(False):  # a test validates every chart; here it would take most of the time
+        _draw_cells(figures)
+        _draw_lines(figures, tables)
+        _draw_drawer(figures, tables)
     return figures
 
 
@@ -133,9 +136,9 @@ def _draw_drawer(figures: Figures, tables: Tables) -> None:
     links = pairs(tables, placed, data)
     figures.tables["nodes"] = dictionary_encoded(placed)
     figures.tables["links"] = dictionary_encoded(links)
-    largest = max((abs(row["mc"]) for row in links if row["mc"] is not None), default=0.0)
-    unit = data.units["mode_connectivity"]
-    charts["drawer-network"] = drawer.network_chart(data.rule, largest, unit)
+    charts["drawer-network"] = drawer.network_chart(
+        _reach(data, links), data.units["mode_connectivity"]
+    )
     if "curves" in figures.tables:
         probe = figures.curves[0]
         charts["drawer-curves"] = drawer.curves_chart(probe.quantity, probe.unit)
@@ -145,6 +148,13 @@ def _draw_drawer(figures: Figures, tables: Tables) -> None:
     if spectra:
         figures.tables["densities"] = dictionary_encoded(spectra)
         charts["drawer-density"] = drawer.density_chart()
+
+
+def _reach(data: ReportData, links: list[dict[str, Any]]) -> float:
+    """The |mc| with the strongest colours: five tolerances, or the largest of any pair."""
+    below = data.rule.poorly_connected_below
+    largest = max((abs(row["mc"]) for row in links if row["mc"] is not None), default=1.0)
+    return -5 * below if below else largest or 1.0
 
 
 def curves_table(probe: int) -> str:

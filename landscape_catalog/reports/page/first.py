@@ -10,7 +10,7 @@ from landscape_catalog.reports.page.figures import Figures
 from landscape_catalog.reports.page.markup import collapsible, hint, section, slot, table, text
 from landscape_catalog.schema.words import counted
 
-NARROWEST_MAP, LARGEST_CELL, MARGIN = 240, 92, 100
+NARROWEST_MAP, LARGEST_CELL, MARGIN = 240, 170, 100
 
 
 def phase_section(tables: Tables, figures: Figures) -> str:
@@ -20,12 +20,11 @@ def phase_section(tables: Tables, figures: Figures) -> str:
         "brush a part of the grid. Keys A and B pin the selected cell, Escape closes."
     )
     return section(
-        f'<div class="maps"><h2>Phase diagram</h2>{hint(words)}'
-        f'<p id="said" role="status" aria-live="polite"></p><p id="brushed" role="status"></p>'
-        f'<div class="facets">{_maps(figures)}</div></div>',
+        f'<div class="halves"><div class="maps"><h2>Phase diagram</h2>{hint(words)}'
+        f'<p id="said" role="status"></p><div class="facets">{_maps(figures)}</div>'
+        '<p id="brushed" role="status"></p></div>',
         f'<div class="meaning"><h2>Phases</h2>{_legend(tables, figures.data.rule)}'
-        f"{_how_strong(tables)}{_thresholds(tables, figures)}{_deciding(tables)}</div>",
-        kind="first",
+        f"{_how_strong(tables)}{_thresholds(tables, figures)}{_deciding(tables)}</div></div>",
     )
 
 

@@ -8,15 +8,13 @@ const element = (tag, attributes = {}, ...children) => {
 const drawer = byId("drawer");
 const grouped = {};
 const rowsOfCell = (name, i) => {
-  grouped[name] ??= Map.groupBy ? Map.groupBy(rowsOf(name), row => row.i)
-    : rowsOf(name).reduce((all, row) =>
-        all.set(row.i, [...(all.get(row.i) ?? []), row]), new Map());
+  grouped[name] ??= Map.groupBy(rowsOf(name), row => row.i);
   return grouped[name].get(i) ?? [];
 };
-const CHARTS = {
-  "drawer-network": "Runs and pairs", "drawer-curves": "Curves between runs",
-  "drawer-training": "Training", "drawer-density": "Hessian spectrum",
-};
+const CHARTS = [  // the chart, the table without which there is nothing to draw, and the heading
+  ["drawer-network", "nodes", "Runs and pairs"], ["drawer-curves", "curves", "Curves between runs"],
+  ["drawer-training", "training", "Training"], ["drawer-density", "densities", "Hessian spectrum"],
+];
 
 function table(head, rows) {
   const line = (tag, values) => element("tr", {}, ...values.map(value => {
@@ -86,18 +84,15 @@ function runsOf(i) {
 }
 
 function commands(i) {
-  const set = about.settings.map(([path, column]) => `-S ${path}=${cells[i][column]}`).join(" ");
-  const lines = about.own ? [`dvc exp run ${set}`] : [];
+  const lines = about.own ? [`dvc exp run ${cells[i].set}`] : [];
   lines.push(`landscape sql "SELECT * FROM cells WHERE cell_id = '${cells[i].cell_id}'"`);
   return [element("h3", {}, "Again, and more"), ...lines.map(copyable)];
 }
 
 function column(i, side) {
   const found = element("div", {class: "column"}, ...head(i, side));
-  for (const [name, title] of Object.entries(CHARTS)) {
-    const sources = {"drawer-network": "nodes", "drawer-curves": "curves",
-      "drawer-training": "training", "drawer-density": "densities"};
-    if (!(name in charts) || !rowsOfCell(sources[name], i).length) continue;
+  for (const [name, source, title] of CHARTS) {
+    if (!(name in charts) || !rowsOfCell(source, i).length) continue;
     const slot = element("div", {class: "part", id: `${name}-${side || "one"}`, role: "img",
       "aria-label": `${title} of ${nameOf(cells[i])}`});
     found.append(element("h3", {}, title), slot);
@@ -122,6 +117,7 @@ function fill() {
   drawer.hidden = false;
   document.body.classList.toggle("two", chosen.length === 2);
   document.body.classList.add("open");
+  fitCharts();
 }
 
 function pin(name, i) {
@@ -133,6 +129,7 @@ function close() {
   drawer.hidden = true;
   drawer.replaceChildren();
   document.body.classList.remove("open", "two");
+  fitCharts();
   if (state.selected >= 0 || state.a >= 0 || state.b >= 0) publish({selected: -1, a: -1, b: -1});
 }
 

@@ -21,7 +21,7 @@ function theme() {
   return {
     background: null, font: FONT, view: {stroke: null},
     axis: {...text, gridColor: line, tickColor: soft, domain: false, titleFontWeight: "normal"},
-    legend: {...text, titleFontWeight: "normal"}, header: text,
+    legend: {...text, titleFontWeight: "normal", symbolBaseStrokeColor: ink}, header: text,
     title: {color: ink, subtitleColor: soft, font: FONT, subtitleFont: FONT},
   };
 }
@@ -48,7 +48,7 @@ async function embed(slot, spec, rows) {
   const whole = {...spec, datasets, config: merged(spec.config, theme())};
   whole.config.aria = false;  // the element says what the chart is
   const renderer = count > CANVAS_FROM ? "canvas" : "svg";
-  const found = await window.vegaEmbed(slot, whole, {actions: false, renderer});
+  const found = await window.vegaEmbed(slot, whole, {actions: false, renderer, logLevel: 1});
   return {view: found.view, names: new Set((spec.params ?? []).map(one => one.name)),
     visible: true, late: {}};
 }
@@ -102,6 +102,9 @@ const sight = new IntersectionObserver(found => {
     } else if (isIntersecting) draw(target);
   }
 }, {rootMargin: "300px"});
+
+// Charts are as wide as their place; Vega looks at it when the window is resized.
+const fitCharts = () => dispatchEvent(new Event("resize"));
 
 function watchCharts(root) {
   for (const slot of root.querySelectorAll(".chart")) sight.observe(slot);
