@@ -36,7 +36,7 @@ from landscape_catalog.reports.data.colour_scale import ColourScale, colour_scal
 from landscape_catalog.reports.data.panels import PanelChart
 
 PHASE_ROW, PANEL_ROW = 92, 34  # height of a row of cells in pixels
-PHASE_HEIGHTS, PANEL_HEIGHTS = (190, 460), (150, 250)
+PHASE_HEIGHTS, FACET_HEIGHTS, PANEL_HEIGHTS = (190, 460), (150, 270), (150, 250)
 HUGE = 100_000
 FADED = 0.35  # opacity of a cell in which an estimator has not converged
 LETTERS_OF_TWO = 6  # of the longer of two lines
@@ -74,7 +74,8 @@ def phase_diagram(data: ReportData, facet: int = 0) -> Any:
     names = [one.transform_filter(here) for one in _names(data)]
     frames = [one.transform_filter(here) for one in markers(data)]
     layers = [ground, marks, *names, changed, outline, *frames]
-    return on_grid(data, layers, _height(data, PHASE_ROW, PHASE_HEIGHTS))
+    limits = PHASE_HEIGHTS if len(data.facets) < 3 else FACET_HEIGHTS
+    return on_grid(data, layers, _height(data, PHASE_ROW, limits))
 
 
 def _names(data: ReportData) -> list[alt.Chart]:

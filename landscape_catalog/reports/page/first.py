@@ -10,6 +10,7 @@ from landscape_catalog.reports.page.figures import Figures
 from landscape_catalog.reports.page.markup import collapsible, hint, section, slot, table, text
 from landscape_catalog.schema.words import counted
 
+MOST_BESIDE = 2  # facets that leave room for the legend at their side
 NARROWEST_MAP, LARGEST_CELL, MARGIN = 240, 170, 100
 
 
@@ -19,13 +20,17 @@ def phase_section(tables: Tables, figures: Figures) -> str:
         "Click a cell, or move with the arrow keys, to see its runs, curves and numbers; drag to "
         "brush a part of the grid. Keys A and B pin the selected cell, Escape closes."
     )
-    return section(
-        f'<div class="halves"><div class="maps"><h2>Phase diagram</h2>{hint(words)}'
+    maps = (
+        f'<div class="maps"><h2>Phase diagram</h2>{hint(words)}'
         f'<p id="said" role="status"></p><div class="facets">{_maps(figures)}</div>'
-        '<p id="brushed" role="status"></p></div>',
-        f'<div class="meaning"><h2>Phases</h2>{_legend(tables, figures.data.rule)}'
-        f"{_how_strong(tables)}{_thresholds(tables, figures)}{_deciding(tables)}</div></div>",
+        '<p id="brushed" role="status"></p></div>'
     )
+    legend = f"<h2>Phases</h2>{_legend(tables, figures.data.rule)}{_how_strong(tables)}"
+    thresholds = f"{_thresholds(tables, figures)}{_deciding(tables)}"
+    meaning = f'<div class="meaning"><div>{legend}</div><div>{thresholds}</div></div>'
+    if len(figures.data.facets) > MOST_BESIDE:
+        return section(meaning, maps)
+    return section(f'<div class="halves">{maps}{meaning}</div>')
 
 
 def _maps(figures: Figures) -> str:
