@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from landscape_catalog.catalog.claims import judged_claims
 from landscape_catalog.phases.claims import (
     JudgedClaim,
     JudgedPart,
+    judge_claims,
     number,
     revisions_words,
 )
+from landscape_catalog.phases.diagram import Diagram
 from landscape_catalog.reports.markup import collapsible, hint, section, table, text
-from landscape_catalog.reports.metric_columns import Tables
 from landscape_catalog.schema.words import counted
 
 _FINDINGS = {
@@ -22,12 +22,12 @@ _FINDINGS = {
 """How a finding is shown: its class in the style sheet, and the verdict in words."""
 
 
-def claims_section(tables: Tables) -> str:
+def claims_section(cells: Diagram) -> str:
     """Every claim that could be tested, then the others with what would be needed.
 
     Empty if none could be tested.
     """
-    judged = judged_claims(tables)
+    judged = judge_claims(cells)
     tested = [one for one in judged if one.parts]
     if not tested:
         return ""
@@ -60,10 +60,10 @@ def _rows(judged: JudgedClaim) -> str:
     """The effect that decides, then the same effect along other axes with what it alone says."""
     first, *others = judged.by_axis
     statement = f'{text(judged.claim.statement)}<div class="measured">{text(first.part.name)}</div>'
-    rows = [_row(statement, first, *_FINDINGS[first.finding])]
-    for part in others:
-        rows.append(_row("", part, _FINDINGS[part.finding][0], f"({part.finding})"))
-    return "".join(rows)
+    along_others = (
+        _row("", part, _FINDINGS[part.finding][0], f"({part.finding})") for part in others
+    )
+    return "".join([_row(statement, first, *_FINDINGS[first.finding]), *along_others])
 
 
 def _row(statement: str, part: JudgedPart, kind: str, words: str) -> str:

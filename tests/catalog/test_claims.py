@@ -111,9 +111,9 @@ def test_the_section_stands_before_the_provenance_and_is_deterministic() -> None
     page = build_page(tables, Report())
     claims, provenance = page.index("<h2>Claims of the paper"), page.index("<h2>Provenance")
     assert page.index("All cells with their phases") < claims < provenance
-    section = claims_section(tables)
+    section = claims_section(diagram_of(tables))
     assert section in page
-    assert section == claims_section(Catalog(AXES).tables())
+    assert section == claims_section(diagram_of(Catalog(AXES).tables()))
     assert "A larger width improves connectivity." in section
     assert section.count("<details>") == 2
     assert escape(revisions_words()) in section
@@ -131,7 +131,7 @@ def test_effects_along_two_axes_are_shown_one_below_the_other(tmp_path: Path) ->
     judged = {one.claim.name: one for one in judged_claims(tables)}
     several = [one for one in judged.values() if len(one.by_axis) > 1]
     assert several
-    section = claims_section(tables)
+    section = claims_section(diagram_of(tables))
     assert section.count('<span class="verdict') == sum(len(one.by_axis) for one in judged.values())
     write_tables(tmp_path / "data" / "catalog", **tables)
     rows = describe_claims(tmp_path).split("\n\n")[0].splitlines()
@@ -147,7 +147,7 @@ def test_effects_along_two_axes_are_shown_one_below_the_other(tmp_path: Path) ->
 
 def test_the_section_is_hidden_where_nothing_can_be_tested() -> None:
     small = Catalog({"load.width": [1, 2], "temperature.batch_size": [8, 16]}).tables()
-    assert claims_section(small) == ""
+    assert claims_section(diagram_of(small)) == ""
     assert "Claims of the paper" not in build_page(small, Report())
     assert "Claims of the paper" not in build_page(Catalog(AXES).tables(), Report(), judged=False)
 
@@ -160,5 +160,5 @@ def test_the_section_is_quick_on_a_large_grid() -> None:
     }
     tables = Catalog(axes, seeds=2, epochs=1).tables()
     started = time.process_time()
-    assert claims_section(tables)
+    assert claims_section(diagram_of(tables))
     assert time.process_time() - started < 6  # about 1.5 on an idle machine
