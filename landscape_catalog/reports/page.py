@@ -67,9 +67,9 @@ def build_page(
             _warnings(tables, remarks),
             phase_section(tables, figures),
             facts_section(tables, cells),
-            panels_section(figures),
+            panels_section(tables, figures),
             gain_section(figures),
-            slices_section(figures),
+            slices_section(tables, figures),
             curves_section(figures),
             training_section(figures),
             cells_section(figures.data),
@@ -142,7 +142,7 @@ def _warnings(tables: Tables, remarks: Sequence[str]) -> str:
         warnings.append(
             f"Cells classified as flat although their training loss is more than ten times the "
             f"median of the flat cells: {doubtful}. A high temperature also shrinks the Hessian; "
-            "a smaller classify.train_loss, or `auto`, separates such cells from flat ones."
+            "a smaller classify.train_loss, or auto, separates such cells from flat ones."
         )
     ambiguous = tables["phases"]["ambiguous"].sum()
     if ambiguous:
