@@ -6,8 +6,9 @@ Each NAME is an import of the project (docs/imports.md). One line per diagram of
 size: how many cells each phase has; the share of cells that are in the paper's order, with flat
 cells colder than sharp ones in every column, and poorly connected cells narrower than connected
 ones in every row of flat cells; the share of cells in the region that the paper's figures show
-(`figure_regions.py`), with Cohen's kappa; by what factor the median training loss falls from sharp to flat
-along a column; the phase of the best cell; and the share of labels that `auto` leaves as they are.
+(`figure_regions.py`), with Cohen's kappa; by what factor the median training loss falls from sharp
+to flat along a column; the phase of the best cell; and the share of labels that `auto` leaves as
+they are.
 """
 
 from __future__ import annotations
@@ -44,7 +45,18 @@ def layout(project: Project, name: str) -> Iterator[str]:
         for one in found_thresholds(found["experiments"].row(0, named=True)):
             yield f"- `{one.name}`: {one.words}"
     yield ""
-    head = ["", "", *PHASES, "?", "in order: sharp", "connected", "in region", "loss", "best", "same"]
+    head = [
+        "",
+        "",
+        *PHASES,
+        "?",
+        "in order: sharp",
+        "connected",
+        "in region",
+        "loss",
+        "best",
+        "same",
+    ]
     yield f"| {' | '.join(head)} |"
     yield "|---" * len(head) + "|"
     for facet, cells in _facets(next(iter(diagrams.values()))):
