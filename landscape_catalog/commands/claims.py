@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import wrap
 
 from landscape_catalog.catalog.claims import claim_record, judged_claims
 from landscape_catalog.catalog.diagram import READ
@@ -11,6 +12,8 @@ from landscape_catalog.commands.output import aligned
 from landscape_catalog.paths import Project
 from landscape_catalog.phases.claims import JudgedClaim, number, revisions_words
 from landscape_catalog.schema.strict_json import strict_json
+
+WIDTH = 120  # of paragraphs
 
 
 def describe_claims(root: Path, source: str = CURRENT, *, as_json: bool = False) -> str:
@@ -66,14 +69,13 @@ def _rule(judged: list[JudgedClaim]) -> list[str]:
     n_tested = sum(bool(one.parts) for one in judged)
     if not n_tested:
         return ["No claim can be tested on this catalog."]
-    return [
+    words = (
         f"{n_tested} of {len(judged)} claims can be tested. A claim is supported if the whole "
-        "interval of each of its parts is where its",
-        "margin says, along each axis by itself. The table shows the part that decides, in "
-        "brackets along the other axes; the intervals",
-        "hold together (docs/claims.md).",
-        revisions_words(),
-    ]
+        "interval of each of its parts is where its margin says, along each axis by itself. The "
+        "table shows the part that decides, in brackets along the other axes; the intervals hold "
+        f"together (docs/claims.md). {revisions_words()}"
+    )
+    return wrap(words, WIDTH)
 
 
 def _reason(judged: JudgedClaim) -> str:
