@@ -10,7 +10,7 @@ from landscape_catalog.catalog.diagram import READ
 from landscape_catalog.catalog.sources import CURRENT, source_named
 from landscape_catalog.commands.output import aligned
 from landscape_catalog.paths import Project
-from landscape_catalog.phases.claims import JudgedClaim, number, revisions_words
+from landscape_catalog.phases.claims import TAIL, JudgedClaim, number, revisions_words
 from landscape_catalog.schema.strict_json import strict_json
 
 WIDTH = 120  # of paragraphs
@@ -72,8 +72,9 @@ def _rule(judged: list[JudgedClaim]) -> list[str]:
     words = (
         f"{n_tested} of {len(judged)} claims can be tested. A claim is supported if the whole "
         "interval of each of its parts is where its margin says, along each axis by itself. The "
-        "table shows the part that decides, in brackets along the other axes; the intervals hold "
-        f"together (docs/claims.md). {revisions_words()}"
+        "table shows the part that decides, in brackets along the other axes. Intervals are as "
+        "wide as it takes for the chance that any false claim is supported to be at most "
+        f"{TAIL:.0%} (docs/claims.md). {revisions_words()}"
     )
     return wrap(words, WIDTH)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from landscape_catalog.phases.claims import (
+    TAIL,
     JudgedClaim,
     JudgedPart,
     judge_claims,
@@ -36,9 +37,9 @@ def claims_section(cells: Diagram) -> str:
         f"Empirical claims of the paper, judged on these cells. {counted(len(tested), 'claim')} "
         f"of {len(judged)} can be tested. A claim is supported if the whole interval of each of "
         "its effects, along each axis by itself, is on the right side of its margin, the smallest "
-        f"effect that counts. Each interval is at {confidence:.1%}, so that all of them hold "
-        "together (docs/claims.md). Below each claim stands the effect that decides, as it was "
-        "measured, and the same effect along the other axes."
+        f"effect that counts. Each interval is at {confidence:.1%}, so that the chance that any "
+        f"false claim is supported is at most {TAIL:.0%} (docs/claims.md). Below each claim stands "
+        "the effect that decides, as it was measured, and the same effect along the other axes."
     )
     rows = "".join(map(_rows, tested))
     names = ("Claim", "Verdict", "Along", "Effect", "Interval", "Margin", "Unit")

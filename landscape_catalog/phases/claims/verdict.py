@@ -1,4 +1,4 @@
-"""The rule of verdicts: intervals that hold together, compared with margins fixed in advance."""
+"""The rule of verdicts: intervals compared with margins that were fixed in advance."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from landscape_catalog.schema.parameters import parameter
 from landscape_catalog.schema.words import enumerated
 
 TAIL = 0.05
-"""Probability that any claim that is false is called supported; likewise contradicted."""
+"""Probability, at most, that any claim that is false is called supported."""
 
 Verdict = Literal["supported", "not supported", "cannot be tested"]
 Finding = Literal["supported", "undecided", "too small", "contradicted"]
