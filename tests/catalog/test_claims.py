@@ -119,7 +119,7 @@ def test_the_section_stands_before_the_provenance_and_is_deterministic() -> None
     assert escape(revisions_words()) in section
 
 
-AXES_OF_THREE = {
+AXES_OF_THREE: dict[str, list[float]] = {
     "load.width": [1, 2, 4, 8, 16, 32],
     "temperature.batch_size": [8, 16, 32, 64, 128, 256],
     "temperature.lr": [0.1, 0.2, 0.3, 0.4],
