@@ -25,7 +25,7 @@ from landscape_catalog.reports.data.lines import (
     straight_lines,
     training_lines,
 )
-from landscape_catalog.reports.data.metric_columns import Tables
+from landscape_catalog.reports.data.metric_columns import Tables, are_published
 from landscape_catalog.reports.data.network import pairs, runs
 from landscape_catalog.reports.data.panels import PanelChart, every_panel, panels, room_panel
 from landscape_catalog.reports.page.embed import dictionary_encoded
@@ -83,7 +83,7 @@ def make_figures(tables: Tables, settings: Report) -> Figures:
         axes=axes if len(axes) >= FEWEST_FOR_COORDINATES else [],
         gains=[best_over_temperatures(data, load) for load in loads],
         curves=curves(tables, data),
-        published=bool((tables["cell_metrics"]["source"] != "measured").any()),
+        published=are_published(tables),
     )
     with debug_mode(False):  # a test validates every chart; here it would take most of the time
         _draw_cells(figures)

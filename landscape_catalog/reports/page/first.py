@@ -81,9 +81,9 @@ def _found(tables: Tables) -> str:
 
 
 def _how_strong(tables: Tables) -> str:
-    """How to read the strength of the colours; empty if no probability is known."""
+    """How to read the strength of the colours."""
     if tables["phases"]["phase_probability"].drop_nulls().is_empty():
-        return ""
+        return hint("Pale in the diagram: nothing says how sure these labels are.")
     return hint(
         f"Full colour: believe it ({SURE:.0%} or more). Pale, with two names: other seeds may "
         "well give the second."

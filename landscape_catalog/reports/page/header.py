@@ -111,7 +111,7 @@ def _warnings(tables: Tables, remarks: Sequence[str]) -> str:
         warnings.append(
             f"Cells classified as flat although their training loss is more than ten times the "
             f"median of the flat cells: {doubtful}. A high temperature also shrinks the Hessian; "
-            "a smaller classify.train_loss, or `auto`, separates such cells from flat ones."
+            "a smaller classify.train_loss, or auto, separates such cells from flat ones."
         )
     ambiguous = tables["phases"]["ambiguous"].sum()
     if ambiguous:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from landscape_catalog.catalog.diagram import diagram_of
 from landscape_catalog.experiment.experiment import Report
 from landscape_catalog.reports.data.about import about
 from landscape_catalog.reports.page.claims import claims_section
@@ -46,19 +47,19 @@ def build_page(
         judged: whether the claims of the paper are judged on the cells; they are about a single
             experiment.
     """
-    figures = make_figures(tables, settings)
+    figures, cells = make_figures(tables, settings), diagram_of(tables)
     body = [
         "<main>",
         header(settings.title, tables, figures.data, found, remarks),
         phase_section(tables, figures),
-        panels_section(figures),
-        slices_section(figures),
-        facts_section(tables),
+        panels_section(tables, figures),
+        slices_section(tables, figures),
+        facts_section(tables, cells),
         coordinates_section(figures),
         gain_section(figures),
         curves_section(figures),
         cells_section(figures.data),
-        claims_section(tables) if judged else "",
+        claims_section(cells) if judged else "",
         provenance_section(tables, found),
         "</main>",
         DRAWER,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from landscape_catalog.phases import NC
 from landscape_catalog.reports.data.colour_scale import colour_scale
 from landscape_catalog.reports.data.lines import Curves
+from landscape_catalog.reports.data.metric_columns import Tables
 from landscape_catalog.reports.data.panels import PanelChart
 from landscape_catalog.reports.page.figures import Figures, curves_table
 from landscape_catalog.reports.page.markup import collapsible, hint, section, slot, text
@@ -12,13 +14,23 @@ from landscape_catalog.schema.words import counted
 ALONG = (("y", "temperature"), ("x", "load"))
 
 
-def panels_section(figures: Figures) -> str:
+def panels_section(tables: Tables, figures: Figures) -> str:
     """The panels: metrics over the grid, with a choice of others and of the facet."""
-    words = (
-        "Mean of each metric over the converged runs of a cell, or over pairs of them, with the "
-        "outlines of the phases. Colours are centred on the threshold, marked ◂ on the legend. "
-        "Grey: no value. NC: training has not converged. Faded: an estimator has not converged."
+    converged = tables["cells"]["n_converged"].drop_nulls()
+    over = (
+        "runs of a cell or pairs of them as it was published"
+        if converged.is_empty()
+        else "converged runs of a cell, or over pairs of them"
     )
+    words = (
+        f"Mean of each metric over the {over}, with the outlines of the phases. Colours are "
+        "centred on the threshold, marked ◂ on the legend. Grey: no value (or none with a "
+        "logarithm)."
+    )
+    if NC.name in tables["phases"]["phase"]:
+        words += " NC: training has not converged."
+    if "not converged" in tables["cell_metrics"]["status"]:
+        words += " Faded: an estimator has not converged."
     cards = [_card(figures, panel, hidden=False) for panel in figures.panels]
     cards += [_card(figures, panel, hidden=True) for panel in figures.others]
     return section(
@@ -57,15 +69,20 @@ def _tools(figures: Figures) -> str:
     return f'<div class="tools">{"".join(parts)}{choice}</div>'
 
 
-def slices_section(figures: Figures) -> str:
+def slices_section(tables: Tables, figures: Figures) -> str:
     """Metrics along an axis of the grid; empty if one has only one value."""
     if not figures.slices:
         return ""
     words = (
         "Each metric along one axis, with one line per value of the other, for the cells in the "
-        "brush. Bars: ± one standard deviation over runs or pairs, if there are at least two. "
-        "Dashed: thresholds. Cells that have not converged are left out."
+        "brush. Dashed: thresholds."
     )
+    if tables["cell_metrics"]["sd"].drop_nulls().len():
+        words += (
+            " Bars: ± one standard deviation over runs or pairs, if at least two of them are known."
+        )
+    if NC.name in tables["phases"]["phase"]:
+        words += " Cells that have not converged are left out."
     choices = "".join(
         f'<label><input type="radio" name="along" value="{along}"{" checked" * (along == "y")}> '
         f"along {text(axis.name)}</label>"
