@@ -37,7 +37,10 @@ def pytest_collection_finish() -> None:
     """Keep the garbage collector from visiting the modules and thousands of tests again and again.
 
     They live until the end anyway; each full collection took a quarter of a second and more.
+    Hypothesis looks for what refers to generators when it is imported, and finds nothing frozen.
     """
+    import hypothesis  # noqa: F401
+
     gc.collect()
     gc.freeze()
 
