@@ -41,7 +41,7 @@ def described_columns(name: str | None = None) -> pl.DataFrame:
         raise QueryError(f"there is no table `{name}`; there are {', '.join(known)}")
     wanted = known if name is None else [name.lower()]
     with duckdb.connect() as connection:
-        connection.execute(catalog_sql())
+        connection.execute(catalog_sql(commented=False))
         rows = [(one, *row) for one in wanted for row in _columns(connection, one)]
     return pl.DataFrame(rows, schema=_SCHEMA, orient="row")
 

@@ -68,11 +68,14 @@ def query(
         QueryError: if the SQL is invalid, is not exactly one query, or exceeds a limit.
     """
     _require_text(sql)
-    loaded = load(sources, tables_of(sql))
+    asked = tables_of(sql)
+    loaded = load(sources, asked)
     connection = duckdb.connect(":memory:")
 
     def work() -> pl.DataFrame:
-        create_catalog(connection, loaded)
+        # Who asks for tables by name sees no comments, which only functions such as
+        # `duckdb_columns` show.
+        create_catalog(connection, loaded, commented=asked is None)
         for statement in _SAFE:
             connection.execute(statement)
         if limits.n_bytes is not None:
