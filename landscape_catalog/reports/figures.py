@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import altair as alt
+from altair.utils.schemapi import debug_mode
 
 from landscape_catalog.experiment.experiment import Report
 from landscape_catalog.reports import maps
@@ -65,8 +66,9 @@ def make_figures(tables: Tables, settings: Report) -> Figures:
         histories=not tables["epochs"].is_empty(),
         published=bool((tables["cell_metrics"]["source"] != "measured").any()),
     )
-    _draw_cells(figures)
-    _draw_lines(figures, training_lines(tables, data))
+    with debug_mode(False):  # see `embed.scripts`
+        _draw_cells(figures)
+        _draw_lines(figures, training_lines(tables, data))
     return figures
 
 
