@@ -20,7 +20,7 @@ import numpy as np
 
 from landscape_catalog.phases.claims import CLAIMS, TAIL, judge_claims
 from landscape_catalog.phases.claims.grid import Grid
-from landscape_catalog.phases.claims.load import WIDTH_IMPROVES_CKA
+from landscape_catalog.phases.claims.load import WIDTH, WIDTH_IMPROVES_CKA
 from landscape_catalog.phases.claims.resampling import blocks_of
 from tests.phases.claims.truths import FALSE, NULL, TRUE
 from tests.phases.claims.worlds import LARGE, World
@@ -57,13 +57,13 @@ def both_intervals(world: World, seed: int) -> tuple[bool, bool]:
     """
     tail = TAIL / 10
     grid = Grid(world.diagram(seed))
-    low, _ = WIDTH_IMPROVES_CKA.parts[0].measure(grid).interval(tail)
-    lines = grid.lines("load.width")
+    low, _ = WIDTH_IMPROVES_CKA.parts[0].measure(grid, WIDTH).interval(tail)
+    lines = grid.lines(WIDTH)
     values = grid.metric("cka")
     effects = np.array(
         [values[x][-(len(x) // 2) :].mean() - values[x][: len(x) // 2].mean() for x in lines]
     )
-    blocks = blocks_of(np.array([grid.elsewhere(x[:1], "load.width")[0] for x in lines]))
+    blocks = blocks_of(np.array([grid.elsewhere(x[:1], WIDTH)[0] for x in lines]))
     sums = np.bincount(blocks, effects)
     sizes = np.bincount(blocks)
     drawn = np.random.default_rng(seed).integers(len(sums), size=(DRAWS, len(sums)))

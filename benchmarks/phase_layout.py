@@ -5,8 +5,10 @@
 Each NAME is an import of the project (docs/imports.md). One line per diagram of width and batch
 size: how many cells each phase has; the share of cells that are in the paper's order, with flat
 cells colder than sharp ones in every column, and poorly connected cells narrower than connected
-ones in every row of flat cells; by what factor the median training loss falls from sharp to flat
-along a column; the phase of the best cell; and the share of labels that `auto` leaves as they are.
+ones in every row of flat cells; the share of cells in the region that the paper's figures show
+(`figure_regions.py`), with Cohen's kappa; by what factor the median training loss falls from sharp
+to flat along a column; the phase of the best cell; and the share of labels that `auto` leaves as
+they are.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.auto_thresholds import RULE
+from benchmarks.figure_regions import agreement, figure_regions
 from landscape_catalog.catalog.classification import READ, classified
 from landscape_catalog.catalog.diagram import diagram_of
 from landscape_catalog.catalog.sources import source_named
@@ -42,7 +45,18 @@ def layout(project: Project, name: str) -> Iterator[str]:
         for one in found_thresholds(found["experiments"].row(0, named=True)):
             yield f"- `{one.name}`: {one.words}"
     yield ""
-    head = ["", "", *PHASES, "?", "in order: sharp", "connected", "loss", "best", "same"]
+    head = [
+        "",
+        "",
+        *PHASES,
+        "?",
+        "in order: sharp",
+        "connected",
+        "in region",
+        "loss",
+        "best",
+        "same",
+    ]
     yield f"| {' | '.join(head)} |"
     yield "|---" * len(head) + "|"
     for facet, cells in _facets(next(iter(diagrams.values()))):
@@ -75,12 +89,14 @@ def _row(diagram: Diagram, labels: np.ndarray, cells: np.ndarray) -> list[str]:
     rows = [line[chosen[line] & known[line] & ~sharp[line]] for line in diagram.lines(WIDTH)]
     accuracy = diagram.mean("test_accuracy")
     accuracy = np.where(chosen & known & np.isfinite(accuracy), accuracy, -np.inf)
+    share, kappa = agreement(labels, figure_regions(diagram, columns))
     factor = _fall(diagram.mean("train_loss"), sharp, columns)
     return [
         *map(str, counts),
         str(len(cells) - sum(counts)),
         f"{_in_order(sharp, columns):.1%}",
         f"{_in_order(~poor, rows):.1%}",
+        f"{share:.1%} ({kappa:.2f})",
         f"÷ {factor:.0f}",
         str(labels[accuracy.argmax()]),
     ]

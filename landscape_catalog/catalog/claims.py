@@ -13,6 +13,7 @@ from landscape_catalog.schema.tables import Row
 
 _PART = {
     "part": pl.String(),
+    "along": pl.String(),
     "finding": pl.String(),
     "effect": pl.Float64(),
     "low": pl.Float64(),
@@ -32,9 +33,10 @@ SCHEMA: dict[str, pl.DataType] = {
     **{name: kind for name, kind in _PART.items() if name != "finding"},
     "confidence": pl.Float64(),
     "why": pl.String(),
+    "untested": pl.List(pl.String()),
     "parts": pl.List(pl.Struct(_PART)),
 }
-"""Columns of `claims_frame`; those of a part are of the one that decides."""
+"""Columns of `claims_frame`; those of a part are of the one that decides, and the axis."""
 
 
 def judged_claims(tables: Mapping[str, pl.DataFrame]) -> list[JudgedClaim]:
@@ -59,6 +61,7 @@ def claim_record(judged: JudgedClaim) -> Row:
         **decides,
         "confidence": judged.confidence,
         "why": judged.why,
+        "untested": list(judged.untested),
         "parts": [_part_record(part) for part in judged.parts],
     }
 
@@ -67,6 +70,7 @@ def _part_record(judged: JudgedPart) -> dict[str, Any]:
     part = judged.part
     return {
         "part": part.name,
+        "along": judged.along or None,
         "finding": judged.finding,
         "effect": _real(judged.effect.value),
         "low": _real(judged.low),

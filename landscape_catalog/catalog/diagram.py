@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
+from landscape_catalog.catalog.cell_parameters import CellParameters, constant_rates
 from landscape_catalog.metrics.metric import PRIMARY
 from landscape_catalog.metrics.registry import QUANTITIES
 from landscape_catalog.phases.diagram import Diagram, DiagramAxis
@@ -29,16 +30,17 @@ def diagram_of(tables: Mapping[str, pl.DataFrame]) -> Diagram:
     experiment = tables["experiments"].row(0, named=True)
     cells = tables["cells"].sort("position")
     cell_ids = cells["cell_id"].to_list()
+    parameters = CellParameters(cells)
     varying = [axis["path"] for axis in json.loads(experiment["axes"])]
     varying.sort(key=lambda path: path.startswith("temperature."))
-    extras = [json.loads(extra) for extra in cells["extra"]]
-    values = {path: _values(cells, extras, path) for path in varying}
+    values = {path: parameters.values(path) for path in varying}
     axes = tuple(DiagramAxis.of(path, values[path]) for path in varying)
     places = [[axis.values.index(v) for v in values[axis.path]] for axis in axes]
     variants = tuple(json.loads(experiment["variants"]))
     performance = experiment["performance_metric"]
     quantity = QUANTITIES.get(performance)
     n_runs = cells["n_runs"].fill_null(0).to_numpy()
+    rates, momenta = constant_rates(experiment, cells)
     return Diagram(
         axes=axes,
         variants=variants,
@@ -51,23 +53,18 @@ def diagram_of(tables: Mapping[str, pl.DataFrame]) -> Diagram:
         performance=performance,
         higher_is_better=quantity is None or quantity.better != "lower",
         phases=_phases(tables, cell_ids),
-        fixed=_fixed(cells, extras, varying),
+        fixed=_fixed(parameters, varying),
         units=_units(tables["cell_metrics"]),
+        rates=rates,
+        momenta=momenta,
     )
 
 
-def _values(cells: pl.DataFrame, extras: list[dict[str, Any]], path: str) -> list[Any]:
-    name = path.rpartition(".")[2]
-    column = cells[name].to_list() if name in cells.columns else [None] * cells.height
-    return [extra.get(path, value) for extra, value in zip(extras, column)]
-
-
-def _fixed(cells: pl.DataFrame, extras: list[dict[str, Any]], varying: list[str]) -> dict[str, Any]:
+def _fixed(parameters: CellParameters, varying: list[str]) -> dict[str, Any]:
     """The parameters that have the same value in every cell."""
-    paths = dict.fromkeys((*KNOWN, *(path for extra in extras for path in extra)))
     found = {}
-    for path in paths:
-        values = set(_values(cells, extras, path))
+    for path in dict.fromkeys((*KNOWN, *parameters.extra_paths)):
+        values = set(parameters.values(path))
         if path not in varying and len(values) == 1 and None not in values:
             found[path] = values.pop()
     return found

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from textwrap import wrap
 
 from landscape_catalog.catalog.claims import claim_record, judged_claims
 from landscape_catalog.catalog.diagram import READ
 from landscape_catalog.catalog.sources import CURRENT, source_named
 from landscape_catalog.commands.output import aligned
 from landscape_catalog.paths import Project
-from landscape_catalog.phases.claims import JudgedClaim, number
+from landscape_catalog.phases.claims import TAIL, JudgedClaim, number, revisions_words
 from landscape_catalog.schema.strict_json import strict_json
+
+WIDTH = 120  # of paragraphs
 
 
 def describe_claims(root: Path, source: str = CURRENT, *, as_json: bool = False) -> str:
@@ -41,23 +44,24 @@ def describe_claims(root: Path, source: str = CURRENT, *, as_json: bool = False)
             },
             indent=2,
         )
-    head = ["claim", "effect", "interval", "unit", "verdict"]
-    lines = aligned([head, *map(_row, judged)])
+    head = ["claim", "along", "effect", "interval", "unit", "verdict"]
+    lines = aligned([head, *(row for one in judged for row in _rows(one))])
     blocks = [lines if judged else [], _rule(judged), list(map(_reason, judged))]
     return "\n\n".join("\n".join(block) for block in blocks if block)
 
 
-def _row(judged: JudgedClaim) -> list[str]:
-    part = judged.deciding
-    if part is None:
-        return [judged.claim.name, "", "", "", judged.verdict]
-    return [
-        judged.claim.name,
-        number(part.effect.value),
-        part.interval,
-        part.part.unit,
-        judged.verdict,
+def _rows(judged: JudgedClaim) -> list[list[str]]:
+    """The effect that decides, then the same effect along other axes with what it alone says."""
+    if not judged.parts:
+        return [[judged.claim.name, "", "", "", "", judged.verdict]]
+    first, *others = [
+        [part.axis, number(part.effect.value), part.interval, part.part.unit]
+        for part in judged.by_axis
     ]
+    found = [[judged.claim.name, *first, judged.verdict]]
+    for row, part in zip(others, judged.by_axis[1:]):
+        found.append(["", *row, f"({part.finding})"])
+    return found
 
 
 def _rule(judged: list[JudgedClaim]) -> list[str]:
@@ -65,12 +69,14 @@ def _rule(judged: list[JudgedClaim]) -> list[str]:
     n_tested = sum(bool(one.parts) for one in judged)
     if not n_tested:
         return ["No claim can be tested on this catalog."]
-    return [
+    words = (
         f"{n_tested} of {len(judged)} claims can be tested. A claim is supported if the whole "
-        "interval of each of its parts is where its",
-        "margin says. The table shows the part that decides; the intervals hold together "
-        "(docs/claims.md).",
-    ]
+        "interval of each of its parts is where its margin says, along each axis by itself. The "
+        "table shows the part that decides, in brackets along the other axes. Intervals are as "
+        "wide as it takes for the chance that any false claim is supported to be at most "
+        f"{TAIL:.0%} (docs/claims.md). {revisions_words()}"
+    )
+    return wrap(words, WIDTH)
 
 
 def _reason(judged: JudgedClaim) -> str:
@@ -80,4 +86,5 @@ def _reason(judged: JudgedClaim) -> str:
     lines.append(f"  {judged.why}")
     others = [part for part in judged.parts if part is not judged.deciding]
     lines += [f"    - {part.finding}: {part.why}" for part in others]
+    lines += [f"    - not tested: {words}" for words in judged.untested]
     return "\n".join(lines)

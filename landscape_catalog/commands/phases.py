@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import polars as pl
 
 from landscape_catalog.api.catalog import open_catalog
+from landscape_catalog.catalog.cell_parameters import CellParameters
 from landscape_catalog.catalog.sources import CURRENT
 from landscape_catalog.catalog.tables import MOVED_COLUMNS
 from landscape_catalog.catalog.thresholds import found_thresholds
@@ -31,15 +31,18 @@ def describe_phases(root: Path, source: str = CURRENT) -> str:
     """
     catalog = open_catalog(root, source=source)
     cells = catalog.table("cells").join(catalog.table("phases"), on="cell_id", how="left")
+    cells = cells.sort("position")
     experiment = catalog.table("experiments").row(0, named=True)
     axes = [axis["path"] for axis in json.loads(experiment["axes"])]
     several = len(json.loads(experiment["variants"])) > 1
+    parameters = CellParameters(cells)
+    coordinates = [parameters.values(path) for path in axes]
     rows = [
         [row["variant"]] * several
-        + [str(_value(row, path)) for path in axes]
+        + [str(values[i]) for values in coordinates]
         + [row["phase"], _percent(row["phase_probability"]), row["second_phase"] or ""]
         + [row["reason"]]
-        for row in cells.sort("position").iter_rows(named=True)
+        for i, row in enumerate(cells.iter_rows(named=True))
     ]
     head = ["variant"] * several + [path.rpartition(".")[2] for path in axes]
     head += ["phase", "probability", "second", "reason"]
@@ -69,11 +72,6 @@ def _sure(phases: pl.DataFrame) -> str:
     if reasons:
         words += f" Unknown (?): {phases.height - len(known)}; {reasons[0]}."
     return words
-
-
-def _value(cell: dict[str, Any], path: str) -> Any:
-    """A parameter of a cell, by its dotted path."""
-    return json.loads(cell["extra"]).get(path, cell.get(path.rpartition(".")[2], ""))
 
 
 def _criteria(criteria: pl.DataFrame, n_cells: int) -> list[str]:

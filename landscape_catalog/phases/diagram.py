@@ -77,6 +77,9 @@ class Diagram:
         phases: name of each cell's phase; empty if the cells have not been classified.
         fixed: parameters with a single value, by dotted path.
         units: of the metrics, as far as they are known.
+        rates: the learning rate of each cell's runs, where it is known to be constant and that of
+            SGD; None if it is not known for any.
+        momenta: the momentum of the same.
     """
 
     axes: tuple[DiagramAxis, ...]
@@ -96,6 +99,8 @@ class Diagram:
     phases: tuple[str, ...] = ()
     fixed: Mapping[str, Any] = field(default_factory=dict)
     units: Mapping[str, str] = field(default_factory=dict)
+    rates: np.ndarray | None = None
+    momenta: np.ndarray | None = None
 
     def __len__(self) -> int:
         return len(self.cell_ids)

@@ -30,7 +30,8 @@ class HessianRule(Section):
     """The metric that is compared with the threshold."""
     threshold: Union[PositiveFloat, Auto] = 76.0
     """A cell is sharp above this value of the metric itself (not its logarithm). `auto`: found from
-    the grid, where training loss and the metric rise together along temperature."""
+    the grid, where training loss and the metric rise together along temperature; if they do not,
+    2 (1 + momentum) / lr of the cells where these are known, else 76."""
 
 
 class CkaRule(Section):

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from landscape_catalog.catalog.claims import judged_claims
-from landscape_catalog.phases.claims import JudgedClaim, number
+from landscape_catalog.phases.claims import (
+    TAIL,
+    JudgedClaim,
+    JudgedPart,
+    judge_claims,
+    number,
+    revisions_words,
+)
+from landscape_catalog.phases.diagram import Diagram
 from landscape_catalog.reports.markup import collapsible, hint, section, table, text
-from landscape_catalog.reports.metric_columns import Tables
 from landscape_catalog.schema.words import counted
 
 _FINDINGS = {
@@ -17,31 +23,32 @@ _FINDINGS = {
 """How a finding is shown: its class in the style sheet, and the verdict in words."""
 
 
-def claims_section(tables: Tables) -> str:
+def claims_section(cells: Diagram) -> str:
     """Every claim that could be tested, then the others with what would be needed.
 
     Empty if none could be tested.
     """
-    judged = judged_claims(tables)
+    judged = judge_claims(cells)
     tested = [one for one in judged if one.parts]
     if not tested:
         return ""
     confidence = tested[0].confidence or 0.0
     words = (
         f"Empirical claims of the paper, judged on these cells. {counted(len(tested), 'claim')} "
-        f"of {len(judged)} can be tested. A claim is supported if the whole interval is on the "
-        "right side of its margin, the smallest effect that counts, fixed before any data "
-        f"were seen. Each interval is at {confidence:.1%}, so that all of them hold together "
-        "(docs/claims.md). Below each claim stands the effect that decides, as it was measured."
+        f"of {len(judged)} can be tested. A claim is supported if the whole interval of each of "
+        "its effects, along each axis by itself, is on the right side of its margin, the smallest "
+        f"effect that counts. Each interval is at {confidence:.1%}, so that the chance that any "
+        f"false claim is supported is at most {TAIL:.0%} (docs/claims.md). Below each claim stands "
+        "the effect that decides, as it was measured, and the same effect along the other axes."
     )
-    rows = "".join(map(_row, tested))
-    head = "".join(
-        f"<th>{name}</th>" for name in ("Claim", "Verdict", "Effect", "Interval", "Margin", "Unit")
-    )
+    rows = "".join(map(_rows, tested))
+    names = ("Claim", "Verdict", "Along", "Effect", "Interval", "Margin", "Unit")
+    head = "".join(f"<th>{name}</th>" for name in names)
     untested = [one for one in judged if not one.parts]
     return section(
         "<h2>Claims of the paper</h2>",
         hint(words),
+        hint(revisions_words()),
         f'<div class="wide"><table class="claims"><tr>{head}</tr>{rows}</table></div>',
         collapsible("Every effect, and why each verdict", _details(tested)),
         collapsible("Claims that cannot be tested here, and why", _untested(untested))
@@ -50,13 +57,21 @@ def claims_section(tables: Tables) -> str:
     )
 
 
-def _row(judged: JudgedClaim) -> str:
-    part = judged.deciding
-    assert part is not None
-    kind, words = _FINDINGS[part.finding]
+def _rows(judged: JudgedClaim) -> str:
+    """The effect that decides, then the same effect along other axes with what it alone says."""
+    first, *others = judged.by_axis
+    statement = f'{text(judged.claim.statement)}<div class="measured">{text(first.part.name)}</div>'
+    along_others = (
+        _row("", part, _FINDINGS[part.finding][0], f"({part.finding})") for part in others
+    )
+    return "".join([_row(statement, first, *_FINDINGS[first.finding]), *along_others])
+
+
+def _row(statement: str, part: JudgedPart, kind: str, words: str) -> str:
     cells = (
-        f'{text(judged.claim.statement)}<div class="measured">{text(part.part.name)}</div>',
+        statement,
         f'<span class="verdict {kind}">{text(words)}</span>',
+        text(part.axis or "all cells"),
         number(part.effect.value),
         part.interval,
         text(part.part.margin.words),
@@ -70,6 +85,7 @@ def _details(judged: list[JudgedClaim]) -> str:
     items = []
     for one in judged:
         parts = "".join(f"<li>{text(part.finding)}: {text(part.why)}</li>" for part in one.parts)
+        parts += "".join(f"<li>not tested: {text(words)}</li>" for words in one.untested)
         items.append(
             f"<h3>{text(one.claim.name)}</h3><p>{text(one.claim.statement)} "
             f'<span class="lead">({text(one.claim.source)})</span></p><ul>{parts}</ul>'

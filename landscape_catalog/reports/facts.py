@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from landscape_catalog.catalog.facts import facts_of_tables
+from landscape_catalog.catalog.facts import label_probabilities
+from landscape_catalog.phases.diagram import Diagram
 from landscape_catalog.phases.facts import (
     Areas,
     Boundaries,
@@ -12,6 +13,7 @@ from landscape_catalog.phases.facts import (
     Facts,
     Gain,
     PhaseArea,
+    facts_of,
 )
 from landscape_catalog.phases.facts.boundary_words import position_words
 from landscape_catalog.phases.facts.descent_words import chance_words
@@ -29,9 +31,14 @@ MARKS = {
 }
 
 
-def facts_section(tables: Tables) -> str:
-    """What the diagram shows, as small tables and sentences; empty if nothing can be said."""
-    facts = facts_of_tables(tables)
+def facts_section(tables: Tables, cells: Diagram) -> str:
+    """What the diagram shows, as small tables and sentences; empty if nothing can be said.
+
+    Args:
+        tables: the catalog.
+        cells: its diagram.
+    """
+    facts = facts_of(cells, label_probabilities(tables, cells))
     if not facts.words:
         return ""
     return section(

@@ -14,7 +14,7 @@ from landscape_catalog.reports.cells import ReportData, report_data
 from landscape_catalog.reports.embed import dictionary_encoded
 from landscape_catalog.reports.gain import Gain, best_over_temperatures, gain_chart
 from landscape_catalog.reports.lines import Curves, curves, fill_grid, training_lines
-from landscape_catalog.reports.metric_columns import Tables
+from landscape_catalog.reports.metric_columns import Tables, are_published
 from landscape_catalog.reports.panels import PanelChart, panels
 from landscape_catalog.reports.slices import SliceChart, slice_chart, slices
 from landscape_catalog.reports.small_multiples import connectivity_curves, training_curves
@@ -64,7 +64,7 @@ def make_figures(tables: Tables, settings: Report) -> Figures:
         gains=[best_over_temperatures(data, load) for load in loads],
         curves=curves(tables, data),
         histories=not tables["epochs"].is_empty(),
-        published=bool((tables["cell_metrics"]["source"] != "measured").any()),
+        published=are_published(tables),
     )
     with debug_mode(False):  # see `embed.scripts`
         _draw_cells(figures)

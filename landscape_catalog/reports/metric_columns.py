@@ -120,6 +120,11 @@ def metric_columns(tables: Tables, chosen: Sequence[str] = ()) -> list[MetricCol
     ]
 
 
+def are_published(tables: Tables) -> bool:
+    """Whether the results were published, and not computed by this package."""
+    return bool((tables["cell_metrics"]["source"] != "measured").any())
+
+
 def _published_methods(tables: Tables) -> dict[str, str]:
     """How published metrics were measured, which may be otherwise than here."""
     known = tables["cell_metrics"].filter(

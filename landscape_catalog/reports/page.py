@@ -8,6 +8,7 @@ from importlib import resources
 
 import polars as pl
 
+from landscape_catalog.catalog.diagram import diagram_of
 from landscape_catalog.experiment.experiment import Report
 from landscape_catalog.metrics.metric import PRIMARY
 from landscape_catalog.reports.claims import claims_section
@@ -50,7 +51,7 @@ def build_page(
         judged: whether the claims of the paper are judged on the cells; they are about a single
             experiment.
     """
-    figures = make_figures(tables, settings)
+    figures, cells = make_figures(tables, settings), diagram_of(tables)
     title = text(settings.title)
     return "\n".join(
         [
@@ -65,14 +66,14 @@ def build_page(
             f'<p class="sure">{text(sureness_words(tables))}</p>',
             _warnings(tables, remarks),
             phase_section(tables, figures),
-            facts_section(tables),
-            panels_section(figures),
+            facts_section(tables, cells),
+            panels_section(tables, figures),
             gain_section(figures),
-            slices_section(figures),
+            slices_section(tables, figures),
             curves_section(figures),
             training_section(figures),
             cells_section(figures.data),
-            claims_section(tables) if judged else "",
+            claims_section(cells) if judged else "",
             provenance_section(tables, found),
             "</main>",
             scripts(figures.charts, figures.tables),
@@ -141,7 +142,7 @@ def _warnings(tables: Tables, remarks: Sequence[str]) -> str:
         warnings.append(
             f"Cells classified as flat although their training loss is more than ten times the "
             f"median of the flat cells: {doubtful}. A high temperature also shrinks the Hessian; "
-            "a smaller classify.train_loss, or `auto`, separates such cells from flat ones."
+            "a smaller classify.train_loss, or auto, separates such cells from flat ones."
         )
     ambiguous = tables["phases"]["ambiguous"].sum()
     if ambiguous:

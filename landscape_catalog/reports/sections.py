@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from landscape_catalog.catalog.tables import MOVED_COLUMNS
 from landscape_catalog.catalog.thresholds import found_thresholds
-from landscape_catalog.phases import SURE, Rule
+from landscape_catalog.phases import NC, SURE, Rule
 from landscape_catalog.reports.figures import Figures, curves_id
 from landscape_catalog.reports.lines import Curves
 from landscape_catalog.reports.markup import collapsible, hint, section, slot, table, text
@@ -37,9 +37,9 @@ def _found(tables: Tables) -> str:
 
 
 def _how_strong(tables: Tables) -> str:
-    """How to read the strength of the colours; empty if no probability is known."""
+    """How to read the strength of the colours."""
     if tables["phases"]["phase_probability"].drop_nulls().is_empty():
-        return ""
+        return hint("Pale in the diagram: nothing says how sure these labels are.")
     return hint(
         f"Full colour: believe it ({SURE:.0%} or more). Pale, with two names: other seeds may "
         "well give the second."
@@ -75,18 +75,26 @@ def _deciding(tables: Tables) -> str:
         f"How many of the {counted(tables['cells'].height, 'label')} change if a criterion is left "
         "out, or if its threshold is moved by this much."
     )
-    return f"<div><h2>What decides</h2>{hint(words)}{table(rows, head=head)}</div>"
+    deciding = f'<div class="wide">{table(rows, head=head)}</div>'
+    return f'<div class="deciding"><h2>What decides</h2>{hint(words)}{deciding}</div>'
 
 
-def panels_section(figures: Figures) -> str:
+def panels_section(tables: Tables, figures: Figures) -> str:
     """The panels: metrics over the grid."""
     several = any(len(figures.data.columns_of(panel.column)) > 1 for panel in figures.panels)
-    words = (
-        "Each panel shows the mean of a metric over the converged runs of a cell, or over pairs of "
-        "them, on the axes of the phase diagram. The colour scales of loss, eigenvalue and trace "
-        "are logarithmic (natural logarithm); the numbers in the cells are not. Grey: no value (or "
-        "none with a logarithm). NC: training has not converged."
+    converged = tables["cells"]["n_converged"].drop_nulls()
+    over = (
+        "runs of a cell or pairs of them as it was published"
+        if converged.is_empty()
+        else "converged runs of a cell, or over pairs of them,"
     )
+    words = (
+        f"Each panel shows the mean of a metric over the {over} on the axes of the phase diagram. "
+        "The colour scales of loss, eigenvalue and trace are logarithmic (natural logarithm); "
+        "numbers are not. Grey: no value (or none with a logarithm)."
+    )
+    if NC.name in tables["phases"]["phase"]:
+        words += " NC: training has not converged."
     if several:
         words += " Panels of the same metric share a colour scale."
     slots = "".join(slot(panel.key) for panel in figures.panels)
@@ -119,15 +127,20 @@ def gain_section(figures: Figures) -> str:
     return section(*parts)
 
 
-def slices_section(figures: Figures) -> str:
+def slices_section(tables: Tables, figures: Figures) -> str:
     """Metrics against the temperature; empty if an axis has only one value."""
     if not figures.slices:
         return ""
     words = (
         f"Each metric against {figures.data.y.name}, with one line per value of "
-        f"{figures.data.x.name}. Bars: ± one standard deviation over runs or pairs, if there are "
-        "at least two. Cells that have not converged are left out."
+        f"{figures.data.x.name}."
     )
+    if tables["cell_metrics"]["sd"].drop_nulls().len():
+        words += (
+            " Bars: ± one standard deviation over runs or pairs, if at least two of them are known."
+        )
+    if NC.name in tables["phases"]["phase"]:
+        words += " Cells that have not converged are left out."
     slots = "".join(slot(one.key) for one in figures.slices)
     return section("<h2>Slices</h2>", hint(words), f'<div class="panels">{slots}</div>')
 

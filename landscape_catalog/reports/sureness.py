@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
+import polars as pl
+
 from landscape_catalog.phases import NC, SURE, Rule, percent
+from landscape_catalog.phases.predictive.grid import FEWEST
 from landscape_catalog.reports.colours import DARK, faded, luminance
-from landscape_catalog.reports.metric_columns import Tables
+from landscape_catalog.reports.metric_columns import Tables, are_published
 from landscape_catalog.schema.tables import Row
 from landscape_catalog.schema.words import counted
 
 FAINTEST, STRONGEST = 0.2, 0.7  # opacity of doubtful labels, from the least to the most probable
 FAINTEST_AT = 0.3  # probability of the faintest
 UNKNOWN = 0.5  # opacity of a label whose probability is unknown
+_REMEDY = (
+    f"A label has a probability where at least {FEWEST} runs of its cell have converged and at "
+    f"least {FEWEST} pairs of them are measured; five seeds (train.seeds) and a ring of pairs or "
+    "all (measure.connectivity.pairs) are advised."
+)
 
 
 def strength(phase: str, probability: float | None) -> float:
@@ -57,19 +67,30 @@ def _in_words(probability: float | None, reason: str | None) -> str:
     return f"unknown: {reason}" if reason else "unknown"
 
 
+def _because(phases: pl.DataFrame) -> str:
+    """The most frequent reason why labels have no probability, in brackets; empty if none is known.
+
+    A reason that holds for some of the labels only is given with their number.
+    """
+    reasons = Counter(phases["probability_reason"].drop_nulls().to_list())
+    if not reasons:
+        return ""
+    ((reason, n),) = reasons.most_common(1)
+    of_cells = "" if n == phases.height else f"in {n} of {phases.height} cells "
+    return f" ({of_cells}{reason.replace('_', ' ')})"
+
+
 def sureness_words(tables: Tables) -> str:
     """How many labels are sure, or why the map is only a sketch."""
     phases = tables["phases"]
     known = phases["phase_probability"].drop_nulls()
     total = counted(phases.height, "label")
     if known.is_empty():
-        reasons = phases["probability_reason"].drop_nulls().unique(maintain_order=True).to_list()
-        because = f" ({reasons[0]})" if reasons else ""
-        return (
-            f"This map is a sketch: nothing says how sure its {total} are{because}. Other seeds "
-            "may give another map. A label has a probability where there are five seeds per cell "
-            "and connectivity of a ring of pairs or of all of them."
+        words = (
+            f"This map is a sketch: nothing says how sure its {total} are{_because(phases)}. Other "
+            "seeds may give another map."
         )
+        return words if are_published(tables) else f"{words} {_REMEDY}"
     sure = int((known >= SURE).sum())
     unknown = phases.height - len(known)
     return (

@@ -27,7 +27,7 @@ RECIPES: dict[str, int] = {
     "train": 1,
     "batch_norm": 1,  # recomputing statistics for what is measured on a run
     "phases": 1,
-    "auto_thresholds": 1,  # how thresholds are found from a grid
+    "auto_thresholds": 2,  # how thresholds are found from a grid
 }
 GROUPED_RECIPES = {"train": 2}
 """Recipes of what is computed side by side with others (`training.grouping`)."""

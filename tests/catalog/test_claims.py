@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import replace
+from html import escape
 from pathlib import Path
 
 import polars as pl
@@ -12,14 +13,14 @@ import pytest
 
 from landscape_catalog.api.catalog import Catalog as OpenedCatalog
 from landscape_catalog.api.catalog import open_catalog
-from landscape_catalog.catalog.claims import SCHEMA, claims_frame
+from landscape_catalog.catalog.claims import SCHEMA, claims_frame, judged_claims
 from landscape_catalog.catalog.diagram import diagram_of
 from landscape_catalog.catalog.sources import CURRENT, source_named
 from landscape_catalog.commands.claims import describe_claims
 from landscape_catalog.errors import MissingArtifactError, QueryError
 from landscape_catalog.experiment.experiment import Report
 from landscape_catalog.paths import Project
-from landscape_catalog.phases.claims import CLAIMS, judge_claims
+from landscape_catalog.phases.claims import CLAIMS, judge_claims, revisions_words
 from landscape_catalog.reports import build_page
 from landscape_catalog.reports.claims import claims_section
 from tests.catalog.test_query import write_tables
@@ -44,9 +45,10 @@ def test_the_command_lists_every_claim_with_its_verdict_and_why(project: Path) -
     text = describe_claims(project)
     table, rule, reasons = text.split("\n\n", maxsplit=2)
     rows = table.splitlines()
-    assert rows[0].split() == ["claim", "effect", "interval", "unit", "verdict"]
+    assert rows[0].split() == ["claim", "along", "effect", "interval", "unit", "verdict"]
     assert [row.split()[0] for row in rows[1:]] == NAMES
     assert "claims can be tested" in rule
+    assert revisions_words() in " ".join(rule.split())
     for claim in CLAIMS:
         assert f"{claim.name}: " in reasons
         assert claim.statement in reasons
@@ -109,16 +111,43 @@ def test_the_section_stands_before_the_provenance_and_is_deterministic() -> None
     page = build_page(tables, Report())
     claims, provenance = page.index("<h2>Claims of the paper"), page.index("<h2>Provenance")
     assert page.index("All cells with their phases") < claims < provenance
-    section = claims_section(tables)
+    section = claims_section(diagram_of(tables))
     assert section in page
-    assert section == claims_section(Catalog(AXES).tables())
+    assert section == claims_section(diagram_of(Catalog(AXES).tables()))
     assert "A larger width improves connectivity." in section
     assert section.count("<details>") == 2
+    assert escape(revisions_words()) in section
+
+
+AXES_OF_THREE: dict[str, list[float]] = {
+    "load.width": [1, 2, 4, 8, 16, 32],
+    "temperature.batch_size": [8, 16, 32, 64, 128, 256],
+    "temperature.lr": [0.1, 0.2, 0.3, 0.4],
+}
+
+
+def test_effects_along_two_axes_are_shown_one_below_the_other(tmp_path: Path) -> None:
+    tables = Catalog(AXES_OF_THREE, seeds=2, epochs=1).tables()
+    judged = {one.claim.name: one for one in judged_claims(tables)}
+    several = [one for one in judged.values() if len(one.by_axis) > 1]
+    assert several
+    section = claims_section(diagram_of(tables))
+    assert section.count('<span class="verdict') == sum(len(one.by_axis) for one in judged.values())
+    write_tables(tmp_path / "data" / "catalog", **tables)
+    rows = describe_claims(tmp_path).split("\n\n")[0].splitlines()
+    place = next(i for i, row in enumerate(rows) if row.startswith(several[0].claim.name))
+    for row, part in zip(rows[place:], several[0].by_axis):
+        assert f"  {part.axis}  " in row
+        assert part.interval in row
+    frame = open_catalog(tmp_path).claims()
+    along = dict(frame.select("claim", "along").iter_rows())
+    assert along[several[0].claim.name] == several[0].by_axis[0].along
+    assert along["hessian-insufficient"] is None
 
 
 def test_the_section_is_hidden_where_nothing_can_be_tested() -> None:
     small = Catalog({"load.width": [1, 2], "temperature.batch_size": [8, 16]}).tables()
-    assert claims_section(small) == ""
+    assert claims_section(diagram_of(small)) == ""
     assert "Claims of the paper" not in build_page(small, Report())
     assert "Claims of the paper" not in build_page(Catalog(AXES).tables(), Report(), judged=False)
 
@@ -131,5 +160,5 @@ def test_the_section_is_quick_on_a_large_grid() -> None:
     }
     tables = Catalog(axes, seeds=2, epochs=1).tables()
     started = time.process_time()
-    assert claims_section(tables)
+    assert claims_section(diagram_of(tables))
     assert time.process_time() - started < 6  # about 1.5 on an idle machine

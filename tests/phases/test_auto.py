@@ -73,6 +73,52 @@ def test_without_a_transition_the_defaults_are_used_and_the_reason_says_so() -> 
         assert found[name].words.startswith(f"{default:g}, the default: no transition")
 
 
+def trained(rates: Any, momenta: Any) -> FoundThreshold:
+    """What the Hessian's threshold falls back on for cells trained in this way."""
+    diagram = smooth_grid(500).diagram
+    n = len(diagram)
+    rates, momenta = (np.resize(np.asarray(x, dtype=float), n) for x in (rates, momenta))
+    return found_in(replace(diagram, rates=rates, momenta=momenta))["hessian.threshold"]
+
+
+def test_the_hessian_falls_back_on_the_edge_of_stability_of_the_cells() -> None:
+    """2 (1 + momentum) / lr, by hand: 3.8 / 0.05 = 76, 3.8 / 0.1 = 38 and 2 / 0.1 = 20."""
+    for lr, momentum, expected in ((0.05, 0.9, 76.0), (0.1, 0.9, 38.0), (0.1, 0.0, 20.0)):
+        found = trained(lr, momentum)
+        assert found.fallback
+        assert found.value == expected
+        assert found.words.startswith(f"{expected:g}, the default: no transition: in ")
+        own = f"2 (1 + momentum) / lr for the cells' own learning rate {lr:g} and momentum "
+        assert found.reason.endswith(f"; {own}{momentum:g}")
+
+
+def test_different_learning_rates_give_the_geometric_mean() -> None:
+    found = trained([0.01, 0.1], 0.9)
+    assert found.value == pytest.approx(np.sqrt(380 * 38), rel=0.02)
+    assert (
+        "own learning rate 0.01 to 0.1 and momentum 0.9 is 38 to 380, its geometric" in found.reason
+    )
+
+
+def test_cells_whose_learning_rate_is_unknown_do_not_count() -> None:
+    found, n = trained([0.1, np.nan, 0.0], 0.9), len(smooth_grid(500).diagram)
+    assert found.value == 38
+    assert f"(constant and known for {-(-n // 3)} of {n} cells)" in found.reason
+    for nothing in (trained(np.nan, 0.9), trained(0.1, np.nan)):
+        assert nothing.value == 76
+        assert "is not known for these cells" in nothing.reason
+
+
+def test_the_trace_has_no_edge_of_stability() -> None:
+    diagram = smooth_grid(500).diagram
+    known = replace(diagram, rates=np.full(len(diagram), 0.1), momenta=np.full(len(diagram), 0.9))
+    known = replace(known, means={**known.means, "trace": 10 * known.mean("top_eigenvalue")})
+    rule = RULE.model_validate({**AUTOMATIC, "hessian": {"metric": "trace", "threshold": "auto"}})
+    found = found_in(known, rule)["hessian.threshold"]
+    assert (found.value, found.fallback) == (76, True)
+    assert "nothing better than 76 is known for the trace" in found.reason
+
+
 def grid(
     loss: np.ndarray, hessian: np.ndarray, *, path: str = "temperature.batch_size", **more: Any
 ) -> Diagram:
@@ -145,7 +191,8 @@ def test_cells_that_are_missing_and_lines_that_are_too_short_do_not_matter() -> 
 def test_a_grid_without_a_temperature_axis_falls_back() -> None:
     loss, hessian = with_step()
     found = found_in(grid(loss, hessian, path="load.samples"))
-    assert found["hessian.threshold"].reason == "the grid has no temperature axis"
+    assert found["train_loss"].reason == "the grid has no temperature axis"
+    assert found["hessian.threshold"].reason.startswith("the grid has no temperature axis; 76 is 2")
 
 
 def test_a_hot_corner_with_a_small_hessian_is_sharp_by_the_training_loss() -> None:

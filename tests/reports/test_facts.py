@@ -9,6 +9,7 @@ from typing import Any
 import polars as pl
 import pytest
 
+from landscape_catalog.catalog.diagram import diagram_of
 from landscape_catalog.catalog.facts import facts_of_tables
 from landscape_catalog.experiment.experiment import Report
 from landscape_catalog.reports.facts import facts_section
@@ -24,7 +25,7 @@ def plain(page: str) -> str:
 
 def test_it_has_the_best_cell_areas_and_boundaries() -> None:
     tables = Catalog(GRID, variants=("base", "decay")).tables()
-    page, facts = facts_section(tables), facts_of_tables(tables)
+    page, facts = facts_section(tables, diagram_of(tables)), facts_of_tables(tables)
     for best in facts.best:
         assert best.words in plain(page)
     assert facts.gains[0].words in plain(page)
@@ -58,7 +59,9 @@ def test_probabilities_give_bands() -> None:
     schema = tables["phase_probabilities"].schema
     rows_of = [{name: row.get(name) for name in schema} for row in given]
     tables["phase_probabilities"] = pl.DataFrame(rows_of, schema=schema)
-    assert "<td>cells, fresh runs</td><td>11 to 19</td><td>11 to 19</td>" in facts_section(tables)
+    assert "<td>cells, fresh runs</td><td>11 to 19</td><td>11 to 19</td>" in facts_section(
+        tables, diagram_of(tables)
+    )
 
 
 @pytest.mark.parametrize(
@@ -70,7 +73,8 @@ def test_probabilities_give_bands() -> None:
     ],
 )
 def test_small_grids_are_drawn_and_escaped(axes: dict[str, Any]) -> None:
-    page = facts_section(Catalog(axes).tables())
+    tables = Catalog(axes).tables()
+    page = facts_section(tables, diagram_of(tables))
     assert "What the diagram shows" in page
     assert "<b>" not in page
 
@@ -79,7 +83,7 @@ def test_it_is_hidden_if_nothing_can_be_said() -> None:
     tables = Catalog(GRID).tables()
     tables["phases"] = tables["phases"].clear()
     tables["cell_metrics"] = tables["cell_metrics"].clear()
-    assert facts_section(tables) == ""
+    assert facts_section(tables, diagram_of(tables)) == ""
 
 
 def test_a_large_grid_takes_less_than_three_seconds() -> None:
@@ -90,5 +94,5 @@ def test_a_large_grid_takes_less_than_three_seconds() -> None:
     }
     tables = Catalog(axes, epochs=1, seeds=2).tables()
     start = time.process_time()
-    facts_section(tables)
+    facts_section(tables, diagram_of(tables))
     assert time.process_time() - start < 3

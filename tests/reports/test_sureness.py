@@ -87,9 +87,39 @@ def test_without_probabilities_the_map_is_a_sketch(tables: Tables) -> None:
     assert sureness_words(none).startswith(
         "This map is a sketch: nothing says how sure its 6 labels are (one run)."
     )
+    assert "at least 3 runs of its cell" in sureness_words(none)
     page = build_page(none, Report())
     assert "This map is a sketch" in page
+    assert "Pale in the diagram: nothing says how sure these labels are." in page
     assert "Full colour" not in page
+
+
+def test_nothing_is_advised_for_published_results_and_the_usual_reason_is_given(
+    tables: Tables,
+) -> None:
+    none = with_probabilities(tables, [None] * 6, "NC")
+    reasons = ["mode_connectivity is missing", *["only means"] * 5]
+    phases = none["phases"].with_columns(probability_reason=pl.Series(reasons))
+    metrics = none["cell_metrics"].with_columns(source=pl.lit("Nobody 2020"))
+    published = none | {"phases": phases, "cell_metrics": metrics}
+    assert sureness_words(published) == (
+        "This map is a sketch: nothing says how sure its 6 labels are (in 5 of 6 cells only means)."
+        " Other seeds may give another map."
+    )
+
+
+def test_hints_speak_of_what_is_on_the_page(tables: Tables) -> None:
+    page = build_page(tables, Report())
+    assert "over the converged runs of a cell" in page
+    assert "Bars: ± one standard deviation" in page
+    unknown = pl.lit(None, pl.Int64)
+    bare = tables | {
+        "cells": tables["cells"].with_columns(n_converged=unknown),
+        "cell_metrics": tables["cell_metrics"].with_columns(sd=pl.lit(None, pl.Float64)),
+    }
+    page = build_page(bare, Report())
+    assert "over the runs of a cell or pairs of them as it was published" in page
+    assert "Bars:" not in page
 
 
 def test_second_phases_are_left_out_of_tiny_cells() -> None:

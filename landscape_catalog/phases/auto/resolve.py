@@ -12,6 +12,7 @@ from landscape_catalog.phases.auto.edges import LOSS, find_edges
 from landscape_catalog.phases.auto.found import AUTO, FoundThreshold
 from landscape_catalog.phases.auto.sharpness import hessian_threshold, loss_threshold
 from landscape_catalog.phases.auto.similarity import cka_threshold
+from landscape_catalog.phases.auto.stability import stability_default
 from landscape_catalog.phases.diagram import Diagram
 
 TOLERANCE, HESSIAN, CKA = "connectivity.tolerance", "hessian.threshold", "cka.threshold"
@@ -62,7 +63,7 @@ def _found(
             found_hessian = hessian_threshold(
                 diagram,
                 edges,
-                defaults[HESSIAN],
+                stability_default(diagram, metric, defaults[HESSIAN]),
                 train_loss=effect[LOSS],
                 tolerance=defaults[TOLERANCE] if tolerance is None else tolerance,
             )

@@ -33,13 +33,13 @@ def loss_threshold(diagram: Diagram, edges: Edges, default: float) -> FoundThres
         edges: of its lines.
         default: the documented one.
     """
-    return _found("train_loss", edges, default, _sides(edges), _errors_of_loss(diagram))
+    return _found("train_loss", edges, (default, ""), _sides(edges), _errors_of_loss(diagram))
 
 
 def hessian_threshold(
     diagram: Diagram,
     edges: Edges,
-    default: float,
+    default: tuple[float, str],
     *,
     train_loss: float | None,
     tolerance: float,
@@ -54,7 +54,7 @@ def hessian_threshold(
     Args:
         diagram: the cells.
         edges: of its lines.
-        default: the documented one.
+        default: what it falls back on, and why that in words.
         train_loss: the threshold on the training loss in effect; None: it is not used.
         tolerance: of mode connectivity, above which a cell is sharp as well.
     """
@@ -107,11 +107,12 @@ def _errors_of_loss(diagram: Diagram) -> Errors:
 
 
 def _found(
-    name: str, edges: Edges, default: float, sides: Sequence[Side], errors: Errors
+    name: str, edges: Edges, default: tuple[float, str], sides: Sequence[Side], errors: Errors
 ) -> FoundThreshold:
     """The threshold with fewest errors, and its band by resamples of the lines."""
     if not edges.found:
-        return FoundThreshold.default(name, default, edges.words)
+        value, why = default
+        return FoundThreshold.default(name, value, "; ".join(filter(None, (edges.words, why))))
     value, low, high = _best(*errors(np.concatenate(sides, axis=1)))
     value, n = rounded(value, low, high), len(sides)
     random = np.random.default_rng(SEED)

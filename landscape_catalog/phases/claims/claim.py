@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -40,6 +40,29 @@ class Effect(Protocol):
         """Limits, each of which is beyond the true value with a probability of `tail`."""
 
 
+Axes = Callable[[Grid], Sequence[str]]
+
+
+def no_axis(grid: Grid) -> Sequence[str]:
+    """For an effect that is measured on all cells at once."""
+    return ("",)
+
+
+def each_temperature(grid: Grid) -> Sequence[str]:
+    """For an effect "in the same landscape": along every temperature-like axis by itself."""
+    return grid.temperature_paths
+
+
+def each_load(grid: Grid) -> Sequence[str]:
+    """For an effect "at the same temperature": along every load-like axis by itself."""
+    return grid.load_paths
+
+
+def only(path: str) -> Axes:
+    """For an effect along a single axis."""
+    return lambda grid: (path,)
+
+
 @dataclass(frozen=True)
 class Part:
     """One effect that a claim asserts; a claim holds if all of its parts do.
@@ -48,15 +71,23 @@ class Part:
         name: the effect in words, with the comparison that is made.
         unit: of the effect.
         margin: where the effect has to be, and why.
-        measure: measures the effect on a grid; raises UntestableError if there is too little data.
+        measure: measures the effect on a grid along the axis with this path; raises UntestableError
+            if there is too little data.
         units: what the effect is averaged over, in plural.
+        along: the axes of a grid along each of which the effect is measured and has to hold.
     """
 
     name: str
     unit: str
     margin: Margin
-    measure: Callable[[Grid], Effect]
+    measure: Callable[[Grid, str], Effect]
     units: str = "lines"
+    along: Axes = no_axis
+
+    @property
+    def is_by_axis(self) -> bool:
+        """Whether it is measured along each axis of a kind, which its name does not say."""
+        return self.along in (each_temperature, each_load)
 
 
 @dataclass(frozen=True)

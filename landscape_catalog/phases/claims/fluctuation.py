@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import numpy as np
 
@@ -80,7 +79,7 @@ def _height(error: np.ndarray, centre: int) -> float:
     return float(error[centre - 1 : centre + 1].mean() - max(before.mean(), after.mean()))
 
 
-def mean_ridge(grid: Grid, paths: Sequence[str], among: np.ndarray) -> Jackknifed:
+def mean_ridge(grid: Grid, path: str, among: np.ndarray) -> Jackknifed:
     """The mean height of the band of test error at the transition, over the lines that cross it.
 
     The offset of the band from the transition, the same for all lines, is chosen on the other
@@ -88,29 +87,19 @@ def mean_ridge(grid: Grid, paths: Sequence[str], among: np.ndarray) -> Jackknife
 
     Args:
         grid: the cells.
-        paths: of the axes; those without a usable line are passed over.
+        path: of the axis.
         among: which cells count, (cells,).
 
     Raises:
         UntestableError: if fewer than 4 lines have enough cells on both sides of the transition.
     """
-    error = np.where(among, -grid.accuracy, np.nan)
-    found = [ridges(grid, path, error) for path in paths]
-    heights = np.vstack([one for one, _ in found])
-    width = max(places.shape[1] for _, places in found)
-    coordinates = np.vstack(
-        [
-            np.column_stack([np.full(len(places), 1000 * i), places[:, :width]])
-            for i, (_, places) in enumerate(found)
-        ]
-    )
+    heights, coordinates = ridges(grid, path, np.where(among, -grid.accuracy, np.nan))
     usable = np.isfinite(heights).all(axis=1)
     if usable.sum() < FEWEST_BLOCKS:
-        names = " or ".join(parameter(path).title for path in paths)
         raise UntestableError(
-            f"too few lines along {names} with a transition between sharp and flat and enough "
-            f"cells on both sides: {int(usable.sum())}, and {FEWEST_BLOCKS} of six cells or more "
-            "are needed"
+            f"too few lines along {parameter(path).title} with a transition between sharp and flat "
+            f"and enough cells on both sides: {int(usable.sum())}, and {FEWEST_BLOCKS} of six "
+            "cells or more are needed"
         )
     heights, coordinates = heights[usable], coordinates[usable]
     blocks = blocks_of(coordinates)

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
-from landscape_catalog.phases.claims.claim import Claim, Needs, Part
+from landscape_catalog.phases.claims.claim import (
+    Axes,
+    Claim,
+    Needs,
+    Part,
+    each_load,
+    each_temperature,
+)
 from landscape_catalog.phases.claims.grid import Grid
 from landscape_catalog.phases.claims.lines import best_difference, group_difference
 from landscape_catalog.phases.claims.margins import (
@@ -23,16 +28,19 @@ POINTS = "points of test accuracy"
 CORRELATION = "rank correlation"
 LOCAL, GLOBAL = ("top_eigenvalue",), ("top_eigenvalue", "mode_connectivity", "cka")
 CLASSIFIED = ("I", "II", "III", "IV-A", "IV-B")
+SAMPLES = "load.samples"
+FIXED_LENGTH = (
+    "runs are compared as they were trained: at a fixed number of epochs and a high temperature, a "
+    "larger training set may not be fitted"
+)
 
 
-def best_in_iv_b(
-    grid: Grid, paths: Sequence[str], *, equal_numbers: bool, note: str = ""
-) -> Jackknifed:
+def best_in_iv_b(grid: Grid, path: str, *, equal_numbers: bool, note: str = "") -> Jackknifed:
     """The best cell of IV-B less the best of all other phases, in lines that have both."""
     inside = grid.among("IV-B")
     return best_difference(
         grid,
-        paths,
+        path,
         grid.accuracy,
         inside,
         grid.among(*CLASSIFIED) & ~inside,
@@ -49,19 +57,21 @@ def _where_the_best_is(grid: Grid) -> str:
     return f"the best cell of the whole grid is in phase {grid.phases[np.nanargmax(grid.accuracy)]}"
 
 
-def _best_part(direction: str, equal_numbers: bool) -> Part:
-    def measure(grid: Grid) -> Jackknifed:
-        paths = grid.temperature_paths if direction == "temperature" else grid.load_paths
-        note = "" if equal_numbers else _where_the_best_is(grid)
-        return best_in_iv_b(grid, paths, equal_numbers=equal_numbers, note=note)
+def _best_part(along: Axes, equal_numbers: bool) -> Part:
+    def measure(grid: Grid, path: str) -> Jackknifed:
+        notes = [] if equal_numbers else [_where_the_best_is(grid)]
+        notes += [FIXED_LENGTH] if path == SAMPLES else []
+        note = "; ".join(filter(None, notes))
+        return best_in_iv_b(grid, path, equal_numbers=equal_numbers, note=note)
 
-    same = "in the same landscape" if direction == "temperature" else "at the same temperature"
+    same = "in the same landscape" if along is each_temperature else "at the same temperature"
     number = ", of equally many cells" if equal_numbers else ""
     return Part(
         f"best accuracy in IV-B less the best elsewhere {same}{number}",
         POINTS,
         ACCURACY if equal_numbers else BETTER,
         measure,
+        along=along,
     )
 
 
@@ -71,10 +81,10 @@ BEST_IN_IV_B = Claim(
     "trained models are similar, and minima are locally flat.",
     "section 3.1, central claim; Figures 2 to 6",
     (
-        _best_part("temperature", False),
-        _best_part("load", False),
-        _best_part("temperature", True),
-        _best_part("load", True),
+        _best_part(each_temperature, False),
+        _best_part(each_load, False),
+        _best_part(each_temperature, True),
+        _best_part(each_load, True),
     ),
     Needs(temperature=True, load=True, phases=True, percent=True),
 )
@@ -89,14 +99,15 @@ CONNECTED_FLAT_BETTER = Claim(
             "accuracy in IV less that in III at the same temperature",
             POINTS,
             ACCURACY,
-            lambda grid: group_difference(
+            lambda grid, path: group_difference(
                 grid,
-                grid.load_paths,
+                path,
                 grid.accuracy,
                 grid.among("IV-A", "IV-B"),
                 grid.among("III"),
                 units="lines with cells in III and in IV",
             ),
+            along=each_load,
         ),
     ),
     Needs(load=True, phases=True, percent=True),
@@ -112,21 +123,21 @@ HESSIAN_INSUFFICIENT = Claim(
             "by the Hessian, mode connectivity and CKA, fitted on other blocks",
             CORRELATION,
             RANKS,
-            lambda grid: ranking_by(grid, GLOBAL, GLOBAL),
+            lambda grid, _: ranking_by(grid, GLOBAL, GLOBAL),
             "cells",
         ),
         Part(
             "gain of all three, fitted on other blocks, over the Hessian alone at its best",
             CORRELATION,
             MORE_INFORMATIVE,
-            lambda grid: ranking_gain(grid, GLOBAL, LOCAL),
+            lambda grid, _: ranking_gain(grid, GLOBAL, LOCAL),
             "cells",
         ),
         Part(
             "by the Hessian alone, at its best",
             CORRELATION,
             DOES_NOT_RANK,
-            lambda grid: ranking_by(grid, LOCAL, GLOBAL, held_out=False),
+            lambda grid, _: ranking_by(grid, LOCAL, GLOBAL, held_out=False),
             "cells",
         ),
     ),
@@ -142,7 +153,7 @@ L2_LESS_INFORMATIVE = Claim(
             "gain of CKA, fitted on other blocks, over the L2 distance at its best",
             CORRELATION,
             MORE_INFORMATIVE,
-            lambda grid: ranking_gain(grid, ("cka",), ("l2_distance",)),
+            lambda grid, _: ranking_gain(grid, ("cka",), ("l2_distance",)),
             "cells",
         ),
     ),

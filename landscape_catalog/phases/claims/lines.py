@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 
@@ -15,13 +15,13 @@ LineEffect = Callable[[np.ndarray], float]
 
 
 def over_lines(
-    grid: Grid, paths: Sequence[str], effect: LineEffect, *, units: str, note: str = ""
+    grid: Grid, path: str, effect: LineEffect, *, units: str, note: str = ""
 ) -> Jackknifed:
-    """The mean of an effect over all lines along some axes.
+    """The mean of an effect over all lines along an axis.
 
     Args:
         grid: the cells.
-        paths: of the axes; lines along different axes are never in one block.
+        path: of the axis.
         effect: of a line, given the indices of its cells towards less load or a higher
             temperature; NaN if the line has none.
         units: what the lines are, in words.
@@ -30,20 +30,10 @@ def over_lines(
     Raises:
         UntestableError: if fewer than 4 lines have an effect.
     """
-    values, coordinates = [], []
-    for i, path in enumerate(paths):
-        lines = grid.lines(path)
-        values += [effect(line) for line in lines]
-        for line in lines:
-            place = np.zeros(grid.coordinates.shape[1] + 1)
-            others = grid.elsewhere(line[:1], path)[0]
-            place[: len(others)] = others
-            place[-1] = 1000 * i  # so that the first cuts are between directions
-            coordinates.append(place)
-    shape = (len(values), grid.coordinates.shape[1] + 1)
-    return mean_over(
-        np.array(values, dtype=float), np.reshape(coordinates, shape), units=units, note=note
-    )
+    lines = grid.lines(path)
+    values = np.array([effect(line) for line in lines], dtype=float)
+    coordinates = grid.elsewhere(np.array([line[0] for line in lines], dtype=int), path)
+    return mean_over(values, coordinates, units=units, note=note)
 
 
 def half_difference(values: np.ndarray) -> float:
@@ -57,26 +47,25 @@ def half_difference(values: np.ndarray) -> float:
     return float(known[-half:].mean() - known[:half].mean()) if half else math.nan
 
 
-def change_along(grid: Grid, paths: Sequence[str], values: np.ndarray) -> Jackknifed:
+def change_along(grid: Grid, path: str, values: np.ndarray) -> Jackknifed:
     """How a metric changes from the half of each line with more load (or colder) to the other.
 
     Args:
         grid: the cells.
-        paths: of the axes.
+        path: of the axis.
         values: of each cell, (cells,); NaN for cells that are left out.
     """
-    names = " or ".join(parameter(path).title for path in paths)
     return over_lines(
         grid,
-        paths,
+        path,
         lambda line: half_difference(values[line]),
-        units=f"lines along {names} with at least two such cells",
+        units=f"lines along {parameter(path).title} with at least two such cells",
     )
 
 
 def group_difference(
     grid: Grid,
-    paths: Sequence[str],
+    path: str,
     values: np.ndarray,
     first: np.ndarray,
     second: np.ndarray,
@@ -87,7 +76,7 @@ def group_difference(
 
     Args:
         grid: the cells.
-        paths: of the axes.
+        path: of the axis.
         values: of each cell, (cells,).
         first, second: which cells are in the groups, (cells,).
         units: what the lines are that have cells of both groups, in words.
@@ -97,12 +86,12 @@ def group_difference(
         one, other = _known(values, line, first), _known(values, line, second)
         return float(one.mean() - other.mean()) if len(one) and len(other) else math.nan
 
-    return over_lines(grid, paths, effect, units=units)
+    return over_lines(grid, path, effect, units=units)
 
 
 def best_difference(
     grid: Grid,
-    paths: Sequence[str],
+    path: str,
     values: np.ndarray,
     first: np.ndarray,
     second: np.ndarray,
@@ -125,7 +114,7 @@ def best_difference(
         n = min(len(one), len(other)) if equal_numbers else 0
         return expected_best(one, n or len(one)) - expected_best(other, n or len(other))
 
-    return over_lines(grid, paths, effect, units=units, note=note)
+    return over_lines(grid, path, effect, units=units, note=note)
 
 
 def expected_best(values: np.ndarray, n: int) -> float:

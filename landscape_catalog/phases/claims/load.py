@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from landscape_catalog.phases.claims.claim import Claim, Needs, Part
+from landscape_catalog.phases.claims.claim import Claim, Needs, Part, only
 from landscape_catalog.phases.claims.grid import Grid
 from landscape_catalog.phases.claims.lines import change_along
 from landscape_catalog.phases.claims.margins import (
@@ -31,10 +31,10 @@ def _change(
 ) -> Part:
     """The change of a metric from the half of an axis with more load to the half with less."""
 
-    def measure(grid: Grid) -> Jackknifed:
-        return change_along(grid, (path,), values(grid))
+    def measure(grid: Grid, along: str) -> Jackknifed:
+        return change_along(grid, along, values(grid))
 
-    return Part(name, unit, margin, measure)
+    return Part(name, unit, margin, measure, along=only(path))
 
 
 def _fitted_hessian(grid: Grid) -> np.ndarray:

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from landscape_catalog.phases.claims.claim import Claim, Needs, Part, UntestableError
+from landscape_catalog.phases.claims.claim import (
+    Claim,
+    Needs,
+    Part,
+    UntestableError,
+    each_load,
+    each_temperature,
+)
 from landscape_catalog.phases.claims.frequency import Frequency, share_of_neighbourhoods
 from landscape_catalog.phases.claims.grid import Grid
 from landscape_catalog.phases.claims.lines import change_along, group_difference
@@ -21,27 +28,29 @@ CKA_ORDERS_PHASES = Claim(
             "CKA in III less that in I and II in the same landscape",
             "CKA",
             CKA,
-            lambda grid: group_difference(
+            lambda grid, path: group_difference(
                 grid,
-                grid.temperature_paths,
+                path,
                 grid.metric("cka"),
                 grid.among("III"),
                 grid.among(*SHARP),
                 units="landscapes with cells in III and in I or II",
             ),
+            along=each_temperature,
         ),
         Part(
             "CKA in IV less that in III at the same temperature",
             "CKA",
             CKA,
-            lambda grid: group_difference(
+            lambda grid, path: group_difference(
                 grid,
-                grid.load_paths,
+                path,
                 grid.metric("cka"),
                 grid.among(*CONNECTED),
                 grid.among("III"),
                 units="lines with cells in III and in IV",
             ),
+            along=each_load,
         ),
     ),
     Needs(metrics=("cka",), temperature=True, load=True, phases=True),
@@ -56,11 +65,10 @@ TEMPERATURE_IMPROVES_CKA = Claim(
             "CKA of the hotter half of each landscape's cells in IV less that of the colder half",
             "CKA",
             CKA,
-            lambda grid: change_along(
-                grid,
-                grid.temperature_paths,
-                np.where(grid.among(*CONNECTED), grid.metric("cka"), np.nan),
+            lambda grid, path: change_along(
+                grid, path, np.where(grid.among(*CONNECTED), grid.metric("cka"), np.nan)
             ),
+            along=each_temperature,
         ),
     ),
     Needs(metrics=("cka",), temperature=True, phases=True),
@@ -91,7 +99,7 @@ SIMILAR_NOT_DISCONNECTED = Claim(
             "neighbourhoods with similar models of which some are poorly connected",
             "share",
             NOT_SEEN,
-            similar_but_disconnected,
+            lambda grid, _: similar_but_disconnected(grid),
             "neighbourhoods of two steps along each axis",
         ),
     ),

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from landscape_catalog.phases.claims.claim import Claim, Needs, Part
+from landscape_catalog.phases.claims.claim import (
+    Claim,
+    Needs,
+    Part,
+    each_temperature,
+    only,
+)
 from landscape_catalog.phases.claims.decay import gain_at_boundary, mean_gain
 from landscape_catalog.phases.claims.fluctuation import mean_ridge
 from landscape_catalog.phases.claims.grid import Grid
@@ -25,13 +31,15 @@ DOUBLE_DESCENT = Claim(
             "error at the transition over the higher of both sides, along width",
             ERROR_POINTS,
             ACCURACY,
-            lambda grid: mean_ridge(grid, (WIDTH,), grid.noisy),
+            lambda grid, path: mean_ridge(grid, path, grid.noisy),
+            along=only(WIDTH),
         ),
         Part(
             "error at the transition over the higher of both sides, along temperature",
             ERROR_POINTS,
             ACCURACY,
-            lambda grid: mean_ridge(grid, grid.temperature_paths, grid.noisy),
+            lambda grid, path: mean_ridge(grid, path, grid.noisy),
+            along=each_temperature,
         ),
     ),
     Needs(axes=(WIDTH,), temperature=True, phases=True, percent=True, label_noise=True),
@@ -46,14 +54,15 @@ DATA_DOUBLE_DESCENT = Claim(
             "error at the transition over the higher of both sides, along the amount of data",
             ERROR_POINTS,
             ACCURACY,
-            lambda grid: mean_ridge(grid, (SAMPLES,), np.ones(len(grid), dtype=bool)),
+            lambda grid, path: mean_ridge(grid, path, np.ones(len(grid), dtype=bool)),
+            along=only(SAMPLES),
         ),
     ),
     Needs(axes=(SAMPLES,), phases=True, percent=True),
 )
 
 
-def sharp_over_flat(grid: Grid, *, equal_numbers: bool) -> Jackknifed:
+def sharp_over_flat(grid: Grid, path: str, *, equal_numbers: bool) -> Jackknifed:
     """The best of I and II less the best of III, in landscapes whose flat cells are mostly in III.
 
     Of such a landscape, cells in IV are left out.
@@ -64,7 +73,7 @@ def sharp_over_flat(grid: Grid, *, equal_numbers: bool) -> Jackknifed:
     column = excess[landscape] > 0
     return best_difference(
         grid,
-        grid.temperature_paths,
+        path,
         grid.accuracy,
         grid.among("I", "II") & column,
         poor & column,
@@ -83,13 +92,15 @@ ZERO_LOSS_HURTS = Claim(
             "best accuracy in I and II less the best in III, in the same landscape",
             POINTS,
             ACCURACY,
-            lambda grid: sharp_over_flat(grid, equal_numbers=False),
+            lambda grid, path: sharp_over_flat(grid, path, equal_numbers=False),
+            along=each_temperature,
         ),
         Part(
             "best accuracy in I and II less the best in III, of equally many cells",
             POINTS,
             BETTER,
-            lambda grid: sharp_over_flat(grid, equal_numbers=True),
+            lambda grid, path: sharp_over_flat(grid, path, equal_numbers=True),
+            along=each_temperature,
         ),
     ),
     Needs(temperature=True, phases=True, percent=True),
@@ -105,7 +116,7 @@ DECAY_AT_BOUNDARY = Claim(
             "side",
             POINTS,
             ACCURACY,
-            gain_at_boundary,
+            lambda grid, _: gain_at_boundary(grid),
             "landscapes",
         ),
     ),
@@ -121,7 +132,7 @@ DECAY_HELPS = Claim(
             "best accuracy with decay less that without, in the same landscape",
             POINTS,
             ACCURACY,
-            mean_gain,
+            lambda grid, _: mean_gain(grid),
             "landscapes",
         ),
     ),

@@ -1,9 +1,9 @@
-"""The rule of verdicts: intervals that hold together, compared with margins fixed in advance."""
+"""The rule of verdicts: intervals compared with margins that were fixed in advance."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from landscape_catalog.phases.claims.claim import Claim, Effect, Part, UntestableError
@@ -11,10 +11,11 @@ from landscape_catalog.phases.claims.grid import Grid
 from landscape_catalog.phases.claims.margins import number
 from landscape_catalog.phases.claims.registry import CLAIMS
 from landscape_catalog.phases.diagram import Diagram
+from landscape_catalog.schema.parameters import parameter
 from landscape_catalog.schema.words import enumerated
 
 TAIL = 0.05
-"""Probability that any claim that is false is called supported; likewise contradicted."""
+"""Probability, at most, that any claim that is false is called supported."""
 
 Verdict = Literal["supported", "not supported", "cannot be tested"]
 Finding = Literal["supported", "undecided", "too small", "contradicted"]
@@ -23,13 +24,27 @@ _ORDER: tuple[Finding, ...] = ("supported", "undecided", "too small", "contradic
 
 @dataclass(frozen=True)
 class JudgedPart:
-    """A part of a claim with its effect, interval and finding."""
+    """A part of a claim along one axis, with its effect, interval and finding.
+
+    Attributes:
+        part: the part.
+        along: path of the axis; empty for an effect of all cells at once.
+        effect: as it was measured.
+        low, high: limits of its interval.
+        finding: whether the interval is where the margin says.
+    """
 
     part: Part
+    along: str
     effect: Effect
     low: float
     high: float
     finding: Finding
+
+    @property
+    def axis(self) -> str:
+        """The title of the axis; empty for an effect of all cells at once."""
+        return parameter(self.along).title if self.along else ""
 
     @property
     def interval(self) -> str:
@@ -47,8 +62,9 @@ class JudgedPart:
             "contradicted": "the whole interval is beyond the margin on the other side",
         }[self.finding]
         note = f"; {self.effect.note}" if self.effect.note else ""
+        along = f", along {self.axis}" if self.part.is_by_axis else ""
         return (
-            f"{self.part.name}: {number(self.effect.value)} ({self.interval}) "
+            f"{self.part.name}{along}: {number(self.effect.value)} ({self.interval}) "
             f"{self.part.unit}, over {self.effect.n_units} {self.part.units} in "
             f"{self.effect.n_blocks} blocks; {words}{note}"
         )
@@ -60,10 +76,13 @@ class JudgedClaim:
 
     Attributes:
         claim: the claim.
-        verdict: supported if every part is; cannot be tested if the data do not allow it.
+        verdict: supported if every part is along every axis on which it can be tested; cannot be
+            tested if the data do not allow it for some part.
         why: what decides, as a sentence.
-        parts: the effects; empty if the claim cannot be tested.
+        parts: the effects, a part along one axis after the other; empty if the claim cannot be
+            tested.
         confidence: of each part's interval.
+        untested: the axes along which a part has too little data, as sentences.
     """
 
     claim: Claim
@@ -71,6 +90,7 @@ class JudgedClaim:
     why: str
     parts: tuple[JudgedPart, ...]
     confidence: float | None
+    untested: tuple[str, ...] = ()
 
     @property
     def deciding(self) -> JudgedPart | None:
@@ -79,14 +99,24 @@ class JudgedClaim:
             return None
         return max(self.parts, key=lambda one: _ORDER.index(one.finding))
 
+    @property
+    def by_axis(self) -> tuple[JudgedPart, ...]:
+        """The part that decides, and the same effect along the other axes."""
+        deciding = self.deciding
+        if deciding is None:
+            return ()
+        others = (one for one in self.parts if one.part is deciding.part and one is not deciding)
+        return (deciding, *others)
+
 
 def judge_claims(diagram: Diagram, claims: Sequence[Claim] = CLAIMS) -> list[JudgedClaim]:
     """Judge claims on a phase diagram.
 
     Every claim that can be tested shares the error probability `TAIL` equally (Bonferroni): each
     limit of an interval is beyond the true value with probability `TAIL` / number of such claims. A
-    claim is supported if the whole interval of each of its parts is where its margin says. Parts
-    need no further correction, since all of them have to hold.
+    claim is supported if the whole interval of each of its parts is where its margin says, along
+    each axis by itself. Parts and axes need no further correction, since all of them have to hold.
+    An axis with too little data for a part is listed, and does not count.
 
     Args:
         diagram: the cells of one experiment, with phases.
@@ -99,29 +129,56 @@ def judge_claims(diagram: Diagram, claims: Sequence[Claim] = CLAIMS) -> list[Jud
     return [_judged(claim, one, tail) for claim, one in zip(claims, measured)]
 
 
-def _measured(grid: Grid, claim: Claim) -> list[Effect] | str:
+@dataclass(frozen=True)
+class _Measured:
+    """The effects of a claim's parts along their axes, and those with too little data."""
+
+    effects: tuple[tuple[Part, str, Effect], ...]
+    untested: tuple[str, ...]
+
+
+def _measured(grid: Grid, claim: Claim) -> _Measured | str:
     """The effects of a claim, or why it cannot be tested."""
     missing = claim.needs.missing(grid)
     if missing:
         return f"it needs {enumerated(missing)}"
-    try:
-        return [part.measure(grid) for part in claim.parts]
-    except UntestableError as reason:
-        return f"{reason}"
+    effects: list[tuple[Part, str, Effect]] = []
+    untested: list[str] = []
+    for part in claim.parts:
+        found, reasons = _along_each(grid, part)
+        if not found:
+            return "; ".join(dict.fromkeys(reasons.values()))
+        effects += found
+        untested += [
+            f"{part.name}, along {parameter(path).title}: {reason}"
+            for path, reason in reasons.items()
+        ]
+    return _Measured(tuple(effects), tuple(untested))
 
 
-def _judged(claim: Claim, measured: list[Effect] | str, tail: float) -> JudgedClaim:
+def _along_each(grid: Grid, part: Part) -> tuple[list[tuple[Part, str, Effect]], dict[str, str]]:
+    """The effect of a part along each of its axes, and by path why others cannot be tested."""
+    effects: list[tuple[Part, str, Effect]] = []
+    reasons: dict[str, str] = {}
+    for path in part.along(grid):
+        try:
+            effects.append((part, path, part.measure(grid, path)))
+        except UntestableError as reason:
+            reasons[path] = f"{reason}"
+    return effects, reasons
+
+
+def _judged(claim: Claim, measured: _Measured | str, tail: float) -> JudgedClaim:
     if isinstance(measured, str):
         return JudgedClaim(claim, "cannot be tested", measured, (), None)
-    parts = tuple(_judged_part(part, effect, tail) for part, effect in zip(claim.parts, measured))
+    parts = tuple(_judged_part(*one, tail) for one in measured.effects)
     supported = all(part.finding == "supported" for part in parts)
-    judged = JudgedClaim(
-        claim, "supported" if supported else "not supported", "", parts, 1 - 2 * tail
-    )
-    return JudgedClaim(claim, judged.verdict, _why(judged), parts, judged.confidence)
+    verdict: Verdict = "supported" if supported else "not supported"
+    judged = JudgedClaim(claim, verdict, "", parts, 1 - 2 * tail, measured.untested)
+    return replace(judged, why=_why(judged))
 
 
-def _judged_part(part: Part, effect: Effect, tail: float) -> JudgedPart:
+def _judged_part(part: Part, along: str, effect: Effect, tail: float) -> JudgedPart:
     low, high = effect.interval(tail)
     margin = part.margin
     finding: Finding = "undecided"
@@ -131,7 +188,7 @@ def _judged_part(part: Part, effect: Effect, tail: float) -> JudgedPart:
         finding = "contradicted"
     elif margin.short(high):
         finding = "too small"
-    return JudgedPart(part, effect, low, high, finding)
+    return JudgedPart(part, along, effect, low, high, finding)
 
 
 def _why(judged: JudgedClaim) -> str:

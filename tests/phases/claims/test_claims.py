@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from landscape_catalog.phases.claims import CLAIMS, JudgedClaim, judge_claims
-from landscape_catalog.phases.diagram import Diagram
+from landscape_catalog.phases.diagram import Diagram, DiagramAxis
 from tests.phases.claims.truths import FALSE, NULL, TRUE
-from tests.phases.claims.worlds import BATCH, LABEL_NOISE, LARGE, SMALL, WIDTH, World
+from tests.phases.claims.worlds import BATCH, LABEL_NOISE, LARGE, SAMPLES, SMALL, WIDTH, World
 
 NAMES = [claim.name for claim in CLAIMS]
 
@@ -73,6 +73,61 @@ def shuffled(diagram: Diagram, order: np.ndarray) -> Diagram:
         n_converged=diagram.n_converged[order],
         means={name: values[order] for name, values in diagram.means.items()},
     )
+
+
+def test_each_axis_is_judged_by_itself() -> None:
+    """An effect along one load-like axis does not hide that there is none along another."""
+    diagram = TRUE["connected-flat-better"].diagram(1)
+    alone = verdicts(diagram)["connected-flat-better"]
+    assert [part.along for part in alone.parts] == [WIDTH]
+    twice = with_second_load(diagram)
+    found = verdicts(twice)["connected-flat-better"]
+    assert found.verdict == "not supported"
+    assert [part.along for part in found.parts] == [WIDTH, SAMPLES]
+    by_width, by_samples = found.parts
+    assert by_width.finding == "supported"
+    assert by_samples.finding == "contradicted"
+    assert found.deciding is by_samples
+    assert found.by_axis == (by_samples, by_width)
+    assert "along training samples" in found.why
+
+
+def with_second_load(diagram: Diagram) -> Diagram:
+    """The grid twice: with more data, cells of III are in IV, and less accurate by 20 points."""
+    n = len(diagram)
+    phases = np.array(diagram.phases)
+    connected = np.where(phases == "III", "IV-A", phases)
+    was_poor = np.where(phases == "III", 20.0, 0.0)
+    levels = [
+        (phases, diagram.mean("test_accuracy")),
+        (connected, diagram.mean("test_accuracy") - was_poor),
+    ]
+    axes = (diagram.axes[0], DiagramAxis.of(SAMPLES, [1000, 2000]), *diagram.axes[1:])
+    places = np.concatenate([np.insert(diagram.places, 1, level, axis=1) for level in range(2)])
+    means = {name: np.tile(values, 2) for name, values in diagram.means.items()}
+    means["test_accuracy"] = np.concatenate([accuracy for _, accuracy in levels])
+    return replace(
+        diagram,
+        axes=axes,
+        cell_ids=tuple(map(str, range(2 * n))),
+        places=places,
+        phases=tuple(np.concatenate([names for names, _ in levels])),
+        means=means,
+        **{
+            name: np.tile(getattr(diagram, name), 2)
+            for name in ("variant", "n_runs", "n_converged")
+        },
+    )
+
+
+def test_an_axis_with_too_little_data_is_named_and_does_not_count() -> None:
+    diagram = TRUE["connected-flat-better"].diagram(1)
+    one_more = with_second_load(diagram)
+    same = replace(one_more, phases=diagram.phases * 2)  # no line along it has both III and IV
+    found = verdicts(same)["connected-flat-better"]
+    assert [part.along for part in found.parts] == [WIDTH]
+    (untested,) = found.untested
+    assert "along training samples: too few lines with cells in III and in IV: 0" in untested
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from landscape_catalog.phases.claims import CLAIMS, Claim
+from landscape_catalog.phases.claims import CLAIMS, REVISIONS, Claim
 from tests.conftest import ROOT
 
 PAGE = (ROOT / "docs" / "claims.md").read_text(encoding="utf-8")
@@ -21,3 +21,9 @@ def test_every_claim_is_documented_with_its_effects_and_margins(claim: Claim) ->
 def test_every_claim_has_a_verdict_on_the_published_grids(claim: Claim) -> None:
     table = PAGE.partition("## Verdicts")[2]
     assert f"| `{claim.name}` |" in table
+
+
+@pytest.mark.parametrize("revision", REVISIONS)
+def test_every_revision_of_the_tests_is_documented(revision: str) -> None:
+    said = PAGE.partition("## What was changed after the first run")[2]
+    assert f"**{revision[0].upper()}{revision[1:]}.**" in said

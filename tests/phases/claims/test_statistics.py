@@ -189,7 +189,7 @@ def test_noise_and_slopes_make_no_ridge() -> None:
     heights = [
         mean_ridge(
             Grid(World(axes=LARGE, dependence=0.0).diagram(seed)),
-            ("temperature.batch_size",),
+            "temperature.batch_size",
             np.ones(1690, dtype=bool),
         ).value
         for seed in range(5)

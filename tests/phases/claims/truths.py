@@ -36,7 +36,7 @@ TRUE: dict[str, World] = {
     ),
     "l2-less-informative": World(axes=LARGE, accuracy_by_all=10.0, cka_of_width=0.3, **FINE),
     "cka-orders-phases": World(
-        axes=LARGE, cka_of_sharp=-0.25, cka_of_poor=-0.1, **CONNECTING, **FINE
+        axes=LARGE, cka_of_sharp=-0.35, cka_of_poor=-0.2, **CONNECTING, **FINE
     ),
     "temperature-improves-cka": World(axes=LARGE, cka_of_heat=0.4, mc_offset=2.0),
     "similar-not-disconnected": World(
