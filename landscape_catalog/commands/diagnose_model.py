@@ -12,6 +12,7 @@ import numpy as np
 import polars as pl
 
 from landscape_catalog.api.catalog import open_catalog
+from landscape_catalog.catalog.conditions import require_condition
 from landscape_catalog.catalog.diagram import READ, diagram_of
 from landscape_catalog.catalog.sources import source_named
 from landscape_catalog.catalog.thresholds import rule_in_effect
@@ -171,8 +172,10 @@ def _chosen(
     """Indices of the cells that are fitted."""
     chosen = np.arange(len(known.diagram))
     if where is not None:
-        if not where.strip():
-            raise QueryError("--where: got an empty text; allowed: an SQL condition on `cells`")
+        try:
+            require_condition(where)
+        except QueryError as error:
+            raise QueryError(f"--where: {error}") from None
         catalog = open_catalog(root, source=known.name)
         found = catalog.sql(f"SELECT cell_id FROM cells WHERE ({where}\n)")
         ids = set(found["cell_id"].to_list())
