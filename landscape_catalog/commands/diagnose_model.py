@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +16,19 @@ from landscape_catalog.catalog.diagram import READ, diagram_of
 from landscape_catalog.catalog.sources import source_named
 from landscape_catalog.catalog.thresholds import rule_in_effect
 from landscape_catalog.commands.output import aligned
-from landscape_catalog.diagnosis.model import DiagnosisModel, read_model, write_model
-from landscape_catalog.diagnosis.model.features import SIZES
+from landscape_catalog.diagnosis.model import (
+    Action,
+    DiagnosisModel,
+    QuestionScore,
+    Score,
+    read_model,
+    write_model,
+)
+from landscape_catalog.diagnosis.model.features import PUBLISHED, SIZES
 from landscape_catalog.diagnosis.model.fit import fit_model
-from landscape_catalog.diagnosis.model.score import Score, score_model
+from landscape_catalog.diagnosis.model.labels import gains
+from landscape_catalog.diagnosis.model.score import score_model
+from landscape_catalog.diagnosis.model.verdicts import verdicts
 from landscape_catalog.errors import DamagedFileError, QueryError
 from landscape_catalog.paths import Project
 from landscape_catalog.phases.diagram import Diagram
@@ -65,14 +73,54 @@ def fit_source(
     chosen = _chosen(root, known, where, cells, seed)
     model = known.fit(chosen, sizes=sizes)
     write_model(path, model)
-    reference = model.reference
+    reference, full = model.reference, model.predictors[0]
     left = "" if reference.n_cells == len(chosen) else f" (of {len(chosen)}; others lack a metric)"
     features = ", ".join(feature.metric for feature in model.features)
-    return (
-        f"Fitted on {reference.n_cells} cells{left} of {name}, a grid of {reference.n_grid}: "
-        f"{', '.join(model.questions)}.\nFeatures: {features}.\n"
-        f"Wrote {project.shown(path)}. `landscape diagnose score {name}` says how good it is."
+    return "\n".join(
+        [
+            f"Fitted on {reference.n_cells} cells{left} of {name}, a grid of {reference.n_grid}: "
+            f"{', '.join(full.questions)}.",
+            *_unlearned(known.diagram, full.gains.actions),
+            f"Features: {features}.",
+            "",
+            *_held_out(model),
+            "",
+            *verdicts(full.tested, name),
+            f"Wrote {project.shown(path)}. `landscape diagnose score {name}` says more.",
+        ]
     )
+
+
+def _unlearned(diagram: Diagram, learned: Sequence[Action]) -> list[str]:
+    """A sentence for actions along axes of which the fitted cells have one value."""
+    others = [action for action in gains(diagram) if action not in learned]
+    if not others:
+        return []
+    axis = "whose axis" if len(others) == 1 else "whose axes"
+    return [f"Not learned: {', '.join(others)}, along {axis} the fitted cells do not vary."]
+
+
+def _held_out(model: DiagnosisModel) -> list[str]:
+    """A table of how good answers from each set of features are, on held-out cells."""
+    full = model.predictors[0]
+    rows = [["right, in percent", *full.questions, "gains of the best choice"]]
+    for one in model.predictors:
+        without = [feature for feature in full.features if feature not in one.features]
+        rows.append(
+            [f"without {', '.join(without)}" if without else "all features"]
+            + [_accuracy(one.tested.questions.get(question)) for question in full.questions]
+            + [_share(one.tested)]
+        )
+    return [f"On {full.tested.tested_on} ({full.tested.n_cells} cells):", *aligned(rows)]
+
+
+def _accuracy(score: QuestionScore | None) -> str:
+    return "" if score is None else f"{100 * score.accuracy.value:.1f}"
+
+
+def _share(tested: Score) -> str:
+    value = tested.values.get("all", tested.values["temperature"])
+    return "" if value.share is None else f"{value.share.value:.1f}"
 
 
 def score_source(root: Path, name: str, *, model: Path | None = None, as_json: bool = False) -> str:
@@ -100,19 +148,26 @@ def score_source(root: Path, name: str, *, model: Path | None = None, as_json: b
     known = _Known(project, name)
     same = fitted.reference.experiment_id == known.experiment["experiment_id"]
     sizes = any(feature.metric in SIZES for feature in fitted.features)
-    refit = (lambda chosen: known.fit(chosen, sizes=sizes)) if same else None
-    scores = score_model(fitted, known.diagram, name, refit=refit)
+    actions = fitted.predictors[0].gains.actions
+
+    def refit(chosen: np.ndarray) -> DiagnosisModel:
+        return known.fit(chosen, sizes=sizes, actions=actions, reduced=False)
+
+    scores = score_model(fitted, known.diagram, name, refit=refit if same else None)
     if as_json:
         content = {
             "source": name,
             "reference": fitted.reference.name,
             "fitted_cells": fitted.reference.n_cells,
-            "scores": [asdict(one) for one in scores],
+            "scores": [one.model_dump(mode="json") for one in scores],
         }
         return strict_json(content, indent=2)
     head = f"{project.shown(path)}: fitted on {fitted.reference.n_cells} cells of "
     head += f"{fitted.reference.name}, scored on {name}"
-    return "\n".join([head, *(line for one in scores for line in ["", *_lines(one)])])
+    without = [one.metric for one in fitted.features if one.metric not in scores[0].features]
+    if without:
+        head += f" by its answers without {', '.join(without)}, which {name} lacks"
+    return "\n".join([head, *(line for one in scores for line in ["", *_lines(one, name)])])
 
 
 class _Known:
@@ -142,8 +197,15 @@ class _Known:
             },
         }
 
-    def fit(self, chosen: np.ndarray, *, sizes: bool) -> DiagnosisModel:
-        """A model of these cells."""
+    def fit(
+        self,
+        chosen: np.ndarray,
+        *,
+        sizes: bool,
+        actions: tuple[Action, ...] | None = None,
+        reduced: bool = True,
+    ) -> DiagnosisModel:
+        """A model of these cells; see `fit_model`."""
         return fit_model(
             self.diagram,
             self.rule,
@@ -152,18 +214,25 @@ class _Known:
             units=self.units,
             chosen=chosen,
             sizes=sizes,
+            actions=actions,
+            reduced=reduced,
         )
 
 
 def _units(cell_metrics: pl.DataFrame) -> dict[str, str]:
     rows = cell_metrics.select("metric", "unit").unique(maintain_order=True)
-    return {metric: unit for metric, unit in rows.iter_rows() if unit}
+    return _with_published({metric: unit for metric, unit in rows.iter_rows() if unit})
 
 
 def _methods(tables: Mapping[str, pl.DataFrame]) -> dict[str, str]:
     """How each metric was measured, as far as the catalog says."""
     rows = tables["cell_metrics"].select("metric", "method").unique(maintain_order=True)
-    return {metric: method for metric, method in rows.iter_rows() if method}
+    return _with_published({metric: method for metric, method in rows.iter_rows() if method})
+
+
+def _with_published(words: dict[str, str]) -> dict[str, str]:
+    """The same for features that a source has under another name."""
+    return {name: words[theirs] for name, theirs in PUBLISHED.items() if theirs in words} | words
 
 
 def _chosen(
@@ -190,31 +259,34 @@ def _chosen(
     return chosen
 
 
-def _lines(score: Score) -> list[str]:
-    """A table of questions, then the value of the advice."""
+def _lines(score: Score, name: str) -> list[str]:
+    """A table of questions, the value of the advice, and what is no better than a simple rule."""
     head = ["question", "n", "accuracy", "95% interval"]
     names = list(dict.fromkeys(n for one in score.questions.values() for n in one.baselines))
     rows = [[*head, *names, "Brier", "calibration error"]]
     for question, one in score.questions.items():
         interval = f"{100 * one.accuracy.low:.1f} to {100 * one.accuracy.high:.1f}"
-        baselines = [_percent(one.baselines.get(name)) for name in names]
+        known = [one.baselines.get(baseline) for baseline in names]
+        baselines = ["" if share is None else f"{100 * share:.1f}" for share in known]
         rows.append(
-            [question, str(one.n), _percent(one.accuracy.value), interval, *baselines]
+            [question, str(one.n), _accuracy(one), interval, *baselines]
             + [f"{one.brier:.3f}", f"{one.calibration_error:.3f}"]
         )
     outside = f", {score.n_outside} of them outside of the model's range" if score.n_outside else ""
     lines = [f"{score.tested_on} ({score.n_cells} cells{outside})", *aligned(rows)]
-    for name, value in score.values.items():
-        words = "hotter or colder" if name == "temperature" else "the best of all actions"
+    for advice, value in score.values.items():
+        words = "hotter or colder" if advice == "temperature" else "the best of all actions"
         always = ", ".join(f"always {action} {gain:.2f}" for action, gain in value.always.items())
+        share = value.share
+        of_best = (
+            "no action gains anything"
+            if share is None
+            else f"{share.value:.1f}% ({share.low:.1f} to {share.high:.1f})"
+        )
         lines.append(
             f"advice on {words}: gains {value.gain:.2f} points of {value.best:.2f} by the best "
-            f"choice, {value.share.value:.1f}% ({value.share.low:.1f} to {value.share.high:.1f}); "
-            f"{always}"
+            f"choice, {of_best}; {always}"
         )
     covered = ", ".join(f"{action} {100 * one:.0f}%" for action, one in score.coverage.items())
-    return [*lines, f"gains within their 90% intervals: {covered}", *score.left_out]
-
-
-def _percent(share: float | None) -> str:
-    return "" if share is None else f"{100 * share:.1f}"
+    lines.append(f"gains within their 90% intervals: {covered}")
+    return [*lines, *score.left_out, *verdicts(score, name)]

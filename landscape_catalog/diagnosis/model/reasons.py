@@ -40,6 +40,22 @@ def reason(action: Action, numbers: Mapping[str, float], reference: str, gain: f
     return f"{facts}; {expected}." if facts else f"{expected[0].upper()}{expected[1:]}."
 
 
+def undecided(numbers: Mapping[str, float]) -> str:
+    """Why metrics of single runs say nothing about the temperature, and what would.
+
+    Args:
+        numbers: metrics by name, NaN or absent if unknown.
+    """
+    facts = [_minimum(numbers)]
+    if not math.isnan(numbers.get("train_error", math.nan)):
+        facts.append(f"the training error {numbers['train_error']:.2g}%")
+    known = " and ".join(filter(None, facts))
+    return (
+        f"With {known}, mode connectivity decides about the temperature: behind a barrier a higher "
+        "one helps, without one a lower one. A second run and a converged curve would show it."
+    )
+
+
 def _connection(numbers: Mapping[str, float]) -> str:
     mc = numbers.get("mode_connectivity", math.nan)
     if math.isnan(mc):

@@ -129,7 +129,10 @@ def test_score_on_what_was_fitted_holds_values_out(project: Path) -> None:
         (["fit", "first", "--cells", "141"], "--cells: got 141; allowed: at most 140"),
         (["fit", "first", "--cells", "5"], "first: got 5 cells"),
         (["fit", "first", "--where", " "], "--where: got an empty text"),
-        (["fit", "first", "--where", "width > 64) OR (1 = 1"], "--where: got .* one SQL expression"),
+        (
+            ["fit", "first", "--where", "width > 64) OR (1 = 1"],
+            "--where: got .* one SQL expression",
+        ),
     ],
 )
 def test_what_cannot_be_fitted_is_said_in_one_message(
