@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -182,8 +182,8 @@ class _Known:
         self.experiment = tables["experiments"].row(0, named=True)
         self.diagram: Diagram = diagram_of(tables)
         self.rule: Rule = rule_in_effect(self.experiment)
-        self.units = _units(tables["cell_metrics"])
-        self.methods = _methods(tables)
+        self.units = of_features(tables["cell_metrics"], "unit")
+        self.methods = of_features(tables["cell_metrics"], "method")
         publication = source.publication or {}
         measure = json.loads(self.experiment["spec"]).get("measure")
         self.about: dict[str, Any] = {
@@ -219,20 +219,17 @@ class _Known:
         )
 
 
-def _units(cell_metrics: pl.DataFrame) -> dict[str, str]:
-    rows = cell_metrics.select("metric", "unit").unique(maintain_order=True)
-    return _with_published({metric: unit for metric, unit in rows.iter_rows() if unit})
+def of_features(cell_metrics: pl.DataFrame, column: str) -> dict[str, str]:
+    """What the catalog says about each metric, and so about features with another name there.
 
-
-def _methods(tables: Mapping[str, pl.DataFrame]) -> dict[str, str]:
-    """How each metric was measured, as far as the catalog says."""
-    rows = tables["cell_metrics"].select("metric", "method").unique(maintain_order=True)
-    return _with_published({metric: method for metric, method in rows.iter_rows() if method})
-
-
-def _with_published(words: dict[str, str]) -> dict[str, str]:
-    """The same for features that a source has under another name."""
-    return {name: words[theirs] for name, theirs in PUBLISHED.items() if theirs in words} | words
+    Args:
+        cell_metrics: the table.
+        column: `unit`, or `method`.
+    """
+    rows = cell_metrics.select("metric", column).unique(maintain_order=True)
+    words = {metric: said for metric, said in rows.iter_rows() if said}
+    published = {name: words[theirs] for name, theirs in PUBLISHED.items() if theirs in words}
+    return published | words
 
 
 def _chosen(
