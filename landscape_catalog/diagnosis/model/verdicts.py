@@ -27,6 +27,7 @@ VERSUS: dict[Action, str] = {
     "wider": "the better temperature",
     "more data": "the better temperature",
 }
+FEWEST_COVERED = 0.8  # of held-out gains by their 90% intervals, for an interval without a caveat
 TREES = {
     "training error": "a tree on the training error",
     "validation metrics": "a tree on validation metrics",
@@ -50,10 +51,19 @@ def caveat(action: Action, tested: Score) -> str:
         action: of the advice.
         tested: how good answers are on held-out cells of the reference.
     """
+    found = [_weak(action, tested)]
+    covered = tested.coverage.get(action)
+    if covered is not None and covered < FEWEST_COVERED:
+        found.append(f"only {100 * covered:.0f}% of held-out gains lie in their 90% intervals")
+    return ", and ".join(filter(None, found))
+
+
+def _weak(action: Action, tested: Score) -> str:
+    """That the question of an action is answered no better than by always the same answer."""
     question = QUESTION_OF.get(action)
-    score = None if question is None else tested.questions.get(question)
     if question is None:
         return ""
+    score = tested.questions.get(question)
     if score is None:
         return "no held-out cell of the reference shows how good this answer is"
     if score.is_better_than_one_answer:
