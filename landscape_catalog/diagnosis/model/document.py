@@ -120,7 +120,7 @@ class DiagnosisModel(Part):
         known = {name: math.nan if name in without else value for name, value in own.items()}
         advice = [
             one
-            for one in self._advice(found, predictor, known)
+            for one in self._advice(found, predictor, known, temperature_only)
             if not temperature_only or one.action in TEMPERATURE
         ]
         return replace(
@@ -141,22 +141,28 @@ class DiagnosisModel(Part):
         return bool(set(self.predictors[0].features) & set(OF_PAIRS))
 
     def _advice(
-        self, found: Predictions, predictor: Predictor, own: Mapping[str, float]
+        self,
+        found: Predictions,
+        predictor: Predictor,
+        own: Mapping[str, float],
+        of_single_runs: bool,
     ) -> Iterator[Advice]:
         """The advice about every action."""
+        name = self.reference.name
         for action, one in found.gains.items():
+            gain = float(one.gain[0])
             question = QUESTION_OF.get(action)
             first = math.nan
             if question is not None:
                 first = float(found.probabilities[question][0])
             yield Advice(
                 action=action,
-                gain=float(one.gain[0]),
+                gain=gain,
                 low=float(one.low[0]),
                 high=float(one.high[0]),
                 probability=1 - first if action == "colder" else first,
                 versus=VERSUS.get(action, ""),
-                why=reason(action, own, self.reference.name, float(one.gain[0])),
+                why=reason(action, own, name, gain, of_single_runs=of_single_runs),
                 caveat=caveat(action, predictor.tested),
             )
 

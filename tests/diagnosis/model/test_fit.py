@@ -126,6 +126,7 @@ def test_a_single_run_at_a_minimum_may_be_hotter_whatever_connectivity_is(
     found = model.answer({name: numbers(grid, cold)[name] for name in of_runs})
     assert {one.action for one in found.advice} == {"hotter", "colder"}
     assert found.advice[0].action == "hotter" and found.advice[0].probability > 0.5
+    assert "whether runs are connected or behind a barrier, a higher" in found.advice[0].why
     assert list(found.probabilities) == ["temperature"] and found.undecided == ""
     assert found.without == ("mode_connectivity", "peak_error", "cka")
     assert not any("`width or" in one or "all changes" in one for one in found.verdicts)
