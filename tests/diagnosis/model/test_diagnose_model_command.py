@@ -14,7 +14,7 @@ from landscape_catalog.catalog.sources import source_named
 from landscape_catalog.cli import app
 from landscape_catalog.commands.diagnose_model import of_features
 from landscape_catalog.commands.imports import import_results
-from landscape_catalog.diagnosis.model import read_model
+from landscape_catalog.diagnosis.model import learners, read_model
 from landscape_catalog.errors import MissingArtifactError, QueryError
 from landscape_catalog.paths import Project
 from tests.diagnosis.model.grids import planted
@@ -59,7 +59,10 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def _inside(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the project, with small forests."""
     monkeypatch.chdir(project)
+    monkeypatch.setattr(learners, "TREES", 10)
+    monkeypatch.setattr(learners, "GAIN_TREES", 10)
 
 
 def called(*words: str) -> str:
