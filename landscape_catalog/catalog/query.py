@@ -67,7 +67,7 @@ def query(
         SpecError: if the settings of an import are invalid.
         QueryError: if the SQL is invalid, is not exactly one query, or exceeds a limit.
     """
-    _require_text(sql)
+    require_text(sql)
     asked = tables_of(sql)
     loaded = load(sources, asked)
     connection = duckdb.connect(":memory:")
@@ -113,7 +113,7 @@ def tables_of(sql: str) -> set[str] | None:
     return {table for name in found for table in asked[name]}
 
 
-def _require_text(sql: str) -> None:
+def require_text(sql: str) -> None:
     """Require what DuckDB can parse: Unicode text without null characters."""
     try:
         sql.encode()

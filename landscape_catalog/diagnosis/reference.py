@@ -9,8 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from landscape_catalog.diagnosis.method import paper_method, reference_method
-from landscape_catalog.diagnosis.model import Answer, DiagnosisModel, read_model
-from landscape_catalog.diagnosis.result import AdviceFacts, NeighbourFacts, ReferenceFacts
+from landscape_catalog.diagnosis.model import Answer, DiagnosisModel, Score, read_model
+from landscape_catalog.diagnosis.result import (
+    AdviceFacts,
+    NeighbourFacts,
+    ReferenceFacts,
+    TestedFacts,
+    TestedQuestion,
+)
 from landscape_catalog.errors import CheckpointError, DamagedFileError
 from landscape_catalog.phases import Rule, Yang2021
 
@@ -121,6 +127,35 @@ def reference_facts(standing: Standard, answer: Answer) -> ReferenceFacts:
         ),
         prior=dict(answer.phase_prior),
         questions={str(name): value for name, value in answer.probabilities.items()},
+        without=answer.without,
+        tested=None if answer.tested is None else _tested(standing.model, answer, answer.tested),
+        verdicts=answer.verdicts,
+    )
+
+
+def _tested(model: DiagnosisModel, answer: Answer, tested: Score) -> TestedFacts:
+    """How good advice from the metrics that there are is, beside that from all."""
+    asked = {name: one for name, one in tested.questions.items() if name in answer.probabilities}
+    value = tested.values.get("all" if len(answer.probabilities) > 1 else "temperature")
+    return TestedFacts(
+        tested_on=tested.tested_on,
+        questions={
+            name: TestedQuestion(
+                n=one.n,
+                accuracy=one.accuracy.value,
+                low=one.accuracy.low,
+                high=one.accuracy.high,
+                one_answer=max(one.first, 1 - one.first),
+                baselines=one.baselines,
+            )
+            for name, one in asked.items()
+        },
+        with_all={
+            name: one.accuracy.value
+            for name, one in model.predictors[0].tested.questions.items()
+            if name in asked
+        },
+        value=None if value is None or value.share is None else value.share.value,
     )
 
 
@@ -133,7 +168,9 @@ def advice_facts(answer: Answer) -> tuple[AdviceFacts, ...]:
             low=known(one.low),
             high=known(one.high),
             probability=known(one.probability),
+            versus=one.versus,
             why=one.why,
+            caveat=one.caveat,
         )
         for one in answer.advice
     )
@@ -166,6 +203,8 @@ def reasons_for_no_advice(
     if reasons:
         words = [f"{', '.join(names)} ({why})" for why, names in reasons.items()]
         found.append(f"There is no advice that depends on {'; '.join(words)}.")
+    if answer.undecided:
+        found.append(answer.undecided)
     return tuple(found)
 
 

@@ -14,8 +14,9 @@ from landscape_catalog.diagnosis.method import (
     paper_method,
     reference_method,
 )
-from landscape_catalog.diagnosis.model import write_model
-from landscape_catalog.diagnosis.reference import standard
+from landscape_catalog.diagnosis.model import read_model, write_model
+from landscape_catalog.diagnosis.reference import advice_facts, reference_facts, standard
+from landscape_catalog.diagnosis.words import caveats_in_words
 from landscape_catalog.errors import CheckpointError
 from tests.diagnosis.made import blobs, perceptron, trained
 from tests.diagnosis.references import around, model
@@ -48,7 +49,7 @@ def test_a_checkpoint_within_the_range_of_the_reference(file: Path) -> None:
     found = lc.diagnose_checkpoints(states(1), perceptron, blobs(), model=file)
     reference = found.reference
     assert reference is not None
-    assert set(reference.missing) >= {"mode_connectivity", "cka", "l2_distance"}
+    assert set(reference.missing) >= {"mode_connectivity", "cka"}
     assert sum(reference.prior.values()) == pytest.approx(1.0)
     assert found.phase.probabilities == {}
     assert any("it takes two checkpoints" in sentence for sentence in found.no_advice)
@@ -154,9 +155,41 @@ def test_within_the_range_there_is_advice(tmp_path: Path) -> None:
         "temperature", "width or temperature", "data or temperature"
     }  # fmt: skip
     assert f"1. {found.advice[0].action}: " in str(found)
+    by_action = {one.action: one for one in found.advice}
+    hotter = found.reference.questions["temperature"]
+    assert by_action["hotter"].probability == pytest.approx(hotter)
+    assert by_action["colder"].probability == pytest.approx(1 - hotter)
+    assert found.reference.tested is not None and found.reference.without == ()
     for said in (" ".join(str(found).split()), found.page()):
-        assert "temperature is the better direction has a probability of" in said
+        assert "; more than colder with " in said and "positive with" not in said
+        assert "less sure" not in said
         assert "For another network, other data or another training they are a guide" in said
     one = lc.diagnose_checkpoints(two[:1], perceptron, blobs(), model=tmp_path / "near.json")
-    assert one.advice == () and one.reference is not None and not one.reference.questions
+    assert one.reference is not None and set(one.reference.questions) <= {"temperature"}
+    assert {advice.action for advice in one.advice} <= {"hotter", "colder"}
     assert "no advice that depends on mode connectivity" in " ".join(one.no_advice)
+
+
+def test_without_converged_curves_the_other_metrics_advise(tmp_path: Path) -> None:
+    """Curves of a few updates; the same metrics without mode connectivity give the same advice."""
+    two = states(2)
+    plain = lc.diagnose_checkpoints(two, perceptron, blobs())
+    write_model(tmp_path / "near.json", around(plain))
+    fitted = read_model(tmp_path / "near.json")
+    found = lc.diagnose_checkpoints(two, perceptron, blobs(), model=tmp_path / "near.json")
+    means = {one.metric: one.mean for one in found.metrics if one.mean is not None}
+    for name in ("mode_connectivity", "peak_error"):
+        del means[name]
+    answer = fitted.answer(means)
+    facts = reference_facts(standard(tmp_path / "near.json"), answer)
+    assert facts.without == facts.missing == ("mode_connectivity", "peak_error")
+    assert facts.tested is not None
+    temperature = facts.tested.questions["temperature"]
+    stored = fitted.predictors[1].tested.questions["temperature"]
+    assert fitted.predictors[1].features == ("train_loss", "train_error", "top_eigenvalue",
+                                             "trace", "cka")  # fmt: skip
+    assert (temperature.accuracy, temperature.n) == (stored.accuracy.value, stored.n)
+    changed = found.model_copy(update={"reference": facts, "advice": advice_facts(answer)})
+    said = " ".join(" ".join(caveats_in_words(changed)).split())
+    assert "This advice is less sure: it comes from a model without mode connectivity and" in said
+    assert f"about temperature {100 * stored.accuracy.value:.0f}% (" in said
