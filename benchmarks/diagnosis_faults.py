@@ -25,9 +25,12 @@ beside that of the best one. No advice counts as wrong, with a value of 0.
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import math
+import multiprocessing
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -100,12 +103,9 @@ def settings(base: Path, values: Mapping[str, Any], seeds: range, workers: int |
     content["measure"]["connectivity"]["pairs"] = "first"
     if workers is not None:
         content["execution"]["workers"] = workers
-    out = base / "wanted.yaml"
-    with out.open("w") as file:
-        yaml.dump(content, file)
-    text = out.read_text()
-    out.unlink()
-    return text
+    out = io.StringIO()
+    yaml.dump(content, out)
+    return out.getvalue()
 
 
 def reference(work: Path, workers: int | None) -> None:
@@ -192,7 +192,11 @@ def runs_at(work: Path, fault: Fault) -> list[Any]:
     """Trained runs of a fault; those that exist are taken from the shared store."""
     folder = work / "places" / fault.name.replace(" ", "_")
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "params.yaml").write_text(settings(work / "reference", fault.place, SEEDS, None))
+    (folder / "params.yaml").write_text(settings(work / "reference", fault.place, SEEDS, 1))
+    for name in ("dvc.yaml", "recipes.json"):  # which make it a project
+        shutil.copy(work / "reference" / name, folder)
+    for stage in ("prepare", "train"):
+        _landscape(folder, stage)  # all seeds side by side
     (cell,) = lc.Experiment.load(folder, keep=True).cells
     return [cell.train(seed) for seed in SEEDS]
 
@@ -248,15 +252,15 @@ def _write(file: Path, content: Any) -> None:
     file.write_text(json.dumps(content, indent=2) + "\n")
 
 
-def trained(work: Path, fault: Fault) -> dict[str, Any]:
-    """The accuracy of a fault's runs, and what each action really gains; stored."""
+def examined(work: Path, fault: Fault) -> None:
+    """Train and measure a fault's runs; store their accuracy and what each action really gains."""
     file = work / "faults" / f"{fault.name.replace(' ', '_')}.json"
     if not file.exists():
         own = accuracy(runs_at(work, fault))
         real = gains(accuracies(work), fault.cell, own)
         _write(file, {**asdict(fault), "test_accuracy": own, "real_gains": real})
         print(f"{fault.name} at {fault.place}: {own:.1f}%, {real}", flush=True)
-    return json.loads(file.read_text())
+    measured(work, fault)
 
 
 def advised(work: Path, fault: Mapping[str, Any], standing: Any) -> dict[str, Any]:
@@ -341,9 +345,9 @@ def main() -> None:
         found = list(faults(work))
         for fault in found:
             print(fault, flush=True)
-        with ProcessPoolExecutor(given.workers) as pool:
-            list(pool.map(trained, [work] * len(found), found))
-            list(pool.map(measured, [work] * len(found), found))
+        fresh = multiprocessing.get_context("spawn")  # Polars and torch must not be forked
+        with ProcessPoolExecutor(given.workers, fresh) as pool:
+            list(pool.map(examined, [work] * len(found), found))
     known = [json.loads(one.read_text()) for one in sorted((work / "faults").glob("*.json"))]
     known.sort(key=lambda one: list(FAULTS).index(one["name"]))
     results = [advised(work, fault, standard(file)) for fault in known]
