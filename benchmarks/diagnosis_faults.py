@@ -3,8 +3,8 @@
     python benchmarks/diagnosis_faults.py WORK [--workers N]   # trains and measures what is missing
     python benchmarks/diagnosis_faults.py WORK --advise        # fits and asks the model again
 
-WORK is a folder for the study of the reference, and for what was measured (WORK/pairs and
-WORK/faults), which a further call takes up. Set OMP_NUM_THREADS=1: the networks are small.
+WORK is a folder for the study of the reference, and for what was measured (WORK/faults and
+WORK/measured), which a further call takes up. Set OMP_NUM_THREADS=1: the networks are small.
 
 The reference is a grid of ResNet18 on digits (3 widths x 2 amounts of data x 2 rates of wrong
 labels x 4 batch sizes, three runs a cell), to which `landscape diagnose fit current` fits a model.
@@ -19,7 +19,9 @@ neighbours in the ring is then a diagnosis, from the numbers that it would have 
 What a change really gains is the best accuracy of the reference along that axis, on the line
 through the fault's cell, less the accuracy of the fault's five runs. A diagnosis is `right` if the
 action that it puts first is the fault's remedy, and its `value` is the real gain of that action,
-beside that of the best one. No advice counts as wrong, with a value of 0.
+beside that of the best one. No advice counts as wrong, with a value of 0. As in `landscape diagnose
+run`, curves that have not converged count as missing; `--unconverged` takes their numbers, as the
+catalog does with the reference's cells.
 """
 
 from __future__ import annotations
@@ -211,9 +213,9 @@ def accuracy(runs: list[Any]) -> float:
 
 
 def measured(work: Path, fault: Fault) -> None:
-    """Measure a fault's runs as a user would, and store the numbers of each pair."""
+    """Measure a fault's runs as a user would, and store the result."""
     name = fault.name.replace(" ", "_")
-    if (work / "pairs" / f"{name}_{len(SEEDS) - 1}.json").exists():
+    if (work / "measured" / f"{name}.json").exists():
         return
     runs = runs_at(work, fault)
     start = time.process_time()
@@ -228,23 +230,24 @@ def measured(work: Path, fault: Fault) -> None:
     )
     seconds = time.process_time() - start
     _write(work / "measured" / f"{name}.json", json.loads(result.json_text()))
-    for i in range(len(runs)):
-        pair = sorted((i + 1, (i + 1) % len(runs) + 1))
-        means = {one.metric: pair_mean(one, pair) for one in result.metrics}
-        content = {"means": means, "n_train": result.data.n_train_available}
-        _write(work / "pairs" / f"{name}_{i}.json", content)
     print(f"{fault.name}: five curves in {seconds:.0f} s of processor time", flush=True)
 
 
-def pair_mean(metric: Any, pair: list[int]) -> float | None:
-    """The mean of a metric over two checkpoints, or its value of the pair, as far as it counts."""
-    values = [
-        one.value
-        for one in metric.values
-        if one.counts
-        and (list(one.members) == pair or (one.members[1:] == () and one.members[0] in pair))
-    ]
-    return fmean(values) if values and None not in values else None
+def pair_means(result: Mapping[str, Any], pair: set[int], unconverged: bool) -> dict[str, float]:
+    """By metric, the mean of two checkpoints or the value of the pair; NaN if none counts."""
+    found = {}
+    for metric in result["metrics"]:
+        own = [
+            value["value"]
+            for value in metric["values"]
+            if (value["counts"] or (unconverged and value["status"] == "not converged"))
+            and (
+                set(value["members"]) == pair
+                or (len(value["members"]) == 1 and set(value["members"]) < pair)
+            )
+        ]
+        found[metric["metric"]] = fmean(own) if own and None not in own else math.nan
+    return found
 
 
 def _write(file: Path, content: Any) -> None:
@@ -263,13 +266,18 @@ def examined(work: Path, fault: Fault) -> None:
     measured(work, fault)
 
 
-def advised(work: Path, fault: Mapping[str, Any], standing: Any) -> dict[str, Any]:
-    """A fault with the advice that the model gives for its stored pairs."""
-    found = []
-    for file in sorted((work / "pairs").glob(f"{fault['name'].replace(' ', '_')}_*.json")):
-        pair = json.loads(file.read_text())
-        means = {k: math.nan if v is None else v for k, v in pair["means"].items()}
-        answer = standing.answer(means, pair["n_train"])
+def advised(
+    work: Path, fault: Mapping[str, Any], standing: Any, unconverged: bool
+) -> dict[str, Any]:
+    """A fault with the advice that the model gives for its five pairs."""
+    found: list[dict[str, Any]] = []
+    file = work / "measured" / f"{fault['name'].replace(' ', '_')}.json"
+    if not file.exists():
+        return {**fault, "diagnoses": found}
+    result = json.loads(file.read_text())
+    for i in range(len(SEEDS)):
+        means = pair_means(result, {i + 1, (i + 1) % len(SEEDS) + 1}, unconverged)
+        answer = standing.answer(means, result["data"]["n_train_available"])
         first = answer.advice[0].action if answer.advice else None
         inside = {
             one.action: one.low <= fault["real_gains"][one.action] <= one.high
@@ -334,6 +342,7 @@ def main() -> None:
     parser.add_argument("work", type=Path)
     parser.add_argument("--workers", type=int, default=2, help="processes")
     parser.add_argument("--advise", action="store_true", help="from what was measured before")
+    parser.add_argument("--unconverged", action="store_true", help="also of curves")
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     work = given.work.resolve()
@@ -350,7 +359,8 @@ def main() -> None:
             list(pool.map(examined, [work] * len(found), found))
     known = [json.loads(one.read_text()) for one in sorted((work / "faults").glob("*.json"))]
     known.sort(key=lambda one: list(FAULTS).index(one["name"]))
-    results = [advised(work, fault, standard(file)) for fault in known]
+    results = [advised(work, fault, standard(file), given.unconverged) for fault in known]
+    results = [one for one in results if one["diagnoses"]]  # others are still to be measured
     print("\n".join(lines(results)))
     if given.json:
         _write(given.json, results)
