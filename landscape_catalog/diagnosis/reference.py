@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from landscape_catalog.diagnosis.comparable import compared
 from landscape_catalog.diagnosis.method import paper_method, reference_method
 from landscape_catalog.diagnosis.model import Answer, DiagnosisModel, Score, read_model
 from landscape_catalog.diagnosis.result import (
@@ -36,6 +37,7 @@ class Standard:
         method_words: whether that is how the reference was measured.
         sizes: width, samples and batch size by dotted path, for a model that takes them.
         has_method: whether the method is the reference's.
+        refused: metrics that cannot be compared with the reference's, and why.
     """
 
     model: DiagnosisModel | None
@@ -45,6 +47,7 @@ class Standard:
     method_words: str = ""
     sizes: Mapping[str, float] = field(default_factory=dict)
     has_method: bool = False
+    refused: Mapping[str, str] = field(default_factory=dict)
 
     def answer(self, means: Mapping[str, float], n_train: int) -> Answer | None:
         """What the model says of these means; None without a model.
@@ -55,7 +58,8 @@ class Standard:
         """
         if self.model is None:
             return None
-        return self.model.answer(means, sizes={SAMPLES: n_train, **self.sizes})
+        comparable = {**means, **dict.fromkeys(self.refused, math.nan)}
+        return self.model.answer(comparable, sizes={SAMPLES: n_train, **self.sizes})
 
 
 def standard(path: Path | None, sizes: Mapping[str, float] | None = None) -> Standard:
@@ -79,15 +83,13 @@ def standard(path: Path | None, sizes: Mapping[str, float] | None = None) -> Sta
     _require_usable(model, path, sizes or {})
     name = model.reference.name
     section = model.reference.measure
-    words = (
-        f"measured as the cells of {name} were"
-        if section is not None
-        else "its source does not say how curves and CKA were made; the paper's method was used"
-    )
     method = reference_method(section)
+    words, refused = compared(model, method)
     has_method = section is not None
-    thresholds_of = f"those of {name}"
-    return Standard(model, model.rule, thresholds_of, method, words, dict(sizes or {}), has_method)
+    given = dict(sizes or {})
+    return Standard(
+        model, model.rule, f"those of {name}", method, words, given, has_method, refused
+    )
 
 
 def _require_usable(model: DiagnosisModel, path: Path, sizes: Mapping[str, float]) -> None:
