@@ -5,14 +5,22 @@ BIN := .venv/bin
 # `dvc` finds the `landscape` command through PATH.
 RUN := PATH="$$PWD/$(BIN):$$PATH"
 
-.PHONY: repro test check lint types schemas presets fuzz bench gpu clean
+.PHONY: repro test tests thorough lint types schemas presets fuzz bench gpu clean
 
 repro: .venv/installed
 	$(RUN) dvc repro
 	@echo "The report: reports/phases.html"
 
-test: .venv/installed lint types
+# mypy and the tests beside each other: alone, mypy leaves a core idle.
+test: .venv/installed lint
+	$(MAKE) --jobs=2 types tests
+
+tests: .venv/installed
 	$(RUN) python -m pytest -n 2 --dist worksteal
+
+# The tests that try a share of their cases in `make test` try them all.
+thorough: .venv/installed
+	$(RUN) env LANDSCAPE_TESTS=thorough python -m pytest -n 2 --dist worksteal
 
 lint: .venv/installed
 	$(RUN) ruff check .

@@ -6,7 +6,8 @@ PROJECT holds the imports `zhou2024` and `yang2021`. Each row fits a model on so
 `zhou2024` and scores it on others; the two rows of random cells are means over draws. Prints a
 table in Markdown: accuracy in percent for each question, by the model, by its forest alone, by the
 declared or additive part alone, by a tree on validation metrics and by one on the training error;
-then the value of the advice in percent of the best choice, and the coverage of 90% intervals.
+then the value of the advice in percent of the best choice, and for each action the share of gains
+that lie in their 90% intervals.
 """
 
 from __future__ import annotations
@@ -22,9 +23,9 @@ from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from landscape_catalog.catalog.diagram import READ, diagram_of
 from landscape_catalog.catalog.sources import source_named
-from landscape_catalog.diagnosis.model import DiagnosisModel, Question
+from landscape_catalog.diagnosis.model import Action, DiagnosisModel, Question, Score
 from landscape_catalog.diagnosis.model.fit import fit_model
-from landscape_catalog.diagnosis.model.score import Score, score_model
+from landscape_catalog.diagnosis.model.score import score_model
 from landscape_catalog.paths import Project
 from landscape_catalog.phases import Yang2021
 from landscape_catalog.phases.diagram import Diagram
@@ -36,6 +37,7 @@ SHORT: dict[Question, str] = {
     "width or temperature": "width",
     "data or temperature": "data",
 }
+ACTIONS: tuple[Action, ...] = ("hotter", "colder", "wider", "more data")
 BASELINES = ("validation metrics", "training error", "majority")
 
 
@@ -92,24 +94,25 @@ def part_alone(model: DiagnosisModel, part: str) -> DiagnosisModel:
         model: a fitted one.
         part: `forest`, or `declared`: the reading of the regimes or the logistic regression.
     """
-    questions = {}
-    for name, one in model.questions.items():
+    questions, full = {}, model.predictors[0]
+    for name, one in full.questions.items():
         change: dict[str, Any] = {"additive": None, "regimes": None}
         if part == "declared" and one.regimes is not None:
-            regimes = one.regimes.model_copy(update={"strength": 1e12})
-            change = {"regimes": regimes}
+            none = {"strength": 1e12, "cells": (0, 0, 0), "right": (0, 0, 0)}
+            change = {"regimes": one.regimes.model_copy(update=none)}
         elif part == "declared" and one.additive is not None:
             # The mean of an additive part and nothing is half of it; twice that is the part.
             change = {"forest": None, "share": 0.5}
         questions[name] = one.model_copy(update=change)
-    return model.model_copy(update={"questions": questions})
+    changed = full.model_copy(update={"questions": questions})
+    return model.model_copy(update={"predictors": (changed,)})
 
 
 def row(name: str, scores: list[dict[str, Score]]) -> str:
     """One line of the table, means over draws."""
     cells = [name, f"{np.mean([one['model'].n_cells for one in scores]):.0f}"]
     for question in SHORT:
-        if question not in scores[0]["model"].questions:
+        if any(question not in one["model"].questions for one in scores):
             cells.append("")
             continue
         found = [
@@ -126,10 +129,11 @@ def row(name: str, scores: list[dict[str, Score]]) -> str:
             )
         )
     for advice in ("temperature", "all"):
-        shares = [one["model"].values[advice].share.value for one in scores]
-        cells += [f"{np.mean(shares):.1f}"]
-    covered = [np.mean(list(one["model"].coverage.values())) for one in scores]
-    cells.append(f"{100 * np.mean(covered):.0f}")
+        shares = [one["model"].values[advice].share for one in scores]
+        cells += [f"{np.mean([share.value for share in shares if share]):.1f}"]
+    for action in ACTIONS:
+        covered = [one["model"].coverage.get(action, np.nan) for one in scores]
+        cells.append("" if np.isnan(covered).any() else f"{100 * np.mean(covered):.0f}")
     return f"| {' | '.join(cells)} |"
 
 
@@ -156,10 +160,13 @@ def main() -> None:
     zhou, yang = sources["zhou2024"], sources["yang2021"]
 
     def fit(chosen: np.ndarray | None) -> DiagnosisModel:
-        return fit_model(zhou, Yang2021(), about=ABOUT, chosen=chosen, sizes=asked.sizes)
+        return fit_model(
+            zhou, Yang2021(), about=ABOUT, chosen=chosen, sizes=asked.sizes, reduced=False
+        )
 
-    print("| fitted on | tested | " + " | ".join(SHORT.values()) + " | value | of all | covered |")
-    print("|---|---|" + "---|" * (len(SHORT) + 3))
+    head = ("fitted on", "tested", *SHORT.values(), "value", "of all", *ACTIONS)
+    print(f"| {' | '.join(head)} |")
+    print("|---" * len(head) + "|")
     width = zhou.parameter("load.width")
     assert width is not None
     for name, one in (("all, on yang2021", None), ("width 2, on yang2021", width == 2)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import subprocess
@@ -30,6 +31,18 @@ PROJECT_FILES = (
 )
 
 torch.set_num_threads(1)
+
+
+def pytest_collection_finish() -> None:
+    """Keep the garbage collector from visiting the modules and thousands of tests again and again.
+
+    They live until the end anyway; each full collection took a quarter of a second and more.
+    Hypothesis looks for what refers to generators when it is imported, and finds nothing frozen.
+    """
+    import hypothesis  # noqa: F401
+
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture

@@ -25,6 +25,7 @@ MODULE = "benchmarks.on_gpu.determinism"
 MEASURED = ["evaluation", "Hessian", "curve", "similarity", "batch-norm statistics"]
 STACKED = ["curves side by side"]  # for networks that can be computed side by side
 WAYS = {"recorded": Training.replayed, "a group": Training.together}
+COMPANY = ([3, 1], [1, 2], [9, 8, 1, 7, 6], [1, 2, 3, 4, 5], [2, 3, 4, 5, 1])
 Tensors = dict[str, torch.Tensor]
 
 
@@ -36,7 +37,7 @@ def run(settings: Settings, note: Note) -> None:
         for way in WAYS:  # that of the product first
             for training in groups(settings.device, settings.toy):
                 with going_on(note, f"{training.subject.label}, {way}"):
-                    note_company(note, training, way)
+                    note_company(note, training, way, toy=settings.toy)
         digests = {}
         for name, compute in computations(settings.device, settings.toy).items():
             with going_on(note, f"{name}, twice"):
@@ -160,11 +161,11 @@ def _some(states: Mapping[int, TrainingState]) -> list[int]:
     return sorted({steps[0], steps[len(steps) // 2], steps[-1]})
 
 
-def note_company(note: Note, training: Training, way: str) -> None:
+def note_company(note: Note, training: Training, way: str, *, toy: bool) -> None:
     """One run alone and in groups of two and five, in several places; and one that resumes."""
     label, train = f"{training.subject.label}, {way}", WAYS[way]
     expected = train(training, [1])[0].tensors()
-    for seeds in ([1, 2], [3, 1], [1, 2, 3, 4, 5], [9, 8, 1, 7, 6], [2, 3, 4, 5, 1]):
+    for seeds in COMPANY[::2] if toy else COMPANY:
         name = f"{label}, run 1 among {seeds}"
         with going_on(note, name):
             found = train(training, seeds)[seeds.index(1)].tensors()

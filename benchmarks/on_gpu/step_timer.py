@@ -54,11 +54,12 @@ class Timer:
         self.end = time.monotonic() + settings.seconds
         self.steps = 2 if settings.toy else STEPS
         self.batch = 8 if settings.toy else BATCH
+        self.repeats = 1 if settings.toy else REPEATS
         self.data = made_up(self.steps * self.batch * 4, settings.device)
 
     def way(
         self, name: str, width: int, make: Callable[[int, int], Way], *, count: int = 1,
-        batch: int | None = None, steps: int | None = None, repeats: int = REPEATS, **how: Any,
+        batch: int | None = None, steps: int | None = None, repeats: int | None = None, **how: Any,
     ) -> None:  # fmt: skip
         """Note the milliseconds of a step of one of `count` networks.
 
@@ -69,7 +70,7 @@ class Timer:
             count: number of networks.
             batch: samples of a step.
             steps: to time.
-            repeats: of the timing, of which the median counts.
+            repeats: of the timing, of which the median counts; None: the timer's.
             how: as for `precision`.
         """
         batch = batch or self.batch
@@ -88,7 +89,7 @@ class Timer:
                 self.wait()
                 setup = time.monotonic() - began
                 found = []
-                for _ in range(repeats):
+                for _ in range(repeats or self.repeats):
                     began = time.perf_counter()
                     way.take(n)
                     self.wait()

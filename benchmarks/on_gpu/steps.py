@@ -77,7 +77,8 @@ def recorded(timer: Timer, width: int) -> None:
     counts = (1, 2) if timer.settings.toy else (1, 5, 10) if width < 64 else (1, 2)
     wide = width >= 64
     for count in counts:
-        timer.way("recorded", width, partial(make, True), count=count, repeats=1 if wide else 3)
+        repeats = 1 if wide else None
+        timer.way("recorded", width, partial(make, True), count=count, repeats=repeats)
     for count in counts[: 1 if wide else 2]:
         timer.way("recorded, torch's kernels", width, partial(make, False), count=count)
 
@@ -123,7 +124,7 @@ def other_batches(timer: Timer, widths: tuple[int, ...]) -> None:
             def make(width: int, count: int, batch: int = batch) -> Way:
                 return Replayed(timer.nets(width, count), timer.data, timer.recipe(batch))
 
-            count = 1 if width >= 64 else SIDE_BY_SIDE
+            count = 1 if width >= 64 else 2 if timer.settings.toy else SIDE_BY_SIDE
             steps = min(len(timer.data) // batch, timer.steps)
             timer.way("recorded", width, make, count=count, batch=batch, steps=steps)
 

@@ -45,18 +45,26 @@ class _Written:
     sha256: str
 
 
-def create_catalog(connection: duckdb.DuckDBPyConnection, loaded: Loaded) -> None:
-    """Create the catalog's tables, views and macros in an empty database, and fill the tables."""
-    connection.execute(schema_sql(loaded))
+def create_catalog(
+    connection: duckdb.DuckDBPyConnection, loaded: Loaded, *, commented: bool = True
+) -> None:
+    """Create the catalog's tables, views and macros in an empty database, and fill the tables.
+
+    Args:
+        connection: to the database.
+        loaded: what the tables hold.
+        commented: whether tables and columns have comments.
+    """
+    connection.execute(schema_sql(loaded, commented=commented))
     for name in loaded.frames:
         for part in loaded.parts(name):
             _insert(connection, name, part)
     _insert(connection, "sources", loaded.sources)
 
 
-def schema_sql(loaded: Loaded) -> str:
+def schema_sql(loaded: Loaded, *, commented: bool = True) -> str:
     """The DuckDB statements that create an empty catalog for these tables; see `catalog_sql`."""
-    return catalog_sql(_further_values(loaded), _further_metrics(loaded))
+    return catalog_sql(_further_values(loaded), _further_metrics(loaded), commented=commented)
 
 
 def _further_metrics(loaded: Loaded) -> list[str]:

@@ -74,7 +74,10 @@ def _comments(name: str, table: Table) -> str:
 
 
 def catalog_sql(
-    found: Mapping[str, Sequence[str]] | None = None, metrics: Sequence[str] = ()
+    found: Mapping[str, Sequence[str]] | None = None,
+    metrics: Sequence[str] = (),
+    *,
+    commented: bool = True,
 ) -> str:
     """The DuckDB statements that create an empty catalog.
 
@@ -83,6 +86,7 @@ def catalog_sql(
             phases of a rule that another version of the package has.
         metrics: those that occur in the data, besides the declared ones, such as custom metrics and
             those of imports: the wide view has columns for them too.
+        commented: whether tables and columns have comments, which take as long as all the rest.
     """
     mirrored = [name for name in STORED if name not in VIEWS]
     views = VIEWS | {"cells": cells_view((*QUANTITIES, *metrics))}
@@ -91,7 +95,7 @@ def catalog_sql(
             _HEAD + "CREATE SCHEMA core;\n",
             *_create_enumerations(found or {}),
             *(_create_table(name, table) for name, table in STORED.items()),
-            *(_comments(name, table) for name, table in STORED.items()),
+            *(_comments(name, table) for name, table in STORED.items() if commented),
             *(f"CREATE VIEW {name} AS SELECT * FROM core.{name};\n" for name in mirrored),
             *(view.sql for view in views.values()),
             *(macro.sql for macro in MACROS.values()),

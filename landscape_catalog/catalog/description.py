@@ -41,7 +41,7 @@ def described_columns(name: str | None = None) -> pl.DataFrame:
         raise QueryError(f"there is no table `{name}`; there are {', '.join(known)}")
     wanted = known if name is None else [name.lower()]
     with duckdb.connect() as connection:
-        connection.execute(catalog_sql())
+        connection.execute(catalog_sql(commented=False))
         rows = [(one, *row) for one in wanted for row in _columns(connection, one)]
     return pl.DataFrame(rows, schema=_SCHEMA, orient="row")
 
@@ -52,6 +52,7 @@ def comment_views(connection: duckdb.DuckDBPyConnection) -> None:
     Args:
         connection: to a database in which `catalog_sql` was executed.
     """
+    connection.begin()  # hundreds of statements, which take twice as long each on its own
     for name in (*STORED, *VIEWS):
         view = VIEWS.get(name)
         words = f"One row: {view.row}." if view else table_comment(STORED[name])
@@ -60,6 +61,7 @@ def comment_views(connection: duckdb.DuckDBPyConnection) -> None:
             comment = quoted(Column(column, "text", meaning, unit).comment)
             identifier = column.replace('"', '""')
             connection.execute(f'COMMENT ON COLUMN {name}."{identifier}" IS {comment}')
+    connection.commit()
 
 
 def _columns(connection: duckdb.DuckDBPyConnection, name: str) -> Iterator[tuple[str, ...]]:

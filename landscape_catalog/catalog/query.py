@@ -67,12 +67,15 @@ def query(
         SpecError: if the settings of an import are invalid.
         QueryError: if the SQL is invalid, is not exactly one query, or exceeds a limit.
     """
-    _require_text(sql)
-    loaded = load(sources, tables_of(sql))
+    require_text(sql)
+    asked = tables_of(sql)
+    loaded = load(sources, asked)
     connection = duckdb.connect(":memory:")
 
     def work() -> pl.DataFrame:
-        create_catalog(connection, loaded)
+        # Who asks for tables by name sees no comments, which only functions such as
+        # `duckdb_columns` show.
+        create_catalog(connection, loaded, commented=asked is None)
         for statement in _SAFE:
             connection.execute(statement)
         if limits.n_bytes is not None:
@@ -110,7 +113,7 @@ def tables_of(sql: str) -> set[str] | None:
     return {table for name in found for table in asked[name]}
 
 
-def _require_text(sql: str) -> None:
+def require_text(sql: str) -> None:
     """Require what DuckDB can parse: Unicode text without null characters."""
     try:
         sql.encode()

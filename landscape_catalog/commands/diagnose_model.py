@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +10,21 @@ import numpy as np
 import polars as pl
 
 from landscape_catalog.api.catalog import open_catalog
+from landscape_catalog.catalog.conditions import require_condition
 from landscape_catalog.catalog.diagram import READ, diagram_of
 from landscape_catalog.catalog.sources import source_named
 from landscape_catalog.catalog.thresholds import rule_in_effect
-from landscape_catalog.commands.output import aligned
-from landscape_catalog.diagnosis.model import DiagnosisModel, read_model, write_model
-from landscape_catalog.diagnosis.model.features import SIZES
+from landscape_catalog.commands.diagnosis_tables import held_out_table, not_learned, score_lines
+from landscape_catalog.diagnosis.model import (
+    Action,
+    DiagnosisModel,
+    read_model,
+    write_model,
+)
+from landscape_catalog.diagnosis.model.features import PUBLISHED, SIZES
 from landscape_catalog.diagnosis.model.fit import fit_model
-from landscape_catalog.diagnosis.model.score import Score, score_model
+from landscape_catalog.diagnosis.model.score import score_model
+from landscape_catalog.diagnosis.model.verdicts import verdicts
 from landscape_catalog.errors import DamagedFileError, QueryError
 from landscape_catalog.paths import Project
 from landscape_catalog.phases.diagram import Diagram
@@ -64,13 +69,21 @@ def fit_source(
     chosen = _chosen(root, known, where, cells, seed)
     model = known.fit(chosen, sizes=sizes)
     write_model(path, model)
-    reference = model.reference
+    reference, full = model.reference, model.predictors[0]
     left = "" if reference.n_cells == len(chosen) else f" (of {len(chosen)}; others lack a metric)"
     features = ", ".join(feature.metric for feature in model.features)
-    return (
-        f"Fitted on {reference.n_cells} cells{left} of {name}, a grid of {reference.n_grid}: "
-        f"{', '.join(model.questions)}.\nFeatures: {features}.\n"
-        f"Wrote {project.shown(path)}. `landscape diagnose score {name}` says how good it is."
+    return "\n".join(
+        [
+            f"Fitted on {reference.n_cells} cells{left} of {name}, a grid of {reference.n_grid}: "
+            f"{', '.join(full.questions)}.",
+            *not_learned(known.diagram, full.gains.actions),
+            f"Features: {features}.",
+            "",
+            *held_out_table(model),
+            "",
+            *verdicts(full.tested, name),
+            f"Wrote {project.shown(path)}. `landscape diagnose score {name}` says more.",
+        ]
     )
 
 
@@ -99,19 +112,26 @@ def score_source(root: Path, name: str, *, model: Path | None = None, as_json: b
     known = _Known(project, name)
     same = fitted.reference.experiment_id == known.experiment["experiment_id"]
     sizes = any(feature.metric in SIZES for feature in fitted.features)
-    refit = (lambda chosen: known.fit(chosen, sizes=sizes)) if same else None
-    scores = score_model(fitted, known.diagram, name, refit=refit)
+    actions = fitted.predictors[0].gains.actions
+
+    def refit(chosen: np.ndarray) -> DiagnosisModel:
+        return known.fit(chosen, sizes=sizes, actions=actions, reduced=False)
+
+    scores = score_model(fitted, known.diagram, name, refit=refit if same else None)
     if as_json:
         content = {
             "source": name,
             "reference": fitted.reference.name,
             "fitted_cells": fitted.reference.n_cells,
-            "scores": [asdict(one) for one in scores],
+            "scores": [one.model_dump(mode="json") for one in scores],
         }
         return strict_json(content, indent=2)
     head = f"{project.shown(path)}: fitted on {fitted.reference.n_cells} cells of "
     head += f"{fitted.reference.name}, scored on {name}"
-    return "\n".join([head, *(line for one in scores for line in ["", *_lines(one)])])
+    without = [one.metric for one in fitted.features if one.metric not in scores[0].features]
+    if without:
+        head += f" by its answers without {', '.join(without)}, which {name} lacks"
+    return "\n".join([head, *(line for one in scores for line in ["", *score_lines(one, name)])])
 
 
 class _Known:
@@ -126,8 +146,8 @@ class _Known:
         self.experiment = tables["experiments"].row(0, named=True)
         self.diagram: Diagram = diagram_of(tables)
         self.rule: Rule = rule_in_effect(self.experiment)
-        self.units = _units(tables["cell_metrics"])
-        self.methods = _methods(tables)
+        self.units = of_features(tables["cell_metrics"], "unit")
+        self.methods = of_features(tables["cell_metrics"], "method")
         publication = source.publication or {}
         measure = json.loads(self.experiment["spec"]).get("measure")
         self.about: dict[str, Any] = {
@@ -141,8 +161,15 @@ class _Known:
             },
         }
 
-    def fit(self, chosen: np.ndarray, *, sizes: bool) -> DiagnosisModel:
-        """A model of these cells."""
+    def fit(
+        self,
+        chosen: np.ndarray,
+        *,
+        sizes: bool,
+        actions: tuple[Action, ...] | None = None,
+        reduced: bool = True,
+    ) -> DiagnosisModel:
+        """A model of these cells; see `fit_model`."""
         return fit_model(
             self.diagram,
             self.rule,
@@ -151,18 +178,22 @@ class _Known:
             units=self.units,
             chosen=chosen,
             sizes=sizes,
+            actions=actions,
+            reduced=reduced,
         )
 
 
-def _units(cell_metrics: pl.DataFrame) -> dict[str, str]:
-    rows = cell_metrics.select("metric", "unit").unique(maintain_order=True)
-    return {metric: unit for metric, unit in rows.iter_rows() if unit}
+def of_features(cell_metrics: pl.DataFrame, column: str) -> dict[str, str]:
+    """What the catalog says about each metric, and so about features with another name there.
 
-
-def _methods(tables: Mapping[str, pl.DataFrame]) -> dict[str, str]:
-    """How each metric was measured, as far as the catalog says."""
-    rows = tables["cell_metrics"].select("metric", "method").unique(maintain_order=True)
-    return {metric: method for metric, method in rows.iter_rows() if method}
+    Args:
+        cell_metrics: the table.
+        column: `unit`, or `method`.
+    """
+    rows = cell_metrics.select("metric", column).unique(maintain_order=True)
+    words = {metric: said for metric, said in rows.iter_rows() if said}
+    published = {name: words[theirs] for name, theirs in PUBLISHED.items() if theirs in words}
+    return published | words
 
 
 def _chosen(
@@ -171,8 +202,10 @@ def _chosen(
     """Indices of the cells that are fitted."""
     chosen = np.arange(len(known.diagram))
     if where is not None:
-        if not where.strip():
-            raise QueryError("--where: got an empty text; allowed: an SQL condition on `cells`")
+        try:
+            require_condition(where)
+        except QueryError as error:
+            raise QueryError(f"--where: {error}") from None
         catalog = open_catalog(root, source=known.name)
         found = catalog.sql(f"SELECT cell_id FROM cells WHERE ({where}\n)")
         ids = set(found["cell_id"].to_list())
@@ -185,33 +218,3 @@ def _chosen(
         draw = np.random.default_rng(seed).choice(len(chosen), cells, replace=False)
         chosen = np.sort(chosen[draw])
     return chosen
-
-
-def _lines(score: Score) -> list[str]:
-    """A table of questions, then the value of the advice."""
-    head = ["question", "n", "accuracy", "95% interval"]
-    names = list(dict.fromkeys(n for one in score.questions.values() for n in one.baselines))
-    rows = [[*head, *names, "Brier", "calibration error"]]
-    for question, one in score.questions.items():
-        interval = f"{100 * one.accuracy.low:.1f} to {100 * one.accuracy.high:.1f}"
-        baselines = [_percent(one.baselines.get(name)) for name in names]
-        rows.append(
-            [question, str(one.n), _percent(one.accuracy.value), interval, *baselines]
-            + [f"{one.brier:.3f}", f"{one.calibration_error:.3f}"]
-        )
-    outside = f", {score.n_outside} of them outside of the model's range" if score.n_outside else ""
-    lines = [f"{score.tested_on} ({score.n_cells} cells{outside})", *aligned(rows)]
-    for name, value in score.values.items():
-        words = "hotter or colder" if name == "temperature" else "the best of all actions"
-        always = ", ".join(f"always {action} {gain:.2f}" for action, gain in value.always.items())
-        lines.append(
-            f"advice on {words}: gains {value.gain:.2f} points of {value.best:.2f} by the best "
-            f"choice, {value.share.value:.1f}% ({value.share.low:.1f} to {value.share.high:.1f}); "
-            f"{always}"
-        )
-    covered = ", ".join(f"{action} {100 * one:.0f}%" for action, one in score.coverage.items())
-    return [*lines, f"gains within their 90% intervals: {covered}", *score.left_out]
-
-
-def _percent(share: float | None) -> str:
-    return "" if share is None else f"{100 * share:.1f}"

@@ -23,12 +23,13 @@ from landscape_catalog.diagnosis.checks import (
 from landscape_catalog.diagnosis.data import DataOptions, DiagnosedData, diagnosed_data
 from landscape_catalog.diagnosis.landscape import DiagnosedLandscape
 from landscape_catalog.diagnosis.measuring import measure
-from landscape_catalog.diagnosis.method import fitted_to
+from landscape_catalog.diagnosis.method import first_probe, fitted_to
 from landscape_catalog.diagnosis.networks import NetworkSource, fitted_state, network_source
 from landscape_catalog.diagnosis.preprocessing import preprocessing_of
 from landscape_catalog.diagnosis.reference import Standard, standard
 from landscape_catalog.diagnosis.result import Diagnosis
 from landscape_catalog.diagnosis.summary import summarised
+from landscape_catalog.diagnosis.threads import threads_for
 from landscape_catalog.errors import CheckpointError
 from landscape_catalog.runner.gpus import usable_gpus
 from landscape_catalog.runner.settings import reproducible
@@ -100,10 +101,9 @@ def diagnose(
     wanted = DataOptions(how, options.classes, options.samples, options.test_samples)
     threads = torch.get_num_threads()
     with reproducible(), sdpa_kernel(SDPBackend.MATH):  # the only one with a second derivative
-        torch.set_num_threads(threads)
         known = diagnosed_data(data, folder, source, found[0], wanted).to(device)
         log.info("%d training and %d test samples", known.n_train, known.n_test)
-        landscape, remarks = _landscape(found, source, known, standing, device)
+        landscape, remarks = _landscape(found, source, known, standing, device, threads)
         measured = measure(landscape, options.pairs, minutes=options.minutes)
         measured.remarks[:0] = remarks
     return summarised(found, source, known, landscape, measured, standing)
@@ -157,8 +157,12 @@ def _landscape(
     data: DiagnosedData,
     standing: Standard,
     device: str,
+    threads: int,
 ) -> tuple[DiagnosedLandscape, list[str]]:
-    """The networks with their weights, after all checks, and remarks about them."""
+    """The networks with their weights, after all checks, and remarks about them.
+
+    From here on torch uses as many of the threads as pay off.
+    """
 
     def build(seed: int) -> nn.Module:
         return source.build(seed, data.input_shape, data.n_outputs).to(device)
@@ -168,15 +172,18 @@ def _landscape(
     for checkpoint in checkpoints:
         state = fitted_state(checkpoint, network, source.name)
         states.append({name: value.to(device) for name, value in state.items()})
-    log.info("trial of %s", source.name)
-    require_usable(build, data, source, len(checkpoints))
     names = [checkpoint.name for checkpoint in checkpoints]
-    require_one_landscape_of(build, states, names)
     method = fitted_to(
         standing.method, len(data.train), data.input_shape, longest=not standing.has_method
     )
+    batch_size = first_probe(method, "connectivity").batch_size
+    torch.set_num_threads(threads_for(network, data.train, data.task, batch_size, threads))
+    log.info("trial of %s", source.name)
+    require_usable(build, data, source, len(checkpoints))
+    require_one_landscape_of(build, states, names)
+    _require_different(names, states, [name for name, _ in network.named_parameters()])
     landscape = DiagnosedLandscape(build, states, data, method)
-    remarks = [*_types(checkpoints), *_twins(names, states)]
+    remarks = _types(checkpoints)
     for index, name in enumerate(names):
         confusion = confusion_of(landscape.network(index), data)
         remarks.append(require_above_chance(confusion, name, data))
@@ -197,12 +204,15 @@ def _types(checkpoints: Sequence[Checkpoint]) -> list[str]:
     return [f"{', '.join(names)}: stored in half precision, and measured in single precision."]
 
 
-def _twins(names: Sequence[str], states: Sequence[Mapping[str, Tensor]]) -> list[str]:
-    """Remarks on checkpoints with the same weights, which say nothing about other seeds."""
-    return [
-        f"{names[j]} and {names[i]} hold the same weights, so that a comparison says nothing about "
-        "other seeds."
-        for i, state in enumerate(states)
-        for j in range(i)
-        if all(torch.equal(value, states[j][name]) for name, value in state.items())
-    ]
+def _require_different(
+    names: Sequence[str], states: Sequence[Mapping[str, Tensor]], parameters: Sequence[str]
+) -> None:
+    """Require that no two checkpoints have the same trained weights."""
+    for i, state in enumerate(states):
+        for j in range(i):
+            if parameters and all(torch.equal(state[name], states[j][name]) for name in parameters):
+                raise CheckpointError(
+                    f"{names[j]} and {names[i]} hold the same weights; allowed: checkpoints of "
+                    "trainings with different seeds, since a comparison of a network with itself "
+                    "says nothing about its landscape"
+                )

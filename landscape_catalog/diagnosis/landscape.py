@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -17,6 +18,7 @@ from landscape_catalog.schema.identity import derive_seed
 from landscape_catalog.tasks import Samples
 
 Value = TypeVar("Value")
+CURVES = "connectivity"  # the metric that may be computed side by side
 
 
 class DiagnosedLandscape:
@@ -30,6 +32,8 @@ class DiagnosedLandscape:
 
     Attributes:
         remembered: values that several measurements use.
+        made: is told the key of each of them, the value, and the seconds that it took.
+        together: pairs whose curves are fitted side by side; at least two, or none.
     """
 
     def __init__(
@@ -41,11 +45,16 @@ class DiagnosedLandscape:
     ) -> None:
         self.build, self.states, self.data, self.method = build, states, data, method
         self.remembered: dict[tuple[Any, ...], Any] = {}
+        self.made: Callable[[tuple[Any, ...], Any, float], None] | None = None
+        self.together: list[tuple[int, int]] = []
 
     def remember(self, key: tuple[Any, ...], make: Callable[[], Value]) -> Value:
         """The value that `make` returns, computed once."""
         if key not in self.remembered:
+            start = time.monotonic()
             self.remembered[key] = make()
+            if self.made is not None:
+                self.made(key, self.remembered[key], time.monotonic() - start)
         found: Value = self.remembered[key]
         return found
 
@@ -141,13 +150,16 @@ class DiagnosisContext:
 
     @property
     def group(self) -> Sequence[DiagnosisContext]:
-        """It is computed by itself."""
-        return [self]
+        """The measurements that are computed side by side with it, itself included."""
+        if not self.is_grouped:
+            return [self]
+        pairs = self._landscape.together
+        return [DiagnosisContext(self._landscape, self._metric, pair) for pair in pairs]
 
     @property
     def is_grouped(self) -> bool:
-        """It is computed by itself."""
-        return False
+        """Whether its curve is fitted side by side with those of other pairs."""
+        return self._metric.name == CURVES and self._members in self._landscape.together
 
     @property
     def function(self) -> Callable[..., Any]:

@@ -9,10 +9,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from landscape_catalog.diagnosis.budget import curve_plan
+from landscape_catalog.diagnosis.budget import curve_plan, side_by_side
 from landscape_catalog.diagnosis.data import DiagnosedData
 from landscape_catalog.diagnosis.landscape import DiagnosedLandscape
 from landscape_catalog.diagnosis.method import OF_PAIRS, OF_RUNS, first_probe
+from landscape_catalog.diagnosis.progress import CurveProgress
 from landscape_catalog.errors import (
     CheckpointError,
     LandscapeError,
@@ -24,7 +25,6 @@ from landscape_catalog.metrics.connectivity.result import ModeConnectivity
 from landscape_catalog.metrics.estimate import Estimate, binomial_error
 from landscape_catalog.metrics.evaluation import Evaluation
 from landscape_catalog.metrics.registry import METRIC_OF, METRICS
-from landscape_catalog.runner.progress import format_duration
 from landscape_catalog.schema.pairs import PairChoice, chosen_pairs
 
 log = logging.getLogger(__name__)
@@ -134,6 +134,8 @@ def _measure_curves(
     clock: Callable[[], float],
 ) -> None:
     name = OF_PAIRS[0]
+    if side_by_side(landscape, found.pairs):
+        landscape.together = found.pairs
     plan = curve_plan(landscape, len(found.pairs), seconds, clock)
     if plan.shortened:
         found.remarks.append(f"Curves: {plan.shortened}.")
@@ -145,13 +147,11 @@ def _measure_curves(
             found.add(pair, ((quantity, absent) for quantity in quantities))
         return
     landscape.method = found.method = plan.method
-    if plan.seconds:
-        count = len(found.pairs)
-        at_most = ": at most" if first_probe(plan.method, name).epochs == "auto" else ": about"
-        words = f"{count} curve{'s' * (count > 1)}{at_most} {format_duration(plan.seconds)}"
-        log.info("%s", words)
+    settings, together = first_probe(plan.method, name), bool(landscape.together)
+    progress = CurveProgress(settings, len(found.pairs), plan.per_length, together=together)
+    landscape.made = progress.fitted
     for pair in found.pairs:
-        log.info("curve between checkpoints %d and %d", pair[0] + 1, pair[1] + 1)
+        progress.start(pair)
         curve: ModeConnectivity = _computed(landscape, name, *pair)
         found.curves[pair] = curve
         found.add(pair, _of_curve(curve))

@@ -184,7 +184,22 @@ def fitted_state(checkpoint: Checkpoint, network: nn.Module, source: str) -> dic
                 f"{checkpoint.name}: `{name}` is of type {found[name].dtype} instead of "
                 f"{value.dtype}"
             )
-    return {name: found[name].to(value.dtype).clone() for name, value in wanted.items()}
+    return {
+        name: _converted(found[name], value.dtype, name, checkpoint)
+        for name, value in wanted.items()
+    }
+
+
+def _converted(tensor: Tensor, dtype: torch.dtype, name: str, checkpoint: Checkpoint) -> Tensor:
+    """A copy of the (finite) tensor in the network's type, if that can hold its values."""
+    converted = tensor.to(dtype, copy=True)
+    if converted.is_floating_point() and not torch.isfinite(converted).all():
+        largest = float(tensor.abs().max())
+        raise CheckpointError(
+            f"{checkpoint.name}: `{name}` has values up to {largest:.3g}; allowed: those of the "
+            f"network's type, {dtype}, up to {torch.finfo(dtype).max:.3g}"
+        )
+    return converted
 
 
 def _tied(network: nn.Module) -> dict[str, list[str]]:

@@ -8,9 +8,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from landscape_catalog.diagnosis.comparable import compared
 from landscape_catalog.diagnosis.method import paper_method, reference_method
-from landscape_catalog.diagnosis.model import Answer, DiagnosisModel, read_model
-from landscape_catalog.diagnosis.result import AdviceFacts, NeighbourFacts, ReferenceFacts
+from landscape_catalog.diagnosis.model import Answer, DiagnosisModel, Score, read_model
+from landscape_catalog.diagnosis.result import (
+    AdviceFacts,
+    NeighbourFacts,
+    ReferenceFacts,
+    TestedFacts,
+    TestedQuestion,
+)
 from landscape_catalog.errors import CheckpointError, DamagedFileError
 from landscape_catalog.phases import Rule, Yang2021
 
@@ -30,6 +37,7 @@ class Standard:
         method_words: whether that is how the reference was measured.
         sizes: width, samples and batch size by dotted path, for a model that takes them.
         has_method: whether the method is the reference's.
+        refused: metrics that cannot be compared with the reference's, and why.
     """
 
     model: DiagnosisModel | None
@@ -39,6 +47,7 @@ class Standard:
     method_words: str = ""
     sizes: Mapping[str, float] = field(default_factory=dict)
     has_method: bool = False
+    refused: Mapping[str, str] = field(default_factory=dict)
 
     def answer(self, means: Mapping[str, float], n_train: int) -> Answer | None:
         """What the model says of these means; None without a model.
@@ -49,7 +58,8 @@ class Standard:
         """
         if self.model is None:
             return None
-        return self.model.answer(means, sizes={SAMPLES: n_train, **self.sizes})
+        comparable = {**means, **dict.fromkeys(self.refused, math.nan)}
+        return self.model.answer(comparable, sizes={SAMPLES: n_train, **self.sizes})
 
 
 def standard(path: Path | None, sizes: Mapping[str, float] | None = None) -> Standard:
@@ -73,15 +83,13 @@ def standard(path: Path | None, sizes: Mapping[str, float] | None = None) -> Sta
     _require_usable(model, path, sizes or {})
     name = model.reference.name
     section = model.reference.measure
-    words = (
-        f"measured as the cells of {name} were"
-        if section is not None
-        else "its source does not say how curves and CKA were made; the paper's method was used"
-    )
     method = reference_method(section)
+    words, refused = compared(model, method)
     has_method = section is not None
-    thresholds_of = f"those of {name}"
-    return Standard(model, model.rule, thresholds_of, method, words, dict(sizes or {}), has_method)
+    given = dict(sizes or {})
+    return Standard(
+        model, model.rule, f"those of {name}", method, words, given, has_method, refused
+    )
 
 
 def _require_usable(model: DiagnosisModel, path: Path, sizes: Mapping[str, float]) -> None:
@@ -121,6 +129,35 @@ def reference_facts(standing: Standard, answer: Answer) -> ReferenceFacts:
         ),
         prior=dict(answer.phase_prior),
         questions={str(name): value for name, value in answer.probabilities.items()},
+        without=answer.without,
+        tested=None if answer.tested is None else _tested(standing.model, answer, answer.tested),
+        verdicts=answer.verdicts,
+    )
+
+
+def _tested(model: DiagnosisModel, answer: Answer, tested: Score) -> TestedFacts:
+    """How good advice from the metrics that there are is, beside that from all."""
+    asked = {name: one for name, one in tested.questions.items() if name in answer.probabilities}
+    value = tested.values.get("all" if len(answer.probabilities) > 1 else "temperature")
+    return TestedFacts(
+        tested_on=tested.tested_on,
+        questions={
+            name: TestedQuestion(
+                n=one.n,
+                accuracy=one.accuracy.value,
+                low=one.accuracy.low,
+                high=one.accuracy.high,
+                one_answer=max(one.first, 1 - one.first),
+                baselines=one.baselines,
+            )
+            for name, one in asked.items()
+        },
+        with_all={
+            name: one.accuracy.value
+            for name, one in model.predictors[0].tested.questions.items()
+            if name in asked
+        },
+        value=None if value is None or value.share is None else value.share.value,
     )
 
 
@@ -133,7 +170,9 @@ def advice_facts(answer: Answer) -> tuple[AdviceFacts, ...]:
             low=known(one.low),
             high=known(one.high),
             probability=known(one.probability),
+            versus=one.versus,
             why=one.why,
+            caveat=one.caveat,
         )
         for one in answer.advice
     )
@@ -166,6 +205,8 @@ def reasons_for_no_advice(
     if reasons:
         words = [f"{', '.join(names)} ({why})" for why, names in reasons.items()]
         found.append(f"There is no advice that depends on {'; '.join(words)}.")
+    if answer.undecided:
+        found.append(answer.undecided)
     return tuple(found)
 
 

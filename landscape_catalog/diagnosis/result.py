@@ -148,6 +148,36 @@ class NeighbourFacts(Part):
     """In percent."""
 
 
+class TestedQuestion(Part):
+    """How well a question is answered about cells of the reference that were held out."""
+
+    n: int
+    """Number of cells without a tie."""
+    accuracy: float
+    """Share of right answers."""
+    low: float
+    """Lower end of its 95% interval."""
+    high: float
+    """Upper end of it."""
+    one_answer: float
+    """Accuracy of always the same answer."""
+    baselines: dict[str, float]
+    """Accuracy of other simple rules."""
+
+
+class TestedFacts(Part):
+    """How good advice is on cells of the reference that were held out."""
+
+    tested_on: str
+    """Which cells, in words."""
+    questions: dict[str, TestedQuestion]
+    """By question."""
+    with_all: dict[str, float]
+    """By question, the accuracy where no metric is missing."""
+    value: float | None
+    """What the advised change gains, in percent of what the best one gains."""
+
+
 class ReferenceFacts(Part):
     """The place in the reference catalog."""
 
@@ -170,6 +200,12 @@ class ReferenceFacts(Part):
     change."""
     questions: dict[str, float]
     """By question, the probability of its first answer."""
+    without: tuple[str, ...]
+    """Metrics that were missing, so that the advice comes from a model without them."""
+    tested: TestedFacts | None
+    """How good this advice is on cells of the reference; null without advice."""
+    verdicts: tuple[str, ...]
+    """A sentence for each question about which the advice is not better than a simpler rule."""
 
 
 class AdviceFacts(Part):
@@ -184,15 +220,20 @@ class AdviceFacts(Part):
     high: float | None
     """Upper end of it."""
     probability: float | None
-    """That the gain is positive."""
+    """That it gains more than `versus`, as `reference.questions` has it; null if no question
+    compares it with anything."""
+    versus: str
+    """What it is compared with; empty if with nothing."""
     why: str
     """Why, with numbers."""
+    caveat: str
+    """What speaks against relying on it; empty if nothing does."""
 
 
 class Diagnosis(Part):
     """What checkpoints of one network say about its training."""
 
-    version: Literal[1] = 1
+    version: Literal[2] = 2
     """Version of this form."""
     network: str
     """Function or model of torchvision."""

@@ -66,7 +66,7 @@ def summarised(
     """
     phase = found_phase(standing.rule, measured)
     answer = standing.answer(cell_numbers(measured).means, data.n_train)
-    missing = {name: _why_missing(name, measured) for name in TITLES}
+    missing = {name: _why_missing(name, measured) for name in TITLES} | dict(standing.refused)
     parameters = landscape.network(0).parameters()
     size = sum(value.numel() for value in parameters if value.requires_grad)
     found = Diagnosis(

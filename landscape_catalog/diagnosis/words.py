@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from landscape_catalog.diagnosis.phase import collapsed
-from landscape_catalog.diagnosis.result import AdviceFacts, Diagnosis, MetricFacts, NeighbourFacts
+from landscape_catalog.diagnosis.result import (
+    AdviceFacts,
+    Diagnosis,
+    MetricFacts,
+    NeighbourFacts,
+    ReferenceFacts,
+)
 from landscape_catalog.phases import percent
+from landscape_catalog.schema.words import enumerated
 
 MISSING = "missing"
 
@@ -93,12 +102,14 @@ def subject_in_words(found: Diagnosis) -> str:
 
 
 def advice_in_words(one: AdviceFacts) -> str:
-    """An advice in one sentence, with its gain, interval and probability."""
+    """An advice in one sentence, with its gain, interval, probability and caveat."""
     gain, low, high = (number(value, 3) for value in (one.gain, one.low, one.high))
-    sure = "" if one.probability is None else f", positive with {percent(one.probability)}"
+    sure = ""
+    if one.probability is not None:
+        sure = f"; more than {one.versus} with {percent(one.probability)}"
     return (
         f"{one.action}: {_signed(gain)} points of test accuracy "
-        f"(90% interval {low} to {high}{sure})"
+        f"(90% interval {low} to {high}{sure})" + (one.caveat and f", but {one.caveat}")
     )
 
 
@@ -107,14 +118,7 @@ def caveats_in_words(found: Diagnosis) -> list[str]:
     reference = found.reference
     if reference is None or not found.advice:
         return []
-    sentences = []
-    if "temperature" in reference.questions:
-        hotter = reference.questions["temperature"]
-        better = "higher" if hotter > 0.5 else "lower"
-        sentences.append(
-            f"That a {better} temperature is the better direction has a probability of "
-            f"{percent(max(hotter, 1 - hotter))}."
-        )
+    sentences = [*_less_sure(reference), *reference.verdicts]
     sentences.append(
         f"Gains and intervals are those of {reference.described}. For another network, other data "
         "or another training they are a guide, and the intervals need not hold."
@@ -126,6 +130,24 @@ def caveats_in_words(found: Diagnosis) -> list[str]:
             f"{len(connectivity.values)} curves: the others have not converged."
         )
     return sentences
+
+
+def _less_sure(reference: ReferenceFacts) -> Iterator[str]:
+    """That metrics were missing, and how much worse advice without them is."""
+    tested = reference.tested
+    if tested is None or not reference.without:
+        return
+    names = enumerated(parameter_name(metric) for metric in reference.without)
+    shares = [
+        f"about {question} {100 * one.accuracy:.0f}% "
+        f"({100 * tested.with_all[question]:.0f}% with all)"
+        for question, one in tested.questions.items()
+        if question in tested.with_all
+    ]
+    right = f" On {tested.tested_on} of {reference.name}, it is right {enumerated(shares)}."
+    yield (
+        f"This advice is less sure: it comes from a model without {names}.{right if shares else ''}"
+    )
 
 
 def _signed(text: str) -> str:

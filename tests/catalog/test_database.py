@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from tests.catalog.test_query import write_tables
 
 class Files:
     def __init__(self, folder: Path) -> None:
-        self.tables = write_tables(folder / "data" / "catalog")
+        self.tables = folder / "data" / "catalog"
         self.database = folder / "data" / "catalog.duckdb"
         self.note = folder / ".landscape" / "catalog.duckdb.json"
 
@@ -27,11 +28,20 @@ class Files:
         return {path.name for path in self.database.parent.iterdir()} - {"catalog"}
 
 
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with tables and the file built from them."""
+    folder = tmp_path_factory.mktemp("built")
+    files = Files(folder)
+    write_tables(files.tables)
+    files.build()
+    return folder
+
+
 @pytest.fixture
-def files(tmp_path: Path) -> Files:
-    found = Files(tmp_path)
-    found.build()
-    return found
+def files(built: Path, tmp_path: Path) -> Files:
+    shutil.copytree(built, tmp_path, dirs_exist_ok=True)
+    return Files(tmp_path)
 
 
 def is_whole(database: Path) -> bool:

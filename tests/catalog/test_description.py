@@ -14,6 +14,7 @@ from landscape_catalog.catalog.tables import ENUMERATIONS
 from landscape_catalog.catalog.views import MACROS, VIEWS
 from landscape_catalog.errors import QueryError
 from landscape_catalog.metrics.registry import QUANTITIES
+from tests.catalog.asking import ask
 from tests.catalog.source_folders import GRID, identified, write_source
 
 # Columns of the view `cells` that are made of a metric's name and one of these.
@@ -97,3 +98,15 @@ def test_views_of_the_file_are_commented_too(tmp_path: Path) -> None:
         comments = dict(views.fetchall())
     assert set(comments) == {*STORED, *VIEWS}
     assert comments["best_per_load"] == f"One row: {VIEWS['best_per_load'].row}."
+
+
+@pytest.mark.parametrize(
+    "words", ["duckdb_columns()", "query('FROM duckdb_columns()')", "cells, DuckDB_Columns()"]
+)
+def test_a_query_sees_the_comments(words: str, tmp_path: Path) -> None:
+    """Which are only made where a query may read them."""
+    write_source(tmp_path / "catalog", identified(GRID.tables(), "e"))
+    where = "schema_name = 'core' AND table_name = 'runs' AND column_name = 'train_loss'"
+    found = ask(f"SELECT DISTINCT comment FROM {words} WHERE {where}", tables=tmp_path / "catalog")
+    (expected,) = (c.comment for c in STORED["runs"].columns if c.name == "train_loss")
+    assert found["comment"].to_list() == [expected]

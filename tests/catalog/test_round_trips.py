@@ -33,9 +33,10 @@ from landscape_catalog.store.artifacts import pack, read_sealed, sealed, unpack
 from landscape_catalog.store.measurements import RECORDS, MeasurementRecord
 from landscape_catalog.store.records import DataRecord, RunRecord
 from tests.catalog.made_up import write_source
+from tests.thorough import either
 
 Row = dict[str, Any]
-QUICK = settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+QUICK = settings(max_examples=either(5, 12), deadline=None, suppress_health_check=list(HealthCheck))
 INT64 = (-(2**63), 2**63 - 1)
 INTEGERS = st.integers(*INT64)
 ODD = ["", "\0", "a\0b", "'", '"', "';--", "\n", "\r\n", "\t", "é", "e\u0301", "\U0001f600", "\u202e",
@@ -187,7 +188,7 @@ def assert_same_rows(found: pl.DataFrame, rows: Sequence[Row], table: Table) -> 
     assert ours == sorted((plain(expected(table, row)) for row in rows), key=repr)
 
 
-@settings(QUICK, max_examples=6)
+@settings(QUICK, max_examples=either(3, 6))
 @given(EVERY_TABLE)
 def test_rows_of_every_table(rows: dict[str, list[Row]]) -> None:
     """From rows to Parquet, DuckDB in memory, a DuckDB file, and Polars."""

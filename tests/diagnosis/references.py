@@ -80,7 +80,17 @@ def about_of(measure: dict[str, Any] | None) -> dict[str, Any]:
 
 
 def model(
-    measure: dict[str, Any] | None = None, *, sizes: bool = False, unit: str = "%"
+    measure: dict[str, Any] | None = None,
+    *,
+    sizes: bool = False,
+    unit: str = "%",
+    methods: dict[str, str] | None = None,
 ) -> DiagnosisModel:
-    units = {"mode_connectivity": unit}
-    return fit_model(diagram(), Yang2021(), about=about_of(measure), units=units, sizes=sizes)
+    return fit_model(
+        diagram(),
+        Yang2021(),
+        about=about_of(measure),
+        methods=methods,
+        units={"mode_connectivity": unit},
+        sizes=sizes,
+    )

@@ -5,12 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from torch import Tensor, nn
 
 from landscape_catalog.diagnosis import budget
 from landscape_catalog.diagnosis.data import DiagnosedData
 from landscape_catalog.diagnosis.landscape import DiagnosedLandscape
 from landscape_catalog.diagnosis.measuring import measure
 from landscape_catalog.diagnosis.method import changed, first_probe, fitted_to, paper_method
+from landscape_catalog.diagnosis.progress import CurveProgress
+from landscape_catalog.diagnosis.threads import threads_for
+from landscape_catalog.metrics.connectivity.lengths import compared
+from landscape_catalog.metrics.connectivity.result import ModeConnectivity
+from landscape_catalog.metrics.connectivity.settings import ConnectivitySettings
 from landscape_catalog.tasks import Classification
 from tests.diagnosis.made import blobs, perceptron, trained
 
@@ -98,9 +104,78 @@ def test_the_time_of_a_step_is_measured(monkeypatch: pytest.MonkeyPatch) -> None
     def evaluated(*_: object) -> None:
         now[0] += 2
 
-    monkeypatch.setattr(budget, "fit_curve", fitted)
+    monkeypatch.setattr(budget, "fit_curves", fitted)
     monkeypatch.setattr(budget, "evaluate", evaluated)
     settings = first_probe(landscape.method, "connectivity")
     step, point = budget._timed(landscape, settings, lambda: now[0])
     assert step == pytest.approx(1.0)
     assert point == pytest.approx(2 * (2 + 30 / 90))
+
+
+def test_small_networks_are_fitted_side_by_side(landscape: DiagnosedLandscape) -> None:
+    pairs = [(0, 1), (1, 2), (0, 2)]
+    landscape.states = [*landscape.states, trained(perceptron, landscape.data.train, 2)]
+    assert budget.side_by_side(landscape, pairs)
+    assert not budget.side_by_side(landscape, pairs[:1])
+    assert not budget.side_by_side(landscape, pairs * 3)  # too many weights at once
+    landscape.method = changed(landscape.method, "connectivity", batch_size=10**9)
+    assert not budget.side_by_side(landscape, pairs)  # a large step
+
+
+def test_a_network_that_cannot_be_traced_is_fitted_alone(landscape: DiagnosedLandscape) -> None:
+    class Branching(nn.Sequential):
+        def forward(self, x: Tensor) -> Tensor:
+            return super().forward(x if float(x.sum()) > 0 else 2 * x)
+
+    traced = landscape.network(0)
+    landscape.remembered.clear()
+    landscape.build = lambda seed: Branching(*perceptron())
+    assert budget.side_by_side(landscape, [(0, 1), (1, 0)]) is False
+    assert traced is not landscape.network(0)
+
+
+@pytest.mark.parametrize(("width", "batch", "threads"), [(8, 90, 1), (100_000, 90, 6)])
+def test_threads_are_for_large_operations(width: int, batch: int, threads: int) -> None:
+    """An operation of the wider one has 90 * (2 + 3) * 100,000 / 2 multiply-adds."""
+    samples = blobs().train
+    network = perceptron(width)
+    assert threads_for(network, samples, Classification(), batch, 6) == threads
+    assert threads_for(network, samples, Classification(), batch, 1) == 1
+
+
+def found_curve(mc: float) -> ModeConnectivity:
+    return ModeConnectivity(mc, 0.5, mc, 0.0, -mc, 0.0, unit="%")
+
+
+def test_progress_says_what_is_left(caplog: pytest.LogCaptureFixture) -> None:
+    """Two curves of 25, 50 and 100 epochs at a second an epoch; the second converges at 50."""
+    settings = ConnectivitySettings(epochs="auto", max_epochs=100)
+    progress = CurveProgress(settings, 2, 1.0)
+
+    def fit(place: int, mc: float, shorter: float | None) -> None:
+        result = found_curve(mc)
+        before = None if shorter is None else found_curve(shorter)
+        found = compared(result, settings, place, before)
+        progress.fitted(("measured", "id", place), found, float(settings.lengths()[place]))
+
+    with caplog.at_level("INFO"):
+        progress.start((0, 1))
+        fit(0, -9.0, None)
+        fit(1, -5.0, -9.0)
+        fit(2, -3.0, -5.0)
+        progress.start((0, 2))
+        fit(0, -3.0, None)
+        fit(1, -3.1, -3.0)
+        progress.fitted(("network", 0), None, 1.0)
+    assert [record.message for record in caplog.records] == [
+        "curve 1 of 2 (checkpoints 1 and 2): at most about 5 min 50 s left for all curves",
+        "curve 1 of 2: mode connectivity -9 after 25 epochs (25 s); next 50, at most about "
+        "5 min 25 s left",
+        "curve 1 of 2: mode connectivity -5 after 50 epochs (50 s); next 100, at most about "
+        "4 min 35 s left",
+        "curve 1 of 2: mode connectivity -3 after 100 epochs (1 min 40 s), done",
+        "curve 2 of 2 (checkpoints 1 and 3): at most about 2 min 55 s left for all curves",
+        "curve 2 of 2: mode connectivity -3 after 25 epochs (25 s); next 50, at most about "
+        "2 min 30 s left",
+        "curve 2 of 2: mode connectivity -3.1 after 50 epochs (50 s), done",
+    ]

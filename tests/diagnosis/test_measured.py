@@ -12,6 +12,7 @@ from torch import nn
 
 import landscape_catalog as lc
 from landscape_catalog.diagnosis.result import Diagnosis
+from landscape_catalog.errors import CheckpointError
 from landscape_catalog.tasks import Data, Samples
 from tests.diagnosis.made import blobs, linear, perceptron, trained
 
@@ -51,15 +52,26 @@ def test_loss_and_hessian_of_softmax_regression() -> None:
     )
 
 
-def test_two_copies_of_the_same_weights() -> None:
-    data = blobs()
-    state = trained(perceptron, data.train, 0)
-    found = diagnosed([state, {name: v.clone() for name, v in state.items()}], perceptron, data)
-    assert found.metric("mode_connectivity").mean == 0.0
-    assert found.metric("cka").mean == pytest.approx(1.0, abs=1e-9)
-    assert found.metric("l2_distance").mean == 0.0
-    assert found.phase.name == "IV-B"
-    assert any("hold the same weights" in remark for remark in found.remarks)
+def test_two_copies_of_the_same_weights_are_refused() -> None:
+    state = trained(perceptron, blobs().train, 0)
+    other = {name: value.clone() for name, value in state.items()}
+    with pytest.raises(CheckpointError, match="checkpoint 1 and checkpoint 2 hold the same"):
+        diagnosed([state, other], perceptron)
+    other["0.weight"][0, 0] += 0.01
+    assert diagnosed([state, other], perceptron).metric("l2_distance").mean == pytest.approx(0.01)
+
+
+def test_curves_side_by_side_are_those_of_single_pairs() -> None:
+    """Three pairs are fitted side by side, a lone pair by itself: equal up to rounding."""
+    data = blobs(spread=1.6)
+    states = [trained(perceptron, data.train, seed, steps=30) for seed in range(3)]
+    three = diagnosed(states, perceptron, data, pairs="ring")
+    assert len(three.curves) == 3
+    for curve in three.curves:
+        pair = [states[place - 1] for place in curve.members]
+        (alone,) = diagnosed(pair, perceptron, data).curves
+        assert curve.length == alone.length
+        assert curve.train_error == pytest.approx(alone.train_error, abs=1.2)  # a sample or less
 
 
 def test_a_network_with_permuted_hidden_units() -> None:

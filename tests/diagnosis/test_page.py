@@ -34,8 +34,9 @@ def results(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Diagnosis]:
     states = [trained(perceptron, data.train, seed) for seed in range(3)]
     placed = lc.diagnose_checkpoints(states, perceptron, data, model=folder / "model.json")
     advice = AdviceFacts(
-        action="wider", gain=3.2, low=-0.5, high=8.1, probability=0.93, why=f"because {HOSTILE}"
-    )
+        action="wider", gain=3.2, low=-0.5, high=8.1, probability=0.93,
+        versus="the better temperature", why=f"because {HOSTILE}", caveat="",
+    )  # fmt: skip
     advised = placed.model_copy(update={"advice": (advice,), "remarks": (HOSTILE,)})
     advised._model = placed._model
     return {
@@ -54,7 +55,7 @@ def test_json_is_strict_and_as_its_schema_says(name: str, results: dict[str, Dia
     text = results[name].json_text()
     content = json.loads(text, parse_constant=refuse)
     assert tuple(content) == KEYS
-    assert content["version"] == 1
+    assert content["version"] == 2
     schema = json.loads(json_schemas()["diagnosis.schema.json"])
     jsonschema.Draft202012Validator(schema).validate(content)
     assert Diagnosis.model_validate_json(text).json_text() == text
@@ -68,7 +69,8 @@ def test_the_text_says_what_was_measured_and_found(results: dict[str, Diagnosis]
     for words in ("training loss", "top Hessian eigenvalue", "± runs", "CKA similarity"):
         assert words in three
     assert "wider: +3.2 points of test accuracy" in advised
-    assert "90% interval -0.5 to 8.1, positive with 93%" in " ".join(advised.split())
+    said = " ".join(advised.split())
+    assert "(90% interval -0.5 to 8.1; more than the better temperature with 93%)" in said
     assert "Place in somebody" in advised
     assert all(len(line) <= 130 for line in three.splitlines())
 

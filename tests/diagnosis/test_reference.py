@@ -14,16 +14,21 @@ from landscape_catalog.diagnosis.method import (
     paper_method,
     reference_method,
 )
-from landscape_catalog.diagnosis.model import write_model
-from landscape_catalog.diagnosis.reference import standard
+from landscape_catalog.diagnosis.model import read_model, write_model
+from landscape_catalog.diagnosis.reference import advice_facts, reference_facts, standard
+from landscape_catalog.diagnosis.words import caveats_in_words
 from landscape_catalog.errors import CheckpointError
+from landscape_catalog.exchange.imports.yang2021_metrics import measure_section
 from tests.diagnosis.made import blobs, perceptron, trained
 from tests.diagnosis.references import around, model
+
+CKA, CURVES = "biased linear CKA, mixup", "quadratic Bezier curve, random start"
+SECTION = {"connectivity": {"init": "random", "epochs": 6}, "similarity": {}}
 
 
 @pytest.fixture
 def file(tmp_path: Path) -> Path:
-    write_model(tmp_path / "model.json", model({"connectivity": {"init": "random", "epochs": 6}}))
+    write_model(tmp_path / "model.json", model(SECTION))
     return tmp_path / "model.json"
 
 
@@ -48,7 +53,7 @@ def test_a_checkpoint_within_the_range_of_the_reference(file: Path) -> None:
     found = lc.diagnose_checkpoints(states(1), perceptron, blobs(), model=file)
     reference = found.reference
     assert reference is not None
-    assert set(reference.missing) >= {"mode_connectivity", "cka", "l2_distance"}
+    assert set(reference.missing) >= {"mode_connectivity", "cka"}
     assert sum(reference.prior.values()) == pytest.approx(1.0)
     assert found.phase.probabilities == {}
     assert any("it takes two checkpoints" in sentence for sentence in found.no_advice)
@@ -154,9 +159,98 @@ def test_within_the_range_there_is_advice(tmp_path: Path) -> None:
         "temperature", "width or temperature", "data or temperature"
     }  # fmt: skip
     assert f"1. {found.advice[0].action}: " in str(found)
+    by_action = {one.action: one for one in found.advice}
+    hotter = found.reference.questions["temperature"]
+    assert by_action["hotter"].probability == pytest.approx(hotter)
+    assert by_action["colder"].probability == pytest.approx(1 - hotter)
+    assert found.reference.tested is not None and found.reference.without == ()
     for said in (" ".join(str(found).split()), found.page()):
-        assert "temperature is the better direction has a probability of" in said
+        assert "; more than colder with " in said and "positive with" not in said
+        assert "less sure" not in said
         assert "For another network, other data or another training they are a guide" in said
     one = lc.diagnose_checkpoints(two[:1], perceptron, blobs(), model=tmp_path / "near.json")
-    assert one.advice == () and one.reference is not None and not one.reference.questions
+    assert one.reference is not None and set(one.reference.questions) <= {"temperature"}
+    assert {advice.action for advice in one.advice} <= {"hotter", "colder"}
     assert "no advice that depends on mode connectivity" in " ".join(one.no_advice)
+
+
+def test_without_converged_curves_the_other_metrics_advise(tmp_path: Path) -> None:
+    """Curves of a few updates; the same metrics without mode connectivity give the same advice."""
+    two = states(2)
+    plain = lc.diagnose_checkpoints(two, perceptron, blobs())
+    write_model(tmp_path / "near.json", around(plain))
+    fitted = read_model(tmp_path / "near.json")
+    found = lc.diagnose_checkpoints(two, perceptron, blobs(), model=tmp_path / "near.json")
+    means = {one.metric: one.mean for one in found.metrics if one.mean is not None}
+    for name in ("mode_connectivity", "peak_error"):
+        del means[name]
+    answer = fitted.answer(means)
+    facts = reference_facts(standard(tmp_path / "near.json"), answer)
+    assert facts.without == facts.missing == ("mode_connectivity", "peak_error")
+    assert facts.tested is not None
+    temperature = facts.tested.questions["temperature"]
+    stored = fitted.predictors[1].tested.questions["temperature"]
+    assert fitted.predictors[1].features == ("train_loss", "train_error", "top_eigenvalue",
+                                             "trace", "cka")  # fmt: skip
+    assert (temperature.accuracy, temperature.n) == (stored.accuracy.value, stored.n)
+    changed = found.model_copy(update={"reference": facts, "advice": advice_facts(answer)})
+    said = " ".join(" ".join(caveats_in_words(changed)).split())
+    assert "This advice is less sure: it comes from a model without mode connectivity and" in said
+    assert f"about temperature {100 * stored.accuracy.value:.0f}% (" in said
+
+
+@pytest.mark.parametrize(
+    ("measure", "methods", "refused", "words"),
+    [
+        (SECTION, {"cka": CKA, "mode_connectivity": CURVES}, set(), "measured as the cells of"),
+        (SECTION, {}, set(), "measured as the cells of somebody were"),
+        (SECTION, {"trace": "PyHessian"}, set(), "measured as the cells of somebody were"),
+        (None, {}, set(), "its source does not state the method of curves and of CKA"),
+        (None, {"cka": CKA}, set(), "its source does not state the method of curves;"),
+        (None, {"cka": "unbiased CKA of logits"}, {"cka"}, "not state the method of curves;"),
+        ({"connectivity": {}}, {}, set(), "somebody were; its source does not state the method of CKA"),
+        (None, {"peak_error": "barrier"}, {"peak_error"}, "not state the method of curves and of CKA"),
+    ],
+)  # fmt: skip
+def test_metrics_of_another_method_count_as_missing(
+    measure: dict | None, methods: dict, refused: set, words: str, tmp_path: Path
+) -> None:
+    write_model(tmp_path / "model.json", model(measure, methods=methods))
+    found = standard(tmp_path / "model.json")
+    assert set(found.refused) == refused
+    assert words in found.method_words
+    cells = found.model.cells if found.model else None
+    assert cells is not None
+    answer = found.answer({name: values[7] for name, values in cells.features.items()}, 100)
+    assert answer is not None and set(answer.missing) == refused
+    for metric, why in found.refused.items():
+        assert f"was measured by another method, `{methods[metric]}`" in why
+
+
+def test_a_method_that_contradicts_its_section_is_refused(tmp_path: Path) -> None:
+    section = {**SECTION, "similarity": {"draw": "pair"}}
+    own = model(section, methods={"cka": CKA})
+    published = tmp_path / "published.json"
+    write_model(published, own)  # its words are the authors', its section the importer's
+    assert standard(published).refused == {}
+    reference = own.reference.model_copy(update={"citation": None})
+    write_model(tmp_path / "own.json", own.model_copy(update={"reference": reference}))
+    with pytest.raises(CheckpointError, match="its cka is of the method `biased linear CKA, mix"):
+        standard(tmp_path / "own.json")
+
+
+def test_a_metric_of_another_method_is_named(tmp_path: Path) -> None:
+    write_model(tmp_path / "model.json", model(methods={"cka": "CKA of layer 3"}))
+    found = lc.diagnose_checkpoints(states(2), perceptron, blobs(), model=tmp_path / "model.json")
+    said = " ".join(found.no_advice)
+    assert "cka (that of somebody was measured by another method, `CKA of layer 3`" in said
+    assert found.metric("cka").mean is not None  # measured all the same
+
+
+def test_curves_of_the_authors_code() -> None:
+    """Random start, and as many updates whatever the data: 50 epochs of 390 batches."""
+    method = reference_method(measure_section())
+    assert method.batch_norm == "authors"
+    curve = first_probe(fitted_to(method, 1437, (1, 8, 8)), "connectivity")
+    assert (curve.init, curve.lengths(), curve.length_unit) == ("random", [9750, 19_500], "updates")
+    assert first_probe(method, "similarity").draw == "pair"

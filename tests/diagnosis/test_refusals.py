@@ -103,6 +103,10 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "broken.py").write_text("import nothing_of_this_name\n")
     state = trained(perceptron, blobs().train, 0)
     torch.save(state, folder / "one.pt")
+    torch.save({f"module.{k}": v.double() for k, v in state.items()}, folder / "same.pt")
+    large = torch.tensor([0.0, -1e39, 0.0], dtype=torch.float64)
+    torch.save({**state, "2.bias": large}, folder / "large.pt")
+    torch.save({**state, "2.bias": large.half()}, folder / "half.pt")
     torch.save({"epoch": 1}, folder / "epoch.pt")
     torch.save({k: v for k, v in state.items() if k != "2.bias"}, folder / "part.pt")
     for name, scale in (("scaled.pt", 1.0), ("other.pt", 2.0)):
@@ -137,6 +141,10 @@ TABLE: dict[str, tuple[list[str], str]] = {
     "no file": (["none.pt", *NET, *DATA], "none.pt: there is no such file"),
     "no weights": (["epoch.pt", *NET, *DATA], "epoch.pt: got the keys 'epoch'"),
     "a part": (["part.pt", *NET, *DATA], "part.pt: it is not of mine:network: `2.bias` missing"),
+    "given twice": (["one.pt", "one.pt", *NET, *DATA], "one.pt and one.pt hold the same weights"),
+    "a copy": (["one.pt", "same.pt", *NET, *DATA], "one.pt and same.pt hold the same weights"),
+    "beyond the type": (["large.pt", *NET, *DATA], "large.pt: `2.bias` has values up to 1e+39"),
+    "infinite": (["one.pt", "half.pt", *NET, *DATA], "half.pt: `2.bias` has values that are not fin"),
     "second file": (["one.pt", "part.pt", *NET, *DATA], "part.pt: it is not of"),
     "no module": (["one.pt", "--network", "nosuch:network", *DATA], "there is no module `nosuch`"),
     "no function": (["one.pt", "--network", "mine:nosuch", *DATA], "has no function `nosuch`"),

@@ -27,6 +27,7 @@ from landscape_catalog.metrics.numerics.parameters import flatten
 from landscape_catalog.models.resnet import resnet18
 from landscape_catalog.tasks import Classification, Samples
 from tests.conftest import SHARED
+from tests.thorough import either
 
 FOLDER = SHARED / "golden"
 pytestmark = pytest.mark.skipif(not FOLDER.is_dir(), reason="the authors' networks are missing")
@@ -79,7 +80,8 @@ def test_hessian(tensors: dict[str, Tensor], numbers: dict[str, Any]) -> None:
     """
     golden = numbers["hessian_network0"]
     batch = Samples(tensors["hessian_inputs"], tensors["hessian_labels"])
-    found = hessian_estimate(network(tensors, 0), batch, TASK, HessianRecipe(), seed=(0, 1))
+    recipe = either(HessianRecipe(max_iterations=12), HessianRecipe())
+    found = hessian_estimate(network(tensors, 0), batch, TASK, recipe, seed=(0, 1))
     converged = golden["top_eigenvalue_converged_f64"]
     assert found.top_eigenvalue == pytest.approx(converged, rel=1e-5)
     assert abs(found.top_eigenvalue - converged) <= found.top_residual
@@ -87,7 +89,7 @@ def test_hessian(tensors: dict[str, Tensor], numbers: dict[str, Any]) -> None:
     combined = (error**2 + golden["trace_300_se"] ** 2) ** 0.5
     assert abs(found.trace - golden["trace_300"]) < 3 * combined
     assert abs(found.trace - 328.927) < 3 * error
-    assert error < 0.025 * found.trace
+    assert error < either(0.04, recipe.trace_tolerance) * found.trace
 
 
 def test_pyhessian(tensors: dict[str, Tensor], numbers: dict[str, Any]) -> None:
@@ -96,7 +98,7 @@ def test_pyhessian(tensors: dict[str, Tensor], numbers: dict[str, Any]) -> None:
         network(tensors, 0),
         Samples(tensors["hessian_inputs"], tensors["hessian_labels"]),
         TASK,
-        max_iterations=20,
+        max_iterations=either(12, 20),
         seed=0,
     )
     converged = golden["top_eigenvalue_converged_f64"]
@@ -143,7 +145,7 @@ def test_loss_and_error(index: int, tensors: dict[str, Tensor], numbers: dict[st
 
 
 def test_the_authors_curve(tensors: dict[str, Tensor], numbers: dict[str, Any]) -> None:
-    """Errors at every t with recomputed statistics; other shuffles change theirs by 0.06."""
+    """Errors at each t with recomputed statistics; other shuffles change theirs by 0.06."""
     data = [cifar("batch_1", 5000), cifar("batch_5", 1000)]
     one, other = network(tensors, 0), network(tensors, 1)
     shapes = {name: value.shape for name, value in one.named_parameters()}
@@ -151,12 +153,16 @@ def test_the_authors_curve(tensors: dict[str, Tensor], numbers: dict[str, Any]) 
     states = (one.state_dict(), middle, other.state_dict())
     curve = Curve(torch.stack([flatten(state, shapes) for state in states]), shapes)
     golden = numbers["curve"]
-    points = curve_points(one, curve, data[0], data[1], CIFAR, points=5, batch_size=128, seed=0)
-    assert [point.t for point in points] == golden["ts"]
+    every = either(2, 1)  # of the five points
+    theirs = {name: values[::every] for name, values in golden.items() if isinstance(values, list)}
+    points = curve_points(
+        one, curve, data[0], data[1], CIFAR, points=len(theirs["ts"]), batch_size=128, seed=0
+    )
+    assert [point.t for point in points] == theirs["ts"]
     found = [point.train.error_value for point in points]
-    assert found == pytest.approx(golden["train_error_pct"], abs=0.1)
-    assert [p.train.loss for p in points] == pytest.approx(golden["train_nll"], rel=2e-3)
-    assert [p.test.error_value for p in points] == pytest.approx(golden["test_error_pct"], abs=0.31)
-    measured = mode_connectivity(golden["ts"], found)
+    assert found == pytest.approx(theirs["train_error_pct"], abs=0.1)
+    assert [p.train.loss for p in points] == pytest.approx(theirs["train_nll"], rel=2e-3)
+    assert [p.test.error_value for p in points] == pytest.approx(theirs["test_error_pct"], abs=0.31)
+    measured = mode_connectivity(theirs["ts"], found)
     assert measured.mode_connectivity == pytest.approx(golden["mc_train_pct"], abs=0.1)
     assert measured.t == 0.5

@@ -16,7 +16,7 @@ from tests.stages import SERIAL, plan, run_stages, write_project
 PARAMS = """\
 dataset: {{name: digits}}
 model: {{name: resnet18}}
-load: {{width: 2, samples: 96}}
+load: {{width: 2, samples: 64}}
 temperature: {{batch_size: [8, 16], lr: 0.1}}
 train: {{epochs: 10, seeds: 2}}
 measure:

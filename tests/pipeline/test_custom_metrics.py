@@ -39,9 +39,9 @@ pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit.script:FutureWarning"
 PARAMS = """\
 dataset: {{name: digits, test_samples: 60}}
 model: {{name: resnet18}}
-load: {{width: [2, 4], samples: 256}}
+load: {{width: [2, 4], samples: 96}}
 temperature: {{batch_size: 16, lr: [0.02, 1.0e+6]}}
-train: {{epochs: 6, seeds: 2}}
+train: {{epochs: 4, seeds: 2}}
 measure:
   hessian: {{samples: 16, max_iterations: 2}}
   connectivity: {{epochs: 1, batch_size: 32}}
@@ -594,7 +594,7 @@ def test_two_metrics_with_the_same_name_are_refused(custom_code: Own) -> None:
 def test_refusing_a_metric_removes_no_prepared_data(custom_code: Own) -> None:
     prepare(custom_code, GOOD)
     before = sorted(path.name for path in custom_code.project.prepared.iterdir())
-    text = custom_code.project.params.read_text().replace("samples: 256", "samples: 128")
+    text = custom_code.project.params.read_text().replace("samples: 96", "samples: 64")
     custom_code.write("bad", GOOD.replace(BODY, "pass"))
     custom_code.project.params.write_text(text)
     with pytest.raises(CodeError):

@@ -13,10 +13,12 @@ from typing import Any
 
 import polars as pl
 import pytest
+from altair.utils.schemapi import SchemaValidationError, debug_mode
 
 from landscape_catalog.catalog import read_tables
 from landscape_catalog.experiment.experiment import Report
 from landscape_catalog.reports import build_page
+from landscape_catalog.reports.figures import make_figures
 from tests.reports.grids import Catalog
 
 GRID = {"load.width": [1, 2, 8], "temperature.batch_size": [16, 32]}
@@ -66,6 +68,25 @@ def test_the_page_needs_no_network(finished: tuple[Path, Path]) -> None:
 @functools.cache
 def page_of(name: str) -> str:
     return build_page(CATALOGS[name].tables(), Report())
+
+
+@pytest.mark.parametrize("name", CATALOGS)
+def test_every_chart_is_valid(name: str) -> None:
+    """Vega-Lite's schema allows what is embedded, which the page itself does not check."""
+    charts = make_figures(CATALOGS[name].tables(), Report()).charts
+    assert charts
+    embedded_charts = embedded(page_of(name), "charts")
+    for key, chart in charts.items():
+        assert json.loads(json.dumps(chart.to_dict(validate=True))) == embedded_charts[key]
+
+
+def test_an_invalid_chart_is_noticed() -> None:
+    (name, chart), *_ = make_figures(CATALOGS["rich"].tables(), Report()).charts.items()
+    with debug_mode(False):
+        wrong = chart.properties(width="broad")
+        assert wrong.to_dict(validate=False)["width"] == "broad", name
+    with pytest.raises(SchemaValidationError):
+        wrong.to_dict()
 
 
 def embedded(page: str, name: str) -> dict[str, Any]:

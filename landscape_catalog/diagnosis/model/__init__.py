@@ -1,8 +1,10 @@
 """Which change would help most: learned from the cells of a phase diagram, stored as JSON."""
 
 from landscape_catalog.diagnosis.model.answer import Action, Advice, Answer, Neighbour, Question
-from landscape_catalog.diagnosis.model.document import DiagnosisModel, Predictions
+from landscape_catalog.diagnosis.model.document import DiagnosisModel
 from landscape_catalog.diagnosis.model.files import read_model, write_model
+from landscape_catalog.diagnosis.model.measures import QuestionScore, Score, Value
+from landscape_catalog.diagnosis.model.predictor import Predictions, Predictor
 from landscape_catalog.diagnosis.model.reference import (
     Feature,
     Reference,
@@ -18,10 +20,14 @@ __all__ = [
     "Feature",
     "Neighbour",
     "Predictions",
+    "Predictor",
     "Question",
+    "QuestionScore",
     "Reference",
     "ReferenceAxis",
     "ReferenceCells",
+    "Score",
+    "Value",
     "read_model",
     "write_model",
 ]

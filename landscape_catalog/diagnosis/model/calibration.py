@@ -11,7 +11,7 @@ FOLDS = 5
 SLOPES = np.geomspace(0.2, 2.0, 24)
 
 
-def grouped_folds(diagram: Diagram, where: np.ndarray) -> np.ndarray:
+def grouped_folds(diagram: Diagram, where: np.ndarray) -> tuple[np.ndarray, str]:
     """The fold of each cell, (cells,): whole values of the load-like axis with most of them.
 
     Neighbouring cells are alike, so folds of single cells would promise too much. Without an axis
@@ -20,14 +20,26 @@ def grouped_folds(diagram: Diagram, where: np.ndarray) -> np.ndarray:
     Args:
         diagram: of the grid.
         where: indices of the cells.
+
+    Returns:
+        The folds, and what is held out in words.
     """
-    best = np.arange(len(where)) * FOLDS // len(where)
+    best, words = np.arange(len(where)) * FOLDS // len(where), "held-out cells"
     most = 1
     for place, axis in enumerate(diagram.axes):
         values, index = np.unique(diagram.places[where, place], return_inverse=True)
         if not axis.is_temperature and len(values) > most:
-            best, most = interleaved(index), len(values)
-    return best
+            best, most, words = interleaved(index), len(values), held_out_words(axis.path)
+    return best, words
+
+
+def held_out_words(path: str) -> str:
+    """What is held out, by an axis.
+
+    >>> held_out_words("load.label_noise")
+    'held-out label noise'
+    """
+    return f"held-out {path.rpartition('.')[2].replace('_', ' ')}"
 
 
 def interleaved(index: np.ndarray) -> np.ndarray:

@@ -3,59 +3,43 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from typing import Final, Literal, Self
 
 import numpy as np
 from pydantic import model_validator
 
-from landscape_catalog.diagnosis.model.answer import Action, Advice, Answer, Question
-from landscape_catalog.diagnosis.model.features import CANDIDATES, matrix, transformed
-from landscape_catalog.diagnosis.model.gains import (
-    GainModel,
-    Predicted,
-    is_partition,
-    predicted,
+from landscape_catalog.diagnosis.model.answer import Advice, Answer
+from landscape_catalog.diagnosis.model.features import (
+    CANDIDATES,
+    OF_PAIRS,
+    transformed,
 )
 from landscape_catalog.diagnosis.model.parts import Part
-from landscape_catalog.diagnosis.model.questions import QuestionModel
-from landscape_catalog.diagnosis.model.reasons import reason
+from landscape_catalog.diagnosis.model.predictor import Predictions, Predictor
+from landscape_catalog.diagnosis.model.reasons import TEMPERATURE, reason, undecided
 from landscape_catalog.diagnosis.model.reference import Feature, Reference, ReferenceCells
+from landscape_catalog.diagnosis.model.verdicts import QUESTION_OF, VERSUS, caveat, verdicts
 from landscape_catalog.phases.registry import Classify
 
-VERSION: Final = 1
+VERSION: Final = 2
 NEAREST = 5
-
-
-@dataclass(frozen=True)
-class Predictions:
-    """What a model predicts for many cells, inside or outside of its range.
-
-    Attributes:
-        probabilities: by question, (cells,).
-        gains: by action.
-    """
-
-    probabilities: Mapping[Question, np.ndarray]
-    gains: Mapping[Action, Predicted]
 
 
 class DiagnosisModel(Part):
     """What changes of a training are worth, by its metrics; fitted on a reference catalog."""
 
-    version: Literal[1] = VERSION
+    version: Literal[2] = VERSION
     """Version of this form."""
     reference: Reference
     """What it was fitted on."""
     features: tuple[Feature, ...]
-    """What it takes, in order."""
+    """What it takes."""
     rule: Classify
     """The phase rule of the reference, with the thresholds in effect."""
-    questions: dict[Question, QuestionModel]
-    """Which of two changes gains more."""
-    gains: GainModel
-    """How much each change gains."""
+    predictors: tuple[Predictor, ...]
+    """The answers from all features, then from fewer of them, where some are missing."""
     cells: ReferenceCells
     """The fitted cells."""
 
@@ -73,55 +57,29 @@ class DiagnosisModel(Part):
             raise ValueError("features: they must be known, and those of cells.features")
         if any(feature.low > feature.high for feature in self.features):
             raise ValueError("features: low must not exceed high")
-        if {"hotter", "colder"} <= set(self.gains.actions) and "temperature" not in self.questions:
-            raise ValueError("questions: temperature is missing")
-        additive = [q.additive.weights for q in self.questions.values() if q.additive is not None]
-        regimes = [q.regimes for q in self.questions.values() if q.regimes is not None]
-        forests = [q.forest for q in self.questions.values() if q.forest is not None]
-        indices = [f for one in (*forests, self.gains.forest) for t in one.trees for f in t.feature]
-        indices += [i for one in regimes for i in (one.train_loss, one.mode_connectivity)]
-        if max(indices, default=0) >= len(names) or any(len(w) != len(names) for w in additive):
-            raise ValueError("questions: they take features that are not there")
-        outputs = {len(value) for t in self.gains.forest.trees for value in t.value if value}
-        if outputs != {len(self.gains.actions)} or set(self.gains.bins) != set(self.gains.actions):
-            raise ValueError("gains: there must be one output, and bins, for each action")
-        if not all(is_partition(bins) for bins in self.gains.bins.values()):
-            raise ValueError("gains.bins: ascending `upto`, and null in the last bin alone")
-        linear = self.gains.linear
-        shape = [len(row) for row in linear.weights]
-        if shape != [len(names)] * len(self.gains.actions) or len(linear.intercepts) != len(shape):
-            raise ValueError("gains: the linear part needs a weight for each action and feature")
+        if not self.predictors or self.predictors[0].features != tuple(names):
+            raise ValueError("predictors: the first must take the features of the model")
+        if any(set(one.features) - set(names) for one in self.predictors):
+            raise ValueError("predictors: they take features that are not there")
         return self
 
-    def predict(self, values: Mapping[str, np.ndarray]) -> Predictions:
-        """Probabilities and gains of many cells, whether or not they are in the model's range.
-
-        Of `hotter` and `colder`, the one that the question `temperature` prefers has the larger of
-        the two expected gains.
+    def predictor_for(self, known: Collection[str]) -> Predictor | None:
+        """The answers from as many of the known features as possible; None from too few.
 
         Args:
-            values: all features by name, (cells,), before any logarithm, without NaN.
+            known: names of features.
         """
-        x = matrix({feature.metric: values[feature.metric] for feature in self.features})
-        probabilities = {name: one.probability(x) for name, one in self.questions.items()}
-        expected = dict(zip(self.gains.actions, self.gains.expected(x).T))
-        if "temperature" in probabilities:
-            hotter = probabilities["temperature"] > 0.5
-            both = np.array([expected["hotter"], expected["colder"]])
-            larger, smaller = both.max(axis=0), both.min(axis=0)
-            expected["hotter"] = np.where(hotter, larger, smaller)
-            expected["colder"] = np.where(hotter, smaller, larger)
-        return Predictions(
-            probabilities,
-            {action: predicted(expected[action], self.gains.bins[action]) for action in expected},
-        )
+        return next((one for one in self.predictors if set(one.features) <= set(known)), None)
 
     def answer(
         self, numbers: Mapping[str, float], *, sizes: Mapping[str, float] | None = None
     ) -> Answer:
         """What the model says of a training with these metrics.
 
-        There is no advice where a feature is missing or outside of the reference's range.
+        There is no advice where a feature is outside of the reference's range. Where some are
+        missing, it comes from the others: but for the metrics of single runs, without any of pairs,
+        which answer hotter or colder only, and only at a minimum, where the declared reading is the
+        same whatever mode connectivity is.
 
         Args:
             numbers: means of metrics by name, as the catalog has them; NaN or absent if unknown.
@@ -130,42 +88,83 @@ class DiagnosisModel(Part):
         given = {**numbers, **(sizes or {})}
         own = {one.metric: float(given.get(one.metric, math.nan)) for one in self.features}
         known = {name: value for name, value in own.items() if not math.isnan(value)}
-        missing = tuple(name for name in own if name not in known)
         outside = tuple(
             _outside(one, known[one.metric])
             for one in self.features
             if one.metric in known and not _is_inside(one, known[one.metric])
         )
         finite = {name: value for name, value in known.items() if math.isfinite(value)}
-        advice: tuple[Advice, ...] = ()
-        probabilities: dict[Question, float] = {}
-        if not outside and not missing:
-            found = self.predict({name: np.array([value]) for name, value in own.items()})
-            probabilities = {name: float(p[0]) for name, p in found.probabilities.items()}
-            advice = self._advice(found, own)
-        return Answer(
+        place = Answer(
             outside=outside,
-            missing=missing,
-            probabilities=probabilities,
-            advice=advice,
+            missing=tuple(name for name in own if name not in known),
+            probabilities={},
+            advice=(),
             nearest=self.cells.nearest(finite, NEAREST),
             phase_prior=self.cells.phase_prior,
         )
+        predictor = None if outside else self.predictor_for(known)
+        return place if predictor is None else self._advised(place, predictor, own)
 
-    def _advice(self, found: Predictions, own: Mapping[str, float]) -> tuple[Advice, ...]:
-        """All actions, the largest expected gain first."""
+    def _advised(self, place: Answer, predictor: Predictor, own: Mapping[str, float]) -> Answer:
+        """The answer with advice from these features, or the reason why they give none."""
+        names = predictor.features
+        without = tuple(one for one in self.predictors[0].features if one not in names)
+        temperature_only = self._takes_pairs and not set(names) & set(OF_PAIRS)
+        regimes = predictor.questions["temperature"].regimes
+        if temperature_only:
+            certain = regimes is not None and regimes.is_certain(own)
+            if not certain:
+                return replace(place, undecided=undecided(own))
+        found = predictor.predict({name: np.array([own[name]]) for name in names})
+        asked = {"temperature"} if temperature_only else set(found.probabilities)
+        known = {name: math.nan if name in without else value for name, value in own.items()}
         advice = [
-            Advice(
+            one
+            for one in self._advice(found, predictor, known, temperature_only)
+            if not temperature_only or one.action in TEMPERATURE
+        ]
+        return replace(
+            place,
+            probabilities={
+                name: float(p[0]) for name, p in found.probabilities.items() if name in asked
+            },
+            advice=tuple(sorted(advice, key=lambda one: -one.gain)),
+            without=without,
+            tested=predictor.tested,
+            verdicts=verdicts(
+                predictor.tested, self.reference.name, only_temperature=temperature_only
+            ),
+        )
+
+    @property
+    def _takes_pairs(self) -> bool:
+        return bool(set(self.predictors[0].features) & set(OF_PAIRS))
+
+    def _advice(
+        self,
+        found: Predictions,
+        predictor: Predictor,
+        own: Mapping[str, float],
+        of_single_runs: bool,
+    ) -> Iterator[Advice]:
+        """The advice about every action."""
+        name = self.reference.name
+        for action, one in found.gains.items():
+            gain = float(one.gain[0])
+            question = QUESTION_OF.get(action)
+            first = math.nan
+            if question is not None:
+                first = float(found.probabilities[question][0])
+            yield Advice(
                 action=action,
-                gain=float(one.gain[0]),
+                gain=gain,
                 low=float(one.low[0]),
                 high=float(one.high[0]),
-                probability=float(one.positive[0]),
-                why=reason(action, own, self.reference.name, float(one.gain[0])),
+                probability=1 - first if action == "colder" else first,
+                versus=VERSUS.get(action, ""),
+                why=reason(action, own, name, gain, of_single_runs=of_single_runs),
+                caveat=caveat(action, predictor.tested),
             )
-            for action, one in found.gains.items()
-        ]
-        return tuple(sorted(advice, key=lambda one: -one.gain))
 
 
 def _is_inside(feature: Feature, value: float) -> bool:

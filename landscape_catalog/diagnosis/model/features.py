@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,7 +34,6 @@ METRICS: dict[str, Candidate] = {
     "mode_connectivity": Candidate(False, words="mode connectivity"),
     "peak_error": Candidate(True, 0.1, "peak training error along the curve"),
     "cka": Candidate(False, words="CKA"),
-    "l2_distance": Candidate(True, 1e-6, "L2 distance"),
 }
 SIZES: dict[str, Candidate] = {
     "load.width": Candidate(True, words="width"),
@@ -42,6 +41,9 @@ SIZES: dict[str, Candidate] = {
     "temperature.batch_size": Candidate(True, words="batch size"),
 }
 CANDIDATES = METRICS | SIZES
+OF_CURVES = ("mode_connectivity", "peak_error")
+OF_PAIRS = (*OF_CURVES, "cka")
+PUBLISHED = {"peak_error": "mode_connectivity_peak"}  # Zhou et al. 2024, with the other sign
 
 
 def feature_values(diagram: Diagram, *, sizes: bool = False) -> dict[str, np.ndarray]:
@@ -52,14 +54,30 @@ def feature_values(diagram: Diagram, *, sizes: bool = False) -> dict[str, np.nda
         sizes: whether width, samples and batch size are among them.
     """
     found = {metric: diagram.mean(metric) for metric in METRICS}
-    if "peak_error" not in diagram.means:  # Zhou et al. 2024 publish it with the other sign
-        found["peak_error"] = -diagram.mean("mode_connectivity_peak") + 0.0
+    if "peak_error" not in diagram.means:
+        found["peak_error"] = -diagram.mean(PUBLISHED["peak_error"]) + 0.0
     if sizes:
         for path in SIZES:
             values = diagram.parameter(path)
             if values is not None:
                 found[path] = values.astype(float)
     return {name: values for name, values in found.items() if not np.all(np.isnan(values))}
+
+
+def feature_sets(names: Sequence[str]) -> tuple[tuple[str, ...], ...]:
+    """The sets of features from which a model answers, the largest first.
+
+    All; those without a curve, which may not have converged; those without CKA, which a source may
+    lack; and those of single runs.
+
+    >>> feature_sets(["train_loss", "mode_connectivity", "cka"])[1:]
+    (('train_loss', 'cka'), ('train_loss', 'mode_connectivity'), ('train_loss',))
+    """
+    sets = [
+        tuple(name for name in names if name not in without)
+        for without in ((), OF_CURVES, ("cka",), OF_PAIRS)
+    ]
+    return tuple(dict.fromkeys(one for one in sets if METRICS.keys() & set(one)))
 
 
 def transformed(name: str, values: np.ndarray) -> np.ndarray:

@@ -69,13 +69,11 @@ class Predicted:
         gain: expected.
         low: lower end of the 90% prediction interval.
         high: upper end of it.
-        positive: probability that the gain is positive.
     """
 
     gain: np.ndarray
     low: np.ndarray
     high: np.ndarray
-    positive: np.ndarray
 
 
 def predicted(gain: np.ndarray, bins: tuple[GainBin, ...]) -> Predicted:
@@ -93,7 +91,6 @@ def predicted(gain: np.ndarray, bins: tuple[GainBin, ...]) -> Predicted:
         gain=gain,
         low=np.minimum(lowest, gain),
         high=np.maximum(gain + np.maximum(high[place], 0.0), 0.0),
-        positive=positive[place],
     )
 
 

@@ -48,6 +48,27 @@ def gains(diagram: Diagram) -> dict[Action, np.ndarray]:
     return found
 
 
+def varied(diagram: Diagram, where: np.ndarray) -> tuple[Action, ...]:
+    """The actions along whose axis these cells have several values.
+
+    Cells of one width do not show how the gain of a wider network depends on the width: what was
+    learned of it would not hold for any other width.
+
+    Args:
+        diagram: the whole grid.
+        where: indices of the cells.
+    """
+    several = {
+        axis.path
+        for place, axis in enumerate(diagram.axes)
+        if axis.is_ordered and len(np.unique(diagram.places[where, place])) > 1
+    }
+    found: list[Action] = []
+    if several & {axis.path for axis in diagram.temperature_axes}:
+        found += ["hotter", "colder"]
+    return (*found, *(action for action, path in LOADS.items() if path in several))
+
+
 def gain_along(diagram: Diagram, path: str, direction: int) -> np.ndarray:
     """The gain along one axis for each cell, (cells,); see `gains`.
 

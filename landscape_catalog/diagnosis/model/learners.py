@@ -11,6 +11,7 @@ from landscape_catalog.diagnosis.model.answer import Action, Question
 from landscape_catalog.diagnosis.model.features import SIZES, baseline_values
 from landscape_catalog.diagnosis.model.gains import GainModel, Linear
 from landscape_catalog.diagnosis.model.questions import (
+    REGIMES,
     TOLERANCE,
     Additive,
     Baseline,
@@ -72,7 +73,9 @@ def fit_question(
 
     decided = margin != 0
     first = margin[decided] > 0
-    forest, additive = None, None
+    forest, additive, regimes = None, None, None
+    if question == "temperature":
+        regimes = _regimes(names, x[decided], first, tolerance)
     if 0 < first.sum() < len(first):
         fitted = RandomForestClassifier(
             TREES,
@@ -87,7 +90,7 @@ def fit_question(
         share=float((first.sum() + 1) / (len(first) + 2)),
         forest=forest,
         additive=additive,
-        regimes=_regimes(names, x[decided], tolerance) if question == "temperature" else None,
+        regimes=regimes,
     )
 
 
@@ -116,17 +119,23 @@ def _additive(
     return Additive(intercept=intercept, weights=tuple(weights.tolist()), low=low, high=high)
 
 
-def _regimes(names: list[str], x: np.ndarray, tolerance: float | None) -> Regimes | None:
-    if not {"train_loss", "mode_connectivity"} <= set(names):
+def _regimes(
+    names: list[str], x: np.ndarray, first: np.ndarray, tolerance: float | None
+) -> Regimes | None:
+    if "train_loss" not in names:
         return None
+    curve = "mode_connectivity"
     found = Regimes(
         train_loss=names.index("train_loss"),
-        mode_connectivity=names.index("mode_connectivity"),
+        mode_connectivity=names.index(curve) if curve in names else None,
         tolerance=TOLERANCE if tolerance is None else tolerance,
         cells=(0, 0, 0),
+        right=(0, 0, 0),
     )
-    barely, barrier, above = np.bincount(found.regime(x), minlength=3).tolist()
-    return found.model_copy(update={"cells": (barely, barrier, above)})
+    regime = found.regime(x)
+    right = first == (regime != REGIMES.index("above a minimum"))
+    counts = [np.bincount(one, minlength=len(REGIMES)).tolist() for one in (regime, regime[right])]
+    return found.model_copy(update=dict(zip(("cells", "right"), map(tuple, counts))))
 
 
 def fit_gains(x: np.ndarray, y: Mapping[Action, np.ndarray]) -> GainModel:

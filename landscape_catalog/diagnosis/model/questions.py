@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
@@ -19,6 +21,8 @@ PRIOR = 0.9
 """The probability with which the declared reading of a regime holds."""
 STRENGTH = 40.0
 """The number of cells in a regime at which the forest counts as much as the declared reading."""
+DOUBT = 20.0
+"""The number of cells that `PRIOR` counts as, when fitted cells show how often it holds."""
 SURE = 0.99  # probabilities beyond it are not distinguished
 
 Regime = Literal["at a minimum", "barrier", "above a minimum"]
@@ -58,13 +62,14 @@ class Regimes(Part):
     At a minimum (train loss < `at_minimum` and mc <= `tolerance`: phases III and IV) and behind a
     barrier (mc < -`tolerance`: I and III), a higher temperature helps; above a minimum otherwise
     (II), a lower one. The reading counts as `strength` cells of the same regime, so that data
-    overrule it where there are many and it holds alone where there are none.
+    overrule it where there are many and it holds alone where there are none; and for less, down to
+    nothing, where it is wrong of fitted cells.
     """
 
     train_loss: int
     """Index of ln training loss among the features."""
-    mode_connectivity: int
-    """Index of mode connectivity among the features."""
+    mode_connectivity: int | None
+    """Index of mode connectivity among the features; null: it is taken as 0."""
     at_minimum: Finite = AT_MINIMUM
     """In nats."""
     tolerance: Finite = TOLERANCE
@@ -72,13 +77,49 @@ class Regimes(Part):
     prior: Finite = PRIOR
     """Probability of the reading."""
     strength: Finite = STRENGTH
+    """In cells, of a reading that holds with the probability `prior`."""
+    doubt: Finite = DOUBT
     """In cells."""
     cells: tuple[int, int, int]
     """Number of fitted cells in each regime: at a minimum, barrier, above a minimum."""
+    right: tuple[int, int, int]
+    """Number of those of which the reading is right."""
+
+    @property
+    def indices(self) -> tuple[int, ...]:
+        """Of the features that it takes."""
+        both = (self.train_loss, self.mode_connectivity)
+        return tuple(index for index in both if index is not None)
+
+    def is_certain(self, numbers: Mapping[str, float]) -> bool:
+        """Whether the reading is the same whatever mode connectivity is.
+
+        So it is at a minimum: mode connectivity is at most the training error of the ends, so that
+        an error within the tolerance leaves a connected minimum or a barrier, and both speak for a
+        higher temperature.
+
+        Args:
+            numbers: `train_loss` (nats) and `train_error` (percent); NaN or absent if unknown.
+        """
+        loss = numbers.get("train_loss", math.nan)
+        return loss < self.at_minimum and numbers.get("train_error", math.nan) <= self.tolerance
+
+    def holds(self) -> np.ndarray:
+        """The probability of the reading in each regime, (3,).
+
+        (doubt x prior + right) / (doubt + cells), but at least 1/2: cells can refute the reading,
+        not turn it round.
+        """
+        found: np.ndarray = (self.doubt * self.prior + np.array(self.right)) / (
+            self.doubt + np.array(self.cells)
+        )
+        return np.maximum(found, 0.5)
 
     def regime(self, x: np.ndarray) -> np.ndarray:
         """The index of each cell's regime in `REGIMES`, (cells,)."""
-        loss, mc = np.exp(x[:, self.train_loss]), x[:, self.mode_connectivity]
+        loss, mc = np.exp(x[:, self.train_loss]), np.zeros(len(x))
+        if self.mode_connectivity is not None:
+            mc = x[:, self.mode_connectivity]
         found: np.ndarray = np.where(
             (loss < self.at_minimum) & (mc <= self.tolerance),
             0,
@@ -93,10 +134,11 @@ class Regimes(Part):
             x: features, (cells, features).
             learned: probability by a forest, (cells,).
         """
-        regime = self.regime(x)
-        weight = (self.strength / (self.strength + np.array(self.cells)))[regime]
-        reading = np.where(regime == 2, 1 - self.prior, self.prior)
-        found: np.ndarray = weight * reading + (1 - weight) * learned
+        regime, holds = self.regime(x), self.holds()
+        strength = self.strength * (2 * holds - 1) / (2 * self.prior - 1)
+        weight = strength / np.maximum(strength + np.array(self.cells), 1e-9)
+        reading = np.where(regime == 2, 1 - holds[regime], holds[regime])
+        found: np.ndarray = weight[regime] * reading + (1 - weight[regime]) * learned
         return found
 
 
@@ -138,7 +180,12 @@ class QuestionModel(Part):
 
     def probability(self, x: np.ndarray) -> np.ndarray:
         """The calibrated probability of the first answer, (cells,)."""
-        return _logistic(self.slope * logit(self.uncalibrated(x)))
+        return calibrated(self.uncalibrated(x), self.slope)
+
+
+def calibrated(probability: np.ndarray, slope: float) -> np.ndarray:
+    """The probability whose logit is `slope` times its own; the decision at 1/2 does not change."""
+    return _logistic(slope * logit(probability))
 
 
 def logit(probability: np.ndarray) -> np.ndarray:

@@ -18,7 +18,17 @@ _WORDS: dict[Action, str] = {
 }
 
 
-def reason(action: Action, numbers: Mapping[str, float], reference: str, gain: float) -> str:
+ANY_CONNECTIVITY = "whether runs are connected or behind a barrier, a higher temperature may help"
+
+
+def reason(
+    action: Action,
+    numbers: Mapping[str, float],
+    reference: str,
+    gain: float,
+    *,
+    of_single_runs: bool = False,
+) -> str:
     """A sentence: what the metrics say about the action, and what it is expected to gain.
 
     The phases speak for or against a temperature, and for more width where there is a barrier;
@@ -29,15 +39,35 @@ def reason(action: Action, numbers: Mapping[str, float], reference: str, gain: f
         numbers: metrics by name, NaN or absent if unknown.
         reference: its name.
         gain: expected, in percentage points of test accuracy.
+        of_single_runs: whether the runs are at a minimum by themselves, and mode connectivity is
+            unknown.
     """
     facts = " and ".join(fact for fact in (_connection(numbers), _minimum(numbers)) if fact)
     reading, favoured = _reading(numbers)
+    if of_single_runs:
+        reading, favoured = ANY_CONNECTIVITY, frozenset({"hotter"})
     if facts and action in favoured:
         facts += f": {reading}"
     elif facts and action in TEMPERATURE and favoured & TEMPERATURE:
         facts += f": {reading}, which speaks against {_WORDS[action]}"
     expected = f"by {reference}, {_WORDS[action]} is expected to gain {gain:.1f} points"
     return f"{facts}; {expected}." if facts else f"{expected[0].upper()}{expected[1:]}."
+
+
+def undecided(numbers: Mapping[str, float]) -> str:
+    """Why metrics of single runs say nothing about the temperature, and what would.
+
+    Args:
+        numbers: metrics by name, NaN or absent if unknown.
+    """
+    loss, error = numbers.get("train_loss", math.nan), numbers.get("train_error", math.nan)
+    facts = [] if math.isnan(loss) else [f"a training loss of {loss:.2g}"]
+    facts += [] if math.isnan(error) else [f"a training error of {error:.2g}%"]
+    known = f"With {' and '.join(facts)}" if facts else "Without training loss and error"
+    return (
+        f"{known}, mode connectivity decides about the temperature: behind a barrier a higher one "
+        "helps, without one a lower one. A second run and a converged curve would show it."
+    )
 
 
 def _connection(numbers: Mapping[str, float]) -> str:

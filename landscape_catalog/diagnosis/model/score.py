@@ -3,68 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import TypeVar
 
 import numpy as np
 
-from landscape_catalog.diagnosis.model.answer import Action, Question
-from landscape_catalog.diagnosis.model.calibration import interleaved
-from landscape_catalog.diagnosis.model.document import DiagnosisModel, Predictions
-from landscape_catalog.diagnosis.model.features import (
-    SIZES,
-    baseline_values,
-    feature_values,
-    known_cells,
+from landscape_catalog.diagnosis.model.calibration import held_out_words, interleaved
+from landscape_catalog.diagnosis.model.document import DiagnosisModel
+from landscape_catalog.diagnosis.model.features import SIZES, feature_values, known_cells
+from landscape_catalog.diagnosis.model.held_out import (
+    Collected,
+    baseline_probabilities,
+    joined,
+    score_of,
 )
-from landscape_catalog.diagnosis.model.labels import differences, gains
-from landscape_catalog.diagnosis.model.measures import (
-    QuestionScore,
-    Value,
-    advice_value,
-    coverage,
-    question_score,
-)
+from landscape_catalog.diagnosis.model.labels import gains
+from landscape_catalog.diagnosis.model.measures import Score
+from landscape_catalog.diagnosis.model.predictor import Predictor
 from landscape_catalog.errors import QueryError
 from landscape_catalog.phases.diagram import Diagram
 
 FEWEST_TO_FIT = 20
 Refit = Callable[[np.ndarray], DiagnosisModel]
-
-
-@dataclass(frozen=True)
-class Score:
-    """What one way of testing found.
-
-    Attributes:
-        tested_on: in words, such as `held-out width`.
-        n_cells: number of cells.
-        n_outside: those with a feature outside of the range of the model, which `diagnose run`
-            would give no advice on. They count in all figures.
-        questions: accuracy, baselines and calibration by question.
-        left_out: a sentence for each question that cannot be scored.
-        values: the value of the advice: `temperature`, and `all` over all actions.
-        coverage: share of the gains within their 90% prediction intervals, by action.
-    """
-
-    tested_on: str
-    n_cells: int
-    n_outside: int
-    questions: Mapping[Question, QuestionScore]
-    left_out: tuple[str, ...]
-    values: Mapping[str, Value]
-    coverage: Mapping[Action, float]
-
-
-@dataclass
-class _Collected:
-    """Predictions for cells, gathered over folds."""
-
-    where: np.ndarray
-    probabilities: dict[Question, np.ndarray]
-    gains: dict[Action, dict[str, np.ndarray]]
-    baselines: dict[Question, dict[str, np.ndarray]]
-    outside: np.ndarray
 
 
 def score_model(
@@ -75,7 +33,7 @@ def score_model(
     tested: np.ndarray | None = None,
     refit: Refit | None = None,
 ) -> list[Score]:
-    """Score a model on the cells of a grid.
+    """Score a model on the cells of a grid, by as many of its features as the grid has.
 
     Args:
         model: which.
@@ -87,26 +45,31 @@ def score_model(
             every fifth of its values is held out, and the other fitted cells predict it.
 
     Raises:
-        QueryError: if the source lacks a feature, or too few cells remain.
+        QueryError: if the source lacks too many features, or too few cells remain.
     """
     sizes = any(feature.metric in SIZES for feature in model.features)
     values = feature_values(diagram, sizes=sizes)
-    for feature in model.features:
-        if feature.metric not in values:
-            raise QueryError(f"{name} has no {feature.metric}, which the model takes")
-    values = {feature.metric: values[feature.metric] for feature in model.features}
+    predictor = model.predictor_for(values)
+    if predictor is None:
+        lacking = [one for one in model.predictors[-1].features if one not in values]
+        raise QueryError(f"{name} has no {' and no '.join(lacking)}, which the model takes")
+    values = {feature: values[feature] for feature in predictor.features}
     gain = gains(diagram)
     where = known_cells(values, gain, np.arange(len(diagram)) if tested is None else tested)
     if not len(where) or "hotter" not in gain:
         raise QueryError(f"{name} has no cells of which all features and gains are known")
+    features = predictor.features
     if refit is None:
-        found = _predicted(model, diagram, values, where)
-        return [_score(model, diagram, gain, found, name)]
+        found = _predicted(model, predictor, diagram, values, where)
+        return [score_of(found, diagram, gain, tested_on=name, features=features)]
     scores = []
     for path, folds in _held_out(model, diagram, where):
-        parts = [_predicted(refit(fitted), diagram, values, tested) for fitted, tested in folds]
-        words = f"held-out {path.rpartition('.')[2].replace('_', ' ')}"
-        scores.append(_score(model, diagram, gain, _joined(parts), words))
+        parts = []
+        for fitted, held_out in folds:
+            other = refit(fitted)
+            parts.append(_predicted(other, other.predictors[0], diagram, values, held_out))
+        words = held_out_words(path)
+        scores.append(score_of(joined(parts), diagram, gain, tested_on=words, features=features))
     if not scores:
         raise QueryError(
             f"the model was fitted on {name}, on too few values of width or other loads to hold "
@@ -135,100 +98,26 @@ def _held_out(
 
 
 def _predicted(
-    model: DiagnosisModel, diagram: Diagram, values: Mapping[str, np.ndarray], where: np.ndarray
-) -> _Collected:
+    model: DiagnosisModel,
+    predictor: Predictor,
+    diagram: Diagram,
+    values: Mapping[str, np.ndarray],
+    where: np.ndarray,
+) -> Collected:
     own = {name: value[where] for name, value in values.items()}
-    found: Predictions = model.predict(own)
+    found = predictor.predict(own)
     outside = np.zeros(len(where), dtype=bool)
     for feature in model.features:
-        outside |= (own[feature.metric] < feature.low) | (own[feature.metric] > feature.high)
-    return _Collected(
+        if feature.metric in own:
+            value = own[feature.metric]
+            outside |= (value < feature.low) | (value > feature.high)
+    return Collected(
         where=where,
-        probabilities=dict(found.probabilities),
-        gains={action: dict(vars(one)) for action, one in found.gains.items()},
+        probabilities=found.probabilities,
+        gains=found.gains,
         baselines={
-            question: _baselines(model, question, diagram, where) for question in model.questions
+            question: baseline_probabilities(one, diagram, where)
+            for question, one in predictor.questions.items()
         },
         outside=outside,
-    )
-
-
-def _baselines(
-    model: DiagnosisModel, question: Question, diagram: Diagram, where: np.ndarray
-) -> dict[str, np.ndarray]:
-    """The probabilities of the baselines; those whose metrics the source lacks are left out."""
-    own = model.questions[question]
-    found = {"majority": np.full(len(where), own.share)}
-    for name, baseline in own.baselines.items():
-        known = baseline_values(diagram, baseline.metrics)
-        if set(known) < set(baseline.metrics):
-            continue
-        if baseline.tree is None:
-            found[name] = found["majority"]
-        else:
-            x = np.column_stack([known[metric][where] for metric in baseline.metrics])
-            known_rows = ~np.isnan(x).any(axis=1)
-            first = baseline.tree.predict(np.nan_to_num(x))[:, 0]
-            found[name] = np.where(known_rows, first, own.share)
-    return found
-
-
-def _joined(parts: list[_Collected]) -> _Collected:
-    """The predictions of all folds in one."""
-    first = parts[0]
-    return _Collected(
-        where=np.concatenate([part.where for part in parts]),
-        probabilities=_concatenated([part.probabilities for part in parts]),
-        gains={
-            action: _concatenated([part.gains[action] for part in parts]) for action in first.gains
-        },
-        baselines={
-            question: _concatenated([part.baselines[question] for part in parts])
-            for question in first.baselines
-        },
-        outside=np.concatenate([part.outside for part in parts]),
-    )
-
-
-Key = TypeVar("Key")
-
-
-def _concatenated(parts: list[dict[Key, np.ndarray]]) -> dict[Key, np.ndarray]:
-    return {key: np.concatenate([part[key] for part in parts]) for key in parts[0]}
-
-
-def _score(
-    model: DiagnosisModel,
-    diagram: Diagram,
-    gain: Mapping[Action, np.ndarray],
-    found: _Collected,
-    words: str,
-) -> Score:
-    """All figures of the predictions."""
-    own = {action: one[found.where] for action, one in gain.items()}
-    margins = differences(own)
-    blocks = diagram.landscapes[found.where]
-    left_out = tuple(
-        f"{question}: left out, since {words if question not in margins else 'the reference'} "
-        "does not have the axis"
-        for question in dict.fromkeys((*model.questions, *margins))
-        if question not in margins or question not in found.probabilities
-    )
-    questions = {
-        question: question_score(probability, margins[question], blocks, found.baselines[question])
-        for question, probability in found.probabilities.items()
-        if question in margins
-    }
-    expected = {action: one["gain"] for action, one in found.gains.items() if action in own}
-    return Score(
-        tested_on=words,
-        n_cells=len(found.where),
-        n_outside=int(found.outside.sum()),
-        questions=questions,
-        left_out=left_out,
-        values=advice_value(expected, own, found.probabilities["temperature"], blocks),
-        coverage={
-            action: coverage(found.gains[action]["low"], found.gains[action]["high"], own[action])
-            for action in expected
-        },
     )

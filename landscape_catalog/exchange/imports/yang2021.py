@@ -23,7 +23,7 @@ from landscape_catalog.exchange.imports.published import PublishedCell
 from landscape_catalog.exchange.imports.safe_archive import members
 from landscape_catalog.exchange.imports.settings import cifar_settings
 from landscape_catalog.exchange.imports.yang2021_cells import FILES, read_cell
-from landscape_catalog.exchange.imports.yang2021_metrics import METRICS, PROBES
+from landscape_catalog.exchange.imports.yang2021_metrics import METRICS, PROBES, measure_section
 
 FORMAT = "yang2021"
 SAMPLES_OF_A_TENTH = 5000  # CIFAR-10 has 50,000 training images; subset 10 means all of them
@@ -96,7 +96,7 @@ def read_yang2021(path: Path) -> PublishedGrid:
         kind="images",
         axes=("load.width", "load.samples", "temperature.batch_size"),
         fixed=_FIXED,
-        sections={"train": _TRAIN, "measure": _measure()},
+        sections={"train": _TRAIN, "measure": measure_section()},
         metrics=METRICS,
         cells=tuple(found),
         probes=PROBES,
@@ -123,12 +123,6 @@ def _landscape(cells: dict[tuple[int, int, int], dict[str, bytes]]) -> dict[str,
     known = {"n_classes": 10, "n_test": 10_000, "n_changed_labels": 0}
     whole = all(samples == 10 * SAMPLES_OF_A_TENTH for _, samples, _ in cells)
     return known | ({"frequency_loss": math.log(10)} if whole else {})
-
-
-def _measure() -> dict[str, object]:
-    """The section `measure`, as far as it is known."""
-    sections = {probe.metric: dict(probe.parameters) for probe in PROBES if probe.name == "primary"}
-    return {"snapshots": ["final"], "batch_norm": "authors", **sections}
 
 
 def _lacks(cells: list[PublishedCell]) -> tuple[str, ...]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from landscape_catalog.exchange.imports.grid import PublishedMetric, PublishedProbe
 from landscape_catalog.metrics.metric import PRIMARY
 
@@ -13,6 +15,7 @@ CURVE = (
     "mc is the mean error of the curve's ends minus the error strictly between them that deviates "
     "most, with its sign"
 )
+CURVE_UPDATES = 50 * (50_000 // 128)  # 50 epochs of all data, and as many updates on a part of them
 _CKA = "biased linear CKA of the {of}, mixup, mean of two draws of samples for each pair"
 _DIRECT = "as published, in eval mode"
 _DERIVED = "100 - accuracy as published"
@@ -64,6 +67,8 @@ PROBES = (
             "control_points": 3,
             "init": "random",
             "epochs": 50,
+            "updates": CURVE_UPDATES,
+            "batch_size": 128,
             "lr": 0.01,
             "points": 5,
         },
@@ -71,3 +76,9 @@ PROBES = (
     PublishedProbe("similarity", PRIMARY, PRIMARY, _CKA.format(of="softmax outputs"), _SIMILARITY),
     PublishedProbe("similarity", LOGITS, LOGITS, _CKA.format(of="logits"), _SIMILARITY),
 )
+
+
+def measure_section() -> dict[str, Any]:
+    """The section `measure`, as far as it is known."""
+    sections = {probe.metric: dict(probe.parameters) for probe in PROBES if probe.name == PRIMARY}
+    return {"snapshots": ["final"], "batch_norm": "authors", **sections}

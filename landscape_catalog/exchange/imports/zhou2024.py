@@ -1,7 +1,8 @@
 """Published grids of Zhou et al. 2024: a CSV file with a row for each cell and no runs.
 
 1,690 configurations of ResNet18 on CIFAR-10 (widths, batch sizes and amounts of data), measured
-with the code of Yang et al. 2021. Every number is published for a cell; nothing is known about
+with the code of Yang et al. 2021, so that its curves, statistics and mixtures are those of that
+paper. Every number is published for a cell; nothing is known about
 how it varies over its five seeds.
 
 Source: Zhou et al. 2024, MD tree: a model-diagnostic tree grown on loss landscape, ICML;
@@ -30,6 +31,8 @@ from landscape_catalog.exchange.imports.grid import (
 )
 from landscape_catalog.exchange.imports.published import PublishedCell, PublishedMean
 from landscape_catalog.exchange.imports.settings import cifar_settings
+from landscape_catalog.exchange.imports.yang2021_metrics import PROBES, measure_section
+from landscape_catalog.metrics.metric import PRIMARY
 
 FORMAT = "zhou2024"
 SEEDS = 5
@@ -113,9 +116,10 @@ def read_zhou2024(path: Path, *, label_noise: float | None = None) -> PublishedG
         kind="images",
         axes=tuple(COORDINATES),
         fixed=stated,
-        sections={"train": {"seeds": SEEDS}, "measure": {"snapshots": ["final"]}},
+        sections={"train": {"seeds": SEEDS}, "measure": measure_section()},
         metrics=tuple(metric for metric, _ in METRICS.values()),
         cells=tuple(_cells(columns, path.name)),
+        probes=tuple(probe for probe in PROBES if probe.name == PRIMARY),
         landscape={"n_classes": 10, "n_test": 10_000},
         settings=cifar_settings("Zhou et al. 2024: ResNet18 on CIFAR-10"),
         lacks=(

@@ -81,5 +81,5 @@ def planted(seed: int = 0) -> Diagram:
 
 
 def fitted(grid: Diagram | None = None, **options: Any) -> DiagnosisModel:
-    """A model of a grid under the default rule."""
-    return fit_model(grid or planted(), Yang2021(), about=ABOUT, **options)
+    """A model of a grid under the default rule; from all features alone, unless asked otherwise."""
+    return fit_model(grid or planted(), Yang2021(), about=ABOUT, **{"reduced": False, **options})

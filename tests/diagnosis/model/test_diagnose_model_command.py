@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 import pytest
 from typer.testing import CliRunner
 
+from landscape_catalog.catalog.sources import source_named
 from landscape_catalog.cli import app
+from landscape_catalog.commands.diagnose_model import of_features
 from landscape_catalog.commands.imports import import_results
-from landscape_catalog.diagnosis.model import read_model
+from landscape_catalog.diagnosis.model import learners, read_model
 from landscape_catalog.errors import MissingArtifactError, QueryError
+from landscape_catalog.paths import Project
 from tests.diagnosis.model.grids import planted
 
 PERCENT = ("test_accuracy", "test_error", "train_error", "mode_connectivity", "peak_error")
 UNITS = dict.fromkeys(PERCENT, "'%'") | {"train_loss": "nats"}
 
 
-def import_planted(root: Path, name: str, seed: int) -> None:
+def import_planted(root: Path, name: str, seed: int, without: tuple[str, ...] = ()) -> None:
     """The planted grid as an imported table."""
     grid = planted(seed)
+    kept = {metric: one for metric, one in grid.means.items() if metric not in without}
+    grid = replace(grid, means=kept)
     columns = {
         axis.name: [axis.values[i] for i in grid.places[:, at]] for at, axis in enumerate(grid.axes)
     }
@@ -53,7 +59,10 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def _inside(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the project, with small forests."""
     monkeypatch.chdir(project)
+    monkeypatch.setattr(learners, "TREES", 10)
+    monkeypatch.setattr(learners, "GAIN_TREES", 10)
 
 
 def called(*words: str) -> str:
@@ -70,8 +79,12 @@ def test_fit_says_what_it_did_and_writes_the_same_bytes_again(project: Path) -> 
         "data or temperature."
     )
     assert said[-1] == (
-        "Wrote data/diagnosis/model.json. `landscape diagnose score first` says how good it is."
+        "Wrote data/diagnosis/model.json. `landscape diagnose score first` says more."
     )
+    assert "On held-out width (80 cells):" in said
+    rows = [line for line in said if line.startswith(("all features", "without "))]
+    assert len(rows) == 4 and "without mode_connectivity, peak_error " in rows[1]
+    assert float(rows[0].split()[2]) > 80
     path = project / "data" / "diagnosis" / "model.json"
     content = path.read_bytes()
     called("fit", "first", "--cells", "80", "--seed", "3", "--output", "again.json")
@@ -112,6 +125,7 @@ def test_score_on_other_results(project: Path) -> None:
     assert f"{100 * temperature['accuracy']['value']:.1f}" == row.split()[2]
     assert set(temperature["baselines"]) == {"majority", "training error", "validation metrics"}
     assert 0 <= temperature["brier"] < 0.1
+    assert temperature["advantages"]["one answer"]["low"] > 0
 
 
 def test_score_on_what_was_fitted_holds_values_out(project: Path) -> None:
@@ -129,6 +143,10 @@ def test_score_on_what_was_fitted_holds_values_out(project: Path) -> None:
         (["fit", "first", "--cells", "141"], "--cells: got 141; allowed: at most 140"),
         (["fit", "first", "--cells", "5"], "first: got 5 cells"),
         (["fit", "first", "--where", " "], "--where: got an empty text"),
+        (
+            ["fit", "first", "--where", "width > 64) OR (1 = 1"],
+            "--where: got .* one SQL expression",
+        ),
     ],
 )
 def test_what_cannot_be_fitted_is_said_in_one_message(
@@ -144,7 +162,7 @@ def test_what_cannot_be_fitted_is_said_in_one_message(
 def test_score_without_a_model(project: Path) -> None:
     with pytest.raises(MissingArtifactError, match=r"absent.json does not exist"):
         called("score", "first", "--model", "absent.json")
-    (project / "broken.json").write_text('{"version": 1, "a": NaN}')
+    (project / "broken.json").write_text('{"version": 2, "a": NaN}')
     with pytest.raises(QueryError, match=r"--model: broken.json is no diagnosis model: NaN"):
         called("score", "first", "--model", "broken.json")
 
@@ -156,6 +174,34 @@ def test_a_model_is_written_to_a_file_in_an_existing_folder(output: str, project
         called("fit", "first", "--output", output)
     assert (project / "a_folder").is_dir()
     assert not (project / "nowhere").exists()
+
+
+def test_what_the_chosen_cells_cannot_show_is_not_learned(project: Path) -> None:
+    said = called("fit", "first", "--where", "width = 8", "--output", "eight.json")
+    assert "Not learned: wider, along whose axis the fitted cells do not vary." in said
+    assert "hotter or colder" in called("score", "second", "--model", "eight.json")
+
+
+def test_the_peak_along_the_curve_of_zhou_2024_has_its_unit_and_method(project: Path) -> None:
+    """It is stored there under another name, with the other sign."""
+    tables = source_named(Project(project), "first").tables(["cell_metrics"])
+    renamed = tables["cell_metrics"].with_columns(
+        pl.col("metric").replace("peak_error", "mode_connectivity_peak")
+    )
+    words = of_features(renamed, "method")
+    assert words["peak_error"] == words["mode_connectivity_peak"] == "made up"
+    assert of_features(renamed, "unit")["peak_error"] == "%"
+    assert of_features(tables["cell_metrics"], "unit")["peak_error"] == "%"
+
+
+def test_a_source_without_a_metric_is_scored_without_it(project: Path) -> None:
+    import_planted(project, "no_cka", 1, without=("cka",))
+    called("fit", "first", "--output", "whole.json")
+    said = called("score", "no_cka", "--model", "whole.json").splitlines()
+    assert said[0] == (
+        "whole.json: fitted on 140 cells of first, scored on no_cka by its answers without cka, "
+        "which no_cka lacks"
+    )
 
 
 def test_a_model_holds_the_numbers_of_thresholds_that_were_found(project: Path) -> None:

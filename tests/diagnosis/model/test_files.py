@@ -26,8 +26,8 @@ def test_a_model_that_is_read_back_is_the_same(model: DiagnosisModel, tmp_path: 
     again = read_model(path)
     assert again == model
     values = feature_values(planted(seed=3))
-    for name, expected in model.predict(values).probabilities.items():
-        assert again.predict(values).probabilities[name].tolist() == expected.tolist()
+    for name, expected in model.predictors[0].predict(values).probabilities.items():
+        assert again.predictors[0].predict(values).probabilities[name].tolist() == expected.tolist()
 
 
 def test_the_same_cells_give_the_same_bytes(model: DiagnosisModel, tmp_path: Path) -> None:
@@ -52,22 +52,34 @@ def changed(content: Any, path: list[Any], value: Any) -> Any:
 
 
 WRONG: list[tuple[list[Any], Any, str]] = [
-    (["version"], 2, "version: got 2; allowed: 1"),
-    (["version"], None, "version: got None; allowed: 1"),
-    (["version"], True, "version: got True; allowed: 1"),
+    (["version"], 1, "version: got 1; allowed: 2"),
+    (["version"], None, "version: got None; allowed: 2"),
+    (["version"], True, "version: got True; allowed: 2"),
     (["extra"], 1, "extra: Extra inputs are not permitted"),
     (["features", 0, "low"], "a", "features.0.low: "),
     (["features", 0, "metric"], "cka", "the model: features: "),
     (["cells", "phase"], [], "the model: cells: "),
-    (["gains", "actions"], ["hotter"], "the model: gains: "),
-    (["questions", "temperature", "slope"], None, "questions.temperature.slope: "),
-    (["questions", "temperature", "regimes", "train_loss"], 99, "the model: questions: "),
-    (["questions"], {}, "the model: questions: temperature is missing"),
+    (["predictors", 0, "gains", "actions"], ["hotter"], "predictors.0: gains: "),
+    (["predictors", 0, "questions", "temperature", "slope"], None, "predictors.0.questions.temp"),
+    (
+        ["predictors", 0, "questions", "temperature", "regimes", "train_loss"],
+        99,
+        "predictors.0: questions: ",
+    ),
+    (["predictors", 0, "questions"], {}, "predictors.0: questions: temperature is missing"),
     (["features", 0, "low"], 1e9, "the model: features: low must not exceed high"),
-    (["gains", "bins", "hotter"], [], "the model: gains.bins: "),
-    (["gains", "bins", "hotter", -1, "upto"], 1.0, "the model: gains.bins: "),
-    (["questions", "sense of life"], {}, "questions.sense of life.[key]: "),
-    (["gains", "forest", "trees"], [], "the model: gains: "),
+    (["predictors", 0, "gains", "bins", "hotter"], [], "predictors.0: gains.bins: "),
+    (["predictors", 0, "gains", "bins", "hotter", -1, "upto"], 1.0, "predictors.0: gains.bins: "),
+    (
+        ["predictors", 0, "questions", "sense of life"],
+        {},
+        "predictors.0.questions.sense of life.[key]",
+    ),
+    (["predictors", 0, "gains", "forest", "trees"], [], "predictors.0: gains: "),
+    (["predictors", 0, "features", 0], "cka", "predictors.0: features: "),
+    (["predictors", 0, "tested", "questions", "temperature", "advantages"], {}, "predictors.0: te"),
+    (["predictors", 0, "tested", "n_cells"], None, "predictors.0.tested.n_cells: "),
+    (["predictors"], [], "the model: predictors: "),
 ]
 
 

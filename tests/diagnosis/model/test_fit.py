@@ -18,7 +18,7 @@ from tests.diagnosis.model.grids import BEST, WIDTHS, fitted, planted
 
 @pytest.fixture(scope="module")
 def model() -> DiagnosisModel:
-    return fitted()
+    return fitted(reduced=True)
 
 
 def numbers(grid, i: int) -> dict[str, float]:  # type: ignore[no-untyped-def]
@@ -29,7 +29,7 @@ def test_the_advice_on_temperature_is_that_of_the_planted_grid(model: DiagnosisM
     """On another draw of the noise."""
     grid = planted(seed=1)
     away = grid.places[:, 2] - BEST[grid.places[:, 0]]
-    found = model.predict(feature_values(grid)).probabilities["temperature"]
+    found = model.predictors[0].predict(feature_values(grid)).probabilities["temperature"]
     right = (found > 0.5) == (away < 0)
     assert np.mean(right[away != 0]) > 0.97
 
@@ -38,7 +38,7 @@ def test_expected_gains_and_their_intervals_are_those_of_the_planted_grid(
     model: DiagnosisModel,
 ) -> None:
     grid = planted(seed=1)
-    found = model.predict(feature_values(grid)).gains
+    found = model.predictors[0].predict(feature_values(grid)).gains
     for action, gain in gains(grid).items():
         error = np.mean(np.abs(found[action].gain - gain))
         assert error < 0.6 * np.mean(np.abs(gain.mean() - gain)), action
@@ -84,18 +84,134 @@ def test_outside_of_the_range_there_is_no_advice_and_a_sentence(model: Diagnosis
 
 
 @pytest.mark.parametrize("how", ["absent", "NaN"])
-def test_without_a_feature_there_is_no_advice(how: str, model: DiagnosisModel) -> None:
+@pytest.mark.parametrize(
+    "missing", [("mode_connectivity", "peak_error"), ("peak_error",), ("cka",)], ids=" ".join
+)
+def test_without_a_metric_the_others_answer(
+    missing: tuple[str, ...], how: str, model: DiagnosisModel
+) -> None:
+    """The answer is that of a model that never saw the metric, and says so."""
     own = numbers(planted(), 37)
-    for name in ("mode_connectivity", "cka"):
+    for name in missing:
         if how == "NaN":
             own[name] = np.nan
         else:
             del own[name]
     found = model.answer(own)
-    assert found.missing == ("mode_connectivity", "cka")
-    assert found.advice == () and found.outside == ()
-    assert len(found.nearest) == 5
+    assert found.missing == missing and found.outside == ()
+    without = ("cka",) if "cka" in missing else ("mode_connectivity", "peak_error")
+    assert found.without == without
+    assert {one.action for one in found.advice} == {"hotter", "colder", "wider", "more data"}
+    assert found.tested is not None and not set(found.tested.features) & set(without)
+    grid = planted()
+    lacking = {name: one for name, one in grid.means.items() if name not in without}
+    alone = fitted(replace(grid, means=lacking)).answer(own)
+    for one, other in zip(found.advice, alone.advice):
+        assert (one.action, one.gain, one.low, one.high) == (
+            other.action, other.gain, other.low, other.high
+        )  # fmt: skip
+    if "cka" not in missing:
+        assert not any("curve" in one.why or "connected" in one.why for one in found.advice)
+
+
+def test_a_single_run_at_a_minimum_may_be_hotter_whatever_connectivity_is(
+    model: DiagnosisModel,
+) -> None:
+    """Of other changes nothing is said, nor above a minimum, where connectivity decides."""
+    grid = planted()
+    of_runs = ("train_loss", "train_error", "top_eigenvalue", "trace")
+    cold, hot = (
+        int(np.flatnonzero((grid.places == [1, 1, place]).all(axis=1))[0]) for place in (1, 6)
+    )
+    found = model.answer({name: numbers(grid, cold)[name] for name in of_runs})
+    assert {one.action for one in found.advice} == {"hotter", "colder"}
+    assert found.advice[0].action == "hotter" and found.advice[0].probability > 0.5
+    assert "whether runs are connected or behind a barrier, a higher" in found.advice[0].why
+    assert list(found.probabilities) == ["temperature"] and found.undecided == ""
+    assert found.without == ("mode_connectivity", "peak_error", "cka")
+    assert not any("`width or" in one or "all changes" in one for one in found.verdicts)
+    above = model.answer({name: numbers(grid, hot)[name] for name in of_runs})
+    assert above.advice == () and above.probabilities == {} and above.without == ()
+    assert "mode connectivity decides about the temperature" in above.undecided
+    assert model.answer({"train_loss": 0.01}).advice == ()
     assert model.answer({}).nearest == ()
+
+
+@pytest.mark.parametrize(
+    ("loss", "error", "certain"),
+    [(0.019, 1.0, True), (0.021, 1.0, False), (0.019, 1.1, False), (np.nan, 0, False)],
+)
+def test_the_reading_at_a_minimum_needs_no_connectivity(
+    loss: float, error: float, certain: bool
+) -> None:
+    """By every mode connectivity that these ends allow, which is at most their error."""
+    regimes = fitted().predictors[0].questions["temperature"].regimes
+    assert regimes is not None
+    assert regimes.is_certain({"train_loss": loss, "train_error": error}) == certain
+    x = np.zeros((100, 7))
+    x[:, regimes.train_loss] = np.log(loss)
+    x[:, regimes.mode_connectivity] = np.linspace(-50, error, 100)
+    assert np.all(regimes.regime(x) < 2) or not certain
+
+
+def test_probabilities_of_actions_are_those_of_their_questions(model: DiagnosisModel) -> None:
+    """One number for one event: those of hotter and colder add up to 1."""
+    grid = planted(seed=1)
+    for i in range(0, len(grid), 9):
+        found = model.answer(numbers(grid, i))
+        if not found.advice:
+            continue
+        by_action = {one.action: one for one in found.advice}
+        p = found.probabilities
+        assert by_action["hotter"].probability == p["temperature"]
+        assert by_action["colder"].probability == pytest.approx(1 - p["temperature"])
+        assert by_action["wider"].probability == p["width or temperature"]
+        assert by_action["more data"].probability == p["data or temperature"]
+        better = "hotter" if p["temperature"] > 0.5 else "colder"
+        worse = {"hotter": "colder", "colder": "hotter"}[better]
+        assert by_action[better].gain >= by_action[worse].gain
+        assert by_action[better].versus == worse
+
+
+@pytest.mark.parametrize(
+    ("axis", "actions"),
+    [(0, ["hotter", "colder", "more data"]), (1, ["hotter", "colder", "wider"])],
+)
+def test_an_action_is_learned_only_if_the_cells_vary_along_its_axis(
+    axis: int, actions: list[str]
+) -> None:
+    grid = planted()
+    one_value = np.flatnonzero(grid.places[:, axis] == 1)
+    model = fitted(grid, chosen=one_value)
+    full = model.predictors[0]
+    assert list(full.gains.actions) == actions == list(model.cells.gains)
+    lacking = {0: "width or temperature", 1: "data or temperature"}[axis]
+    assert "temperature" in full.questions and lacking not in full.questions
+    advice = model.answer(numbers(grid, int(one_value[0]))).advice
+    assert sorted(one.action for one in advice) == sorted(actions)
+
+
+def test_cells_of_one_temperature_are_refused() -> None:
+    grid = planted()
+    with pytest.raises(QueryError, match="planted: the chosen cells have one temperature"):
+        fitted(grid, chosen=np.flatnonzero(grid.places[:, 2] == 3))
+
+
+def test_the_stored_test_is_that_of_held_out_widths(model: DiagnosisModel) -> None:
+    """By models that were fitted here without these widths."""
+    grid = planted()
+    tested = model.predictors[0].tested
+    assert tested.tested_on == "held-out width" and tested.n_cells == len(grid)
+    margin = differences(gains(grid))["temperature"]
+    right = []
+    for width in range(5):
+        inside = grid.places[:, 0] == width
+        other = fitted(grid, chosen=np.flatnonzero(~inside)).predictors[0]
+        own = {name: one[inside] for name, one in feature_values(grid).items()}
+        p = other.predict(own).probabilities["temperature"]
+        right += ((p > 0.5) == (margin[inside] > 0))[margin[inside] != 0].tolist()
+    assert tested.questions["temperature"].accuracy.value == pytest.approx(np.mean(right))
+    assert tested.questions["temperature"].n == len(right)
 
 
 def test_sizes_are_features_only_if_asked(model: DiagnosisModel) -> None:
@@ -111,12 +227,12 @@ def test_sizes_are_features_only_if_asked(model: DiagnosisModel) -> None:
 
 def test_gains_of_chosen_cells_are_those_of_the_whole_grid() -> None:
     grid = planted()
-    narrow = np.flatnonzero(grid.places[:, 0] == 0)
+    narrow = np.flatnonzero(grid.places[:, 0] <= 1)
     model = fitted(grid, chosen=narrow)
     assert model.reference.n_cells == len(narrow) and model.reference.n_grid == len(grid)
     assert max(model.cells.gains["wider"]) == pytest.approx(3.0 * (len(WIDTHS) - 1), abs=4.1)
     assert min(model.cells.gains["wider"]) > 0
-    for question in model.questions.values():
+    for question in model.predictors[0].questions.values():
         assert question.n <= len(narrow)
 
 
@@ -125,10 +241,10 @@ def test_one_answer_in_all_cells_needs_no_forest_and_the_reading_stands_alone() 
     grid = planted()
     cold = np.flatnonzero(grid.places[:, 2] < BEST[grid.places[:, 0]])
     model = fitted(grid, chosen=cold)
-    assert model.questions["temperature"].forest is None
+    assert model.predictors[0].questions["temperature"].forest is None
     hot = np.flatnonzero((grid.places[:, 2] > BEST[grid.places[:, 0]]) & (grid.places[:, 0] >= 2))
     own = {name: one[hot] for name, one in feature_values(grid).items()}
-    assert np.all(model.predict(own).probabilities["temperature"] < 0.5)
+    assert np.all(model.predictors[0].predict(own).probabilities["temperature"] < 0.5)
 
 
 def test_a_source_without_a_metric_gives_a_model_without_it() -> None:
@@ -143,7 +259,8 @@ def test_a_source_without_a_metric_gives_a_model_without_it() -> None:
         "top_eigenvalue",
         "trace",
     ]
-    assert model.questions["temperature"].regimes is None
+    regimes = model.predictors[0].questions["temperature"].regimes
+    assert regimes is not None and regimes.mode_connectivity is None
     assert model.answer({name: float(one[37]) for name, one in means.items()}).advice
 
 
@@ -184,19 +301,27 @@ def test_declared_directions_hold() -> None:
 
 
 def test_the_declared_reading_gives_way_to_many_cells_only() -> None:
-    regimes = fitted().questions["temperature"].regimes
+    regimes = fitted().predictors[0].questions["temperature"].regimes
     assert regimes is not None
     x = np.zeros((3, 7))
     x[:, regimes.train_loss] = np.log([0.001, 0.5, 0.5])
     x[:, regimes.mode_connectivity] = [0.0, -5.0, 5.0]
     assert regimes.regime(x).tolist() == [0, 1, 2]
     learned = np.array([0.1, 0.1, 0.9])
-    few = regimes.model_copy(update={"cells": (0, 0, 0)}).combined(x, learned)
-    many = regimes.model_copy(update={"cells": (10**6,) * 3}).combined(x, learned)
-    even = regimes.model_copy(update={"cells": (40, 40, 40)}).combined(x, learned)
-    assert few == pytest.approx([0.9, 0.9, 0.1])
-    assert many == pytest.approx(learned, abs=1e-3)
-    assert even == pytest.approx([0.5, 0.5, 0.5])
+
+    def combined(cells: int, right: int) -> np.ndarray:
+        counts = {"cells": (cells,) * 3, "right": (right,) * 3}
+        return regimes.model_copy(update=counts).combined(x, learned)
+
+    assert combined(0, 0) == pytest.approx([0.9, 0.9, 0.1])
+    assert combined(10**6, 9 * 10**5) == pytest.approx(learned, abs=1e-3)
+    assert combined(40, 36) == pytest.approx([0.5, 0.5, 0.5])
+    # (20 x 0.9 + 2) / (20 + 20) = 1/2: wrong so often, the reading says nothing.
+    assert combined(20, 2) == pytest.approx(learned)
+    assert combined(20, 0) == pytest.approx(learned)
+    half = regimes.model_copy(update={"cells": (20,) * 3, "right": (10,) * 3})
+    assert half.holds() == pytest.approx([0.7] * 3)  # (18 + 10) / 40; weight 20 / (20 + 20)
+    assert half.combined(x, learned) == pytest.approx([0.4, 0.4, 0.6])
 
 
 def test_intervals_cover_new_cells_in_each_bin() -> None:

@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from landscape_catalog.diagnosis.model import DiagnosisModel
+from landscape_catalog.diagnosis.model.features import feature_values
 from landscape_catalog.diagnosis.model.measures import advice_value, question_score
 from landscape_catalog.diagnosis.model.score import score_model
+from landscape_catalog.diagnosis.model.verdicts import verdicts
 from landscape_catalog.errors import QueryError
 from tests.diagnosis.model.grids import fitted, planted
 
@@ -130,8 +132,71 @@ def test_a_grid_with_fewer_axes_leaves_questions_out(model: DiagnosisModel) -> N
     assert set(score.coverage) == {"hotter", "colder", "wider"}
 
 
-def test_a_source_that_lacks_a_metric_is_refused(model: DiagnosisModel) -> None:
-    grid = planted()
+def test_a_source_that_lacks_a_metric_is_scored_without_it() -> None:
+    grid = planted(seed=1)
+    model = fitted(reduced=True)
     means = {name: one for name, one in grid.means.items() if name != "cka"}
-    with pytest.raises(QueryError, match="other has no cka, which the model takes"):
+    (score,) = score_model(model, replace(grid, means=means), "other")
+    assert "cka" not in score.features and len(score.features) == len(model.features) - 1
+    assert score.questions["temperature"].accuracy.value > 0.97
+
+
+def test_a_source_that_lacks_the_metrics_of_single_runs_is_refused(model: DiagnosisModel) -> None:
+    grid = planted()
+    means = {name: one for name, one in grid.means.items() if name != "trace"}
+    with pytest.raises(QueryError, match="other has no trace, which the model takes"):
         score_model(model, replace(grid, means=means), "other")
+
+
+def test_one_answer_is_a_baseline(model: DiagnosisModel) -> None:
+    """By hand: 6 of 8 answers are right, and always the second one is in 5 of 8."""
+    probability = np.array([0.9, 0.9, 0.9, 0.1, 0.1, 0.1, 0.1, 0.9])
+    margin = np.array([1.0, 1, -1, -1, -1, -1, 1, -1])
+    margin[7], probability[7] = -1, 0.1
+    found = question_score(probability, margin, np.arange(8), {"always first": np.ones(8)})
+    assert found is not None
+    assert (found.accuracy.value, found.first) == (6 / 8, 3 / 8)
+    assert found.advantages["one answer"].value == pytest.approx(6 / 8 - 5 / 8)
+    assert found.advantages["always first"].value == pytest.approx(6 / 8 - 3 / 8)
+    assert not found.is_better_than_one_answer
+    assert question_score(probability, np.zeros(8), np.arange(8), {}) is None
+    many = question_score(*(np.tile(one, 50) for one in (probability, margin)), np.arange(400), {})
+    assert many is not None and many.is_better_than_one_answer
+
+
+def test_what_is_no_better_than_a_simple_rule_is_said() -> None:
+    """Metrics of other cells, which know nothing about the gains."""
+    grid = planted()
+    other = np.random.default_rng(0).permutation(len(grid))
+    means = {n: one if n.startswith("test_") else one[other] for n, one in grid.means.items()}
+    unknown = replace(grid, means=means)
+    model = fitted(unknown)
+    tested = model.predictors[0].tested
+    said = verdicts(tested, "planted")
+    assert not tested.questions["temperature"].is_better_than_one_answer
+    assert said[0].startswith(
+        "On held-out width of planted, the question `temperature` is answered no"
+    )
+    assert "always `" in said[0]
+    assert any("advice on all changes gains" in one and "than always" in one for one in said)
+    answer = model.answer({name: float(one[37]) for name, one in feature_values(unknown).items()})
+    caveats = {one.action: one.caveat for one in answer.advice}
+    assert "not reliably better than always `" in caveats["hotter"]
+    assert answer.verdicts == said
+
+
+def test_nothing_is_said_of_what_is_better(model: DiagnosisModel) -> None:
+    (score,) = score_model(model, planted(seed=1), "other")
+    said = [one for one in verdicts(score, "other") if "`temperature`" in one]
+    assert not any("always `" in one for one in said)
+    assert score.questions["temperature"].is_better_than_one_answer
+
+
+def test_the_best_choice_counts_actions_that_were_not_learned() -> None:
+    grid = planted()
+    model = fitted(grid, chosen=np.flatnonzero(grid.places[:, 1] == 1))
+    (score,) = score_model(model, planted(seed=1), "other")
+    assert "more data" not in score.coverage and "more data" in score.values["all"].always
+    assert score.left_out == (
+        "data or temperature: left out, since the fitted cells do not vary along the axis",
+    )

@@ -87,7 +87,7 @@ def test_what_the_source_lacks_is_null(half: dict[str, pl.DataFrame]) -> None:
     assert set(metrics.filter(metric="log_trace")["n"]) == {5}
     for column in ("label_noise", "pixel_noise", "lr", "weight_decay", "lr_in_effect"):
         assert half["cells"][column].null_count() == 1690
-    filled = ("experiments", "landscapes", "cells", "cell_metrics")
+    filled = ("experiments", "probes", "landscapes", "cells", "cell_metrics")
     for name, frame in half.items():
         assert frame.is_empty() == (name not in filled), name
 
