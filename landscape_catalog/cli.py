@@ -19,6 +19,7 @@ import typer
 
 from landscape_catalog.commands import STAGES, diagnose_app, export_app, import_app, store_app
 from landscape_catalog.commands.diagram_app import claims, facts, phases
+from landscape_catalog.commands.figure_app import figure
 from landscape_catalog.commands.output import say
 from landscape_catalog.commands.preset_app import Scale, presets
 from landscape_catalog.commands.project_root import project_root
@@ -157,6 +158,7 @@ app.add_typer(export_app.app, name="export")
 app.add_typer(diagnose_app.app, name="diagnose")
 for about_diagram in (phases, facts, claims):
     app.command()(about_diagram)
+app.command()(figure)
 app.command(cls=QueryCommand)(sql)
 app.add_typer(catalog, name="catalog")
 
