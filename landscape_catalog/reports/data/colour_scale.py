@@ -42,7 +42,7 @@ class ColourScale:
         return sorted([*ends, *self.marks])
 
     def place(self, value: float) -> float:
-        """Where a value of the domain lies on the legend, from 0 to 1; `middle` moves colours only."""
+        """Where a value of the domain lies on the legend, from 0 to 1; `middle` moves no value."""
         low, value, high = (self._on_legend(one) for one in (self.domain[0], value, self.domain[1]))
         return (value - low) / (high - low)
 
