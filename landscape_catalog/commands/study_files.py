@@ -9,7 +9,7 @@ from landscape_catalog.commands.json_schemas import json_schemas
 SCHEMA = "experiment.schema.json"
 
 # Template -> path in the study. Templates of dotfiles have no leading dot, so that no tool that
-# builds the wheel leaves them out, and none is called dvc.yaml, which DVC would take for a pipeline.
+# builds the wheel leaves them out, and none is a dvc.yaml, which DVC would find.
 TEMPLATES = {
     "README.md": "README.md",
     "params.yaml": "params.yaml",
