@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import vl_convert
-from dvc_render.vega import VegaRenderer
+from dvc_render.vega import VegaRenderer  # type: ignore[import-untyped]
 from ruamel.yaml import YAML
 
 from landscape_catalog.commands.study_files import TEMPLATES, template

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 from typer.testing import CliRunner
 
@@ -16,7 +18,13 @@ from tests.catalog.source_folders import GRID, identified, published, write_impo
 from tests.conftest import ROOT
 from tests.reports.svg import texts
 
+SPEC = {
+    "measure": {"snapshots": ["final"]},
+    "load": {"width": [1, 2, 4]},
+    "temperature": {"batch_size": [16, 64]},
+}
 OWN = identified(GRID.tables(), "e")
+OWN["experiments"] = OWN["experiments"].with_columns(spec=pl.lit(json.dumps(SPEC)))
 
 
 @pytest.fixture
