@@ -6,6 +6,7 @@ no interaction.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -45,7 +46,7 @@ SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
 BAR, LABEL_LINE = 5.0, 1.15  # height of a colour bar in points, and of a line over the font size
 OUTLINE = 1.1
 NUMBER = 2.9  # width of a number of five digits over the font size
-ROOM_FOR_LABEL = 0.17  # of the width of a colour bar
+GAP = 3.0  # between labels of a colour bar
 GEOMETRY = ("i", "f", "x0", "x1", "y0", "y1", "xm", "ym", "phase")
 
 
@@ -188,7 +189,7 @@ def _colour(panel: PanelChart, scale: ColourScale, frame: Frame) -> alt.Color:
         legendY=-frame.above,
         gradientLength=frame.width,
         gradientThickness=BAR,
-        values=_ticks(scale),
+        values=_ticks(panel, scale, frame),
         labelExpr=f"({marks}) ? ['▲', format({number}, '.3~g')] : ['', format({number}, '.3~g')]",
         labelOverlap=False,
     )
@@ -207,18 +208,22 @@ def _colour(panel: PanelChart, scale: ColourScale, frame: Frame) -> alt.Color:
     )
 
 
-def _ticks(scale: ColourScale) -> list[float]:
+def _ticks(panel: PanelChart, scale: ColourScale, frame: Frame) -> list[float]:
     """The thresholds, and the ends with room for their labels; without thresholds three places."""
     low, high = scale.domain
     if not scale.marks:
         return [low, (low + high) / 2, high]
-    places = [scale.place(mark) for mark in scale.marks]
-    ends = [
-        end
-        for end, place in ((low, 0.0), (high, 1.0))
-        if all(abs(place - other) > ROOM_FOR_LABEL for other in places)
-    ]
-    return sorted([*ends, *scale.marks])
+
+    def width(value: float) -> float:
+        number = math.exp(value) if panel.field != panel.column else value
+        return text_width(f"{number:.3g}", frame.font) / frame.width
+
+    def has_room(end: float) -> bool:
+        apart = [abs(scale.place(mark) - scale.place(end)) for mark in scale.marks]
+        needed = [width(end) + width(mark) / 2 + GAP / frame.width for mark in scale.marks]
+        return all(one > other for one, other in zip(apart, needed, strict=True))
+
+    return sorted([*filter(has_room, scale.domain), *scale.marks])
 
 
 def _spec(

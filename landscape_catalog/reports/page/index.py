@@ -128,4 +128,5 @@ def _bar(known: Overview) -> str:
 def _report(entry: Entry) -> str:
     if entry.page:
         return f'<a href="{text(quote(entry.page))}">open the report of {text(entry.name)}</a>'
-    return f"not written yet:<br><code>{text(entry.command)}</code>"
+    words = " ".join(f"<span>{text(word)}</span>" for word in entry.command.split())
+    return f"not written yet:<br><code>{words}</code>"
