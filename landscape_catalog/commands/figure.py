@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from landscape_catalog.catalog.sources import CURRENT, source_named
 from landscape_catalog.errors import QueryError, shown
+from landscape_catalog.experiment.experiment import Report
 from landscape_catalog.experiment.landscape import Load
 from landscape_catalog.experiment.reading import check_drawn_axes, read_report
 from landscape_catalog.experiment.training import Temperature
 from landscape_catalog.paths import Project
-from landscape_catalog.reports.data.cells import report_data
-from landscape_catalog.reports.figures.choice import chosen_panels
+from landscape_catalog.reports.data.cells import ReportData, report_data
+from landscape_catalog.reports.figures.choice import chosen_panels, chosen_slices
 from landscape_catalog.reports.figures.figure import figure_bytes, figure_svg
-from landscape_catalog.reports.figures.style import SINGLE, STYLES
+from landscape_catalog.reports.figures.lines import slice_svg
+from landscape_catalog.reports.figures.style import SINGLE, STYLES, Style
 from landscape_catalog.store.files import write_file
 
 
@@ -58,16 +60,35 @@ def write_figures(
         spec = json.loads(tables["experiments"]["spec"].item())
         check_drawn_axes(settings, Load(**spec["load"]), Temperature(**spec["temperature"]))
     data, style = report_data(tables, settings), STYLES[layout]
-    panels = chosen_panels(data, names, settings, primary=style is not SINGLE)
-    figures = {panel.key: [panel] for panel in panels} if style is SINGLE else {layout: panels}
     lines = []
-    for name, shared in figures.items():
-        svg = figure_svg(data, shared, style)
+    for name, svg in _drawn(data, names, settings, style):
         for form in dict.fromkeys(formats):
             path = folder / f"{_file_name(name)}.{form}"
             write_file(path, figure_bytes(svg, form))
             lines.append(f"figure: {project.shown(path)}")
     return "\n".join(lines)
+
+
+def _drawn(
+    data: ReportData, names: Sequence[str], settings: Report, style: Style
+) -> Iterator[tuple[str, str]]:
+    """Names of figures with their SVG; names of panels are looked up before anything is drawn."""
+    slices, others = chosen_slices(data, names)
+    if slices and style is not SINGLE:
+        raise QueryError(
+            f"PANEL: got {shown(slices[0].key)}, which is no map of the grid; allowed with "
+            f"--layout {style.name}: panels that are; --layout single draws it"
+        )
+    panels = []
+    if others or not slices:
+        panels = chosen_panels(data, others, settings, primary=style is not SINGLE)
+    if style is not SINGLE:
+        yield style.name, figure_svg(data, panels, style)
+        return
+    for panel in panels:
+        yield panel.key, figure_svg(data, [panel], style)
+    for one in slices:
+        yield one.key, slice_svg(data, one, style)
 
 
 def _file_name(key: str) -> str:

@@ -58,6 +58,11 @@ def test_files_by_panel_and_format(project: Project) -> None:
     assert (project.root / names[0]).read_bytes().startswith(b"%PDF-1.7")
 
 
+def test_slices_and_panels(project: Project) -> None:
+    write_figures(project.root, ["slice-y-cka", "phases", "slice-y-cka"])
+    assert written(project) == [f"reports/figures/{n}.svg" for n in ("phases", "slice-y-cka")]
+
+
 def test_a_source_has_a_folder_and_its_thresholds(project: Project) -> None:
     write_figures(project.root, ["cka"], source="theirs")
     path = project.root / "reports" / "figures" / "theirs" / "cka.svg"
@@ -76,6 +81,10 @@ def test_the_command_line(project: Project, monkeypatch: pytest.MonkeyPatch) -> 
 
 WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "panel": ({"names": ["phases", "loss"]}, "PANEL: got 'loss'; allowed: phases, "),
+    "slice": (
+        {"names": ["phases", "slice-y-cka"], "layout": "paper"},
+        "PANEL: got 'slice-y-cka', which is no map of the grid; allowed with --layout paper: ",
+    ),
     "source": ({"source": "nobody"}, "there is no source 'nobody'; there are current, theirs"),
     "empty": ({"source": "empty"}, "--source: got 'empty', whose catalog has no cells to draw"),
     "a file": ({"output": "file"}, "--output: got '"),

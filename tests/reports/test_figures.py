@@ -21,13 +21,14 @@ from landscape_catalog.experiment.experiment import Report
 from landscape_catalog.reports.charts.colours import faded
 from landscape_catalog.reports.data.cells import ReportData, report_data
 from landscape_catalog.reports.data.colour_scale import ColourScale, colour_scale
-from landscape_catalog.reports.figures.choice import PHASES, chosen_panels
+from landscape_catalog.reports.figures.choice import PHASES, chosen_panels, chosen_slices
 from landscape_catalog.reports.figures.figure import figure_bytes, figure_svg
 from landscape_catalog.reports.figures.layout import arranged
+from landscape_catalog.reports.figures.lines import slice_svg
 from landscape_catalog.reports.figures.style import PAPER, POINTS, SINGLE, STYLES, Style
 from landscape_catalog.reports.figures.type import FAMILY, fitting, text_width
 from tests.reports.grids import Catalog
-from tests.reports.svg import Text, rectangles, tag, texts
+from tests.reports.svg import Text, placed, rectangles, tag, texts
 
 WIDTHS, BATCHES = [1, 2, 4, 8], [16, 64, 256]
 AXES: dict[str, list[Any]] = {"load.width": WIDTHS, "temperature.batch_size": BATCHES}
@@ -324,3 +325,56 @@ def test_a_panel_that_does_not_exist(name: str, data: ReportData) -> None:
     assert "mode_connectivity" in said
     assert "\n" not in said
     assert len(said) < 1000
+
+
+# Slices
+
+
+def points(svg: str) -> list[tuple[float, float]]:
+    """Where the points of a line chart are."""
+    symbols = "mark-symbol role-mark"
+    group = next(e for e in ElementTree.fromstring(svg).iter() if symbols in e.get("class", ""))
+    return [(x, y) for element, x, y in placed(group) if tag(element) == "path"]
+
+
+def slice_of(data: ReportData, key: str) -> str:
+    (one,), others = chosen_slices(data, [key, "cka"])
+    assert others == ["cka"]
+    return slice_svg(data, one, SINGLE)
+
+
+def test_points_of_a_slice_are_the_means(data: ReportData) -> None:
+    """Along the batch size: logarithmic to the right, and linear upwards."""
+    svg = slice_of(data, "slice-y-cka")
+    found = points(svg)
+    assert len(found) == len(WIDTHS) * len(BATCHES)
+    values = sorted(cell["cka"] for cell in data.cells)
+    heights = sorted((y for _, y in found), reverse=True)
+    slope = (heights[-1] - heights[0]) / (values[-1] - values[0])
+    expected = [heights[0] + slope * (value - values[0]) for value in values]
+    assert heights == pytest.approx(expected, abs=0.05)
+    left, middle, right = sorted({round(x, 2) for x, _ in found})
+    assert middle - left == pytest.approx(right - middle, abs=0.05)  # 16, 64, 256
+    shown = words(svg)
+    assert {"CKA similarity", "width", "batch size (← hotter)"} <= set(shown)
+    assert {str(value) for value in (*WIDTHS, *BATCHES)} <= set(shown)
+    assert {one.family for one in texts(svg)} == {FAMILY}
+
+
+def test_a_slice_has_a_plot_for_each_facet_on_the_same_scale() -> None:
+    data = of(Catalog({**AXES, "load.label_noise": [0.0, 0.2]}))
+    svg = slice_of(data, "slice-x-test_accuracy")
+    labels = [
+        one for one in texts(svg) if re.fullmatch(r"[\d.]+", one.words) and one.anchor == "end"
+    ]
+    upper, lower = labels[: len(labels) // 2], labels[len(labels) // 2 :]
+    assert [one.words for one in upper] == [one.words for one in lower]
+    assert {"label noise 0", "label noise 0.2"} <= set(words(svg))
+    assert slice_of(data, "slice-x-test_accuracy") == svg
+
+
+def test_long_legends_leave_out_values() -> None:
+    data = of(Catalog({"load.width": list(range(1, 41)), "temperature.batch_size": [8, 16]}))
+    svg = slice_of(data, "slice-y-trace")
+    height = float((ElementTree.fromstring(svg).get("height") or "").removesuffix("pt"))
+    assert all(0 < one.y < height for one in texts(svg))

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from landscape_catalog.errors import QueryError, shown
 from landscape_catalog.experiment.experiment import Report
+from landscape_catalog.reports.charts.slices import SliceChart, slices
 from landscape_catalog.reports.data.cells import ReportData
 from landscape_catalog.reports.data.panels import PanelChart, every_panel, panels, room_panel
 
@@ -36,9 +37,17 @@ def chosen_panels(
     known = _known(data)
     wrong = [name for name in names if name not in known]
     if wrong:
-        raise QueryError(f"PANEL: got {shown(wrong[0])}; allowed: {', '.join(known)}")
+        allowed = [*known, *(one.key for one in slices(data))]
+        raise QueryError(f"PANEL: got {shown(wrong[0])}; allowed: {', '.join(allowed)}")
     chosen = [panel for name in names for panel in known[name]]
     return list({panel.key: panel for panel in chosen}.values())
+
+
+def chosen_slices(data: ReportData, names: Sequence[str]) -> tuple[list[SliceChart], list[str]]:
+    """The slices among some names, such as `slice-y-cka`, and the other names."""
+    known = {one.key: one for one in slices(data)}
+    found = [known[name] for name in dict.fromkeys(names) if name in known]
+    return found, [name for name in names if name not in known]
 
 
 def _primary(found: list[PanelChart]) -> list[PanelChart]:

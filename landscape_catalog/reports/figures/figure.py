@@ -16,7 +16,7 @@ from landscape_catalog.reports.figures.compose import Placed, composed, drawn, p
 from landscape_catalog.reports.figures.layout import Layout, Place, arranged
 from landscape_catalog.reports.figures.maps import LABEL_LINE, metric_map, phase_map
 from landscape_catalog.reports.figures.style import Style
-from landscape_catalog.reports.figures.type import fitting, text_width
+from landscape_catalog.reports.figures.type import fitting, plain, text_width
 
 FORMATS = ("svg", "pdf", "png")
 PIXELS_PER_INCH = 300
@@ -111,17 +111,12 @@ def _axis_titles(data: ReportData, layout: Layout, style: Style) -> list[Placed]
     middle = (min(tops) + layout.bottom) / 2
     centre = (frame.left + layout.right) / 2
     bottom = layout.bottom + frame.below + font
-    across = fitting(_plain(data.x.title), layout.right, font)
-    down = fitting(_plain(data.y.title), layout.height, font)
+    across = fitting(plain(data.x.title), layout.right, font)
+    down = fitting(plain(data.y.title), layout.height, font)
     return [
         written(across, centre, bottom, font, anchor="middle"),
         written(down, font, middle, font, anchor="middle", turned=True),
     ]
-
-
-def _plain(title: str) -> str:
-    """A title whose arrow is not set apart by several spaces."""
-    return " ".join(title.split())
 
 
 def figure_bytes(svg: str, form: str) -> bytes:

@@ -47,3 +47,8 @@ def fitting(title: str, width: float, size: float) -> str:
     while title and text_width(f"{title}…", size) > width:
         title = title[:-1]
     return f"{title}…"
+
+
+def plain(title: str) -> str:
+    """The title of an axis, whose arrow is set apart by several spaces, with single ones."""
+    return " ".join(title.split())
