@@ -22,7 +22,7 @@ from landscape_catalog.reports.charts.colours import faded
 from landscape_catalog.reports.data.cells import ReportData, report_data
 from landscape_catalog.reports.data.colour_scale import ColourScale, colour_scale
 from landscape_catalog.reports.figures.choice import PHASES, chosen_panels, chosen_slices
-from landscape_catalog.reports.figures.figure import figure_bytes, figure_svg
+from landscape_catalog.reports.figures.figure import figure_bytes, figure_svg, layout_of
 from landscape_catalog.reports.figures.layout import arranged
 from landscape_catalog.reports.figures.lines import slice_svg
 from landscape_catalog.reports.figures.style import PAPER, POINTS, SINGLE, STYLES, Style
@@ -71,12 +71,12 @@ def edges(values: Sequence[float]) -> list[float]:
     return [(edge - every[0]) / (every[-1] - every[0]) for edge in every]
 
 
-def centres(data: ReportData) -> Iterator[tuple[dict[str, Any], float, float]]:
+def centres(data: ReportData, name: str) -> Iterator[tuple[dict[str, Any], float, float]]:
     """Where each cell is in a figure of one panel.
 
     Smaller batches are hotter, and above; wider networks are at the right.
     """
-    layout = arranged(data, 1, SINGLE)
+    layout = layout_of(data, chosen_panels(data, [name], Report()), SINGLE)
     across, down, place = edges(WIDTHS), edges(BATCHES), layout.places[0]
     for cell in data.cells:
         i, j = WIDTHS.index(int(cell["x"])), BATCHES.index(int(cell["y"]))
@@ -92,7 +92,7 @@ def near(svg: str, x: float, y: float) -> list[str]:
 @pytest.mark.parametrize(("name", "form"), [("test_accuracy", ".1f"), ("cka", ".2f")])
 def test_numbers_are_those_of_the_catalog(name: str, form: str, data: ReportData) -> None:
     svg = drawn(data, name)
-    for cell, x, y in centres(data):
+    for cell, x, y in centres(data, name):
         assert near(svg, x, y) == [f"{cell[name]:{form}}"]
 
 
@@ -101,7 +101,7 @@ def test_each_cell_has_the_colour_and_name_of_its_phase(data: ReportData) -> Non
     colours = {phase.name: phase.colour for phase in data.rule.phases}
     cells = rectangles(svg)
     assert len({cell["phase"] for cell in data.cells}) >= 3
-    for cell, x, y in centres(data):
+    for cell, x, y in centres(data, "phases"):
         found = [one.colour for one in cells if one.covers(x, y)]
         assert found == [faded(colours[cell["phase"]], cell["strength"])], cell
         assert near(svg, x, y) == [cell["phase"]]

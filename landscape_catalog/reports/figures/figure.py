@@ -14,12 +14,13 @@ from landscape_catalog.reports.data.panels import PanelChart
 from landscape_catalog.reports.figures.choice import PHASES
 from landscape_catalog.reports.figures.compose import Placed, composed, drawn, patch, written
 from landscape_catalog.reports.figures.layout import Layout, Place, arranged
-from landscape_catalog.reports.figures.maps import LABEL_LINE, metric_map, phase_map
+from landscape_catalog.reports.figures.maps import metric_map, phase_map
 from landscape_catalog.reports.figures.style import Style
 from landscape_catalog.reports.figures.type import fitting, plain, text_width
 
 FORMATS = ("svg", "pdf", "png")
 PIXELS_PER_INCH = 300
+LEGEND_LINE = 1.32  # height of a line of the legend over the font size
 _RESOURCES = re.compile(rb"(?: +/[a-z]{2}\d+ \d+ 0 R\n){2,}")
 
 
@@ -31,7 +32,7 @@ def figure_svg(data: ReportData, panels: Sequence[PanelChart], style: Style) -> 
         panels: what is drawn; `PHASES` is the phase diagram.
         style: width, columns and font size.
     """
-    layout = arranged(data, len(panels), style)
+    layout = layout_of(data, panels, style)
     pieces: list[Placed] = []
     for n, place in enumerate(layout.places):
         panel = panels[place.panel]
@@ -46,6 +47,16 @@ def figure_svg(data: ReportData, panels: Sequence[PanelChart], style: Style) -> 
     pieces += _axis_titles(data, layout, style)
     names = ", ".join(panel.title for panel in panels)
     return composed(style.width, layout.height, pieces, names)
+
+
+def layout_of(data: ReportData, panels: Sequence[PanelChart], style: Style) -> Layout:
+    """Where the maps of a figure are; arguments as for `figure_svg`."""
+    layout = arranged(data, len(panels), style)
+    if any(panel is not PHASES for panel in panels):
+        return layout
+    legend = _phase_legend(data, 0, 0, layout.frame.width, style.font)
+    lines = len({piece.y for piece in legend}) / 2  # patches, and the text beside them
+    return arranged(data, len(panels), style, lines * LEGEND_LINE * style.font + 2)
 
 
 def _letter(n: int) -> str:
@@ -93,7 +104,7 @@ def _phase_legend(data: ReportData, x: float, y: float, width: float, font: floa
         needed = font + text_width(name, font)
         if right > x and right + needed > x + width:
             line, right = line + 1, x
-        top = y + line * LABEL_LINE * font * 1.15
+        top = y + line * LEGEND_LINE * font
         pieces.append(patch(colour, right, top, 0.85 * font))
         pieces.append(written(name, right + 1.05 * font, top + 0.8 * font, font))
         right += needed + 0.5 * font

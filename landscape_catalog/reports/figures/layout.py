@@ -56,20 +56,21 @@ class Layout:
     height: float
 
 
-def arranged(data: ReportData, n_panels: int, style: Style) -> Layout:
+def arranged(data: ReportData, n_panels: int, style: Style, above: float | None = None) -> Layout:
     """The layout of panels: several in a row, or, with facets, all facets of a panel in a row.
 
     Args:
         data: the cells.
         n_panels: number of panels.
         style: with the width of the figure.
+        above: room between the title of a panel and its map; None: for a colour bar.
     """
     font, n_facets = style.font, len(data.facets)
     left = font * 1.6 + max(map(text_width, data.y.labels)) * font + TICK
     columns = min(style.facets, n_facets) if n_facets > 1 else min(style.columns, n_panels)
     width = (style.width - left - RIGHT - (columns - 1) * GAP) / columns
     height = width * min(RATIO, ROW_RATIO * max(len(data.y.values), 1))
-    above = BAR + 2 * LABEL_LINE * font + 3
+    above = BAR + 2 * LABEL_LINE * font + 3 if above is None else above
     below = TICK + LABEL_LINE * font
     frame = Frame(width, height, font, left, above, below)
     rows = list(_rows(n_panels, n_facets, columns))
