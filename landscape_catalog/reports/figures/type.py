@@ -39,7 +39,7 @@ def fitting(title: str, width: float, size: float) -> str:
     >>> fitting("Mode connectivity mc, % of training error", 90, 6.5)
     'Mode connectivity mc, %'
     >>> fitting("A name that is too long", 40, 6.5)
-    'A name tha…'
+    'A name that…'
     """
     for shorter in (title, title.split(" of ")[0], title.split(", ")[0]):
         if text_width(shorter, size) <= width:
