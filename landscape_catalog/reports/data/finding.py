@@ -37,33 +37,20 @@ def _phases(tables: Tables, data: ReportData) -> str:
     return f"{said}. {sure} of {counted(len(names), 'label')} {'is' if sure == 1 else 'are'} sure."
 
 
-def best_cell(data: ReportData) -> Row | None:
-    """The cell with the best value of the performance metric; None if no cell has one."""
+def _best(data: ReportData) -> str:
+    """Where the best value of the performance metric lies."""
     metric = data.performance
     usable = [c for c in data.cells if c["phase"] != NC.name and c.get(metric.metric) is not None]
     if not usable:
-        return None
+        return ""
     values = [cell[metric.metric] for cell in usable]
-    return usable[values.index(metric.best(values))]
-
-
-def best_words(data: ReportData, best: Row) -> tuple[str, str]:
-    """The performance of a cell with its unit, and where the cell lies."""
-    metric = data.performance
+    best: Row = usable[values.index(metric.best(values))]
     where = f"{data.x.name} {best['x']}, {data.y.name} {best['y']}"
     where += f", {best['facet']}" if len(data.facets) > 1 else ""
     unit = f"{metric.unit}" if metric.unit == "%" else f" {metric.unit}"
-    return f"{best[metric.metric]:.4g}{unit}".strip(), where
-
-
-def _best(data: ReportData) -> str:
-    """Where the best value of the performance metric lies."""
-    best = best_cell(data)
-    if best is None:
-        return ""
-    value, where = best_words(data, best)
-    extreme = "highest" if data.performance.higher_is_better else "lowest"
-    title = data.performance.title.lower()
+    extreme = "highest" if metric.higher_is_better else "lowest"
+    title = metric.title.lower()
+    value = f"{best[metric.metric]:.4g}{unit}".strip()
     return f"The {extreme} {title}, {value}, lies at {where}, in {best['phase']}."
 
 
