@@ -19,6 +19,7 @@ import typer
 
 from landscape_catalog.commands import STAGES, diagnose_app, export_app, import_app, store_app
 from landscape_catalog.commands.diagram_app import claims, facts, phases
+from landscape_catalog.commands.figure_app import figure
 from landscape_catalog.commands.output import say
 from landscape_catalog.commands.preset_app import Scale, presets
 from landscape_catalog.commands.project_root import project_root
@@ -81,13 +82,22 @@ def report(
         tuple[str, str] | None,
         typer.Option(help="Report two sources side by side, `current` for this experiment."),
     ] = None,
+    index: Annotated[
+        bool, typer.Option("--index", help="List all experiments of the catalog instead.")
+    ] = False,
 ) -> None:
     """Write the phase report (reports/phases.html).
 
-    With --source or --compare, which are no stage, write reports/other/NAME.html.
+    With --source or --compare, which are no stage, write reports/other/NAME.html; with
+    --index write reports/index.html.
     """
-    if source is not None and compare is not None:
-        raise QueryError("give --source or --compare, not both")
+    if (source is not None) + (compare is not None) + index > 1:
+        raise QueryError("give one of --source, --compare and --index")
+    if index:
+        from landscape_catalog.commands.report_index import write_index
+
+        say(write_index(project_root()))
+        return
     if source is not None or compare is not None:
         from landscape_catalog.commands.other_report import report_comparing, report_of
 
@@ -157,6 +167,7 @@ app.add_typer(export_app.app, name="export")
 app.add_typer(diagnose_app.app, name="diagnose")
 for about_diagram in (phases, facts, claims):
     app.command()(about_diagram)
+app.command()(figure)
 app.command(cls=QueryCommand)(sql)
 app.add_typer(catalog, name="catalog")
 

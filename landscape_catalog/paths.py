@@ -97,6 +97,16 @@ class Project:
         return self._results / "reports" / "other" / f"{name}.html"
 
     @property
+    def report_index(self) -> Path:
+        """The list of all experiments of the catalog: no stage's output."""
+        return self._results / "reports" / "index.html"
+
+    def figures(self, name: str) -> Path:
+        """The static figures of a source; those of the current experiment lie at the top."""
+        folder = self._results / "reports" / "figures"
+        return folder if name == "current" else folder / name
+
+    @property
     def diagnosis_page(self) -> Path:
         """The page of the last diagnosis of a user's checkpoints."""
         return self._results / "reports" / "diagnosis.html"

@@ -28,7 +28,7 @@ def project(tmp_path: Path) -> Path:
         (tmp_path / folder).mkdir(parents=True, exist_ok=True)
     for folder in ("outer", "outer/inner"):
         (tmp_path / folder / "params.yaml").write_text(TINY_PARAMS)
-        (tmp_path / folder / "dvc.yaml").write_text(template("dvc.yaml").replace("recipes", "x"))
+        (tmp_path / folder / "dvc.yaml").write_text(template("stages.yaml").replace("recipes", "x"))
     (tmp_path / "outer" / "half" / "params.yaml").write_text("{}")
     (tmp_path / "outer" / "study" / "custom").mkdir(parents=True)
     for name in ("params.yaml", "recipes.json"):
@@ -72,6 +72,9 @@ OUTSIDE = [
     ["sql"],
     ["report", "--source", "somebody"],
     ["report", "--compare", "current", "somebody"],
+    ["report", "--index"],
+    ["figure"],
+    ["figure", "phases", "--layout", "paper"],
     ["collect"],
     ["schemas"],
 ]

@@ -40,6 +40,8 @@ RUN = {
     "landscape collect --experiments",
     "landscape sql --all 'SELECT origin, phase, count(*) FROM cells GROUP BY ALL ORDER BY ALL'",
     "landscape report --source yang2021",
+    "landscape report --index",
+    "landscape figure --layout paper --format pdf",
     "landscape export bundle my-grid",
 }
 # Those that are not, and why.
@@ -105,6 +107,8 @@ WRONG = {
     "landscape nothing": "UsageError",
     "landscape store nothing": "UsageError",
     "landscape sql --format xml": "BadParameter",
+    "landscape figure --format gif": "BadParameter",
+    "landscape figure --layout wide": "BadParameter",
 }
 
 
@@ -150,5 +154,7 @@ def test_the_commands_run(
     lines += [line for name, line in SHOWN if name in RUN_WHOLLY]
     failed = [(line, code, said) for line, code, said in run_all(lines, folder, store) if code]
     assert not failed, f"{failed}\n{capsys.readouterr().err}"
+    for made in ("reports/index.html", "reports/figures/paper.pdf"):
+        assert (folder / made).exists()
     for made in ("reports/other/yang2021.html", "my-grid/README.md", "theirs/settings.yaml"):
         assert (folder / made).exists()

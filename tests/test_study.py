@@ -135,6 +135,8 @@ def test_its_readme_names_commands_and_is_short(made: Path) -> None:
         ("gitattributes", ".gitattributes"),
         ("mine/README.md", "mine/README.md"),
         ("dvc/config", ".dvc/config"),
+        ("dvc/plots/cells.json", ".dvc/plots/cells.json"),
+        ("dvc/plots/logarithmic.json", ".dvc/plots/logarithmic.json"),
     ],
 )
 def test_templates_equal_the_files_of_the_project(name: str, ours: str) -> None:
@@ -143,7 +145,7 @@ def test_templates_equal_the_files_of_the_project(name: str, ours: str) -> None:
 
 def test_its_stages_equal_those_of_the_project_except_for_the_code() -> None:
     """`recipes.json` replaces the package's source."""
-    ours, theirs = load((ROOT / "dvc.yaml").read_text()), load(template("dvc.yaml"))
+    ours, theirs = load((ROOT / "dvc.yaml").read_text()), load(template("stages.yaml"))
     assert list(theirs["stages"]) == list(ours["stages"]) == STAGES
     for name, stage in ours["stages"].items():
         outside = [dep for dep in stage["deps"] if not dep.startswith("landscape_catalog/")]
@@ -439,7 +441,7 @@ def test_an_upgrade_rewrites_stages_and_schema_and_keeps_user_files(study: Path)
     said = upgrade_study(study)
     assert "dvc.yaml: rewrote train, measure, aggregate, report;" in said
     assert "experiment.schema.json: rewritten" in said
-    assert path.read_text().startswith(template("dvc.yaml").rstrip())
+    assert path.read_text().startswith(template("stages.yaml").rstrip())
     assert "# figures for the talk" in path.read_text()
     assert load(path.read_text())["stages"]["talk"] == load(former)["stages"]["talk"]
     assert (study / "dvc.yaml.bak").read_text() == former
@@ -455,7 +457,7 @@ def test_an_upgrade_keeps_dependencies_that_the_user_added(study: Path) -> None:
     document["stages"]["train"]["cmd"] = "landscape train # of an earlier version"
     path.write_text(yaml.safe_dump(document, sort_keys=False))
     assert "dvc.yaml: rewrote train;" in upgrade_study(study)
-    expected = load(template("dvc.yaml"))["stages"]
+    expected = load(template("stages.yaml"))["stages"]
     expected["train"]["deps"].append("notes.txt")
     assert load(path.read_text())["stages"] == expected
     assert "already" in upgrade_study(study)

@@ -101,17 +101,25 @@ def _told_apart(sources: Sequence[Source]) -> tuple[list[Source], list[Row]]:
     return different, places
 
 
+def contents_key(source: Source) -> tuple[str, ...]:
+    """What makes the content of a source unique: two with equal keys have equal rows.
+
+    Raises the errors of `load`.
+    """
+    experiment_id, classification_id = source.ids
+    is_published = source.publication is not None
+    own = (source.manifest.fingerprint,)
+    return (str(experiment_id), str(classification_id)) if is_published else own
+
+
 def _identified(source: Source) -> tuple[tuple[str, ...], Row]:
     """What makes the content of a source unique, and what `sources` says of all of its places."""
     experiment_id, classification_id = source.ids
-    fingerprint = source.manifest.fingerprint
-    is_published = source.publication is not None
-    key = (str(experiment_id), str(classification_id)) if is_published else (fingerprint,)
-    return key, {
+    return contents_key(source), {
         "name": source.name,
         "kind": source.kind,
         "experiment_id": experiment_id,
         "classification_id": classification_id,
         "schema_version": source.manifest.version,
-        "fingerprint": fingerprint,
+        "fingerprint": source.manifest.fingerprint,
     }

@@ -10,7 +10,8 @@ from __future__ import annotations
 from landscape_catalog.commands.study_files import template
 
 _FORMER = ("/data", "/data/", "/data/*", "/data/imports/*")
-_REPORTS, _OTHER_REPORTS = "/reports/*.html", "/reports/other/"
+_REPORTS = "/reports/*.html"
+_OTHER_REPORTS = ("/reports/other/", "/reports/figures/")
 
 
 def upgraded_ignores(text: str) -> tuple[str, list[str]]:
@@ -28,7 +29,9 @@ def upgraded_ignores(text: str) -> tuple[str, list[str]]:
         kept = [line for line in lines[places[0] :] if line not in known]
         lines[places[0] :] = [*ours, *kept]
         changes.append("admits data/imports/*.dvc, for Git and for DVC")
-    if _REPORTS in lines and _OTHER_REPORTS not in lines:
-        lines.insert(lines.index(_REPORTS) + 1, _OTHER_REPORTS)
-        changes.append(f"hides {_OTHER_REPORTS[1:]}")
+    missing = [line for line in _OTHER_REPORTS if line not in lines]
+    if _REPORTS in lines and missing:
+        place = max(lines.index(line) for line in (_REPORTS, *_OTHER_REPORTS) if line in lines)
+        lines[place + 1 : place + 1] = missing
+        changes.append(f"hides {' and '.join(line[1:] for line in missing)}")
     return ("\n".join(lines) + "\n" if changes else text), changes

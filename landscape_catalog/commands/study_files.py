@@ -9,15 +9,17 @@ from landscape_catalog.commands.json_schemas import json_schemas
 SCHEMA = "experiment.schema.json"
 
 # Template -> path in the study. Templates of dotfiles have no leading dot, so that no tool that
-# builds the wheel leaves them out.
+# builds the wheel leaves them out, and none is a dvc.yaml, which DVC would find.
 TEMPLATES = {
     "README.md": "README.md",
     "params.yaml": "params.yaml",
-    "dvc.yaml": "dvc.yaml",
+    "stages.yaml": "dvc.yaml",
     "gitignore": ".gitignore",
     "gitattributes": ".gitattributes",
     "dvcignore": ".dvcignore",
     "dvc/config": ".dvc/config",
+    "dvc/plots/cells.json": ".dvc/plots/cells.json",
+    "dvc/plots/logarithmic.json": ".dvc/plots/logarithmic.json",
     "custom/README.md": "custom/README.md",
     "mine/README.md": "mine/README.md",
 }

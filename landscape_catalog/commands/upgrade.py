@@ -11,7 +11,7 @@ from ruamel.yaml.error import YAMLError
 
 from landscape_catalog.commands.backups import back_up
 from landscape_catalog.commands.ignored_files import upgraded_ignores
-from landscape_catalog.commands.study_files import experiment_schema, template
+from landscape_catalog.commands.study_files import TEMPLATES, experiment_schema, template
 from landscape_catalog.errors import RecipesError, UserError
 from landscape_catalog.experiment.yaml_text import InvalidTextError, parse_yaml
 from landscape_catalog.paths import Project
@@ -24,6 +24,9 @@ from landscape_catalog.store.recipes_file import (
     is_study,
     read_recipes,
 )
+
+# Files that the first studies did not have.
+ADDED = ("gitattributes", "dvc/plots/cells.json", "dvc/plots/logarithmic.json")
 
 
 def upgrade_study(root: Path) -> str:
@@ -48,7 +51,7 @@ def upgrade_study(root: Path) -> str:
         changes = [
             *_upgrade_stages(project),
             *_upgrade_schema(project),
-            *_add_attributes(project),
+            *_add_missing(project),
             *_upgrade_ignored(project),
             *_upgrade_recipes(project),
         ]
@@ -94,13 +97,15 @@ def _upgrade_schema(project: Project) -> list[str]:
     return [f"{project.shown(path)}: rewritten"]
 
 
-def _add_attributes(project: Project) -> list[str]:
-    """Write `.gitattributes` where there is none; one of the user's own stays."""
-    path = project.root / ".gitattributes"
-    if path.exists():
-        return []
-    write_file(path, template("gitattributes").encode())
-    return [".gitattributes: written"]
+def _add_missing(project: Project) -> list[str]:
+    """Write what earlier versions did not have, where it is missing; the user's own files stay."""
+    changes = []
+    for name in ADDED:
+        path = project.root / TEMPLATES[name]
+        if not path.exists():
+            write_file(path, template(name).encode())
+            changes.append(f"{TEMPLATES[name]}: written")
+    return changes
 
 
 def _upgrade_ignored(project: Project) -> list[str]:
@@ -121,7 +126,7 @@ def _upgrade_stages(project: Project) -> list[str]:
 
     So do dependencies that the user has added to a stage, if they exist.
     """
-    path, text = project.stages, template("dvc.yaml")
+    path, text = project.stages, template("stages.yaml")
     if not path.exists():
         write_file(path, text.encode())
         return ["dvc.yaml: written"]

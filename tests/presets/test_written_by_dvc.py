@@ -31,7 +31,7 @@ def changed_lines(text: str, folder: Path, *overrides: str) -> list[str]:
             and line[0] in "+-" and line.strip() not in ("+", "-")]  # fmt: skip
 
 
-@pytest.mark.parametrize("text", [(ROOT / "dvc.yaml").read_text(), template("dvc.yaml")])
+@pytest.mark.parametrize("text", [(ROOT / "dvc.yaml").read_text(), template("stages.yaml")])
 def test_the_stages(text: str, tmp_path: Path) -> None:
     """`dvc stage add` writes the whole of dvc.yaml anew, too."""
     path = tmp_path / "dvc.yaml"

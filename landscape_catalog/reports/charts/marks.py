@@ -40,7 +40,7 @@ CELL_HEIGHT = "abs(scale('y', datum.y1) - scale('y', datum.y0))"
 OUTLINE = 2.0
 
 
-def fitted_font(letters: int, largest: float, lines: int = 1) -> str:
+def fitted_font(letters: float, largest: float, lines: int = 1) -> str:
     """A Vega expression for the font size at which this many letters fit into a cell."""
     across = f"{CELL_WIDTH} / {BOLD_LETTER * letters:.4g}"
     down = f"{CELL_HEIGHT} / {BOLD_LINE * lines:.4g}"

@@ -50,6 +50,13 @@ class SliceChart:
         """Id of the chart in the page."""
         return f"slice-{self.along}-{self.column}"
 
+    def title_along(self, axis: Axis) -> str:
+        """The axis with an arrow, since values always increase to the right."""
+        if axis.title == axis.name:
+            return axis.name
+        effect = "less load" if axis.path.startswith("load.") else "hotter"
+        return f"{axis.name}   ({f'← {effect}' if axis.reverse else f'{effect} →'})"
+
 
 def slices(data: ReportData) -> list[SliceChart]:
     """The slices to draw: none if an axis has only one value, and no metric without values."""
@@ -77,13 +84,16 @@ def slice_chart(data: ReportData, one: SliceChart) -> Any:
     axis, other = (data.y, data.x) if one.along == "y" else (data.x, data.y)
     drawn = f"{IN_BRUSH} && {_is_drawn(one)}"
     drawn += f" && {IN_FACET}" if len(data.facets) > 1 else ""
-    ticks = ticks_of(axis, titleFontSize=11)
+    ticks, title = ticks_of(axis, titleFontSize=11), one.title_along(axis)
     base = (
         alt.Chart()
         .transform_filter(drawn)
         .encode(
             x=alt.X(
-                f"{one.along}p:Q", scale=_ascending_scale(axis), title=_title(axis), axis=ticks
+                f"{one.along}p:Q",
+                scale=_ascending_scale(axis),
+                title=title,
+                axis=ticks,
             ),
             color=_colour(other, "x" if one.along == "y" else "y"),
             tooltip=tooltips(data),
@@ -157,14 +167,6 @@ def _ascending_scale(axis: Axis) -> alt.Scale:
     scale = scale_of(axis).copy()
     scale["reverse"] = False
     return scale
-
-
-def _title(axis: Axis) -> str:
-    """The axis with an arrow, since values always increase to the right."""
-    if axis.title == axis.name:
-        return axis.name
-    effect = "less load" if axis.path.startswith("load.") else "hotter"
-    return f"{axis.name}   ({f'← {effect}' if axis.reverse else f'{effect} →'})"
 
 
 def _colour(axis: Axis, field: str) -> alt.Color:

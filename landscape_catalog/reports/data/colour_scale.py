@@ -41,6 +41,16 @@ class ColourScale:
         ends = [end for end in self.domain if all(abs(end - mark) > room for mark in self.marks)]
         return sorted([*ends, *self.marks])
 
+    def place(self, value: float) -> float:
+        """Where a value of the domain lies on the legend, from 0 to 1; `middle` moves no value."""
+        low, value, high = (self._on_legend(one) for one in (self.domain[0], value, self.domain[1]))
+        return (value - low) / (high - low)
+
+    def _on_legend(self, value: float) -> float:
+        if self.linear_to is None:
+            return value
+        return math.copysign(math.log1p(abs(value) / self.linear_to), value)
+
 
 def colour_scale(data: ReportData, panel: PanelChart) -> ColourScale | None:
     """The colour scale over all panels that share it; None if there are no values.

@@ -8,14 +8,18 @@ from landscape_catalog.reports.page.embed import resource
 from landscape_catalog.reports.page.markup import text
 
 
-def document(title: str, body: Sequence[str], script: str = "") -> str:
+def document(
+    title: str, body: Sequence[str], script: str = "", styles: Sequence[str] = ("style.css",)
+) -> str:
     """A self-contained HTML document.
 
     Args:
         title: as plain text.
         body: the elements of the body.
         script: the script element; empty for a page without charts.
+        styles: names of the style sheets beside this module, in order.
     """
+    sheets = "".join(map(resource, styles))
     return "\n".join(
         [
             "<!doctype html>",
@@ -23,7 +27,7 @@ def document(title: str, body: Sequence[str], script: str = "") -> str:
             '<meta name="viewport" content="width=device-width, initial-scale=1">',
             '<meta name="color-scheme" content="light dark">',
             '<link rel="icon" href="data:,">',
-            f"<style>{resource('style.css')}</style></head><body>",
+            f"<style>{sheets}</style></head><body>",
             *body,
             script,
             "</body></html>",

@@ -130,7 +130,7 @@ def test_dvc_sees_the_dvc_file_of_an_import(
     store = tmp_path / "store"
     held = folder / "data" / "imports" / "x" / "cells.parquet"
     hidden = ("data/catalog/c", "data/catalog/d.dvc", "data/e.dvc", "data/imports/loose",
-              "data/imports/y/z.dvc", "reports/other/x.html")  # fmt: skip
+              "data/imports/y/z.dvc", "reports/other/x.html", "reports/figures/x.svg")  # fmt: skip
     for path in (held, *(folder / one for one in hidden)):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(path.name)
@@ -174,8 +174,15 @@ EARLIER: dict[str, tuple[str, str]] = {
         "/data/*\n# mine\n!/data/imports/\n!/data/mine/\n",
         f"{OURS}\n# mine\n!/data/mine/\n",
     ),
-    "reports": ("/reports/*.html\n/x\n", "/reports/*.html\n/reports/other/\n/x\n"),
-    "today's": (f"{OURS}\n/reports/*.html\n/reports/other/", ""),
+    "reports": (
+        "/reports/*.html\n/x\n",
+        "/reports/*.html\n/reports/other/\n/reports/figures/\n/x\n",
+    ),
+    "other reports": (
+        "/reports/*.html\n/reports/other/\n/reports/plots/\n",
+        "/reports/*.html\n/reports/other/\n/reports/figures/\n/reports/plots/\n",
+    ),
+    "today's": (f"{OURS}\n/reports/*.html\n/reports/other/\n/reports/figures/", ""),
     "today's, with a line between": (OURS.replace("\n", "\n# mine\n"), ""),
     "one's own": ("/datasets/\n/reports/\n\n", ""),
     "nothing": ("", ""),

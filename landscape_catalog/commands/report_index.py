@@ -1,0 +1,74 @@
+"""The index of all experiments: reports/index.html, no stage's output."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import replace
+from pathlib import Path
+
+from landscape_catalog.catalog.origins import contents_key
+from landscape_catalog.catalog.sources import CURRENT, Source, find_sources
+from landscape_catalog.errors import LandscapeError, MissingArtifactError
+from landscape_catalog.experiment.experiment import Report
+from landscape_catalog.experiment.reading import read_report
+from landscape_catalog.paths import Project
+from landscape_catalog.reports.data.overview import READ, overview
+from landscape_catalog.reports.page.index import Entry, build_index
+from landscape_catalog.store.files import write_file
+
+
+def write_index(root: Path) -> str:
+    """Write the index of a project's experiments, and say where it is.
+
+    A source that cannot be read has a line that says why.
+
+    Raises:
+        MissingArtifactError: if there is no experiment.
+        QueryError: if two sources have the same name.
+        StorageError: if the file cannot be written.
+    """
+    project = Project(root)
+    entries = _entries(project, find_sources(project))
+    if not entries:
+        raise MissingArtifactError(
+            "there is nothing to list: no catalog (data/catalog), no import (data/imports) and "
+            "nothing collected (data/collected). Run `dvc repro`, `landscape import` or "
+            "`landscape collect` first"
+        )
+    write_file(project.report_index, build_index(entries).encode())
+    return f"report: {project.shown(project.report_index)}"
+
+
+def _entries(project: Project, sources: list[Source]) -> list[Entry]:
+    """A line for each content, with the names of all sources that have it."""
+    entries: dict[tuple[str, ...], Entry] = {}
+    for source in sources:
+        try:
+            key = contents_key(source)
+            if key in entries:
+                same = (*entries[key].same, source.name)
+                entries[key] = replace(entries[key], same=same)
+            else:
+                entries[key] = _entry(project, source)
+        except LandscapeError as error:
+            problem = " ".join(str(error).split())
+            entries["", source.name] = Entry(source.name, source.kind, problem=problem)
+    return list(entries.values())
+
+
+def _entry(project: Project, source: Source) -> Entry:
+    """The line of a source, with a link to its report, or the command that writes it."""
+    tables = source.tables(READ)
+    if tables["experiments"].is_empty() or tables["cells"].is_empty():
+        return Entry(source.name, source.kind, problem="the catalog has no cells")
+    is_current = source.name == CURRENT
+    settings: Report = read_report(project.params) if is_current else source.report
+    page = project.report if is_current else project.other_report(source.name)
+    command = "dvc repro" if is_current else f"landscape report --source {shlex.quote(source.name)}"
+    return Entry(
+        source.name,
+        source.kind,
+        overview(tables, settings),
+        page=page.relative_to(project.report_index.parent).as_posix() if page.is_file() else "",
+        command=command,
+    )

@@ -1,0 +1,1 @@
+"""Static figures: charts of the report at fixed sizes, as SVG, PDF and PNG."""

@@ -1,0 +1,302 @@
+"""Maps of the grid for figures, from the building blocks of the page's charts.
+
+They are as on the page, but at a fixed size in points, with their data, one facet, no tooltips and
+no interaction.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import altair as alt
+from altair.utils.schemapi import debug_mode
+
+from landscape_catalog.phases import UNCLASSIFIED
+from landscape_catalog.reports.charts.colours import (
+    INK,
+    MISSING_COLOUR,
+    NOT_CONVERGED_COLOUR,
+    PAPER,
+    faded,
+    readable_on,
+)
+from landscape_catalog.reports.charts.maps import FADED, HUGE
+from landscape_catalog.reports.charts.marks import (
+    BOLD_LETTER,
+    CELLS,
+    DEFAULTS,
+    IS_NC,
+    fitted_font,
+    outlines,
+    rectangles,
+    texts,
+)
+from landscape_catalog.reports.charts.scales import ticks_of
+from landscape_catalog.reports.data.axes import Axis
+from landscape_catalog.reports.data.borders import borders
+from landscape_catalog.reports.data.cells import ReportData
+from landscape_catalog.reports.data.colour_scale import ColourScale, colour_scale
+from landscape_catalog.reports.data.panels import PanelChart
+from landscape_catalog.reports.figures.type import FAMILY, LINE, text_width
+from landscape_catalog.schema.tables import Row
+
+SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
+BAR, LABEL_LINE = 5.0, 1.15  # height of a colour bar in points, and of a line over the font size
+OUTLINE = 1.1
+NUMBER = 2.9  # width of a number of five digits over the font size
+GAP = 3.0  # between labels of a colour bar
+GEOMETRY = ("i", "f", "x0", "x1", "y0", "y1", "xm", "ym", "phase")
+
+
+@dataclass(frozen=True)
+class Frame:
+    """Where a map is drawn.
+
+    Attributes:
+        width: of the grid in points.
+        height: of the grid.
+        font: font size.
+        left: room for the labels of the y axis, whether or not there are any.
+        above: room for the colour bar with its labels.
+        below: room for the labels of the x axis.
+        labels_x: whether the x axis has labels.
+        labels_y: whether the y axis has labels.
+        legend: whether there is a colour bar.
+    """
+
+    width: float
+    height: float
+    font: float
+    left: float
+    above: float
+    below: float
+    labels_x: bool = True
+    labels_y: bool = True
+    legend: bool = True
+
+
+def phase_map(data: ReportData, facet: int, frame: Frame) -> dict[str, Any]:
+    """The phases of a facet as a Vega-Lite specification: pale where the label is not sure.
+
+    Colours are mixed with white here, since some printers have trouble with transparency.
+    """
+    colours = {phase.name: phase.colour for phase in data.rule.phases}
+    mixed = rectangles(data).encode(color=alt.Color("mixed:N", scale=None))
+    spec = _spec(data, facet, frame, [mixed, *_names(data, facet, frame)], ["white", "second"])
+    strengths = [cell["strength"] for cell in data.cells if cell["f"] == facet]
+    for row, strength in zip(spec["datasets"]["cells"], strengths, strict=True):
+        row["mixed"] = faded(colours[row["phase"]], strength)
+    return spec
+
+
+def _names(data: ReportData, facet: int, frame: Frame) -> list[alt.Chart]:
+    """The phases in the cells; in doubtful ones also the second, if both lines fit."""
+    here = [cell for cell in data.cells if cell["f"] == facet]
+    shown = [_shown(cell["phase"]) for cell in here]
+    longest = max(map(text_width, shown), default=1.0)
+    pairs = [text_width(f"{_shown(c['phase'])} /") for c in here if c["second"]]
+    pairs += [text_width(c["second"]) for c in here if c["second"]]
+    largest = 1.3 * frame.font
+    one = fitted_font(_letters(longest), largest)
+    two = fitted_font(_letters(max(pairs, default=longest)), largest, lines=2)
+    colour = alt.ExprRef(f"datum.white ? '{PAPER}' : '{INK}'")
+    name = f"datum.phase == '{UNCLASSIFIED.name}' ? '?' : datum.phase"
+    doubtful = f"(datum.second != '' && ({two}) >= 6.5)"
+    single = (
+        texts(data, one, fill=colour, fontWeight="normal")
+        .transform_calculate(name=name)
+        .encode(
+            text="name:N", opacity=alt.value(alt.ExprRef(f"{doubtful} || ({one}) < 6.5 ? 0 : 1"))
+        )
+    )
+    both = (
+        texts(
+            data, two, fill=colour, fontWeight="normal", lineBreak="\n",
+            lineHeight=alt.ExprRef(f"1.15 * ({two})"), dy=alt.ExprRef(f"-0.575 * ({two})"),
+            baseline="middle",
+        )
+        .transform_calculate(name=f"({name}) + ' /\\n' + datum.second")
+        .encode(text="name:N", opacity=alt.value(alt.ExprRef(f"{doubtful} ? 1 : 0")))
+    )  # fmt: skip
+    return [single, both]
+
+
+def _shown(phase: str) -> str:
+    return "?" if phase == UNCLASSIFIED.name else phase
+
+
+def _letters(width: float) -> float:
+    """How many letters of `fitted_font` are as wide as a text, with a margin at its sides."""
+    return (width + 0.3) / BOLD_LETTER
+
+
+def metric_map(data: ReportData, panel: PanelChart, facet: int, frame: Frame) -> dict[str, Any]:
+    """A metric of a facet as a Vega-Lite specification, with the outlines of the phases."""
+    known = f"isValid(datum['{panel.field}'])"
+    layers = [rectangles(data, color=MISSING_COLOUR).transform_filter(f"!{known}")]
+    scale = colour_scale(data, panel)
+    if scale is not None:
+        layers.append(
+            rectangles(data)
+            .transform_filter(known)
+            .transform_calculate(drawn=f"datum['{panel.column} doubt'] ? {FADED} : 1")
+            .encode(
+                color=_colour(panel, scale, frame),
+                opacity=alt.Opacity("drawn:Q", scale=None, legend=None),
+            )
+        )
+    layers += _numbers(data, panel, scale, frame)
+    columns = [panel.field, panel.column, f"{panel.column} doubt"]
+    return _spec(data, facet, frame, layers, columns)
+
+
+def _numbers(
+    data: ReportData, panel: PanelChart, scale: ColourScale | None, frame: Frame
+) -> list[alt.Chart]:
+    """NC in cells that have not converged; in the others the number, if it fits."""
+    field = f"datum['{panel.field}']"
+    on_colour = f"'{INK}'"
+    if scale is not None:
+        readable = readable_on(f"scale('color', {field})")
+        on_colour = f"isValid({field}) ? ({readable}) : '{INK}'"
+    font = fitted_font(_letters(NUMBER - 0.3), frame.font)
+    nc = texts(data, font, fill=alt.ExprRef(on_colour), fontWeight="normal")
+    fill = f"datum['{panel.column} doubt'] ? '{NOT_CONVERGED_COLOUR}' : {on_colour}"
+    value = f"datum['{panel.column}']"
+    written = f"format({value}, abs({value}) < {HUGE} ? '{panel.number}' : '.0e')"
+    numbers = texts(data, font, fill=alt.ExprRef(fill), fontWeight="normal")
+    return [
+        nc.transform_filter(IS_NC).encode(text=alt.value("NC")),
+        numbers.transform_filter(f"isValid({value}) && !({IS_NC})")
+        .transform_calculate(number=written)
+        .encode(text="number:N"),
+    ]
+
+
+def _colour(panel: PanelChart, scale: ColourScale, frame: Frame) -> alt.Color:
+    """The colours, with a bar above the map on which thresholds have a triangle."""
+    unset: Any = alt.Undefined
+    scheme: Any = panel.scheme
+    number = "exp(datum.value)" if panel.field != panel.column else "datum.value"
+    marks = " || ".join(f"abs(datum.value - {mark!r}) < 1e-9" for mark in scale.marks) or "false"
+    legend: Any = alt.Legend(
+        title=None,
+        orient="none",
+        direction="horizontal",
+        legendX=0,
+        legendY=-frame.above,
+        gradientLength=frame.width,
+        gradientThickness=BAR,
+        values=_ticks(panel, scale, frame),
+        labelExpr=f"({marks}) ? ['▲', format({number}, '.3~g')] : ['', format({number}, '.3~g')]",
+        labelOverlap=False,
+    )
+    return alt.Color(
+        f"{panel.field}:Q",
+        scale=alt.Scale(
+            type=unset if scale.linear_to is None else "symlog",
+            constant=unset if scale.linear_to is None else scale.linear_to,
+            scheme=scheme,
+            domain=list(scale.domain),
+            domainMid=unset if scale.middle is None else scale.middle,
+            reverse=panel.reverse,
+            clamp=True,
+        ),
+        legend=legend if frame.legend else None,
+    )
+
+
+def _ticks(panel: PanelChart, scale: ColourScale, frame: Frame) -> list[float]:
+    """The thresholds, and the ends with room for their labels; without thresholds three places."""
+    low, high = scale.domain
+    if not scale.marks:
+        return [low, (low + high) / 2, high]
+
+    def width(value: float) -> float:
+        number = math.exp(value) if panel.field != panel.column else value
+        return text_width(f"{number:.3g}", frame.font) / frame.width
+
+    def has_room(end: float) -> bool:
+        apart = [abs(scale.place(mark) - scale.place(end)) for mark in scale.marks]
+        needed = [width(end) + width(mark) / 2 + GAP / frame.width for mark in scale.marks]
+        return all(one > other for one, other in zip(apart, needed, strict=True))
+
+    return sorted([*filter(has_room, scale.domain), *scale.marks])
+
+
+def _spec(
+    data: ReportData, facet: int, frame: Frame, layers: list[alt.Chart], columns: list[str]
+) -> dict[str, Any]:
+    """Layers with outlines as a specification with its data, sizes and axes."""
+    line = outlines(data, several=False)
+    with debug_mode(False):
+        chart = alt.layer(*layers, line, data=CELLS).to_dict(validate=False)
+    for layer in chart["layer"]:
+        if layer["mark"]["type"] == "rule":
+            layer["mark"]["strokeWidth"] = OUTLINE
+        for channel, axis, labels in (
+            ("x", data.x, frame.labels_x),
+            ("y", data.y, frame.labels_y),
+        ):
+            layer["encoding"][channel] |= {"axis": _axis(axis, frame, labels=labels), "title": None}
+    lines = [row for row in borders(data) if row["f"] == facet]
+    return {
+        "$schema": SCHEMA,
+        "width": frame.width,
+        "height": frame.height,
+        "autosize": {"type": "none"},
+        "padding": {"left": frame.left, "top": frame.above, "right": 1, "bottom": frame.below},
+        "datasets": {"cells": _rows(data, facet, columns), "borders": lines},
+        "data": {"name": "cells"},
+        "layer": chart["layer"],
+        "params": [{"name": name, "value": value} for name, value in DEFAULTS.items()],
+        "config": config(frame.font),
+    }
+
+
+def _rows(data: ReportData, facet: int, columns: list[str]) -> list[Row]:
+    """The cells of a facet, with no more than what is drawn."""
+    names = [*GEOMETRY, *columns]
+    here = [cell for cell in data.cells if cell["f"] == facet]
+    return [{name: cell[name] for name in names if name in cell} for cell in here]
+
+
+def _axis(axis: Axis, frame: Frame, *, labels: bool) -> dict[str, Any]:
+    ticks: dict[str, Any] = ticks_of(axis).to_dict(validate=False)
+    own = {"labelFontSize": frame.font, "labelSeparation": 2.5}
+    return ticks | own | {"labels": labels, "title": None}
+
+
+def config(font: float) -> dict[str, Any]:
+    """The theme of every figure, at a font size."""
+    return {
+        "font": FAMILY,
+        "aria": False,
+        "background": None,
+        "view": {"stroke": LINE, "strokeWidth": 0.6},
+        "axis": {
+            "labelFontSize": font,
+            "titleFontSize": font,
+            "titleFontWeight": "normal",
+            "labelColor": INK,
+            "titleColor": INK,
+            "tickSize": 2.5,
+            "tickWidth": 0.6,
+            "tickColor": LINE,
+            "domain": False,
+            "labelPadding": 2,
+            "gridWidth": 0.4,
+        },
+        "legend": {
+            "labelFontSize": font,
+            "titleFontSize": font,
+            "titleFontWeight": "normal",
+            "labelColor": INK,
+            "labelOffset": 1.5,
+            "labelPadding": 1,
+            "gradientStrokeColor": LINE,
+            "gradientStrokeWidth": 0.4,
+        },
+    }
