@@ -9,8 +9,6 @@ import polars as pl
 
 from landscape_catalog.metrics.metric import PRIMARY
 from landscape_catalog.phases import NC, UNCLASSIFIED
-from landscape_catalog.reports.data.cells import ReportData
-from landscape_catalog.reports.data.finding import finding
 from landscape_catalog.reports.data.metric_columns import Tables
 from landscape_catalog.reports.data.sureness import sureness_words
 from landscape_catalog.reports.page.markup import collapsible, text
@@ -23,8 +21,8 @@ MOST_WARNINGS = 1  # that are shown in full; more are collapsed
 
 def header(
     title: str,
+    finding: str,
     tables: Tables,
-    data: ReportData,
     found: Sequence[Row],
     remarks: Sequence[str],
 ) -> str:
@@ -32,14 +30,14 @@ def header(
 
     Args:
         title: of the page.
+        finding: what was found, in a few sentences.
         tables: the catalog.
-        data: the cells.
         found: where results that were not computed here come from: rows of the table `sources`.
         remarks: what else is to be borne in mind, as warnings.
     """
     return (
         f"<header><h1>{text(title)}</h1>"
-        f'<p class="finding">{text(finding(tables, data))}</p>'
+        f'<p class="finding">{text(finding)}</p>'
         f"{_lead(tables)}{_badges(tables)}{_origin(found)}"
         f'<p class="hint">{text(sureness_words(tables))}</p>{_warnings(tables, remarks)}</header>'
     )
