@@ -22,6 +22,7 @@ MOST_WARNINGS = 1  # that are shown in full; more are collapsed
 def header(
     title: str,
     finding: str,
+    following: str,
     tables: Tables,
     found: Sequence[Row],
     remarks: Sequence[str],
@@ -31,6 +32,7 @@ def header(
     Args:
         title: of the page.
         finding: what was found, in a few sentences.
+        following: where more training would tell most; may be empty.
         tables: the catalog.
         found: where results that were not computed here come from: rows of the table `sources`.
         remarks: what else is to be borne in mind, as warnings.
@@ -39,8 +41,14 @@ def header(
         f"<header><h1>{text(title)}</h1>"
         f'<p class="finding">{text(finding)}</p>'
         f"{_lead(tables)}{_badges(tables)}{_origin(found)}"
-        f'<p class="hint">{text(sureness_words(tables))}</p>{_warnings(tables, remarks)}</header>'
+        f'<p class="hint">{text(sureness_words(tables))}</p>'
+        f"{_next(following)}{_warnings(tables, remarks)}</header>"
     )
+
+
+def _next(following: str) -> str:
+    """What to train next."""
+    return f'<p class="hint"><b>What to train next.</b> {text(following)}</p>' if following else ""
 
 
 def _badges(tables: Tables) -> str:
@@ -103,43 +111,53 @@ def _seeds(tables: Tables) -> str:
 
 
 def _warnings(tables: Tables, remarks: Sequence[str]) -> str:
-    warnings = list(remarks)
+    """What to bear in mind; several are collapsed under a line that names each."""
+    warnings = [*(("differences in method", words) for words in remarks)]
     doubtful = tables["phases"]["doubtful"].sum()
     if doubtful:
-        warnings.append(
+        topic = f"{counted(doubtful, 'flat cell')} with a high training loss"
+        words = (
             f"Cells classified as flat although their training loss is more than ten times the "
             f"median of the flat cells: {doubtful}. A high temperature also shrinks the Hessian; "
             "a smaller classify.train_loss, or `auto`, separates such cells from flat ones."
         )
+        warnings.append((topic, words))
     ambiguous = tables["phases"]["ambiguous"].sum()
     if ambiguous:
-        warnings.append(f"Cells in which the sign of mode connectivity is ambiguous: {ambiguous}.")
+        topic = f"{counted(ambiguous, 'cell')} with an ambiguous sign of mode connectivity"
+        words = f"Cells in which the sign of mode connectivity is ambiguous: {ambiguous}."
+        warnings.append((topic, words))
     warnings += _curve_warnings(tables["curves"].filter(pl.col("probe") == PRIMARY))
     environments = tables["runs"].select("torch", "device", "cpu").unique().height
     if environments > 1:
-        warnings.append(
+        words = (
             f"The runs were trained with {environments} different combinations of torch version, "
             "device and CPU; see Provenance."
         )
-    shown = [f'<p class="warning">{text(words)}</p>' for words in warnings]
+        warnings.append(("runs of different machines", words))
+    shown = [f'<p class="warning">{text(words)}</p>' for _, words in warnings]
     if len(shown) > MOST_WARNINGS:
-        return collapsible(f"{len(shown)} things to bear in mind", *shown)
+        topics = dict.fromkeys(topic for topic, _ in warnings)
+        return collapsible(f"{len(shown)} things to bear in mind: {'; '.join(topics)}", *shown)
     return "".join(shown)
 
 
-def _curve_warnings(curves: pl.DataFrame) -> list[str]:
+def _curve_warnings(curves: pl.DataFrame) -> list[tuple[str, str]]:
     """For how many curves of the primary probe the fit has not converged, or may not have."""
     n, warnings = counted(curves.height, "curve"), []
     failed = curves.filter(~pl.col("converged")).height
     if failed:
-        warnings.append(
+        words = (
             f"Curves whose fit has not converged: {failed} of {n}. Their mode connectivity still "
-            "changes if they are fitted for longer, and barriers are overestimated."
+            "changes if they are fitted for longer, and barriers are overestimated. Such cells "
+            "are faded in the panel of mode connectivity."
         )
+        warnings.append((f"{failed} of {n} not converged", words))
     unknown = curves["converged"].null_count()
     if unknown:
-        warnings.append(
+        words = (
             f"Curves of which it is not known whether their fit has converged: {unknown} of {n}. "
             "(Where curves are fitted here, measure.connectivity.epochs: auto or check: true tell.)"
         )
+        warnings.append((f"{unknown} of {n} of unknown convergence", words))
     return warnings

@@ -11,6 +11,7 @@ from landscape_catalog.reports.data.about import about
 from landscape_catalog.reports.data.compared import Sides
 from landscape_catalog.reports.data.difference_words import difference_words
 from landscape_catalog.reports.data.finding import finding
+from landscape_catalog.reports.data.next_steps import next_steps
 from landscape_catalog.reports.page.claims import claims_section
 from landscape_catalog.reports.page.difference import difference_section
 from landscape_catalog.reports.page.document import document
@@ -51,12 +52,13 @@ def build_page(
             of the paper are not judged: they are about a single experiment.
     """
     figures = make_figures(tables, settings, sides)
-    said = finding(tables, figures.data)
-    if figures.difference is not None:
-        said = difference_words(figures.data, figures.difference)
+    if figures.difference is None:
+        said, following = finding(tables, figures.data), next_steps(tables, figures.data)
+    else:
+        said, following = difference_words(figures.data, figures.difference), ""
     body = [
         "<main>",
-        header(settings.title, said, tables, found, remarks),
+        header(settings.title, said, following, tables, found, remarks),
         phase_section(tables, figures),
         difference_section(figures),
         panels_section(figures),
