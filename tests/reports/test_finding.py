@@ -7,7 +7,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from landscape_catalog.catalog.tables import CELL_TABLES, frame_of
+from landscape_catalog.catalog import TABLES
+from landscape_catalog.catalog.tables import frame_of
 from landscape_catalog.reports.data.axes import make_axis
 from landscape_catalog.reports.data.cells import report_data
 from landscape_catalog.reports.data.finding import finding, span_words
@@ -189,7 +190,7 @@ def criteria(tables: Tables, **changed: int) -> Tables:
         {"criterion": name, "position": i, "changed_at_90": n, "changed_at_110": 0}
         for i, (name, n) in enumerate(changed.items())
     ]
-    return {**tables, "criteria": frame_of(CELL_TABLES["criteria"], rows)}
+    return {**tables, "criteria": frame_of(TABLES["criteria"], rows)}
 
 
 def test_what_decides() -> None:
