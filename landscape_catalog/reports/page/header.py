@@ -113,7 +113,7 @@ def _seeds(tables: Tables) -> str:
 def _warnings(tables: Tables, remarks: Sequence[str]) -> str:
     """What to bear in mind; several are collapsed under a line that names each."""
     warnings = [*(("differences in method", words) for words in remarks)]
-    doubtful = tables["phases"]["doubtful"].sum()
+    doubtful = int(tables["phases"]["doubtful"].sum())
     if doubtful:
         topic = f"{counted(doubtful, 'flat cell')} with a high training loss"
         words = (
@@ -122,7 +122,7 @@ def _warnings(tables: Tables, remarks: Sequence[str]) -> str:
             "a smaller classify.train_loss, or `auto`, separates such cells from flat ones."
         )
         warnings.append((topic, words))
-    ambiguous = tables["phases"]["ambiguous"].sum()
+    ambiguous = int(tables["phases"]["ambiguous"].sum())
     if ambiguous:
         topic = f"{counted(ambiguous, 'cell')} with an ambiguous sign of mode connectivity"
         words = f"Cells in which the sign of mode connectivity is ambiguous: {ambiguous}."
