@@ -25,6 +25,7 @@ from typing import Any
 PUBLISHED = Path("../shared/published")
 YANG, ZHOU = "yang2021/results_half.tar.gz", "zhou2024/dataframe_normal_public.csv"
 LARGEST = 300_000  # bytes of a picture
+PATIENCE = 180_000  # milliseconds, on a busy machine
 DESKTOP, PHONE = (1440, 900), (390, 844)
 # The noisy companion: a smaller grid than the default, with nine cells in common.
 NOISY = (
@@ -43,7 +44,8 @@ class Shot:
     Attributes:
         name: of the picture.
         page: the report, relative to the study.
-        part: CSS selector of what is shown; empty: what the window shows.
+        part: CSS selector of what is shown; empty: what the window shows at first.
+        whole: whether the part is shown as a whole, or as much of it as the window shows.
         size: of the window, in pixels.
         dark: whether the reader prefers dark colours.
         keys: pressed on the phase diagram; the first arrow selects the first cell.
@@ -52,6 +54,7 @@ class Shot:
     name: str
     page: str
     part: str = ""
+    whole: bool = True
     size: tuple[int, int] = DESKTOP
     dark: bool = False
     keys: tuple[str, ...] = ()
@@ -69,7 +72,9 @@ SHOTS = (
     Shot("comparison", COMPARISON),
     Shot("comparison-difference", COMPARISON, "section:has(#difference-phases)"),
     Shot("yang2021", f"{OTHER}/yang2021.html"),
-    Shot("yang2021-panels", f"{OTHER}/yang2021.html", "section:has(#panel-train_loss)"),
+    Shot(
+        "yang2021-panels", f"{OTHER}/yang2021.html", "section:has(#panel-train_loss)", whole=False
+    ),
     Shot("zhou2024", f"{OTHER}/zhou2024.html", size=(1440, 1300)),
 )
 
@@ -132,7 +137,8 @@ def pictures(study: Path, shots: Sequence[Shot], chromium: Path) -> Iterator[tup
                 color_scheme="dark" if shot.dark else "light",
                 offline=True,
             )
-            page = context.new_page()
+            page: Any = context.new_page()
+            page.set_default_timeout(PATIENCE)
             said: list[str] = []
             page.on("console", lambda message, said=said: said.append(message.text))
             page.on("pageerror", lambda error, said=said: said.append(str(error)))
@@ -157,7 +163,10 @@ def _picture(page: Any, shot: Shot) -> bytes:
                 "slot => slot.dataset.state === 'drawn'", arg=chart.element_handle()
             )
     page.wait_for_timeout(800)
-    found = page.locator(shot.part) if shot.part else page
+    if shot.part and not shot.whole:
+        page.evaluate("part => document.querySelector(part).scrollIntoView()", shot.part)
+        page.wait_for_timeout(500)
+    found = page.locator(shot.part) if shot.part and shot.whole else page
     picture: bytes = found.screenshot()
     return picture
 

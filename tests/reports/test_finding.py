@@ -199,9 +199,13 @@ def test_what_decides() -> None:
     assert said(criteria(tables, alike=0)).endswith(
         "No label changes if a threshold is moved by 10%."
     )
-    assert "Labels depend most on the threshold of" in said(criteria(tables, alike=2, sharp=1))
-    assert said(criteria(tables, alike=1)).endswith(": 1 changes if it is moved by 10%.")
-    assert said(criteria(tables, alike=2)).endswith(": 2 change if it is moved by 10%.")
+    deciding = "The most decisive threshold is that of"
+    assert said(criteria(tables, alike=1, barrier=1)).endswith(
+        f"{deciding} CKA: 1 label changes if it is moved by 10%."
+    )
+    assert said(criteria(tables, alike=2, barrier=3)).endswith(
+        f"{deciding} “barrier”: 3 labels change if it is moved by 10%."
+    )
 
 
 def test_the_least_sure_labels_are_named_first() -> None:
@@ -209,10 +213,10 @@ def test_the_least_sure_labels_are_named_first() -> None:
     words = following(tables)
     assert words.startswith(
         "The least sure labels are at width 1, batch size 32 (II 40%, or I); width 1, batch size "
-        "64 (II 50%, or I); width 2, batch size 16 (II 60%, or I): more seeds tell most there."
+        "64 (II 50%, or I); width 2, batch size 16 (II 60%, or I): train more seeds there."
     )
     one = following(probable(labelled(grid(), "II"), 0.7, 0.95))
-    assert one.startswith("The least sure label is at width 1, batch size 16 (II 70%, or I): more")
+    assert one.startswith("The least sure label is at width 1, batch size 16 (II 70%, or I): train")
     assert "sure" not in following(probable(labelled(grid(), "II"), 0.9))
 
 
@@ -220,12 +224,12 @@ def test_the_end_of_the_grid_is_said() -> None:
     tables = labelled(grid(), "II")
     corner = scored(tables, "test_accuracy", *[80] * 8, 95)
     assert following(corner) == (
-        "The best cell lies at the end of the grid (largest width, 4 and largest batch size, 64): "
-        "the optimum may lie beyond."
+        "The best cell has the largest width (4) and the largest batch size (64) of the grid: the "
+        "optimum may lie beyond."
     )
     assert following(scored(tables, "test_accuracy", *[80] * 4, 95, *[80] * 4)) == ""
     side = scored(tables, "test_accuracy", 80, 95, *[80] * 7)
-    assert "(smallest width, 1)" in following(side)
+    assert "has the smallest width (1) of the grid" in following(side)
     # An axis of two values has no middle.
     short = labelled(grid({"load.width": [1, 2]}), "II")
     assert following(scored(short, "test_accuracy", 80, 95)) == ""

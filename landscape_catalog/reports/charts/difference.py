@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 import altair as alt
 
+from landscape_catalog.phases import NC
 from landscape_catalog.reports.charts.colours import (
     INK,
     MISSING_COLOUR,
@@ -33,6 +34,7 @@ ROWS = alt.NamedData("difference")
 IN_BRUSH = "(!length(brushed) || indexof(brushed, datum.i) >= 0 || indexof(brushed, datum.j) >= 0)"
 NOW, BEFORE = "(labels[datum.i] || datum.phase)", "(labels[datum.j] || datum.before)"
 CHANGED = f"{NOW} != {BEFORE}"  # under the thresholds that a reader has moved
+NC_IN_EITHER = f"datum.phase == '{NC.name}' || datum.before == '{NC.name}'"
 IN_GROUP = "(datum.f == facet || datum.g == facet)"
 SCHEME: Literal["purpleorange"] = (
     "purpleorange"  # purple: less in the second; safe for colour-blind readers
@@ -92,6 +94,7 @@ def difference_map(data: ReportData, found: Difference, one: DifferencePanel) ->
         f"datum['{name} doubt'] ? '{NOT_CONVERGED_COLOUR}' : datum['{name} alike'] ? '{INK}' : "
         f"({readable})"
     )
+    nc = texts(data, fitted_font(2, 11), fill=INK)
     numbers = texts(data, fitted_font(7, 11), fill=alt.ExprRef(fill), fontWeight="normal")
     frame = rectangles(data, filled=False, stroke=INK, strokeWidth=1.5, strokeDash=[2, 2])
     layers = [
@@ -104,6 +107,7 @@ def difference_map(data: ReportData, found: Difference, one: DifferencePanel) ->
         numbers.transform_filter(known)
         .transform_calculate(number=_written(one))
         .encode(text="number:N"),
+        nc.transform_filter(NC_IN_EITHER).encode(text=alt.value("NC")),
         frame.transform_filter(CHANGED),
     ]
     return _map(data, found, layers)
@@ -124,12 +128,12 @@ def _written(one: DifferencePanel) -> str:
     fixed = "+.1f" if one.panel.number.endswith(".1f") else "+.2~g"
     number = f"format({value}, abs({value}) < 100 ? '{fixed}' : '+.0f')"
     if one.logarithmic:
-        number = f"'×' + format(exp({value}), '.3~g')"
+        number = f"'×' + format(exp({value}), '.3~r')"
     return f"({alike} ? '≈' : '') + {number}"
 
 
 def _colour(data: ReportData, one: DifferencePanel) -> alt.Color:
-    written = "'×' + format(exp(datum.value), '.2~g')" if one.logarithmic else None
+    written = "'×' + format(exp(datum.value), '.2~r')" if one.logarithmic else None
     symlog = one.linear_to is not None and one.reach > one.linear_to
     inner = [] if symlog else [-one.reach / 2, one.reach / 2]
     ticks = sorted([-one.reach, 0.0, one.reach, *inner])

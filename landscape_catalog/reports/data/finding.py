@@ -120,10 +120,10 @@ def _deciding(tables: Tables, data: ReportData) -> str:
     first = row.row(0, named=True)
     if not first["most"]:
         return "No label changes if a threshold is moved by 10%."
-    words = {one.name: one.words or one.name for one in data.rule.criteria}
-    deciding = words.get(first["criterion"], first["criterion"])
+    words = {one.name: one.words for one in data.rule.criteria}
+    deciding = words.get(first["criterion"]) or f"“{first['criterion']}”"
+    labels = counted(first["most"], "label")
     verb = "changes" if first["most"] == 1 else "change"
     return (
-        f"Labels depend most on the threshold of {deciding}: {first['most']} {verb} if it is moved "
-        "by 10%."
+        f"The most decisive threshold is that of {deciding}: {labels} {verb} if it is moved by 10%."
     )

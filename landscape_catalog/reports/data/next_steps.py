@@ -49,7 +49,7 @@ def _least_sure(tables: Tables, data: ReportData) -> str:
         for p, cell in doubtful[:MOST]
     ]
     which = "The least sure label is at" if len(doubtful) == 1 else "The least sure labels are at"
-    return f"{which} {'; '.join(named)}: more seeds tell most there."
+    return f"{which} {'; '.join(named)}: train more seeds there."
 
 
 def _unfinished(data: ReportData) -> str:
@@ -71,8 +71,7 @@ def _end(tables: Tables, data: ReportData) -> str:
     ends = [words for axis in (data.x, data.y) if (words := _end_of(axis, best))]
     if not ends:
         return ""
-    where = enumerated(ends)
-    return f"The best cell lies at the end of the grid ({where}): the optimum may lie beyond."
+    return f"The best cell has {enumerated(ends)} of the grid: the optimum may lie beyond."
 
 
 def _end_of(axis: Axis, best: BestCell) -> str:
@@ -83,4 +82,4 @@ def _end_of(axis: Axis, best: BestCell) -> str:
     if axis.scale == "even" and not all(isinstance(one, (int, float)) for one in axis.values):
         return ""
     kind = {axis.values[0]: "smallest", axis.values[-1]: "largest"}.get(value)
-    return f"{kind} {axis.name}, {label(value)}" if kind else ""
+    return f"the {kind} {axis.name} ({label(value)})" if kind else ""

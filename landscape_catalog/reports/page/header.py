@@ -37,18 +37,20 @@ def header(
         found: where results that were not computed here come from: rows of the table `sources`.
         remarks: what else is to be borne in mind, as warnings.
     """
-    return (
-        f"<header><h1>{text(title)}</h1>"
-        f'<p class="finding">{text(finding)}</p>'
+    said = f'<p class="finding">{text(finding)}</p>{_next(following)}'
+    about = (
         f"{_lead(tables)}{_badges(tables)}{_origin(found)}"
         f'<p class="hint">{text(sureness_words(tables))}</p>'
-        f"{_next(following)}{_warnings(tables, remarks)}</header>"
+    )
+    return (
+        f'<header><h1>{text(title)}</h1><div class="halves"><div>{said}</div><div>{about}</div>'
+        f"</div>{_warnings(tables, remarks)}</header>"
     )
 
 
 def _next(following: str) -> str:
     """What to train next."""
-    return f'<p class="hint"><b>What to train next.</b> {text(following)}</p>' if following else ""
+    return f"<p><b>What to train next.</b> {text(following)}</p>" if following else ""
 
 
 def _badges(tables: Tables) -> str:
@@ -93,7 +95,8 @@ def _origin(found: Sequence[Row]) -> str:
         if row["citation"]:
             words[f"{row['name']}: published by {row['citation']}"] = None
         elif row["kind"] == "collected" and len(words) < MOST_PLACES:
-            where = row["refs"] or row["revision"] or row["path"]
+            refs = ", ".join(json.loads(row["refs"])) if row["refs"] else ""
+            where = refs or row["revision"] or row["path"]
             words[f"Collected from {row['repository'] or 'this repository'}, {where}"] = None
         words.update({row["note"]: None} if row["note"] else {})
     said = ". ".join(word.rstrip(".") for word in words)

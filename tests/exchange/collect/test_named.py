@@ -114,4 +114,4 @@ def test_two_revisions_are_compared(study: Study, monkeypatch: pytest.MonkeyPatc
     page = (study.root / "reports" / "other" / "feature-noisy+exp-a.html").read_text()
     assert "<h1>feature/noisy compared with exp-a</h1>" in page
     assert "<h2>Difference: exp-a minus feature/noisy</h2>" in page
-    assert "Collected from this repository, [&quot;exp-a&quot;]" in page
+    assert "Collected from this repository, exp-a" in page
