@@ -101,10 +101,13 @@ def make_study(work: Path, published: Path) -> Path:
         study.mkdir(parents=True, exist_ok=True)
         landscape("init", ".", folder=study)
     run("dvc", "repro", folder=study)
-    run("git", "add", "-A", folder=study)
-    if run("git", "status", "--porcelain", folder=study):
-        run("git", "commit", "-q", "-m", "The default experiment", folder=study)
-    if "noisy" not in run("dvc", "exp", "list", "--name-only", folder=study).split():
+    if (
+        "noisy"
+        not in run("dvc", "exp", "list", "--all-commits", "--name-only", folder=study).split()
+    ):
+        run("git", "add", "-A", folder=study)
+        if run("git", "status", "--porcelain", folder=study):
+            run("git", "commit", "-q", "-m", "The default experiment", folder=study)
         changes = [word for change in NOISY for word in ("-S", change)]
         run("dvc", "exp", "run", "--temp", "--name", "noisy", *changes, folder=study)
     landscape("report", folder=study)

@@ -20,7 +20,7 @@ AXES = {"load.width": [1, 2, 4], "temperature.batch_size": [16, 32, 64]}
 
 
 def grid(axes: dict[str, list[Any]] | None = None, **more: Any) -> Tables:
-    return Catalog(axes or AXES, **more).tables()
+    return Catalog(axes or AXES, **{"seeds": 5, **more}).tables()
 
 
 def labelled(tables: Tables, *phases: str, **columns: Any) -> Tables:
@@ -233,6 +233,16 @@ def test_the_end_of_the_grid_is_said() -> None:
     # An axis of two values has no middle.
     short = labelled(grid({"load.width": [1, 2]}), "II")
     assert following(scored(short, "test_accuracy", 80, 95)) == ""
+
+
+def test_too_few_seeds_for_probabilities() -> None:
+    words = "With 5 seeds per cell and a ring of curves, labels would have a probability."
+    few = labelled(grid(seeds=3), "II")
+    assert words in following(few)
+    assert words not in following(probable(few, 0.95))
+    assert words not in following(labelled(grid(), "II"))  # their curves are missing, not seeds
+    unknown = {**few, "cells": few["cells"].with_columns(n_runs=pl.lit(None, pl.Int64))}
+    assert words not in following(unknown)
 
 
 def test_cells_that_have_not_converged_are_to_be_trained_longer() -> None:

@@ -54,10 +54,15 @@ def source_or_revision(project: Project, name: str) -> Source:
 def _commit(own: LocalRepository, name: str) -> str | None:
     """The commit of a branch, tag or experiment, or of what else Git calls by this name.
 
+    Experiments on several commits may have the same name; then that of the last commit is meant.
+
     Raises:
         QueryError: if several have the name.
     """
     refs = [ref for ref in own.refs if ref.name == name]
+    if len(refs) > 1 and all(ref.is_experiment for ref in refs):
+        head = own.git.commit("HEAD")
+        refs = [ref for ref in refs if ref.base == head] or refs
     commits = list(dict.fromkeys(ref.commit for ref in refs))
     if len(commits) > 1:
         each = ", ".join(f"{ref.commit[:10]} ({_kind(ref)})" for ref in refs)

@@ -11,6 +11,7 @@ from landscape_catalog.reports.data.metric_columns import Tables
 from landscape_catalog.schema.words import counted, enumerated
 
 MOST = 3  # cells that are named
+ENOUGH = 5  # seeds from which labels have a probability
 FEWEST_VALUES = 3  # of an axis that has a middle
 
 
@@ -25,9 +26,8 @@ def next_steps(tables: Tables, data: ReportData) -> str:
         tables: the catalog.
         data: its cells.
     """
-    return " ".join(
-        filter(None, (_least_sure(tables, data), _unfinished(data), _end(tables, data)))
-    )
+    parts = (_least_sure(tables, data), _few_seeds(tables), _unfinished(data), _end(tables, data))
+    return " ".join(filter(None, parts))
 
 
 def _least_sure(tables: Tables, data: ReportData) -> str:
@@ -50,6 +50,14 @@ def _least_sure(tables: Tables, data: ReportData) -> str:
     ]
     which = "The least sure label is at" if len(doubtful) == 1 else "The least sure labels are at"
     return f"{which} {'; '.join(named)}: train more seeds there."
+
+
+def _few_seeds(tables: Tables) -> str:
+    """That labels have no probability, since there are too few seeds."""
+    most = max(tables["cells"]["n_runs"].drop_nulls().to_list(), default=ENOUGH)
+    if most >= ENOUGH or not tables["phases"]["phase_probability"].drop_nulls().is_empty():
+        return ""
+    return f"With {ENOUGH} seeds per cell and a ring of curves, labels would have a probability."
 
 
 def _unfinished(data: ReportData) -> str:

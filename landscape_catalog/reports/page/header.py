@@ -50,7 +50,7 @@ def header(
 
 def _next(following: str) -> str:
     """What to train next."""
-    return f"<p><b>What to train next.</b> {text(following)}</p>" if following else ""
+    return f"<p><strong>What to train next.</strong> {text(following)}</p>" if following else ""
 
 
 def _badges(tables: Tables) -> str:

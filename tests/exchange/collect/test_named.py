@@ -97,6 +97,16 @@ def test_two_commits_of_one_name(study: Study) -> None:
         source_or_revision(Project(study.root), "twice")
 
 
+def test_experiments_of_one_name_on_several_commits(study: Study) -> None:
+    study.experiment("again", catalog("n"))
+    study.commit(catalog("m", width=3))
+    with_head = study.experiment("again", catalog("x", width=2))
+    assert experiment_of(study, "again") == experiment_of(study, with_head[:10]) == "x"
+    study.commit(catalog("l", width=4))
+    with pytest.raises(QueryError, match="'again' is the name of several"):
+        source_or_revision(Project(study.root), "again")
+
+
 def test_outside_of_a_repository(tmp_path: Path) -> None:
     with pytest.raises(QueryError, match=r"there is no source 'main'; there are current$"):
         source_or_revision(Project(tmp_path), "main")
