@@ -62,20 +62,20 @@ class Shot:
 
 DEFAULT, OTHER = "reports/phases.html", "reports/other"
 COMPARISON = f"{OTHER}/current+noisy.html"
+YANG_PAGE = f"{OTHER}/yang2021.html"
+PANELS = "section:has(#panel-train_loss)"
 SHOTS = (
     Shot("default", DEFAULT),
-    Shot("default-panels", DEFAULT, "section:has(#panel-train_loss)"),
+    Shot("default-panels", DEFAULT, PANELS),
     Shot("default-drawer", DEFAULT, keys=(*["ArrowRight"] * 3, *["ArrowDown"] * 2)),
     Shot("default-dark", DEFAULT, dark=True),
     Shot("default-phone", DEFAULT, size=PHONE),
     Shot("noisy", f"{OTHER}/noisy.html"),
     Shot("comparison", COMPARISON),
     Shot("comparison-difference", COMPARISON, "section:has(#difference-phases)"),
-    Shot("yang2021", f"{OTHER}/yang2021.html"),
-    Shot(
-        "yang2021-panels", f"{OTHER}/yang2021.html", "section:has(#panel-train_loss)", whole=False
-    ),
-    Shot("zhou2024", f"{OTHER}/zhou2024.html", size=(1440, 1300)),
+    Shot("yang2021", YANG_PAGE),
+    Shot("yang2021-panels", YANG_PAGE, PANELS, whole=False, size=(1024, 640)),
+    Shot("zhou2024", f"{OTHER}/zhou2024.html", ".maps", whole=False, size=(1200, 900)),
 )
 
 

@@ -341,3 +341,14 @@ def test_the_catalog_of_both_names_both_experiments() -> None:
     joined = compared_tables("ours", tables(FIRST, "e"), "noisy", tables(SECOND, "f"))
     assert joined["experiments"]["experiment_id"].item() == "e, f"
     assert json.loads(joined["experiments"]["variants"].item()) == ["ours", "noisy"]
+
+
+def test_what_is_known_of_the_errors_is_said() -> None:
+    text = page(tables(FIRST), tables(SECOND, "f"))
+    assert '<p class="hint">difference; no known errors</p>' in text
+    a = accuracies(90, 90, 90, 90, name="e")
+    text = page(a, accuracies(95, 90, 70, 90, name="f"))
+    assert '<p class="hint">difference; 2 of 4 cells cannot be told from zero</p>' in text
+    b = with_metric(tables(SECOND, "f"), "test_accuracy", {(2, 16): (95, 1.0), (2, 64): (70, 1.0)})
+    words = "difference; 0 of 4 cells cannot be told from zero; 2 without a known error"
+    assert f'<p class="hint">{words}</p>' in page(a, b)

@@ -10,7 +10,7 @@ from landscape_catalog.phases import NC
 from landscape_catalog.reports.charts.colours import (
     INK,
     MISSING_COLOUR,
-    NOT_CONVERGED_COLOUR,
+    PAPER,
     readable_on,
 )
 from landscape_catalog.reports.charts.maps import (
@@ -39,6 +39,7 @@ IN_GROUP = "(datum.f == facet || datum.g == facet)"
 SCHEME: Literal["purpleorange"] = (
     "purpleorange"  # purple: less in the second; safe for colour-blind readers
 )
+DOUBTFUL = "#5c636b"  # a number whose estimator has not converged in either experiment
 UNCHANGED = 0.3  # opacity of a cell that keeps its phase
 LETTERS_OF_CHANGE = 9
 
@@ -90,10 +91,7 @@ def difference_map(data: ReportData, found: Difference, one: DifferencePanel) ->
     missing = rectangles(data, color=MISSING_COLOUR).transform_filter(f"!{known}")
     measured = rectangles(data).transform_filter(known).transform_calculate(drawn=drawn)
     readable = readable_on(f"scale('color', datum['{name}'])")
-    fill = (
-        f"datum['{name} doubt'] ? '{NOT_CONVERGED_COLOUR}' : datum['{name} alike'] ? '{INK}' : "
-        f"({readable})"
-    )
+    fill = f"datum['{name} doubt'] ? '{DOUBTFUL}' : datum['{name} alike'] ? '{INK}' : ({readable})"
     nc = texts(data, fitted_font(2, 11), fill=INK)
     numbers = texts(data, fitted_font(7, 11), fill=alt.ExprRef(fill), fontWeight="normal")
     frame = rectangles(data, filled=False, stroke=INK, strokeWidth=1.5, strokeDash=[2, 2])
@@ -115,7 +113,8 @@ def difference_map(data: ReportData, found: Difference, one: DifferencePanel) ->
 
 def _map(data: ReportData, found: Difference, layers: list[alt.Chart]) -> Any:
     """Layers over the grid, of the pair of facets that is shown; a frame marks either cell."""
-    every = [*layers, *markers(data, partner="datum.j")]
+    ground = rectangles(data, color=PAPER)  # pale colours are read on white, also on a dark page
+    every = [ground, *layers, *markers(data, partner="datum.j")]
     if found.matched.n_groups > 1:
         every = [layer.transform_filter(IN_GROUP) for layer in every]
     height = panel_height(data, PANEL_ROW, PANEL_HEIGHTS)

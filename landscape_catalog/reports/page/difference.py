@@ -36,7 +36,7 @@ def difference_section(figures: Figures) -> str:
         "Cells with the same values of all axes. Dashed frame: the phase changes. Orange: higher "
         f"in {second}; purple: lower; colours are centred on no difference. Pale, with ≈: zero "
         "lies in the 90% interval of the difference, by the standard errors over independent runs. "
-        "Click a cell to see both side by side."
+        "Pale, with a grey number: an estimator has not converged. Click a cell to see both side by side."
     )
     if found.matched.n_groups > 1:
         words += " The maps follow the facet that is selected or chosen above."
@@ -72,10 +72,11 @@ def _changes(data: ReportData, found: Difference) -> str:
 def _card(one: DifferencePanel) -> str:
     kind = "ratio; logarithmic colours" if one.logarithmic else "difference"
     words = [kind]
-    if one.n_known:
+    if one.n_known > one.n_without_error:
         words.append(f"{one.n_alike} of {counted(one.n_known, 'cell')} cannot be told from zero")
     if one.n_without_error:
-        words.append(f"{one.n_without_error} without a known error")
+        known = one.n_without_error < one.n_known
+        words.append(f"{one.n_without_error} without a known error" if known else "no known errors")
     return (
         f'<div class="card"><h3>{text(one.title)}</h3>{hint("; ".join(words))}'
         f"{slot(one.key, f'Difference of {one.title}', keys=True)}</div>"
