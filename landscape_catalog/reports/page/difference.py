@@ -36,7 +36,8 @@ def difference_section(figures: Figures) -> str:
         "Cells with the same values of all axes. Dashed frame: the phase changes. Orange: higher "
         f"in {second}; purple: lower; colours are centred on no difference. Pale, with ≈: zero "
         "lies in the 90% interval of the difference, by the standard errors over independent runs. "
-        "Pale, with a grey number: an estimator has not converged. Click a cell to see both side by side."
+        "Pale, with a grey number: an estimator has not converged. Click a cell to "
+        "see both side by side."
     )
     if found.matched.n_groups > 1:
         words += " The maps follow the facet that is selected or chosen above."
