@@ -6,7 +6,7 @@ WORK gets a study, which is kept and continued by the next call: the default exp
 experiment `noisy` with wrong training labels, and imports of published grids, as far as FOLDER has
 the files of Yang et al. 2021 (yang2021/results_half.tar.gz) and Zhou et al. 2024
 (zhou2024/dataframe_normal_public.csv). Runs in the shared store are not trained again; without them
-the two experiments take about ten minutes on two quiet cores. The pages stay in WORK.
+the two experiments take some ten minutes on two quiet cores. The pages stay in WORK.
 
 Needs Playwright for Python and Chromium (`--chromium`, by default /usr/bin/chromium).
 """

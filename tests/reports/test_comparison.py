@@ -276,6 +276,29 @@ def test_constant_settings_that_differ_are_named() -> None:
     assert "What differs" not in said(tables(FIRST), tables(SECOND, "f"))
 
 
+def test_settings_that_a_publication_does_not_state_are_no_difference() -> None:
+    b = tables(SECOND, "f")
+    b = {**b, "cells": b["cells"].with_columns(label_noise=pl.lit(None, pl.Float64))}
+    assert "What differs" not in said(tables(FIRST), b)
+
+
+def test_metrics_that_only_one_experiment_has_are_left_out() -> None:
+    b = tables(SECOND, "f")
+    b = {**b, "cell_metrics": b["cell_metrics"].filter(pl.col("metric") != "l2_distance")}
+    assert "l2_distance" not in {one.panel.metric for one in compare(tables(FIRST), b).panels}
+    assert 'id="difference-l2_distance"' not in page(tables(FIRST), b)
+
+
+def test_many_cells_of_one_change_are_counted_and_not_all_named() -> None:
+    axes = {"load.width": [1, 2, 4, 8], "temperature.batch_size": [16, 32, 64, 128]}
+    a = with_phases(tables(axes), {})
+    b = with_phases(
+        tables(axes, "f"), {(w, s): "I" for w in axes["load.width"] for s in (16, 32, 64, 128)}
+    )
+    assert "<td>16</td><td>width 1, batch size 16; " in page(a, b)
+    assert "width 4, batch size 128; and 4 more</td>" in page(a, b)
+
+
 def test_one_common_cell_and_none() -> None:
     one = tables({"load.width": [1, 2]})
     only = with_phases(tables({"load.width": [2, 4]}, "f"), {(2, 128): "I"})

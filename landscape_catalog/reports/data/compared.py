@@ -49,7 +49,8 @@ def _settings(a: Tables, b: Tables) -> Iterator[tuple[str, str, str]]:
     for section, columns in (("load", LOAD), ("temperature", TEMPERATURE)):
         for name, *_ in columns:
             values = [tables["cells"][name].unique().to_list() for tables in (a, b)]
-            if all(len(each) == 1 for each in values) and values[0] != values[1]:
+            known = all(len(each) == 1 and each[0] is not None for each in values)
+            if known and values[0] != values[1]:
                 words = parameter(f"{section}.{name}").title
                 yield words, label(values[0][0]), label(values[1][0])
     specs = [json.loads(tables["experiments"]["spec"].item()).get("train", {}) for tables in (a, b)]

@@ -130,6 +130,7 @@ def difference(
             incomparable.append(f"{panel.metric.replace('_', ' ')} ({data.units[panel.metric]})")
             continue
         panels.append(_panel(data, panel, columns[panel.column], found.pairs, means))
+    panels = [one for one in panels if one.n_known]
     best = data.columns_of(data.performance.metric)[0]
     performance = [means.change(pair, best, logarithmic=False) for pair in found.pairs]
     rows = [_row(pair, k, panels) for k, pair in enumerate(found.pairs)]

@@ -12,7 +12,7 @@ from landscape_catalog.reports.data.matched import CellPair
 from landscape_catalog.schema.tables import Row
 from landscape_catalog.schema.words import counted, enumerated
 
-MOST_SETTINGS, MOST_CHANGES, MOST_CELLS = 4, 4, 60
+MOST_SETTINGS, MOST_CHANGES, MOST_CELLS = 4, 4, 30
 
 
 def difference_words(data: ReportData, found: Difference) -> str:

@@ -13,6 +13,8 @@ from landscape_catalog.reports.page.figures import Figures
 from landscape_catalog.reports.page.markup import collapsible, hint, section, slot, table, text
 from landscape_catalog.schema.words import counted
 
+MOST_NAMED = 12  # cells that go from one phase to another
+
 
 def difference_section(figures: Figures) -> str:
     """The difference of two experiments; empty for a page about one."""
@@ -63,7 +65,8 @@ def _changes(data: ReportData, found: Difference) -> str:
             for pair in found.matched.pairs
             if (pair.a["phase"], pair.b["phase"]) == (a, b)
         ]
-        rows.append((a, b, str(n), "; ".join(cells)))
+        more = f"; and {n - MOST_NAMED} more" if n > MOST_NAMED else ""
+        rows.append((a, b, str(n), "; ".join(cells[:MOST_NAMED]) + more))
     if not rows:
         return hint("No cell changes its phase.")
     head = (found.sides.first, found.sides.second, "cells", "which")
