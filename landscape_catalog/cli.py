@@ -76,11 +76,11 @@ def aggregate() -> None:
 def report(
     source: Annotated[
         str | None,
-        typer.Option(help="Report these results instead: an import, or what was collected."),
+        typer.Option(help="Report a source, Git revision or DVC experiment instead."),
     ] = None,
     compare: Annotated[
         tuple[str, str] | None,
-        typer.Option(help="Report two sources side by side, `current` for this experiment."),
+        typer.Option(help="Compare two of these; `current` is this experiment."),
     ] = None,
     index: Annotated[
         bool, typer.Option("--index", help="List all experiments of the catalog instead.")

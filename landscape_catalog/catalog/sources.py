@@ -236,19 +236,31 @@ def _folders(parent: Path) -> list[Path]:
         return []
 
 
+def find_source(project: Project, name: str) -> Source | None:
+    """One source of a project; None if there is none of this name.
+
+    `current` is one even before there is a catalog.
+    """
+    if name == CURRENT:
+        return current_source(project.catalog)
+    return next((one for one in find_sources(project) if one.name == name), None)
+
+
+def source_names(project: Project) -> list[str]:
+    """Names of the sources of a project, in the order of precedence."""
+    return list(dict.fromkeys([CURRENT, *(one.name for one in find_sources(project))]))
+
+
 def source_named(project: Project, name: str) -> Source:
     """One source of a project.
 
     Raises:
         QueryError: if there is none of this name.
     """
-    if name == CURRENT:
-        return current_source(project.catalog)
-    sources = find_sources(project)
-    for source in sources:
-        if source.name == name:
-            return source
-    names = [CURRENT, *(one.name for one in sources if one.name != CURRENT)]
+    found = find_source(project, name)
+    if found is not None:
+        return found
+    names = source_names(project)
     more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
     raise QueryError(
         f"there is no source {shown(name)}; there are {', '.join(names[:MOST_NAMES])}{more}"

@@ -1,41 +1,48 @@
-"""Reports of results other than the current experiment's, and of two experiments side by side."""
+"""Reports of results other than the current experiment's, and of two experiments compared."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from landscape_catalog.catalog.origins import load
-from landscape_catalog.catalog.sources import Source, source_named
+from landscape_catalog.catalog.sources import Source
+from landscape_catalog.exchange.collect.named import source_or_revision
 from landscape_catalog.paths import Project
-from landscape_catalog.reports import build_page, compared_tables, differences
+from landscape_catalog.reports import build_page, compared_tables, differences, sides
 from landscape_catalog.schema.tables import Row
 from landscape_catalog.store.files import write_file
 
+_UNSAFE = re.compile(r"[^\w.+-]|^\.")  # in the name of a file; branches may have slashes
+
 
 def report_of(root: Path, name: str) -> str:
-    """Write the report of a source to reports/other, and say where it is.
+    """Write the report of a source or revision to reports/other, and say where it is.
 
     Raises:
-        QueryError: if there is no such source.
+        QueryError: if there is neither of this name, or the revision has no catalog.
+        RepositoryError: if Git fails.
         SpecError: if the settings of an import are invalid.
         MissingArtifactError, DamagedFileError: if its tables cannot be read.
     """
     project = Project(root)
-    source = source_named(project, name)
+    source = source_or_revision(project, name)
     return _written(
         project, source.name, build_page(source.tables(), source.report, _found(source))
     )
 
 
 def report_comparing(root: Path, first: str, second: str) -> str:
-    """Write a report of two sources side by side, and say where it is; raises as `report_of`."""
+    """Write a report of two sources or revisions with their difference; raises as `report_of`."""
     project = Project(root)
-    one, other = source_named(project, first), source_named(project, second)
+    one, other = (source_or_revision(project, name) for name in (first, second))
     settings = one.report.model_copy(update={"title": f"{one.name} compared with {other.name}"})
     both = (one.name, one.tables(), other.name, other.tables())
     found = [*_found(one), *_found(other)]
-    page = build_page(compared_tables(*both), settings, found, differences(*both), judged=False)
-    return _written(project, f"{one.name}+{other.name}", page)  # no name of a source has a +
+    page = build_page(
+        compared_tables(*both), settings, found, differences(*both), sides=sides(*both)
+    )
+    return _written(project, f"{one.name}+{other.name}", page)
 
 
 def _found(source: Source) -> list[Row]:
@@ -46,6 +53,6 @@ def _found(source: Source) -> list[Row]:
 
 
 def _written(project: Project, name: str, page: str) -> str:
-    path = project.other_report(name)
+    path = project.other_report(_UNSAFE.sub("-", name))
     write_file(path, page.encode())
     return f"report: {project.shown(path)}"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from contextlib import ExitStack, suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from landscape_catalog.catalog.parquet import read_fingerprint
@@ -65,13 +67,7 @@ def collect(project: Project, request: Request) -> Outcome:
                 f"{project.root} is in no Git repository; name other repositories or folders"
             )
         wanted = _wanted(repositories, request)
-        lock = acquire(project.collected / LOCK, _BUSY)
-        stack.callback(lock.release)
-        remove_temporary(project.collected)
-        index = read_index(project.collected)
-        collection = Collection(project.collected, index.stamps)
-        collector = Collector(collection, index, _current(project), lambda: _own_caches(sources))
-        try:
+        with collecting(project, sources) as (collector, index):
             for repository, revisions in wanted:
                 collector.add_revisions(repository, revisions)
                 if request.experiments and isinstance(repository, LocalRepository):
@@ -80,10 +76,31 @@ def collect(project: Project, request: Request) -> Outcome:
                     index.projects[repository.name] = repository.projects
             for folder in sources.folders:
                 collector.add_folder(folder)
+        return collector.outcome
+
+
+@contextmanager
+def collecting(project: Project, sources: Sources) -> Iterator[tuple[Collector, Index]]:
+    """A collector into `data/collected`, and what earlier calls have found out; alone meanwhile.
+
+    What was collected is written at the end, also after an error.
+
+    Raises:
+        StorageError: if it cannot be written.
+    """
+    lock = acquire(project.collected / LOCK, _BUSY)
+    try:
+        remove_temporary(project.collected)
+        index = read_index(project.collected)
+        collection = Collection(project.collected, index.stamps)
+        caches = partial(_own_caches, sources)
+        try:
+            yield Collector(collection, index, _current(project), caches), index
         finally:
             collection.save()
             write_index(project.collected, index)
-        return collector.outcome
+    finally:
+        lock.release()
 
 
 def _remote(given: str, sources: Sources, index: Index, stack: ExitStack) -> GitRemote:

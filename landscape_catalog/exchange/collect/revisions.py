@@ -12,7 +12,9 @@ from landscape_catalog.exchange.collect.git import COMMIT, Git
 ALL = "all"
 BRANCHES, TAGS = "refs/heads/", "refs/tags/"
 # refs/exps/<first two digits of the commit that it is based on>/<the others>/<name>
-_EXPERIMENT = re.compile(r"refs/exps/[0-9a-f]{2}/[0-9a-f]{38,62}/(?P<name>[^/]+)")
+_EXPERIMENT = re.compile(
+    r"refs/exps/(?P<first>[0-9a-f]{2})/(?P<rest>[0-9a-f]{38,62})/(?P<name>[^/]+)"
+)
 _ABBREVIATED = re.compile(r"[0-9a-f]{4,64}")
 _PEELED = "^{}"
 
@@ -35,6 +37,12 @@ class Ref:
     def is_experiment(self) -> bool:
         """Whether it is a finished DVC experiment."""
         return _EXPERIMENT.fullmatch(self.full) is not None
+
+    @property
+    def base(self) -> str | None:
+        """The commit that a DVC experiment is based on; None for others."""
+        found = _EXPERIMENT.fullmatch(self.full)
+        return found["first"] + found["rest"] if found else None
 
     @property
     def is_named(self) -> bool:

@@ -75,7 +75,7 @@ def phase_diagram(data: ReportData, facet: int = 0) -> Any:
     frames = [one.transform_filter(here) for one in markers(data)]
     layers = [ground, marks, *names, changed, outline, *frames]
     limits = PHASE_HEIGHTS if len(data.facets) < 3 else FACET_HEIGHTS
-    return on_grid(data, layers, _height(data, PHASE_ROW, limits))
+    return on_grid(data, layers, panel_height(data, PHASE_ROW, limits))
 
 
 def _names(data: ReportData) -> list[alt.Chart]:
@@ -128,7 +128,7 @@ def metric_panel(data: ReportData, panel: PanelChart) -> Any:
     layers += [_in(several, one) for one in _panel_texts(data, panel, scale)]
     layers.append(outlines(data, several=several))
     layers += [_in(several, one) for one in markers(data)]
-    return on_grid(data, layers, _height(data, PANEL_ROW, PANEL_HEIGHTS))
+    return on_grid(data, layers, panel_height(data, PANEL_ROW, PANEL_HEIGHTS))
 
 
 def _in(several: bool, chart: alt.Chart) -> alt.Chart:
@@ -172,7 +172,7 @@ def _colour(data: ReportData, panel: PanelChart, scale: ColourScale) -> alt.Colo
     legend = alt.Legend(
         title=None,
         orient="right",
-        gradientLength=max(_height(data, PANEL_ROW, PANEL_HEIGHTS) - 20, 90),
+        gradientLength=max(panel_height(data, PANEL_ROW, PANEL_HEIGHTS) - 20, 90),
         gradientThickness=10,
         values=scale.ticks,
         labelExpr=f"({marks}) ? '◂ ' + {written} : {written}",
@@ -194,7 +194,8 @@ def _colour(data: ReportData, panel: PanelChart, scale: ColourScale) -> alt.Colo
     )
 
 
-def _height(data: ReportData, row: float, limits: Sequence[int]) -> int:
+def panel_height(data: ReportData, row: float, limits: Sequence[int]) -> int:
+    """Height of a map in pixels: that of its rows, within limits."""
     least, most = limits
     n = len(data.y.values)
     return int(min(max(row * n, least), max(most, math.ceil(7.5 * n))))

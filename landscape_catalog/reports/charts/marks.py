@@ -103,10 +103,15 @@ def outlines(data: ReportData, *, several: bool, colour: str = INK) -> alt.Chart
     )
 
 
-def markers(data: ReportData) -> list[alt.Chart]:
-    """Frames around the hovered, the selected and the pinned cells, and the letters of pins."""
-    pinned = "(datum.i == a || datum.i == b)"
-    chosen = f"(datum.i == selected || {pinned})"
+def markers(data: ReportData, partner: str = "") -> list[alt.Chart]:
+    """Frames around the hovered, the selected and the pinned cells, and the letters of pins.
+
+    Args:
+        data: the cells.
+        partner: index of a further cell that a row stands for, as a Vega expression.
+    """
+    pinned = f"({_is('a', partner)} || {_is('b', partner)})"
+    chosen = f"({_is('selected', partner)} || {pinned})"
     halo = rectangles(data, filled=False, stroke=PAPER, strokeWidth=5).transform_filter(chosen)
     frame = rectangles(
         data,
@@ -114,14 +119,27 @@ def markers(data: ReportData) -> list[alt.Chart]:
         stroke=INK,
         strokeWidth=alt.ExprRef(f"{chosen} ? 2.6 : 1.2"),
         strokeDash=alt.ExprRef(f"{pinned} ? [4, 2] : [1, 0]"),
-    ).transform_filter(f"{chosen} || datum.i == hovered")
+    ).transform_filter(f"{chosen} || {_is('hovered', partner)}")
     letters = (
         texts(data, "11", align="left", baseline="top", dx=3, dy=2)
         .transform_filter(pinned)
-        .transform_calculate(letter="datum.i == a ? 'A' : 'B'")
+        .transform_calculate(letter=_letter(partner))
         .encode(x=position(data.x, "x0"), text="letter:N", color=alt.value(INK))
     )
     return [halo, frame, letters]
+
+
+def _is(parameter: str, partner: str) -> str:
+    """Whether a row stands for the cell that a parameter names."""
+    own = f"datum.i == {parameter}"
+    return f"{own} || {partner} == {parameter}" if partner else own
+
+
+def _letter(partner: str) -> str:
+    """The letters of the pins on a row, as a Vega expression."""
+    if not partner:
+        return "datum.i == a ? 'A' : 'B'"
+    return f"({_is('a', partner)} ? 'A' : '') + ({_is('b', partner)} ? 'B' : '')"
 
 
 def tooltips(data: ReportData) -> list[alt.Tooltip]:
@@ -140,15 +158,21 @@ def tooltips(data: ReportData) -> list[alt.Tooltip]:
     return [alt.Tooltip(f"{field}:N", title=title) for field, title in heads]
 
 
-def on_grid(data: ReportData, layers: Sequence[alt.Chart], height: float) -> Any:
+def on_grid(
+    data: ReportData,
+    layers: Sequence[alt.Chart],
+    height: float,
+    rows: alt.NamedData = CELLS,
+) -> Any:
     """Layers over the grid as one chart as wide as its place in the page.
 
     Args:
         data: the cells.
         layers: the charts.
         height: in pixels.
+        rows: the table with a row per rectangle.
     """
-    chart = alt.layer(*layers, data=CELLS).properties(width="container", height=height)
+    chart = alt.layer(*layers, data=rows).properties(width="container", height=height)
     return with_parameters(chart)
 
 

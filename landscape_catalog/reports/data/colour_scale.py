@@ -64,7 +64,7 @@ def colour_scale(data: ReportData, panel: PanelChart) -> ColourScale | None:
     if not values:
         return None
     marks = _marks(data, panel)
-    low, high = _clipped(values)
+    low, high = clipped_range(values)
     low, high = min(low, *marks, high), max(high, *marks, low)
     if panel.symmetric:
         reach = max(abs(low), abs(high)) or 1.0
@@ -89,7 +89,8 @@ def _marks(data: ReportData, panel: PanelChart) -> tuple[float, ...]:
     return tuple(math.log(one) if logarithmic else one for one in usable)
 
 
-def _clipped(values: list[float]) -> tuple[float, float]:
+def clipped_range(values: list[float]) -> tuple[float, float]:
+    """The ends of the colours for some values in ascending order, robust against outliers."""
     low, high = values[0], values[-1]
     if len(values) < FEWEST_TO_CLIP:
         return low, high

@@ -3,18 +3,66 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 
 import polars as pl
 
+from landscape_catalog.catalog.tables import LOAD, TEMPERATURE
 from landscape_catalog.catalog.thresholds import rule_in_effect
 from landscape_catalog.metrics.metric import PRIMARY
 from landscape_catalog.phases import Rule
+from landscape_catalog.reports.data.axes import label
 from landscape_catalog.reports.data.metric_columns import Tables, metric_units
+from landscape_catalog.schema.parameters import parameter
 from landscape_catalog.schema.tables import Row
 
 # Metrics whose method is worth a remark: those of the panels, where estimators differ.
 DECISIVE = ("top_eigenvalue", "trace", "mode_connectivity", "cka", "l2_distance")
+
+
+@dataclass(frozen=True)
+class Sides:
+    """Which cells of compared tables belong to which experiment.
+
+    Attributes:
+        first: name of the first experiment in the page.
+        second: name of the second.
+        n_first: number of cells of the first, whose positions come first.
+        settings: name, value in the first and value in the second of what is constant within both
+            and differs between them.
+    """
+
+    first: str
+    second: str
+    n_first: int
+    settings: tuple[tuple[str, str, str], ...] = ()
+
+
+def sides(first: str, a: Tables, second: str, b: Tables) -> Sides:
+    """The sides of `compared_tables` with the same arguments."""
+    return Sides(*_names(first, second), a["cells"].height, tuple(_settings(a, b)))
+
+
+def _settings(a: Tables, b: Tables) -> Iterator[tuple[str, str, str]]:
+    """The loads, temperatures and settings of training that differ."""
+    for section, columns in (("load", LOAD), ("temperature", TEMPERATURE)):
+        for name, *_ in columns:
+            values = [tables["cells"][name].unique().to_list() for tables in (a, b)]
+            known = all(len(each) == 1 and each[0] is not None for each in values)
+            if known and values[0] != values[1]:
+                words = parameter(f"{section}.{name}").title
+                yield words, label(values[0][0]), label(values[1][0])
+    specs = [json.loads(tables["experiments"]["spec"].item()).get("train", {}) for tables in (a, b)]
+    for name in (one for one in specs[0] if one in specs[1]):
+        values = [spec[name] for spec in specs]
+        if values[0] != values[1]:
+            yield name.replace("_", " "), str(values[0]), str(values[1])
+
+
+def _names(first: str, second: str) -> tuple[str, str]:
+    """The names, told apart if they are the same."""
+    return (first, second) if first != second else (f"{first} (1)", f"{second} (2)")
 
 
 def compared_tables(first: str, a: Tables, second: str, b: Tables) -> Tables:
@@ -30,8 +78,7 @@ def compared_tables(first: str, a: Tables, second: str, b: Tables) -> Tables:
         second: name of the second.
         b: its tables.
     """
-    names = (first, second) if first != second else (f"{first} (1)", f"{second} (2)")
-    parts = [_renamed(name, tables) for name, tables in zip(names, (a, b))]
+    parts = [_renamed(name, each) for name, each in zip(_names(first, second), (a, b))]
     joined = {name: pl.concat([part[name] for part in parts]) for name in parts[0]}
     positions = pl.int_range(pl.len(), dtype=pl.Int64).alias("position")
     cells = joined["cells"].with_columns(positions)
@@ -42,6 +89,8 @@ def compared_tables(first: str, a: Tables, second: str, b: Tables) -> Tables:
         "n_runs": one["n_runs"] + other["n_runs"],
         "axes": json.dumps(_axes(one, other)),
         "variants": json.dumps(list(dict.fromkeys(cells["variant"]))),
+        "experiment_id": _either(one, other, "experiment_id"),
+        "classification_id": _either(one, other, "classification_id"),
         "dataset": _either(one, other, "dataset"),
         "model": _either(one, other, "model"),
     }

@@ -1,10 +1,16 @@
-"""What was found, in one paragraph: the phases, how sure they are, the best cell, what decides."""
+"""What was found, in one paragraph: phases and how sure they are, connectivity, the best cell."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence, Set
+
 import polars as pl
 
+from landscape_catalog.catalog.diagram import diagram_of
 from landscape_catalog.phases import NC, SURE, UNCLASSIFIED
+from landscape_catalog.phases.facts.best import best_cells
+from landscape_catalog.phases.facts.divisions import CONNECTIVITY
+from landscape_catalog.reports.data.axes import Axis
 from landscape_catalog.reports.data.cells import ReportData
 from landscape_catalog.reports.data.metric_columns import Tables
 from landscape_catalog.schema.tables import Row
@@ -13,7 +19,7 @@ from landscape_catalog.schema.words import counted, enumerated
 
 def finding(tables: Tables, data: ReportData) -> str:
     """The sentences at the top of the page; they follow from the catalog alone."""
-    parts = [_phases(tables, data), _best(data), _deciding(tables, data)]
+    parts = [_phases(tables, data), _connectivity(data), _best(tables), _deciding(tables, data)]
     return " ".join(filter(None, parts))
 
 
@@ -21,37 +27,85 @@ def _phases(tables: Tables, data: ReportData) -> str:
     names = tables["phases"]["phase"].to_list()
     own = [phase.name for phase in data.rule.own_phases]
     counts = [(names.count(name), name) for name in own if names.count(name)]
-    words = [
-        f"{n} {('is' if n == 1 else 'are') * (not i)} in {name}".replace("  ", " ")
-        for i, (n, name) in enumerate(counts)
-    ]
-    total = counted(len(names), "cell")
-    said = f"Of {total}, {enumerated(words)}" if words else f"None of {total} has a phase"
-    for phase, why in ((NC, "did not converge"), (UNCLASSIFIED, "cannot be classified")):
-        if names.count(phase.name):
-            said += f"; {names.count(phase.name)} {why}"
+    said = _counts(len(names), counts)
+    others = ((NC, "did not converge"), (UNCLASSIFIED, "cannot be classified"))
+    left = [f"{n} {why}" for phase, why in others if (n := names.count(phase.name))]
+    said = f"{said}; {enumerated(left)}" if left else said
     known = tables["phases"]["phase_probability"].drop_nulls()
     if known.is_empty():
-        return f"{said}. How sure these labels are is not known."
+        return (
+            f"{said}. The probability of {'its label' if len(names) == 1 else 'labels'} is unknown."
+        )
     sure = int((known >= SURE).sum())
-    return f"{said}. {sure} of {counted(len(names), 'label')} {'is' if sure == 1 else 'are'} sure."
+    if len(names) == 1:
+        return f"{said}. Its label is {'' if sure else 'not '}sure."
+    return f"{said}. {sure} of {len(names)} labels {'is' if sure == 1 else 'are'} sure."
 
 
-def _best(data: ReportData) -> str:
-    """Where the best value of the performance metric lies."""
-    metric = data.performance
-    usable = [c for c in data.cells if c["phase"] != NC.name and c.get(metric.metric) is not None]
-    if not usable:
+def _counts(n_cells: int, counts: Sequence[tuple[int, str]]) -> str:
+    """How many cells are in which phase: `Of 5 cells, 3 are in I and 2 in II`."""
+    if not counts:
+        return f"None of {n_cells} cells has a phase" if n_cells > 1 else "The cell has no phase"
+    if len(counts) == 1 and counts[0][0] == n_cells:
+        which = f"All {n_cells} cells are" if n_cells > 1 else "The only cell is"
+        return f"{which} in phase {counts[0][1]}"
+    (n, name), *rest = counts
+    verb = "is" if n == 1 else "are"
+    words = [f"{n} {verb} in phase {name}", *(f"{n} in {name}" for n, name in rest)]
+    return f"Of {n_cells} cells, {enumerated(words)}"
+
+
+def _best(tables: Tables) -> str:
+    """The best cell by the performance metric, its error, and how many cells are as good."""
+    every = best_cells(diagram_of(tables))
+    if not every:
         return ""
-    values = [cell[metric.metric] for cell in usable]
-    best: Row = usable[values.index(metric.best(values))]
-    where = f"{data.x.name} {best['x']}, {data.y.name} {best['y']}"
-    where += f", {best['facet']}" if len(data.facets) > 1 else ""
-    unit = f"{metric.unit}" if metric.unit == "%" else f" {metric.unit}"
-    extreme = "highest" if metric.higher_is_better else "lowest"
-    title = metric.title.lower()
-    value = f"{best[metric.metric]:.4g}{unit}".strip()
-    return f"The {extreme} {title}, {value}, lies at {where}, in {best['phase']}."
+    choose = max if every[0].higher_is_better else min
+    return choose(every, key=lambda one: one.value).words
+
+
+def _connectivity(data: ReportData) -> str:
+    """Where runs are poorly connected, or may be; empty for a rule without such phases."""
+    poor = [name for name in CONNECTIVITY.first if name in {p.name for p in data.rule.own_phases}]
+    if not poor or all(cell["phase"] in (NC.name, UNCLASSIFIED.name) for cell in data.cells):
+        return ""
+    failing = [cell for cell in data.cells if cell["phase"] in poor]
+    if failing:
+        verb = "is" if len(failing) == 1 else "are"
+        return f"{counted(len(failing), 'cell')} {verb} poorly connected, {_where(data, failing)}."
+    doubtful = [cell for cell in data.cells if cell["second"] in poor]
+    if not doubtful:
+        return "No cell is poorly connected."
+    cells = "the one" if len(doubtful) == 1 else f"the {len(doubtful)}"
+    return f"No cell is poorly connected, but {cells} {_where(data, doubtful)} may be."
+
+
+def _where(data: ReportData, cells: Sequence[Row]) -> str:
+    """The part of the grid that some cells span."""
+    places = [(data.x, {cell["col"] for cell in cells}), (data.y, {cell["row"] for cell in cells})]
+    parts = [span_words(axis, where) for axis, where in places]
+    found = dict.fromkeys(cell["facet"] for cell in cells)
+    if len(data.facets) > 1:
+        several = f"in {len(found)} of {len(data.facets)} facets"
+        parts = [" and ".join(parts), next(iter(found)) if len(found) == 1 else several]
+        return f"at {', '.join(filter(None, parts))}"
+    return f"at {' and '.join(parts)}"
+
+
+def span_words(axis: Axis, places: Set[int]) -> str:
+    """The values of an axis from the first to the last of some places, lowest first.
+
+    Args:
+        axis: the axis.
+        places: from left to right or from top to bottom.
+    """
+    if 1 < len(places) == len(axis.labels):
+        return f"every {axis.name}"
+    values = [axis.labels[place] for place in sorted(places)]
+    if axis.reverse != axis.vertical:  # the labels run downwards
+        values.reverse()
+    ends = values[0] if len(values) == 1 else f"{values[0]} to {values[-1]}"
+    return f"{axis.name} {ends}"
 
 
 def _deciding(tables: Tables, data: ReportData) -> str:
@@ -66,8 +120,10 @@ def _deciding(tables: Tables, data: ReportData) -> str:
     first = row.row(0, named=True)
     if not first["most"]:
         return "No label changes if a threshold is moved by 10%."
-    words = {one.name: one.words or one.name for one in data.rule.criteria}
-    deciding = words.get(first["criterion"], first["criterion"])
+    words = {one.name: one.words for one in data.rule.criteria}
+    deciding = words.get(first["criterion"]) or f"“{first['criterion']}”"
     labels = counted(first["most"], "label")
     verb = "changes" if first["most"] == 1 else "change"
-    return f"Most hangs on {deciding}: {labels} {verb} if its threshold is moved by 10%."
+    return (
+        f"The most decisive threshold is that of {deciding}: {labels} {verb} if it is moved by 10%."
+    )

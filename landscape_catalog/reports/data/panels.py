@@ -74,7 +74,7 @@ def room_panel() -> PanelChart:
     return PanelChart(
         "room", "", "Stability of the label, %",
         "How far a single threshold may move, by which factor, before the label changes. "
-        "Darker: less; logarithmic colours.",
+        "Darker: less; grey: no single threshold changes it; logarithmic colours.",
         "", "room", "ln room", ("ln room",), "viridis", ".2~s",
     )  # fmt: skip
 

@@ -9,13 +9,16 @@ from altair.utils.schemapi import debug_mode
 
 from landscape_catalog.experiment.experiment import Report
 from landscape_catalog.reports.charts import drawer, maps
+from landscape_catalog.reports.charts.difference import change_map, difference_map
 from landscape_catalog.reports.charts.gain import best_chart, gain_chart
 from landscape_catalog.reports.charts.parallel import parallel_chart
 from landscape_catalog.reports.charts.slices import SliceChart, slice_chart, slices
 from landscape_catalog.reports.charts.small_multiples import connectivity_curves, training_curves
 from landscape_catalog.reports.data.borders import borders
 from landscape_catalog.reports.data.cells import ReportData, report_data
+from landscape_catalog.reports.data.compared import Sides
 from landscape_catalog.reports.data.coordinates import Coordinate, coordinates
+from landscape_catalog.reports.data.difference import Difference, difference
 from landscape_catalog.reports.data.gain import Gain, best_over_temperatures
 from landscape_catalog.reports.data.lines import (
     Curves,
@@ -46,6 +49,7 @@ class Figures:
         gains: the gains of the variants, for each combination of other loads; empty if there is
             only one variant.
         curves: the curves of each probe of connectivity.
+        difference: of two compared experiments; None on a page about one.
         published: whether the results were published, and not computed by this package.
         charts: all charts, by id of their element.
         tables: the encoded tables that charts refer to.
@@ -59,16 +63,18 @@ class Figures:
     gains: list[Gain]
     curves: list[Curves]
     published: bool
+    difference: Difference | None = None
     charts: dict[str, Any] = field(default_factory=dict)
     tables: dict[str, Any] = field(default_factory=dict)
 
 
-def make_figures(tables: Tables, settings: Report) -> Figures:
+def make_figures(tables: Tables, settings: Report, sides: Sides | None = None) -> Figures:
     """Every chart of a catalog.
 
     Args:
         tables: the catalog.
         settings: axes with their scales, and the panels.
+        sides: of the tables of two compared experiments.
     """
     data = report_data(tables, settings)
     chosen = panels(data, settings.panels)
@@ -83,12 +89,14 @@ def make_figures(tables: Tables, settings: Report) -> Figures:
         axes=axes if len(axes) >= FEWEST_FOR_COORDINATES else [],
         gains=[best_over_temperatures(data, load) for load in loads],
         curves=curves(tables, data),
+        difference=None if sides is None else difference(tables, data, sides, chosen),
         published=are_published(tables),
     )
     with debug_mode(False):  # a test validates every chart; here it would take most of the time
         _draw_cells(figures)
         _draw_lines(figures, tables)
         _draw_drawer(figures, tables)
+        _draw_difference(figures)
     return figures
 
 
@@ -109,6 +117,17 @@ def _draw_cells(figures: Figures) -> None:
             figures.tables[f"gain-{i}"] = dictionary_encoded(gain.rows)
             charts[f"best-{i}"] = best_chart(data, f"gain-{i}", gain)
             charts[f"gain-{i}"] = gain_chart(data, f"gain-{i}", gain)
+
+
+def _draw_difference(figures: Figures) -> None:
+    """The maps of what differs between two experiments, if cells have a partner."""
+    found, charts = figures.difference, figures.charts
+    if found is None or not found.rows:
+        return
+    figures.tables["difference"] = dictionary_encoded(found.rows)
+    charts["difference-phases"] = change_map(figures.data, found)
+    for one in found.panels:
+        charts[one.key] = difference_map(figures.data, found, one)
 
 
 def _draw_lines(figures: Figures, tables: Tables) -> None:

@@ -9,8 +9,6 @@ import polars as pl
 
 from landscape_catalog.metrics.metric import PRIMARY
 from landscape_catalog.phases import NC, UNCLASSIFIED
-from landscape_catalog.reports.data.cells import ReportData
-from landscape_catalog.reports.data.finding import finding
 from landscape_catalog.reports.data.metric_columns import Tables
 from landscape_catalog.reports.data.sureness import sureness_words
 from landscape_catalog.reports.page.markup import collapsible, text
@@ -23,8 +21,9 @@ MOST_WARNINGS = 1  # that are shown in full; more are collapsed
 
 def header(
     title: str,
+    finding: str,
+    following: str,
     tables: Tables,
-    data: ReportData,
     found: Sequence[Row],
     remarks: Sequence[str],
 ) -> str:
@@ -32,17 +31,26 @@ def header(
 
     Args:
         title: of the page.
+        finding: what was found, in a few sentences.
+        following: where more training would tell most; may be empty.
         tables: the catalog.
-        data: the cells.
         found: where results that were not computed here come from: rows of the table `sources`.
         remarks: what else is to be borne in mind, as warnings.
     """
-    return (
-        f"<header><h1>{text(title)}</h1>"
-        f'<p class="finding">{text(finding(tables, data))}</p>'
+    said = f'<p class="finding">{text(finding)}</p>{_next(following)}'
+    about = (
         f"{_lead(tables)}{_badges(tables)}{_origin(found)}"
-        f'<p class="hint">{text(sureness_words(tables))}</p>{_warnings(tables, remarks)}</header>'
+        f'<p class="hint">{text(sureness_words(tables))}</p>'
     )
+    return (
+        f'<header><h1>{text(title)}</h1><div class="halves"><div>{said}</div><div>{about}</div>'
+        f"</div>{_warnings(tables, remarks)}</header>"
+    )
+
+
+def _next(following: str) -> str:
+    """What to train next."""
+    return f"<p><strong>What to train next.</strong> {text(following)}</p>" if following else ""
 
 
 def _badges(tables: Tables) -> str:
@@ -87,7 +95,8 @@ def _origin(found: Sequence[Row]) -> str:
         if row["citation"]:
             words[f"{row['name']}: published by {row['citation']}"] = None
         elif row["kind"] == "collected" and len(words) < MOST_PLACES:
-            where = row["refs"] or row["revision"] or row["path"]
+            refs = ", ".join(json.loads(row["refs"])) if row["refs"] else ""
+            where = refs or row["revision"] or row["path"]
             words[f"Collected from {row['repository'] or 'this repository'}, {where}"] = None
         words.update({row["note"]: None} if row["note"] else {})
     said = ". ".join(word.rstrip(".") for word in words)
@@ -105,43 +114,53 @@ def _seeds(tables: Tables) -> str:
 
 
 def _warnings(tables: Tables, remarks: Sequence[str]) -> str:
-    warnings = list(remarks)
-    doubtful = tables["phases"]["doubtful"].sum()
+    """What to bear in mind; several are collapsed under a line that names each."""
+    warnings = [*(("differences in method", words) for words in remarks)]
+    doubtful = int(tables["phases"]["doubtful"].sum())
     if doubtful:
-        warnings.append(
+        topic = f"{counted(doubtful, 'flat cell')} with a high training loss"
+        words = (
             f"Cells classified as flat although their training loss is more than ten times the "
             f"median of the flat cells: {doubtful}. A high temperature also shrinks the Hessian; "
             "a smaller classify.train_loss, or auto, separates such cells from flat ones."
         )
-    ambiguous = tables["phases"]["ambiguous"].sum()
+        warnings.append((topic, words))
+    ambiguous = int(tables["phases"]["ambiguous"].sum())
     if ambiguous:
-        warnings.append(f"Cells in which the sign of mode connectivity is ambiguous: {ambiguous}.")
+        topic = f"{counted(ambiguous, 'cell')} with an ambiguous sign of mode connectivity"
+        words = f"Cells in which the sign of mode connectivity is ambiguous: {ambiguous}."
+        warnings.append((topic, words))
     warnings += _curve_warnings(tables["curves"].filter(pl.col("probe") == PRIMARY))
     environments = tables["runs"].select("torch", "device", "cpu").unique().height
     if environments > 1:
-        warnings.append(
+        words = (
             f"The runs were trained with {environments} different combinations of torch version, "
             "device and CPU; see Provenance."
         )
-    shown = [f'<p class="warning">{text(words)}</p>' for words in warnings]
+        warnings.append(("runs of different machines", words))
+    shown = [f'<p class="warning">{text(words)}</p>' for _, words in warnings]
     if len(shown) > MOST_WARNINGS:
-        return collapsible(f"{len(shown)} things to bear in mind", *shown)
+        topics = dict.fromkeys(topic for topic, _ in warnings)
+        return collapsible(f"{len(shown)} things to bear in mind: {'; '.join(topics)}", *shown)
     return "".join(shown)
 
 
-def _curve_warnings(curves: pl.DataFrame) -> list[str]:
+def _curve_warnings(curves: pl.DataFrame) -> list[tuple[str, str]]:
     """For how many curves of the primary probe the fit has not converged, or may not have."""
     n, warnings = counted(curves.height, "curve"), []
     failed = curves.filter(~pl.col("converged")).height
     if failed:
-        warnings.append(
+        words = (
             f"Curves whose fit has not converged: {failed} of {n}. Their mode connectivity still "
-            "changes if they are fitted for longer, and barriers are overestimated."
+            "changes if they are fitted for longer, and barriers are overestimated. Such cells "
+            "are faded in the panel of mode connectivity."
         )
+        warnings.append((f"{failed} of {n} not converged", words))
     unknown = curves["converged"].null_count()
     if unknown:
-        warnings.append(
+        words = (
             f"Curves of which it is not known whether their fit has converged: {unknown} of {n}. "
             "(Where curves are fitted here, measure.connectivity.epochs: auto or check: true tell.)"
         )
+        warnings.append((f"{unknown} of {n} of unknown convergence", words))
     return warnings

@@ -9,7 +9,12 @@ import polars as pl
 from landscape_catalog.catalog.diagram import diagram_of
 from landscape_catalog.experiment.experiment import Report
 from landscape_catalog.reports.data.about import about
+from landscape_catalog.reports.data.compared import Sides
+from landscape_catalog.reports.data.difference_words import difference_words
+from landscape_catalog.reports.data.finding import finding
+from landscape_catalog.reports.data.next_steps import next_steps
 from landscape_catalog.reports.page.claims import claims_section
+from landscape_catalog.reports.page.difference import difference_section
 from landscape_catalog.reports.page.document import document
 from landscape_catalog.reports.page.embed import REPORT, script
 from landscape_catalog.reports.page.facts import facts_section
@@ -35,7 +40,7 @@ def build_page(
     found: Sequence[Row] = (),
     remarks: Sequence[str] = (),
     *,
-    judged: bool = True,
+    sides: Sides | None = None,
 ) -> str:
     """The report as HTML; it depends only on the catalog and the report settings.
 
@@ -44,14 +49,19 @@ def build_page(
         settings: title, axes with their scales, and panels.
         found: where results that were not computed here come from: rows of the table `sources`.
         remarks: what else is to be borne in mind, as warnings.
-        judged: whether the claims of the paper are judged on the cells; they are about a single
-            experiment.
+        sides: of the tables of two compared experiments. Their difference is drawn, and the claims
+            of the paper are not judged: they are about a single experiment.
     """
-    figures, cells = make_figures(tables, settings), diagram_of(tables)
+    figures, cells = make_figures(tables, settings, sides), diagram_of(tables)
+    if figures.difference is None:
+        said, following = finding(tables, figures.data), next_steps(tables, figures.data)
+    else:
+        said, following = difference_words(figures.data, figures.difference), ""
     body = [
         "<main>",
-        header(settings.title, tables, figures.data, found, remarks),
+        header(settings.title, said, following, tables, found, remarks),
         phase_section(tables, figures),
+        difference_section(figures),
         panels_section(tables, figures),
         slices_section(tables, figures),
         facts_section(tables, cells),
@@ -59,7 +69,7 @@ def build_page(
         gain_section(figures),
         curves_section(figures),
         cells_section(figures.data),
-        claims_section(cells) if judged else "",
+        claims_section(cells) if sides is None else "",
         provenance_section(tables, found),
         "</main>",
         DRAWER,

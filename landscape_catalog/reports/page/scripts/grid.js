@@ -1,15 +1,15 @@
 // Cells: hovered, selected by a click or the arrow keys, brushed, and the facet that is shown.
 const cells = rowsOf("cells");
 const at = new Map(cells.map(cell => [`${cell.f}/${cell.col}/${cell.row}`, cell.i]));
-const isMap = id => /^(phases|panel)-/.test(id);
+const isMap = id => /^(phases|panel|difference)-/.test(id);
 const byId = id => document.getElementById(id);
 const nameOf = cell =>
   `${about.x} ${cell.x}, ${about.y} ${cell.y}${about.facets > 1 ? `, ${cell.facet}` : ""}`;
 const phaseOf = i => state.labels[i] || cells[i].phase;
 
-function select(i) {
+function select(i, more = {}) {
   if (i < 0 || i === undefined || !cells[i]) return;
-  publish({selected: i, facet: cells[i].f});
+  publish({selected: i, facet: cells[i].f, ...more});
   const cell = cells[i];
   byId("said").textContent = `${nameOf(cell)}: phase ${phaseOf(i)}, probability ` +
     `${cell.probability}. ${cell.reason}`;
@@ -35,7 +35,9 @@ function brush(name, test) {
 
 onDrawn.push((id, view) => {
   if (isMap(id) || id.startsWith("slice-") || id === "coordinates") {
-    view.addEventListener("click", (event, item) => select(item?.datum?.i));
+    const pairs = id.startsWith("difference-");  // a row stands for two cells, shown side by side
+    view.addEventListener("click", (event, item) => select(item?.datum?.i,
+      pairs ? {a: item?.datum?.j, b: item?.datum?.i, facet: state.facet} : {}));
     view.addEventListener("pointermove", (event, item) => {
       const i = item?.datum?.i ?? -1;
       if (i !== state.hovered) publish({hovered: i});
