@@ -325,9 +325,9 @@ def require_cell_means(finished: Finished, metric: str, numbers: pl.DataFrame) -
 
 def test_the_panel(finished_with_all: Finished) -> None:
     """Drawn with the others unless panels are chosen."""
-    heading = '<div class="card" id="card-relative_distance"{}><h3>L2 distance over mean norm'
-    assert heading.format("") in (finished_with_all.folder / "default.html").read_text()
-    assert heading.format(" hidden") in page(finished_with_all)
+    card = '<div class="card" id="card-relative_distance"{}><h3>L2 distance over mean norm</h3>'
+    assert card.format("") in (finished_with_all.folder / "default.html").read_text()
+    assert card.format(" hidden") in page(finished_with_all)
 
 
 def test_the_phase_rule(finished_with_all: Finished) -> None:

@@ -150,8 +150,8 @@ class DecisionTable:
                 for up, factor in ((True, ratio), (False, 1 / ratio)):
                     beyond = setting.value * ratio * (1 + BEYOND if up else 1 - BEYOND)
                     moved = self.moved({setting.path: np.minimum(beyond, setting.most)})
-                    changes = usable & (factor > 1 - BEYOND) & (self.phases(means, moved) != declared)
-                    nearer = changes & (factor < least)
+                    changes = usable & (self.phases(means, moved) != declared)
+                    nearer = changes & (1 - BEYOND < factor) & (factor < least)
                     least = np.where(nearer, np.maximum(factor, 1.0), least)
                     which = np.where(nearer, i, which)
         return least, which

@@ -89,7 +89,7 @@ def _names(data: ReportData) -> list[alt.Chart]:
         texts(data, fitted_font(4, 16), fill=colour)
         .transform_calculate(name=PHASE_NAME)
         .encode(
-            text="name:N",
+            text=alt.Text("name:N"),
             opacity=alt.value(alt.ExprRef(f"({doubtful}) || {fitted_font(4, 16)} < 7 ? 0 : 1")),
         )
     )
@@ -98,7 +98,7 @@ def _names(data: ReportData) -> list[alt.Chart]:
         baseline="middle", dy=alt.ExprRef(f"-0.6 * ({small})"),
     )  # fmt: skip
     both = both.transform_calculate(name=f"{PHASE_NAME} + ' /\\n' + datum.second").encode(
-        text="name:N", opacity=alt.value(alt.ExprRef(f"{doubtful} ? 1 : 0"))
+        text=alt.Text("name:N"), opacity=alt.value(alt.ExprRef(f"{doubtful} ? 1 : 0"))
     )
     return [single, both]
 
@@ -152,7 +152,7 @@ def _panel_texts(data: ReportData, panel: PanelChart, scale: ColourScale | None)
         marks.append(
             numbers.transform_filter(is_there)
             .transform_calculate(number=_written(panel))
-            .encode(text="number:N")
+            .encode(text=alt.Text("number:N"))
         )
     return marks
 

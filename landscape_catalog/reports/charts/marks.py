@@ -66,7 +66,9 @@ def rectangles(data: ReportData, **more: Any) -> alt.Chart:
     return (
         alt.Chart()
         .mark_rect(**{"stroke": PAPER, "strokeWidth": width, **more})
-        .encode(x=position(data.x, "x0"), x2="x1:Q", y=position(data.y, "y0"), y2="y1:Q")
+        .encode(
+            x=position(data.x, "x0"), x2=alt.X2("x1:Q"), y=position(data.y, "y0"), y2=alt.Y2("y1:Q")
+        )
     )
 
 
@@ -99,7 +101,9 @@ def outlines(data: ReportData, *, several: bool, colour: str = INK) -> alt.Chart
         alt.Chart(BORDERS)
         .transform_filter(chosen)
         .mark_rule(stroke=colour, strokeWidth=OUTLINE, strokeCap="round")
-        .encode(x=position(data.x, "x"), x2="x2:Q", y=position(data.y, "y"), y2="y2:Q")
+        .encode(
+            x=position(data.x, "x"), x2=alt.X2("x2:Q"), y=position(data.y, "y"), y2=alt.Y2("y2:Q")
+        )
     )
 
 
@@ -119,7 +123,7 @@ def markers(data: ReportData) -> list[alt.Chart]:
         texts(data, "11", align="left", baseline="top", dx=3, dy=2)
         .transform_filter(pinned)
         .transform_calculate(letter="datum.i == a ? 'A' : 'B'")
-        .encode(x=position(data.x, "x0"), text="letter:N", color=alt.value(INK))
+        .encode(x=position(data.x, "x0"), text=alt.Text("letter:N"), color=alt.value(INK))
     )
     return [halo, frame, letters]
 
@@ -148,13 +152,30 @@ def on_grid(data: ReportData, layers: Sequence[alt.Chart], height: float) -> Any
         layers: the charts.
         height: in pixels.
     """
-    chart = alt.layer(*layers, data=CELLS).properties(width="container", height=height)
-    return with_parameters(chart)
+    return layered(layers, height)
+
+
+def layered(layers: Sequence[alt.Chart], height: float) -> Any:
+    """Layers over the cells with the parameters of this module, as wide as their place.
+
+    All at once, since Altair copies a chart with all of its layers at each further step.
+    """
+    return alt.LayerChart(
+        layer=list(layers),
+        data=CELLS,
+        width="container",
+        height=height,
+        params=[one.param for one in _parameters()],
+    )
 
 
 def with_parameters(chart: Any) -> Any:
     """A chart with the parameters of this module."""
-    return chart.add_params(*(alt.param(name=name, value=v) for name, v in DEFAULTS.items()))
+    return chart.add_params(*_parameters())
+
+
+def _parameters() -> list[alt.Parameter]:
+    return [alt.param(name=name, value=value) for name, value in DEFAULTS.items()]
 
 
 def position(axis: Axis, field: str) -> Any:

@@ -11,11 +11,10 @@ from landscape_catalog.metrics.registry import QUANTITIES
 from landscape_catalog.phases import NC
 from landscape_catalog.reports.charts.colours import sequence
 from landscape_catalog.reports.charts.marks import (
-    CELLS,
     IN_BRUSH,
     IN_FACET,
+    layered,
     tooltips,
-    with_parameters,
 )
 from landscape_catalog.reports.charts.scales import scale_of, ticks_of
 from landscape_catalog.reports.data.axes import Axis
@@ -97,8 +96,7 @@ def slice_chart(data: ReportData, one: SliceChart) -> Any:
         size=150, filled=False, strokeWidth=2.2, color="#1d1d1d"
     )
     layers.append(marked.encode(y=_value(one, span), color=alt.Undefined))
-    chart = alt.layer(*layers, data=CELLS).properties(width="container", height=HEIGHT)
-    return with_parameters(chart)
+    return layered(layers, HEIGHT)
 
 
 def _thresholds(
@@ -129,7 +127,7 @@ def _bars(base: alt.Chart, one: SliceChart, span: tuple[float, float] | None) ->
         base.transform_filter(f"isValid({sd})")
         .transform_calculate(low=low, high=f"{mean} + {sd}")
         .mark_rule(strokeWidth=1, opacity=0.6, clip=True)
-        .encode(y=alt.Y("low:Q"), y2="high:Q")
+        .encode(y=alt.Y("low:Q"), y2=alt.Y2("high:Q"))
     )
 
 
