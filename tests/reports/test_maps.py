@@ -101,7 +101,7 @@ def test_phases_can_be_read() -> None:
     for rule in RULES.values():
         for phase in rule().phases:
             text = colours.PAPER if phase.dark else colours.INK
-            assert contrast(phase.colour, text) >= 4, phase
+            assert contrast(phase.colour, text) >= 4.5, phase  # WCAG 2, level AA
     assert contrast(colours.MISSING_COLOUR, colours.INK) > 10
 
 
