@@ -22,7 +22,7 @@ window.seen = {
   marks: (id, kind) => {
     const svg = document.querySelector(`#${CSS.escape(id)} svg`);
     if (!svg) return [];
-    return [...svg.querySelectorAll(`g.mark-${kind}.role-mark > *`)].map(one => ({
+    return [...svg.querySelectorAll(`g.mark-${kind}.role-mark:not([class*=_brush]) > *`)].map(one => ({
       ...seen.box(one, svg), text: one.textContent, fill: one.getAttribute("fill"),
       stroke: one.getAttribute("stroke"), strokeWidth: Number(one.getAttribute("stroke-width") ?? 0),
       dash: one.getAttribute("stroke-dasharray"), d: one.getAttribute("d"),
@@ -82,7 +82,9 @@ class Visits:
         page.on("request", self._request)
         page.goto(path.as_uri())
         if page.locator(".chart").count():
+            page.locator(".chart").first.scroll_into_view_if_needed()
             wait(page, "document.querySelector('.chart').dataset.state === 'drawn'")
+            page.evaluate("scrollTo(0, 0)")
         return page
 
     def close(self) -> None:
@@ -118,7 +120,9 @@ def draw_all(page: Any) -> list[str]:
         "one.dataset.state))",
     )
     slots = "[...document.querySelectorAll('.chart')]"
-    assert page.evaluate(f"{slots}.filter(one => one.dataset.state !== 'drawn').map(o => o.id)") == []
+    assert (
+        page.evaluate(f"{slots}.filter(one => one.dataset.state !== 'drawn').map(o => o.id)") == []
+    )
     return list(page.evaluate(f"{slots}.map(one => one.id)"))
 
 

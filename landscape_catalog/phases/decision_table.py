@@ -151,7 +151,7 @@ class DecisionTable:
                     beyond = setting.value * ratio * (1 + BEYOND if up else 1 - BEYOND)
                     moved = self.moved({setting.path: np.minimum(beyond, setting.most)})
                     changes = usable & (self.phases(means, moved) != declared)
-                    nearer = changes & (1 - BEYOND < factor) & (factor < least)
+                    nearer = changes & (factor > 1 - BEYOND) & (factor < least)
                     least = np.where(nearer, np.maximum(factor, 1.0), least)
                     which = np.where(nearer, i, which)
         return least, which

@@ -75,7 +75,19 @@ def test_the_table_is_the_rule(name: str) -> None:
 
 
 def test_comparisons_of_arrays_are_those_of_numbers() -> None:
-    values = [-math.inf, -1e308, -1.0, -1e-13, 0.0, 1e-13, 1.0, 1 + 1e-10, 1e308, math.inf, math.nan]
+    values = [
+        -math.inf,
+        -1e308,
+        -1.0,
+        -1e-13,
+        0.0,
+        1e-13,
+        1.0,
+        1 + 1e-10,
+        1e308,
+        math.inf,
+        math.nan,
+    ]
     for relation in ("<", ">", ">="):
         for threshold in (-math.inf, -1e308, -1.0, 0.0, 1.0, 1e308, math.inf):
             one_by_one = [is_met(value, relation, threshold) for value in values]
@@ -112,7 +124,9 @@ def scanned(
             for value in (setting.value * math.exp(k * step), setting.value * math.exp(-k * step)):
                 if value <= setting.most:
                     changed = table.phases(means, table.moved({setting.path: value})) != declared
-                    least = np.where(changed & (math.exp(k * step) < least), math.exp(k * step), least)
+                    least = np.where(
+                        changed & (math.exp(k * step) < least), math.exp(k * step), least
+                    )
     return least
 
 
@@ -135,7 +149,9 @@ def test_room_is_the_first_change(name: str) -> None:
     for i in np.flatnonzero(which >= 0):
         setting, cell = table.settings[which[i]], {name: v[i : i + 1] for name, v in means.items()}
         moved = {
-            table.phases(cell, table.moved({setting.path: setting.value * factors[i] ** side * end}))[0]
+            table.phases(
+                cell, table.moved({setting.path: setting.value * factors[i] ** side * end})
+            )[0]
             for side in (-1, 1)
             for end in (1 - 1e-5, 1 + 1e-5)
         }
@@ -167,7 +183,13 @@ def read_back(written: dict[str, Any]) -> DecisionTable:
     criteria = [Criterion(**one) for one in written["criteria"]]
     lines = [Line(tuple(map(tuple, one["conditions"])), one["phase"]) for one in written["lines"]]
     settings = [
-        Setting(**{**one, "most": one["most"] or math.inf, "criteria": tuple(map(tuple, one["criteria"]))})
+        Setting(
+            **{
+                **one,
+                "most": one["most"] or math.inf,
+                "criteria": tuple(map(tuple, one["criteria"])),
+            }
+        )
         for one in written["settings"]
     ]
     return DecisionTable(tuple(criteria), tuple(lines), tuple(settings))

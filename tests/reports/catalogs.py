@@ -20,7 +20,10 @@ from tests.reports.grids import Catalog
 
 Tables = dict[str, pl.DataFrame]
 GRID = {"load.width": [1, 2, 8], "temperature.batch_size": [16, 32]}
-LONG = "a name of one hundred and twenty letters, such as machines write, which does not fit anywhere " * 2
+LONG = (
+    "a name of one hundred and twenty letters, such as machines write, which does not fit anywhere "
+    * 2
+)
 EVIL = "<img src=x onerror=\"document.body.dataset.hurt='yes'\">"
 
 
@@ -42,9 +45,13 @@ def linked() -> Tables:
     axes = {"load.width": [1, 2, 4, 8, 16], "temperature.batch_size": [16, 32, 64, 128]}
     tables = classified(Catalog(axes, seeds=5, epochs=30).tables())
     runs = tables["runs"].with_columns(
-        n_epochs=pl.lit(30, pl.Int64), train_loss=pl.col("seed") * 0.01 + 0.02, test_accuracy=81.5 + pl.col("seed")
+        n_epochs=pl.lit(30, pl.Int64),
+        train_loss=pl.col("seed") * 0.01 + 0.02,
+        test_accuracy=81.5 + pl.col("seed"),
     )
-    rows: dict[str, list[dict[str, Any]]] = {name: [] for name in ("pairs", "curves", "curve_points", "densities", "hessians")}
+    rows: dict[str, list[dict[str, Any]]] = {
+        name: [] for name in ("pairs", "curves", "curve_points", "densities", "hessians")
+    }
     for (cell,), group in runs.group_by("cell_id", maintain_order=True):
         ids, bend = group["run_id"].to_list(), (hash_of(str(cell)) % 7 - 3) / 2
         for one, other in combinations(range(5), 2):
@@ -59,14 +66,25 @@ def linked() -> Tables:
                     rows["curve_points"].append({**key, "probe": probe, "fit": 0, "t": t, "train_error": error,
                                                  "test_error": error + 5, "train_loss": error / 100, "test_loss": error / 50})  # fmt: skip
         for run in ids:
-            rows["hessians"].append({"run_id": run, "layer": "", "batch": 0, "method": "direct", "top_eigenvalue": 12.5, "trace": 301.0})
+            rows["hessians"].append(
+                {
+                    "run_id": run,
+                    "layer": "",
+                    "batch": 0,
+                    "method": "direct",
+                    "top_eigenvalue": 12.5,
+                    "trace": 301.0,
+                }
+            )
             rows["densities"] += [
-                {"run_id": run, "grid_value": x, "density": math.exp(-x * x / 50) + 1e-4} for x in range(-5, 40)
+                {"run_id": run, "grid_value": x, "density": math.exp(-x * x / 50) + 1e-4}
+                for x in range(-5, 40)
             ]
     tables |= {name: frame_of(TABLES[name], found) for name, found in rows.items()}
     n = tables["phases"].height
     doubt = tables["phases"].with_columns(
-        phase_probability=pl.Series([0.97 if i % 3 else 0.55 for i in range(n)]), second_phase=pl.lit("II")
+        phase_probability=pl.Series([0.97 if i % 3 else 0.55 for i in range(n)]),
+        second_phase=pl.lit("II"),
     )
     return tables | {"runs": runs, "phases": doubt}
 
@@ -106,7 +124,9 @@ def large() -> Tables:
 
 def without_curves() -> Tables:
     tables = Catalog(GRID, seeds=2).tables()
-    return tables | {name: tables[name].clear() for name in ("curves", "curve_points", "epochs", "pairs")}
+    return tables | {
+        name: tables[name].clear() for name in ("curves", "curve_points", "epochs", "pairs")
+    }
 
 
 def named(name: str) -> Tables:
@@ -115,7 +135,11 @@ def named(name: str) -> Tables:
     catalog = Catalog(axes, variants=("base", name), similarity=("primary", name))
     tables = catalog.tables()
     for table in ("experiments", "phases", "probes"):
-        text = {"experiments": ["dataset", "model"], "phases": ["reason"], "probes": ["title", "method"]}[table]
+        text = {
+            "experiments": ["dataset", "model"],
+            "phases": ["reason"],
+            "probes": ["title", "method"],
+        }[table]
         tables[table] = tables[table].with_columns(pl.lit(name).alias(column) for column in text)
     return tables
 

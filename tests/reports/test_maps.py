@@ -47,7 +47,11 @@ def colour_scale(data: ReportData, key: str) -> dict[str, Any]:
 def written(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The layers of text in the cells, without the letters of pinned cells."""
     texts = [layer for layer in found if marks_in(layer) == "text"]
-    return [layer for layer in texts if layer["encoding"]["text"] != {"field": "letter", "type": "nominal"}]
+    return [
+        layer
+        for layer in texts
+        if layer["encoding"]["text"] != {"field": "letter", "type": "nominal"}
+    ]
 
 
 def test_the_seven_panels_of_figure_2(data: ReportData) -> None:
@@ -129,7 +133,9 @@ def test_numbers_are_written_in_every_panel(data: ReportData) -> None:
     """Whether they fit is decided where they are drawn (tests/reports/browser)."""
     _, numbers = written(layers(data, "cka"))
     assert numbers["encoding"]["text"]["field"] == "number"
-    assert any("format(datum['cka'], " in step.get("calculate", "") for step in numbers["transform"])
+    assert any(
+        "format(datum['cka'], " in step.get("calculate", "") for step in numbers["transform"]
+    )
     assert "scale('x', datum.x1) - scale('x', datum.x0)" in numbers["mark"]["fontSize"]["expr"]
 
 

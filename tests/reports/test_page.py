@@ -115,7 +115,10 @@ def test_empty_sections_are_left_out() -> None:
 
 def test_curves_of_each_probe_are_collapsed() -> None:
     page = page_of("rich")
-    for name, chart in (("the primary one", "all-curves"), (r"the small\.rate\[0\] one", "all-curves-1")):
+    for name, chart in (
+        ("the primary one", "all-curves"),
+        (r"the small\.rate\[0\] one", "all-curves-1"),
+    ):
         collapsed = re.search(
             rf"<details><summary>Curves of all cells \({name}: .*?</details>", page, re.DOTALL
         )
@@ -127,7 +130,9 @@ def test_a_rule_without_a_table_has_no_sliders(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setitem(RULES, "by_loss", ByLoss)
     tables = Catalog(SMALL, classify={"rule": "by_loss", "train_loss": 0.2}).tables()
     names = ["hot", "hot", "cold", "cold"]
-    page = build_page(tables | {"phases": tables["phases"].with_columns(phase=pl.Series(names))}, Report())
+    page = build_page(
+        tables | {"phases": tables["phases"].with_columns(phase=pl.Series(names))}, Report()
+    )
     body = page.split("<script")[0]
     assert "data-setting" not in body
     assert 'id="restore"' not in body

@@ -54,7 +54,9 @@ def test_a_doubtful_cell_names_the_second_phase(tables: Tables) -> None:
     ]  # fmt: skip
     _, marks, names, both, *_ = maps.phase_diagram(data).to_dict()["layer"]
     assert marks["encoding"]["opacity"] == {"field": "drawn", "legend": None, "scale": None, "type": "quantitative"}  # fmt: skip
-    assert {"calculate": "!length(labels) ? datum.strength : 1", "as": "drawn"} in marks["transform"]
+    assert {"calculate": "!length(labels) ? datum.strength : 1", "as": "drawn"} in marks[
+        "transform"
+    ]
     assert "datum.second" in names["encoding"]["opacity"]["value"]["expr"]
     (step,) = (step["calculate"] for step in both["transform"] if "calculate" in step)
     assert step.endswith("datum.second")

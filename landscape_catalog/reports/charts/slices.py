@@ -24,6 +24,7 @@ from landscape_catalog.schema.tables import Row
 
 HEIGHT = 210
 MARGIN, LONGEST_BAR = 1.1, 5
+MOST_ENTRIES = 13  # of a legend; colours of values in order lie between those of their neighbours
 
 
 @dataclass(frozen=True)
@@ -168,5 +169,6 @@ def _title(axis: Axis) -> str:
 def _colour(axis: Axis, field: str) -> alt.Color:
     labels = axis.labels
     scale = alt.Scale(domain=labels, range=sequence(len(labels)))
-    legend = alt.Legend(title=axis.name, symbolSize=50, columns=1 + len(labels) // 13)
+    every = -(-len(labels) // MOST_ENTRIES)
+    legend = alt.Legend(title=axis.name, symbolSize=50, labelLimit=110, values=labels[::every])
     return alt.Color(f"{field}:N", sort=labels, scale=scale, legend=legend)

@@ -51,7 +51,8 @@ def _best(data: ReportData) -> str:
     extreme = "highest" if metric.higher_is_better else "lowest"
     title = metric.title.lower()
     value = f"{best[metric.metric]:.4g}{unit}".strip()
-    return f"The {extreme} {title}, {value}, lies at {where}, in {best['phase']}."
+    phase = best["phase"] if best["phase"] != UNCLASSIFIED.name else "an unclassified cell"
+    return f"The {extreme} {title}, {value}, lies at {where}, in {phase}."
 
 
 def _deciding(tables: Tables, data: ReportData) -> str:

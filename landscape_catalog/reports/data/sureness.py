@@ -66,7 +66,8 @@ def sureness_words(tables: Tables) -> str:
         reasons = phases["probability_reason"].drop_nulls().unique(maintain_order=True).to_list()
         because = f" ({reasons[0]})" if reasons else ""
         return (
-            f"This map is a sketch: nothing says how sure its {total} are{because}. Other seeds "
+            f"This map is a sketch: nothing says how sure its {total} "
+            f"{'is' if phases.height == 1 else 'are'}{because}. Other seeds "
             "may give another map. A label has a probability where there are five seeds per cell "
             "and connectivity of a ring of pairs or of all of them."
         )

@@ -20,13 +20,17 @@ NARROW = "document.documentElement.scrollWidth <= innerWidth"
 def test_a_finished_project_in_a_browser(visit: Visit, finished: tuple[Path, Path]) -> None:
     tables = read_tables(finished[0] / "data" / "catalog")
     page = visit(finished[0] / "reports" / "phases.html")
-    assert {"phases-0", "panel-test_accuracy", "panel-l2_distance", "all-training"} <= set(draw_all(page))
+    assert {"phases-0", "panel-test_accuracy", "panel-l2_distance", "all-training"} <= set(
+        draw_all(page)
+    )
     found = {"?" if name == "unclassified" else name for name in tables["phases"]["phase"]}
     assert found <= set(page.evaluate("seen.text('phases-0')"))
 
 
 @pytest.mark.parametrize("name", CATALOGS)
-def test_every_chart_is_drawn_and_the_page_is_as_wide_as_the_window(visit: Visit, name: str) -> None:
+def test_every_chart_is_drawn_and_the_page_is_as_wide_as_the_window(
+    visit: Visit, name: str
+) -> None:
     page = visit(name)
     assert page.evaluate(NARROW)
     slots = draw_all(page)
@@ -46,15 +50,31 @@ WIDE = """[...document.querySelectorAll('main *')].filter(one => one.getBounding
 def test_variants_probes_and_facets(visit: Visit) -> None:
     page = visit("rich")
     slots = set(draw_all(page))
-    assert {"gain-0", "gain-1", "best-0", "slice-y-trace", "slice-x-cka", "panel-cka_probe_1", "all-curves-1"} <= slots
-    for slot in ("phases-0", "phases-3", "panel-cka", "panel-mode_connectivity_probe_1", "panel-test_accuracy_best_test"):
+    assert {
+        "gain-0",
+        "gain-1",
+        "best-0",
+        "slice-y-trace",
+        "slice-x-cka",
+        "panel-cka_probe_1",
+        "all-curves-1",
+    } <= slots
+    for slot in (
+        "phases-0",
+        "phases-3",
+        "panel-cka",
+        "panel-mode_connectivity_probe_1",
+        "panel-test_accuracy_best_test",
+    ):
         assert "NC" in page.evaluate("id => seen.text(id)", slot), slot
 
 
 def test_names_are_written_where_they_fit(visit: Visit) -> None:
     """In the narrow cells of a phone, a second phase does not fit; in tiny ones, nothing does."""
     page = visit("linked")
-    two_lines = "seen.marks('phases-0', 'text').filter(m => m.opacity > 0 && m.text.includes('/')).length"
+    two_lines = (
+        "seen.marks('phases-0', 'text').filter(m => m.opacity > 0 && m.text.includes('/')).length"
+    )
     assert page.evaluate(two_lines) > 0
     page = visit("large")
     draw_all(page)
@@ -67,7 +87,10 @@ def test_colours_of_phases_are_the_same_in_the_dark(visit: Visit) -> None:
     for dark in (False, True):
         page = visit("linked", dark=dark)
         ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
-        looks[dark] = (ground, page.evaluate("seen.cells('phases-0').map(one => [one.fill, one.opacity])"))
+        looks[dark] = (
+            ground,
+            page.evaluate("seen.cells('phases-0').map(one => [one.fill, one.opacity])"),
+        )
         ticks = page.evaluate(
             "[...document.querySelectorAll('#phases-0 .role-axis-label text')].map(one => one.getAttribute('fill'))"
         )

@@ -68,12 +68,19 @@ function publish(change) {
   for (const tell of listeners) tell(change);
 }
 
+// A diagram of one facet has the rows of this facet only: a large grid has many of them.
+function rowsFor(id) {
+  const facet = /^phases-(\d+)$/.exec(id)?.[1];
+  return name => facet === undefined ? rowsOf(name)
+    : rowsOf(name).filter(row => row.f === Number(facet));
+}
+
 async function draw(slot) {
   const id = slot.id;
   if (views.has(id) || slot.dataset.state === "drawing") return;
   slot.dataset.state = "drawing";
   try {
-    const entry = await embed(slot, charts[slot.dataset.chart ?? id], rowsOf);
+    const entry = await embed(slot, charts[slot.dataset.chart ?? id], rowsFor(id));
     views.set(id, entry);
     await send(entry, state);
     for (const tell of onDrawn) tell(id, entry.view);
