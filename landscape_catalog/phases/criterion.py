@@ -36,10 +36,10 @@ def are_met(values: np.ndarray, relation: Relation, threshold: float | np.ndarra
     array([False, False,  True, False])
     """
     size = np.maximum(np.abs(values), np.abs(threshold))
-    with np.errstate(invalid="ignore"):  # inf - inf
+    with np.errstate(invalid="ignore", over="ignore"):  # inf - inf
         distance = np.abs(values - threshold)
     near = distance <= np.maximum(ROUNDING * size, ABSOLUTE_ROUNDING)
-    equal = (near & np.isfinite(values)) | (values == threshold)
+    equal = (near & np.isfinite(values) & np.isfinite(threshold)) | (values == threshold)
     if relation == ">=":
         return equal | (values > threshold)
     beyond: np.ndarray = values < threshold if relation == "<" else values > threshold

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from landscape_catalog.phases.criterion import Criterion, are_met
+from landscape_catalog.phases.criterion import ABSOLUTE_ROUNDING, Criterion, are_met
 
 State = Literal["met", "unmet", "missing"]
 BEYOND = 1e-6  # relative step to the other side of a breakpoint
@@ -144,14 +144,16 @@ class DecisionTable:
         for i, setting in enumerate(self.settings):
             for name, sign in setting.criteria:
                 place = sign * means[by_name[name].metric]
-                usable = np.isfinite(place) & (place > 0) & (place <= setting.most)
-                place = np.where(usable, place, setting.value)
-                up = place >= setting.value
-                factor = np.where(up, place / setting.value, setting.value / place)
-                beyond = np.where(up, place * (1 + BEYOND), place * (1 - BEYOND))
-                changes = self.phases(means, self.moved({setting.path: beyond})) != declared
-                nearer = usable & changes & (factor < least)
-                least, which = np.where(nearer, factor, least), np.where(nearer, i, which)
+                usable = np.isfinite(place) & (place > ABSOLUTE_ROUNDING) & (place <= setting.most)
+                ratio = np.where(usable, place, setting.value) / setting.value
+                # A value at its threshold may change sides in either direction.
+                for up, factor in ((True, ratio), (False, 1 / ratio)):
+                    beyond = setting.value * ratio * (1 + BEYOND if up else 1 - BEYOND)
+                    moved = self.moved({setting.path: np.minimum(beyond, setting.most)})
+                    changes = usable & (self.phases(means, moved) != declared)
+                    nearer = changes & (factor > 1 - BEYOND) & (factor < least)
+                    least = np.where(nearer, np.maximum(factor, 1.0), least)
+                    which = np.where(nearer, i, which)
         return least, which
 
     def to_dict(self) -> dict[str, Any]:

@@ -33,9 +33,9 @@ BARRIER, NO_MINIMUM, LOSS, ALIKE = "poorly connected", "not at a minimum", "trai
 # Colours that differ in lightness as well as in hue (after Okabe and Ito 2008).
 I = Phase("I", "sharp, poorly connected", "#b5402b", dark=True)  # noqa: E741 (the paper's name)
 II = Phase("II", "sharp, but connected: training did not reach a minimum", "#e6a532")
-III = Phase("III", "flat, poorly connected", "#4a7fb5", dark=True, flat=True)
+III = Phase("III", "flat, poorly connected", "#4578ad", dark=True, flat=True)
 IV_A = Phase("IV-A", "flat, connected, runs unlike", "#8fd0b0", flat=True)
-IV_B = Phase("IV-B", "flat, connected, runs alike: the best phase", "#1b8a63", dark=True, flat=True)
+IV_B = Phase("IV-B", "flat, connected, runs alike: the best phase", "#19835d", dark=True, flat=True)
 
 
 class Yang2021(Rule):

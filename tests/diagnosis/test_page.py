@@ -6,7 +6,6 @@ import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import jsonschema
 import pytest
@@ -15,9 +14,9 @@ import landscape_catalog as lc
 from landscape_catalog.commands.json_schemas import json_schemas
 from landscape_catalog.diagnosis.model import write_model
 from landscape_catalog.diagnosis.result import AdviceFacts, Diagnosis
+from tests.browsing import Visits, chromium, draw_all
 from tests.diagnosis.made import blobs, perceptron, trained
 from tests.diagnosis.references import model
-from tests.reports.test_page import browser, draw, texts  # noqa: F401 (a fixture)
 
 KEYS = (
     "version", "network", "checkpoints", "data", "method", "metrics", "curves", "phase",
@@ -88,21 +87,33 @@ def test_pages_are_the_same_each_time_and_escaped(results: dict[str, Diagnosis])
 
 
 @pytest.fixture
-def chrome(browser: Any) -> Iterator[Any]:  # noqa: F811
-    yield browser
+def visits() -> Iterator[Visits]:
+    with chromium() as browser:
+        opened = Visits(browser)
+        yield opened
+        opened.close()
+    assert opened.problems == []
 
 
 def test_in_a_browser_without_network(
-    chrome: Any, results: dict[str, Diagnosis], tmp_path: Path
+    visits: Visits, results: dict[str, Diagnosis], tmp_path: Path
 ) -> None:
     for name, expected in (
         ("one", []), ("three", ["along"]), ("placed", ["along", "place"]),
         ("advised", ["along", "place"]),
     ):  # fmt: skip
-        page = tmp_path / f"{name}.html"
-        page.write_text(results[name].page())
-        assert draw(chrome, page) == expected
+        path = tmp_path / f"{name}.html"
+        path.write_text(results[name].page())
+        page = visits.open(path)
+        assert draw_all(page) == expected
+        for chart in expected:
+            assert page.evaluate("id => seen.marks(id, 'symbol').length", chart)
         if "place" in expected:
-            assert "1" in texts(chrome, "place")
-        chrome.set_window_size(1300, 3000)
-        chrome.save_screenshot(str(tmp_path / f"{name}.png"))
+            assert "1" in page.evaluate("seen.text('place')")
+        for width in (1440, 390):
+            page.set_viewport_size({"width": width, "height": 900})
+            page.wait_for_timeout(50)
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (
+                name,
+                width,
+            )

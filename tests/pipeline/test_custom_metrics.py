@@ -24,7 +24,8 @@ from landscape_catalog.paths import Project
 from landscape_catalog.pipeline.aggregate import gather
 from landscape_catalog.pipeline.shared.custom_metrics import isolated
 from landscape_catalog.pipeline.shared.workspace import open_workspace
-from landscape_catalog.reports import figures, maps
+from landscape_catalog.reports.charts import maps
+from landscape_catalog.reports.page import figures
 from tests.catalog.asking import ask
 from tests.conftest import ROOT
 from tests.experiment.conftest import Own, custom_code
@@ -215,7 +216,7 @@ def test_panels_and_tooltips_show_custom_metrics(
     folder, _ = finished
     page = Project(folder).report.read_text()
     for name in ("sharpness-increase", "ensemble-loss", "partly-a"):
-        assert f'<div id="custom-{name}" class="chart">' in page
+        assert f'<div id="panel-custom-{name}"' in page
     experiment = open_with(folder, tmp_path).experiment
     drawn = figures.make_figures(read_tables(Project(folder).catalog), experiment.report)
     titles = [panel.title for panel in drawn.panels]
@@ -224,9 +225,10 @@ def test_panels_and_tooltips_show_custom_metrics(
     chart = maps.metric_panel(drawn.data, drawn.panels[0]).to_dict()
     colours = [layer["encoding"].get("color", {}).get("field") for layer in chart["layer"]]
     assert "custom-sharpness-increase" in colours
-    tooltips = {tip["title"]: tip["field"] for tip in chart["encoding"]["tooltip"]}
+    tooltips = {tip["title"]: tip["field"] for tip in chart["layer"][1]["encoding"]["tooltip"]}
     assert tooltips["sharpness: increase, nats"] == "custom-sharpness-increase text"
-    picture = vl_convert.vegalite_to_svg({**chart, "datasets": {"cells": drawn.data.cells}})
+    datasets = {"cells": drawn.data.cells, "borders": []}
+    picture = vl_convert.vegalite_to_svg({**chart, "width": 600, "datasets": datasets})
     values = [row["custom-sharpness-increase"] for row in drawn.data.cells]
     shown = [float(text) for text in re.findall(r">(-?[\d.]+)</text>", picture)]
     for value in values:
@@ -331,7 +333,7 @@ def test_the_example_in_the_documentation_runs(copied: tuple[Path, Path]) -> Non
     assert all(row["mean"] is None or row["measurement_error"] > 0 for row in found)
     page = Project(folder).report.read_text()
     for name in ("test_accuracy", "custom-sharpness-increase", "custom-ensemble-loss"):
-        assert f'<div id="{name}" class="chart">' in page
+        assert f'<div id="panel-{name}"' in page
 
 
 CONVECTION = {
@@ -406,7 +408,7 @@ def test_a_metric_without_measurements_has_an_empty_panel(tmp_path: Path) -> Non
     params = (folder / "params.yaml").read_text()
     (folder / "params.yaml").write_text(params.replace("lr: [0.02, 1.0e+6]", "lr: 1.0e+6"))
     run_stages(folder, tmp_path / "store")
-    assert 'id="custom-sharpness-increase"' in Project(folder).report.read_text()
+    assert 'id="panel-custom-sharpness-increase"' in Project(folder).report.read_text()
 
 
 def test_a_metric_that_fails_does_not_affect_the_others(copied: tuple[Path, Path]) -> None:

@@ -42,13 +42,13 @@ def test_it_has_the_best_cell_areas_and_boundaries() -> None:
         assert f'<td title="{band}">{line.position:.3g}</td>' in page
 
 
-def test_it_follows_the_phase_diagram_and_is_the_same_at_every_call() -> None:
+def test_it_follows_the_charts_of_cells_and_is_the_same_at_every_call() -> None:
     tables = Catalog(GRID).tables()
     first, second = (build_page(tables, Report()) for _ in range(2))
     assert first == second
     heads = re.findall("<h2>(.*?)</h2>", first)
-    assert heads[heads.index("What the diagram shows") - 1] == "Thresholds"
-    assert heads[heads.index("What the diagram shows") + 1] == "Metrics over the grid"
+    assert heads[heads.index("What the diagram shows") - 1] == "Slices"
+    assert heads[heads.index("What the diagram shows") + 1] == "Parallel coordinates"
 
 
 def test_probabilities_give_bands() -> None:

@@ -64,10 +64,10 @@ def test_the_report_of_published_means(project: Project) -> None:
     assert "<h1>Published results</h1>" in page
     assert "theirs: published by Nobody 2020" in page
     assert "only means over runs were published" in page
-    assert "<h2>Training</h2>" not in page  # there is no history
-    assert "<h2>Curves between runs</h2>" not in page
-    assert 'id="l2_distance"' not in page  # which the source lacks
-    assert 'id="cka"' in page
+    assert "Training of all cells" not in page  # there is no history
+    assert "<h2>Curves and training</h2>" not in page
+    assert 'id="panel-l2_distance"' not in page  # which the source lacks
+    assert 'id="panel-cka"' in page
     assert not project.report.exists()  # the stage's output
 
 

@@ -10,9 +10,9 @@ from landscape_catalog.catalog.summary import summary_metrics
 from landscape_catalog.catalog.tables import frame_of
 from landscape_catalog.experiment.experiment import Report
 from landscape_catalog.phases import RULES, Yang2021
-from landscape_catalog.reports import maps
+from landscape_catalog.reports.charts import maps
 from landscape_catalog.reports.data.cells import report_data
-from landscape_catalog.reports.charts.gain import best_over_temperatures
+from landscape_catalog.reports.data.gain import best_over_temperatures
 from landscape_catalog.reports.page.page import build_page
 from tests.phases.rules import ByLoss
 from tests.reports.grids import Catalog

@@ -7,9 +7,10 @@ from typing import Any
 import polars as pl
 import pytest
 
-from landscape_catalog.reports.data.cells import report_data
-from landscape_catalog.reports.charts.gain import best_over_temperatures, gain_chart
+from landscape_catalog.reports.charts.gain import best_chart, gain_chart
 from landscape_catalog.reports.charts.slices import slice_chart, slices
+from landscape_catalog.reports.data.cells import report_data
+from landscape_catalog.reports.data.gain import best_over_temperatures
 from tests.reports.grids import Catalog
 
 GRID = {"load.width": [1, 2, 8], "temperature.batch_size": [16, 32]}
@@ -25,11 +26,16 @@ def with_metric(tables: dict[str, Any], metric: str, values: list[float | None])
     return {**tables, "cell_metrics": table}
 
 
+METRICS = ["test_accuracy", "train_loss", "top_eigenvalue", "trace", "mode_connectivity", "cka"]
+
+
 def test_slices_of_figure_8e() -> None:
     data = report_data(Catalog(GRID).tables())
-    assert [one.column for one in slices(data)] == ["test_accuracy", "trace", "mode_connectivity", "cka"]  # fmt: skip
-    trace = next(one for one in slices(data) if one.column == "trace")
-    lines, bars = slice_chart(data, trace).to_dict()["layer"]
+    assert [one.key for one in slices(data)] == [
+        f"slice-{along}-{metric}" for metric in METRICS for along in "yx"
+    ]
+    trace = next(one for one in slices(data) if one.key == "slice-y-trace")
+    lines, bars, selected = slice_chart(data, trace).to_dict()["layer"]
     assert lines["encoding"]["y"]["scale"]["type"] == "log"
     x = lines["encoding"]["x"]
     assert (x["scale"]["type"], x["scale"]["reverse"], x["axis"]["values"]) == ("log", False, [16, 32])  # fmt: skip
@@ -38,6 +44,33 @@ def test_slices_of_figure_8e() -> None:
     assert colours["domain"] == data.x.labels
     assert len(set(colours["range"])) == 3
     assert bars["encoding"]["y2"]["field"] == "high"
+    assert {"filter": "datum.i == selected"} in selected["transform"]
+
+
+def test_slices_along_the_load() -> None:
+    data = report_data(Catalog(GRID).tables())
+    trace = next(one for one in slices(data) if one.key == "slice-x-trace")
+    lines = slice_chart(data, trace).to_dict()["layer"][0]["encoding"]
+    assert (lines["x"]["field"], lines["x"]["axis"]["values"]) == ("xp", [1, 2, 8])
+    assert lines["x"]["title"] == "width   (less load →)"
+    assert (lines["color"]["field"], lines["color"]["scale"]["domain"]) == ("y", data.y.labels)
+
+
+def test_thresholds_are_drawn_where_the_metric_has_one() -> None:
+    data = report_data(Catalog(GRID).tables())
+    found = {}
+    for one in slices(data):
+        rules = [
+            layer["data"]["values"]
+            for layer in slice_chart(data, one).to_dict()["layer"]
+            if "values" in layer.get("data", {})
+        ]
+        if one.along == "y":
+            found[one.column] = [row["threshold"] for rows in rules for row in rows]
+    assert found == {
+        "test_accuracy": [], "train_loss": [0.05], "top_eigenvalue": [], "trace": [],
+        "mode_connectivity": [-1, 1], "cka": [0.5],
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("axes", [{}, {"load.width": [1, 2]}, {"temperature.lr": [0.1, 0.2]}])
@@ -48,7 +81,7 @@ def test_slices_need_two_values_on_both_axes(axes: dict[str, Any]) -> None:
 def test_slices_without_numbers_are_not_drawn() -> None:
     assert slices(report_data(Catalog(GRID, not_converged=lambda cell: True).tables())) == []
     alone = slices(report_data(Catalog(GRID, seeds=1).tables()))
-    assert [one.column for one in alone] == ["test_accuracy", "trace"]
+    assert [one.column for one in alone if one.along == "y"] == METRICS[:4]
 
 
 def test_slices_of_text_are_of_loss() -> None:
@@ -57,10 +90,10 @@ def test_slices_of_text_are_of_loss() -> None:
     assert (first.column, first.title, first.hint) == ("test_loss", "Test loss, nats", "lower is better")  # fmt: skip
 
 
-def test_slices_are_faceted() -> None:
+def test_slices_show_the_chosen_facet() -> None:
     data = report_data(Catalog(GRID, variants=("base", "decay")).tables())
-    spec = slice_chart(data, slices(data)[0]).to_dict()
-    assert spec["facet"]["sort"] == ["base", "decay"]
+    for layer in slice_chart(data, slices(data)[0]).to_dict()["layer"]:
+        assert "datum.f == facet" in str(layer["transform"])
 
 
 # base: width 1 (two batch sizes), 2, 8; then decay
@@ -95,10 +128,9 @@ def test_a_lower_loss_is_a_gain() -> None:
     data = report_data(tables)
     found = best_over_temperatures(data, "")
     assert [row["gain"] for row in found.rows] == [0, 0, 0, 0.5, 0.5, 0.5]
-    left, right = gain_chart(data, "gain-0", found).to_dict()["hconcat"]
-    assert left["layer"][0]["encoding"]["y"]["scale"]["reverse"]  # better is up
-    assert not right["layer"][1]["encoding"]["y"]["scale"]["reverse"]
-    assert left["title"]["subtitle"] == right["title"]["subtitle"] == ["up is better"]
+    best, gain = (draw(data, "gain-0", found).to_dict() for draw in (best_chart, gain_chart))
+    assert best["layer"][0]["encoding"]["y"]["scale"]["reverse"]  # better is up
+    assert not gain["layer"][1]["encoding"]["y"]["scale"]["reverse"]
 
 
 def test_gain_compares_only_where_base_has_converged() -> None:

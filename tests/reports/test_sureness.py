@@ -9,10 +9,10 @@ import pytest
 
 from landscape_catalog.experiment.experiment import Report
 from landscape_catalog.phases import Yang2021
-from landscape_catalog.reports import colours, maps
+from landscape_catalog.reports.charts import colours, maps
 from landscape_catalog.reports.data.cells import report_data
-from landscape_catalog.reports.page.page import build_page
 from landscape_catalog.reports.data.sureness import label_row, strength, sureness_words
+from landscape_catalog.reports.page.page import build_page
 from tests.reports.grids import Catalog
 from tests.reports.test_maps import contrast
 
@@ -52,11 +52,14 @@ def test_a_doubtful_cell_names_the_second_phase(tables: Tables) -> None:
     assert [cell["probability"] for cell in data.cells] == [
         "95%", "90%", "89%", "50%", "20%", "unknown: one run",
     ]  # fmt: skip
-    marks, names, both = maps.phase_diagram(data).to_dict()["layer"]
-    assert marks["encoding"]["opacity"] == {"field": "strength", "legend": None, "scale": None, "type": "quantitative"}  # fmt: skip
-    assert {"filter": "datum.second == ''"} in names["transform"]
-    assert {"filter": "datum.second != ''"} in both["transform"]
-    assert both["mark"]["fontSize"] < names["mark"]["fontSize"]
+    _, marks, names, both, *_ = maps.phase_diagram(data).to_dict()["layer"]
+    assert marks["encoding"]["opacity"] == {"field": "drawn", "legend": None, "scale": None, "type": "quantitative"}  # fmt: skip
+    assert {"calculate": "!length(labels) ? datum.strength : 1", "as": "drawn"} in marks[
+        "transform"
+    ]
+    assert "datum.second" in names["encoding"]["opacity"]["value"]["expr"]
+    (step,) = (step["calculate"] for step in both["transform"] if "calculate" in step)
+    assert step.endswith("datum.second")
 
 
 @pytest.mark.parametrize("probability", [None, 0.1, 0.3, 0.5, 0.7, 0.85, 0.89, 0.9, 1.0])
@@ -120,11 +123,3 @@ def test_hints_speak_of_what_is_on_the_page(tables: Tables) -> None:
     page = build_page(bare, Report())
     assert "over the runs of a cell or pairs of them as it was published" in page
     assert "Bars:" not in page
-
-
-def test_second_phases_are_left_out_of_tiny_cells() -> None:
-    large = {"load.width": list(range(1, 41)), "temperature.batch_size": list(range(2, 42))}
-    tables = Catalog(large, seeds=2, epochs=1).tables()
-    tables = with_probabilities(tables, [0.5] * tables["phases"].height, "IV-A")
-    layers = maps.phase_diagram(report_data(tables)).to_dict()["layer"]
-    assert len(layers) == 2

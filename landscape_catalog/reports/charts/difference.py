@@ -21,8 +21,8 @@ from landscape_catalog.reports.charts.maps import (
 )
 from landscape_catalog.reports.charts.marks import (
     fitted_font,
+    layered,
     markers,
-    on_grid,
     phase_colour,
     rectangles,
     texts,
@@ -118,7 +118,7 @@ def _map(data: ReportData, found: Difference, layers: list[alt.Chart]) -> Any:
     if found.matched.n_groups > 1:
         every = [layer.transform_filter(IN_GROUP) for layer in every]
     height = panel_height(data, PANEL_ROW, PANEL_HEIGHTS)
-    return on_grid(data, every, height, rows=ROWS)
+    return layered(every, height, rows=ROWS)
 
 
 def _written(one: DifferencePanel) -> str:

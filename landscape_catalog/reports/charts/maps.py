@@ -23,8 +23,8 @@ from landscape_catalog.reports.charts.marks import (
     PHASE,
     fitted_font,
     known_values,
+    layered,
     markers,
-    on_grid,
     outlines,
     phase_colour,
     rectangles,
@@ -75,7 +75,7 @@ def phase_diagram(data: ReportData, facet: int = 0) -> Any:
     frames = [one.transform_filter(here) for one in markers(data)]
     layers = [ground, marks, *names, changed, outline, *frames]
     limits = PHASE_HEIGHTS if len(data.facets) < 3 else FACET_HEIGHTS
-    return on_grid(data, layers, panel_height(data, PHASE_ROW, limits))
+    return layered(layers, panel_height(data, PHASE_ROW, limits))
 
 
 def _names(data: ReportData) -> list[alt.Chart]:
@@ -89,7 +89,7 @@ def _names(data: ReportData) -> list[alt.Chart]:
         texts(data, fitted_font(4, 16), fill=colour)
         .transform_calculate(name=PHASE_NAME)
         .encode(
-            text="name:N",
+            text=alt.Text("name:N"),
             opacity=alt.value(alt.ExprRef(f"({doubtful}) || {fitted_font(4, 16)} < 7 ? 0 : 1")),
         )
     )
@@ -98,7 +98,7 @@ def _names(data: ReportData) -> list[alt.Chart]:
         baseline="middle", dy=alt.ExprRef(f"-0.6 * ({small})"),
     )  # fmt: skip
     both = both.transform_calculate(name=f"{PHASE_NAME} + ' /\\n' + datum.second").encode(
-        text="name:N", opacity=alt.value(alt.ExprRef(f"{doubtful} ? 1 : 0"))
+        text=alt.Text("name:N"), opacity=alt.value(alt.ExprRef(f"{doubtful} ? 1 : 0"))
     )
     return [single, both]
 
@@ -128,7 +128,7 @@ def metric_panel(data: ReportData, panel: PanelChart) -> Any:
     layers += [_in(several, one) for one in _panel_texts(data, panel, scale)]
     layers.append(outlines(data, several=several))
     layers += [_in(several, one) for one in markers(data)]
-    return on_grid(data, layers, panel_height(data, PANEL_ROW, PANEL_HEIGHTS))
+    return layered(layers, panel_height(data, PANEL_ROW, PANEL_HEIGHTS))
 
 
 def _in(several: bool, chart: alt.Chart) -> alt.Chart:
@@ -152,7 +152,7 @@ def _panel_texts(data: ReportData, panel: PanelChart, scale: ColourScale | None)
         marks.append(
             numbers.transform_filter(is_there)
             .transform_calculate(number=_written(panel))
-            .encode(text="number:N")
+            .encode(text=alt.Text("number:N"))
         )
     return marks
 

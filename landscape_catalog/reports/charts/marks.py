@@ -66,7 +66,9 @@ def rectangles(data: ReportData, **more: Any) -> alt.Chart:
     return (
         alt.Chart()
         .mark_rect(**{"stroke": PAPER, "strokeWidth": width, **more})
-        .encode(x=position(data.x, "x0"), x2="x1:Q", y=position(data.y, "y0"), y2="y1:Q")
+        .encode(
+            x=position(data.x, "x0"), x2=alt.X2("x1:Q"), y=position(data.y, "y0"), y2=alt.Y2("y1:Q")
+        )
     )
 
 
@@ -99,7 +101,9 @@ def outlines(data: ReportData, *, several: bool, colour: str = INK) -> alt.Chart
         alt.Chart(BORDERS)
         .transform_filter(chosen)
         .mark_rule(stroke=colour, strokeWidth=OUTLINE, strokeCap="round")
-        .encode(x=position(data.x, "x"), x2="x2:Q", y=position(data.y, "y"), y2="y2:Q")
+        .encode(
+            x=position(data.x, "x"), x2=alt.X2("x2:Q"), y=position(data.y, "y"), y2=alt.Y2("y2:Q")
+        )
     )
 
 
@@ -124,7 +128,7 @@ def markers(data: ReportData, partner: str = "") -> list[alt.Chart]:
         texts(data, "11", align="left", baseline="top", dx=3, dy=2)
         .transform_filter(pinned)
         .transform_calculate(letter=_letter(partner))
-        .encode(x=position(data.x, "x0"), text="letter:N", color=alt.value(INK))
+        .encode(x=position(data.x, "x0"), text=alt.Text("letter:N"), color=alt.value(INK))
     )
     return [halo, frame, letters]
 
@@ -158,27 +162,33 @@ def tooltips(data: ReportData) -> list[alt.Tooltip]:
     return [alt.Tooltip(f"{field}:N", title=title) for field, title in heads]
 
 
-def on_grid(
-    data: ReportData,
-    layers: Sequence[alt.Chart],
-    height: float,
-    rows: alt.NamedData = CELLS,
-) -> Any:
-    """Layers over the grid as one chart as wide as its place in the page.
+def layered(layers: Sequence[alt.Chart], height: float, rows: alt.NamedData = CELLS) -> Any:
+    """Layers over the cells with the parameters of this module, as wide as their place.
+
+    All at once, since Altair copies a chart with all of its layers at each further step.
 
     Args:
-        data: the cells.
         layers: the charts.
         height: in pixels.
-        rows: the table with a row per rectangle.
+        rows: the table that layers without data of their own read.
     """
-    chart = alt.layer(*layers, data=rows).properties(width="container", height=height)
-    return with_parameters(chart)
+    own: list[Any] = [one.param for one in _parameters()]
+    return alt.LayerChart(
+        layer=list(layers),
+        data=rows,
+        width="container",
+        height=height,
+        params=own,
+    )
 
 
 def with_parameters(chart: Any) -> Any:
     """A chart with the parameters of this module."""
-    return chart.add_params(*(alt.param(name=name, value=v) for name, v in DEFAULTS.items()))
+    return chart.add_params(*_parameters())
+
+
+def _parameters() -> list[alt.Parameter]:
+    return [alt.param(name=name, value=value) for name, value in DEFAULTS.items()]
 
 
 def position(axis: Axis, field: str) -> Any:

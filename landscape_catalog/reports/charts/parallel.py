@@ -8,13 +8,12 @@ from typing import Any
 import altair as alt
 
 from landscape_catalog.reports.charts.marks import (
-    CELLS,
     IN_BRUSH,
     IN_FACET,
     PHASE,
+    layered,
     phase_colour,
     tooltips,
-    with_parameters,
 )
 from landscape_catalog.reports.data.cells import ReportData
 from landscape_catalog.reports.data.coordinates import Coordinate
@@ -57,7 +56,7 @@ def parallel_chart(data: ReportData, axes: list[Coordinate]) -> Any:
                 ),
             ),
             y=alt.Y("v:Q", axis=None, scale=alt.Scale(domain=[-0.06, 1.06], nice=False)),
-            detail="i:N",
+            detail=alt.Detail("i:N"),
         )
     )
     chosen = f"datum.i == selected || datum.i == hovered ? 3.5 : {IN_BRUSH} ? 1.4 : 0.7"
@@ -73,8 +72,7 @@ def parallel_chart(data: ReportData, axes: list[Coordinate]) -> Any:
         .add_params(brush)
     )
     layers = [lines, *_ends(axes)]
-    chart = alt.layer(*layers, data=CELLS).properties(width="container", height=HEIGHT)
-    return with_parameters(chart)
+    return layered(layers, HEIGHT)
 
 
 def _ends(axes: list[Coordinate]) -> list[alt.Chart]:
@@ -84,6 +82,8 @@ def _ends(axes: list[Coordinate]) -> list[alt.Chart]:
         for k, one in enumerate(axes)
         for end, text in ((0, one.least), (1, one.most))
     ]
-    base = alt.Chart(alt.Data(values=rows)).encode(x="k:Q", y="v:Q", text="text:N")
+    base = alt.Chart(alt.Data(values=rows)).encode(
+        x=alt.X("k:Q"), y=alt.Y("v:Q"), text=alt.Text("text:N")
+    )
     low = base.transform_filter("datum.v == 0").mark_text(dy=9, fontSize=9, color="#666")
     return [low, base.transform_filter("datum.v == 1").mark_text(dy=-8, fontSize=9, color="#666")]

@@ -11,11 +11,10 @@ from landscape_catalog.metrics.registry import QUANTITIES
 from landscape_catalog.phases import NC
 from landscape_catalog.reports.charts.colours import sequence
 from landscape_catalog.reports.charts.marks import (
-    CELLS,
     IN_BRUSH,
     IN_FACET,
+    layered,
     tooltips,
-    with_parameters,
 )
 from landscape_catalog.reports.charts.scales import scale_of, ticks_of
 from landscape_catalog.reports.data.axes import Axis
@@ -25,6 +24,7 @@ from landscape_catalog.schema.tables import Row
 
 HEIGHT = 210
 MARGIN, LONGEST_BAR = 1.1, 5
+MOST_ENTRIES = 13  # of a legend; colours of values in order lie between those of their neighbours
 
 
 @dataclass(frozen=True)
@@ -107,8 +107,7 @@ def slice_chart(data: ReportData, one: SliceChart) -> Any:
         size=150, filled=False, strokeWidth=2.2, color="#1d1d1d"
     )
     layers.append(marked.encode(y=_value(one, span), color=alt.Undefined))
-    chart = alt.layer(*layers, data=CELLS).properties(width="container", height=HEIGHT)
-    return with_parameters(chart)
+    return layered(layers, HEIGHT)
 
 
 def _thresholds(
@@ -139,7 +138,7 @@ def _bars(base: alt.Chart, one: SliceChart, span: tuple[float, float] | None) ->
         base.transform_filter(f"isValid({sd})")
         .transform_calculate(low=low, high=f"{mean} + {sd}")
         .mark_rule(strokeWidth=1, opacity=0.6, clip=True)
-        .encode(y=alt.Y("low:Q"), y2="high:Q")
+        .encode(y=alt.Y("low:Q"), y2=alt.Y2("high:Q"))
     )
 
 
@@ -172,5 +171,6 @@ def _ascending_scale(axis: Axis) -> alt.Scale:
 def _colour(axis: Axis, field: str) -> alt.Color:
     labels = axis.labels
     scale = alt.Scale(domain=labels, range=sequence(len(labels)))
-    legend = alt.Legend(title=axis.name, symbolSize=50, columns=1 + len(labels) // 13)
+    every = -(-len(labels) // MOST_ENTRIES)
+    legend = alt.Legend(title=axis.name, symbolSize=50, labelLimit=110, values=labels[::every])
     return alt.Color(f"{field}:N", sort=labels, scale=scale, legend=legend)

@@ -53,12 +53,12 @@ def _rule(data: ReportData) -> dict[str, Any] | None:
         return None
     return {
         "table": table.to_dict(),
-        "values": {name: _encoded(column) for name, column in data.deciding.items()},
+        "values": {name: encoded(column) for name, column in data.deciding.items()},
         "fixed": [cell["i"] for cell in data.cells if cell["phase"] == NC.name],
     }
 
 
-def _encoded(values: np.ndarray) -> list[float | str | None]:
+def encoded(values: np.ndarray) -> list[float | str | None]:
     """Numbers as JSON: null if missing, infinities as text."""
     return [
         None if math.isnan(one) else str(one) if math.isinf(one) else one for one in values.tolist()

@@ -86,9 +86,10 @@ def sureness_words(tables: Tables) -> str:
     known = phases["phase_probability"].drop_nulls()
     total = counted(phases.height, "label")
     if known.is_empty():
+        verb = "is" if phases.height == 1 else "are"
         words = (
-            f"This map is a sketch: nothing says how sure its {total} are{_because(phases)}. Other "
-            "seeds may give another map."
+            f"This map is a sketch: nothing says how sure its {total} {verb}{_because(phases)}. "
+            "Other seeds may give another map."
         )
         return words if are_published(tables) else f"{words} {_REMEDY}"
     sure = int((known >= SURE).sum())

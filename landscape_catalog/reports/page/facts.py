@@ -77,7 +77,7 @@ def _area_table(areas: Areas) -> str:
             ("cells, fresh runs", *map(_count_band, areas.phases)),
             ("of the area, fresh runs", *map(_area_band, areas.phases)),
         ]
-    return table(rows, head=(areas.variant, *(one.phase for one in areas.phases)))
+    return _wide(table(rows, head=(areas.variant, *(one.phase for one in areas.phases))))
 
 
 def _count_band(one: PhaseArea) -> str:

@@ -18,7 +18,8 @@ def phase_section(tables: Tables, figures: Figures) -> str:
     """The phase diagrams of all facets, the legend, and the thresholds with their sliders."""
     words = (
         "Click a cell, or move with the arrow keys, to see its runs, curves and numbers; drag to "
-        "brush a part of the grid. Keys A and B pin the selected cell, Escape closes."
+        "brush a part of the grid, double-click to clear the brush. Keys A and B pin the selected "
+        "cell, Escape closes."
     )
     maps = (
         f'<div class="maps"><h2>Phase diagram</h2>{hint(words)}'

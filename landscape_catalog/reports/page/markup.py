@@ -13,7 +13,8 @@ def text(value: object) -> str:
 
 def table(rows: Iterable[tuple[str, ...]], *, head: tuple[str, ...] = ()) -> str:
     """A table; without a `head`, the first cell of each row is its heading."""
-    lines = ["".join(f"<th>{text(name)}</th>" for name in head)] if head else []
+    names = [f"<th>{text(name)}</th>" if name else "<td></td>" for name in head]
+    lines = ["".join(names)] if head else []
     for first, *rest in rows:
         tag = "td" if head else "th"
         cells = [f"<{tag}>{text(first)}</{tag}>", *(f"<td>{text(value)}</td>" for value in rest)]

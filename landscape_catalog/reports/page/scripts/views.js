@@ -49,6 +49,7 @@ async function embed(slot, spec, rows) {
   whole.config.aria = false;  // the element says what the chart is
   const renderer = count > CANVAS_FROM ? "canvas" : "svg";
   const found = await window.vegaEmbed(slot, whole, {actions: false, renderer, logLevel: 1});
+  slot.querySelector("svg, canvas").setAttribute("aria-hidden", "true");
   return {view: found.view, names: new Set((spec.params ?? []).map(one => one.name)),
     visible: true, late: {}};
 }
@@ -67,12 +68,19 @@ function publish(change) {
   for (const tell of listeners) tell(change);
 }
 
+// A diagram of one facet has the rows of this facet only: a large grid has many of them.
+function rowsFor(id) {
+  const facet = /^phases-(\d+)$/.exec(id)?.[1];
+  return name => facet === undefined ? rowsOf(name)
+    : rowsOf(name).filter(row => row.f === Number(facet));
+}
+
 async function draw(slot) {
   const id = slot.id;
   if (views.has(id) || slot.dataset.state === "drawing") return;
   slot.dataset.state = "drawing";
   try {
-    const entry = await embed(slot, charts[slot.dataset.chart ?? id], rowsOf);
+    const entry = await embed(slot, charts[slot.dataset.chart ?? id], rowsFor(id));
     views.set(id, entry);
     await send(entry, state);
     for (const tell of onDrawn) tell(id, entry.view);
@@ -105,6 +113,14 @@ const sight = new IntersectionObserver(found => {
 
 // Charts are as wide as their place; Vega looks at it when the window is resized.
 const fitCharts = () => dispatchEvent(new Event("resize"));
+
+// What scrolls sideways can be reached and scrolled with the keyboard.
+const scrollable = new ResizeObserver(found => {
+  for (const {target} of found)
+    if (target.scrollWidth > target.clientWidth) target.tabIndex = 0;
+    else target.removeAttribute("tabindex");
+});
+for (const one of document.querySelectorAll(".wide")) scrollable.observe(one);
 
 function watchCharts(root) {
   for (const slot of root.querySelectorAll(".chart")) sight.observe(slot);

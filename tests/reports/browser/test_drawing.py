@@ -1,0 +1,143 @@
+"""Every chart of every catalog is drawn, offline and without a word on the console."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from landscape_catalog.catalog import read_tables
+from tests.browsing import draw_all
+from tests.reports.browser.conftest import Visit
+from tests.reports.catalogs import CATALOGS
+
+EMPTY = """[...document.querySelectorAll('.chart')].filter(one => !one.querySelector('canvas, '
+  + '.mark-rect path, .mark-line path, .mark-symbol path, .mark-rule line')).map(one => one.id)"""
+NARROW = "document.documentElement.scrollWidth <= innerWidth"
+
+
+def test_a_finished_project_in_a_browser(visit: Visit, finished: tuple[Path, Path]) -> None:
+    tables = read_tables(finished[0] / "data" / "catalog")
+    page = visit(finished[0] / "reports" / "phases.html")
+    assert {"phases-0", "panel-test_accuracy", "panel-l2_distance", "all-training"} <= set(
+        draw_all(page)
+    )
+    found = {"?" if name == "unclassified" else name for name in tables["phases"]["phase"]}
+    assert found <= set(page.evaluate("seen.text('phases-0')"))
+
+
+@pytest.mark.parametrize("name", CATALOGS)
+def test_every_chart_is_drawn_and_the_page_is_as_wide_as_the_window(
+    visit: Visit, name: str
+) -> None:
+    page = visit(name)
+    assert page.evaluate(NARROW)
+    slots = draw_all(page)
+    assert slots
+    if name != "nothing converged":
+        assert page.evaluate(EMPTY) == []
+    for width in (1024, 390):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.wait_for_timeout(50)
+        assert page.evaluate(NARROW), (name, width, page.evaluate(WIDE))
+
+
+WIDE = """[...document.querySelectorAll('main *')].filter(one => one.getBoundingClientRect().right > innerWidth
+  && !one.closest('.wide')).slice(0, 5).map(one => one.tagName + '.' + one.className + '#' + one.id)"""
+
+
+def test_variants_probes_and_facets(visit: Visit) -> None:
+    page = visit("rich")
+    slots = set(draw_all(page))
+    assert {
+        "gain-0",
+        "gain-1",
+        "best-0",
+        "slice-y-trace",
+        "slice-x-cka",
+        "panel-cka_probe_1",
+        "all-curves-1",
+    } <= slots
+    for slot in (
+        "phases-0",
+        "phases-3",
+        "panel-cka",
+        "panel-mode_connectivity_probe_1",
+        "panel-test_accuracy_best_test",
+    ):
+        assert "NC" in page.evaluate("id => seen.text(id)", slot), slot
+
+
+def test_names_are_written_where_they_fit(visit: Visit) -> None:
+    """In the narrow cells of a phone, a second phase does not fit; in tiny ones, nothing does."""
+    page = visit("linked")
+    two_lines = (
+        "seen.marks('phases-0', 'text').filter(m => m.opacity > 0 && m.text.includes('/')).length"
+    )
+    assert page.evaluate(two_lines) > 0
+    page = visit("large")
+    draw_all(page)
+    shot = page.locator("#phases-0 canvas")
+    assert shot.count() == 1  # beyond some hundred marks, a canvas is faster
+
+
+def test_colours_of_phases_are_the_same_in_the_dark(visit: Visit) -> None:
+    looks = {}
+    for dark in (False, True):
+        page = visit("linked", dark=dark)
+        ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        looks[dark] = (
+            ground,
+            page.evaluate("seen.cells('phases-0').map(one => [one.fill, one.opacity])"),
+        )
+        ticks = page.evaluate(
+            "[...document.querySelectorAll('#phases-0 .role-axis-label text')].map(one => one.getAttribute('fill'))"
+        )
+        assert set(ticks) == {"#aeb5bd" if dark else "#525a63"}
+    assert looks[False][1] == looks[True][1]
+    assert looks[False][0] != looks[True][0]
+
+
+def test_a_reader_who_turns_the_lights_off_sees_the_charts_again(visit: Visit) -> None:
+    page = visit("one row")
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_function(
+        "document.querySelector('#phases-0 .role-axis-label text')?.getAttribute('fill') === '#aeb5bd'"
+    )
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(19, 22, 25)"
+
+
+def test_print_draws_everything(visit: Visit) -> None:
+    page = visit("one row")
+    drawn = "document.querySelectorAll('.chart[data-state=drawn]').length"
+    before, all_of_them = page.evaluate(drawn), page.locator(".chart").count()
+    assert before < all_of_them
+    page.emulate_media(media="print")
+    page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    page.wait_for_function(f"{drawn} === {all_of_them}")
+    assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    assert not page.locator(".sliders").is_visible()
+
+
+def contents(page: Any) -> str:
+    return str(page.evaluate("document.body.innerText"))
+
+
+def test_names_are_text_everywhere(visit: Visit) -> None:
+    """A name that is markup is shown as it is: on the page, in tooltips and in the drawer."""
+    page = visit("evil names")
+    draw_all(page)
+    assert "<img src=x" in contents(page)
+    box = page.locator("#phases-0 svg .mark-rect path").first.bounding_box()
+    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.wait_for_function("document.querySelector('#vg-tooltip-element.visible')")
+    assert "<img src=x" in page.locator("#vg-tooltip-element").inner_text()
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.wait_for_selector("#drawer h2")
+    page.keyboard.press("a")
+    assert "<img src=x" in page.locator("#drawer").inner_text()
+    page.locator("#facet").select_option(index=1)
+    page.wait_for_timeout(100)
+    assert page.locator("img").count() == 0
+    assert page.evaluate("document.body.dataset.hurt") is None
