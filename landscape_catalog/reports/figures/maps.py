@@ -265,7 +265,8 @@ def _rows(data: ReportData, facet: int, columns: list[str]) -> list[Row]:
 
 def _axis(axis: Axis, frame: Frame, *, labels: bool) -> dict[str, Any]:
     ticks: dict[str, Any] = ticks_of(axis).to_dict(validate=False)
-    own = {"labelFontSize": frame.font, "labelSeparation": 2.5}
+    limit = frame.left - 1.6 * frame.font - 4 if axis.vertical else 0.6 * frame.width
+    own = {"labelFontSize": frame.font, "labelSeparation": 2.5, "labelLimit": limit}
     return ticks | own | {"labels": labels, "title": None}
 
 
