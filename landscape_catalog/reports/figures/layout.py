@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from landscape_catalog.reports.data.cells import ReportData
-from landscape_catalog.reports.figures.maps import BAR, LABEL_LINE, Frame
+from landscape_catalog.reports.figures.specs import BAR, LABEL_LINE, Frame
 from landscape_catalog.reports.figures.style import RATIO, ROW_RATIO, Style
 from landscape_catalog.reports.figures.type import text_width
 

@@ -15,7 +15,7 @@ from landscape_catalog.reports.data.axes import Axis
 from landscape_catalog.reports.data.cells import ReportData
 from landscape_catalog.reports.figures.compose import Placed, composed, drawn, written
 from landscape_catalog.reports.figures.layout import MOST_LABEL
-from landscape_catalog.reports.figures.maps import LABEL_LINE, SCHEMA, config
+from landscape_catalog.reports.figures.specs import LABEL_LINE, SCHEMA, config, room_across
 from landscape_catalog.reports.figures.style import Style
 from landscape_catalog.reports.figures.type import fitting, plain, text_width
 
@@ -82,7 +82,7 @@ def _spec(
         "labelFontSize": sizes.font,
         "labelSeparation": 2.5,
         "title": None,
-        "labelLimit": 0.6 * sizes.width,
+        "labelLimit": room_across(axis, sizes.width),
     }
     ticks = ticks_of(axis).to_dict(validate=False) | own
     legend = {
