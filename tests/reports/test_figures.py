@@ -161,6 +161,25 @@ def test_any_name_is_shown_as_text(name: str) -> None:
     assert any(one[:3] == name[:3] for one in shown)
 
 
+@pytest.mark.parametrize("style", STYLES.values(), ids=lambda style: style.name)
+def test_long_values_leave_room_for_the_map(style: Style) -> None:
+    long = ["a schedule with a very long name, " * 2 + name for name in ("one", "two")]
+    axes = {"load.extra.schedule": long, "temperature.extra.kind": long}
+    data = of(Catalog(axes))
+    for svg in (drawn(data, "cka", style=style), slice_of(data, "slice-y-cka")):
+        assert any(one.words.startswith("a schedule") for one in texts(svg))
+        assert all(text_width(one.words, one.size) < 0.8 * style.width for one in texts(svg))
+        rows: dict[float, list[Text]] = {}
+        for one in texts(svg):
+            if one.words.startswith("a sch") and one.anchor == "middle":
+                rows.setdefault(one.y, []).append(one)
+        for row in rows.values():
+            for one, other in itertools.pairwise(sorted(row, key=lambda found: found.x)):
+                half = (text_width(one.words, one.size) + text_width(other.words, one.size)) / 2
+                assert other.x - one.x > 0.9 * half
+    assert arranged(data, 1, style).frame.width > style.width / 2
+
+
 def test_degenerate_grids() -> None:
     one = of(Catalog({"load.width": [8], "temperature.batch_size": [64]}))
     assert f"{one.cells[0]['test_accuracy']:.1f}" in words(drawn(one, style=PAPER))

@@ -100,7 +100,8 @@ def _heading(
 def _phase_legend(data: ReportData, x: float, y: float, width: float, font: float) -> list[Placed]:
     """The colours of the phases that occur, in as many lines as they need."""
     pieces, line, right = [], 0, x
-    for name, colour in _phases(data.rule, {cell["phase"] for cell in data.cells}):
+    for phase, colour in _phases(data.rule, {cell["phase"] for cell in data.cells}):
+        name = fitting(phase, width - font, font)
         needed = font + text_width(name, font)
         if right > x and right + needed > x + width:
             line, right = line + 1, x

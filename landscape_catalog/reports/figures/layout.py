@@ -7,11 +7,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from landscape_catalog.reports.data.cells import ReportData
-from landscape_catalog.reports.figures.maps import BAR, LABEL_LINE, Frame
+from landscape_catalog.reports.figures.specs import BAR, LABEL_LINE, Frame
 from landscape_catalog.reports.figures.style import RATIO, ROW_RATIO, Style
 from landscape_catalog.reports.figures.type import text_width
 
 GAP, ROW_GAP, BLOCK_GAP, RIGHT, TICK = 7.0, 6.0, 5.0, 5.0, 5.0
+MOST_LABEL = 0.22  # of the width of a figure, for labels of the y axis
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,8 @@ def arranged(data: ReportData, n_panels: int, style: Style, above: float | None 
         above: room between the title of a panel and its map; None: for a colour bar.
     """
     font, n_facets = style.font, len(data.facets)
-    left = font * 1.6 + max(map(text_width, data.y.labels)) * font + TICK
+    longest = max(map(text_width, data.y.labels)) * font
+    left = font * 1.6 + min(longest, MOST_LABEL * style.width) + TICK
     columns = min(style.facets, n_facets) if n_facets > 1 else min(style.columns, n_panels)
     width = (style.width - left - RIGHT - (columns - 1) * GAP) / columns
     height = width * min(RATIO, ROW_RATIO * max(len(data.y.values), 1))

@@ -14,7 +14,8 @@ from landscape_catalog.reports.charts.slices import SliceChart, slice_chart
 from landscape_catalog.reports.data.axes import Axis
 from landscape_catalog.reports.data.cells import ReportData
 from landscape_catalog.reports.figures.compose import Placed, composed, drawn, written
-from landscape_catalog.reports.figures.maps import LABEL_LINE, SCHEMA, config
+from landscape_catalog.reports.figures.layout import MOST_LABEL
+from landscape_catalog.reports.figures.specs import LABEL_LINE, SCHEMA, config, room_across
 from landscape_catalog.reports.figures.style import Style
 from landscape_catalog.reports.figures.type import fitting, plain, text_width
 
@@ -65,8 +66,8 @@ def slice_svg(data: ReportData, one: SliceChart, style: Style) -> str:
 def _sizes(other: Axis, style: Style) -> _Sizes:
     font = style.font
     left = 3.6 * font + TICK
-    entries = max(map(text_width, [*other.labels, other.name])) * font
-    right = SYMBOL + entries + 6
+    longest = max(map(text_width, [*other.labels, other.name])) * font
+    right = SYMBOL + min(longest, MOST_LABEL * style.width) + 6
     width = style.width - left - right
     return _Sizes(width, RATIO * width, font, left, right, TICK + LABEL_LINE * font + 3)
 
@@ -77,7 +78,12 @@ def _spec(
     """The page's chart of a slice at a fixed size, with its data, and without interaction."""
     with debug_mode(False):
         chart = slice_chart(data, one).to_dict(validate=False)
-    own = {"labelFontSize": sizes.font, "labelSeparation": 2.5, "title": None}
+    own = {
+        "labelFontSize": sizes.font,
+        "labelSeparation": 2.5,
+        "title": None,
+        "labelLimit": room_across(axis, sizes.width),
+    }
     ticks = ticks_of(axis).to_dict(validate=False) | own
     legend = {
         "title": other.name,
@@ -86,6 +92,8 @@ def _spec(
         "rowPadding": 1,
         "offset": 6,
         "values": _entries(other),
+        "labelLimit": sizes.right - SYMBOL - 4,
+        "titleLimit": sizes.right - 6,
     }
     for layer in chart["layer"]:
         encoding = layer["encoding"]

@@ -7,11 +7,9 @@ no interaction.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any
 
 import altair as alt
-from altair.utils.schemapi import debug_mode
 
 from landscape_catalog.phases import UNCLASSIFIED
 from landscape_catalog.reports.charts.colours import (
@@ -25,56 +23,18 @@ from landscape_catalog.reports.charts.colours import (
 from landscape_catalog.reports.charts.maps import FADED, HUGE
 from landscape_catalog.reports.charts.marks import (
     BOLD_LETTER,
-    CELLS,
-    DEFAULTS,
     IS_NC,
     fitted_font,
-    outlines,
     rectangles,
     texts,
 )
-from landscape_catalog.reports.charts.scales import ticks_of
-from landscape_catalog.reports.data.axes import Axis
-from landscape_catalog.reports.data.borders import borders
 from landscape_catalog.reports.data.cells import ReportData
 from landscape_catalog.reports.data.colour_scale import ColourScale, colour_scale
 from landscape_catalog.reports.data.panels import PanelChart
-from landscape_catalog.reports.figures.type import FAMILY, LINE, text_width
-from landscape_catalog.schema.tables import Row
+from landscape_catalog.reports.figures.specs import BAR, GAP, Frame, specification
+from landscape_catalog.reports.figures.type import text_width
 
-SCHEMA = "https://vega.github.io/schema/vega-lite/v6.json"
-BAR, LABEL_LINE = 5.0, 1.15  # height of a colour bar in points, and of a line over the font size
-OUTLINE = 1.1
 NUMBER = 2.9  # width of a number of five digits over the font size
-GAP = 3.0  # between labels of a colour bar
-GEOMETRY = ("i", "f", "x0", "x1", "y0", "y1", "xm", "ym", "phase")
-
-
-@dataclass(frozen=True)
-class Frame:
-    """Where a map is drawn.
-
-    Attributes:
-        width: of the grid in points.
-        height: of the grid.
-        font: font size.
-        left: room for the labels of the y axis, whether or not there are any.
-        above: room for the colour bar with its labels.
-        below: room for the labels of the x axis.
-        labels_x: whether the x axis has labels.
-        labels_y: whether the y axis has labels.
-        legend: whether there is a colour bar.
-    """
-
-    width: float
-    height: float
-    font: float
-    left: float
-    above: float
-    below: float
-    labels_x: bool = True
-    labels_y: bool = True
-    legend: bool = True
 
 
 def phase_map(data: ReportData, facet: int, frame: Frame) -> dict[str, Any]:
@@ -84,7 +44,9 @@ def phase_map(data: ReportData, facet: int, frame: Frame) -> dict[str, Any]:
     """
     colours = {phase.name: phase.colour for phase in data.rule.phases}
     mixed = rectangles(data).encode(color=alt.Color("mixed:N", scale=None))
-    spec = _spec(data, facet, frame, [mixed, *_names(data, facet, frame)], ["white", "second"])
+    spec = specification(
+        data, facet, frame, [mixed, *_names(data, facet, frame)], ["white", "second"]
+    )
     strengths = [cell["strength"] for cell in data.cells if cell["f"] == facet]
     for row, strength in zip(spec["datasets"]["cells"], strengths, strict=True):
         row["mixed"] = faded(colours[row["phase"]], strength)
@@ -149,7 +111,7 @@ def metric_map(data: ReportData, panel: PanelChart, facet: int, frame: Frame) ->
         )
     layers += _numbers(data, panel, scale, frame)
     columns = [panel.field, panel.column, f"{panel.column} doubt"]
-    return _spec(data, facet, frame, layers, columns)
+    return specification(data, facet, frame, layers, columns)
 
 
 def _numbers(
@@ -224,79 +186,3 @@ def _ticks(panel: PanelChart, scale: ColourScale, frame: Frame) -> list[float]:
         return all(one > other for one, other in zip(apart, needed, strict=True))
 
     return sorted([*filter(has_room, scale.domain), *scale.marks])
-
-
-def _spec(
-    data: ReportData, facet: int, frame: Frame, layers: list[alt.Chart], columns: list[str]
-) -> dict[str, Any]:
-    """Layers with outlines as a specification with its data, sizes and axes."""
-    line = outlines(data, several=False)
-    with debug_mode(False):
-        chart = alt.layer(*layers, line, data=CELLS).to_dict(validate=False)
-    for layer in chart["layer"]:
-        if layer["mark"]["type"] == "rule":
-            layer["mark"]["strokeWidth"] = OUTLINE
-        for channel, axis, labels in (
-            ("x", data.x, frame.labels_x),
-            ("y", data.y, frame.labels_y),
-        ):
-            layer["encoding"][channel] |= {"axis": _axis(axis, frame, labels=labels), "title": None}
-    lines = [row for row in borders(data) if row["f"] == facet]
-    return {
-        "$schema": SCHEMA,
-        "width": frame.width,
-        "height": frame.height,
-        "autosize": {"type": "none"},
-        "padding": {"left": frame.left, "top": frame.above, "right": 1, "bottom": frame.below},
-        "datasets": {"cells": _rows(data, facet, columns), "borders": lines},
-        "data": {"name": "cells"},
-        "layer": chart["layer"],
-        "params": [{"name": name, "value": value} for name, value in DEFAULTS.items()],
-        "config": config(frame.font),
-    }
-
-
-def _rows(data: ReportData, facet: int, columns: list[str]) -> list[Row]:
-    """The cells of a facet, with no more than what is drawn."""
-    names = [*GEOMETRY, *columns]
-    here = [cell for cell in data.cells if cell["f"] == facet]
-    return [{name: cell[name] for name in names if name in cell} for cell in here]
-
-
-def _axis(axis: Axis, frame: Frame, *, labels: bool) -> dict[str, Any]:
-    ticks: dict[str, Any] = ticks_of(axis).to_dict(validate=False)
-    own = {"labelFontSize": frame.font, "labelSeparation": 2.5}
-    return ticks | own | {"labels": labels, "title": None}
-
-
-def config(font: float) -> dict[str, Any]:
-    """The theme of every figure, at a font size."""
-    return {
-        "font": FAMILY,
-        "aria": False,
-        "background": None,
-        "view": {"stroke": LINE, "strokeWidth": 0.6},
-        "axis": {
-            "labelFontSize": font,
-            "titleFontSize": font,
-            "titleFontWeight": "normal",
-            "labelColor": INK,
-            "titleColor": INK,
-            "tickSize": 2.5,
-            "tickWidth": 0.6,
-            "tickColor": LINE,
-            "domain": False,
-            "labelPadding": 2,
-            "gridWidth": 0.4,
-        },
-        "legend": {
-            "labelFontSize": font,
-            "titleFontSize": font,
-            "titleFontWeight": "normal",
-            "labelColor": INK,
-            "labelOffset": 1.5,
-            "labelPadding": 1,
-            "gradientStrokeColor": LINE,
-            "gradientStrokeWidth": 0.4,
-        },
-    }
