@@ -162,6 +162,11 @@ def test_the_best_cell_with_its_error_and_its_equals() -> None:
     )
 
 
+def test_the_best_cell_may_be_unclassified() -> None:
+    tables = scored(labelled(grid(), "unclassified", "II"), "test_accuracy", 95, *[80] * 8)
+    assert "at width 1, batch size 16, in an unclassified cell; no other cell" in said(tables)
+
+
 def test_a_tie_is_said() -> None:
     tables = scored(labelled(grid(), "II"), "test_accuracy", 90, 92, 92, *[80] * 6)
     assert "at width 1, batch size 32, in phase II; 1 other cannot be told from it" in said(tables)

@@ -14,6 +14,7 @@ from landscape_catalog.phases.facts.areas import phase_order
 from landscape_catalog.phases.facts.groups import settings_of, variant_name
 from landscape_catalog.phases.facts.noise import RUNS, UNKNOWN, Noise, noise_of
 from landscape_catalog.phases.facts.words import amount, difference, metric_words, setting_words
+from landscape_catalog.phases.rule import UNCLASSIFIED
 from landscape_catalog.schema.words import counted
 
 LEVEL = 0.90  # of the interval of a difference
@@ -172,11 +173,12 @@ def _words(
     value = amount(float(diagram.mean(metric)[best]), metric)
     spread = "" if error is None else f" (standard error {difference(error, metric)})"
     where = setting_words(settings_of(diagram, best), variant_name(diagram, best))
-    phase = f", in phase {_phase(diagram, best)}" if diagram.phases else ""
+    name = _phase(diagram, best)
+    phase = f", in {'an unclassified cell' if name == UNCLASSIFIED.name else f'phase {name}'}"
     extreme = "highest" if diagram.higher_is_better else "lowest"
     words = (
         f"The {extreme} {metric_words(metric)} of {counted(n_cells, 'cell')} is {value}{spread}"
-        f"{', at ' + where if where else ''}{phase}"
+        f"{', at ' + where if where else ''}{phase if name else ''}"
     )
     if n_cells == 1:
         return words + "."
