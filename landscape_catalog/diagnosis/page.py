@@ -107,7 +107,7 @@ def _measured(found: Diagnosis) -> str:
             "Values in brackets do not count. The error over checkpoints is the standard error of "
             "the mean; the error of the estimate is what probes, samples and the like leave."
         ),
-        f'<div class="wide">{table(rows, head=HEAD)}</div>',
+        table(rows, head=HEAD),
         "".join(f'<p class="warning">{text(reason)}</p>' for reason in reasons_in_words(found)),
         collapsible("How it was measured", table(list(found.method.items()))),
     )
@@ -161,6 +161,6 @@ def _provenance(found: Diagnosis) -> str:
     classes = ", ".join(found.data.classes) or f"0 to {found.data.n_classes - 1}"
     return section(
         "<h2>Checkpoints</h2>",
-        f'<div class="hashes wide">{table(rows, head=("", "checkpoint", "SHA-256"))}</div>',
+        f'<div class="hashes">{table(rows, head=("", "checkpoint", "SHA-256"))}</div>',
         _paragraphs([f"Classes, in the order of the network's outputs: {classes}."]),
     )

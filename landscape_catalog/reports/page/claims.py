@@ -95,4 +95,4 @@ def _details(judged: list[JudgedClaim]) -> str:
 
 def _untested(judged: list[JudgedClaim]) -> str:
     rows = [(one.claim.statement, one.why) for one in judged]
-    return f'<div class="wide">{table(rows, head=("Claim", "Why not"))}</div>'
+    return table(rows, head=("Claim", "Why not"))

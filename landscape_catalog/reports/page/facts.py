@@ -77,7 +77,7 @@ def _area_table(areas: Areas) -> str:
             ("cells, fresh runs", *map(_count_band, areas.phases)),
             ("of the area, fresh runs", *map(_area_band, areas.phases)),
         ]
-    return _wide(table(rows, head=(areas.variant, *(one.phase for one in areas.phases))))
+    return table(rows, head=(areas.variant, *(one.phase for one in areas.phases)))
 
 
 def _count_band(one: PhaseArea) -> str:
@@ -105,12 +105,7 @@ def _boundaries(every: Sequence[Boundaries]) -> str:
         "Along each axis, from more load to less, or from cold to hot: on how many lines of the "
         "grid the cells change sides, and at which value of the axis."
     )
-    return f"<h3>Boundaries</h3>{hint(words)}{_wide(table(rows, head=head))}"
-
-
-def _wide(inner: str) -> str:
-    """Content that scrolls sideways by itself on a narrow screen."""
-    return f'<div class="wide">{inner}</div>'
+    return f"<h3>Boundaries</h3>{hint(words)}{table(rows, head=head)}"
 
 
 def _changing(one: Boundaries) -> str:
@@ -170,7 +165,7 @@ def _peaks(every: Sequence[Descent]) -> str:
             "peaks placed by chance."
         )
     columns = (*head, *(f"from {MARKS[mark]}" for mark in marks))
-    return hint(words) + _wide(table(rows, head=columns))
+    return hint(words) + table(rows, head=columns)
 
 
 def _largest(one: Descent) -> str:

@@ -121,5 +121,4 @@ def _deciding(tables: Tables) -> str:
         f"How many of the {counted(tables['cells'].height, 'label')} change if a criterion is left "
         "out, or if its threshold is moved by this much."
     )
-    inner = f'{hint(words)}<div class="wide">{table(rows, head=head)}</div>'
-    return collapsible("What decides", inner)
+    return collapsible("What decides", hint(words), table(rows, head=head))

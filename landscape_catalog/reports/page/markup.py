@@ -12,14 +12,20 @@ def text(value: object) -> str:
 
 
 def table(rows: Iterable[tuple[str, ...]], *, head: tuple[str, ...] = ()) -> str:
-    """A table; without a `head`, the first cell of each row is its heading."""
+    """A table, which scrolls sideways by itself on a narrow screen.
+
+    Args:
+        rows: of text; without a `head`, the first of each row is its heading.
+        head: headings of the columns.
+    """
     names = [f"<th>{text(name)}</th>" if name else "<td></td>" for name in head]
     lines = ["".join(names)] if head else []
     for first, *rest in rows:
         tag = "td" if head else "th"
         cells = [f"<{tag}>{text(first)}</{tag}>", *(f"<td>{text(value)}</td>" for value in rest)]
         lines.append("".join(cells))
-    return "<table>" + "".join(f"<tr>{line}</tr>" for line in lines) + "</table>"
+    inner = "".join(f"<tr>{line}</tr>" for line in lines)
+    return f'<div class="wide"><table>{inner}</table></div>'
 
 
 def section(*parts: str, kind: str = "") -> str:

@@ -25,7 +25,7 @@ def cells_section(data: ReportData) -> str:
         columns.remove("note")
         head.remove("note")
     rows = [tuple(cell[column] for column in columns) for cell in data.cells]
-    inner = f'<div class="wide">{table(rows, head=tuple(head))}</div>'
+    inner = table(rows, head=tuple(head))
     return section(collapsible("All cells with their phases and reasons", inner))
 
 
@@ -64,7 +64,7 @@ def provenance_section(tables: Tables, found: Sequence[Row] = ()) -> str:
     return section(
         "<h2>Provenance</h2>",
         hint(words),
-        f'<div class="hashes wide">{table(rows)}</div>',
+        f'<div class="hashes">{table(rows)}</div>',
         collapsible("Specification of the experiment", f"<pre>{text(spec)}</pre>"),
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from landscape_catalog.catalog import read_tables
-from tests.browsing import draw_all
+from tests.browsing import cell_of, draw_all
 from tests.reports.browser.conftest import Visit
 from tests.reports.catalogs import CATALOGS
 
@@ -129,11 +129,11 @@ def test_names_are_text_everywhere(visit: Visit) -> None:
     page = visit("evil names")
     draw_all(page)
     assert "<img src=x" in contents(page)
-    box = page.locator("#phases-0 svg .mark-rect path").first.bounding_box()
-    page.mouse.move(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    place = cell_of(page, "phases-0", 0, 0)
+    page.mouse.move(*place)
     page.wait_for_function("document.querySelector('#vg-tooltip-element.visible')")
     assert "<img src=x" in page.locator("#vg-tooltip-element").inner_text()
-    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    page.mouse.click(*place)
     page.wait_for_selector("#drawer h2")
     page.keyboard.press("a")
     assert "<img src=x" in page.locator("#drawer").inner_text()

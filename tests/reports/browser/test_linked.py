@@ -122,8 +122,12 @@ def test_arrow_keys_move_the_selection_and_are_said(visit: Visit) -> None:
     assert said.startswith(f"width 1, batch size {cell['y']}: phase {cell['phase']}, probability")
     page.keyboard.press("Enter")
     assert page.evaluate("document.activeElement.id") == "drawer"
+    page.get_by_role("button", name="Pin A").press("Enter")
+    page.get_by_role("button", name="Unpin A").wait_for()
+    assert page.evaluate("document.activeElement.id") == "drawer"  # the focus is not lost
     page.keyboard.press("Escape")
     page.wait_for_selector("#drawer", state="hidden")
+    assert page.evaluate("document.activeElement.id") == "phases-0"
     wait(page, "seen.framed('phases-0').length === 0")
 
 
@@ -278,3 +282,41 @@ def test_the_choice_of_a_facet_switches_panels_and_slices(visit: Visit) -> None:
     wait(page, "document.getElementById('facet').value === '1'")
     wait(page, "JSON.stringify(seen.framed('panel-test_accuracy')) === '[[0,0]]'")
     assert page.evaluate("seen.framed('phases-0')") == []
+
+
+def test_a_cell_that_is_passed_by_leaves_nothing_behind(visit: Visit) -> None:
+    """The charts of the drawer belong to the cell that was selected last."""
+    page = visit("linked", height=TALL)
+    page.locator("#phases-0").focus()
+    for _ in range(5):
+        page.keyboard.press("ArrowRight")
+    page.wait_for_selector("#drawer-network-one svg .mark-symbol path")
+    label = page.locator("#drawer-network-one").get_attribute("aria-label")
+    assert label == "Runs and pairs of width 16, batch size 16"
+    assert page.locator("#drawer svg").count() == 4  # network, curves, training, spectrum
+
+
+def test_cells_on_a_canvas(visit: Visit) -> None:
+    """Where there are too many cells for SVG, what is chosen is seen by its pixels."""
+    page = visit("large")
+    picture = page.locator("#phases-0 canvas")
+    box, before = picture.bounding_box(), picture.screenshot()
+    page.mouse.move(box["x"] + 0.3 * box["width"], box["y"] + 0.3 * box["height"])
+    page.wait_for_selector("#vg-tooltip-element.visible")
+    assert re.search(r"± [\d.]+ \(sd, n = 2\)", page.locator("#vg-tooltip-element").inner_text())
+    page.locator("#phases-0").focus()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_selector("#drawer h2")
+    page.keyboard.press("Escape")
+    page.mouse.move(2, 2)
+    page.wait_for_selector("#drawer", state="hidden")
+    page.wait_for_timeout(200)
+    assert picture.screenshot() == before  # unselected, it is as it was
+    page.locator("#phases-0").focus()
+    page.evaluate("document.activeElement.style.outline = 'none'")
+    page.keyboard.press("ArrowRight")
+    page.wait_for_timeout(200)
+    framed = page.locator("#phases-0 canvas").screenshot()
+    page.keyboard.press("ArrowRight")
+    page.wait_for_timeout(200)
+    assert page.locator("#phases-0 canvas").screenshot() != framed

@@ -89,20 +89,46 @@ function commands(i) {
   return [element("h3", {}, "Again, and more"), ...lines.map(copyable)];
 }
 
+const drawn = [];            // the views of the drawer, which go when it is filled again
+// The charts follow the text, after the selection is on the screen; those of a cell that is passed
+// by with the arrow keys are never drawn.
+const later = act => requestAnimationFrame(() => setTimeout(act, 0));
+function drawPart(slot, name, i) {
+  if (!slot.isConnected) return;
+  embed(slot, charts[name], table => rowsOfCell(table, i))
+    .then(({view}) => slot.isConnected ? drawn.push(view) : view.finalize())
+    .catch(error => console.error(name, error));
+}
+
 function column(i, side) {
-  const found = element("div", {class: "column"}, ...head(i, side));
+  const found = element("div", {class: "column"},
+    element("div", {class: "head"}, ...head(i, side)));
   for (const [name, source, title] of CHARTS) {
     if (!(name in charts) || !rowsOfCell(source, i).length) continue;
     const slot = element("div", {class: "part", id: `${name}-${side || "one"}`, role: "img",
       "aria-label": `${title} of ${nameOf(cells[i])}`});
     found.append(element("h3", {}, title), slot);
-    embed(slot, charts[name], table => rowsOfCell(table, i))
-      .catch(error => console.error(name, error));
+    later(() => drawPart(slot, name, i));
   }
   found.append(...numbers(i), ...runsOf(i), ...commands(i));
   return found;
 }
 
+function empty() {
+  for (const view of drawn.splice(0)) view.finalize();
+  drawer.replaceChildren();
+}
+
+// How many cells the drawer shows; the charts beside it are as wide as it leaves room for.
+function arrange(count) {
+  const before = document.body.className;
+  drawer.hidden = !count;
+  document.body.classList.toggle("open", count > 0);
+  document.body.classList.toggle("two", count === 2);
+  if (document.body.className !== before) fitCharts();
+}
+
+let shownCells = [];
 function fill() {
   const pinned = ["a", "b"].filter(name => state[name] >= 0);
   const chosen = pinned.length === 2 ? pinned.map(name => [state[name], name.toUpperCase()])
@@ -112,12 +138,13 @@ function fill() {
   if (chosen[0][0] < 0) return close();
   const shut = element("button", {type: "button", class: "shut", "aria-label": "Close"}, "×");
   shut.addEventListener("click", close);
-  drawer.replaceChildren(shut, element("div", {class: "columns"},
+  const hadFocus = drawer.contains(document.activeElement);
+  empty();
+  shownCells = chosen;
+  drawer.append(shut, element("div", {class: "columns"},
     ...chosen.map(([i, side]) => column(i, side))));
-  drawer.hidden = false;
-  document.body.classList.toggle("two", chosen.length === 2);
-  document.body.classList.add("open");
-  fitCharts();
+  arrange(chosen.length);
+  if (hadFocus) drawer.focus();
 }
 
 function pin(name, i) {
@@ -126,16 +153,17 @@ function pin(name, i) {
 }
 
 function close() {
-  drawer.hidden = true;
-  drawer.replaceChildren();
-  document.body.classList.remove("open", "two");
-  fitCharts();
+  const hadFocus = drawer.contains(document.activeElement);
+  empty();
+  arrange(0);
+  if (hadFocus) byId("phases-0").focus();
   if (state.selected >= 0 || state.a >= 0 || state.b >= 0) publish({selected: -1, a: -1, b: -1});
 }
 
 listeners.push(change => {
   const chosen = ["selected", "a", "b"].some(name => name in change);
   if (chosen && [state.selected, state.a, state.b].some(i => i >= 0)) fill();
-  else if ("labels" in change && !drawer.hidden) fill();
+  else if ("labels" in change && !drawer.hidden)
+    drawer.querySelectorAll(".head").forEach((one, k) => one.replaceChildren(...head(...shownCells[k])));
 });
 drawer.addEventListener("keydown", event => { if (event.key === "Escape") close(); });
