@@ -187,7 +187,7 @@ def with_parameters(chart: Any) -> Any:
     return chart.add_params(*_parameters())
 
 
-def _parameters() -> list[alt.Parameter]:
+def _parameters() -> list[Any]:
     return [alt.param(name=name, value=value) for name, value in DEFAULTS.items()]
 
 

@@ -47,6 +47,20 @@ WIDE = """[...document.querySelectorAll('main *')].filter(one => one.getBounding
   && !one.closest('.wide')).slice(0, 5).map(one => one.tagName + '.' + one.className + '#' + one.id)"""
 
 
+def test_charts_say_what_they_are(visit: Visit) -> None:
+    """To screen readers, of which the drawing itself is hidden."""
+    page = visit("one row")
+    draw_all(page)
+    labels = page.evaluate(
+        "[...document.querySelectorAll('.chart')].map(one => [one.role, one.ariaLabel, "
+        "one.querySelector('svg').getAttribute('aria-hidden')])"
+    )
+    assert ["application", "Phase diagram; the arrow keys move between cells", "true"] in labels
+    assert ["img", "Training loss by epoch, one chart per cell", "true"] in labels
+    assert {role for role, _, _ in labels} == {"application", "img"}
+    assert not [label for _, label, _ in labels if "Vega" in label]
+
+
 def test_variants_probes_and_facets(visit: Visit) -> None:
     page = visit("rich")
     slots = set(draw_all(page))

@@ -46,10 +46,14 @@ async function embed(slot, spec, rows) {
     return value;
   });
   const whole = {...spec, datasets, config: merged(spec.config, theme())};
-  whole.config.aria = false;  // the element says what the chart is
+  // The element says what the chart is, and not Vega, which would overwrite it.
+  const said = ["role", "aria-label"].map(name => [name, slot.getAttribute(name)]);
   const renderer = count > CANVAS_FROM ? "canvas" : "svg";
   const found = await window.vegaEmbed(slot, whole, {actions: false, renderer, logLevel: 1});
   slot.querySelector("svg, canvas").setAttribute("aria-hidden", "true");
+  slot.removeAttribute("aria-roledescription");
+  for (const [name, value] of said)
+    if (value === null) slot.removeAttribute(name); else slot.setAttribute(name, value);
   return {view: found.view, names: new Set((spec.params ?? []).map(one => one.name)),
     visible: true, late: {}};
 }
