@@ -20,7 +20,7 @@ import altair as alt
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from landscape_catalog.models.registry import multiply_adds
-from landscape_catalog.reports.charts.colours import sequence
+from landscape_catalog.reports.data.colours import sequence
 
 IMAGE = Path(__file__).resolve().parent.parent / "docs" / "performance.svg"
 PASSES = 3  # a backward pass costs two forward passes

@@ -10,7 +10,7 @@ import altair as alt
 from landscape_catalog.diagnosis.model import DiagnosisModel
 from landscape_catalog.diagnosis.result import Diagnosis
 from landscape_catalog.diagnosis.words import parameter_name
-from landscape_catalog.reports.charts.colours import INK
+from landscape_catalog.reports.data.colours import INK
 from landscape_catalog.schema.parameters import parameter
 
 CELLS, NEAREST, CURVES = "cells", "nearest", "curves"  # names of the tables

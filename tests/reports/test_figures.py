@@ -18,9 +18,9 @@ from hypothesis import strategies as st
 
 from landscape_catalog.errors import QueryError
 from landscape_catalog.experiment.experiment import Report
-from landscape_catalog.reports.charts.colours import faded
 from landscape_catalog.reports.data.cells import ReportData, report_data
 from landscape_catalog.reports.data.colour_scale import ColourScale, colour_scale
+from landscape_catalog.reports.data.colours import faded
 from landscape_catalog.reports.figures.choice import PHASES, chosen_panels, chosen_slices
 from landscape_catalog.reports.figures.figure import figure_bytes, figure_svg, layout_of
 from landscape_catalog.reports.figures.layout import arranged

@@ -10,7 +10,8 @@ import pytest
 
 from landscape_catalog.metrics.registry import QUANTITIES
 from landscape_catalog.phases import RULES
-from landscape_catalog.reports.charts import colours, maps
+from landscape_catalog.reports.charts import maps
+from landscape_catalog.reports.data import colours
 from landscape_catalog.reports.data.cells import ReportData, report_data
 from landscape_catalog.reports.data.panels import PanelChart, panels
 from tests.reports.grids import Catalog

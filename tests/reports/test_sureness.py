@@ -9,7 +9,8 @@ import pytest
 
 from landscape_catalog.experiment.experiment import Report
 from landscape_catalog.phases import Yang2021
-from landscape_catalog.reports.charts import colours, maps
+from landscape_catalog.reports.charts import maps
+from landscape_catalog.reports.data import colours
 from landscape_catalog.reports.data.cells import report_data
 from landscape_catalog.reports.data.sureness import label_row, strength, sureness_words
 from landscape_catalog.reports.page.page import build_page

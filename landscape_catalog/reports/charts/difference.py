@@ -7,12 +7,6 @@ from typing import Any, Literal
 import altair as alt
 
 from landscape_catalog.phases import NC
-from landscape_catalog.reports.charts.colours import (
-    INK,
-    MISSING_COLOUR,
-    PAPER,
-    readable_on,
-)
 from landscape_catalog.reports.charts.maps import (
     FADED,
     PANEL_HEIGHTS,
@@ -28,6 +22,12 @@ from landscape_catalog.reports.charts.marks import (
     texts,
 )
 from landscape_catalog.reports.data.cells import ReportData
+from landscape_catalog.reports.data.colours import (
+    INK,
+    MISSING_COLOUR,
+    PAPER,
+    readable_on,
+)
 from landscape_catalog.reports.data.difference import Difference, DifferencePanel
 
 ROWS = alt.NamedData("difference")

@@ -6,7 +6,7 @@ from typing import Any
 
 import altair as alt
 
-from landscape_catalog.reports.charts.colours import NOT_CONVERGED_COLOUR
+from landscape_catalog.reports.data.colours import NOT_CONVERGED_COLOUR
 from landscape_catalog.reports.data.metric_columns import with_unit
 
 LINES_HEIGHT, NETWORK_HEIGHT = 150, 190

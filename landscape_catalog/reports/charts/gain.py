@@ -6,9 +6,9 @@ from typing import Any
 
 import altair as alt
 
-from landscape_catalog.reports.charts.colours import VARIANT_COLOURS
 from landscape_catalog.reports.charts.scales import scale_of, ticks_of
 from landscape_catalog.reports.data.cells import ReportData
+from landscape_catalog.reports.data.colours import VARIANT_COLOURS
 from landscape_catalog.reports.data.gain import Gain
 
 HEIGHT = 230

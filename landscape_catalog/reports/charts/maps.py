@@ -9,13 +9,6 @@ from typing import Any
 import altair as alt
 
 from landscape_catalog.phases import UNCLASSIFIED
-from landscape_catalog.reports.charts.colours import (
-    INK,
-    MISSING_COLOUR,
-    NOT_CONVERGED_COLOUR,
-    PAPER,
-    readable_on,
-)
 from landscape_catalog.reports.charts.marks import (
     IN_BRUSH,
     IN_FACET,
@@ -33,6 +26,13 @@ from landscape_catalog.reports.charts.marks import (
 )
 from landscape_catalog.reports.data.cells import ReportData
 from landscape_catalog.reports.data.colour_scale import ColourScale, colour_scale
+from landscape_catalog.reports.data.colours import (
+    INK,
+    MISSING_COLOUR,
+    NOT_CONVERGED_COLOUR,
+    PAPER,
+    readable_on,
+)
 from landscape_catalog.reports.data.panels import PanelChart
 
 PHASE_ROW, PANEL_ROW = 92, 34  # height of a row of cells in pixels

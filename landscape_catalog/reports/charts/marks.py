@@ -19,10 +19,10 @@ from typing import Any
 import altair as alt
 
 from landscape_catalog.phases import NC, Rule
-from landscape_catalog.reports.charts.colours import INK, PAPER
 from landscape_catalog.reports.charts.scales import scale_of, ticks_of
 from landscape_catalog.reports.data.axes import Axis
 from landscape_catalog.reports.data.cells import ReportData
+from landscape_catalog.reports.data.colours import INK, PAPER
 
 CELLS, BORDERS = alt.NamedData("cells"), alt.NamedData("borders")
 DEFAULTS: dict[str, Any] = {

@@ -9,7 +9,6 @@ import altair as alt
 
 from landscape_catalog.metrics.registry import QUANTITIES
 from landscape_catalog.phases import NC
-from landscape_catalog.reports.charts.colours import sequence
 from landscape_catalog.reports.charts.marks import (
     IN_BRUSH,
     IN_FACET,
@@ -19,6 +18,7 @@ from landscape_catalog.reports.charts.marks import (
 from landscape_catalog.reports.charts.scales import scale_of, ticks_of
 from landscape_catalog.reports.data.axes import Axis
 from landscape_catalog.reports.data.cells import ReportData
+from landscape_catalog.reports.data.colours import sequence
 from landscape_catalog.reports.data.metric_columns import with_unit
 from landscape_catalog.schema.tables import Row
 

@@ -14,7 +14,7 @@ from landscape_catalog.catalog.tables import LOAD, TEMPERATURE
 from landscape_catalog.catalog.thresholds import rule_in_effect
 from landscape_catalog.experiment.experiment import Report
 from landscape_catalog.metrics.metric import PRIMARY
-from landscape_catalog.phases import NC, Rule
+from landscape_catalog.phases import Rule
 from landscape_catalog.reports.data.axes import Axis, label, make_axis, ordered
 from landscape_catalog.reports.data.metric_columns import (
     MetricColumn,
@@ -24,6 +24,8 @@ from landscape_catalog.reports.data.metric_columns import (
     metric_units,
     performance_metric,
 )
+from landscape_catalog.reports.data.numbers import rounded
+from landscape_catalog.reports.data.stability import compared_means, room_rows
 from landscape_catalog.reports.data.sureness import label_row
 from landscape_catalog.schema.parameters import parameter
 from landscape_catalog.schema.tables import Row
@@ -92,13 +94,6 @@ def format_mean(number: Row) -> str:
     return f"{number['mean']:.4g}{spread}{measured}" + (f"; {reason}" if reason else "")
 
 
-def rounded(value: float | None, figures: int = 6) -> float | None:
-    """A number rounded to some significant figures; None if it is missing or not finite."""
-    if value is None or not math.isfinite(value):
-        return None
-    return float(f"{value:.{figures}g}")
-
-
 def report_data(tables: Tables, settings: Report | None = None) -> ReportData:
     """Arrange the catalog's cells on two axes; variants and all other axes become facets.
 
@@ -118,8 +113,8 @@ def report_data(tables: Tables, settings: Report | None = None) -> ReportData:
     doubtful = {(m, probe) for (_, m, probe), n in numbers.items() if n["status"] == NOT_CONVERGED}
     loads = [path for path in others if path.startswith("load.")]
     rule = rule_in_effect(experiment)
-    deciding = _deciding(cells, rule, numbers)
-    room = _room(cells, rule, deciding)
+    deciding = compared_means(cells, rule, numbers)
+    room = room_rows(cells, rule, deciding)
     rows = [
         {
             "cell_id": cell["cell_id"],
@@ -186,36 +181,6 @@ def _numbers(tables: Tables) -> dict[tuple[str, str, str], Row]:
         (row["cell_id"], row["metric"], row["probe"]): row
         for row in tables["cell_metrics"].select(columns).iter_rows(named=True)
     }
-
-
-def _deciding(
-    cells: list[Row], rule: Rule, numbers: dict[tuple[str, str, str], Row]
-) -> dict[str, np.ndarray]:
-    """Mean of each metric of the rule's table in each cell, as they were compared."""
-    if rule.table is None:
-        return {}
-    found = {}
-    for metric in dict.fromkeys(one.metric for one in rule.table.criteria):
-        rows = [numbers.get((cell["cell_id"], metric, PRIMARY)) for cell in cells]
-        means = [None if row is None else row["mean"] for row in rows]
-        found[metric] = np.array([math.nan if mean is None else mean for mean in means], float)
-    return found
-
-
-def _room(cells: list[Row], rule: Rule, deciding: Mapping[str, np.ndarray]) -> dict[int, Row]:
-    """By how much a threshold may move before each label changes, and which one."""
-    if rule.table is None:
-        return {}
-    factors, which = rule.table.room(deciding)
-    found = {}
-    for i, cell in enumerate(cells):
-        is_known = cell["phase"] != NC.name and math.isfinite(factors[i])
-        percent = rounded(100 * (factors[i] - 1), 3) if is_known else None
-        setting = rule.table.settings[which[i]].words if is_known else ""
-        words = f"{percent:.3g}%: {setting}" if percent is not None else "no single threshold"
-        log = math.log(max(percent, 0.1)) if percent is not None else None
-        found[i] = {"room": percent, "ln room": rounded(log), "room text": words}
-    return found
 
 
 def _facet(cell: Row, paths: list[str], variants: list[str]) -> str:

@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from landscape_catalog.phases import NC
-from landscape_catalog.reports.data.cells import NOT_CONVERGED, ReportData, rounded
+from landscape_catalog.reports.data.cells import NOT_CONVERGED, ReportData
 from landscape_catalog.reports.data.colour_scale import clipped_range, colour_scale
 from landscape_catalog.reports.data.compared import Sides
 from landscape_catalog.reports.data.matched import CellPair, Matched, matched
 from landscape_catalog.reports.data.metric_columns import MetricColumn, Tables
+from landscape_catalog.reports.data.numbers import rounded
 from landscape_catalog.reports.data.panels import PanelChart, unit_words
 from landscape_catalog.schema.tables import Row
 

@@ -7,7 +7,8 @@ from typing import Any
 
 from landscape_catalog.phases import NC
 from landscape_catalog.reports.data.axes import label
-from landscape_catalog.reports.data.cells import ReportData, rounded
+from landscape_catalog.reports.data.cells import ReportData
+from landscape_catalog.reports.data.numbers import rounded
 from landscape_catalog.schema.tables import Row
 
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import polars as pl
 
 from landscape_catalog.metrics.barrier.spec import LINE
-from landscape_catalog.reports.data.cells import ReportData, rounded
+from landscape_catalog.reports.data.cells import ReportData
 from landscape_catalog.reports.data.metric_columns import Tables
+from landscape_catalog.reports.data.numbers import rounded
 from landscape_catalog.schema.tables import Row
 
 MOST_POINTS_A_LINE, FEWEST_POINTS_A_LINE = 40, 8

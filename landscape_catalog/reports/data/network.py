@@ -7,9 +7,10 @@ import math
 import polars as pl
 
 from landscape_catalog.metrics.metric import PRIMARY
-from landscape_catalog.reports.data.cells import ReportData, rounded
+from landscape_catalog.reports.data.cells import ReportData
 from landscape_catalog.reports.data.lines import fit_words
 from landscape_catalog.reports.data.metric_columns import Tables
+from landscape_catalog.reports.data.numbers import rounded
 from landscape_catalog.schema.tables import Row
 
 FIGURES = 4

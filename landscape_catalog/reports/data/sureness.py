@@ -8,7 +8,7 @@ import polars as pl
 
 from landscape_catalog.phases import NC, SURE, Rule, percent
 from landscape_catalog.phases.predictive.grid import FEWEST
-from landscape_catalog.reports.charts.colours import DARK, faded, luminance
+from landscape_catalog.reports.data.colours import DARK, faded, luminance
 from landscape_catalog.reports.data.metric_columns import Tables, are_published
 from landscape_catalog.schema.tables import Row
 from landscape_catalog.schema.words import counted

@@ -12,14 +12,6 @@ from typing import Any
 import altair as alt
 
 from landscape_catalog.phases import UNCLASSIFIED
-from landscape_catalog.reports.charts.colours import (
-    INK,
-    MISSING_COLOUR,
-    NOT_CONVERGED_COLOUR,
-    PAPER,
-    faded,
-    readable_on,
-)
 from landscape_catalog.reports.charts.maps import FADED, HUGE
 from landscape_catalog.reports.charts.marks import (
     BOLD_LETTER,
@@ -30,6 +22,14 @@ from landscape_catalog.reports.charts.marks import (
 )
 from landscape_catalog.reports.data.cells import ReportData
 from landscape_catalog.reports.data.colour_scale import ColourScale, colour_scale
+from landscape_catalog.reports.data.colours import (
+    INK,
+    MISSING_COLOUR,
+    NOT_CONVERGED_COLOUR,
+    PAPER,
+    faded,
+    readable_on,
+)
 from landscape_catalog.reports.data.panels import PanelChart
 from landscape_catalog.reports.figures.specs import BAR, GAP, Frame, specification
 from landscape_catalog.reports.figures.type import text_width

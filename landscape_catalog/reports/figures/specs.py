@@ -8,12 +8,12 @@ from typing import Any
 import altair as alt
 from altair.utils.schemapi import debug_mode
 
-from landscape_catalog.reports.charts.colours import INK
 from landscape_catalog.reports.charts.marks import CELLS, DEFAULTS, outlines
 from landscape_catalog.reports.charts.scales import ticks_of
 from landscape_catalog.reports.data.axes import Axis
 from landscape_catalog.reports.data.borders import borders
 from landscape_catalog.reports.data.cells import ReportData
+from landscape_catalog.reports.data.colours import INK
 from landscape_catalog.reports.figures.type import FAMILY, LINE
 from landscape_catalog.schema.parameters import are_numbers
 from landscape_catalog.schema.tables import Row
