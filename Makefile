@@ -58,6 +58,7 @@ bench: .venv/installed
 	$(RUN) python benchmarks/coverage_cka.py --quick
 	$(RUN) python benchmarks/shared_draws.py --quick
 	$(RUN) python benchmarks/catalog.py plan curves
+	$(RUN) python -m benchmarks.report_page
 
 # Correctness, determinism, memory and speed on a CUDA device, in under eight minutes.
 gpu: .venv/installed

@@ -1,4 +1,4 @@
-"""How fast the report is in a browser: `python benchmarks/report_page.py [PAGE ...]`.
+"""How fast the report is in a browser: `python -m benchmarks.report_page [PAGE ...]`.
 
 Without pages, those of two made-up catalogs are built: 13 x 13 x 10 published cells, and 15 x 15
 cells of five seeds with histories and curves. Printed as JSON, with the goals in brackets: the size

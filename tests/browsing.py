@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-PATIENCE = 12_000  # milliseconds; processes of other tests may hold the CPU
+PATIENCE = 60_000  # milliseconds; processes of other tests may hold the CPU
 FLAGS = ("--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--force-color-profile=srgb")
 # What can be seen of charts, from the marks of their SVG.
 SEEN = """
