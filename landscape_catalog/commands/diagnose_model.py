@@ -15,6 +15,8 @@ from landscape_catalog.catalog.diagram import READ, diagram_of
 from landscape_catalog.catalog.sources import source_named
 from landscape_catalog.catalog.thresholds import rule_in_effect
 from landscape_catalog.commands.diagnosis_tables import held_out_table, not_learned, score_lines
+from landscape_catalog.diagnosis.comparable import compared
+from landscape_catalog.diagnosis.method import reference_method
 from landscape_catalog.diagnosis.model import (
     Action,
     DiagnosisModel,
@@ -72,6 +74,7 @@ def fit_source(
     reference, full = model.reference, model.predictors[0]
     left = "" if reference.n_cells == len(chosen) else f" (of {len(chosen)}; others lack a metric)"
     features = ", ".join(feature.metric for feature in model.features)
+    file = "" if output is None else f" --model {project.shown(path)}"
     return "\n".join(
         [
             f"Fitted on {reference.n_cells} cells{left} of {name}, a grid of {reference.n_grid}: "
@@ -82,9 +85,24 @@ def fit_source(
             *held_out_table(model),
             "",
             *verdicts(full.tested, name),
-            f"Wrote {project.shown(path)}. `landscape diagnose score {name}` says more.",
+            *_not_comparable(model),
+            f"Wrote {project.shown(path)}. `landscape diagnose score {name}{file}` says more.",
         ]
     )
+
+
+def _not_comparable(model: DiagnosisModel) -> list[str]:
+    """What to do about features that checkpoints cannot be measured by; nothing without any."""
+    reference = model.reference
+    _, refused = compared(model, reference_method(reference.measure))
+    if not refused:
+        return []
+    again = "; if an earlier version imported it, import it again" if reference.citation else ""
+    return [
+        f"{reference.name} does not say how to measure {', '.join(refused)} as it did, so that "
+        f"`landscape diagnose run` does without them{again}.",
+        "",
+    ]
 
 
 def score_source(root: Path, name: str, *, model: Path | None = None, as_json: bool = False) -> str:

@@ -38,6 +38,7 @@ from landscape_catalog.schema.pairs import PairChoice
 log = logging.getLogger(__name__)
 DEVICES = ("auto", "cpu", "cuda", "mps")
 PAIRS = ("all", "ring", "first")
+HALF = (torch.float16, torch.bfloat16)
 
 
 @dataclass(frozen=True)
@@ -181,7 +182,8 @@ def _landscape(
     log.info("trial of %s", source.name)
     require_usable(build, data, source, len(checkpoints))
     require_one_landscape_of(build, states, names)
-    _require_different(names, states, [name for name, _ in network.named_parameters()])
+    coarse = [_coarsest(checkpoint) for checkpoint in checkpoints]
+    _require_different(names, states, coarse, [name for name, _ in network.named_parameters()])
     landscape = DiagnosedLandscape(build, states, data, method)
     remarks = _types(checkpoints)
     for index, name in enumerate(names):
@@ -195,22 +197,38 @@ def _landscape(
     return landscape, [remark for remark in remarks if remark]
 
 
+def _coarsest(checkpoint: Checkpoint) -> torch.dtype:
+    """The type with the least precision among those that weights were stored in."""
+    types = {value.dtype for value in checkpoint.state.values() if value.is_floating_point()}
+    return max(types, key=lambda one: torch.finfo(one).eps, default=torch.float32)
+
+
 def _types(checkpoints: Sequence[Checkpoint]) -> list[str]:
     """A remark on weights that were stored with less precision than they are measured in."""
-    coarse = (torch.float16, torch.bfloat16)
-    names = [one.name for one in checkpoints if any(v.dtype in coarse for v in one.state.values())]
+    names = [one.name for one in checkpoints if any(v.dtype in HALF for v in one.state.values())]
     if not names:
         return []
     return [f"{', '.join(names)}: stored in half precision, and measured in single precision."]
 
 
 def _require_different(
-    names: Sequence[str], states: Sequence[Mapping[str, Tensor]], parameters: Sequence[str]
+    names: Sequence[str],
+    states: Sequence[Mapping[str, Tensor]],
+    types: Sequence[torch.dtype],
+    parameters: Sequence[str],
 ) -> None:
-    """Require that no two checkpoints have the same trained weights."""
+    """Require that no two checkpoints have the same trained weights.
+
+    They are compared in the coarser of the types that they were stored in, so that a copy in half
+    precision is the same.
+    """
     for i, state in enumerate(states):
         for j in range(i):
-            if parameters and all(torch.equal(state[name], states[j][name]) for name in parameters):
+            coarser = max(types[i], types[j], key=lambda one: torch.finfo(one).eps)
+            if parameters and all(
+                torch.equal(state[name].to(coarser), states[j][name].to(coarser))
+                for name in parameters
+            ):
                 raise CheckpointError(
                     f"{names[j]} and {names[i]} hold the same weights; allowed: checkpoints of "
                     "trainings with different seeds, since a comparison of a network with itself "

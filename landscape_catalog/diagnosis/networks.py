@@ -157,7 +157,7 @@ def fitted_state(checkpoint: Checkpoint, network: nn.Module, source: str) -> dic
     found = max(unwrapped(checkpoint.state), key=lambda state: len(state.keys() & wanted.keys()))
     tied = _tied(network)
     for name, value in wanted.items():
-        if name not in found and name.rpartition(".")[2] == COUNTER:
+        if name.rpartition(".")[2] == COUNTER and _is_no_count(found.get(name)):
             found[name] = torch.zeros_like(value)
         elif name not in found:  # a file may hold tied weights once
             twin = next((other for other in tied.get(name, ()) if other in found), None)
@@ -188,6 +188,14 @@ def fitted_state(checkpoint: Checkpoint, network: nn.Module, source: str) -> dic
         name: _converted(found[name], value.dtype, name, checkpoint)
         for name, value in wanted.items()
     }
+
+
+def _is_no_count(counter: Tensor | None) -> bool:
+    """Whether batch norm's counter is missing, or was turned into half precision with all else.
+
+    Evaluation does not use it.
+    """
+    return counter is None or (counter.is_floating_point() and counter.numel() == 1)
 
 
 def _converted(tensor: Tensor, dtype: torch.dtype, name: str, checkpoint: Checkpoint) -> Tensor:

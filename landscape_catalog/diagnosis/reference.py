@@ -161,8 +161,13 @@ def _tested(model: DiagnosisModel, answer: Answer, tested: Score) -> TestedFacts
     )
 
 
-def advice_facts(answer: Answer) -> tuple[AdviceFacts, ...]:
-    """The advice, the largest expected gain first."""
+def advice_facts(answer: Answer, accuracy: float = math.nan) -> tuple[AdviceFacts, ...]:
+    """The advice, the largest expected gain first.
+
+    Args:
+        answer: of the model.
+        accuracy: of the checkpoints on test data, in percent; NaN if unknown.
+    """
     return tuple(
         AdviceFacts(
             action=one.action,
@@ -172,9 +177,19 @@ def advice_facts(answer: Answer) -> tuple[AdviceFacts, ...]:
             probability=known(one.probability),
             versus=one.versus,
             why=one.why,
-            caveat=one.caveat,
+            caveat="; and ".join(filter(None, (one.caveat, _too_much(one.high, accuracy)))),
         )
         for one in answer.advice
+    )
+
+
+def _too_much(gain: float, accuracy: float) -> str:
+    """That a gain which a reference of lower accuracy leads to would exceed 100%, in words."""
+    if not gain > 100 - accuracy:
+        return ""
+    return (
+        f"from a test accuracy of {accuracy:.1f}% no change gains more than {100 - accuracy:.1f} "
+        "points"
     )
 
 

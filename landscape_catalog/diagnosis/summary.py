@@ -65,7 +65,9 @@ def summarised(
         standing: by what they are judged.
     """
     phase = found_phase(standing.rule, measured)
-    answer = standing.answer(cell_numbers(measured).means, data.n_train)
+    means = cell_numbers(measured).means
+    answer = standing.answer(means, data.n_train)
+    accuracy = means.get("test_accuracy", math.nan)
     missing = {name: _why_missing(name, measured) for name in TITLES} | dict(standing.refused)
     parameters = landscape.network(0).parameters()
     size = sum(value.numel() for value in parameters if value.requires_grad)
@@ -84,7 +86,7 @@ def summarised(
         ),
         phase=_phase_facts(phase, standing, measured),
         reference=None if answer is None else reference_facts(standing, answer),
-        advice=() if answer is None else advice_facts(answer),
+        advice=() if answer is None else advice_facts(answer, accuracy),
         no_advice=reasons_for_no_advice(standing, answer, missing),
         more=tuple(_more(measured, phase)),
         remarks=tuple(measured.remarks),

@@ -124,7 +124,7 @@ def caveats_in_words(found: Diagnosis) -> list[str]:
         "or another training they are a guide, and the intervals need not hold."
     )
     connectivity = next((m for m in found.metrics if m.metric == "mode_connectivity"), None)
-    if connectivity is not None and connectivity.n < len(connectivity.values):
+    if connectivity is not None and 0 < connectivity.n < len(connectivity.values):
         sentences.append(
             f"Phase and advice go by the mode connectivity of {connectivity.n} of "
             f"{len(connectivity.values)} curves: the others have not converged."

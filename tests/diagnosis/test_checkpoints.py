@@ -37,6 +37,14 @@ FORMS = {
 }
 
 
+def test_a_counter_in_half_precision(tmp_path: Path) -> None:
+    """Of a state dict of which every entry was converted."""
+    network = nn.Sequential(nn.Linear(2, 3), nn.BatchNorm1d(3))
+    torch.save({k: v.half() for k, v in network.state_dict().items()}, tmp_path / "one.pt")
+    found = fitted_state(read_checkpoint(tmp_path / "one.pt"), network, "it")
+    assert found["1.num_batches_tracked"].dtype == torch.int64
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_forms_of_torch_files(form: str, tmp_path: Path) -> None:
     torch.save(FORMS[form], tmp_path / "one.pt")

@@ -57,6 +57,9 @@ def test_two_copies_of_the_same_weights_are_refused() -> None:
     other = {name: value.clone() for name, value in state.items()}
     with pytest.raises(CheckpointError, match="checkpoint 1 and checkpoint 2 hold the same"):
         diagnosed([state, other], perceptron)
+    half = {name: value.half() for name, value in state.items()}
+    with pytest.raises(CheckpointError, match="checkpoint 1 and checkpoint 2 hold the same"):
+        diagnosed([state, half], perceptron)
     other["0.weight"][0, 0] += 0.01
     assert diagnosed([state, other], perceptron).metric("l2_distance").mean == pytest.approx(0.01)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,8 @@ from landscape_catalog.diagnosis.method import (
     paper_method,
     reference_method,
 )
-from landscape_catalog.diagnosis.model import read_model, write_model
+from landscape_catalog.diagnosis.model import Answer, read_model, write_model
+from landscape_catalog.diagnosis.model.answer import Advice
 from landscape_catalog.diagnosis.reference import advice_facts, reference_facts, standard
 from landscape_catalog.diagnosis.words import caveats_in_words
 from landscape_catalog.errors import CheckpointError
@@ -197,6 +199,37 @@ def test_without_converged_curves_the_other_metrics_advise(tmp_path: Path) -> No
     said = " ".join(" ".join(caveats_in_words(changed)).split())
     assert "This advice is less sure: it comes from a model without mode connectivity and" in said
     assert f"about temperature {100 * stored.accuracy.value:.0f}% (" in said
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "said"),
+    [(20.0, ""), (99.0, "from a test accuracy of 99.0% no change gains more than 1.0 points")],
+)
+def test_a_gain_beyond_100_percent_is_marked(accuracy: float, said: str) -> None:
+    """A reference of low accuracy may expect of good networks more than there is to gain."""
+    one = Advice("hotter", 5.0, 2.0, 9.0, 0.8, "colder", "because", "it is unsure")
+    answer = Answer((), (), {}, (one, replace(one, caveat="")), (), {})
+    first, second = advice_facts(answer, accuracy)
+    assert first.caveat == "; and ".join(filter(None, ("it is unsure", said)))
+    assert second.caveat == said
+    assert all(one.caveat in ("", "it is unsure") for one in advice_facts(answer))
+
+
+@pytest.mark.parametrize("used", [0, 1, 2])
+def test_how_many_curves_count(used: int, file: Path) -> None:
+    """The advice does not go by curves if none of them has converged."""
+    found = lc.diagnose_checkpoints(states(2), perceptron, blobs(), model=file)
+    one = Advice("hotter", 5.0, 2.0, 9.0, 0.8, "colder", "because", "")
+    advice = advice_facts(Answer((), (), {}, (one,), (), {}))
+    metrics = tuple(
+        m.model_copy(update={"n": used, "values": m.values[:1] * 2})
+        if m.metric == "mode_connectivity"
+        else m
+        for m in found.metrics
+    )
+    changed = found.model_copy(update={"advice": advice, "metrics": metrics})
+    said = " ".join(caveats_in_words(changed))
+    assert ("Phase and advice go by the mode connectivity of 1 of 2 curves" in said) == (used == 1)
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,8 @@ def undecided(numbers: Mapping[str, float]) -> str:
     known = f"With {' and '.join(facts)}" if facts else "Without training loss and error"
     return (
         f"{known}, mode connectivity decides about the temperature: behind a barrier a higher one "
-        "helps, without one a lower one. A second run and a converged curve would show it."
+        "helps, without one a lower one. A converged curve between two runs, measured as those of "
+        "the reference, would show it."
     )
 
 
