@@ -47,6 +47,11 @@ def reference_method(section: Mapping[str, Any] | None) -> Any:
         CheckpointError: if it is not valid.
     """
     given = {name: _first(value) for name, value in (section or {}).items() if name in TAKEN}
+    for name in ("connectivity", "similarity", "hessian"):
+        if not isinstance(given.get(name, {}), Mapping):
+            raise CheckpointError(
+                f"the reference's section `measure`: {name}: got {given[name]!r}; allowed: settings"
+            )
     content: dict[str, Any] = {**PAPER, **given}
     content["hessian"] = {**content.get("hessian", {}), "backend": "native", "batches": 1}
     _require_comparable(content.get("similarity", {}))

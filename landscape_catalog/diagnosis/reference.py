@@ -104,6 +104,8 @@ def _require_usable(model: DiagnosisModel, path: Path, sizes: Mapping[str, float
         if name not in known:
             allowed = ", ".join(known) or "none: the model takes metrics only"
             raise CheckpointError(f"--at {name}: allowed: {allowed}")
+        if not (math.isfinite(sizes[name]) and sizes[name] > 0):
+            raise CheckpointError(f"--at {name}: got {sizes[name]:g}; allowed: a positive number")
 
 
 def reference_facts(standing: Standard, answer: Answer) -> ReferenceFacts:

@@ -105,6 +105,9 @@ def test_methods_that_a_reference_may_have() -> None:
             reference_method({"similarity": section})
     with pytest.raises(CheckpointError, match=r"section `measure`: connectivity\.lr: got -1"):
         reference_method({"connectivity": {"lr": -1}})
+    for name in ("connectivity", "similarity", "hessian"):
+        with pytest.raises(CheckpointError, match=rf"`measure`: {name}: got 'x'; allowed: sett"):
+            reference_method({name: "x"})
 
 
 def test_sizes_and_units_of_a_model(tmp_path: Path) -> None:
@@ -114,6 +117,9 @@ def test_sizes_and_units_of_a_model(tmp_path: Path) -> None:
         standard(tmp_path / "nats.json")
     with pytest.raises(CheckpointError, match=r"--at load.depth: allowed: load.width, load.sam"):
         standard(tmp_path / "sizes.json", {"load.depth": 3})
+    for size in (float("nan"), float("inf"), 0.0, -1.0):
+        with pytest.raises(CheckpointError, match=r"--at load.width: got .*; allowed: a positive"):
+            standard(tmp_path / "sizes.json", {"load.width": size})
     cells = model(sizes=True).cells
     means = {name: values[7] for name, values in cells.features.items() if "." not in name}
     sizes = {"load.width": 2.0, "temperature.batch_size": 128.0}
