@@ -86,7 +86,9 @@ def diagnose_run(
     ] = None,
     page: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="The page; default: reports/diagnosis.html."),
+        typer.Option(
+            metavar="FILE", help="The page; default: diagnosis.html, in reports/ within a project."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON.")] = False,
 ) -> None:
@@ -138,7 +140,7 @@ def diagnose_fit(
     cells: Annotated[
         int | None, typer.Option(min=1, help="Fit only so many of them, drawn at random.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of the draw.")] = 0,
+    seed: Annotated[int | None, typer.Option(min=0, help="Seed of the draw of --cells.")] = None,
     sizes: Annotated[
         bool, typer.Option("--sizes", help="Also take width, samples and batch size as features.")
     ] = False,

@@ -40,7 +40,7 @@ def fit_source(
     *,
     where: str | None = None,
     cells: int | None = None,
-    seed: int = 0,
+    seed: int | None = None,
     sizes: bool = False,
     output: Path | None = None,
 ) -> str:
@@ -51,7 +51,7 @@ def fit_source(
         name: of an import or experiment; see `open_catalog`.
         where: an SQL condition on the view `cells`; only cells that meet it are fitted.
         cells: number of cells to draw from them; None: all.
-        seed: of the draw.
+        seed: of the draw; None: 0.
         sizes: whether the model takes width, samples and batch size.
         output: the file; None: `data/diagnosis/model.json`.
 
@@ -215,7 +215,7 @@ def of_features(cell_metrics: pl.DataFrame, column: str) -> dict[str, str]:
 
 
 def _chosen(
-    root: Path, known: _Known, where: str | None, cells: int | None, seed: int
+    root: Path, known: _Known, where: str | None, cells: int | None, seed: int | None
 ) -> np.ndarray:
     """Indices of the cells that are fitted."""
     chosen = np.arange(len(known.diagram))
@@ -230,9 +230,11 @@ def _chosen(
         chosen = np.array([i for i in chosen if known.diagram.cell_ids[i] in ids], dtype=int)
         if not len(chosen):
             raise QueryError(f"--where: no cell of {known.name} meets {where!r}")
-    if cells is not None:
-        if cells > len(chosen):
-            raise QueryError(f"--cells: got {cells}; allowed: at most {len(chosen)}")
-        draw = np.random.default_rng(seed).choice(len(chosen), cells, replace=False)
-        chosen = np.sort(chosen[draw])
-    return chosen
+    if cells is None:
+        if seed is not None:
+            raise QueryError(f"--seed: got {seed}; allowed: with --cells, whose draw it seeds")
+        return chosen
+    if cells > len(chosen):
+        raise QueryError(f"--cells: got {cells}; allowed: at most {len(chosen)}")
+    draw = np.random.default_rng(seed or 0).choice(len(chosen), cells, replace=False)
+    return np.sort(chosen[draw])

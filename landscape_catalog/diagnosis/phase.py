@@ -143,7 +143,7 @@ def _sureness(
 
 
 def _by_errors(rule: Rule, measured: Measurements, numbers: CellNumbers, label: str) -> str:
-    """What the errors of the estimates alone say about a label."""
+    """What the errors of the estimates say about a label, for the samples that were chosen."""
     others, unknown = set(), []
     for name in rule.metrics:
         error = error_of_cell_mean(list(measured.usable(name).values())).total
@@ -156,9 +156,10 @@ def _by_errors(rule: Rule, measured: Measurements, numbers: CellNumbers, label: 
     others.discard(label)
     without = f" (that of {' and '.join(unknown)} is unknown)" if unknown else ""
     if not others:
-        return f"The errors of the estimates alone{without} do not change the label."
+        return f"The errors of the estimates on these samples{without} do not change the label."
     named = " or ".join(sorted(others))
-    return f"Within {ERRORS:g} errors of the estimates alone{without}, it may also be {named}."
+    within = f"Within {ERRORS:g} errors of the estimates on these samples"
+    return f"{within}{without}, it may also be {named}."
 
 
 def _of_pairs(name: str) -> bool:

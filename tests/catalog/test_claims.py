@@ -21,7 +21,7 @@ from landscape_catalog.errors import MissingArtifactError, QueryError
 from landscape_catalog.experiment.experiment import Report
 from landscape_catalog.paths import Project
 from landscape_catalog.phases.claims import CLAIMS, judge_claims, revisions_words
-from landscape_catalog.reports import build_page
+from landscape_catalog.reports import build_page, compared_tables, sides
 from landscape_catalog.reports.page.claims import claims_section
 from tests.catalog.test_query import write_tables
 from tests.reports.grids import Catalog
@@ -149,7 +149,11 @@ def test_the_section_is_hidden_where_nothing_can_be_tested() -> None:
     small = Catalog({"load.width": [1, 2], "temperature.batch_size": [8, 16]}).tables()
     assert claims_section(diagram_of(small)) == ""
     assert "Claims of the paper" not in build_page(small, Report())
-    assert "Claims of the paper" not in build_page(Catalog(AXES).tables(), Report(), judged=False)
+    tables = Catalog(AXES).tables()
+    both = compared_tables("one", tables, "other", tables)
+    compared = sides("one", tables, "other", tables)
+    assert "Claims of the paper" in build_page(tables, Report())
+    assert "Claims of the paper" not in build_page(both, Report(), sides=compared)
 
 
 def test_the_section_is_quick_on_a_large_grid() -> None:

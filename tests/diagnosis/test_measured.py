@@ -107,7 +107,7 @@ def test_how_many_checkpoints_say_how_much() -> None:
     assert "A second checkpoint" in one.more[0] and "III and IV" in one.more[0]
     assert two.phase.name == "IV-B" and two.phase.probabilities == {}
     assert "it takes 3 to see how runs vary" in two.phase.words
-    assert "errors of the estimates alone" in two.phase.words
+    assert "errors of the estimates on these samples" in two.phase.words
     assert three.phase.name == "IV-B"
     assert sum(three.phase.probabilities.values()) == pytest.approx(1.0)
     assert three.phase.probabilities["IV-B"] > 0.5

@@ -146,6 +146,7 @@ def test_score_on_what_was_fitted_holds_values_out(project: Path) -> None:
         (["fit", "first", "--where", "depth > 1"], "depth"),
         (["fit", "first", "--cells", "141"], "--cells: got 141; allowed: at most 140"),
         (["fit", "first", "--cells", "5"], "first: got 5 cells"),
+        (["fit", "first", "--seed", "3"], "--seed: got 3; allowed: with --cells"),
         (["fit", "first", "--where", " "], "--where: got an empty text"),
         (
             ["fit", "first", "--where", "width > 64) OR (1 = 1"],
