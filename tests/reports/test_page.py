@@ -146,3 +146,38 @@ def test_text_of_a_catalog_cannot_end_the_script() -> None:
     page = build_page(rich.tables(), Report())
     assert page.count("</script>") == 2
     assert "<b>" not in page.split("<script")[0]
+
+
+SOURCE: dict[str, Any] = dict.fromkeys(
+    (
+        "format",
+        "citation",
+        "url",
+        "file",
+        "sha256",
+        "repository",
+        "revision",
+        "refs",
+        "path",
+        "note",
+    )
+)
+
+
+@pytest.mark.parametrize(
+    ("found", "words"),
+    [
+        ([], "the specification below in params.yaml, then: dvc repro"),
+        (
+            [SOURCE | {"kind": "imported", "name": "own", "format": "zhou2024", "file": "a.csv"}],
+            "landscape import zhou2024 a.csv, then: landscape report --source own",
+        ),
+        (
+            [SOURCE | {"kind": "collected", "name": "far", "revision": "1a2b3c"}],
+            "git checkout 1a2b3c, then: dvc repro",
+        ),
+    ],
+)
+def test_the_provenance_says_how_to_reproduce(found: list[dict[str, Any]], words: str) -> None:
+    tables = Catalog(SMALL).tables()
+    assert f"<td>{words}</td>" in build_page(tables, Report(), found)

@@ -44,6 +44,7 @@ def provenance_section(tables: Tables, found: Sequence[Row] = ()) -> str:
         ("experiment", experiment["experiment_id"]),
         ("classification", experiment["classification_id"]),
         *_found(found),
+        *_again(found),
         *[
             (f"data {data_id}", f"content {content}")
             for data_id, content in data.iter_rows()
@@ -76,6 +77,19 @@ def _found(found: Sequence[Row]) -> Iterator[tuple[str, str]]:
         words = [f"{part} {row[part]}" for part in (*parts, "path") if row[part] is not None]
         if words:
             yield f"{row['kind']} as {row['name']}", ", ".join(words)
+
+
+def _again(found: Sequence[Row]) -> Iterator[tuple[str, str]]:
+    """The commands that give these results again."""
+    if not found:
+        yield "to reproduce", "the specification below in params.yaml, then: dvc repro"
+    for row in found:
+        if row["kind"] == "imported":
+            first = f"landscape import {row['format']} {row['file'] or 'FILE'}"
+            words = f"{first}, then: landscape report --source {row['name']}"
+        else:
+            words = f"git checkout {row['revision'] or 'REVISION'}, then: dvc repro"
+        yield f"to reproduce {row['name']}", words
 
 
 def _methods(tables: Tables) -> list[tuple[str, str]]:
