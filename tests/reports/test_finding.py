@@ -115,7 +115,7 @@ def test_where_connectivity_fails() -> None:
     assert "3 cells are poorly connected, at width 1 and every batch size." in said(
         labelled(tables, "I", "I", "III", "II")
     )
-    assert "No cell is poorly connected. " in said(labelled(tables, "II"))
+    assert "No cell is labelled poorly connected. " in said(labelled(tables, "II"))
     assert "poorly" not in said(labelled(tables, "NC"))
 
 
@@ -125,9 +125,9 @@ def test_where_connectivity_may_fail() -> None:
     tables = probable(labelled(grid(), "II"), 0.5, 0.6, 0.95)
     assert "but the 2 at width 1 and batch size 16 to 32 may be." in said(tables)
     # The second phase of a sure label does not count, nor does one that is connected.
-    assert "No cell is poorly connected. " in said(probable(labelled(grid(), "II"), 0.95))
+    assert "No cell is labelled poorly connected. " in said(probable(labelled(grid(), "II"), 0.95))
     connected = probable(labelled(grid(), "II"), 0.5, second="IV-A")
-    assert "No cell is poorly connected. " in said(connected)
+    assert "No cell is labelled poorly connected. " in said(connected)
 
 
 def test_connectivity_in_a_facet() -> None:

@@ -61,9 +61,11 @@ def test_the_seven_panels_of_figure_2(data: ReportData) -> None:
     ]  # fmt: skip
     for one in panels(data):
         for layer in layers(data, one.key)[:2]:
-            assert {metric.replace("_", " ") for metric in QUANTITIES} <= {
-                entry["title"].split(",")[0] for entry in layer["encoding"]["tooltip"]
-            }
+            drawn = [q for q in QUANTITIES.values() if q.panel is not None and q.panel.place]
+            shown = {entry["title"].split(",")[0] for entry in layer["encoding"]["tooltip"]}
+            assert {quantity.name.replace("_", " ") for quantity in drawn} <= shown
+            assert "test accuracy" in shown
+            assert "norm" not in shown  # that is in the drawer
 
 
 def test_cells_are_rectangles_with_their_edges(data: ReportData) -> None:
@@ -124,9 +126,12 @@ def test_cells_that_have_not_converged_are_labelled_in_every_panel() -> None:
         grey, _, names, *_ = layers(data, one.key)
         assert names["encoding"]["text"] == {"value": "NC"}
         assert names["transform"] == [{"filter": "datum.phase == 'NC'"}]
-        assert grey["mark"]["color"] == colours.MISSING_COLOUR
+        assert grey["encoding"]["color"]["value"] == colours.MISSING_COLOUR
+        assert grey["encoding"]["color"]["condition"]["value"] == colours.PAPER
     diagram = maps.phase_diagram(data).to_dict()["layer"]
-    assert [layer["encoding"]["text"]["field"] for layer in written(diagram)] == ["name", "name"]
+    first, second, star = (layer["encoding"]["text"] for layer in written(diagram))
+    assert first["field"] == second["field"] == "name"
+    assert star == {"value": maps.NOTED}
     assert {row["phase"] for row in data.cells if row["x"] == "8"} == {"NC"}
 
 
@@ -147,7 +152,8 @@ def test_without_any_number_all_cells_are_grey(axes: dict[str, Any]) -> None:
         found = layers(data, one.key)
         (names,) = written(found)
         assert (marks_in(found[0]), names["encoding"]["text"]) == ("rect", {"value": "NC"})
-        assert not any("color" in layer["encoding"] for layer in found[:-1])
+        assert found[0]["encoding"]["color"]["value"] == colours.MISSING_COLOUR
+        assert not any("color" in layer["encoding"] for layer in found[1:-1])
 
 
 def test_a_single_value_has_a_colour() -> None:

@@ -24,7 +24,9 @@ def network_chart(reach: float, unit: str) -> Any:
     links = alt.Chart(alt.NamedData("links")).encode(
         x=_place("x"), x2="x2:Q", y=_place("y"), y2="y2:Q"
     )
-    ground = links.mark_rule(strokeWidth=6.5, stroke="#8a8f96")  # white is seen on any page
+    # White is seen on any page; pairs without a curve are thin.
+    width = alt.ExprRef("isValid(datum.mc) ? 6.5 : 0.8")
+    ground = links.mark_rule(strokeWidth=width, stroke="#8a8f96")
     edges = links.mark_rule(strokeWidth=4).encode(
         color=alt.Color(
             "mc:Q",
@@ -83,7 +85,7 @@ def curves_chart(quantity: str, unit: str) -> Any:
             strokeDash=alt.StrokeDash(
                 "kind:N",
                 scale=alt.Scale(domain=["curve", "straight line"], range=[[1, 0], [3, 3]]),
-                legend=alt.Legend(title=None, orient="top", symbolType="stroke"),
+                legend=None,
             ),
             tooltip=[
                 alt.Tooltip("pair:N", title="seeds"),

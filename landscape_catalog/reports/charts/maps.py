@@ -20,6 +20,7 @@ from landscape_catalog.reports.charts.marks import (
     markers,
     outlines,
     phase_colour,
+    position,
     rectangles,
     texts,
     tooltips,
@@ -38,6 +39,8 @@ from landscape_catalog.reports.data.panels import PanelChart
 PHASE_ROW, PANEL_ROW = 92, 34  # height of a row of cells in pixels
 PHASE_HEIGHTS, FACET_HEIGHTS, PANEL_HEIGHTS = (190, 460), (150, 270), (150, 250)
 HUGE = 100_000
+NOTED = "*"  # in the corner of a cell with a note
+OUTSIDE = 0.25  # opacity of a cell outside of the brush
 FADED = 0.35  # opacity of a cell in which an estimator has not converged
 LETTERS_OF_TWO = 6  # of the longer of two lines
 PHASE_NAME = f"({PHASE} == '{UNCLASSIFIED.name}' ? '?' : {PHASE})"
@@ -55,12 +58,15 @@ def phase_diagram(data: ReportData, facet: int = 0) -> Any:
         facet: index of the facet to draw.
     """
     here = f"datum.f == {facet}"
-    brush = alt.selection_interval(name="brush", encodings=["x", "y"], zoom=False)
+    frame = alt.BrushConfig(stroke=INK, strokeWidth=1.5, fill="#777777", fillOpacity=0.08)
+    brush = alt.selection_interval(name="brush", encodings=["x", "y"], zoom=False, mark=frame)
     ground = rectangles(data, color=PAPER).transform_filter(here)
     marks = (
         rectangles(data)
         .transform_filter(here)
-        .transform_calculate(label=PHASE, drawn=f"{DECLARED} ? datum.strength : 1")
+        .transform_calculate(
+            label=PHASE, drawn=f"({DECLARED} ? datum.strength : 1) * ({IN_BRUSH} ? 1 : {OUTSIDE})"
+        )
         .encode(
             color=phase_colour(data.rule, "label"),
             opacity=alt.Opacity("drawn:Q", scale=None, legend=None),
@@ -73,7 +79,13 @@ def phase_diagram(data: ReportData, facet: int = 0) -> Any:
     outline = outlines(data, several=False).transform_filter(here)
     names = [one.transform_filter(here) for one in _names(data)]
     frames = [one.transform_filter(here) for one in markers(data)]
-    layers = [ground, marks, *names, changed, outline, *frames]
+    noted = texts(data, "11", align="right", baseline="top", dx=-3, dy=2, fill=INK)
+    noted = noted.transform_filter(f"{here} && datum.note != ''").encode(
+        x=position(data.x, "x0" if data.x.reverse else "x1"),
+        y=position(data.y, "y0" if data.y.reverse else "y1"),
+        text=alt.value(NOTED),
+    )
+    layers = [ground, marks, *names, noted, changed, outline, *frames]
     limits = PHASE_HEIGHTS if len(data.facets) < 3 else FACET_HEIGHTS
     return layered(layers, panel_height(data, PHASE_ROW, limits))
 
@@ -112,11 +124,12 @@ def metric_panel(data: ReportData, panel: PanelChart) -> Any:
     known = f"isValid(datum['{panel.field}'])"
     several = len(data.facets) > 1
     here = [f"{IN_FACET} && " if several else ""][0]
-    missing = rectangles(data, color=MISSING_COLOUR)
-    layers = [missing.transform_filter(f"{here}!{known}").encode(tooltip=tooltips(data))]
+    ground = alt.condition(known, alt.value(PAPER), alt.value(MISSING_COLOUR))
+    below = rectangles(data).encode(color=ground, tooltip=tooltips(data))
+    layers = [_in(several, below)]
     scale = colour_scale(data, panel)
     if scale is not None:
-        faded = f"(datum['{panel.column} doubt'] ? {FADED} : 1) * ({IN_BRUSH} ? 1 : 0.25)"
+        faded = f"(datum['{panel.column} doubt'] ? {FADED} : 1) * ({IN_BRUSH} ? 1 : {OUTSIDE})"
         measured = rectangles(data).transform_filter(f"{here}{known}")
         layers.append(
             measured.transform_calculate(drawn=faded).encode(

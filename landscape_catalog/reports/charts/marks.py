@@ -147,15 +147,16 @@ def _letter(partner: str) -> str:
 
 
 def tooltips(data: ReportData) -> list[alt.Tooltip]:
-    """A tooltip with all values of a cell."""
-    heads = [("phase", "phase"), ("probability", "probability"), ("reason", "reason")]
+    """A tooltip with the label of a cell and the metrics of the default panels."""
+    heads = [("phase", "phase"), ("probability", "probability")]
     heads += [("x", data.x.path), ("y", data.y.path)]
     heads += [("facet", "facet")] if len(data.facets) > 1 else []
-    heads += [("runs", "runs"), ("note", "note")]
     if data.rule.table is not None:
         heads.append(("room text", "label changes after"))
     for column in data.metric_columns:
-        if known_values(data, column.name):
+        panel = column.quantity.panel
+        shown = column.metric == data.performance.metric or (panel is not None and panel.place)
+        if shown and known_values(data, column.name):
             unit = data.units[column.metric]
             words = [column.words, *filter(None, [unit, column.label])]
             heads.append((f"{column.name} text", ", ".join(words)))

@@ -85,5 +85,8 @@ def _ends(axes: list[Coordinate]) -> list[alt.Chart]:
     base = alt.Chart(alt.Data(values=rows)).encode(
         x=alt.X("k:Q"), y=alt.Y("v:Q"), text=alt.Text("text:N")
     )
-    low = base.transform_filter("datum.v == 0").mark_text(dy=9, fontSize=9, color="#666")
-    return [low, base.transform_filter("datum.v == 1").mark_text(dy=-8, fontSize=9, color="#666")]
+    low = base.transform_filter("datum.v == 0").mark_text(dy=9, fontSize=9, color="#7d848c")
+    return [
+        low,
+        base.transform_filter("datum.v == 1").mark_text(dy=-8, fontSize=9, color="#7d848c"),
+    ]

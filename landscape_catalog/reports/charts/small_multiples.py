@@ -63,7 +63,7 @@ def connectivity_curves(name: str, curves: Curves, data: ReportData) -> Any:
     ends = [0, 0.5, 1] if _width(data) >= ROOM_FOR_THREE_LABELS else [0, 1]
     chart = (
         alt.Chart(alt.NamedData(name))
-        .transform_filter(IN_FACET)
+        .transform_filter(f"{IN_FACET} && datum.kind != 'straight line'")
         .transform_flatten(["t", "train", "test"])
         .mark_line(point=alt.OverlayMarkDef(size=12), strokeWidth=1.2)
         .encode(

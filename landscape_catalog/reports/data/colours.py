@@ -10,7 +10,7 @@ INK, PAPER = "#1d1d1d", "#ffffff"
 DARK = 0.2  # luminance below which white text has more contrast than dark text
 VARIANT_COLOURS = ["#3d3d3d", "#d55e00", "#0072b2", "#009e73", "#cc79a7", "#a08000", "#56b4e9"]
 # From dark to light, but no lighter than is visible on white (after Matplotlib's plasma).
-_SEQUENCE = ((13, 8, 135), (126, 3, 168), (204, 71, 120), (240, 130, 60))
+_SEQUENCE = ((92, 84, 214), (176, 70, 200), (222, 84, 122), (226, 132, 42))
 
 
 def readable_on(colour: str) -> str:

@@ -7,9 +7,11 @@ from collections.abc import Sequence, Set
 import polars as pl
 
 from landscape_catalog.catalog.diagram import diagram_of
+from landscape_catalog.metrics.metric import PRIMARY
 from landscape_catalog.phases import NC, SURE, UNCLASSIFIED
-from landscape_catalog.phases.facts.best import best_cells
+from landscape_catalog.phases.facts.best import BestCell, best_cells
 from landscape_catalog.phases.facts.divisions import CONNECTIVITY
+from landscape_catalog.phases.facts.words import difference
 from landscape_catalog.reports.data.axes import Axis
 from landscape_catalog.reports.data.cells import ReportData
 from landscape_catalog.reports.data.metric_columns import Tables
@@ -61,7 +63,22 @@ def _best(tables: Tables) -> str:
     if not every:
         return ""
     choose = max if every[0].higher_is_better else min
-    return choose(every, key=lambda one: one.value).words
+    best = choose(every, key=lambda one: one.value)
+    return f"{best.words}{_measured(tables, best)}"
+
+
+def _measured(tables: Tables, best: BestCell) -> str:
+    """The error of the best cell's value due to the finite test set, which all cells share."""
+    row = tables["cell_metrics"].filter(
+        pl.col("cell_id") == best.cell_id,
+        pl.col("metric") == best.metric,
+        pl.col("probe") == PRIMARY,
+    )
+    error = row["measurement_error"][0] if row.height else None
+    words = "" if error is None else difference(error, best.metric)
+    if not words or float(words.split()[0]) == 0:
+        return ""
+    return f" The finite test set adds an error of {words}, the same one to all cells."
 
 
 def _connectivity(data: ReportData) -> str:
@@ -75,9 +92,9 @@ def _connectivity(data: ReportData) -> str:
         return f"{counted(len(failing), 'cell')} {verb} poorly connected, {_where(data, failing)}."
     doubtful = [cell for cell in data.cells if cell["second"] in poor]
     if not doubtful:
-        return "No cell is poorly connected."
+        return "No cell is labelled poorly connected."
     cells = "the one" if len(doubtful) == 1 else f"the {len(doubtful)}"
-    return f"No cell is poorly connected, but {cells} {_where(data, doubtful)} may be."
+    return f"No cell is labelled poorly connected, but {cells} {_where(data, doubtful)} may be."
 
 
 def _where(data: ReportData, cells: Sequence[Row]) -> str:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from landscape_catalog.catalog.diagram import diagram_of
 from landscape_catalog.phases import NC, SURE, percent
 from landscape_catalog.phases.facts.best import BestCell, best_cells
 from landscape_catalog.reports.data.axes import Axis, label
 from landscape_catalog.reports.data.cells import ReportData
 from landscape_catalog.reports.data.metric_columns import Tables
+from landscape_catalog.schema.tables import Row
 from landscape_catalog.schema.words import counted, enumerated
 
 MOST = 3  # cells that are named
@@ -26,13 +29,21 @@ def next_steps(tables: Tables, data: ReportData) -> str:
         tables: the catalog.
         data: its cells.
     """
-    parts = (_least_sure(tables, data), _few_seeds(tables), _unfinished(data), _end(tables, data))
+    parts = (
+        _least_sure(tables, data),
+        _few_seeds(tables),
+        _short_curves(data),
+        _unfinished(data),
+        _end(tables, data),
+    )
     return " ".join(filter(None, parts))
 
 
 def _least_sure(tables: Tables, data: ReportData) -> str:
     """The labels with the least probability."""
     known = dict(tables["phases"].select("cell_id", "phase_probability").rows())
+    every = tables["phase_probabilities"].select("cell_id", "phase", "probability").iter_rows()
+    others = {(cell, phase): f" {percent(p)}" for cell, phase, p in every}
     doubtful = [
         (probability, cell)
         for cell in data.cells
@@ -45,11 +56,30 @@ def _least_sure(tables: Tables, data: ReportData) -> str:
     named = [
         f"{data.x.name} {cell['x']}, {data.y.name} {cell['y']}"
         f"{', ' + cell['facet'] if several else ''} "
-        f"({cell['phase']} {percent(p)}{', or ' + cell['second'] if cell['second'] else ''})"
+        f"({cell['phase']} {percent(p)}{_second(cell, others)})"
         for p, cell in doubtful[:MOST]
     ]
     which = "The least sure label is at" if len(doubtful) == 1 else "The least sure labels are at"
     return f"{which} {'; '.join(named)}: train more seeds there."
+
+
+def _second(cell: Row, probabilities: Mapping[tuple[str, str], str]) -> str:
+    """The second phase of a cell with its probability, which may be the larger one."""
+    if not cell["second"]:
+        return ""
+    probability = probabilities.get((cell["cell_id"], cell["second"]))
+    return f", {cell['second']}{probability}" if probability else f", or {cell['second']}"
+
+
+def _short_curves(data: ReportData) -> str:
+    """Cells whose curves have not converged, which need longer fits rather than more seeds."""
+    n = sum(bool(cell.get("mode_connectivity doubt")) for cell in data.cells)
+    if not n:
+        return ""
+    return (
+        f"In {counted(n, 'cell')} (starred) curves have not converged: fit them longer there "
+        "(measure.connectivity)."
+    )
 
 
 def _few_seeds(tables: Tables) -> str:

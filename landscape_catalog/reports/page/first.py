@@ -87,7 +87,8 @@ def _how_strong(tables: Tables) -> str:
         return hint("Pale in the diagram: nothing says how sure these labels are.")
     return hint(
         f"Full colour: believe it ({SURE:.0%} or more). Pale, with two names: other seeds may "
-        "well give the second."
+        "well give the second. Starred: the cell has a note, such as a curve that has not "
+        "converged."
     )
 
 

@@ -7,11 +7,14 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from landscape_catalog.catalog.tables import LOAD, TEMPERATURE
 from landscape_catalog.metrics.metric import PRIMARY
 from landscape_catalog.phases import NC, UNCLASSIFIED
+from landscape_catalog.reports.data.axes import label
 from landscape_catalog.reports.data.metric_columns import Tables
 from landscape_catalog.reports.data.sureness import sureness_words
 from landscape_catalog.reports.page.markup import collapsible, text
+from landscape_catalog.schema.parameters import parameter
 from landscape_catalog.schema.tables import Row
 from landscape_catalog.schema.words import counted
 
@@ -75,9 +78,20 @@ def _lead(tables: Tables) -> str:
     grid.append(f"variants {', '.join(variants)}" if len(variants) > 1 else "")
     words = (
         f"{experiment['model']} on {experiment['dataset']}: {', '.join(filter(None, grid))}, "
-        f"{_seeds(tables)}{_length(experiment)}."
+        f"{_seeds(tables)}{_length(experiment)}.{_fixed(tables)}"
     )
     return f'<p class="lead">{text(words)}</p>'
+
+
+def _fixed(tables: Tables) -> str:
+    """The loads and temperatures that all cells have in common, as far as they are known."""
+    found = []
+    for section, columns in (("load", LOAD), ("temperature", TEMPERATURE)):
+        for name, *_ in columns:
+            values = tables["cells"][name].unique().to_list()
+            if len(values) == 1 and values[0] is not None:
+                found.append(f"{parameter(f'{section}.{name}').title} {label(values[0])}")
+    return f" Fixed: {', '.join(found)}." if found else ""
 
 
 def _length(experiment: Row) -> str:

@@ -12,7 +12,7 @@ const rowsOfCell = (name, i) => {
   return grouped[name].get(i) ?? [];
 };
 const CHARTS = [  // the chart, the table without which there is nothing to draw, and the heading
-  ["drawer-network", "nodes", "Runs and pairs"], ["drawer-curves", "curves", "Curves between runs"],
+  ["drawer-network", "nodes", "Runs and pairs"], ["drawer-curves", "curves", "Curves between runs (dotted: straight lines)"],
   ["drawer-training", "training", "Training"], ["drawer-density", "densities", "Hessian spectrum"],
 ];
 

@@ -36,8 +36,11 @@ function brush(name, test) {
 onDrawn.push((id, view) => {
   if (isMap(id) || id.startsWith("slice-") || id === "coordinates") {
     const pairs = id.startsWith("difference-");  // a row stands for two cells, shown side by side
-    view.addEventListener("click", (event, item) => select(item?.datum?.i,
-      pairs ? {a: item?.datum?.j, b: item?.datum?.i, facet: state.facet} : {}));
+    view.addEventListener("click", (event, item) => {
+      byId(id).focus({preventScroll: true});  // so that the keys go on from here
+      select(item?.datum?.i,
+        pairs ? {a: item?.datum?.j, b: item?.datum?.i, facet: state.facet} : {});
+    });
     view.addEventListener("pointermove", (event, item) => {
       const i = item?.datum?.i ?? -1;
       if (i !== state.hovered) publish({hovered: i});
