@@ -12,7 +12,8 @@ from landscape_catalog.commands.other_report import report_comparing, report_of
 from landscape_catalog.commands.phases import describe_phases
 from landscape_catalog.errors import LandscapeError
 from landscape_catalog.paths import Project
-from landscape_catalog.reports import build_page, compared_tables, differences
+from landscape_catalog.reports import build_page, compared_tables, differences, sides
+from landscape_catalog.reports.data.about import asked_of
 from landscape_catalog.reports.data.cells import format_mean, report_data
 from tests.catalog.source_folders import (
     GRID,
@@ -100,6 +101,26 @@ def test_two_sources_side_by_side(project: Project) -> None:
     assert said == "report: reports/other/current+n-k.html"
     assert "<h1>current compared with n-k</h1>" in page
     assert 'id="gain-0"' in page
+
+
+def test_the_drawer_asks_the_source_of_a_cell() -> None:
+    """Ids in a page of two experiments have the name of theirs in front, which no catalog has."""
+    row = {"name": "the authors'"}
+    assert asked_of([], None) == [{"from": 0, "option": "", "prefix": ""}]
+    (alone,) = asked_of([row], None)
+    assert alone == {"from": 0, "option": "--source 'the authors'\"'\"'' ", "prefix": ""}
+    both = sides("current", OWN, "n-k", NOISY)
+    assert asked_of([{"name": "n-k"}], both) == [
+        {"from": 0, "option": "", "prefix": "current/"},
+        {"from": OWN["cells"].height, "option": "--source n-k ", "prefix": "n-k/"},
+    ]
+    tables = compared_tables("current", OWN, "n-k", NOISY)
+    for side, own in zip(asked_of([], both), (OWN, NOISY)):
+        first = tables["cells"]["cell_id"][side["from"]]
+        assert first.removeprefix(side["prefix"]) == own["cells"]["cell_id"][0]
+    twice = asked_of([], sides("n-k", NOISY, "n-k", NOISY))
+    assert [one["option"] for one in twice] == ["--source n-k "] * 2
+    assert [one["prefix"] for one in twice] == ["n-k (1)/", "n-k (2)/"]
 
 
 def test_what_makes_two_sources_incomparable_is_said(project: Project) -> None:

@@ -73,20 +73,14 @@ def curves_chart(quantity: str, unit: str) -> Any:
         unit: its unit.
     """
     title = with_unit(f"training {quantity}, {{unit}}", unit)
-    return (
+    both = (
         alt.Chart(alt.NamedData("curves"))
         .transform_flatten(["t", "train", "test"])
-        .mark_line(strokeWidth=1.6, point=alt.OverlayMarkDef(size=14))
         .encode(
             x=alt.X("t:Q", title="t along the curve", axis=alt.Axis(tickCount=5, grid=False)),
             y=alt.Y("train:Q", title=title, axis=alt.Axis(tickCount=4)),
             color=alt.Color("pair:N", scale=alt.Scale(scheme="tableau10"), legend=None),
             detail="kind:N",
-            strokeDash=alt.StrokeDash(
-                "kind:N",
-                scale=alt.Scale(domain=["curve", "straight line"], range=[[1, 0], [3, 3]]),
-                legend=None,
-            ),
             tooltip=[
                 alt.Tooltip("pair:N", title="seeds"),
                 "kind:N",
@@ -96,8 +90,16 @@ def curves_chart(quantity: str, unit: str) -> Any:
                 alt.Tooltip("test:Q", format=".4~g", title=title.replace("training", "test", 1)),
             ],
         )
-        .properties(width="container", height=LINES_HEIGHT)
     )
+    kind = alt.StrokeDash(
+        "kind:N",
+        scale=alt.Scale(domain=["curve", "straight line"], range=[[1, 0], [3, 3]]),
+        legend=alt.Legend(title=None, orient="top", symbolType="stroke"),
+    )
+    # Points of their own: those of a line would take the stroke from its legend.
+    lines = both.mark_line(strokeWidth=1.6).encode(strokeDash=kind)
+    points = both.mark_point(filled=True, size=14, opacity=1)
+    return alt.layer(lines, points).properties(width="container", height=LINES_HEIGHT)
 
 
 def training_chart(unit: str) -> Any:

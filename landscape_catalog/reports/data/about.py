@@ -3,23 +3,37 @@
 from __future__ import annotations
 
 import math
+import shlex
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from landscape_catalog.catalog.sources import CURRENT
 from landscape_catalog.phases import NC
 from landscape_catalog.reports.data.cells import ReportData
+from landscape_catalog.reports.data.compared import Sides
 from landscape_catalog.reports.data.coordinates import Coordinate
 from landscape_catalog.reports.data.network import RUN_NUMBERS
+from landscape_catalog.schema.tables import Row
+
+ASKED: dict[str, Any] = {"from": 0, "option": "", "prefix": ""}
 
 
-def about(data: ReportData, axes: list[Coordinate], *, own: bool) -> dict[str, Any]:
+def about(
+    data: ReportData,
+    axes: list[Coordinate],
+    *,
+    own: bool,
+    asked: Sequence[dict[str, Any]] = (ASKED,),
+) -> dict[str, Any]:
     """Names of the axes and metrics, the phases, and the rule with the numbers that it compares.
 
     Args:
         data: the cells.
         axes: of the parallel coordinates.
         own: whether the results are the current experiment's, so that `dvc` can repeat them.
+        asked: by `asked_of`, for each experiment in the page.
     """
     known = {name for cell in data.cells for name, value in cell.items() if value is not None}
     return {
@@ -27,6 +41,7 @@ def about(data: ReportData, axes: list[Coordinate], *, own: bool) -> dict[str, A
         "y": data.y.name,
         "facets": len(data.facets),
         "own": own,
+        "asked": list(asked),
         "phases": {p.name: {"colour": p.colour, "dark": p.dark} for p in data.rule.phases},
         "coordinates": [{"field": a.field, "low": a.low, "high": a.high} for a in axes],
         "metrics": [
@@ -40,6 +55,29 @@ def about(data: ReportData, axes: list[Coordinate], *, own: bool) -> dict[str, A
         ],
         "rule": _rule(data),
     }
+
+
+def asked_of(found: Sequence[Row], sides: Sides | None) -> list[dict[str, Any]]:
+    """How `landscape sql` asks for cells: from which on, by which option, ids less which prefix.
+
+    Args:
+        found: where results that were not computed here come from: rows of the table `sources`.
+        sides: of two compared experiments, whose ids carry the experiment's name.
+    """
+    if sides is None:
+        return [{**ASKED, "option": _option(found[0]["name"])} if found else ASKED]
+    first, second = sides.first, sides.second
+    bare = first.removesuffix(" (1)")  # the names of an experiment beside itself have a number
+    itself = (first, second) == (f"{bare} (1)", f"{bare} (2)")
+    sources = (bare, bare) if itself else (first, second)
+    return [
+        {"from": start, "option": _option(source), "prefix": f"{name}/"}
+        for start, source, name in zip((0, sides.n_first), sources, (first, second))
+    ]
+
+
+def _option(source: str) -> str:
+    return "" if source == CURRENT else f"--source {shlex.quote(source)} "
 
 
 def _words(data: ReportData, words: str, metric: str, label: str) -> str:

@@ -138,9 +138,16 @@ def _deciding(tables: Tables, data: ReportData) -> str:
     if not first["most"]:
         return "No label changes if a threshold is moved by 10%."
     words = {one.name: one.words for one in data.rule.criteria}
-    deciding = words.get(first["criterion"]) or f"“{first['criterion']}”"
+    equal = row.filter(pl.col("most") == first["most"])["criterion"].to_list()
+    names = [words.get(name) or f"“{name}”" for name in equal]
     labels = counted(first["most"], "label")
     verb = "changes" if first["most"] == 1 else "change"
+    if len(names) > 1:
+        listed = f"{', '.join(names[:-1])} and {names[-1]}"
+        return (
+            f"The most decisive thresholds are those of {listed}: {labels} {verb} if one of them "
+            "is moved by 10%."
+        )
     return (
-        f"The most decisive threshold is that of {deciding}: {labels} {verb} if it is moved by 10%."
+        f"The most decisive threshold is that of {names[0]}: {labels} {verb} if it is moved by 10%."
     )

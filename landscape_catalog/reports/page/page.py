@@ -8,7 +8,7 @@ import polars as pl
 
 from landscape_catalog.catalog.diagram import diagram_of
 from landscape_catalog.experiment.experiment import Report
-from landscape_catalog.reports.data.about import about
+from landscape_catalog.reports.data.about import about, asked_of
 from landscape_catalog.reports.data.compared import Sides
 from landscape_catalog.reports.data.difference_words import difference_words
 from landscape_catalog.reports.data.finding import finding
@@ -74,5 +74,6 @@ def build_page(
         "</main>",
         DRAWER,
     ]
-    known = about(figures.data, figures.axes, own=not found)
+    asked = asked_of(found, sides)
+    known = about(figures.data, figures.axes, own=not found, asked=asked)
     return document(settings.title, body, script(figures.charts, figures.tables, known, REPORT))

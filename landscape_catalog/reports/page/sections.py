@@ -46,7 +46,8 @@ def _card(figures: Figures, panel: PanelChart, *, hidden: bool) -> str:
     words = [panel.method, panel.hint]
     if scale is not None and scale.clipped:
         words.append(f"{counted(scale.clipped, 'cell')} beyond the ends of the colours")
-    said = "; ".join(filter(None, words))
+    words = [word for word in words if word]
+    said = "; ".join([*(word.rstrip(".") for word in words[:-1]), *words[-1:]])
     return (
         f'<div class="card" id="card-{text(panel.key)}"{" hidden" if hidden else ""}>'
         f"<h3>{text(panel.title)}</h3>{hint(said)}"

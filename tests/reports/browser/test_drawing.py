@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from landscape_catalog.catalog import read_tables
-from tests.browsing import cell_of, draw_all
+from tests.browsing import cell_of, draw_all, wait
 from tests.reports.browser.conftest import Visit
 from tests.reports.catalogs import CATALOGS
 
@@ -132,6 +132,41 @@ def test_print_draws_everything(visit: Visit) -> None:
     page.wait_for_function(f"{drawn} === {all_of_them}")
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     assert not page.locator(".sliders").is_visible()
+
+
+@pytest.mark.parametrize("dark", (False, True))
+def test_on_paper_charts_are_whole_and_dark_on_white(visit: Visit, dark: bool) -> None:
+    """Charts have the width of the screen, which is wider than paper."""
+    page = visit("linked", dark=dark)
+    draw_all(page)
+    page.emulate_media(media="print")
+    page.evaluate(
+        "document.querySelector('main').style.width = '700px'"
+    )  # the window stays as it is
+    cut = """[...document.querySelectorAll('.chart')].filter(one => one.checkVisibility() &&
+      one.querySelector('svg, canvas').getBoundingClientRect().right
+        > one.getBoundingClientRect().right + 1).map(one => one.id)"""
+    assert page.evaluate(cut) == []
+    colours = page.evaluate(
+        "[document.querySelector('h1'), document.querySelector('#phases-0 .role-axis-title text')]"
+        ".map(one => [getComputedStyle(one).color, getComputedStyle(one).fill])"
+    )
+    assert colours[0][0] == colours[1][1] == "rgb(34, 38, 43)"
+
+
+def test_the_drawer_says_which_lines_are_straight_and_can_always_be_closed(visit: Visit) -> None:
+    page = visit("linked", width=390, height=800)
+    page.mouse.click(*cell_of(page, "phases-0", 0, 0))
+    wait(page, "document.querySelectorAll('#drawer-curves-one .role-legend-symbol').length === 2")
+    symbols = page.evaluate(
+        "[...document.querySelectorAll('#drawer-curves-one .role-legend-symbol path')].map(one => "
+        "[one.getAttribute('stroke'), one.getAttribute('stroke-dasharray')])"
+    )
+    assert symbols == [["#22262b", "1,0"], ["#22262b", "3,3"]]
+    page.evaluate("document.getElementById('drawer').scrollTop = 1e6")
+    place = page.get_by_role("button", name="Close").bounding_box()
+    page.mouse.click(place["x"] + place["width"] / 2, place["y"] + place["height"] / 2)
+    page.wait_for_selector("#drawer", state="hidden")
 
 
 def contents(page: Any) -> str:

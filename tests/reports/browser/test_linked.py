@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from landscape_catalog.experiment.experiment import Report
+from landscape_catalog.reports import build_page, compared_tables, sides
 from tests.browsing import cell_of, wait
 from tests.reports.browser.conftest import Visit
 from tests.reports.catalogs import page_of
+from tests.reports.grids import Catalog
 
 TALL = 3200  # a window in which the charts of cells are in sight: others follow when they are
 PANELS = (
@@ -131,6 +135,40 @@ def test_arrow_keys_move_the_selection_and_are_said(visit: Visit) -> None:
     wait(page, "seen.framed('phases-0').length === 0")
 
 
+def test_arrow_keys_pass_gaps_and_keep_pairs_together(visit: Visit, tmp_path: Path) -> None:
+    """Compared experiments have each other's values on their axes, and not all of the cells."""
+    few, many = (
+        Catalog({"load.width": widths, "temperature.batch_size": [16, 64]}).tables()
+        for widths in ([2, 8], [2, 4, 8])
+    )
+    both = ("few", few, "many", many)
+    path = tmp_path / "compared.html"
+    path.write_text(build_page(compared_tables(*both), Report(title="both"), sides=sides(*both)))
+    page = visit(path, height=TALL)
+    headings = "[...document.querySelectorAll('#drawer h2')].map(one => one.textContent).join()"
+
+    def press(chart: str, key: str, *wanted: str) -> None:
+        page.locator(f"#{chart}").focus()
+        page.keyboard.press(key)
+        wait(page, f"wanted => {headings} === wanted", ",".join(wanted))
+
+    draw(page, "phases-0", "difference-cka")
+    click_cell(page, 0, 0)
+    press("phases-0", "ArrowRight", "width 8, batch size 16, few")
+    press("phases-0", "ArrowRight", "width 8, batch size 16, few")
+    page.keyboard.press("Escape")
+    sides_of = "width {0}, batch size {1}, few", "width {0}, batch size {1}, many"
+    for key, *place in (
+        ("ArrowDown", 2, 16), ("ArrowDown", 2, 64), ("ArrowRight", 8, 64), ("ArrowRight", 8, 64), ("ArrowUp", 8, 16),
+    ):  # fmt: skip
+        press("difference-cka", key, *(words.format(*place) for words in sides_of))
+    lines = page.locator("#drawer code").all_inner_texts()
+    own = {name: set(tables["cells"]["cell_id"]) for name, tables in (("few", few), ("many", many))}
+    for name, cells in own.items():
+        (asked,) = [line for line in lines if f"--source {name} " in line]
+        assert re.search(r"cell_id = '(.*)'", asked)[1] in cells  # type: ignore[index]
+
+
 def test_two_pinned_cells_stand_side_by_side(visit: Visit) -> None:
     page = visit("linked", height=TALL)
     draw(page, "panel-cka")
@@ -224,6 +262,37 @@ def test_a_brush_over_coordinates(visit: Visit) -> None:
         low,
     )
     wait(page, "n => seen.cells('panel-cka').filter(one => one.opacity === 1).length === n", low)
+
+
+def test_brushes_on_the_diagrams_of_two_facets_add_up(visit: Visit) -> None:
+    page = visit("rich", height=TALL)
+    for facet, kept in ((0, 4), (1, 8)):
+        draw(page, f"phases-{facet}")
+        left, right = (cell_of(page, f"phases-{facet}", side, 0) for side in (0, 1))
+        drag(page, left, (right[0], left[1] + 4))  # a row of four cells
+        wait(
+            page,
+            "n => document.getElementById('brushed').textContent === `${n} cells in the brush`",
+            kept,
+        )
+
+
+def test_the_dark_clears_the_brush_and_draws_the_drawer_again(visit: Visit) -> None:
+    """A diagram that is drawn again has no brush that a double click could clear."""
+    page = visit("linked", height=TALL)
+    left, right = cell_of(page, "phases-0", 0, 0), cell_of(page, "phases-0", 1, 0)
+    drag(page, left, (right[0], left[1] + 4))
+    wait(page, "document.getElementById('brushed').textContent === '5 cells in the brush'")
+    click_cell(page, 0.25, 1)
+    inks = """ink => {
+      const found = [...document.querySelectorAll('#drawer svg .role-axis-label text')];
+      return found.length > 0 && found.every(one => one.getAttribute('fill') === ink);
+    }"""
+    wait(page, inks, "#525a63")
+    page.emulate_media(color_scheme="dark")
+    wait(page, inks, "#aeb5bd")
+    wait(page, "document.getElementById('brushed').textContent === ''")
+    wait(page, "seen.framed('phases-0').length === 1")
 
 
 def test_lines_along_the_other_axis(visit: Visit) -> None:

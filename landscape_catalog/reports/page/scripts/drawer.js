@@ -12,7 +12,7 @@ const rowsOfCell = (name, i) => {
   return grouped[name].get(i) ?? [];
 };
 const CHARTS = [  // the chart, the table without which there is nothing to draw, and the heading
-  ["drawer-network", "nodes", "Runs and pairs"], ["drawer-curves", "curves", "Curves between runs (dotted: straight lines)"],
+  ["drawer-network", "nodes", "Runs and pairs"], ["drawer-curves", "curves", "Curves between runs"],
   ["drawer-training", "training", "Training"], ["drawer-density", "densities", "Hessian spectrum"],
 ];
 
@@ -32,8 +32,8 @@ function copyable(words) {
   const button = element("button", {type: "button", class: "copy", "aria-label": `Copy: ${words}`},
     "copy");
   button.addEventListener("click", async () => {
-    await navigator.clipboard?.writeText(words).catch(() => {});
-    button.textContent = "copied";
+    const done = await navigator.clipboard?.writeText(words).then(() => true, () => false);
+    button.textContent = done ? "copied" : "not copied";
     setTimeout(() => { button.textContent = "copy"; }, 1500);
   });
   return element("div", {class: "line"}, element("code", {}, words), button);
@@ -73,6 +73,10 @@ function numbers(i) {
   return [element("h3", {}, "Numbers"), table(null, [["runs", cell.runs], ...rows])];
 }
 
+// An id as the catalog of its experiment has it; `from` is the first cell of an experiment.
+const askedOf = i => about.asked.findLast(({from}) => from <= i);
+const ownId = (id, i) => id.slice(askedOf(i).prefix.length);
+
 function runsOf(i) {
   const rows = rowsOfCell("nodes", i);
   if (!rows.length) return [];
@@ -80,12 +84,13 @@ function runsOf(i) {
   return [element("h3", {}, "Runs"), table(
     ["seed", "status", "epochs", ...known.map(({words}) => words), "run"],
     rows.map(row => [row.seed, row.status, row.n_epochs, ...known.map(({column}) =>
-      shown(row[column])), element("code", {}, row.run_id)]))];
+      shown(row[column])), element("code", {}, ownId(row.run_id, i))]))];
 }
 
 function commands(i) {
   const lines = about.own ? [`dvc exp run ${cells[i].set}`] : [];
-  lines.push(`landscape sql "SELECT * FROM cells WHERE cell_id = '${cells[i].cell_id}'"`);
+  lines.push(`landscape sql ${askedOf(i).option}` +
+    `"SELECT * FROM cells WHERE cell_id = '${ownId(cells[i].cell_id, i)}'"`);
   return [element("h3", {}, "Again, and more"), ...lines.map(copyable)];
 }
 
@@ -166,4 +171,5 @@ listeners.push(change => {
   else if ("labels" in change && !drawer.hidden)
     drawer.querySelectorAll(".head").forEach((one, k) => one.replaceChildren(...head(...shownCells[k])));
 });
+darkMode.addEventListener("change", () => { if (!drawer.hidden) fill(); });
 drawer.addEventListener("keydown", event => { if (event.key === "Escape") close(); });

@@ -15,23 +15,48 @@ function select(i, more = {}) {
     `${cell.probability}. ${cell.reason}`;
 }
 
-function step(columns, rows) {
-  if (state.selected < 0) return select(cells.find(cell => cell.f === state.facet)?.i);
-  const {f, col, row} = cells[state.selected];
-  select(at.get(`${f}/${col + columns}/${row + rows}`));
+// The cell that a cell of the second experiment is compared with.
+const partners = new Map(rowsOf("difference").map(({i, j}) => [i, j]));
+const pairOf = i => partners.has(i) ? {a: partners.get(i), b: i, facet: state.facet} : {};
+const [columnsOf, rowsOfGrid] = ["col", "row"].map(name =>
+  1 + cells.reduce((most, cell) => Math.max(most, cell[name]), 0));
+
+// The next cell in a direction, over gaps of the grid; on a map of differences, with its partner.
+function step(columns, rows, pairs) {
+  const choose = i => select(i, pairs ? pairOf(i) : {});
+  if (state.selected < 0) return choose(pairs ? partners.keys().next().value
+    : cells.find(cell => cell.f === state.facet)?.i);
+  let {f, col, row} = cells[state.selected], found;
+  const isIn = () => col >= 0 && row >= 0 && col < columnsOf && row < rowsOfGrid;
+  do {
+    [col, row] = [col + columns, row + rows];
+    found = at.get(`${f}/${col}/${row}`);
+    if (pairs && partners.has(state.selected) && !partners.has(found)) found = undefined;
+  } while (found === undefined && isIn());
+  choose(found);
 }
 
 const inside = (interval, low, high) =>
   !interval || (Math.max(...interval) > low && Math.min(...interval) < high);
-const brushes = {};          // the cells of each brush, by its name
+// The cells of each brush, by its chart. Those of several diagrams add up, since each has other
+// cells; a brush on the coordinates keeps some of them.
+const brushes = {};
 function brush(name, test) {
   if (test) brushes[name] = new Set(cells.filter(test).map(cell => cell.i));
   else delete brushes[name];
-  const all = Object.values(brushes);
-  const kept = all.length ? [...all[0]].filter(i => all.every(one => one.has(i))) : [];
-  publish({brushed: kept.length || !all.length ? kept : [-1]});
-  byId("brushed").textContent = all.length ? `${kept.length} cells in the brush` : "";
+  const {coordinates, ...diagrams} = brushes, drawn = Object.values(diagrams);
+  const isKept = ({i}) => (!coordinates || coordinates.has(i)) &&
+    (!drawn.length || drawn.some(one => one.has(i)));
+  const any = coordinates || drawn.length;
+  const kept = any ? cells.filter(isKept).map(cell => cell.i) : [];
+  publish({brushed: kept.length || !any ? kept : [-1]});
+  byId("brushed").textContent = any
+    ? `${kept.length} ${kept.length === 1 ? "cell" : "cells"} in the brush` : "";
 }
+// Charts are drawn again in other colours, and without their brushes.
+darkMode.addEventListener("change", () => {
+  for (const name of Object.keys(brushes)) brush(name, null);
+});
 
 onDrawn.push((id, view) => {
   if (isMap(id) || id.startsWith("slice-") || id === "coordinates") {
@@ -67,7 +92,7 @@ onDrawn.push((id, view) => {
 const KEYS = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1]};
 for (const slot of document.querySelectorAll(".keys"))
   slot.addEventListener("keydown", event => {
-    if (event.key in KEYS) { step(...KEYS[event.key]); event.preventDefault(); }
+    if (event.key in KEYS) { step(...KEYS[event.key], slot.id.startsWith("difference-")); event.preventDefault(); }
     else if (event.key === "a" || event.key === "b") pin(event.key, state.selected);
     else if (event.key === "Escape") close();
     else if (event.key === "Enter") byId("drawer").focus();
