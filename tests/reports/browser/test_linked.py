@@ -70,7 +70,7 @@ def test_hovering_shows_the_numbers_of_a_cell(visit: Visit) -> None:
     page.mouse.move(*cell_of(page, "phases-0", 0.5, 0.33))
     page.wait_for_selector("#vg-tooltip-element.visible")
     said = page.locator("#vg-tooltip-element").inner_text()
-    for words in (cell["phase"], cell["reason"], cell["test_accuracy text"], cell["cka text"]):
+    for words in (cell["phase"], cell["test_accuracy text"], cell["cka text"], cell["room text"]):
         assert words in said
     assert re.search(r"± [\d.]+ \(sd, n = \d+\), measurement error 0\.01", said)
     thin = "seen.marks('phases-0', 'rect').filter(m => m.stroke === '#1d1d1d' && m.strokeWidth === 1.2).length"
@@ -261,7 +261,11 @@ def test_a_brush_over_coordinates(visit: Visit) -> None:
         "n => seen.marks('coordinates', 'line').filter(one => one.opacity === 0.85).length === n",
         low,
     )
-    wait(page, "n => seen.cells('panel-cka').filter(one => one.opacity === 1).length === n", low)
+    wait(
+        page,
+        "n => seen.cells('panel-cka').filter(one => one.opacity === 1 && one.fill !== '#ffffff').length === n",
+        low,
+    )
 
 
 def test_brushes_on_the_diagrams_of_two_facets_add_up(visit: Visit) -> None:

@@ -124,13 +124,17 @@ function empty() {
   drawer.replaceChildren();
 }
 
-// How many cells the drawer shows; the charts beside it are as wide as it leaves room for.
+// How many cells the drawer shows; the charts beside it are as wide as it leaves room for. What has
+// the focus, such as the diagram that was clicked, stays at its height on the screen.
 function arrange(count) {
-  const before = document.body.className;
+  const before = document.body.className, anchor = document.activeElement;
+  const top = anchor.getBoundingClientRect().top;
   drawer.hidden = !count;
   document.body.classList.toggle("open", count > 0);
   document.body.classList.toggle("two", count === 2);
-  if (document.body.className !== before) fitCharts();
+  if (document.body.className === before) return;
+  fitCharts();
+  if (anchor.matches(".keys")) scrollBy(0, anchor.getBoundingClientRect().top - top);
 }
 
 let shownCells = [];
