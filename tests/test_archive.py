@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import sys
-import tarfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -38,6 +37,7 @@ from landscape_catalog.store.artifacts import (
 from scripts import compare_catalogs
 from scripts.compare_catalogs import differences
 from tests.former import use_former_recipes
+from tests.unpacking import unpack_archive
 
 # torch itself still scripts functions when the first forward-mode derivative is taken.
 pytestmark = pytest.mark.filterwarnings("ignore:.torch.jit.script:FutureWarning")
@@ -77,10 +77,7 @@ def unpack(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Unpack]:
 
     def extract(name: str) -> Project:
         root = tmp_path / name
-        with tarfile.open(ARCHIVES / f"{name}.tar.xz") as tar:
-            # Python before 3.11.4 has no filters, and Python 3.14 has no other default.
-            safely: Any = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
-            tar.extractall(root, **safely)
+        unpack_archive(ARCHIVES / f"{name}.tar.xz", root)
         measure_as_archived(root / "params.yaml")
         ignored = shutil.ignore_patterns("__pycache__")
         shutil.copytree(ROOT / "custom", root / "custom", ignore=ignored)

@@ -6,7 +6,6 @@ import hashlib
 import io
 import json
 import shutil
-import tarfile
 from pathlib import Path
 
 import polars as pl
@@ -27,6 +26,7 @@ from landscape_catalog.schema.identity import checksum
 from tests.catalog.asking import ask
 from tests.conftest import ROOT
 from tests.reports.grids import Catalog
+from tests.unpacking import unpack_archive
 
 ARCHIVES = ROOT / "tests" / "archive"
 CATALOGS = ARCHIVES / "catalogs"
@@ -42,8 +42,7 @@ RENAMED = {"eigenvalue": "grid_value"}
 
 
 def unpacked(archive: Path, folder: Path) -> Path:
-    with tarfile.open(archive) as tar:
-        tar.extractall(folder, filter="data")
+    unpack_archive(archive, folder)
     return folder / "data" / "catalog" if (folder / "data").exists() else folder
 
 
