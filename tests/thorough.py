@@ -5,11 +5,8 @@ from __future__ import annotations
 import os
 from typing import TypeVar
 
-import pytest
-
 T = TypeVar("T")
 THOROUGH = os.environ.get("LANDSCAPE_TESTS") == "thorough"
-thorough = pytest.mark.skipif(not THOROUGH, reason="only with LANDSCAPE_TESTS=thorough")
 
 
 def either(usual: T, thorough: T) -> T:

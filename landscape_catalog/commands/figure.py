@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -10,9 +9,7 @@ from pathlib import Path
 from landscape_catalog.catalog.sources import CURRENT, source_named
 from landscape_catalog.errors import QueryError, shown
 from landscape_catalog.experiment.experiment import Report
-from landscape_catalog.experiment.landscape import Load
-from landscape_catalog.experiment.reading import check_drawn_axes, read_report
-from landscape_catalog.experiment.training import Temperature
+from landscape_catalog.experiment.reading import check_report_of, read_report
 from landscape_catalog.paths import Project
 from landscape_catalog.reports.data.cells import ReportData, report_data
 from landscape_catalog.reports.figures.choice import chosen_panels, chosen_slices
@@ -57,8 +54,7 @@ def write_figures(
     if tables["experiments"].is_empty() or tables["cells"].is_empty():
         raise QueryError(f"--source: got {shown(source)}, whose catalog has no cells to draw")
     if source == CURRENT:
-        spec = json.loads(tables["experiments"]["spec"].item())
-        check_drawn_axes(settings, Load(**spec["load"]), Temperature(**spec["temperature"]))
+        check_report_of(settings, tables["experiments"]["spec"].item())
     data, style = report_data(tables, settings), STYLES[layout]
     lines = []
     for name, svg in _drawn(data, names, settings, style):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args, get_origin
@@ -113,6 +114,12 @@ def check_drawn_axes(report: Report, load: Load, temperature: Temperature) -> No
             problems.append(Problem(f"report.{name}", repr(chosen), "null, " + ", ".join(known)))
     if problems:
         raise SpecError(problems)
+
+
+def check_report_of(report: Report, spec: str) -> None:
+    """`check_drawn_axes` for the specification of an experiment that the catalog stores as JSON."""
+    written = json.loads(spec)
+    check_drawn_axes(report, Load(**written["load"]), Temperature(**written["temperature"]))
 
 
 def parse_experiment(text: str, *, source: str = "params.yaml") -> Experiment:

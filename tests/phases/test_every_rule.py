@@ -66,20 +66,27 @@ def written_rules(draw: st.DrawFn, rule: type[Rule]) -> Rule:
     return rule.model_validate(section)
 
 
+def layout() -> dict[str, Any]:
+    """The places of the cells in a grid of one load and one temperature."""
+    return {
+        "axes": (
+            DiagramAxis.of("load.width", range(1, N_LOADS + 1)),
+            DiagramAxis.of("temperature.lr", [0.1 * (j + 1) for j in range(N_TEMPERATURES)]),
+        ),
+        "variants": ("base",),
+        "cell_ids": tuple(map(str, range(N_LOADS * N_TEMPERATURES))),
+        "places": np.array([(i, j) for i in range(N_LOADS) for j in range(N_TEMPERATURES)]),
+        "variant": np.zeros(N_LOADS * N_TEMPERATURES, dtype=int),
+    }
+
+
 def grid_of(draw: st.DrawFn, metrics: tuple[str, ...]) -> Diagram:
     """Lines along temperature, with any numbers for metrics, errors and training."""
     n = N_LOADS * N_TEMPERATURES
     values = st.lists(NUMBERS, min_size=n, max_size=n).map(np.array)
     counts = np.array(draw(st.lists(COUNTS, min_size=n, max_size=n)))
     return Diagram(
-        axes=(
-            DiagramAxis.of("load.width", range(1, N_LOADS + 1)),
-            DiagramAxis.of("temperature.lr", [0.1 * (j + 1) for j in range(N_TEMPERATURES)]),
-        ),
-        variants=("base",),
-        cell_ids=tuple(map(str, range(n))),
-        places=np.array([(i, j) for i in range(N_LOADS) for j in range(N_TEMPERATURES)]),
-        variant=np.zeros(n, dtype=int),
+        **layout(),
         n_runs=counts,
         n_converged=counts,
         means={name: draw(values) for name in metrics},
@@ -128,14 +135,7 @@ def test_a_grid_of_ties_has_one_phase(name: str, tie: float) -> None:
     rule = EVERY[name].model_validate(section)
     n = N_LOADS * N_TEMPERATURES
     grid = Diagram(
-        axes=(
-            DiagramAxis.of("load.width", range(1, N_LOADS + 1)),
-            DiagramAxis.of("temperature.lr", [0.1 * (j + 1) for j in range(N_TEMPERATURES)]),
-        ),
-        variants=("base",),
-        cell_ids=tuple(map(str, range(n))),
-        places=np.array([(i, j) for i in range(N_LOADS) for j in range(N_TEMPERATURES)]),
-        variant=np.zeros(n, dtype=int),
+        **layout(),
         n_runs=np.full(n, 5),
         n_converged=np.full(n, 5),
         means={metric: np.full(n, tie) for metric in rule.drawn_metrics},

@@ -8,7 +8,9 @@ import polars as pl
 import pytest
 
 from landscape_catalog.catalog import TABLES
+from landscape_catalog.catalog.diagram import diagram_of
 from landscape_catalog.catalog.tables import frame_of
+from landscape_catalog.phases.facts.best import best_of_all
 from landscape_catalog.reports.data.axes import make_axis
 from landscape_catalog.reports.data.cells import report_data
 from landscape_catalog.reports.data.finding import finding, span_words
@@ -54,11 +56,11 @@ def scored(tables: Tables, metric: str, *values: float | None, error: float | No
 
 
 def said(tables: Tables) -> str:
-    return finding(tables, report_data(tables))
+    return finding(tables, report_data(tables), best_of_all(diagram_of(tables)))
 
 
 def following(tables: Tables) -> str:
-    return next_steps(tables, report_data(tables))
+    return next_steps(tables, report_data(tables), best_of_all(diagram_of(tables)))
 
 
 @pytest.mark.parametrize(

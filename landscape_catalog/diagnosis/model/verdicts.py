@@ -8,24 +8,25 @@ from landscape_catalog.diagnosis.model.answer import Action, Question
 from landscape_catalog.diagnosis.model.measures import CONSTANT, QuestionScore, Score
 from landscape_catalog.schema.words import enumerated
 
+BETTER = "the better temperature"
 # The two answers of each question.
 ANSWERS: dict[Question, tuple[str, str]] = {
     "temperature": ("hotter", "colder"),
-    "width or temperature": ("wider", "the better temperature"),
-    "data or temperature": ("more data", "the better temperature"),
+    "width or temperature": ("wider", BETTER),
+    "data or temperature": ("more data", BETTER),
 }
-QUESTION_OF: dict[Action, Question] = {
-    "hotter": "temperature",
-    "colder": "temperature",
-    "wider": "width or temperature",
-    "more data": "data or temperature",
+# The question of an action, and what it compares the action with.
+QUESTION_OF: dict[str, Question] = {
+    answer: question
+    for question, answers in ANSWERS.items()
+    for answer in answers
+    if answer != BETTER
 }
-# What an action is compared with by its question.
-VERSUS: dict[Action, str] = {
-    "hotter": "colder",
-    "colder": "hotter",
-    "wider": "the better temperature",
-    "more data": "the better temperature",
+VERSUS: dict[str, str] = {
+    answer: other
+    for first, second in ANSWERS.values()
+    for answer, other in ((first, second), (second, first))
+    if answer != BETTER
 }
 FEWEST_COVERED = 0.8  # of held-out gains by their 90% intervals, for an interval without a caveat
 TREES = {

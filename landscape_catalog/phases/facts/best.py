@@ -7,12 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
 from landscape_catalog.phases.diagram import Diagram
 from landscape_catalog.phases.facts.areas import phase_order
 from landscape_catalog.phases.facts.groups import settings_of, variant_name
-from landscape_catalog.phases.facts.noise import RUNS, UNKNOWN, Noise, noise_of
+from landscape_catalog.phases.facts.noise import RUNS, UNKNOWN, Noise, half_width, noise_of
 from landscape_catalog.phases.facts.words import amount, difference, metric_words, setting_words
 from landscape_catalog.phases.rule import UNCLASSIFIED
 from landscape_catalog.schema.words import counted
@@ -96,6 +95,13 @@ def best_cells(diagram: Diagram) -> tuple[BestCell, ...]:
     return tuple(found for found in every if found is not None)
 
 
+def best_of_all(diagram: Diagram) -> BestCell | None:
+    """The best cell of all variants; None if no cell has a mean."""
+    every = best_cells(diagram)
+    choose = max if diagram.higher_is_better else min
+    return choose(every, key=lambda one: one.value, default=None)
+
+
 def _best(diagram: Diagram, cells: np.ndarray, noise: Noise) -> BestCell | None:
     means = diagram.mean(diagram.performance)
     cells = cells[np.isfinite(means[cells])]
@@ -105,11 +111,10 @@ def _best(diagram: Diagram, cells: np.ndarray, noise: Noise) -> BestCell | None:
     ranked = cells[np.argsort(-score[cells], kind="stable")]
     best = int(ranked[0])
     errors, freedom = _errors(diagram, noise)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        variances = errors[best] ** 2 + errors[ranked] ** 2
-        own = errors**4 / freedom
-        welch = variances**2 / (own[best] + own[ranked])
-        half_widths = stats.t.ppf((1 + LEVEL) / 2, np.maximum(welch, 1.0)) * np.sqrt(variances)
+    half_widths = half_width(
+        (errors[best], errors[ranked]), (freedom[best], freedom[ranked]), LEVEL
+    )
+    with np.errstate(invalid="ignore"):
         behind = score[best] - score[ranked]
         alike = (behind <= half_widths) & (ranked != best)
     peers = tuple(

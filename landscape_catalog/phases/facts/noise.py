@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from scipy import stats
 from scipy.spatial import KDTree
 
 from landscape_catalog.phases.diagram import Diagram
@@ -15,6 +18,25 @@ RUNS_WINDOW, ROUGHNESS_WINDOW = 1, 2  # grid steps on either side of a cell
 FEWEST = 6  # second differences in a window, and along an axis
 NORMAL_MEDIAN = 0.6745  # median of |z| of a standard normal
 MEDIAN_FREEDOM = 1 / 3  # of a degree of freedom per difference: their median, and they overlap
+
+
+def half_width(errors: Sequence[Any], freedom: Sequence[Any], level: float) -> Any:
+    """Of the interval of a difference of two means, by Welch's approximation.
+
+    t sqrt(s_1^2 + s_2^2), where the quantile t has (s_1^2 + s_2^2)^2 / (s_1^4 / f_1 + s_2^4 / f_2)
+    degrees of freedom.
+
+    Args:
+        errors: standard errors s of the two, numbers or arrays.
+        freedom: degrees of freedom f of each; infinite: the error is known.
+        level: of the interval.
+    """
+    (one, other), (f_one, f_other) = errors, freedom
+    with np.errstate(invalid="ignore", divide="ignore"):
+        variance = np.square(one) + np.square(other)
+        welch = variance**2 / (np.power(one, 4) / f_one + np.power(other, 4) / f_other)
+        quantile = stats.t.ppf((1 + level) / 2, np.maximum(welch, 1.0))
+        return quantile * np.sqrt(variance)
 
 
 @dataclass(frozen=True)

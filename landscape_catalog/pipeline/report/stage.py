@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from pathlib import Path
 
 from landscape_catalog.catalog import read_tables
-from landscape_catalog.experiment.landscape import Load
-from landscape_catalog.experiment.reading import check_drawn_axes, read_report
-from landscape_catalog.experiment.training import Temperature
+from landscape_catalog.experiment.reading import check_report_of, read_report
 from landscape_catalog.paths import Project
 from landscape_catalog.reports import build_page
 from landscape_catalog.store.files import write_file
@@ -30,7 +27,6 @@ def run_report(root: Path) -> None:
     project = Project(root)
     check_recipes(project)
     settings, tables = read_report(project.params), read_tables(project.catalog)
-    spec = json.loads(tables["experiments"]["spec"].item())
-    check_drawn_axes(settings, Load(**spec["load"]), Temperature(**spec["temperature"]))
+    check_report_of(settings, tables["experiments"]["spec"].item())
     write_file(project.report, build_page(tables, settings).encode())
     log.info("report: %s", project.shown(project.report))

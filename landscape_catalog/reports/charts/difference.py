@@ -9,8 +9,10 @@ import altair as alt
 from landscape_catalog.phases import NC
 from landscape_catalog.reports.charts.maps import (
     FADED,
+    OUTSIDE,
     PANEL_HEIGHTS,
     PANEL_ROW,
+    legend_length,
     panel_height,
 )
 from landscape_catalog.reports.charts.marks import (
@@ -52,7 +54,7 @@ def change_map(data: ReportData, found: Difference) -> Any:
         found: their difference.
     """
     font = fitted_font(LETTERS_OF_CHANGE, 12)
-    strength = f"({CHANGED} ? 1 : {UNCHANGED}) * ({IN_BRUSH} ? 1 : 0.25)"
+    strength = f"({CHANGED} ? 1 : {UNCHANGED}) * ({IN_BRUSH} ? 1 : {OUTSIDE})"
     dark = [phase.name for phase in data.rule.phases if phase.dark]
     white = f"{CHANGED} && indexof({dark}, {NOW}) >= 0"
     cells = (
@@ -87,7 +89,7 @@ def difference_map(data: ReportData, found: Difference, one: DifferencePanel) ->
     known = f"isValid(datum['{name}'])"
     tips = _tooltips(data, found, name)
     faded = f"(datum['{name} alike'] || datum['{name} doubt'] ? {FADED} : 1)"
-    drawn = f"{faded} * ({IN_BRUSH} ? 1 : 0.25)"
+    drawn = f"{faded} * ({IN_BRUSH} ? 1 : {OUTSIDE})"
     missing = rectangles(data, color=MISSING_COLOUR).transform_filter(f"!{known}")
     measured = rectangles(data).transform_filter(known).transform_calculate(drawn=drawn)
     readable = readable_on(f"scale('color', datum['{name}'])")
@@ -147,7 +149,7 @@ def _colour(data: ReportData, one: DifferencePanel) -> alt.Color:
     legend = alt.Legend(
         title=None,
         orient="right",
-        gradientLength=max(panel_height(data, PANEL_ROW, PANEL_HEIGHTS) - 20, 90),
+        gradientLength=legend_length(data),
         gradientThickness=10,
         values=ticks,
         labelExpr=written or "format(datum.value, '+.3~g')",

@@ -123,7 +123,7 @@ def metric_panel(data: ReportData, panel: PanelChart) -> Any:
     """
     known = f"isValid(datum['{panel.field}'])"
     several = len(data.facets) > 1
-    here = [f"{IN_FACET} && " if several else ""][0]
+    here = f"{IN_FACET} && " if several else ""
     ground = alt.condition(known, alt.value(PAPER), alt.value(MISSING_COLOUR))
     below = rectangles(data).encode(color=ground, tooltip=tooltips(data))
     layers = [_in(several, below)]
@@ -150,11 +150,7 @@ def _in(several: bool, chart: alt.Chart) -> alt.Chart:
 
 def _panel_texts(data: ReportData, panel: PanelChart, scale: ColourScale | None) -> list[alt.Chart]:
     """NC in cells that have not converged; in the others the number, if it fits."""
-    field = f"datum['{panel.field}']"
-    on_colour = f"'{INK}'"
-    if scale is not None:
-        readable = readable_on(f"scale('color', {field})")
-        on_colour = f"isValid({field}) ? ({readable}) : '{INK}'"
+    on_colour = ink_on_colour(panel, scale)
     nc = texts(data, fitted_font(2, 11), fill=alt.ExprRef(on_colour))
     marks = [nc.transform_filter(IS_NC).encode(text=alt.value("NC"))]
     if known_values(data, panel.column):
@@ -164,47 +160,69 @@ def _panel_texts(data: ReportData, panel: PanelChart, scale: ColourScale | None)
         is_there = f"isValid(datum['{panel.column}']) && !({IS_NC})"
         marks.append(
             numbers.transform_filter(is_there)
-            .transform_calculate(number=_written(panel))
+            .transform_calculate(number=number_text(panel))
             .encode(text=alt.Text("number:N"))
         )
     return marks
 
 
-def _written(panel: PanelChart) -> str:
+def ink_on_colour(panel: PanelChart, scale: ColourScale | None) -> str:
+    """A Vega expression for the colour of text that can be read on a cell."""
+    if scale is None:
+        return f"'{INK}'"
+    field = f"datum['{panel.field}']"
+    readable = readable_on(f"scale('color', {field})")
+    return f"isValid({field}) ? ({readable}) : '{INK}'"
+
+
+def number_text(panel: PanelChart) -> str:
     """A Vega expression for a cell's number as text; huge ones in scientific notation."""
     value = f"datum['{panel.column}']"
     return f"format({value}, abs({value}) < {HUGE} ? '{panel.number}' : '.0e')"
 
 
 def _colour(data: ReportData, panel: PanelChart, scale: ColourScale) -> alt.Color:
-    scheme: Any = panel.scheme
-    low, high = scale.domain
-    number = "exp(datum.value)" if panel.field != panel.column else "datum.value"
-    marks = " || ".join(f"abs(datum.value - {mark!r}) < 1e-9" for mark in scale.marks) or "false"
-    written = f"format({number}, '.3~g')"
+    written = f"format({legend_number(panel)}, '.3~g')"
     legend = alt.Legend(
         title=None,
         orient="right",
-        gradientLength=max(panel_height(data, PANEL_ROW, PANEL_HEIGHTS) - 20, 90),
+        gradientLength=legend_length(data),
         gradientThickness=10,
         values=scale.ticks,
-        labelExpr=f"({marks}) ? '◂ ' + {written} : {written}",
+        labelExpr=f"({is_threshold(scale)}) ? '◂ ' + {written} : {written}",
         labelOverlap=False,
     )
-    middle: Any = alt.Undefined if scale.middle is None else scale.middle
-    return alt.Color(
-        f"{panel.field}:Q",
-        scale=alt.Scale(
-            type=alt.Undefined if scale.linear_to is None else "symlog",
-            constant=alt.Undefined if scale.linear_to is None else scale.linear_to,
-            scheme=scheme,
-            domain=[low, high],
-            domainMid=middle,
-            reverse=panel.reverse,
-            clamp=True,
-        ),
-        legend=legend,
+    return alt.Color(f"{panel.field}:Q", scale=vega_scale(panel, scale), legend=legend)
+
+
+def legend_number(panel: PanelChart) -> str:
+    """A Vega expression for the number of a legend's label; that of a logarithm is undone."""
+    return "exp(datum.value)" if panel.field != panel.column else "datum.value"
+
+
+def is_threshold(scale: ColourScale) -> str:
+    """A Vega expression for whether a legend's label is a threshold."""
+    return " || ".join(f"abs(datum.value - {mark!r}) < 1e-9" for mark in scale.marks) or "false"
+
+
+def vega_scale(panel: PanelChart, scale: ColourScale) -> alt.Scale:
+    """The colours of a panel as Vega draws them."""
+    scheme: Any = panel.scheme
+    unset: Any = alt.Undefined
+    return alt.Scale(
+        type=unset if scale.linear_to is None else "symlog",
+        constant=unset if scale.linear_to is None else scale.linear_to,
+        scheme=scheme,
+        domain=list(scale.domain),
+        domainMid=unset if scale.middle is None else scale.middle,
+        reverse=panel.reverse,
+        clamp=True,
     )
+
+
+def legend_length(data: ReportData) -> int:
+    """The length of the legend beside a panel."""
+    return max(panel_height(data, PANEL_ROW, PANEL_HEIGHTS) - 20, 90)
 
 
 def panel_height(data: ReportData, row: float, limits: Sequence[int]) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +14,7 @@ from landscape_catalog.catalog.tables import LOAD, TEMPERATURE
 from landscape_catalog.catalog.thresholds import rule_in_effect
 from landscape_catalog.experiment.experiment import Report
 from landscape_catalog.metrics.metric import PRIMARY
-from landscape_catalog.phases import Rule
+from landscape_catalog.phases import NC, Rule
 from landscape_catalog.reports.data.axes import Axis, label, make_axis, ordered
 from landscape_catalog.reports.data.metric_columns import (
     MetricColumn,
@@ -70,6 +70,20 @@ class ReportData:
     def columns_of(self, metric: str) -> list[MetricColumn]:
         """A metric for each of its probes or snapshots, the primary one first."""
         return [column for column in self.metric_columns if column.metric == metric]
+
+    def best_of(self, cells: Iterable[Row]) -> Row | None:
+        """The first cell with the best performance among those that have one and have converged."""
+        metric = self.performance.metric
+        usable = [c for c in cells if c["phase"] != NC.name and c.get(metric) is not None]
+        if not usable:
+            return None
+        best = self.performance.best([cell[metric] for cell in usable])
+        return next(cell for cell in usable if cell[metric] == best)
+
+    def place_words(self, cell: Row) -> str:
+        """Where a cell lies: the values of both axes, and the facet if there are several."""
+        place = f"{self.x.name} {cell['x']}, {self.y.name} {cell['y']}"
+        return f"{place}, {cell['facet']}" if len(self.facets) > 1 else place
 
 
 def format_mean(number: Row) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from landscape_catalog.phases import NC
+from landscape_catalog.phases.facts.noise import half_width
 from landscape_catalog.reports.data.cells import NOT_CONVERGED, ReportData
 from landscape_catalog.reports.data.colour_scale import clipped_range, colour_scale
 from landscape_catalog.reports.data.compared import Sides
@@ -176,16 +177,11 @@ def _finite(value: float | None) -> float | None:
 
 def _half_width(errors: Sequence[float], runs: Sequence[int | None]) -> float:
     """Of the 90% interval of a difference of two means with these standard errors."""
-    from scipy import stats
-
-    total = math.hypot(*errors)
-    if not total:
+    if not any(errors):
         return 0.0
-    known = [n for n in runs if n is not None and n >= 2]
-    if len(known) < len(runs):
-        return float(stats.norm.ppf((1 + LEVEL) / 2)) * total
-    own = sum(error**4 / (n - 1) for error, n in zip(errors, known))
-    return float(stats.t.ppf((1 + LEVEL) / 2, total**4 / own)) * total
+    known = [n - 1 for n in runs if n is not None and n >= 2]
+    freedom = known if len(known) == len(runs) else [math.inf] * len(runs)
+    return float(half_width(errors, freedom, LEVEL))
 
 
 def _panel(

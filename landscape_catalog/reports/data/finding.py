@@ -6,10 +6,9 @@ from collections.abc import Sequence, Set
 
 import polars as pl
 
-from landscape_catalog.catalog.diagram import diagram_of
 from landscape_catalog.metrics.metric import PRIMARY
 from landscape_catalog.phases import NC, SURE, UNCLASSIFIED
-from landscape_catalog.phases.facts.best import BestCell, best_cells
+from landscape_catalog.phases.facts.best import BestCell
 from landscape_catalog.phases.facts.divisions import CONNECTIVITY
 from landscape_catalog.phases.facts.words import difference
 from landscape_catalog.reports.data.axes import Axis
@@ -19,9 +18,20 @@ from landscape_catalog.schema.tables import Row
 from landscape_catalog.schema.words import counted, enumerated
 
 
-def finding(tables: Tables, data: ReportData) -> str:
-    """The sentences at the top of the page; they follow from the catalog alone."""
-    parts = [_phases(tables, data), _connectivity(data), _best(tables), _deciding(tables, data)]
+def finding(tables: Tables, data: ReportData, best: BestCell | None) -> str:
+    """The sentences at the top of the page; they follow from the catalog alone.
+
+    Args:
+        tables: the catalog.
+        data: its cells.
+        best: the best of them; None if no cell has a performance.
+    """
+    parts = [
+        _phases(tables, data),
+        _connectivity(data),
+        "" if best is None else f"{best.words}{_measured(tables, best)}",
+        _deciding(tables, data),
+    ]
     return " ".join(filter(None, parts))
 
 
@@ -55,16 +65,6 @@ def _counts(n_cells: int, counts: Sequence[tuple[int, str]]) -> str:
     verb = "is" if n == 1 else "are"
     words = [f"{n} {verb} in phase {name}", *(f"{n} in {name}" for n, name in rest)]
     return f"Of {n_cells} cells, {enumerated(words)}"
-
-
-def _best(tables: Tables) -> str:
-    """The best cell by the performance metric, its error, and how many cells are as good."""
-    every = best_cells(diagram_of(tables))
-    if not every:
-        return ""
-    choose = max if every[0].higher_is_better else min
-    best = choose(every, key=lambda one: one.value)
-    return f"{best.words}{_measured(tables, best)}"
 
 
 def _measured(tables: Tables, best: BestCell) -> str:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from landscape_catalog.phases import NC
 from landscape_catalog.reports.data.axes import label
 from landscape_catalog.reports.data.cells import ReportData
 from landscape_catalog.reports.data.numbers import rounded
@@ -61,18 +60,8 @@ def _row(data: ReportData, cell: Row, base: Row | None) -> Row:
 
 
 def _best_cell(data: ReportData, load: str, variant: str, x: str) -> Row | None:
-    metric = data.performance.metric
-    cells = [
-        cell
-        for cell in data.cells
-        if (cell["load"], cell["variant"], cell["x"]) == (load, variant, x)
-        and cell["phase"] != NC.name
-        and cell[metric] is not None
-    ]
-    if not cells:
-        return None
-    best = data.performance.best([cell[metric] for cell in cells])
-    return next(cell for cell in cells if cell[metric] == best)
+    place = (load, variant, x)
+    return data.best_of(c for c in data.cells if (c["load"], c["variant"], c["x"]) == place)
 
 
 def _loads_left_to_right(data: ReportData) -> list[Any]:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from landscape_catalog.catalog.diagram import diagram_of
 from landscape_catalog.phases import NC, SURE, percent
-from landscape_catalog.phases.facts.best import BestCell, best_cells
+from landscape_catalog.phases.facts.best import BestCell
 from landscape_catalog.reports.data.axes import Axis, label
 from landscape_catalog.reports.data.cells import ReportData
 from landscape_catalog.reports.data.metric_columns import Tables
@@ -18,7 +17,7 @@ ENOUGH = 5  # seeds from which labels have a probability
 FEWEST_VALUES = 3  # of an axis that has a middle
 
 
-def next_steps(tables: Tables, data: ReportData) -> str:
+def next_steps(tables: Tables, data: ReportData, best: BestCell | None) -> str:
     """Which cells to train more seeds of, and where to extend the grid; may be empty.
 
     A label is doubtful if as many fresh runs would give another with a probability of more than
@@ -28,13 +27,14 @@ def next_steps(tables: Tables, data: ReportData) -> str:
     Args:
         tables: the catalog.
         data: its cells.
+        best: the best of them; None if no cell has a performance.
     """
     parts = (
         _least_sure(tables, data),
         _few_seeds(tables),
         _short_curves(data),
         _unfinished(data),
-        _end(tables, data),
+        "" if best is None else _end(data, best),
     )
     return " ".join(filter(None, parts))
 
@@ -52,11 +52,8 @@ def _least_sure(tables: Tables, data: ReportData) -> str:
     if not doubtful:
         return ""
     doubtful.sort(key=lambda one: one[0])
-    several = len(data.facets) > 1
     named = [
-        f"{data.x.name} {cell['x']}, {data.y.name} {cell['y']}"
-        f"{', ' + cell['facet'] if several else ''} "
-        f"({cell['phase']} {percent(p)}{_second(cell, others)})"
+        f"{data.place_words(cell)} ({cell['phase']} {percent(p)}{_second(cell, others)})"
         for p, cell in doubtful[:MOST]
     ]
     which = "The least sure label is at" if len(doubtful) == 1 else "The least sure labels are at"
@@ -99,13 +96,8 @@ def _unfinished(data: ReportData) -> str:
     return f"{counted(n, 'cell')} {verb} not converged: train longer there."
 
 
-def _end(tables: Tables, data: ReportData) -> str:
+def _end(data: ReportData, best: BestCell) -> str:
     """The axes at whose ends the best cell lies."""
-    every = best_cells(diagram_of(tables))
-    if not every:
-        return ""
-    choose = max if every[0].higher_is_better else min
-    best = choose(every, key=lambda one: one.value)
     ends = [words for axis in (data.x, data.y) if (words := _end_of(axis, best))]
     if not ends:
         return ""

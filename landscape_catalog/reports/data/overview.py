@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 
 from landscape_catalog.experiment.experiment import Report
-from landscape_catalog.phases import NC, SURE
+from landscape_catalog.phases import SURE
 from landscape_catalog.reports.data.cells import ReportData, report_data
 from landscape_catalog.reports.data.metric_columns import Tables
 from landscape_catalog.schema.parameters import parameter
@@ -56,8 +56,7 @@ def overview(tables: Tables, settings: Report) -> Overview:
     data = report_data(tables, settings)
     names = tables["phases"]["phase"].to_list()
     known = tables["phases"]["phase_probability"].drop_nulls()
-    best = _best_cell(data)
-    value, where = _best_words(data, best) if best is not None else ("", "")
+    best = data.best_of(data.cells)
     axes = [
         f"{parameter(axis['path']).title} ({len(axis['values'])})"
         for axis in json.loads(experiment["axes"])
@@ -76,26 +75,14 @@ def overview(tables: Tables, settings: Report) -> Overview:
             if phase.name in names
         ),
         sure=None if known.is_empty() else int((known >= SURE).sum()),
-        best=f"{data.performance.title} {value}" if best is not None else "",
-        best_at=f"{where}, in {best['phase']}" if best is not None else "",
+        best=_best_words(data, best) if best is not None else "",
+        best_at=f"{data.place_words(best)}, in {best['phase']}" if best is not None else "",
         best_value=best[data.performance.metric] if best is not None else None,
     )
 
 
-def _best_cell(data: ReportData) -> Row | None:
-    """The cell with the best value of the performance metric; None if no cell has one."""
+def _best_words(data: ReportData, best: Row) -> str:
+    """The performance of a cell with its unit."""
     metric = data.performance
-    usable = [c for c in data.cells if c["phase"] != NC.name and c.get(metric.metric) is not None]
-    if not usable:
-        return None
-    values = [cell[metric.metric] for cell in usable]
-    return usable[values.index(metric.best(values))]
-
-
-def _best_words(data: ReportData, best: Row) -> tuple[str, str]:
-    """The performance of a cell with its unit, and where the cell lies."""
-    metric = data.performance
-    where = f"{data.x.name} {best['x']}, {data.y.name} {best['y']}"
-    where += f", {best['facet']}" if len(data.facets) > 1 else ""
     unit = metric.unit if metric.unit == "%" else f" {metric.unit}"
-    return f"{best[metric.metric]:.4g}{unit}".strip(), where
+    return f"{metric.title} {best[metric.metric]:.4g}{unit}".strip()

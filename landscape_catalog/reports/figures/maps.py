@@ -12,7 +12,14 @@ from typing import Any
 import altair as alt
 
 from landscape_catalog.phases import UNCLASSIFIED
-from landscape_catalog.reports.charts.maps import FADED, HUGE
+from landscape_catalog.reports.charts.maps import (
+    FADED,
+    ink_on_colour,
+    is_threshold,
+    legend_number,
+    number_text,
+    vega_scale,
+)
 from landscape_catalog.reports.charts.marks import (
     BOLD_LETTER,
     IS_NC,
@@ -28,7 +35,6 @@ from landscape_catalog.reports.data.colours import (
     NOT_CONVERGED_COLOUR,
     PAPER,
     faded,
-    readable_on,
 )
 from landscape_catalog.reports.data.panels import PanelChart
 from landscape_catalog.reports.figures.specs import BAR, GAP, Frame, specification
@@ -118,31 +124,23 @@ def _numbers(
     data: ReportData, panel: PanelChart, scale: ColourScale | None, frame: Frame
 ) -> list[alt.Chart]:
     """NC in cells that have not converged; in the others the number, if it fits."""
-    field = f"datum['{panel.field}']"
-    on_colour = f"'{INK}'"
-    if scale is not None:
-        readable = readable_on(f"scale('color', {field})")
-        on_colour = f"isValid({field}) ? ({readable}) : '{INK}'"
+    on_colour = ink_on_colour(panel, scale)
     font = fitted_font(_letters(NUMBER - 0.3), frame.font)
     nc = texts(data, font, fill=alt.ExprRef(on_colour), fontWeight="normal")
     fill = f"datum['{panel.column} doubt'] ? '{NOT_CONVERGED_COLOUR}' : {on_colour}"
     value = f"datum['{panel.column}']"
-    written = f"format({value}, abs({value}) < {HUGE} ? '{panel.number}' : '.0e')"
     numbers = texts(data, font, fill=alt.ExprRef(fill), fontWeight="normal")
     return [
         nc.transform_filter(IS_NC).encode(text=alt.value("NC")),
         numbers.transform_filter(f"isValid({value}) && !({IS_NC})")
-        .transform_calculate(number=written)
+        .transform_calculate(number=number_text(panel))
         .encode(text="number:N"),
     ]
 
 
 def _colour(panel: PanelChart, scale: ColourScale, frame: Frame) -> alt.Color:
     """The colours, with a bar above the map on which thresholds have a triangle."""
-    unset: Any = alt.Undefined
-    scheme: Any = panel.scheme
-    number = "exp(datum.value)" if panel.field != panel.column else "datum.value"
-    marks = " || ".join(f"abs(datum.value - {mark!r}) < 1e-9" for mark in scale.marks) or "false"
+    number = f"format({legend_number(panel)}, '.3~g')"
     legend: Any = alt.Legend(
         title=None,
         orient="none",
@@ -152,20 +150,12 @@ def _colour(panel: PanelChart, scale: ColourScale, frame: Frame) -> alt.Color:
         gradientLength=frame.width,
         gradientThickness=BAR,
         values=_ticks(panel, scale, frame),
-        labelExpr=f"({marks}) ? ['▲', format({number}, '.3~g')] : ['', format({number}, '.3~g')]",
+        labelExpr=f"({is_threshold(scale)}) ? ['▲', {number}] : ['', {number}]",
         labelOverlap=False,
     )
     return alt.Color(
         f"{panel.field}:Q",
-        scale=alt.Scale(
-            type=unset if scale.linear_to is None else "symlog",
-            constant=unset if scale.linear_to is None else scale.linear_to,
-            scheme=scheme,
-            domain=list(scale.domain),
-            domainMid=unset if scale.middle is None else scale.middle,
-            reverse=panel.reverse,
-            clamp=True,
-        ),
+        scale=vega_scale(panel, scale),
         legend=legend if frame.legend else None,
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 # Liberation Sans comes with the renderer; the others have its widths where it is not installed.
 FAMILY = "Liberation Sans, Arial, Helvetica, sans-serif"
-INK, SOFT, LINE = "#1d1d1d", "#4a4a4a", "#777777"
+INK, LINE = "#1d1d1d", "#777777"
 _WIDTHS = {
     0.28: " .,:;!|/\\ijlIt'f[]",
     0.35: '-()r"`*',

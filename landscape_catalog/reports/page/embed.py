@@ -15,7 +15,7 @@ BASE = ("views.js",)  # draws the charts
 REPORT = (*BASE, "grid.js", "thresholds.js", "drawer.js")
 
 
-def dictionary_encoded(rows: Sequence[Mapping[str, Any]], *without: str) -> dict[str, Any]:
+def dictionary_encoded(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """Rows in a compact form: column names once, and repetitive columns dictionary-encoded.
 
     The values of a column in `dictionaries` are indices into its dictionary.
@@ -23,7 +23,7 @@ def dictionary_encoded(rows: Sequence[Mapping[str, Any]], *without: str) -> dict
     >>> dictionary_encoded([{"a": 1, "b": "long"}, {"a": 2, "b": "long"}])
     {'columns': ['a', 'b'], 'dictionaries': {'b': ['long']}, 'rows': [[1, 0], [2, 0]]}
     """
-    columns = [name for name in (rows[0] if rows else {}) if name not in without]
+    columns = list(rows[0]) if rows else []
     dictionaries: dict[str, list[Any]] = {}
     values = []
     for name in columns:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from landscape_catalog.phases import SURE
 from landscape_catalog.reports.data.overview import Overview
 from landscape_catalog.reports.page.document import document
 from landscape_catalog.reports.page.embed import resource
@@ -49,7 +50,7 @@ def build_index(entries: Sequence[Entry]) -> str:
     n_cells = sum(entry.overview.n_cells for entry in entries if entry.overview is not None)
     words = (
         f"{counted(len(entries), 'experiment')} with {counted(n_cells, 'cell')}. A label is sure "
-        "if as many fresh seeds would give it again with a probability of at least 95%. "
+        f"if as many fresh seeds would give it again with a probability of at least {SURE:.0%}. "
         "Headings sort."
     )
     heads = "".join(_head(i, name) for i, name in enumerate(COLUMNS))

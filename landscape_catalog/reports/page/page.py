@@ -8,6 +8,7 @@ import polars as pl
 
 from landscape_catalog.catalog.diagram import diagram_of
 from landscape_catalog.experiment.experiment import Report
+from landscape_catalog.phases.facts.best import best_of_all
 from landscape_catalog.reports.data.about import about, asked_of
 from landscape_catalog.reports.data.compared import Sides
 from landscape_catalog.reports.data.difference_words import difference_words
@@ -54,7 +55,9 @@ def build_page(
     """
     figures, cells = make_figures(tables, settings, sides), diagram_of(tables)
     if figures.difference is None:
-        said, following = finding(tables, figures.data), next_steps(tables, figures.data)
+        best = best_of_all(cells)
+        said = finding(tables, figures.data, best)
+        following = next_steps(tables, figures.data, best)
     else:
         said, following = difference_words(figures.data, figures.difference), ""
     body = [
