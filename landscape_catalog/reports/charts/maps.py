@@ -125,7 +125,7 @@ def metric_panel(data: ReportData, panel: PanelChart) -> Any:
     several = len(data.facets) > 1
     here = f"{IN_FACET} && " if several else ""
     ground = alt.condition(known, alt.value(PAPER), alt.value(MISSING_COLOUR))
-    below = rectangles(data).encode(color=ground, tooltip=tooltips(data))
+    below = rectangles(data).encode(color=ground, tooltip=tooltips(data, panel.metric))
     layers = [_in(several, below)]
     scale = colour_scale(data, panel)
     if scale is not None:
@@ -135,7 +135,7 @@ def metric_panel(data: ReportData, panel: PanelChart) -> Any:
             measured.transform_calculate(drawn=faded).encode(
                 color=_colour(data, panel, scale),
                 opacity=alt.Opacity("drawn:Q", scale=None, legend=None),
-                tooltip=tooltips(data),
+                tooltip=tooltips(data, panel.metric),
             )
         )
     layers += [_in(several, one) for one in _panel_texts(data, panel, scale)]

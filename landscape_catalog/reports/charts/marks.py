@@ -146,8 +146,13 @@ def _letter(partner: str) -> str:
     return f"({_is('a', partner)} ? 'A' : '') + ({_is('b', partner)} ? 'B' : '')"
 
 
-def tooltips(data: ReportData) -> list[alt.Tooltip]:
-    """A tooltip with the label of a cell and the metrics of the default panels."""
+def tooltips(data: ReportData, metric: str = "") -> list[alt.Tooltip]:
+    """A tooltip with the label of a cell and the metrics of the default panels.
+
+    Args:
+        data: the cells.
+        metric: a metric to tell in any case, the one that the chart shows.
+    """
     heads = [("phase", "phase"), ("probability", "probability")]
     heads += [("x", data.x.path), ("y", data.y.path)]
     heads += [("facet", "facet")] if len(data.facets) > 1 else []
@@ -155,7 +160,8 @@ def tooltips(data: ReportData) -> list[alt.Tooltip]:
         heads.append(("room text", "label changes after"))
     for column in data.metric_columns:
         panel = column.quantity.panel
-        shown = column.metric == data.performance.metric or (panel is not None and panel.place)
+        always = column.metric in (data.performance.metric, metric)
+        shown = always or (panel is not None and panel.place)
         if shown and known_values(data, column.name):
             unit = data.units[column.metric]
             words = [column.words, *filter(None, [unit, column.label])]

@@ -50,7 +50,7 @@ def sequence(n: int) -> list[str]:
     """A sequence of n colours from dark to light, for ordered values.
 
     >>> sequence(1), sequence(2)
-    (['#0d0887'], ['#0d0887', '#f0823c'])
+    (['#5c54d6'], ['#5c54d6', '#e2842a'])
     """
     return [_between(i / (n - 1) if n > 1 else 0.0) for i in range(n)]
 
