@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 STORE_VARIABLE = "LANDSCAPE_STORE"  # names the shared store
 WEIGHTS_FILE, RECORD_FILE, ARRAYS_FILE = "weights.safetensors", "record.json", "arrays.safetensors"
 TEMPORARY_PREFIX = ".tmp-"
+_UNSAFE = re.compile(r"[^\w.+-]|^\.")  # in the name of a file
+
+
+def file_name(name: str) -> str:
+    """A name as one of a file; that of a branch or of a custom metric may have any letters.
+
+    >>> file_name("feature/wider"), file_name("custom:a b")
+    ('feature-wider', 'custom-a-b')
+    """
+    return _UNSAFE.sub("-", name)
 
 
 @dataclass(frozen=True)
@@ -94,7 +105,7 @@ class Project:
 
     def other_report(self, name: str) -> Path:
         """The report of a source other than the current experiment."""
-        return self._results / "reports" / "other" / f"{name}.html"
+        return self._results / "reports" / "other" / f"{file_name(name)}.html"
 
     @property
     def report_index(self) -> Path:
@@ -104,7 +115,7 @@ class Project:
     def figures(self, name: str) -> Path:
         """The static figures of a source; those of the current experiment lie at the top."""
         folder = self._results / "reports" / "figures"
-        return folder if name == "current" else folder / name
+        return folder if name == "current" else folder / file_name(name)
 
     @property
     def diagnosis_page(self) -> Path:

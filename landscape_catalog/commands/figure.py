@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from landscape_catalog.catalog.sources import CURRENT, source_named
+from landscape_catalog.catalog.sources import CURRENT
 from landscape_catalog.errors import QueryError, shown
+from landscape_catalog.exchange.collect.named import source_or_revision
+from landscape_catalog.exchange.export.output import require_outside_of_stages
 from landscape_catalog.experiment.experiment import Report
 from landscape_catalog.experiment.reading import check_report_of, read_report
-from landscape_catalog.paths import Project
+from landscape_catalog.paths import Project, file_name
 from landscape_catalog.reports.data.cells import ReportData, report_data
 from landscape_catalog.reports.figures.choice import chosen_panels, chosen_slices
 from landscape_catalog.reports.figures.figure import figure_bytes, figure_svg
 from landscape_catalog.reports.figures.lines import slice_svg
 from landscape_catalog.reports.figures.style import SINGLE, STYLES, Style
-from landscape_catalog.store.files import write_file
+from landscape_catalog.store.files import explained_storage, write_file
 
 
 def write_figures(
@@ -36,19 +37,21 @@ def write_figures(
         layout: `single`: a file for each panel, as wide as a column; `paper`: all panels in one
             file, as wide as a page.
         output: the folder; None: the project's `reports/figures`.
-        source: whose cells.
+        source: whose cells: a source, or a Git revision or DVC experiment.
 
     Raises:
         QueryError: if there is no such source or panel, no cell, or the folder is a file.
+        UserError: if the folder lies where the stages write.
+        RepositoryError: if Git fails.
         SpecError: if the settings of the report are invalid.
         MissingArtifactError, DamagedFileError: if the catalog cannot be read.
         StorageError: if a file cannot be written.
     """
     project = Project(root)
     folder = project.figures(source) if output is None else output
-    if folder.exists() and not folder.is_dir():
-        raise QueryError(f"--output: got {shown(str(folder))}, which is a file; allowed: a folder")
-    found = source_named(project, source)
+    if output is not None:
+        _check_folder(output, project)
+    found = source_or_revision(project, source)
     tables = found.tables()
     settings = read_report(project.params) if source == CURRENT else found.report
     if tables["experiments"].is_empty() or tables["cells"].is_empty():
@@ -59,7 +62,9 @@ def write_figures(
     lines = []
     for name, svg in _drawn(data, names, settings, style):
         for form in dict.fromkeys(formats):
-            path = folder / f"{_file_name(name)}.{form}"
+            path = folder / f"{file_name(name)}.{form}"
+            with explained_storage(folder, every=True):
+                folder.mkdir(parents=True, exist_ok=True)
             write_file(path, figure_bytes(svg, form))
             lines.append(f"figure: {project.shown(path)}")
     return "\n".join(lines)
@@ -87,6 +92,10 @@ def _drawn(
         yield one.key, slice_svg(data, one, style)
 
 
-def _file_name(key: str) -> str:
-    """A name of a panel as a name of a file; that of a custom metric may have any letters."""
-    return re.sub(r"[^\w.-]", "_", key)
+def _check_folder(folder: Path, project: Project) -> None:
+    """Check the folder that somebody typed, before any work."""
+    require_outside_of_stages(folder, project, "a folder elsewhere")
+    with explained_storage(folder, every=True):
+        if folder.exists() and not folder.is_dir():
+            given = f"got {shown(str(folder))}, which is a file"
+            raise QueryError(f"--output: {given}; allowed: a folder")

@@ -8,7 +8,6 @@ from typing import Annotated
 
 import typer
 
-from landscape_catalog.commands.diagram_app import SourceName
 from landscape_catalog.commands.output import say
 from landscape_catalog.commands.project_root import project_root
 
@@ -47,7 +46,9 @@ def figure(
     output: Annotated[
         Path | None, typer.Option(help="Output folder; default: reports/figures.")
     ] = None,
-    source: SourceName = "current",
+    source: Annotated[
+        str, typer.Option(help="Whose cells: a source, Git revision or DVC experiment.")
+    ] = "current",
 ) -> None:
     """Draw static figures for papers: panels of the report as SVG, PDF or PNG.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 from landscape_catalog.catalog.origins import load
@@ -12,8 +11,6 @@ from landscape_catalog.paths import Project
 from landscape_catalog.reports import build_page, compared_tables, differences, sides
 from landscape_catalog.schema.tables import Row
 from landscape_catalog.store.files import write_file
-
-_UNSAFE = re.compile(r"[^\w.+-]|^\.")  # in the name of a file; branches may have slashes
 
 
 def report_of(root: Path, name: str) -> str:
@@ -53,6 +50,6 @@ def _found(source: Source) -> list[Row]:
 
 
 def _written(project: Project, name: str, page: str) -> str:
-    path = project.other_report(_UNSAFE.sub("-", name))
+    path = project.other_report(name)
     write_file(path, page.encode())
     return f"report: {project.shown(path)}"

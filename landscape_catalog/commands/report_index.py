@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import html
+import re
 import shlex
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +18,9 @@ from landscape_catalog.reports.data.overview import READ, overview
 from landscape_catalog.reports.page.index import Entry, build_index
 from landscape_catalog.store.files import write_file
 
+BEGINNING = 4096  # characters of a page among which its title is
+_TITLE = re.compile(r"<title>(.*?)</title>", re.DOTALL)
+
 
 def write_index(root: Path) -> str:
     """Write the index of a project's experiments, and say where it is.
@@ -28,14 +33,15 @@ def write_index(root: Path) -> str:
         StorageError: if the file cannot be written.
     """
     project = Project(root)
-    entries = _entries(project, find_sources(project))
+    sources = find_sources(project)
+    entries = _entries(project, sources)
     if not entries:
         raise MissingArtifactError(
             "there is nothing to list: no catalog (data/catalog), no import (data/imports) and "
             "nothing collected (data/collected). Run `dvc repro`, `landscape import` or "
             "`landscape collect` first"
         )
-    write_file(project.report_index, build_index(entries).encode())
+    write_file(project.report_index, build_index(entries, _others(project, sources)).encode())
     return f"report: {project.shown(project.report_index)}"
 
 
@@ -54,6 +60,21 @@ def _entries(project: Project, sources: list[Source]) -> list[Entry]:
             problem = " ".join(str(error).split())
             entries["", source.name] = Entry(source.name, source.kind, problem=problem)
     return list(entries.values())
+
+
+def _others(project: Project, sources: list[Source]) -> list[tuple[str, str]]:
+    """Title and place of each report that is no source's: of two compared, or of a revision."""
+    known = {project.other_report(source.name) for source in sources}
+    folder = project.other_report(CURRENT).parent
+    found = []
+    for path in sorted(folder.glob("*.html") if folder.is_dir() else ()):
+        if path in known or not path.is_file():
+            continue
+        with path.open(encoding="utf-8", errors="replace") as stream:
+            title = _TITLE.search(stream.read(BEGINNING))
+        words = html.unescape(title[1]) if title else path.stem
+        found.append((words, path.relative_to(project.report_index.parent).as_posix()))
+    return found
 
 
 def _entry(project: Project, source: Source) -> Entry:

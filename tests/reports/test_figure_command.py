@@ -89,6 +89,14 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "empty": ({"source": "empty"}, "--source: got 'empty', whose catalog has no cells to draw"),
     "a file": ({"output": "file"}, "--output: got '"),
 }
+# Where nobody may write, or only the stages: the message names the folder.
+PLACES = {
+    "data/imports/mine": ", which belongs to the stages; allowed: a folder elsewhere",
+    "data/catalog": ", which belongs to the stages; allowed: a folder elsewhere",
+    "file/below": "there is a file where a folder is needed",
+    "/proc/nothing": "no files can be made there",
+    "n" * 300: "the name is too long",
+}
 
 
 @pytest.mark.parametrize("case", WRONG)
@@ -102,6 +110,17 @@ def test_wrong_input(case: str, project: Project) -> None:
     assert "\n" not in str(error.value)
     assert error.value.exit_code == 2
     assert written(project) == []
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_folders_that_cannot_be(place: str, project: Project) -> None:
+    with pytest.raises(LandscapeError) as error:
+        write_figures(project.root, ["cka"], output=project.root / place)
+    assert PLACES[place] in str(error.value)
+    assert place in str(error.value)
+    assert error.value.exit_code == (2 if place.startswith("data") else 1)
+    assert not (project.catalog / "cka.svg").exists()
+    assert not (project.imports / "mine").exists()
 
 
 def test_without_a_catalog(tmp_path: Path) -> None:

@@ -108,13 +108,13 @@ def test_how_many_labels_are_sure() -> None:
 def test_where_connectivity_fails() -> None:
     tables = grid()  # cells by width, then batch size
     names = ["I", "III", "II", "I", "II", "II", "II", "II", "II"]
-    assert "3 cells are poorly connected, at width 1 to 2 and batch size 16 to 32." in said(
+    assert "3 cells are poorly connected, within width 1 to 2 and batch size 16 to 32." in said(
         labelled(tables, *names)
     )
     assert "1 cell is poorly connected, at width 1 and batch size 16." in said(
         labelled(tables, "I", "II")
     )
-    assert "3 cells are poorly connected, at width 1 and every batch size." in said(
+    assert "3 cells are poorly connected, within width 1 and every batch size." in said(
         labelled(tables, "I", "I", "III", "II")
     )
     assert "No cell is labelled poorly connected. " in said(labelled(tables, "II"))

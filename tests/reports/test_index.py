@@ -9,6 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
+from landscape_catalog.commands.other_report import report_comparing
 from landscape_catalog.commands.report_index import write_index
 from landscape_catalog.errors import LandscapeError
 from landscape_catalog.paths import Project
@@ -118,6 +119,20 @@ def test_links_lead_to_reports_that_exist(project: Project) -> None:
     found = lines(project)
     assert found.links == ["phases.html", "other/theirs.html"]
     assert all((project.root / "reports" / link).is_file() for link in found.links)
+
+
+def test_comparisons_and_revisions_have_links_below(project: Project) -> None:
+    index = project.root / "reports" / "index.html"
+    lines(project)
+    assert "Comparisons" not in index.read_text()
+    report_comparing(project.root, "current", "theirs")
+    page = project.other_report("feature/<b>")
+    page.write_text("<html><head><title>Phases of &lt;b&gt; &amp; more</title></head></html>")
+    found = lines(project)
+    assert found.links == ["other/current%2Btheirs.html", "other/feature--b-.html"]
+    text = index.read_text()
+    assert ">current compared with theirs</a>" in text
+    assert ">Phases of &lt;b&gt; &amp; more</a>" in text
 
 
 def test_names_are_text(project: Project) -> None:

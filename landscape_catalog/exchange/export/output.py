@@ -148,12 +148,7 @@ def new_output(path: Path, project: Project) -> Iterator[Output]:
 
 def _require_free(path: Path, project: Project, *, may_be_empty: bool) -> None:
     allowed = "a new or empty folder" if may_be_empty else "a new file"
-    taken = next((one for one in project.written() if _is_in(path, one)), None)
-    if taken is not None:
-        raise UserError(
-            f"{path}: got a place in {project.shown(taken)}, which belongs to the stages; "
-            f"allowed: {allowed} elsewhere"
-        )
+    require_outside_of_stages(path, project, f"{allowed} elsewhere")
     if not os.path.lexists(path):
         return
     if path.is_symlink():
@@ -167,6 +162,20 @@ def _require_free(path: Path, project: Project, *, may_be_empty: bool) -> None:
     else:
         return
     raise UserError(f"{path}: got {found}; allowed: {allowed}. Nothing was written")
+
+
+def require_outside_of_stages(path: Path, project: Project, allowed: str) -> None:
+    """Check that a place that somebody typed does not lie where the stages write.
+
+    Raises:
+        UserError: if it does; it says what is allowed.
+    """
+    taken = next((one for one in project.written() if _is_in(path, one)), None)
+    if taken is not None:
+        raise UserError(
+            f"{path}: got a place in {project.shown(taken)}, which belongs to the stages; "
+            f"allowed: {allowed}"
+        )
 
 
 def _is_in(path: Path, folder: Path) -> bool:

@@ -72,8 +72,27 @@ def difference(value: float, metric: str) -> str:
 
     >>> difference(1.234, "test_error"), difference(0.02, "test_loss")
     ('1.2 points', '0.02')
+    >>> difference(0.0123, "test_error"), difference(0.0, "test_error")
+    ('0.01 points', '0.0 points')
     """
-    return f"{value:.1f} points" if in_percent(metric) else f"{value:.2g}"
+    return f"{_points(value)} points" if in_percent(metric) else f"{value:.2g}"
+
+
+def interval(value: float, half_width: float, metric: str) -> str:
+    """The interval of a difference with its unit.
+
+    >>> interval(1.234, 2.0, "test_error"), interval(0.02, 0.01, "test_loss")
+    ('-0.8 to 3.2 points', '0.01 to 0.03')
+    """
+    low, high = value - half_width, value + half_width
+    if not in_percent(metric):
+        return f"{low:.2g} to {high:.2g}"
+    return f"{_points(low)} to {_points(high)} points"
+
+
+def _points(value: float) -> str:
+    """Percentage points with one decimal, or with one digit if that would be zero."""
+    return f"{value:.1f}" if abs(value) >= 0.05 or value == 0 else f"{value:.1g}"
 
 
 def with_error(value: float, error: float | None, metric: str) -> str:
@@ -84,5 +103,5 @@ def with_error(value: float, error: float | None, metric: str) -> str:
     """
     if error is None:
         return difference(value, metric)
-    digits = ".1f" if in_percent(metric) else ".2g"
-    return f"{value:{digits}} ± {difference(error, metric)}"
+    number = _points(value) if in_percent(metric) else f"{value:.2g}"
+    return f"{number} ± {difference(error, metric)}"

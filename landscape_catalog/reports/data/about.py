@@ -25,6 +25,7 @@ def about(
     axes: list[Coordinate],
     *,
     own: bool,
+    seeds: int | None = None,
     asked: Sequence[dict[str, Any]] = (ASKED,),
 ) -> dict[str, Any]:
     """Names of the axes and metrics, the phases, and the rule with the numbers that it compares.
@@ -33,6 +34,7 @@ def about(
         data: the cells.
         axes: of the parallel coordinates.
         own: whether the results are the current experiment's, so that `dvc` can repeat them.
+        seeds: the most runs of a cell; None if it is unknown.
         asked: by `asked_of`, for each experiment in the page.
     """
     known = {name for cell in data.cells for name, value in cell.items() if value is not None}
@@ -41,6 +43,7 @@ def about(
         "y": data.y.name,
         "facets": len(data.facets),
         "own": own,
+        "seeds": seeds,
         "asked": list(asked),
         "phases": {p.name: {"colour": p.colour, "dark": p.dark} for p in data.rule.phases},
         "coordinates": [{"field": a.field, "low": a.low, "high": a.high} for a in axes],

@@ -98,15 +98,19 @@ def _connectivity(data: ReportData) -> str:
 
 
 def _where(data: ReportData, cells: Sequence[Row]) -> str:
-    """The part of the grid that some cells span."""
+    """The part of the grid that some cells span: they are `at` it if they fill it."""
     places = [(data.x, {cell["col"] for cell in cells}), (data.y, {cell["row"] for cell in cells})]
-    parts = [span_words(axis, where) for axis, where in places]
+    (_, columns), (_, rows) = places
     found = dict.fromkeys(cell["facet"] for cell in cells)
+    spanned = [c for c in data.cells if c["facet"] in found and c["col"] in columns]
+    there = sum(cell["row"] in rows for cell in spanned)
+    word = "at" if there == len(cells) else "within"
+    parts = [span_words(axis, where) for axis, where in places]
     if len(data.facets) > 1:
         several = f"in {len(found)} of {len(data.facets)} facets"
         parts = [" and ".join(parts), next(iter(found)) if len(found) == 1 else several]
-        return f"at {', '.join(filter(None, parts))}"
-    return f"at {' and '.join(parts)}"
+        return f"{word} {', '.join(filter(None, parts))}"
+    return f"{word} {' and '.join(parts)}"
 
 
 def span_words(axis: Axis, places: Set[int]) -> str:

@@ -8,6 +8,7 @@ from landscape_catalog.catalog.facts import label_probabilities
 from landscape_catalog.phases.diagram import Diagram
 from landscape_catalog.phases.facts import (
     Areas,
+    BestCell,
     Boundaries,
     Descent,
     Facts,
@@ -17,12 +18,21 @@ from landscape_catalog.phases.facts import (
 )
 from landscape_catalog.phases.facts.boundary_words import position_words
 from landscape_catalog.phases.facts.descent_words import chance_words
-from landscape_catalog.phases.facts.words import difference, setting_words, title
+from landscape_catalog.phases.facts.words import (
+    amount,
+    difference,
+    interval,
+    metric_words,
+    setting_words,
+    title,
+)
 from landscape_catalog.reports.data.metric_columns import Tables
 from landscape_catalog.reports.page.boundary_table import boundary_table
 from landscape_catalog.reports.page.markup import collapsible, hint, section, table, text
+from landscape_catalog.schema.words import counted
 
 MOST_FACETS = 60
+MOST_PEERS = 20
 MARKS = {
     "top_eigenvalue": "Hessian",
     "trace": "Hessian",
@@ -43,13 +53,33 @@ def facts_section(tables: Tables, cells: Diagram) -> str:
         return ""
     return section(
         "<h2>What the diagram shows</h2>",
-        *(f"<p>{text(best.words)}</p>" for best in facts.best),
+        *(f"<p>{text(best.words)}</p>{_peers(best)}" for best in facts.best),
         *(f"<p>{text(gain.words)}</p>" for gain in facts.gains),
         _areas([areas for areas in facts.areas if not areas.settings]),
         _boundaries(facts.boundaries) if facts.boundaries else "",
         _descents(facts.descents) if facts.descents else "",
         *_positions(facts),
     )
+
+
+def _peers(best: BestCell) -> str:
+    """The cells that cannot be told from the best one, the better ones first."""
+    if not best.peers:
+        return ""
+    head = ("cell", "phase", metric_words(best.metric), "behind the best, 90% interval")
+    rows = [
+        (
+            setting_words(peer.settings, best.variant),
+            peer.phase or "–",
+            amount(peer.value, best.metric),
+            interval(peer.behind, peer.half_width, best.metric),
+        )
+        for peer in best.peers[:MOST_PEERS]
+    ]
+    more = len(best.peers) - len(rows)
+    left = hint(f"{counted(more, 'more cell')}.") if more else ""
+    which = counted(len(best.peers), "cell")
+    return collapsible(f"{which} that cannot be told from the best", table(rows, head=head), left)
 
 
 def _areas(every: Sequence[Areas]) -> str:

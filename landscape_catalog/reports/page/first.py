@@ -30,7 +30,7 @@ def phase_section(tables: Tables, figures: Figures) -> str:
     thresholds = f"{_thresholds(tables, figures)}{_deciding(tables)}"
     meaning = f'<div class="meaning"><div>{legend}</div><div>{thresholds}</div></div>'
     if len(figures.data.facets) > MOST_BESIDE:
-        return section(meaning, maps)
+        return section(f'<div class="stacked">{meaning}{maps}</div>')
     return section(f'<div class="halves">{maps}{meaning}</div>')
 
 

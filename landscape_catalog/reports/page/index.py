@@ -41,11 +41,13 @@ class Entry:
     same: tuple[str, ...] = ()
 
 
-def build_index(entries: Sequence[Entry]) -> str:
+def build_index(entries: Sequence[Entry], others: Sequence[tuple[str, str]] = ()) -> str:
     """The index as HTML.
 
     Args:
         entries: the lines, in order.
+        others: title and place, relative to the index, of reports that are of no line, such as
+            those of two experiments compared.
     """
     n_cells = sum(entry.overview.n_cells for entry in entries if entry.overview is not None)
     words = (
@@ -60,10 +62,21 @@ def build_index(entries: Sequence[Entry]) -> str:
         "<main>",
         f"<header><h1>{text(TITLE)}</h1>{hint(words)}</header>",
         section(f'<div class="wide">{table}</div>'),
+        _others(others),
         "</main>",
     ]
     script = f"<script type='module'>{resource('scripts/index.js')}\n</script>"
     return document(TITLE, body, script, ("style.css", "index.css"))
+
+
+def _others(others: Sequence[tuple[str, str]]) -> str:
+    """Links to further reports, if there are any."""
+    if not others:
+        return ""
+    items = "".join(
+        f'<li><a href="{text(quote(place))}">{text(title)}</a></li>' for title, place in others
+    )
+    return section(f"<h2>Comparisons and revisions</h2><ul>{items}</ul>")
 
 
 def _head(place: int, name: str) -> str:

@@ -78,5 +78,6 @@ def build_page(
         DRAWER,
     ]
     asked = asked_of(found, sides)
-    known = about(figures.data, figures.axes, own=not found, asked=asked)
+    seeds = max(tables["cells"]["n_runs"].drop_nulls().to_list(), default=None)
+    known = about(figures.data, figures.axes, own=not found, seeds=seeds, asked=asked)
     return document(settings.title, body, script(figures.charts, figures.tables, known, REPORT))

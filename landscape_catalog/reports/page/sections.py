@@ -28,7 +28,10 @@ def panels_section(tables: Tables, figures: Figures) -> str:
         "logarithm)."
     )
     if NC.name in tables["phases"]["phase"]:
-        words += " NC: training has not converged."
+        words += (
+            " NC: training has not converged: of more than half of the runs, the training loss "
+        )
+        words += "is not finite, or no better than guessing by the frequencies of the labels."
     if "not converged" in tables["cell_metrics"]["status"]:
         words += " Faded: an estimator has not converged."
     cards = [_card(figures, panel, hidden=False) for panel in figures.panels]

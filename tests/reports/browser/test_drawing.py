@@ -122,6 +122,41 @@ def test_a_reader_who_turns_the_lights_off_sees_the_charts_again(visit: Visit) -
     assert page.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(19, 22, 25)"
 
 
+SLOWLY = """() => {
+  const embed = window.vegaEmbed;
+  window.alive = document.querySelectorAll(".chart[data-state=drawn]").length;
+  window.vegaEmbed = async (...given) => {
+    await new Promise(later => setTimeout(later, 400));
+    const found = await embed(...given), end = found.view.finalize;
+    window.alive += 1;
+    found.view.finalize = (...more) => { window.alive -= 1; return end.apply(found.view, more); };
+    return found;
+  };
+}"""
+
+
+def test_lights_that_flicker_leave_each_chart_once(visit: Visit) -> None:
+    """A switch while a chart is being drawn draws it again when it is done."""
+    page = visit("one row", height=600)
+    page.wait_for_function("!document.querySelector('.chart[data-state=drawing]')")
+    page.evaluate(SLOWLY)
+    first = page.locator(".chart[data-state=drawn]").count()
+    for scheme in ("dark", "light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        page.wait_for_timeout(100)  # the page is told of it
+    page.wait_for_function(
+        """[...document.querySelectorAll('.chart[data-state]')].every(one =>
+             one.dataset.state === 'drawn' && one.querySelectorAll('svg').length === 1 &&
+             [...one.querySelectorAll('.role-axis-label text')].every(text =>
+               text.getAttribute('fill') === '#aeb5bd'))"""
+    )
+    page.wait_for_timeout(1500)
+    drawn = page.locator(".chart[data-state=drawn]").count()
+    assert drawn >= first
+    # Those that were there at first end unseen; of the others each but the last has ended.
+    assert page.evaluate("alive") == first + drawn
+
+
 def test_print_draws_everything(visit: Visit) -> None:
     page = visit("one row")
     drawn = "document.querySelectorAll('.chart[data-state=drawn]').length"

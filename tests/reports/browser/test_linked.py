@@ -98,7 +98,7 @@ def test_the_drawer_holds_all_that_is_known_of_a_cell(visit: Visit) -> None:
     own = [run for run in runs if run["i"] == cell["i"]]
     said = page.locator("#drawer").inner_text()
     for words in (cell["reason"], cell["phase"], cell["probability"], cell["trace text"], cell["set"],
-                  f"cell_id = '{cell['cell_id']}'", "12.5", "301", *(run["run_id"] for run in own)):  # fmt: skip
+                  f"{cell['set']} -S train.seeds=10", f"cell_id = '{cell['cell_id']}'", "12.5", "301", *(run["run_id"] for run in own)):  # fmt: skip
         assert words in said, words
     assert len(page.evaluate("seen.marks('drawer-network-one', 'symbol')")) == 5
     edges = page.evaluate("seen.marks('drawer-network-one', 'rule')")
@@ -220,18 +220,26 @@ def test_a_brush_leaves_only_its_cells_in_the_slices(visit: Visit) -> None:
     wait(page, "document.getElementById('brushed').textContent === '5 cells in the brush'")
     wait(page, "seen.marks('slice-y-cka', 'symbol').length === 5")
     wait(page, "seen.cells('panel-cka').filter(one => one.opacity === 0.25).length === 15")
-    page.mouse.dblclick(*cell_of(page, "phases-0", 0.5, 1))
-    wait(page, "document.getElementById('brushed').textContent === ''")
-    page.locator("#slice-y-cka").scroll_into_view_if_needed()  # the click has opened the drawer
-    wait(
-        page,
-        "seen.marks('slice-y-cka', 'symbol').filter(one => one.fill !== 'transparent').length === 20",
-    )
-    rings = page.evaluate(
-        "seen.marks('slice-y-cka', 'symbol').filter(one => one.fill === 'transparent')"
-    )
-    assert len(rings) == 1  # around the cell that was clicked
+    for place in (0.5, 0), (0.5, 1):  # in the brush, and beside it
+        drag(page, left, (right[0], left[1] + 4))
+        wait(page, "document.getElementById('brushed').textContent === '5 cells in the brush'")
+        page.mouse.dblclick(*cell_of(page, "phases-0", *place))
+        wait(page, "document.getElementById('brushed').textContent === ''")
+        wait(page, "seen.marks('slice-y-cka', 'symbol').length === 20")
+        page.wait_for_timeout(400)  # longer than a double click takes
+        assert page.evaluate("seen.framed('phases-0')") == []  # it selects nothing
+        assert not page.locator("#drawer").is_visible()
     assert opacities(page, "panel-cka") == before
+
+
+def test_a_click_in_the_brush_selects_a_cell(visit: Visit) -> None:
+    page = visit("linked", height=TALL)
+    left, right = cell_of(page, "phases-0", 0, 0), cell_of(page, "phases-0", 1, 0)
+    drag(page, left, (right[0], left[1] + 4))
+    wait(page, "document.getElementById('brushed').textContent === '5 cells in the brush'")
+    click_cell(page, 0.5, 0)
+    framed_everywhere(page, [0.5, 0])
+    assert page.locator("#brushed").inner_text() == "5 cells in the brush"
 
 
 def test_a_brush_over_coordinates(visit: Visit) -> None:

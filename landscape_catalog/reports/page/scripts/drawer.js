@@ -89,9 +89,10 @@ function runsOf(i) {
 
 function commands(i) {
   const lines = about.own ? [`dvc exp run ${cells[i].set}`] : [];
+  if (about.own && about.seeds) lines.push(`${lines[0]} -S train.seeds=${2 * about.seeds}`);
   lines.push(`landscape sql ${askedOf(i).option}` +
     `"SELECT * FROM cells WHERE cell_id = '${ownId(cells[i].cell_id, i)}'"`);
-  return [element("h3", {}, "Again, and more"), ...lines.map(copyable)];
+  return [element("h3", {}, "This cell again, with more seeds, and by SQL"), ...lines.map(copyable)];
 }
 
 const drawn = [];            // the views of the drawer, which go when it is filled again

@@ -49,7 +49,8 @@ function brush(name, test) {
     (!drawn.length || drawn.some(one => one.has(i)));
   const any = coordinates || drawn.length;
   const kept = any ? cells.filter(isKept).map(cell => cell.i) : [];
-  publish({brushed: kept.length || !any ? kept : [-1]});
+  // Vega calls this while it evaluates a chart, which may then not be told anything.
+  queueMicrotask(() => publish({brushed: kept.length || !any ? kept : [-1]}));
   byId("brushed").textContent = any
     ? `${kept.length} ${kept.length === 1 ? "cell" : "cells"} in the brush` : "";
 }
@@ -58,13 +59,35 @@ darkMode.addEventListener("change", () => {
   for (const name of Object.keys(brushes)) brush(name, null);
 });
 
+// Vega clears a brush when the pointer goes down; a click in it puts it back.
+const DOUBLE_CLICK = 300, DRAGGED = 4;  // milliseconds, pixels
+const brushEnds = (view, id) => id in brushes
+  ? ["x", "y"].map(side => `${id === "coordinates" ? "parallel" : "brush"}_${side}`)
+      .map(name => [name, view.signal(name)])
+  : [];
+const setBrush = (view, ends) => {
+  for (const [name, end] of ends) view.signal(name, end);
+  view.run();
+};
+
 onDrawn.push((id, view) => {
   if (isMap(id) || id.startsWith("slice-") || id === "coordinates") {
     const pairs = id.startsWith("difference-");  // a row stands for two cells, shown side by side
+    const choose = datum => select(datum?.i,
+      pairs ? {a: datum?.j, b: datum?.i, facet: state.facet} : {});
+    let down = {}, waiting;
+    byId(id).addEventListener("pointerdown", event => {
+      down = {x: event.clientX, y: event.clientY, kept: brushes[id], ends: brushEnds(view, id)};
+    }, true);
     view.addEventListener("click", (event, item) => {
       byId(id).focus({preventScroll: true});  // so that the keys go on from here
-      select(item?.datum?.i,
-        pairs ? {a: item?.datum?.j, b: item?.datum?.i, facet: state.facet} : {});
+      clearTimeout(waiting);
+      if (Math.hypot(event.clientX - down.x, event.clientY - down.y) > DRAGGED) return;
+      if (event.detail > 1) return;
+      if (!down.kept) return choose(item?.datum);
+      // Where there is a brush, this may be the first half of the double click that clears it.
+      if (down.kept.has(item?.datum?.i)) setBrush(view, down.ends);
+      waiting = setTimeout(choose, DOUBLE_CLICK, item?.datum);
     });
     view.addEventListener("pointermove", (event, item) => {
       const i = item?.datum?.i ?? -1;

@@ -11,6 +11,7 @@ const state = {labels: [], selected: -1, hovered: -1, a: -1, b: -1, brushed: [],
 const views = new Map();     // by id of the element: {view, names, visible, late}
 const listeners = [];        // called with each change of the state
 const onDrawn = [];          // called with (id, view) once a chart is drawn
+const outdated = new Set();  // charts that are being drawn in colours that hold no more
 const CANVAS_FROM = 400;     // marks from which a canvas is faster than SVG
 
 const darkMode = matchMedia("(prefers-color-scheme: dark)");
@@ -35,6 +36,15 @@ const merged = (one, other) => {
   return found;
 };
 
+// A brush lets the pointer through to the cells below it, so that they can be hovered and clicked.
+const passBrushes = spec => {
+  JSON.stringify(spec, (key, value) => {
+    if (/^(brush|parallel)_brush/.test(value?.name)) value.interactive = false;
+    return value;
+  });
+  return spec;
+};
+
 async function embed(slot, spec, rows) {
   const datasets = {...spec.datasets};
   let count = 0;
@@ -49,7 +59,8 @@ async function embed(slot, spec, rows) {
   // The element says what the chart is, and not Vega, which would overwrite it.
   const said = ["role", "aria-label"].map(name => [name, slot.getAttribute(name)]);
   const renderer = count > CANVAS_FROM ? "canvas" : "svg";
-  const found = await window.vegaEmbed(slot, whole, {actions: false, renderer, logLevel: 1});
+  const found = await window.vegaEmbed(slot, whole,
+    {actions: false, renderer, logLevel: 1, patch: passBrushes});
   slot.querySelector("svg, canvas").setAttribute("aria-hidden", "true");
   slot.removeAttribute("aria-roledescription");
   for (const [name, value] of said)
@@ -93,6 +104,7 @@ async function draw(slot) {
     slot.dataset.state = "failed";
     console.error(id, error);
   }
+  if (outdated.delete(slot)) { erase(slot); await draw(slot); }
 }
 
 function erase(slot) {
@@ -131,7 +143,8 @@ function watchCharts(root) {
 }
 
 darkMode.addEventListener("change", () => {
-  for (const slot of document.querySelectorAll(".chart[data-state]")) { erase(slot); draw(slot); }
+  for (const slot of document.querySelectorAll(".chart[data-state]"))
+    if (slot.dataset.state === "drawing") outdated.add(slot); else { erase(slot); draw(slot); }
 });
 addEventListener("beforeprint", () => document.querySelectorAll(".chart").forEach(draw));
 watchCharts(document);
