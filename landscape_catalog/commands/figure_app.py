@@ -32,7 +32,8 @@ def figure(
         list[str] | None,
         typer.Argument(
             metavar="[PANEL]...",
-            help="`phases` or metrics of the catalog; default: those of the paper's Figure 2.",
+            help="`phases`, `room`, metrics, or `slice-x-METRIC`; default: those of the paper's "
+            "Figure 2.",
         ),
     ] = None,
     formats: Annotated[

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from landscape_catalog.catalog.origins import load
-from landscape_catalog.catalog.sources import Source
+from landscape_catalog.catalog.sources import CURRENT, Source
 from landscape_catalog.exchange.collect.named import source_or_revision
 from landscape_catalog.paths import Project
 from landscape_catalog.reports import build_page, compared_tables, differences, sides
@@ -24,9 +24,8 @@ def report_of(root: Path, name: str) -> str:
     """
     project = Project(root)
     source = source_or_revision(project, name)
-    return _written(
-        project, source.name, build_page(source.tables(), source.report, _found(source))
-    )
+    page = build_page(source.tables(), source.report, _found(source), known=_known(source))
+    return _written(project, source.name, page)
 
 
 def report_comparing(root: Path, first: str, second: str) -> str:
@@ -36,8 +35,9 @@ def report_comparing(root: Path, first: str, second: str) -> str:
     settings = one.report.model_copy(update={"title": f"{one.name} compared with {other.name}"})
     both = (one.name, one.tables(), other.name, other.tables())
     found = [*_found(one), *_found(other)]
+    known = {**_known(one), **_known(other)}
     page = build_page(
-        compared_tables(*both), settings, found, differences(*both), sides=sides(*both)
+        compared_tables(*both), settings, found, differences(*both), sides=sides(*both), known=known
     )
     return _written(project, f"{one.name}+{other.name}", page)
 
@@ -47,6 +47,11 @@ def _found(source: Source) -> list[Row]:
     if source.kind == "current":
         return []
     return load([source], ["experiments"]).sources.rows(named=True)
+
+
+def _known(source: Source) -> dict[str, str]:
+    """The name in the catalog of a source that may be called by that of a revision."""
+    return {source.name: CURRENT if source.kind == "current" else source.folder.name}
 
 
 def _written(project: Project, name: str, page: str) -> str:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import html
+import itertools
+import json
 import re
 import shlex
 from dataclasses import replace
@@ -86,10 +88,15 @@ def _entry(project: Project, source: Source) -> Entry:
     settings: Report = read_report(project.params) if is_current else source.report
     page = project.report if is_current else project.other_report(source.name)
     command = "dvc repro" if is_current else f"landscape report --source {shlex.quote(source.name)}"
+    known = overview(tables, settings)
+    refs = [json.loads(place.get("refs") or "[]") for place in source.places]
+    names = list(dict.fromkeys(itertools.chain(*refs)))
+    if names:  # the folder of a collected catalog is called by ids
+        known = replace(known, title=f"Phases of training: {', '.join(names)}")
     return Entry(
         source.name,
         source.kind,
-        overview(tables, settings),
+        known,
         page=page.relative_to(project.report_index.parent).as_posix() if page.is_file() else "",
         command=command,
     )

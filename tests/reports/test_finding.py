@@ -114,7 +114,7 @@ def test_where_connectivity_fails() -> None:
     assert "1 cell is poorly connected, at width 1 and batch size 16." in said(
         labelled(tables, "I", "II")
     )
-    assert "3 cells are poorly connected, within width 1 and every batch size." in said(
+    assert "3 cells are poorly connected, at width 1 and every batch size." in said(
         labelled(tables, "I", "I", "III", "II")
     )
     assert "No cell is labelled poorly connected. " in said(labelled(tables, "II"))

@@ -197,7 +197,8 @@ def test_test_loss_replaces_accuracy() -> None:
     assert (first.key, second.key) == ("test_loss", "test_loss_best_test")
     assert first.field == "ln test_loss"
     assert colour_scale(data, "test_loss")["reverse"]  # low is bright, and better
-    assert first.hint == "brighter is lower, and better"
+    assert first.title == "Test loss, nats: last epoch"
+    assert first.hint == "brighter is lower, and better; logarithmic colours"
     assert "test_accuracy" not in {one.key for one in panels(data)}
     assert panel(data, "mode_connectivity").title == "Mode connectivity mc, nats"
 

@@ -42,17 +42,18 @@ class Loss:
 def _judging(title: str, better: Literal["higher", "lower"], *, logarithmic: bool) -> Quantity:
     """A test quantity by which cells are ranked if the task says so."""
     name = title.lower().replace(" ", "_")
-    scale = f"{title}, {'ln ' if logarithmic else ''}{{unit}}"
+    titled = f"{title}, {{unit}}"
     lower = better == "lower"
     hint = "brighter is lower, and better" if lower else "brighter is better"
+    hint += "; logarithmic colours" if logarithmic else ""
     number = ".3~g" if logarithmic else ".1f"
     return Quantity(
         name,
         n_unit="units",
         logarithmic=logarithmic,
         better=better,
-        panel=Panel(0, scale, hint, number=number, reverse=lower),
-        slice=Slice(f"{title}, {{unit}}", f"{better} is better"),
+        panel=Panel(0, titled, hint, number=number, reverse=lower),
+        slice=Slice(titled, f"{better} is better"),
     )
 
 

@@ -159,7 +159,7 @@ def _colour(data: ReportData, one: DifferencePanel) -> alt.Color:
 
 def _tooltips(data: ReportData, found: Difference, name: str) -> list[alt.Tooltip]:
     """The place, the phases and all differences of a cell, that of the chart's metric first."""
-    heads = [("x", data.x.path), ("y", data.y.path), ("change", "phase")]
+    heads = [("i", "#i"), ("j", "#j"), ("x", data.x.name), ("y", data.y.name), ("change", "phase")]
     own = sorted(found.panels, key=lambda one: one.panel.column != name)
     heads += [(f"{one.panel.column} text", one.panel.title) for one in own]
     return [alt.Tooltip(f"{field}:N", title=title) for field, title in heads]

@@ -10,6 +10,8 @@ import altair as alt
 
 from landscape_catalog.phases import UNCLASSIFIED
 from landscape_catalog.reports.charts.marks import (
+    CELL_HEIGHT,
+    CELL_WIDTH,
     IN_BRUSH,
     IN_FACET,
     IS_NC,
@@ -42,6 +44,8 @@ HUGE = 100_000
 NOTED = "*"  # in the corner of a cell with a note
 OUTSIDE = 0.25  # opacity of a cell outside of the brush
 FADED = 0.35  # opacity of a cell in which an estimator has not converged
+SMALLEST_NAME = 6  # font size
+NARROW = 0.9  # width of the letters of a name such as IV-B, compared with the widest
 LETTERS_OF_TWO = 6  # of the longer of two lines
 PHASE_NAME = f"({PHASE} == '{UNCLASSIFIED.name}' ? '?' : {PHASE})"
 DECLARED = "!length(labels)"
@@ -79,7 +83,8 @@ def phase_diagram(data: ReportData, facet: int = 0) -> Any:
     outline = outlines(data, several=False).transform_filter(here)
     names = [one.transform_filter(here) for one in _names(data)]
     frames = [one.transform_filter(here) for one in markers(data)]
-    noted = texts(data, "11", align="right", baseline="top", dx=-3, dy=2, fill=INK)
+    star = f"min(11, 0.25 * {CELL_WIDTH} + 3, 0.25 * {CELL_HEIGHT} + 3)"
+    noted = texts(data, star, align="right", baseline="top", dx=-1.5, dy=1, fill=INK)
     noted = noted.transform_filter(f"{here} && datum.note != ''").encode(
         x=position(data.x, "x0" if data.x.reverse else "x1"),
         y=position(data.y, "y0" if data.y.reverse else "y1"),
@@ -97,12 +102,15 @@ def _names(data: ReportData) -> list[alt.Chart]:
     colour = alt.ExprRef(f"{white} ? '{PAPER}' : '{INK}'")
     small = fitted_font(LETTERS_OF_TWO, 14, lines=2)
     doubtful = f"{DECLARED} && datum.second != '' && {small} >= 7"
+    # Short names are not much larger than long ones, since size would seem to say something.
+    longest = f"1.4 * ({fitted_font(4 * NARROW, 16)})"
+    font = f"min({fitted_font(f'{NARROW} * length({PHASE_NAME})', 16)}, {longest})"
     single = (
-        texts(data, fitted_font(4, 16), fill=colour)
+        texts(data, font, fill=colour)
         .transform_calculate(name=PHASE_NAME)
         .encode(
             text=alt.Text("name:N"),
-            opacity=alt.value(alt.ExprRef(f"({doubtful}) || {fitted_font(4, 16)} < 7 ? 0 : 1")),
+            opacity=alt.value(alt.ExprRef(f"({doubtful}) || {font} < {SMALLEST_NAME} ? 0 : 1")),
         )
     )
     both = texts(
@@ -176,9 +184,10 @@ def ink_on_colour(panel: PanelChart, scale: ColourScale | None) -> str:
 
 
 def number_text(panel: PanelChart) -> str:
-    """A Vega expression for a cell's number as text; huge ones in scientific notation."""
+    """A Vega expression for a cell's number as text; huge ones have an exponent, zero no sign."""
     value = f"datum['{panel.column}']"
-    return f"format({value}, abs({value}) < {HUGE} ? '{panel.number}' : '.0e')"
+    number = f"format({value}, abs({value}) < {HUGE} ? '{panel.number}' : '.0e')"
+    return f"toNumber(replace({number}, '−', '-')) == 0 ? '0' : {number}"
 
 
 def _colour(data: ReportData, panel: PanelChart, scale: ColourScale) -> alt.Color:

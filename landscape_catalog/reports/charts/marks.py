@@ -40,9 +40,18 @@ CELL_HEIGHT = "abs(scale('y', datum.y1) - scale('y', datum.y0))"
 OUTLINE = 2.0
 
 
-def fitted_font(letters: float, largest: float, lines: int = 1) -> str:
-    """A Vega expression for the font size at which this many letters fit into a cell."""
-    across = f"{CELL_WIDTH} / {BOLD_LETTER * letters:.4g}"
+def fitted_font(letters: float | str, largest: float, lines: int = 1) -> str:
+    """A Vega expression for the font size at which letters fit into a cell.
+
+    Args:
+        letters: how many of them, as a number or as a Vega expression.
+        largest: the largest font size.
+        lines: how many lines.
+    """
+    wide = f"({BOLD_LETTER} * {letters})"
+    if not isinstance(letters, str):
+        wide = f"{BOLD_LETTER * letters:.4g}"
+    across = f"{CELL_WIDTH} / {wide}"
     down = f"{CELL_HEIGHT} / {BOLD_LINE * lines:.4g}"
     return f"min({largest:g}, {across}, {down})"
 
@@ -149,12 +158,14 @@ def _letter(partner: str) -> str:
 def tooltips(data: ReportData, metric: str = "") -> list[alt.Tooltip]:
     """A tooltip with the label of a cell and the metrics of the default panels.
 
+    The page does not show names with `#`: by them it tells the phase under moved thresholds.
+
     Args:
         data: the cells.
         metric: a metric to tell in any case, the one that the chart shows.
     """
-    heads = [("phase", "phase"), ("probability", "probability")]
-    heads += [("x", data.x.path), ("y", data.y.path)]
+    heads = [("i", "#i"), ("phase", "phase"), ("probability", "probability")]
+    heads += [("x", data.x.name), ("y", data.y.name)]
     heads += [("facet", "facet")] if len(data.facets) > 1 else []
     if data.rule.table is not None:
         heads.append(("room text", "label changes after"))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -60,21 +61,27 @@ def about(
     }
 
 
-def asked_of(found: Sequence[Row], sides: Sides | None) -> list[dict[str, Any]]:
+def asked_of(
+    found: Sequence[Row], sides: Sides | None, known: Mapping[str, str] = MappingProxyType({})
+) -> list[dict[str, Any]]:
     """How `landscape sql` asks for cells: from which on, by which option, ids less which prefix.
 
     Args:
         found: where results that were not computed here come from: rows of the table `sources`.
         sides: of two compared experiments, whose ids carry the experiment's name.
+        known: the source's name in the catalog by its name here, which may be that of a revision.
     """
     if sides is None:
-        return [{**ASKED, "option": _option(found[0]["name"])} if found else ASKED]
+        if not found:
+            return [ASKED]
+        name = found[0]["name"]
+        return [{**ASKED, "option": _option(known.get(name, name))}]
     first, second = sides.first, sides.second
     bare = first.removesuffix(" (1)")  # the names of an experiment beside itself have a number
     itself = (first, second) == (f"{bare} (1)", f"{bare} (2)")
     sources = (bare, bare) if itself else (first, second)
     return [
-        {"from": start, "option": _option(source), "prefix": f"{name}/"}
+        {"from": start, "option": _option(known.get(source, source)), "prefix": f"{name}/"}
         for start, source, name in zip((0, sides.n_first), sources, (first, second))
     ]
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import itertools
 import json
 import math
+import re
+import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -31,6 +34,7 @@ from landscape_catalog.schema.parameters import parameter
 from landscape_catalog.schema.tables import Row
 
 NOT_CONVERGED = "not converged"  # status of an estimate; a run that has not converged is NC
+_PLAIN = re.compile(r"[A-Za-z_][\w.-]*")  # text that an override of Hydra takes as it is
 DEFAULT_X, DEFAULT_Y = "load.width", "temperature.batch_size"
 
 
@@ -94,6 +98,8 @@ def format_mean(number: Row) -> str:
     '1.235 ± 0.1 (sd, n = 3), measurement error 0.02'
     >>> format_mean(number | {"sd": None, "n": 1, "measurement_error": 0.0})
     '1.235 (n = 1)'
+    >>> format_mean(number | {"mean": 242.81, "sd": 236.2})
+    '242.8 ± 236 (sd, n = 3), measurement error 0.02'
     >>> format_mean(number | {"mean": None, "n": 0, "reason": "no run has converged"})
     'missing: no run has converged'
     """
@@ -103,9 +109,15 @@ def format_mean(number: Row) -> str:
         return f"missing: {reason}" if reason else "missing"
     sd, error = number["sd"], number["measurement_error"]
     counted = "" if n is None else f"n = {n}"
-    spread = f" ± {sd:.2g} (sd, {counted})" if sd is not None else f" ({counted})" * bool(counted)
+    alone = f" ({counted})" if counted else ""
+    spread = alone if sd is None else f" ± {_short(sd)} (sd, {counted})"
     measured = f", measurement error {error:.1g}" if error else ""
-    return f"{number['mean']:.4g}{spread}{measured}" + (f"; {reason}" if reason else "")
+    return f"{number['mean'] + 0.0:.4g}{spread}{measured}" + (f"; {reason}" if reason else "")
+
+
+def _short(sd: float) -> str:
+    """Two significant digits, or a whole number, up to where only an exponent is short."""
+    return f"{sd:.0f}" if 99.5 <= sd < 1e5 else f"{sd:.2g}"
 
 
 def report_data(tables: Tables, settings: Report | None = None) -> ReportData:
@@ -138,7 +150,7 @@ def report_data(tables: Tables, settings: Report | None = None) -> ReportData:
             **_position(cell, x_axis, y_axis),
             **_texts(cell, numbers.get((cell["cell_id"], "mode_connectivity", PRIMARY))),
             **label_row(cell, rule),
-            "set": " ".join(f"-S {path}={label(cell.get(path))}" for path in (x, y, *others)),
+            "set": " ".join(_override(path, cell.get(path)) for path in (x, y, *others)),
             **room.get(i, {}),
             **_measured(cell["cell_id"], found, numbers, doubtful),
         }
@@ -161,6 +173,20 @@ def report_data(tables: Tables, settings: Report | None = None) -> ReportData:
         recorded=frozenset(tables["cell_metrics"]["metric"].unique()),
         deciding=deciding,
     )
+
+
+def _override(path: str, value: Any) -> str:
+    """A parameter as an override of `dvc exp run`, for a shell.
+
+    >>> _override("load.width", 8), _override("load.samples", None)
+    ('-S load.width=8', '-S load.samples=null')
+    >>> _override("temperature.kind", "it's; leaky")
+    '-S \'temperature.kind="it\'"\'"\'s; leaky"\''
+    """
+    words = "null" if value is None else label(value)
+    if isinstance(value, str) and not _PLAIN.fullmatch(value):
+        words = json.dumps(value, ensure_ascii=False)
+    return f"-S {shlex.quote(f'{path}={words}')}"
 
 
 def _paths(experiment: Row, settings: Report) -> tuple[str, str, list[str]]:

@@ -73,9 +73,10 @@ def room_panel() -> PanelChart:
     """The map of how far a threshold may move before a label changes."""
     return PanelChart(
         "room", "", "Stability of the label, %",
-        "How far a single threshold may move, by which factor, before the label changes. "
-        "Darker: less; grey: no single threshold changes it; logarithmic colours.",
-        "", "room", "ln room", ("ln room",), "viridis", ".2~s",
+        "By how many percent of its value a single threshold may move before the label changes. "
+        "Darker: less; grey: no single threshold changes it, or there is no label; logarithmic "
+        "colours.",
+        "", "room", "ln room", ("ln room",), "viridis", ".2~r",
     )  # fmt: skip
 
 

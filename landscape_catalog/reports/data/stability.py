@@ -38,6 +38,10 @@ def compared_means(
     return found
 
 
+def _written(percent: float) -> str:
+    return f"{percent:.0f}" if percent >= 100 else f"{percent:.3g}"
+
+
 def room_rows(cells: Sequence[Row], rule: Rule, means: Mapping[str, np.ndarray]) -> dict[int, Row]:
     """By how many percent a threshold may move before each label changes, and which one.
 
@@ -58,7 +62,7 @@ def room_rows(cells: Sequence[Row], rule: Rule, means: Mapping[str, np.ndarray])
         is_known = cell["phase"] != NC.name and math.isfinite(factors[i])
         percent = rounded(100 * (factors[i] - 1), 3) if is_known else None
         setting = rule.table.settings[which[i]].words if is_known else ""
-        words = f"{percent:.3g}%: {setting}" if percent is not None else "no single threshold"
+        words = f"{_written(percent)}%: {setting}" if percent is not None else "no single threshold"
         log = math.log(max(percent, LEAST)) if percent is not None else None
         found[i] = {"room": percent, "ln room": rounded(log), "room text": words}
     return found

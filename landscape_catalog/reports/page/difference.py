@@ -45,8 +45,12 @@ def difference_section(figures: Figures) -> str:
         words += " The maps follow the facet that is selected or chosen above."
     if found.incomparable:
         alone.append(hint(f"Not compared, since units differ: {', '.join(found.incomparable)}."))
+    moved = (
+        '<p class="warning" data-moved hidden>Thresholds are moved: the map of phases follows; the '
+        "table below it and the sentences at the top hold for the declared thresholds.</p>"
+    )
     cards = [_change_card(data, found), *(_card(one) for one in found.panels)]
-    return section(title, hint(words), f'<div class="panels">{"".join(cards)}</div>', *alone)
+    return section(title, hint(words), moved, f'<div class="panels">{"".join(cards)}</div>', *alone)
 
 
 def _change_card(data: ReportData, found: Difference) -> str:

@@ -10,7 +10,6 @@ from landscape_catalog.reports.page.figures import Figures
 from landscape_catalog.reports.page.markup import collapsible, hint, section, slot, table, text
 from landscape_catalog.schema.words import counted
 
-MOST_BESIDE = 2  # facets that leave room for the legend at their side
 NARROWEST_MAP, LARGEST_CELL, MARGIN = 240, 170, 100
 
 
@@ -18,19 +17,17 @@ def phase_section(tables: Tables, figures: Figures) -> str:
     """The phase diagrams of all facets, the legend, and the thresholds with their sliders."""
     words = (
         "Click a cell, or move with the arrow keys, to see its runs, curves and numbers; drag to "
-        "brush a part of the grid, double-click to clear the brush. Keys A and B pin the selected "
-        "cell, Escape closes."
+        "brush a part of the grid, double-click to clear the brush. Keys: A and B pin the selected "
+        "cell, R and C brush its row and column, Escape closes."
     )
     maps = (
         f'<div class="maps"><h2>Phase diagram</h2>{hint(words)}'
         f'<p id="said" role="status"></p><div class="facets">{_maps(figures)}</div>'
-        '<p id="brushed" role="status"></p></div>'
+        '<p id="brushed" class="brushed" role="status"></p></div>'
     )
     legend = f"<h2>Phases</h2>{_legend(tables, figures.data.rule)}{_how_strong(tables)}"
     thresholds = f"{_thresholds(tables, figures)}{_deciding(tables)}"
     meaning = f'<div class="meaning"><div>{legend}</div><div>{thresholds}</div></div>'
-    if len(figures.data.facets) > MOST_BESIDE:
-        return section(f'<div class="stacked">{meaning}{maps}</div>')
     return section(f'<div class="halves">{maps}{meaning}</div>')
 
 
@@ -85,11 +82,12 @@ def _how_strong(tables: Tables) -> str:
     """How to read the strength of the colours."""
     if tables["phases"]["phase_probability"].drop_nulls().is_empty():
         return hint("Pale in the diagram: nothing says how sure these labels are.")
-    return hint(
+    words = (
         f"Full colour: believe it ({SURE:.0%} or more). Pale, with two names: other seeds may "
         "well give the second. Starred: the cell has a note, such as a curve that has not "
         "converged."
     )
+    return f'<p class="hint" data-declared>{text(words)}</p>'
 
 
 def _legend(tables: Tables, rule: Rule) -> str:

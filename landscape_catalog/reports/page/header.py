@@ -11,6 +11,7 @@ from landscape_catalog.catalog.tables import LOAD, TEMPERATURE
 from landscape_catalog.metrics.metric import PRIMARY
 from landscape_catalog.phases import NC, UNCLASSIFIED
 from landscape_catalog.reports.data.axes import label
+from landscape_catalog.reports.data.cells import ReportData
 from landscape_catalog.reports.data.metric_columns import Tables
 from landscape_catalog.reports.data.sureness import sureness_words
 from landscape_catalog.reports.page.markup import collapsible, text
@@ -19,6 +20,7 @@ from landscape_catalog.schema.tables import Row
 from landscape_catalog.schema.words import counted
 
 MOST_PLACES = 3  # named in the header; the provenance lists all
+MOST_CELLS = 4  # named in a warning
 MOST_WARNINGS = 1  # that are shown in full; more are collapsed
 
 
@@ -27,6 +29,7 @@ def header(
     finding: str,
     following: str,
     tables: Tables,
+    data: ReportData,
     found: Sequence[Row],
     remarks: Sequence[str],
 ) -> str:
@@ -37,6 +40,7 @@ def header(
         finding: what was found, in a few sentences.
         following: where more training would tell most; may be empty.
         tables: the catalog.
+        data: its cells.
         found: where results that were not computed here come from: rows of the table `sources`.
         remarks: what else is to be borne in mind, as warnings.
     """
@@ -47,7 +51,7 @@ def header(
     )
     return (
         f'<header><h1>{text(title)}</h1><div class="halves"><div>{said}</div><div>{about}</div>'
-        f"</div>{_warnings(tables, remarks)}</header>"
+        f"</div>{_warnings(tables, data, remarks)}</header>"
     )
 
 
@@ -127,22 +131,33 @@ def _seeds(tables: Tables) -> str:
     return f"{fewest}{counted(counts[-1], 'seed')} per cell, {counted(n_runs, 'run')}"
 
 
-def _warnings(tables: Tables, remarks: Sequence[str]) -> str:
+def _places(tables: Tables, data: ReportData, column: str) -> str:
+    """Where the cells lie of which a column of the phases is true."""
+    chosen = set(tables["phases"].filter(pl.col(column))["cell_id"])
+    cells = [cell for cell in data.cells if cell["cell_id"] in chosen]
+    named = "; ".join(data.place_words(cell) for cell in cells[:MOST_CELLS])
+    more = len(cells) - MOST_CELLS
+    return f"{named}; and {counted(more, 'more cell')}" if more > 0 else named
+
+
+def _warnings(tables: Tables, data: ReportData, remarks: Sequence[str]) -> str:
     """What to bear in mind; several are collapsed under a line that names each."""
     warnings = [*(("differences in method", words) for words in remarks)]
     doubtful = int(tables["phases"]["doubtful"].sum())
     if doubtful:
+        where = _places(tables, data, "doubtful")
         topic = f"{counted(doubtful, 'flat cell')} with a high training loss"
         words = (
             f"Cells classified as flat although their training loss is more than ten times the "
-            f"median of the flat cells: {doubtful}. A high temperature also shrinks the Hessian; "
-            "a smaller classify.train_loss, or auto, separates such cells from flat ones."
+            f"median of the flat cells: {doubtful} ({where}). A high temperature also shrinks the "
+            "Hessian; a smaller classify.train_loss, or auto, separates such cells from flat ones."
         )
         warnings.append((topic, words))
     ambiguous = int(tables["phases"]["ambiguous"].sum())
     if ambiguous:
         topic = f"{counted(ambiguous, 'cell')} with an ambiguous sign of mode connectivity"
-        words = f"Cells in which the sign of mode connectivity is ambiguous: {ambiguous}."
+        where = _places(tables, data, "ambiguous")
+        words = f"Cells in which the sign of mode connectivity is ambiguous: {ambiguous} ({where})."
         warnings.append((topic, words))
     warnings += _curve_warnings(tables["curves"].filter(pl.col("probe") == PRIMARY))
     environments = tables["runs"].select("torch", "device", "cpu").unique().height

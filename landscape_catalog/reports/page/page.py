@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import polars as pl
 
@@ -42,6 +43,7 @@ def build_page(
     remarks: Sequence[str] = (),
     *,
     sides: Sides | None = None,
+    known: Mapping[str, str] = MappingProxyType({}),
 ) -> str:
     """The report as HTML; it depends only on the catalog and the report settings.
 
@@ -52,6 +54,7 @@ def build_page(
         remarks: what else is to be borne in mind, as warnings.
         sides: of the tables of two compared experiments. Their difference is drawn, and the claims
             of the paper are not judged: they are about a single experiment.
+        known: the source's name in the catalog by its name here, which may be that of a revision.
     """
     figures, cells = make_figures(tables, settings, sides), diagram_of(tables)
     if figures.difference is None:
@@ -62,7 +65,7 @@ def build_page(
         said, following = difference_words(figures.data, figures.difference), ""
     body = [
         "<main>",
-        header(settings.title, said, following, tables, found, remarks),
+        header(settings.title, said, following, tables, figures.data, found, remarks),
         phase_section(tables, figures),
         difference_section(figures),
         panels_section(tables, figures),
@@ -77,7 +80,7 @@ def build_page(
         "</main>",
         DRAWER,
     ]
-    asked = asked_of(found, sides)
+    asked = asked_of(found, sides, known)
     seeds = max(tables["cells"]["n_runs"].drop_nulls().to_list(), default=None)
-    known = about(figures.data, figures.axes, own=not found, seeds=seeds, asked=asked)
-    return document(settings.title, body, script(figures.charts, figures.tables, known, REPORT))
+    told = about(figures.data, figures.axes, own=not found, seeds=seeds, asked=asked)
+    return document(settings.title, body, script(figures.charts, figures.tables, told, REPORT))

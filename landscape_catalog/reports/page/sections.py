@@ -96,14 +96,15 @@ def slices_section(tables: Tables, figures: Figures) -> str:
     for along, _ in ALONG:
         cards = [
             f'<div class="card"><h3>{text(one.title)}</h3>{hint(one.hint)}'
-            f"{slot(one.key, f'{one.title} along the axis')}</div>"
+            f"{slot(one.key, f'{one.title} along the axis', keys=True)}</div>"
             for one in figures.slices
             if one.along == along
         ]
         hidden = " hidden" if along == "x" else ""
         groups.append(f'<div class="panels" data-along="{along}"{hidden}>{"".join(cards)}</div>')
     tools = f'<fieldset class="tools"><legend>Lines</legend>{choices}</fieldset>'
-    return section("<h2>Slices</h2>", hint(words), tools, *groups)
+    brushed = '<p class="brushed"></p>'
+    return section("<h2>Slices</h2>", hint(words), tools, brushed, *groups)
 
 
 def coordinates_section(figures: Figures) -> str:
@@ -114,8 +115,9 @@ def coordinates_section(figures: Figures) -> str:
         "One line per cell, coloured by phase. Drag over an axis to keep the cells whose values "
         "lie in the brush; together with a brush on the phase diagram, the cells in both are kept."
     )
-    chart = slot("coordinates", "Parallel coordinates of the cells")
-    return section("<h2>Parallel coordinates</h2>", hint(words), chart)
+    chart = slot("coordinates", "Parallel coordinates of the cells", keys=True)
+    brushed = '<p class="brushed"></p>'
+    return section("<h2>Parallel coordinates</h2>", hint(words), chart, brushed)
 
 
 def gain_section(figures: Figures) -> str:

@@ -11,9 +11,13 @@ const rowsOfCell = (name, i) => {
   grouped[name] ??= Map.groupBy(rowsOf(name), row => row.i);
   return grouped[name].get(i) ?? [];
 };
-const CHARTS = [  // the chart, the table without which there is nothing to draw, and the heading
-  ["drawer-network", "nodes", "Runs and pairs"], ["drawer-curves", "curves", "Curves between runs"],
-  ["drawer-training", "training", "Training"], ["drawer-density", "densities", "Hessian spectrum"],
+// The chart, the table without which there is nothing to draw, the heading, and how to read it.
+const CHARTS = [
+  ["drawer-network", "nodes", "Runs and pairs", "Nodes: seeds. Lines: mode connectivity of a pair; " +
+    "thin without a curve, dashed if its fit has not converged."],
+  ["drawer-curves", "curves", "Curves between runs", "A colour for each pair of seeds."],
+  ["drawer-training", "training", "Training", "A colour for each seed."],
+  ["drawer-density", "densities", "Hessian spectrum", "A colour for each seed."],
 ];
 
 function table(head, rows) {
@@ -50,7 +54,7 @@ function chip(i) {
 
 function head(i, side) {
   const cell = cells[i], title = element("h2", {}, nameOf(cell));
-  const moved = state.labels.length > 0;
+  const moved = isMoved();
   const sure = moved ? `declared: ${cell.phase}` : `probability ${cell.probability}`;
   const pins = element("div", {class: "buttons"});
   for (const name of ["a", "b"]) {
@@ -91,7 +95,8 @@ function commands(i) {
   const lines = about.own ? [`dvc exp run ${cells[i].set}`] : [];
   if (about.own && about.seeds) lines.push(`${lines[0]} -S train.seeds=${2 * about.seeds}`);
   lines.push(`landscape sql ${askedOf(i).option}` +
-    `"SELECT * FROM cells WHERE cell_id = '${ownId(cells[i].cell_id, i)}'"`);
+    '"SELECT metric, probe, mean, sd, n, measurement_error, status FROM cell_metrics ' +
+    `WHERE cell_id = '${ownId(cells[i].cell_id, i)}'"`);
   return [element("h3", {}, "This cell again, with more seeds, and by SQL"), ...lines.map(copyable)];
 }
 
@@ -101,19 +106,33 @@ const drawn = [];            // the views of the drawer, which go when it is fil
 const later = act => requestAnimationFrame(() => setTimeout(act, 0));
 function drawPart(slot, name, i) {
   if (!slot.isConnected) return;
-  embed(slot, charts[name], table => rowsOfCell(table, i))
+  embed(slot, beside(name), table => rowsOfCell(table, i))
     .then(({view}) => slot.isConnected ? drawn.push(view) : view.finalize())
     .catch(error => console.error(name, error));
+}
+
+// The y axis of a line chart spans both cells that stand side by side.
+const SHARED = {"drawer-curves": ["curves", "train"], "drawer-training": ["training", "train_loss"]};
+function beside(name) {
+  const spec = charts[name];
+  if (shownCells.length < 2 || !(name in SHARED)) return spec;
+  const [table, field] = SHARED[name], isLog = name === "drawer-training";
+  const values = shownCells.flatMap(([i]) => rowsOfCell(table, i).flatMap(row => row[field] ?? []))
+    .filter(value => Number.isFinite(value) && (!isLog || value > 0));
+  if (!values.length) return spec;
+  const domain = [Math.min(...isLog ? values : [0, ...values]), Math.max(...values)];
+  return JSON.parse(JSON.stringify(spec), (key, value) => key === "y" && value?.field === field
+    ? {...value, scale: {...value.scale, domain}} : value);
 }
 
 function column(i, side) {
   const found = element("div", {class: "column"},
     element("div", {class: "head"}, ...head(i, side)));
-  for (const [name, source, title] of CHARTS) {
+  for (const [name, source, title, words] of CHARTS) {
     if (!(name in charts) || !rowsOfCell(source, i).length) continue;
     const slot = element("div", {class: "part", id: `${name}-${side || "one"}`, role: "img",
       "aria-label": `${title} of ${nameOf(cells[i])}`});
-    found.append(element("h3", {}, title), slot);
+    found.append(element("h3", {}, title), element("p", {class: "hint"}, words), slot);
     later(() => drawPart(slot, name, i));
   }
   found.append(...numbers(i), ...runsOf(i), ...commands(i));
@@ -135,7 +154,12 @@ function arrange(count) {
   document.body.classList.toggle("two", count === 2);
   if (document.body.className === before) return;
   fitCharts();
-  if (anchor.matches(".keys")) scrollBy(0, anchor.getBoundingClientRect().top - top);
+  if (!anchor.matches(".keys")) return;
+  scrollBy(0, anchor.getBoundingClientRect().top - top);
+  // On a phone the drawer lies below: what was tapped moves above it.
+  const over = count && drawer.getBoundingClientRect().left === 0
+    ? anchor.getBoundingClientRect().bottom - drawer.getBoundingClientRect().top : 0;
+  if (over > 0) scrollBy(0, over);
 }
 
 let shownCells = [];
@@ -151,13 +175,23 @@ function fill() {
   const hadFocus = drawer.contains(document.activeElement);
   empty();
   shownCells = chosen;
-  drawer.append(shut, element("div", {class: "columns"},
+  const hides = pinned.length === 2 && state.selected >= 0 &&
+    !pinned.some(name => state[name] === state.selected);
+  drawer.append(shut, ...(hides ? [unpinning()] : []), element("div", {class: "columns"},
     ...chosen.map(([i, side]) => column(i, side))));
   arrange(chosen.length);
   if (hadFocus) drawer.focus();
 }
 
+function unpinning() {
+  const button = element("button", {type: "button"}, "Unpin both");
+  button.addEventListener("click", () => publish({a: -1, b: -1}));
+  return element("p", {class: "warning"}, `${nameOf(cells[state.selected])} is selected, and A and B ` +
+    "are pinned. ", button);
+}
+
 function pin(name, i) {
+  paired = false;
   const other = name === "a" ? "b" : "a";
   publish({[name]: i, ...(i >= 0 && state[other] === i ? {[other]: -1} : {})});
 }
@@ -165,8 +199,8 @@ function pin(name, i) {
 function close() {
   const hadFocus = drawer.contains(document.activeElement);
   empty();
+  if (hadFocus) (opener?.checkVisibility() ? opener : byId("phases-0")).focus({preventScroll: true});
   arrange(0);
-  if (hadFocus) byId("phases-0").focus();
   if (state.selected >= 0 || state.a >= 0 || state.b >= 0) publish({selected: -1, a: -1, b: -1});
 }
 

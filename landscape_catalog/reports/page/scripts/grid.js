@@ -7,12 +7,27 @@ const nameOf = cell =>
   `${about.x} ${cell.x}, ${about.y} ${cell.y}${about.facets > 1 ? `, ${cell.facet}` : ""}`;
 const phaseOf = i => state.labels[i] || cells[i].phase;
 
+// Under moved thresholds there is a phase, and neither a probability nor a reason.
+const isMoved = () => state.labels.length > 0;
+retold = told => {
+  if (!isMoved() || !("#i" in told)) return told;
+  const {"label changes after": room, probability, ...kept} = told;
+  const [before, now] = [told["#j"], told["#i"]].map(i => i === undefined ? "" : phaseOf(i));
+  const phase = before && before !== now ? `${before} → ${now}` : now;
+  return {...kept, phase: `${phase} under moved thresholds`};
+};
+
+let opener = null;           // the chart from which a cell was selected last
+let paired = false;          // whether A and B are the two cells of a row of a map of differences
 function select(i, more = {}) {
   if (i < 0 || i === undefined || !cells[i]) return;
-  publish({selected: i, facet: cells[i].f, ...more});
+  if (document.activeElement?.matches(".keys")) opener = document.activeElement;
+  const leaves = paired && !("a" in more);
+  paired = "a" in more;
+  publish({selected: i, facet: cells[i].f, ...(leaves ? {a: -1, b: -1} : more)});
   const cell = cells[i];
-  byId("said").textContent = `${nameOf(cell)}: phase ${phaseOf(i)}, probability ` +
-    `${cell.probability}. ${cell.reason}`;
+  byId("said").textContent = `${nameOf(cell)}: phase ${phaseOf(i)}` + (isMoved()
+    ? " under moved thresholds." : `, probability ${cell.probability}. ${cell.reason}`);
 }
 
 // The cell that a cell of the second experiment is compared with.
@@ -41,7 +56,7 @@ const inside = (interval, low, high) =>
 // The cells of each brush, by its chart. Those of several diagrams add up, since each has other
 // cells; a brush on the coordinates keeps some of them.
 const brushes = {};
-function brush(name, test) {
+function brush(name, test, facet = state.facet) {
   if (test) brushes[name] = new Set(cells.filter(test).map(cell => cell.i));
   else delete brushes[name];
   const {coordinates, ...diagrams} = brushes, drawn = Object.values(diagrams);
@@ -50,8 +65,10 @@ function brush(name, test) {
   const any = coordinates || drawn.length;
   const kept = any ? cells.filter(isKept).map(cell => cell.i) : [];
   // Vega calls this while it evaluates a chart, which may then not be told anything.
-  queueMicrotask(() => publish({brushed: kept.length || !any ? kept : [-1]}));
-  byId("brushed").textContent = any
+  const change = {brushed: kept.length || !any ? kept : [-1]};
+  if (test && facet !== state.facet) change.facet = facet;   // else its slices would be empty
+  queueMicrotask(() => publish(change));
+  for (const one of document.querySelectorAll(".brushed")) one.textContent = any
     ? `${kept.length} ${kept.length === 1 ? "cell" : "cells"} in the brush` : "";
 }
 // Charts are drawn again in other colours, and without their brushes.
@@ -100,7 +117,8 @@ onDrawn.push((id, view) => {
     view.addSignalListener("brush", (name, found) => brush(id, found.x0 || found.y0
       ? cell => cell.f === f && inside(found.x0, cell.x0, cell.x1) &&
           inside(found.y0, cell.y0, cell.y1)
-      : null));
+      : null, f));
+    view.addEventListener("dblclick", () => brush("keys", null));
   }
   if (id === "coordinates")
     view.addSignalListener("parallel", (name, found) => brush(id, found.k && found.v
@@ -112,13 +130,29 @@ onDrawn.push((id, view) => {
       : null));
 });
 
+// The row or column of the selected cell as a brush; the same key again clears it.
+let keptBy = "";
+function keep(name) {
+  const chosen = cells[state.selected];
+  if (!chosen) return;
+  const key = `${name} ${chosen.f} ${chosen[name]}`, again = "keys" in brushes && keptBy === key;
+  keptBy = key;
+  brush("keys", again ? null : ({f, [name]: place}) => f === chosen.f && place === chosen[name]);
+}
+
 const KEYS = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1]};
 for (const slot of document.querySelectorAll(".keys"))
   slot.addEventListener("keydown", event => {
-    if (event.key in KEYS) { step(...KEYS[event.key], slot.id.startsWith("difference-")); event.preventDefault(); }
-    else if (event.key === "a" || event.key === "b") pin(event.key, state.selected);
-    else if (event.key === "Escape") close();
-    else if (event.key === "Enter") byId("drawer").focus();
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const key = event.key.toLowerCase();
+    if (event.key in KEYS) {
+      step(...KEYS[event.key], slot.id.startsWith("difference-"));
+      event.preventDefault();
+    } else if (key === "a" || key === "b") pin(key, state.selected);
+    else if (key === "r") keep("row");
+    else if (key === "c") keep("col");
+    else if (key === "escape") close();
+    else if (key === "enter") byId("drawer").focus();
   });
 
 const facetChoice = byId("facet");

@@ -48,15 +48,25 @@ if (about.rule) {
       kept.has(i) ? cell.phase : phaseFrom(table, means[i], thresholds)) : [];
     publish({labels});
     const changed = cells.filter((cell, i) => moved && labels[i] !== cell.phase);
-    byId("moved").textContent = moved ? `${changed.length} of ${cells.length} labels change` +
-      ". Probabilities hold for the declared thresholds only and are hidden." : "";
+    const named = table.settings.filter(({path, value}) => current[path] !== value)
+      .map(({path, words}) => `${words} ${written(current[path])}`);
+    byId("moved").textContent = moved ? `Moved: ${named.join(", ")}. ${changed.length} of ` +
+      `${cells.length} labels change. The diagram, outlines and numbers of cells follow; sentences, ` +
+      "tables, marks of thresholds and the stability map are those of the declared thresholds. " +
+      "Probabilities hold for these only and are hidden." : "";
     byId("restore").hidden = !moved;
+    for (const one of document.querySelectorAll("[data-moved]")) one.hidden = !moved;
+    for (const one of document.querySelectorAll("[data-declared]")) one.hidden = moved;
     for (const count of document.querySelectorAll("[data-phase]"))
       count.textContent = cells.filter((cell, i) => phaseOf(i) === count.dataset.phase).length;
   };
   const place = (slider, setting) => {
     slider.value = String(500 + 500 * Math.log(current[setting.path] / setting.value) / REACH);
-    byId(`value-${setting.path}`).textContent = written(current[setting.path]);
+    tell(slider, setting);
+  };
+  const tell = (slider, {path, words}) => {
+    byId(`value-${path}`).textContent = written(current[path]);
+    slider.setAttribute("aria-valuetext", `${words} ${written(current[path])}`);
   };
   sliders.forEach(slider => {
     const setting = table.settings.find(one => one.path === slider.dataset.setting);
@@ -65,7 +75,7 @@ if (about.rule) {
       const part = (Number(slider.value) - 500) / 500;
       const value = part === 0 ? setting.value : setting.value * Math.exp(part * REACH);
       current[setting.path] = Math.min(value, setting.most ?? Infinity);
-      byId(`value-${setting.path}`).textContent = written(current[setting.path]);
+      tell(slider, setting);
       show();
     });
   });

@@ -36,6 +36,16 @@ const merged = (one, other) => {
   return found;
 };
 
+// A tooltip as a table. A name that begins with # is for the page, which may change what is told.
+let retold = told => told;
+function formatTooltip(told, escaped) {
+  if (typeof told !== "object") return escaped(String(told));
+  const rows = Object.entries(retold(told)).filter(([name]) => !name.startsWith("#"));
+  return `<table>${rows.map(([name, value]) =>
+    `<tr><td class="key">${escaped(name)}</td><td class="value">${escaped(String(value))}</td></tr>`)
+    .join("")}</table>`;
+}
+
 // A brush lets the pointer through to the cells below it, so that they can be hovered and clicked.
 const passBrushes = spec => {
   JSON.stringify(spec, (key, value) => {
@@ -60,7 +70,7 @@ async function embed(slot, spec, rows) {
   const said = ["role", "aria-label"].map(name => [name, slot.getAttribute(name)]);
   const renderer = count > CANVAS_FROM ? "canvas" : "svg";
   const found = await window.vegaEmbed(slot, whole,
-    {actions: false, renderer, logLevel: 1, patch: passBrushes});
+    {actions: false, renderer, logLevel: 1, patch: passBrushes, tooltip: {formatTooltip}});
   slot.querySelector("svg, canvas").setAttribute("aria-hidden", "true");
   slot.removeAttribute("aria-roledescription");
   for (const [name, value] of said)
@@ -146,5 +156,14 @@ darkMode.addEventListener("change", () => {
   for (const slot of document.querySelectorAll(".chart[data-state]"))
     if (slot.dataset.state === "drawing") outdated.add(slot); else { erase(slot); draw(slot); }
 });
-addEventListener("beforeprint", () => document.querySelectorAll(".chart").forEach(draw));
+// On paper nothing can be opened: what the first screen folds away is open there.
+const folded = [];
+addEventListener("beforeprint", () => {
+  for (const one of document.querySelectorAll("header details:not([open]), .meaning details:not([open])")) {
+    one.open = true;
+    folded.push(one);
+  }
+  document.querySelectorAll(".chart").forEach(draw);
+});
+addEventListener("afterprint", () => { for (const one of folded.splice(0)) one.open = false; });
 watchCharts(document);
