@@ -36,6 +36,8 @@ def test_several_warnings_are_named_in_one_line() -> None:
         "3 of 3 curves not converged</summary>" in text
     )
     assert "Curves whose fit has not converged: 3 of 3 curves." in text
+    places = "; ".join(f"width {width}, batch size 128" for width in (1, 2, 4))
+    assert f"the sign of mode connectivity is ambiguous: 3 ({places})." in text
 
 
 def test_one_warning_stands_by_itself() -> None:

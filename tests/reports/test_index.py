@@ -89,6 +89,14 @@ def test_each_line_says_what_the_catalog_has(project: Project) -> None:
     assert own[6] == f"Test accuracy {best['mean']:.4g}%{where}"
 
 
+def test_a_collected_experiment_is_called_by_its_branches(project: Project) -> None:
+    other = identified(Catalog({"load.width": [2, 4]}).tables(), "o")
+    place = {"repository": "/elsewhere", "revision": "c" * 40, "refs": ["wide", "main"]}
+    write_source(project.collected / "o-k", other, place)
+    (line,) = [row for row in lines(project).rows if "o-k" in row[0]]
+    assert line[0] == "Phases of training: wide, maino-k, collected"
+
+
 def test_bars_are_the_cells_by_phase(project: Project) -> None:
     found = lines(project)
     counts = OWN["phases"]["phase"].value_counts()

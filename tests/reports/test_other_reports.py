@@ -114,6 +114,12 @@ def test_the_drawer_asks_the_source_of_a_cell() -> None:
         {"from": 0, "option": "", "prefix": "current/"},
         {"from": OWN["cells"].height, "option": "--source n-k ", "prefix": "n-k/"},
     ]
+    # A page may call a source by the name of its revision, which `landscape sql` does not know.
+    known = {"noisy": "n-k", "HEAD": "current"}
+    (revision,) = asked_of([{"name": "noisy"}], None, known)
+    assert revision["option"] == "--source n-k "
+    options = [one["option"] for one in asked_of([], sides("HEAD", OWN, "noisy", NOISY), known)]
+    assert options == ["", "--source n-k "]
     tables = compared_tables("current", OWN, "n-k", NOISY)
     for side, own in zip(asked_of([], both), (OWN, NOISY)):
         first = tables["cells"]["cell_id"][side["from"]]
