@@ -94,7 +94,7 @@ def _drawn(
 
 def _check_folder(folder: Path, project: Project) -> None:
     """Check the folder that somebody typed, before any work."""
-    require_outside_of_stages(folder, project, "a folder elsewhere")
+    require_outside_of_stages(folder, project, "a folder elsewhere", "--output")
     with explained_storage(folder, every=True):
         if folder.exists() and not folder.is_dir():
             given = f"got {shown(str(folder))}, which is a file"

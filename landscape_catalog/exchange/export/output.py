@@ -164,8 +164,14 @@ def _require_free(path: Path, project: Project, *, may_be_empty: bool) -> None:
     raise UserError(f"{path}: got {found}; allowed: {allowed}. Nothing was written")
 
 
-def require_outside_of_stages(path: Path, project: Project, allowed: str) -> None:
+def require_outside_of_stages(path: Path, project: Project, allowed: str, option: str = "") -> None:
     """Check that a place that somebody typed does not lie where the stages write.
+
+    Args:
+        path: the place.
+        project: whose stages.
+        allowed: what may be given instead.
+        option: of the command line that took it; empty for an argument.
 
     Raises:
         UserError: if it does; it says what is allowed.
@@ -173,8 +179,8 @@ def require_outside_of_stages(path: Path, project: Project, allowed: str) -> Non
     taken = next((one for one in project.written() if _is_in(path, one)), None)
     if taken is not None:
         raise UserError(
-            f"{path}: got a place in {project.shown(taken)}, which belongs to the stages; "
-            f"allowed: {allowed}"
+            f"{option}{': ' * bool(option)}{path}: got a place in {project.shown(taken)}, which "
+            f"belongs to the stages; allowed: {allowed}"
         )
 
 

@@ -269,6 +269,7 @@ def test_a_brush_over_coordinates(visit: Visit) -> None:
         "n => seen.marks('coordinates', 'line').filter(one => one.opacity === 0.85).length === n",
         low,
     )
+    page.locator("#panel-cka").scroll_into_view_if_needed()
     wait(
         page,
         "n => seen.cells('panel-cka').filter(one => one.opacity === 1 && one.fill !== '#ffffff').length === n",

@@ -94,9 +94,9 @@ def test_sliders_change_the_labels_on_the_map(visit: Visit) -> None:
     wait(page, "!seen.text('phases-0').some(text => text.includes('/'))")
     assert sorted(names(page)) == sorted(expected)
     assert changed_frames(page) == n_changed
-    assert page.locator("#moved").inner_text().startswith(f"{n_changed} of 20 labels change.")
+    assert f"Moved: training loss 1. {n_changed} of 20 labels" in page.locator("#moved").inner_text()
     assert (
-        "Probabilities hold for the declared thresholds only" in page.locator("#moved").inner_text()
+        "Probabilities hold for these only and are hidden." in page.locator("#moved").inner_text()
     )
     colours = {phase.name: phase.colour for phase in rule.phases}
     drawn = page.evaluate(
