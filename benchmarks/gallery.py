@@ -1,4 +1,4 @@
-"""The pictures of docs/gallery: screenshots of real reports.
+"""docs/gallery: the reports of two experiments, and screenshots of these and of published grids.
 
     python benchmarks/gallery.py WORK [--published FOLDER] [--output docs/gallery]
 
@@ -6,7 +6,8 @@ WORK gets a study, which is kept and continued by the next call: the default exp
 experiment `noisy` with wrong training labels, and imports of published grids, as far as FOLDER has
 the files of Yang et al. 2021 (yang2021/results_half.tar.gz) and Zhou et al. 2024
 (zhou2024/dataframe_normal_public.csv). Runs in the shared store are not trained again; without them
-the two experiments take some ten minutes on two quiet cores. The pages stay in WORK.
+the two experiments take some ten minutes on two quiet cores. All pages stay in WORK; those of
+published grids hold other people's data and are not copied.
 
 Needs Playwright for Python and Chromium (`--chromium`, by default /usr/bin/chromium).
 """
@@ -15,6 +16,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -63,6 +65,7 @@ class Shot:
 DEFAULT, OTHER = "reports/phases.html", "reports/other"
 COMPARISON = f"{OTHER}/current+noisy.html"
 YANG_PAGE = f"{OTHER}/yang2021.html"
+REPORTS = {"default": DEFAULT, "noisy": f"{OTHER}/noisy.html"}  # that are copied
 PANELS = "section:has(#panel-train_loss)"
 SHOTS = (
     Shot("default", DEFAULT),
@@ -175,7 +178,7 @@ def _picture(page: Any, shot: Shot) -> bytes:
 
 
 def main() -> None:
-    """Make the study, its reports and the pictures."""
+    """Make the study and its reports, and copy two of them; take the pictures."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
@@ -186,6 +189,8 @@ def main() -> None:
     given = parser.parse_args()
     study = make_study(given.work, given.published)
     given.output.mkdir(parents=True, exist_ok=True)
+    for name, page in REPORTS.items():
+        shutil.copyfile(study / page, given.output / f"{name}.html")
     for name, picture in pictures(study, SHOTS, given.chromium):
         if len(picture) > LARGEST:
             raise SystemExit(f"{name}.png has {len(picture)} bytes; allowed: {LARGEST}")
