@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import threading
-import time
 from concurrent.futures import Future, InvalidStateError
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
@@ -93,7 +93,7 @@ class ProcessExecutor(Executor):
             environments: list[dict[str, str]] = [{} for _ in range(self.count)]
             if self._placement is not None:
                 environments = self._placement.variables(self._places)
-            self._pool = WorkerPool(environments, _start_worker, [os.getpid()])
+            self._pool = WorkerPool(environments, _start_worker)
         return self._pool
 
     def shutdown(self, *, cancel: bool = False) -> None:
@@ -149,16 +149,17 @@ def _call(function: JobFunction[Any], payload: Any) -> Any:
         return function(payload, _cache)
 
 
-def _start_worker(parent: int) -> None:
+def _start_worker() -> None:
     """Ignore Ctrl-C, which the parent handles, and exit with the parent."""
     from landscape_catalog.runner.worker_pool import ignore_ctrl_c
 
     ignore_ctrl_c()
     keep_freed_memory()
-    threading.Thread(target=_exit_with, args=[parent], daemon=True).start()
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
 
 
-def _exit_with(parent: int) -> None:
-    while os.getppid() == parent:
-        time.sleep(0.5)
-    os._exit(1)
+def _exit_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

@@ -15,14 +15,16 @@ from landscape_catalog.diagnosis.method import (
     paper_method,
     reference_method,
 )
-from landscape_catalog.diagnosis.model import Answer, read_model, write_model
+from landscape_catalog.diagnosis.model import Answer, DiagnosisModel, read_model, write_model
 from landscape_catalog.diagnosis.model.answer import Advice
+from landscape_catalog.diagnosis.model.fit import fit_model
 from landscape_catalog.diagnosis.reference import advice_facts, reference_facts, standard
 from landscape_catalog.diagnosis.words import caveats_in_words
 from landscape_catalog.errors import CheckpointError
 from landscape_catalog.exchange.imports.yang2021_metrics import measure_section
+from landscape_catalog.phases import Yang2021
 from tests.diagnosis.made import blobs, perceptron, trained
-from tests.diagnosis.references import around, model
+from tests.diagnosis.references import about_of, around, diagram, model
 
 CKA, CURVES = "biased linear CKA, mixup", "quadratic Bezier curve, random start"
 SECTION = {"connectivity": {"init": "random", "epochs": 6}, "similarity": {}}
@@ -32,6 +34,15 @@ SECTION = {"connectivity": {"init": "random", "epochs": 6}, "similarity": {}}
 def file(tmp_path: Path) -> Path:
     write_model(tmp_path / "model.json", model(SECTION))
     return tmp_path / "model.json"
+
+
+def test_what_a_reference_says_of_itself_does_not_change_the_fit() -> None:
+    """Hence the tests share one fit, whatever the reference says."""
+    methods = {"cka": CKA, "mode_connectivity": CURVES}
+    units = {"mode_connectivity": "nats"}
+    fitted = fit_model(diagram(), Yang2021(), about=about_of(SECTION), methods=methods, units=units)
+    assert fitted == model(SECTION, unit="nats", methods=methods)
+    assert fitted != model(SECTION, unit="nats")
 
 
 def states(n: int, **options: float) -> list:
@@ -151,10 +162,15 @@ def test_the_hessian_takes_what_memory_holds() -> None:
         assert (hessian.samples, hessian.batch_size) == (samples, at_once)
 
 
-def test_within_the_range_there_is_advice(tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def near() -> DiagnosisModel:
+    """A reference in whose range two checkpoints lie."""
+    return around(lc.diagnose_checkpoints(states(2), perceptron, blobs()))
+
+
+def test_within_the_range_there_is_advice(near: DiagnosisModel, tmp_path: Path) -> None:
     two = states(2)
-    plain = lc.diagnose_checkpoints(two, perceptron, blobs())
-    write_model(tmp_path / "near.json", around(plain))
+    write_model(tmp_path / "near.json", near)
     found = lc.diagnose_checkpoints(two, perceptron, blobs(), model=tmp_path / "near.json")
     assert found.reference is not None
     assert found.reference.outside == found.reference.missing == found.no_advice == ()
@@ -182,11 +198,12 @@ def test_within_the_range_there_is_advice(tmp_path: Path) -> None:
     assert "no advice that depends on mode connectivity" in " ".join(one.no_advice)
 
 
-def test_without_converged_curves_the_other_metrics_advise(tmp_path: Path) -> None:
+def test_without_converged_curves_the_other_metrics_advise(
+    near: DiagnosisModel, tmp_path: Path
+) -> None:
     """Curves of a few updates; the same metrics without mode connectivity give the same advice."""
     two = states(2)
-    plain = lc.diagnose_checkpoints(two, perceptron, blobs())
-    write_model(tmp_path / "near.json", around(plain))
+    write_model(tmp_path / "near.json", near)
     fitted = read_model(tmp_path / "near.json")
     found = lc.diagnose_checkpoints(two, perceptron, blobs(), model=tmp_path / "near.json")
     means = {one.metric: one.mean for one in found.metrics if one.mean is not None}

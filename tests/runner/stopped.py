@@ -37,22 +37,22 @@ def deaf(payload: Any, cache: Any) -> None:
     sleep(payload, cache)
 
 
-def start_slowly(parent: int) -> None:
+def start_slowly() -> None:
     (Path(os.environ[FOLDER]) / f"start-{os.getpid()}").touch()
     time.sleep(60)
 
 
-def first_two_die(parent: int) -> None:
+def first_two_die() -> None:
     for number in (1, 2):
         try:
             (Path(os.environ[FOLDER]) / f"died-{number}").touch(exist_ok=False)
         except FileExistsError:
             continue
         os.kill(os.getpid(), signal.SIGKILL)
-    _usual_start(parent)
+    _usual_start()
 
 
-def all_die(parent: int) -> None:
+def all_die() -> None:
     (Path(os.environ[FOLDER]) / f"died-{os.getpid()}").touch()
     os.kill(os.getpid(), signal.SIGKILL)
 

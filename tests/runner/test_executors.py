@@ -6,6 +6,8 @@ import os
 import platform
 import random
 import signal
+import subprocess
+import sys
 import threading
 import time
 import traceback
@@ -437,11 +439,11 @@ def test_the_folder_of_announcements_is_not_created_by_workers(tmp_path: Path) -
     assert read_activities(tmp_path) == {}
 
 
-def killed_at_start(_: int) -> None:
+def killed_at_start() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-def killed_the_first_time(_: int) -> None:
+def killed_the_first_time() -> None:
     """Die unless a worker has done so before."""
     marker = Path(os.environ["DIED_BEFORE"])
     try:
@@ -475,6 +477,54 @@ def test_a_limit_on_processes_ends_the_stage(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setattr("pebble.pool.process.launch_process", refuse)
     with pytest.raises(WorkerStartError, match="cannot start"):
         do(ProcessExecutor(2), 1, 2, 3)
+
+
+def surroundings(_: Any, __: WorkerCache) -> tuple[str | None, Path]:
+    return os.environ.get("SEEN_BY_WORKERS"), Path.cwd()
+
+
+def test_workers_have_the_environment_and_the_folder_of_their_executor(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever they were when this process started its first workers."""
+    found = []
+    for name, value in (("first", "1"), ("second", "2"), ("third", None)):
+        (tmp_path / name).mkdir()
+        monkeypatch.chdir(tmp_path / name)
+        monkeypatch.setenv("SEEN_BY_WORKERS", value or "")
+        if value is None:
+            monkeypatch.delenv("SEEN_BY_WORKERS")
+        with ProcessExecutor(1) as executor:
+            found.append(executor.submit(surroundings, None).result())
+    names = [("1", "first"), ("2", "second"), (None, "third")]
+    assert found == [(value, tmp_path / name) for value, name in names]
+
+
+SCRIPT = """
+from landscape_catalog.runner.processes import ProcessExecutor
+
+def job(payload, cache):
+    import torch
+    return torch.__version__
+
+if __name__ == "__main__":
+    with ProcessExecutor(1) as executor:
+        print(executor.submit(job, None).result())
+"""
+
+
+def test_workers_find_no_modules_in_the_current_folder(tmp_path: Path) -> None:
+    """As little as the script that starts them: a project may have a module of any name."""
+    (tmp_path / "bin").mkdir()
+    (tmp_path / "bin" / "script.py").write_text(SCRIPT)
+    (tmp_path / "project").mkdir()
+    for name in ("torch.py", "pydantic.py"):
+        (tmp_path / "project" / name).write_text("raise SystemExit('the wrong module')")
+    done = subprocess.run(
+        [sys.executable, tmp_path / "bin" / "script.py"],
+        cwd=tmp_path / "project", capture_output=True, text=True,
+    )  # fmt: skip
+    assert (done.stdout, done.stderr) == (f"{torch.__version__}\n", "")
 
 
 def halves(job: Job, _: BaseException) -> list[Job]:
