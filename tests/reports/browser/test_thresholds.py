@@ -94,7 +94,9 @@ def test_sliders_change_the_labels_on_the_map(visit: Visit) -> None:
     wait(page, "!seen.text('phases-0').some(text => text.includes('/'))")
     assert sorted(names(page)) == sorted(expected)
     assert changed_frames(page) == n_changed
-    assert f"Moved: training loss 1. {n_changed} of 20 labels" in page.locator("#moved").inner_text()
+    assert (
+        f"Moved: training loss 1. {n_changed} of 20 labels" in page.locator("#moved").inner_text()
+    )
     assert (
         "Probabilities hold for these only and are hidden." in page.locator("#moved").inner_text()
     )
