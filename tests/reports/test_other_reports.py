@@ -14,7 +14,8 @@ from landscape_catalog.errors import LandscapeError
 from landscape_catalog.paths import Project
 from landscape_catalog.reports import build_page, compared_tables, differences, sides
 from landscape_catalog.reports.data.about import asked_of
-from landscape_catalog.reports.data.cells import format_mean, report_data
+from landscape_catalog.reports.data.cell_words import format_mean
+from landscape_catalog.reports.data.cells import report_data
 from tests.catalog.source_folders import (
     GRID,
     identified,
