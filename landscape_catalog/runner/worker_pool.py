@@ -6,6 +6,7 @@ import multiprocessing
 import os
 import signal
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,6 +21,7 @@ from pebble.pool.process import PoolManager
 SECONDS_TO_END = 2.0
 FRUITLESS_STARTS = 2  # per worker of the pool: how many may end before any takes a job
 _SIGNALS = {signal.SIGINT, signal.SIGTERM}
+LONGEST_FOLDER = 70  # bytes; the name of the socket in it takes 31 more
 IMPORTED_ONCE = ["torch", "pydantic"]  # heavy, and their import looks for no GPU
 
 
@@ -84,9 +86,12 @@ if sys.platform == "linux":
 def _context(environments: Sequence[Mapping[str, str]]) -> BaseContext:
     """Workers that share this process's environment are forked on Linux; all others are spawned.
 
-    A worker's own variables choose its GPU, and libraries may read them when they are loaded.
+    A worker's own variables choose its GPU, and libraries may read them when they are loaded. The
+    process that is forked listens on a socket in the folder for temporary files, whose name the
+    system limits to 108 bytes; below a folder with a long name, workers are spawned as well.
     """
-    if sys.platform != "linux" or any(environments):
+    is_long = len(os.fsencode(tempfile.gettempdir())) > LONGEST_FOLDER
+    if sys.platform != "linux" or any(environments) or is_long:
         return _Context(environments)
     multiprocessing.set_forkserver_preload(IMPORTED_ONCE)
     return _ForkContext()

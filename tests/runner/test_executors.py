@@ -527,6 +527,18 @@ def test_workers_find_no_modules_in_the_current_folder(tmp_path: Path) -> None:
     assert (done.stdout, done.stderr) == (f"{torch.__version__}\n", "")
 
 
+def test_a_folder_for_temporary_files_may_have_a_long_name(tmp_path: Path) -> None:
+    """As on a cluster: the system limits the names of sockets, not those of folders."""
+    (tmp_path / "script.py").write_text(SCRIPT)
+    folder = tmp_path / ("long" * 30)
+    folder.mkdir()
+    done = subprocess.run(
+        [sys.executable, tmp_path / "script.py"],
+        env=os.environ | {"TMPDIR": str(folder)}, capture_output=True, text=True,
+    )  # fmt: skip
+    assert (done.stdout, done.stderr) == (f"{torch.__version__}\n", "")
+
+
 def halves(job: Job, _: BaseException) -> list[Job]:
     """Split a job whose payload is a tuple."""
     n = len(job.payload)
