@@ -9,11 +9,13 @@ figure leaves at their defaults:
 | `selected`, `hovered`, `a`, `b` | index of a cell; -1: none |
 | `brushed` | indices of the cells in the brush; empty: all |
 | `facet` | index of the facet that is drawn |
+| `ranges` | of parallel coordinates: for each axis the range that is kept, or null; empty: none |
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import altair as alt
@@ -180,7 +182,12 @@ def tooltips(data: ReportData, metric: str = "") -> list[alt.Tooltip]:
     return [alt.Tooltip(f"{field}:N", title=title) for field, title in heads]
 
 
-def layered(layers: Sequence[alt.Chart], height: float, rows: alt.NamedData = CELLS) -> Any:
+def layered(
+    layers: Sequence[alt.Chart],
+    height: float,
+    rows: alt.NamedData = CELLS,
+    more: Mapping[str, Any] = MappingProxyType({}),
+) -> Any:
     """Layers over the cells with the parameters of this module, as wide as their place.
 
     All at once, since Altair copies a chart with all of its layers at each further step.
@@ -189,8 +196,10 @@ def layered(layers: Sequence[alt.Chart], height: float, rows: alt.NamedData = CE
         layers: the charts.
         height: in pixels.
         rows: the table that layers without data of their own read.
+        more: further parameters, with their defaults.
     """
-    own: list[Any] = [one.param for one in _parameters()]
+    further = [alt.param(name=name, value=value) for name, value in more.items()]
+    own: list[Any] = [one.param for one in (*_parameters(), *further)]
     return alt.LayerChart(
         layer=list(layers),
         data=rows,

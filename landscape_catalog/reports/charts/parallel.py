@@ -71,8 +71,20 @@ def parallel_chart(data: ReportData, axes: list[Coordinate]) -> Any:
         )
         .add_params(brush)
     )
-    layers = [lines, *_ends(axes)]
-    return layered(layers, HEIGHT)
+    return layered([lines, _kept(axes), *_ends(axes)], HEIGHT, more={"ranges": []})
+
+
+def _kept(axes: list[Coordinate]) -> alt.Chart:
+    """The range of each axis that is kept; the page has them in the parameter `ranges`."""
+    rows = alt.Data(values=[{"k": k} for k in range(len(axes))])
+    return (
+        alt.Chart(rows)
+        .transform_calculate(kept="ranges[datum.k]")
+        .transform_filter("isValid(datum.kept)")
+        .transform_calculate(low="datum.kept[0]", high="datum.kept[1]")
+        .mark_rule(strokeWidth=9, stroke="#8a8f96", opacity=0.45)
+        .encode(x=alt.X("k:Q"), y=alt.Y("low:Q"), y2=alt.Y2("high:Q"))
+    )
 
 
 def _ends(axes: list[Coordinate]) -> list[alt.Chart]:

@@ -113,7 +113,8 @@ def coordinates_section(figures: Figures) -> str:
         return ""
     words = (
         "One line per cell, coloured by phase. Drag over an axis to keep the cells whose values "
-        "lie in the brush; together with a brush on the phase diagram, the cells in both are kept."
+        "lie in the range, and over others to keep those in all ranges; double-click to clear. "
+        "With a brush on the phase diagram, the cells in both are kept."
     )
     chart = slot("coordinates", "Parallel coordinates of the cells", keys=True)
     brushed = '<p class="brushed"></p>'

@@ -277,6 +277,42 @@ def test_a_brush_over_coordinates(visit: Visit) -> None:
     )
 
 
+def test_ranges_of_several_coordinates(visit: Visit) -> None:
+    """Each drag adds the range of its axis; a double click clears all of them."""
+    page = visit("linked", height=TALL)
+    draw(page, "coordinates")
+    page.locator("#coordinates").scroll_into_view_if_needed()
+    svg = "document.querySelector('#coordinates svg')"
+    box = page.locator("#coordinates svg").bounding_box()
+    plot = page.evaluate(f"seen.box({svg}.querySelector('.mark-line'), {svg})")
+    (width, left), (top, bottom) = (
+        (plot["width"], box["x"] + plot["x"] - plot["width"] / 2),
+        (box["y"] + plot["y"] + side * plot["height"] / 2 for side in (-1, 1)),
+    )
+    n_axes = page.evaluate(f"{svg}.querySelectorAll('.role-axis-label text').length")
+    brushed = "document.getElementById('brushed').textContent"
+    kept = "seen.marks('coordinates', 'rule').filter(one => one.strokeWidth > 5).length"
+    cells = rows_of("linked", "cells")
+    places = {
+        axis: sorted({cell[axis] for cell in cells}) for axis in ("col", "row")
+    }  # the first two coordinates, the lower half of each
+    for axis, x, n_kept in (("col", left, 1), ("row", left + width / (n_axes - 1), 2)):
+        drag(page, (x - 8, (top + bottom) / 2), (x + 8, bottom + 3))
+        wait(page, f"n => {kept} === n", n_kept)
+        halves = {
+            name: {v for v in values if 2 * (v - values[0]) <= values[-1] - values[0]}
+            for name, values in places.items()
+        }
+        rows = {v for v in places["row"] if v not in halves["row"] or axis == "col"}
+        both = sum(cell["col"] in halves["col"] and cell["row"] in rows for cell in cells)
+        wait(page, f"words => {brushed} === words", f"{both} cells in the brush")
+    page.mouse.click(left + width / 2 / (n_axes - 1), bottom + 6)
+    page.wait_for_timeout(400)
+    assert page.evaluate(kept) == 2  # a click leaves them
+    page.mouse.dblclick(left + width / 2 / (n_axes - 1), bottom + 6)
+    wait(page, f"{kept} === 0 && {brushed} === ''")
+
+
 def test_brushes_on_the_diagrams_of_two_facets_add_up(visit: Visit) -> None:
     page = visit("rich", height=TALL)
     for facet, kept in ((0, 4), (1, 8)):

@@ -71,8 +71,33 @@ function brush(name, test, facet = state.facet) {
   for (const one of document.querySelectorAll(".brushed")) one.textContent = any
     ? `${kept.length} ${kept.length === 1 ? "cell" : "cells"} in the brush` : "";
 }
+
+// Ranges on the coordinates, by axis: a drag sets those of the axes that it covers, and leaves the
+// others. The axes of the drag that goes on are `covered`.
+const ranges = new Map();
+let covered = [];
+function keepRanges({k: across, v: along} = {}) {
+  for (const k of covered) ranges.delete(k);
+  covered = across && along ? about.coordinates.map((_, k) => k)
+    .filter(k => k >= Math.min(...across) && k <= Math.max(...across)) : [];
+  for (const k of covered) ranges.set(k, [Math.min(...along), Math.max(...along)]);
+  const isIn = cell => [...ranges].every(([k, [low, high]]) => {
+    const {field, low: least, high: most} = about.coordinates[k];
+    const share = cell[field] === null ? NaN : (cell[field] - least) / (most - least);
+    return share >= low && share <= high;
+  });
+  brush("coordinates", ranges.size ? isIn : null);
+  const drawn = about.coordinates.map((_, k) => ranges.get(k) ?? null);
+  queueMicrotask(() => publish({ranges: drawn}));
+}
+function clearRanges() {
+  ranges.clear();
+  keepRanges();
+}
+
 // Charts are drawn again in other colours, and without their brushes.
 darkMode.addEventListener("change", () => {
+  clearRanges();
   for (const name of Object.keys(brushes)) brush(name, null);
 });
 
@@ -94,6 +119,7 @@ onDrawn.push((id, view) => {
       pairs ? {a: datum?.j, b: datum?.i, facet: state.facet} : {});
     let down = {}, waiting;
     byId(id).addEventListener("pointerdown", event => {
+      if (id === "coordinates") covered = [];   // what is kept so far stays
       down = {x: event.clientX, y: event.clientY, kept: brushes[id], ends: brushEnds(view, id)};
     }, true);
     view.addEventListener("click", (event, item) => {
@@ -120,14 +146,10 @@ onDrawn.push((id, view) => {
       : null, f));
     view.addEventListener("dblclick", () => brush("keys", null));
   }
-  if (id === "coordinates")
-    view.addSignalListener("parallel", (name, found) => brush(id, found.k && found.v
-      ? cell => about.coordinates.every(({field, low, high}, k) => {
-          if (k < Math.min(...found.k) || k > Math.max(...found.k)) return true;
-          const share = cell[field] === null ? NaN : (cell[field] - low) / (high - low);
-          return share >= Math.min(...found.v) && share <= Math.max(...found.v);
-        })
-      : null));
+  if (id === "coordinates") {
+    view.addSignalListener("parallel", (name, found) => keepRanges(found));
+    view.addEventListener("dblclick", clearRanges);
+  }
 });
 
 // The row or column of the selected cell as a brush; the same key again clears it.

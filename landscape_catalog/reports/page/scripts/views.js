@@ -7,7 +7,8 @@ const decoded = {};
 const rowsOf = name => (decoded[name] ??= name in tables ? decode(tables[name]) : []);
 
 // What the reader has chosen: the parameters of charts (see reports/charts/marks.py).
-const state = {labels: [], selected: -1, hovered: -1, a: -1, b: -1, brushed: [], facet: 0};
+const state = {labels: [], selected: -1, hovered: -1, a: -1, b: -1, brushed: [], facet: 0,
+  ranges: []};
 const views = new Map();     // by id of the element: {view, names, visible, late}
 const listeners = [];        // called with each change of the state
 const onDrawn = [];          // called with (id, view) once a chart is drawn
