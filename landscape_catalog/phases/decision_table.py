@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
@@ -9,7 +10,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from landscape_catalog.phases.criterion import ABSOLUTE_ROUNDING, Criterion, are_met
+from landscape_catalog.phases.criterion import ABSOLUTE_ROUNDING, Criterion, are_met, is_met
 
 State = Literal["met", "unmet", "missing"]
 BEYOND = 1e-6  # relative step to the other side of a breakpoint
@@ -74,8 +75,15 @@ class DecisionTable:
             means: of each metric; one that is not there is missing.
             thresholds: others than the table's own, by the name of the criterion.
         """
-        arrays = {c.metric: np.array([means.get(c.metric, np.nan)]) for c in self.criteria}
-        return str(self.phases(arrays, thresholds)[0])
+        states: dict[str, State] = {}
+        for one in self.criteria:
+            value = means.get(one.metric, math.nan)
+            met = is_met(value, one.relation, thresholds.get(one.name, one.threshold))
+            states[one.name] = "missing" if math.isnan(value) else "met" if met else "unmet"
+        hold = (
+            all(states[name] == state for name, state in line.conditions) for line in self.lines
+        )
+        return next(line.phase for line, holds in zip(self.lines, hold) if holds)
 
     def phases(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from landscape_catalog.phases.criterion import Criterion
 from landscape_catalog.phases.rule import CellNumbers, Rule
@@ -36,9 +36,13 @@ def sensitivities(rule: Rule, cells: Sequence[CellNumbers]) -> list[Sensitivity]
     labels = [rule.classify(cell).phase for cell in cells]
 
     def changed(criterion: Criterion, threshold: float) -> int:
-        thresholds = {criterion.name: threshold}
-        found = [rule.classify(cell, thresholds).phase for cell in cells]
-        return sum(one != other for one, other in zip(labels, found))
+        thresholds, moved = {criterion.name: threshold}, replace(criterion, threshold=threshold)
+        count = 0
+        for cell, label in zip(cells, labels):
+            value = cell.mean(criterion.metric)
+            if moved.met(value) != criterion.met(value):  # otherwise the rule sees no difference
+                count += rule.classify(cell, thresholds).phase != label
+        return count
 
     return [
         Sensitivity(

@@ -13,6 +13,7 @@ from landscape_catalog.diagnosis.model.fit import fit_model
 from landscape_catalog.diagnosis.result import Diagnosis
 from landscape_catalog.phases import CellNumbers, Yang2021
 from landscape_catalog.phases.diagram import Diagram, DiagramAxis
+from tests.diagnosis.model.grids import small_forests
 
 WIDTHS, BATCHES, SAMPLES = (2, 4, 8, 16, 32), (512, 256, 128, 64, 32), (100, 200)
 
@@ -65,7 +66,8 @@ def around(found: Diagnosis) -> DiagnosisModel:
             means[name] = own * np.exp(4 * (place - 0.5))
         else:
             means[name] = own + 10 * (place - 0.5)
-    return fit_model(dataclasses.replace(base, means=means), Yang2021(), about=about_of(None))
+    with small_forests():
+        return fit_model(dataclasses.replace(base, means=means), Yang2021(), about=about_of(None))
 
 
 def about_of(measure: dict[str, Any] | None) -> dict[str, Any]:
@@ -89,7 +91,7 @@ def model(
 ) -> DiagnosisModel:
     """The model of the made-up reference, which was measured as given.
 
-    What a reference says of its measurements does not change the fit, which takes six seconds: there
+    What a reference says of its measurements does not change the fit, which takes long: there
     is one for all of them (`test_what_a_reference_says_of_itself_does_not_change_the_fit`).
     """
     fitted = _fitted(sizes)
@@ -108,4 +110,5 @@ def model(
 
 @cache
 def _fitted(sizes: bool) -> DiagnosisModel:
-    return fit_model(diagram(), Yang2021(), about=about_of(None), sizes=sizes)
+    with small_forests():
+        return fit_model(diagram(), Yang2021(), about=about_of(None), sizes=sizes)

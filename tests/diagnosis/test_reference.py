@@ -24,6 +24,7 @@ from landscape_catalog.errors import CheckpointError
 from landscape_catalog.exchange.imports.yang2021_metrics import measure_section
 from landscape_catalog.phases import Yang2021
 from tests.diagnosis.made import blobs, perceptron, trained
+from tests.diagnosis.model.grids import small_forests
 from tests.diagnosis.references import about_of, around, diagram, model
 
 CKA, CURVES = "biased linear CKA, mixup", "quadratic Bezier curve, random start"
@@ -40,7 +41,9 @@ def test_what_a_reference_says_of_itself_does_not_change_the_fit() -> None:
     """Hence the tests share one fit, whatever the reference says."""
     methods = {"cka": CKA, "mode_connectivity": CURVES}
     units = {"mode_connectivity": "nats"}
-    fitted = fit_model(diagram(), Yang2021(), about=about_of(SECTION), methods=methods, units=units)
+    about = about_of(SECTION)
+    with small_forests():
+        fitted = fit_model(diagram(), Yang2021(), about=about, methods=methods, units=units)
     assert fitted == model(SECTION, unit="nats", methods=methods)
     assert fitted != model(SECTION, unit="nats")
 

@@ -23,6 +23,7 @@ from landscape_catalog.runner.device import (
     chosen_workers,
     own_gpu,
 )
+from landscape_catalog.runner.executor import JobFunction
 from landscape_catalog.runner.gpus import VISIBLE, built_for_gpus, driver_count, only
 from landscape_catalog.runner.placement import Placement, smallest_share
 from landscape_catalog.runner.processes import ProcessExecutor
@@ -282,6 +283,16 @@ def broken_gpu(devices: tuple[int, ...], cache: WorkerCache) -> dict[int, int | 
     return {0: 80 * 10**9, 1: "CUDA error: uncorrectable ECC error encountered"}
 
 
+def call_without_torch(function: JobFunction[Any], payload: Any) -> Any:
+    return function(payload, WorkerCache())
+
+
+@pytest.fixture
+def _no_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Workers only say what they see, without the settings of torch, which each would import."""
+    monkeypatch.setattr(processes, "_call", call_without_torch)
+
+
 def seen(payload: Any, cache: WorkerCache) -> tuple[int, str | None]:
     """A job that says where it runs, once as many others are running."""
     if payload == "die":
@@ -302,6 +313,7 @@ def seen_by_all(executor: ProcessExecutor, folder: Path) -> list[str | None]:
     return sorted(found.values(), key=str)
 
 
+@pytest.mark.usefixtures("_no_torch")
 def test_each_worker_sees_one_gpu_as_long_as_it_lives(
     tmp_path: Path, machine: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -326,6 +338,7 @@ def test_each_worker_sees_one_gpu_as_long_as_it_lives(
     assert os.environ[VISIBLE] == "7,6,5"
 
 
+@pytest.mark.usefixtures("_no_torch")
 def test_workers_are_spread_before_memory_is_known(
     tmp_path: Path, machine: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -335,6 +348,7 @@ def test_workers_are_spread_before_memory_is_known(
         assert seen_by_all(executor, tmp_path / "seen") == ["0", "2"]
 
 
+@pytest.mark.usefixtures("_no_torch")
 def test_a_gpu_that_torch_cannot_use_is_named(
     machine: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
 
 from landscape_catalog.phases.claims.grid import Grid
 from landscape_catalog.phases.claims.resampling import SIDE, require
@@ -35,6 +34,8 @@ class Frequency:
         >>> Frequency(0, 30).interval(0.05)[1].__round__(3)  # the rule of three: 3 / 30
         0.095
         """
+        from scipy import stats  # heavy, and only needed here
+
         seen, unseen = self.n_seen, self.n_units - self.n_seen
         low = float(stats.beta.ppf(tail, seen, unseen + 1)) if seen else 0.0
         high = float(stats.beta.ppf(1 - tail, seen + 1, unseen)) if unseen else 1.0

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy import stats
 
 from landscape_catalog.phases.claims.claim import UntestableError
 from landscape_catalog.phases.claims.grid import Grid
@@ -102,6 +101,8 @@ class RankingTask:
 
     def _ranks(self, values: np.ndarray) -> np.ndarray:
         """Ranks from -1 to 1 within each variant."""
+        from scipy import stats  # heavy, and only needed here and below
+
         variants, found = self.grid.diagram.variant[self.cells], np.zeros(len(self.cells))
         for variant in np.unique(variants):
             here = variants == variant
@@ -112,6 +113,8 @@ class RankingTask:
 
 def rank_correlation(one: np.ndarray, other: np.ndarray) -> float:
     """Spearman's correlation; 0 if one of them is constant."""
+    from scipy import stats
+
     first, second = stats.rankdata(one), stats.rankdata(other)
     first, second = first - first.mean(), second - second.mean()
     size = float(np.sqrt(np.sum(first**2) * np.sum(second**2)))

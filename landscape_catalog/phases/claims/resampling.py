@@ -23,7 +23,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 from landscape_catalog.phases.claims.claim import UntestableError
 
@@ -53,7 +53,7 @@ class Jackknifed:
 
         It is cut off at what the effect can be at most, `largest` in absolute value.
         """
-        reach = float(stats.t.ppf(1 - tail, self.freedom)) * self.error
+        reach = float(special.stdtrit(self.freedom, 1 - tail)) * self.error
         return max(self.value - reach, -self.largest), min(self.value + reach, self.largest)
 
 

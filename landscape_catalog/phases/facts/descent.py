@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from scipy import stats
 
 from landscape_catalog.phases.diagram import Diagram, DiagramAxis
 from landscape_catalog.phases.facts.bump import chance, peak_at, statistic
@@ -226,4 +225,6 @@ def _summary(diagram: Diagram, axis: DiagramAxis, lines: list[_Line], noise: Noi
 
 def _chance_of(n_candidates: int, n_lines: int) -> float:
     """The probability that noise alone gives as many candidates."""
+    from scipy import stats  # heavy, and only needed here
+
     return float(stats.binom.sf(n_candidates - 1, n_lines, CANDIDATE))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import stats
+from scipy import special
 from scipy.spatial import KDTree
 
 from landscape_catalog.phases.diagram import Diagram
@@ -35,7 +35,7 @@ def half_width(errors: Sequence[Any], freedom: Sequence[Any], level: float) -> A
     with np.errstate(invalid="ignore", divide="ignore"):
         variance = np.square(one) + np.square(other)
         welch = variance**2 / (np.power(one, 4) / f_one + np.power(other, 4) / f_other)
-        quantile = stats.t.ppf((1 + level) / 2, np.maximum(welch, 1.0))
+        quantile = special.stdtrit(np.maximum(welch, 1.0), (1 + level) / 2)
         return quantile * np.sqrt(variance)
 
 

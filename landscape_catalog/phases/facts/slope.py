@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
 LEVEL = 0.90  # of the interval
 
@@ -33,5 +33,5 @@ def slope_of(x: np.ndarray, y: np.ndarray, lines: np.ndarray) -> Slope:
         return None, None, None
     slope = float(x @ y) / spread
     residual = float(((y - slope * x) ** 2).sum()) / freedom
-    half = float(stats.t.ppf((1 + LEVEL) / 2, freedom) * np.sqrt(residual / spread))
+    half = float(special.stdtrit(freedom, (1 + LEVEL) / 2) * np.sqrt(residual / spread))
     return slope, slope - half, slope + half

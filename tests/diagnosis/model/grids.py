@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
+from unittest import mock
 
 import numpy as np
 
-from landscape_catalog.diagnosis.model import DiagnosisModel
+from landscape_catalog.diagnosis.model import DiagnosisModel, learners
 from landscape_catalog.diagnosis.model.fit import fit_model
 from landscape_catalog.phases import Yang2021
 from landscape_catalog.phases.diagram import Diagram, DiagramAxis
+from tests.thorough import THOROUGH
 
 WIDTHS, SAMPLES = (2, 4, 8, 16, 32), (1000, 2000, 4000, 8000)
 BATCHES = (512, 256, 128, 64, 32, 16, 8)
@@ -82,4 +86,16 @@ def planted(seed: int = 0) -> Diagram:
 
 def fitted(grid: Diagram | None = None, **options: Any) -> DiagnosisModel:
     """A model of a grid under the default rule; from all features alone, unless asked otherwise."""
-    return fit_model(grid or planted(), Yang2021(), about=ABOUT, **{"reduced": False, **options})
+    options = {"reduced": False, **options}
+    with small_forests():
+        return fit_model(grid or planted(), Yang2021(), about=ABOUT, **options)
+
+
+@contextmanager
+def small_forests() -> Iterator[None]:
+    """Fit with few trees, which take most of the time, unless the tests are to be thorough."""
+    if THOROUGH:
+        yield
+        return
+    with mock.patch.multiple(learners, TREES=15, GAIN_TREES=15):
+        yield
