@@ -34,13 +34,14 @@ def sensitivities(rule: Rule, cells: Sequence[CellNumbers]) -> list[Sensitivity]
     example one that is sharp by its Hessian and by its training loss, counts for neither.
     """
     labels = [rule.classify(cell).phase for cell in cells]
+    is_table = rule.table is not None  # then a label hangs on nothing but which criteria are met
 
     def changed(criterion: Criterion, threshold: float) -> int:
         thresholds, moved = {criterion.name: threshold}, replace(criterion, threshold=threshold)
         count = 0
         for cell, label in zip(cells, labels):
             value = cell.mean(criterion.metric)
-            if moved.met(value) != criterion.met(value):  # otherwise the rule sees no difference
+            if not is_table or moved.met(value) != criterion.met(value):
                 count += rule.classify(cell, thresholds).phase != label
         return count
 
