@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from landscape_catalog.phases import FACTORS, CellNumbers, Yang2021, sensitivities
+from landscape_catalog.phases.criterion import Criterion
+from landscape_catalog.phases.rule import Verdict
 from tests.phases.rules import ByLoss
 
 RULE = Yang2021()  # tolerance 1, top eigenvalue 76, training loss 0.05, CKA 0.5
@@ -80,6 +83,27 @@ def test_counts(cells: list[CellNumbers], expected: dict[str, tuple[int, ...]]) 
         counts = (one.without, *one.moved)
         assert len(one.moved) == len(FACTORS)
         assert counts == expected.get(one.criterion.name, (0,) * 5), one.criterion.name
+
+
+class ByTwiceTheLoss(ByLoss):
+    """A rule that is no table: more than which criterion is met follows from the threshold."""
+
+    @property
+    def criteria(self) -> tuple[Criterion, ...]:
+        return (Criterion("hot", "train_loss", self.train_loss),)
+
+    def decide_with(self, cell: CellNumbers, thresholds: Mapping[str, float]) -> Verdict:
+        cold = cell.mean("train_loss") <= 2 * thresholds["hot"]
+        return Verdict("cold" if cold else "hot", "by the training loss")
+
+    def decide(self, cell: CellNumbers) -> Verdict:
+        return self.decide_with(cell, {"hot": self.train_loss})
+
+
+def test_a_rule_that_is_no_table_is_asked_for_every_cell() -> None:
+    """Losses of 0.16 and 0.21 are above the threshold 0.1 wherever it moves to."""
+    (found,) = sensitivities(ByTwiceTheLoss(), [cell(loss=0.16), cell(loss=0.21)])
+    assert (found.without, *found.moved) == (1, 1, 0, 1, 1)
 
 
 def test_criteria_follow_the_settings() -> None:
