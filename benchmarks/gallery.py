@@ -65,7 +65,8 @@ class Shot:
 DEFAULT, OTHER = "reports/phases.html", "reports/other"
 COMPARISON = f"{OTHER}/current+noisy.html"
 YANG_PAGE = f"{OTHER}/yang2021.html"
-REPORTS = {"default": DEFAULT, "noisy": f"{OTHER}/noisy.html"}  # that are copied
+NOISY_PAGE = f"{OTHER}/noisy.html"
+REPORTS = {"default": DEFAULT, "noisy": NOISY_PAGE}  # that are copied
 PANELS = "section:has(#panel-train_loss)"
 SHOTS = (
     Shot("default", DEFAULT),
@@ -73,7 +74,7 @@ SHOTS = (
     Shot("default-drawer", DEFAULT, keys=(*["ArrowRight"] * 3, *["ArrowDown"] * 2)),
     Shot("default-dark", DEFAULT, dark=True),
     Shot("default-phone", DEFAULT, size=PHONE),
-    Shot("noisy", f"{OTHER}/noisy.html"),
+    Shot("noisy", NOISY_PAGE),
     Shot("comparison", COMPARISON),
     Shot("comparison-difference", COMPARISON, "section:has(#difference-phases)"),
     Shot("yang2021", YANG_PAGE),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -260,11 +260,17 @@ def source_named(project: Project, name: str) -> Source:
     found = find_source(project, name)
     if found is not None:
         return found
-    names = source_names(project)
+    raise QueryError(f"there is no source {shown(name)}; there are {listed(source_names(project))}")
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names in a message, the first of many.
+
+    >>> listed(["current", "yang2021"])
+    'current, yang2021'
+    """
     more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
-    raise QueryError(
-        f"there is no source {shown(name)}; there are {', '.join(names[:MOST_NAMES])}{more}"
-    )
+    return ", ".join(names[:MOST_NAMES]) + more
 
 
 def chosen_sources(project: Project, name: str) -> list[Source]:

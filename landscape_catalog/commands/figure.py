@@ -61,10 +61,10 @@ def write_figures(
     data, style = report_data(tables, settings), STYLES[layout]
     lines = []
     for name, svg in _drawn(data, names, settings, style):
+        with explained_storage(folder, every=True):
+            folder.mkdir(parents=True, exist_ok=True)
         for form in dict.fromkeys(formats):
             path = folder / f"{file_name(name)}.{form}"
-            with explained_storage(folder, every=True):
-                folder.mkdir(parents=True, exist_ok=True)
             write_file(path, figure_bytes(svg, form))
             lines.append(f"figure: {project.shown(path)}")
     return "\n".join(lines)
@@ -94,7 +94,7 @@ def _drawn(
 
 def _check_folder(folder: Path, project: Project) -> None:
     """Check the folder that somebody typed, before any work."""
-    require_outside_of_stages(folder, project, "a folder elsewhere", "--output")
+    require_outside_of_stages(folder, project, "a folder elsewhere", "--output: ")
     with explained_storage(folder, every=True):
         if folder.exists() and not folder.is_dir():
             given = f"got {shown(str(folder))}, which is a file"

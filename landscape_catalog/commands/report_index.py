@@ -92,7 +92,7 @@ def _entry(project: Project, source: Source) -> Entry:
     refs = [json.loads(place.get("refs") or "[]") for place in source.places]
     names = list(dict.fromkeys(itertools.chain(*refs)))
     if names:  # the folder of a collected catalog is called by ids
-        known = replace(known, title=f"Phases of training: {', '.join(names)}")
+        known = replace(known, title=replace(source, name=", ".join(names)).report.title)
     return Entry(
         source.name,
         source.kind,

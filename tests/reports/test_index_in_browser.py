@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import pytest
 
 from landscape_catalog.reports.data.overview import Overview
 from landscape_catalog.reports.page.index import Entry, build_index
+from tests.browsing import chromium
 
 PHASES = (("I", "#b8402c", 1), ("IV-B", "#1b8a63", 3))
 NAMES = ["beta", "alpha", "gamma"]
@@ -35,14 +35,8 @@ ENTRIES = [
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    driver = pytest.importorskip("playwright.sync_api")
-    binary = shutil.which("chromium")
-    if binary is None:
-        pytest.skip("no Chromium here")
-    with driver.sync_playwright() as playwright:
-        found = playwright.chromium.launch(executable_path=binary, args=["--no-sandbox"])
+    with chromium() as found:
         yield found
-        found.close()
 
 
 def opened(browser: Any, folder: Path, **how: Any) -> tuple[Any, list[str]]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 
 from landscape_catalog.catalog.sources import (
-    MOST_NAMES,
     Source,
     current_source,
     find_source,
+    listed,
     source_names,
 )
 from landscape_catalog.errors import QueryError, shown
@@ -87,13 +87,8 @@ def _known(project: Project, own: LocalRepository | None) -> str:
         kinds.append(("DVC experiments ", [ref.name for ref in own.refs if ref.is_experiment]))
         waiting = [f"{one.name} ({one.state}, no result)" for one in without_result(own.git)]
         kinds.append(("waiting: ", waiting))
-    words = [f"{kind}{_listed(names)}" for kind, names in kinds if names]
+    words = [f"{kind}{listed(names)}" for kind, names in kinds if names]
     return f"there are {'; '.join(words)}"
-
-
-def _listed(names: list[str]) -> str:
-    more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
-    return ", ".join(names[:MOST_NAMES]) + more
 
 
 def _taken(project: Project, outcome: Outcome, name: str) -> Source:

@@ -171,7 +171,7 @@ def require_outside_of_stages(path: Path, project: Project, allowed: str, option
         path: the place.
         project: whose stages.
         allowed: what may be given instead.
-        option: of the command line that took it; empty for an argument.
+        option: what the message says before the place, such as the option that took it.
 
     Raises:
         UserError: if it does; it says what is allowed.
@@ -179,7 +179,7 @@ def require_outside_of_stages(path: Path, project: Project, allowed: str, option
     taken = next((one for one in project.written() if _is_in(path, one)), None)
     if taken is not None:
         raise UserError(
-            f"{option}{': ' * bool(option)}{path}: got a place in {project.shown(taken)}, which "
+            f"{option}{path}: got a place in {project.shown(taken)}, which "
             f"belongs to the stages; allowed: {allowed}"
         )
 

@@ -130,6 +130,14 @@ def alone_words(data: ReportData, name: str, cells: Sequence[Row]) -> str:
     if not cells:
         return ""
     places = list(dict.fromkeys(place_words(data, cell) for cell in cells))
-    more = f"; and {len(places) - MOST_CELLS} more" if len(places) > MOST_CELLS else ""
-    listed = "; ".join(places[:MOST_CELLS])
-    return f"Only in {name}: {counted(len(cells), 'cell')} ({listed}{more})."
+    return f"Only in {name}: {counted(len(cells), 'cell')} ({first_places(places, MOST_CELLS)})."
+
+
+def first_places(places: Sequence[str], most: int) -> str:
+    """The first of some places, and how many more there are.
+
+    >>> first_places(["width 1", "width 2", "width 4"], 2)
+    'width 1; width 2; and 1 more'
+    """
+    more = f"; and {len(places) - most} more" if len(places) > most else ""
+    return "; ".join(places[:most]) + more

@@ -6,6 +6,7 @@ from landscape_catalog.reports.data.cells import ReportData
 from landscape_catalog.reports.data.difference import Difference, DifferencePanel
 from landscape_catalog.reports.data.difference_words import (
     alone_words,
+    first_places,
     phase_changes,
     place_words,
 )
@@ -69,8 +70,7 @@ def _changes(data: ReportData, found: Difference) -> str:
             for pair in found.matched.pairs
             if (pair.a["phase"], pair.b["phase"]) == (a, b)
         ]
-        more = f"; and {n - MOST_NAMED} more" if n > MOST_NAMED else ""
-        rows.append((a, b, str(n), "; ".join(cells[:MOST_NAMED]) + more))
+        rows.append((a, b, str(n), first_places(cells, MOST_NAMED)))
     if not rows:
         return hint("No cell changes its phase.")
     head = (found.sides.first, found.sides.second, "cells", "which")

@@ -11,6 +11,7 @@ from landscape_catalog.reports.page.figures import Figures, curves_table
 from landscape_catalog.reports.page.markup import collapsible, hint, section, slot, text
 from landscape_catalog.schema.words import counted
 
+BRUSHED = '<p class="brushed"></p>'  # how many cells are in the brush
 ALONG = (("y", "temperature"), ("x", "load"))
 
 
@@ -103,8 +104,7 @@ def slices_section(tables: Tables, figures: Figures) -> str:
         hidden = " hidden" if along == "x" else ""
         groups.append(f'<div class="panels" data-along="{along}"{hidden}>{"".join(cards)}</div>')
     tools = f'<fieldset class="tools"><legend>Lines</legend>{choices}</fieldset>'
-    brushed = '<p class="brushed"></p>'
-    return section("<h2>Slices</h2>", hint(words), tools, brushed, *groups)
+    return section("<h2>Slices</h2>", hint(words), tools, BRUSHED, *groups)
 
 
 def coordinates_section(figures: Figures) -> str:
@@ -117,8 +117,7 @@ def coordinates_section(figures: Figures) -> str:
         "With a brush on the phase diagram, the cells in both are kept."
     )
     chart = slot("coordinates", "Parallel coordinates of the cells", keys=True)
-    brushed = '<p class="brushed"></p>'
-    return section("<h2>Parallel coordinates</h2>", hint(words), chart, brushed)
+    return section("<h2>Parallel coordinates</h2>", hint(words), chart, BRUSHED)
 
 
 def gain_section(figures: Figures) -> str:

@@ -210,21 +210,40 @@ def drag(page: Any, start: tuple[float, float], end: tuple[float, float]) -> Non
     page.mouse.up()
 
 
+def brush_row(page: Any, chart: str = "phases-0") -> None:
+    """Drag over the first row of a diagram."""
+    left, right = (cell_of(page, chart, side, 0) for side in (0, 1))
+    drag(page, left, (right[0], left[1] + 4))
+
+
+def wait_for_brush(page: Any, words: str) -> None:
+    wait(page, "words => document.getElementById('brushed').textContent === words", words)
+
+
+def coordinates_of(page: Any) -> tuple[float, float, float, float]:
+    """The first and the last of the coordinates in the window, and their upper and lower ends."""
+    svg = "document.querySelector('#coordinates svg')"
+    box = page.locator("#coordinates svg").bounding_box()
+    plot = page.evaluate(f"seen.box({svg}.querySelector('.mark-line'), {svg})")
+    left, right = (box["x"] + plot["x"] + side * plot["width"] / 2 for side in (-1, 1))
+    top, bottom = (box["y"] + plot["y"] + side * plot["height"] / 2 for side in (-1, 1))
+    return left, right, top, bottom
+
+
 def test_a_brush_leaves_only_its_cells_in_the_slices(visit: Visit) -> None:
     page = visit("linked", height=TALL)
     draw(page, "panel-cka", "slice-y-cka", "slice-y-test_accuracy")
     assert points(page, "slice-y-cka") == 20
     before = opacities(page, "panel-cka")
-    left, right = cell_of(page, "phases-0", 0, 0), cell_of(page, "phases-0", 1, 0)
-    drag(page, left, (right[0], left[1] + 4))  # a row of five cells
-    wait(page, "document.getElementById('brushed').textContent === '5 cells in the brush'")
+    brush_row(page)  # a row of five cells
+    wait_for_brush(page, "5 cells in the brush")
     wait(page, "seen.marks('slice-y-cka', 'symbol').length === 5")
     wait(page, "seen.cells('panel-cka').filter(one => one.opacity === 0.25).length === 15")
     for place in (0.5, 0), (0.5, 1):  # in the brush, and beside it
-        drag(page, left, (right[0], left[1] + 4))
-        wait(page, "document.getElementById('brushed').textContent === '5 cells in the brush'")
+        brush_row(page)
+        wait_for_brush(page, "5 cells in the brush")
         page.mouse.dblclick(*cell_of(page, "phases-0", *place))
-        wait(page, "document.getElementById('brushed').textContent === ''")
+        wait_for_brush(page, "")
         wait(page, "seen.marks('slice-y-cka', 'symbol').length === 20")
         page.wait_for_timeout(400)  # longer than a double click takes
         assert page.evaluate("seen.framed('phases-0')") == []  # it selects nothing
@@ -234,9 +253,8 @@ def test_a_brush_leaves_only_its_cells_in_the_slices(visit: Visit) -> None:
 
 def test_a_click_in_the_brush_selects_a_cell(visit: Visit) -> None:
     page = visit("linked", height=TALL)
-    left, right = cell_of(page, "phases-0", 0, 0), cell_of(page, "phases-0", 1, 0)
-    drag(page, left, (right[0], left[1] + 4))
-    wait(page, "document.getElementById('brushed').textContent === '5 cells in the brush'")
+    brush_row(page)
+    wait_for_brush(page, "5 cells in the brush")
     click_cell(page, 0.5, 0)
     framed_everywhere(page, [0.5, 0])
     assert page.locator("#brushed").inner_text() == "5 cells in the brush"
@@ -246,24 +264,15 @@ def test_a_brush_over_coordinates(visit: Visit) -> None:
     page = visit("linked", height=TALL)
     draw(page, "panel-cka", "coordinates")
     page.locator("#coordinates").scroll_into_view_if_needed()
-    box = page.locator("#coordinates svg").bounding_box()
     lines = page.evaluate("seen.marks('coordinates', 'line').map(one => one.opacity)")
     assert lines.count(0.85) == 20
-    plot = page.evaluate(
-        "seen.box(document.querySelector('#coordinates svg .mark-line'), document.querySelector('#coordinates svg'))"
-    )
-    left = box["x"] + plot["x"] - plot["width"] / 2
-    top, bottom = (box["y"] + plot["y"] + side * plot["height"] / 2 for side in (-1, 1))
+    left, _, top, bottom = coordinates_of(page)
     drag(
         page, (left - 8, (top + bottom) / 2), (left + 12, bottom + 3)
     )  # the lower half of the first axis
     cells = rows_of("linked", "cells")
     low = sum(cell["col"] <= 2 for cell in cells)
-    wait(
-        page,
-        "n => document.getElementById('brushed').textContent === `${n} cells in the brush`",
-        low,
-    )
+    wait_for_brush(page, f"{low} cells in the brush")
     wait(
         page,
         "n => seen.marks('coordinates', 'line').filter(one => one.opacity === 0.85).length === n",
@@ -282,21 +291,15 @@ def test_ranges_of_several_coordinates(visit: Visit) -> None:
     page = visit("linked", height=TALL)
     draw(page, "coordinates")
     page.locator("#coordinates").scroll_into_view_if_needed()
-    svg = "document.querySelector('#coordinates svg')"
-    box = page.locator("#coordinates svg").bounding_box()
-    plot = page.evaluate(f"seen.box({svg}.querySelector('.mark-line'), {svg})")
-    (width, left), (top, bottom) = (
-        (plot["width"], box["x"] + plot["x"] - plot["width"] / 2),
-        (box["y"] + plot["y"] + side * plot["height"] / 2 for side in (-1, 1)),
-    )
-    n_axes = page.evaluate(f"{svg}.querySelectorAll('.role-axis-label text').length")
-    brushed = "document.getElementById('brushed').textContent"
+    left, right, top, bottom = coordinates_of(page)
+    n_axes = page.locator("#coordinates svg .role-axis-label text").count()
+    step = (right - left) / (n_axes - 1)
     kept = "seen.marks('coordinates', 'rule').filter(one => one.strokeWidth > 5).length"
     cells = rows_of("linked", "cells")
     places = {
         axis: sorted({cell[axis] for cell in cells}) for axis in ("col", "row")
     }  # the first two coordinates, the lower half of each
-    for axis, x, n_kept in (("col", left, 1), ("row", left + width / (n_axes - 1), 2)):
+    for axis, x, n_kept in (("col", left, 1), ("row", left + step, 2)):
         drag(page, (x - 8, (top + bottom) / 2), (x + 8, bottom + 3))
         wait(page, f"n => {kept} === n", n_kept)
         halves = {
@@ -305,33 +308,28 @@ def test_ranges_of_several_coordinates(visit: Visit) -> None:
         }
         rows = {v for v in places["row"] if v not in halves["row"] or axis == "col"}
         both = sum(cell["col"] in halves["col"] and cell["row"] in rows for cell in cells)
-        wait(page, f"words => {brushed} === words", f"{both} cells in the brush")
-    page.mouse.click(left + width / 2 / (n_axes - 1), bottom + 6)
+        wait_for_brush(page, f"{both} cells in the brush")
+    page.mouse.click(left + step / 2, bottom + 6)
     page.wait_for_timeout(400)
     assert page.evaluate(kept) == 2  # a click leaves them
-    page.mouse.dblclick(left + width / 2 / (n_axes - 1), bottom + 6)
-    wait(page, f"{kept} === 0 && {brushed} === ''")
+    page.mouse.dblclick(left + step / 2, bottom + 6)
+    wait(page, f"{kept} === 0")
+    wait_for_brush(page, "")
 
 
 def test_brushes_on_the_diagrams_of_two_facets_add_up(visit: Visit) -> None:
     page = visit("rich", height=TALL)
     for facet, kept in ((0, 4), (1, 8)):
         draw(page, f"phases-{facet}")
-        left, right = (cell_of(page, f"phases-{facet}", side, 0) for side in (0, 1))
-        drag(page, left, (right[0], left[1] + 4))  # a row of four cells
-        wait(
-            page,
-            "n => document.getElementById('brushed').textContent === `${n} cells in the brush`",
-            kept,
-        )
+        brush_row(page, f"phases-{facet}")  # four cells
+        wait_for_brush(page, f"{kept} cells in the brush")
 
 
 def test_the_dark_clears_the_brush_and_draws_the_drawer_again(visit: Visit) -> None:
     """A diagram that is drawn again has no brush that a double click could clear."""
     page = visit("linked", height=TALL)
-    left, right = cell_of(page, "phases-0", 0, 0), cell_of(page, "phases-0", 1, 0)
-    drag(page, left, (right[0], left[1] + 4))
-    wait(page, "document.getElementById('brushed').textContent === '5 cells in the brush'")
+    brush_row(page)
+    wait_for_brush(page, "5 cells in the brush")
     click_cell(page, 0.25, 1)
     inks = """ink => {
       const found = [...document.querySelectorAll('#drawer svg .role-axis-label text')];
@@ -340,7 +338,7 @@ def test_the_dark_clears_the_brush_and_draws_the_drawer_again(visit: Visit) -> N
     wait(page, inks, "#525a63")
     page.emulate_media(color_scheme="dark")
     wait(page, inks, "#aeb5bd")
-    wait(page, "document.getElementById('brushed').textContent === ''")
+    wait_for_brush(page, "")
     wait(page, "seen.framed('phases-0').length === 1")
 
 

@@ -11,7 +11,14 @@ from landscape_catalog.paths import Project
 from landscape_catalog.reports import build_page, compared_tables, sides
 from tests.browsing import cell_of, wait
 from tests.reports.browser.conftest import Visit
-from tests.reports.browser.test_linked import TALL, cell_at, click_cell, drag, draw
+from tests.reports.browser.test_linked import (
+    TALL,
+    brush_row,
+    cell_at,
+    click_cell,
+    draw,
+    wait_for_brush,
+)
 from tests.reports.browser.test_thresholds import move
 from tests.reports.grids import Catalog
 
@@ -74,8 +81,7 @@ def test_a_brush_shows_the_facet_that_it_is_in(visit: Visit) -> None:
     page = visit("rich", height=TALL)
     draw(page, "phases-1", "slice-y-test_accuracy")
     assert page.locator("#facet").input_value() == "0"
-    left, right = (cell_of(page, "phases-1", side, 0) for side in (0, 1))
-    drag(page, left, (right[0], left[1] + 4))
+    brush_row(page, "phases-1")
     wait(page, "document.getElementById('facet').value === '1'")
     page.locator("#slice-y-test_accuracy").scroll_into_view_if_needed()
     wait(page, "seen.marks('slice-y-test_accuracy', 'symbol').length > 0")
@@ -127,15 +133,14 @@ def test_a_click_on_a_point_of_a_slice_gives_it_the_keys(visit: Visit) -> None:
 
 def test_keys_brush_a_row_and_a_column(visit: Visit) -> None:
     page = visit("linked", height=TALL)
-    brushed = "document.getElementById('brushed').textContent"
     click_cell(page, 0.25, 0.67)
     for key, words in (("r", "5 cells in the brush"), ("c", "4 cells in the brush"), ("c", "")):
         page.keyboard.press(key)
-        wait(page, f"words => {brushed} === words", words)
+        wait_for_brush(page, words)
     page.keyboard.press("r")
-    wait(page, f"{brushed} !== ''")
+    wait_for_brush(page, "5 cells in the brush")
     page.mouse.dblclick(*cell_of(page, "phases-0", 0.5, 0))
-    wait(page, f"{brushed} === ''")
+    wait_for_brush(page, "")
 
 
 def test_a_third_cell_says_that_two_are_pinned(visit: Visit) -> None:

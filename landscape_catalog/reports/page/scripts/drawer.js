@@ -11,12 +11,14 @@ const rowsOfCell = (name, i) => {
   grouped[name] ??= Map.groupBy(rowsOf(name), row => row.i);
   return grouped[name].get(i) ?? [];
 };
-// The chart, the table without which there is nothing to draw, the heading, and how to read it.
+// The chart, the table without which there is nothing to draw, the heading, how to read it, and the
+// column of its y axis if that is the same for two cells side by side.
 const CHARTS = [
   ["drawer-network", "nodes", "Runs and pairs", "Nodes: seeds. Lines: mode connectivity of a pair; " +
     "thin without a curve, dashed if its fit has not converged."],
-  ["drawer-curves", "curves", "Curves between runs", "A colour for each pair of seeds."],
-  ["drawer-training", "training", "Training", "A colour for each seed."],
+  ["drawer-curves", "curves", "Curves between runs", "A colour for each pair of seeds.",
+    "train"],
+  ["drawer-training", "training", "Training", "A colour for each seed.", "train_loss"],
   ["drawer-density", "densities", "Hessian spectrum", "A colour for each seed."],
 ];
 
@@ -104,36 +106,37 @@ const drawn = [];            // the views of the drawer, which go when it is fil
 // The charts follow the text, after the selection is on the screen; those of a cell that is passed
 // by with the arrow keys are never drawn.
 const later = act => requestAnimationFrame(() => setTimeout(act, 0));
-function drawPart(slot, name, i) {
+function drawPart(slot, [name, source,,, field], i) {
   if (!slot.isConnected) return;
-  embed(slot, beside(name), table => rowsOfCell(table, i))
+  const spec = field && shownCells.length > 1 ? onOneScale(charts[name], source, field) : charts[name];
+  embed(slot, spec, table => rowsOfCell(table, i))
     .then(({view}) => slot.isConnected ? drawn.push(view) : view.finalize())
     .catch(error => console.error(name, error));
 }
 
-// The y axis of a line chart spans both cells that stand side by side.
-const SHARED = {"drawer-curves": ["curves", "train"], "drawer-training": ["training", "train_loss"]};
-function beside(name) {
-  const spec = charts[name];
-  if (shownCells.length < 2 || !(name in SHARED)) return spec;
-  const [table, field] = SHARED[name], isLog = name === "drawer-training";
-  const values = shownCells.flatMap(([i]) => rowsOfCell(table, i).flatMap(row => row[field] ?? []))
-    .filter(value => Number.isFinite(value) && (!isLog || value > 0));
+// A line chart whose y axis spans the values of both cells.
+function onOneScale(spec, source, field) {
+  const values = shownCells.flatMap(([i]) => rowsOfCell(source, i).flatMap(row => row[field] ?? []))
+    .filter(Number.isFinite);
   if (!values.length) return spec;
-  const domain = [Math.min(...isLog ? values : [0, ...values]), Math.max(...values)];
-  return JSON.parse(JSON.stringify(spec), (key, value) => key === "y" && value?.field === field
-    ? {...value, scale: {...value.scale, domain}} : value);
+  return JSON.parse(JSON.stringify(spec), (key, value) => {
+    if (key !== "y" || value?.field !== field) return value;
+    const known = value.scale?.type === "log" ? values.filter(one => one > 0) : [0, ...values];
+    return known.length ? {...value, scale: {...value.scale,
+      domain: [Math.min(...known), Math.max(...known)]}} : value;
+  });
 }
 
 function column(i, side) {
   const found = element("div", {class: "column"},
     element("div", {class: "head"}, ...head(i, side)));
-  for (const [name, source, title, words] of CHARTS) {
+  for (const chart of CHARTS) {
+    const [name, source, title, words] = chart;
     if (!(name in charts) || !rowsOfCell(source, i).length) continue;
     const slot = element("div", {class: "part", id: `${name}-${side || "one"}`, role: "img",
       "aria-label": `${title} of ${nameOf(cells[i])}`});
     found.append(element("h3", {}, title), element("p", {class: "hint"}, words), slot);
-    later(() => drawPart(slot, name, i));
+    later(() => drawPart(slot, chart, i));
   }
   found.append(...numbers(i), ...runsOf(i), ...commands(i));
   return found;

@@ -54,9 +54,9 @@ function step(columns, rows, pairs) {
 const inside = (interval, low, high) =>
   !interval || (Math.max(...interval) > low && Math.min(...interval) < high);
 // The cells of each brush, by its chart. Those of several diagrams add up, since each has other
-// cells; a brush on the coordinates keeps some of them.
+// cells; a brush on the coordinates keeps some of them. `more` is published with it.
 const brushes = {};
-function brush(name, test, facet = state.facet) {
+function brush(name, test, more = {}) {
   if (test) brushes[name] = new Set(cells.filter(test).map(cell => cell.i));
   else delete brushes[name];
   const {coordinates, ...diagrams} = brushes, drawn = Object.values(diagrams);
@@ -65,9 +65,7 @@ function brush(name, test, facet = state.facet) {
   const any = coordinates || drawn.length;
   const kept = any ? cells.filter(isKept).map(cell => cell.i) : [];
   // Vega calls this while it evaluates a chart, which may then not be told anything.
-  const change = {brushed: kept.length || !any ? kept : [-1]};
-  if (test && facet !== state.facet) change.facet = facet;   // else its slices would be empty
-  queueMicrotask(() => publish(change));
+  queueMicrotask(() => publish({brushed: kept.length || !any ? kept : [-1], ...more}));
   for (const one of document.querySelectorAll(".brushed")) one.textContent = any
     ? `${kept.length} ${kept.length === 1 ? "cell" : "cells"} in the brush` : "";
 }
@@ -86,9 +84,8 @@ function keepRanges({k: across, v: along} = {}) {
     const share = cell[field] === null ? NaN : (cell[field] - least) / (most - least);
     return share >= low && share <= high;
   });
-  brush("coordinates", ranges.size ? isIn : null);
-  const drawn = about.coordinates.map((_, k) => ranges.get(k) ?? null);
-  queueMicrotask(() => publish({ranges: drawn}));
+  brush("coordinates", ranges.size ? isIn : null,
+    {ranges: about.coordinates.map((_, k) => ranges.get(k) ?? null)});
 }
 function clearRanges() {
   ranges.clear();
@@ -140,10 +137,12 @@ onDrawn.push((id, view) => {
   }
   if (id.startsWith("phases-")) {
     const f = Number(id.slice("phases-".length));
-    view.addSignalListener("brush", (name, found) => brush(id, found.x0 || found.y0
-      ? cell => cell.f === f && inside(found.x0, cell.x0, cell.x1) &&
-          inside(found.y0, cell.y0, cell.y1)
-      : null, f));
+    view.addSignalListener("brush", (name, found) => {
+      const isIn = cell => cell.f === f && inside(found.x0, cell.x0, cell.x1) &&
+        inside(found.y0, cell.y0, cell.y1);
+      if (!found.x0 && !found.y0) brush(id, null);
+      else brush(id, isIn, f === state.facet ? {} : {facet: f});   // slices show the facet
+    });
     view.addEventListener("dblclick", () => brush("keys", null));
   }
   if (id === "coordinates") {

@@ -49,10 +49,10 @@ function formatTooltip(told, escaped) {
 
 // A brush lets the pointer through to the cells below it, so that they can be hovered and clicked.
 const passBrushes = spec => {
-  JSON.stringify(spec, (key, value) => {
-    if (/^(brush|parallel)_brush/.test(value?.name)) value.interactive = false;
-    return value;
-  });
+  for (const mark of spec.marks ?? []) {
+    if (/^(brush|parallel)_brush/.test(mark.name)) mark.interactive = false;
+    passBrushes(mark);
+  }
   return spec;
 };
 
