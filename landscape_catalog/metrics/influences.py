@@ -69,8 +69,11 @@ def packed(influences: Sequence[float] | None) -> list[int] | None:
     """
     if influences is None:
         return None
-    error = math.hypot(*influences)
-    return [round(value / (UNIT * error)) if error else 0 for value in influences]
+    step = UNIT * math.hypot(*influences)
+    if not step:
+        return [0] * len(influences)
+    steps: list[int] = np.rint(np.asarray(influences) / step).astype(np.int64).tolist()
+    return steps
 
 
 def unpacked(steps: Sequence[int] | None, error: float | None) -> tuple[float, ...] | None:
