@@ -24,6 +24,7 @@ from landscape_catalog.phases import (
 )
 from landscape_catalog.schema.strict_json import readable_json
 from landscape_catalog.schema.tables import Row
+from landscape_catalog.schema.words import in_words
 
 # What the doubts about a cell go by, besides its rule's metrics.
 DOUBTED = ("train_loss", "train_loss_running", "train_loss_recomputed")
@@ -193,7 +194,7 @@ def unfinished_metrics(rule: Rule, rows: Sequence[Row]) -> Iterator[str]:
         deciding = [row for row in rows if (row["metric"], row["probe"]) == (metric, PRIMARY)]
         unfinished = sum(row["status"] == "not converged" for row in deciding)
         if unfinished:
-            words = metric.replace("_", " ")
+            words = in_words(metric)
             yield f"{words} has not converged for {unfinished} of {len(deciding)}"
 
 

@@ -19,6 +19,7 @@ from landscape_catalog.phases import (
     Values,
     label_distributions,
 )
+from landscape_catalog.schema.words import in_words
 
 ERRORS = 2.0  # of an estimate, by which a mean is moved to see whether its label holds
 FEWEST = 3  # checkpoints for a probability
@@ -148,7 +149,7 @@ def _by_errors(rule: Rule, measured: Measurements, numbers: CellNumbers, label: 
     for name in rule.metrics:
         error = error_of_cell_mean(list(measured.usable(name).values())).total
         if math.isnan(error):
-            unknown.append(name.replace("_", " "))
+            unknown.append(in_words(name))
             continue
         for sign in (-ERRORS, ERRORS):
             means = {**numbers.means, name: numbers.mean(name) + sign * error}

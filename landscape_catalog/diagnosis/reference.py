@@ -20,6 +20,7 @@ from landscape_catalog.diagnosis.result import (
 )
 from landscape_catalog.errors import CheckpointError, DamagedFileError
 from landscape_catalog.phases import Rule, Yang2021
+from landscape_catalog.schema.words import in_words
 
 OF_CURVES, SAMPLES = ("mode_connectivity", "peak_error"), "load.samples"
 FIT = "`landscape diagnose fit NAME` fits one to an import or an experiment"
@@ -218,7 +219,7 @@ def reasons_for_no_advice(
     reasons: dict[str, list[str]] = {}
     for metric in answer.missing:
         why = why_missing.get(metric, f"give --at {metric}=NUMBER")
-        reasons.setdefault(why, []).append(metric.replace("_", " "))
+        reasons.setdefault(why, []).append(in_words(metric))
     if reasons:
         words = [f"{', '.join(names)} ({why})" for why, names in reasons.items()]
         found.append(f"There is no advice that depends on {'; '.join(words)}.")

@@ -8,6 +8,8 @@ from typing import Literal
 
 import numpy as np
 
+from landscape_catalog.schema.words import in_words
+
 # Means of counts differ from a threshold by multiples of 1/n, or by the rounding of floats.
 ROUNDING, ABSOLUTE_ROUNDING = 1e-9, 1e-12
 
@@ -82,7 +84,7 @@ class Criterion:
         >>> Criterion("alike", "cka", 0.5, ">=", words="CKA").standing(0.4983)
         'CKA is 0.4983, its threshold 0.5'
         """
-        words = self.words or self.metric.replace("_", " ")
+        words = self.words or in_words(self.metric)
         ratio = value / self.threshold if self.threshold else math.nan
         if abs(ratio - 1) < 0.05:
             return f"{words} is {value:.4g}, its threshold {self.threshold + 0.0:g}"

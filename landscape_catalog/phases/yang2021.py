@@ -25,6 +25,7 @@ from landscape_catalog.phases.yang2021_sections import (
     HessianRule,
 )
 from landscape_catalog.schema.fields import Added, PositiveFloat
+from landscape_catalog.schema.words import in_words
 
 HESSIAN_NAMES = {"top_eigenvalue": "top eigenvalue", "trace": "Hessian trace"}
 # Names of the other criteria.
@@ -115,7 +116,7 @@ class Yang2021(Rule):
         loss = "(training loss not used)"
         if self._highest_loss is not None:
             loss = f"or training loss > {self._highest_loss:g} {units['train_loss']}"
-        metric = self.hessian.metric.replace("_", " ")
+        metric = in_words(self.hessian.metric)
         return [
             ("poorly connected", f"mode connectivity < −{tolerance:g} {unit}"),
             ("sharp", f"Hessian {metric} > {number(self.hessian.threshold):g}"),

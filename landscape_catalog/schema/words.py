@@ -1,8 +1,10 @@
-"""Counts and enumerations as they stand in sentences."""
+"""Counts, enumerations and names as they stand in sentences."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+
+ABBREVIATIONS = {"cka": "CKA", "l2": "L2"}
 
 
 def counted(n: int, thing: str, things: str = "") -> str:
@@ -22,3 +24,14 @@ def enumerated(phrases: Iterable[str]) -> str:
     """
     *first, last = phrases
     return f"{', '.join(first)} and {last}" if first else last
+
+
+def in_words(name: str) -> str:
+    """A metric's name in the catalog, in words.
+
+    >>> in_words("mode_connectivity"), in_words("cka_debiased"), in_words("n_epochs")
+    ('mode connectivity', 'CKA debiased', 'number of epochs')
+    """
+    first, *others = name.split("_")
+    words = ["number of" if first == "n" and others else first, *others]
+    return " ".join(ABBREVIATIONS.get(word, word) for word in words)

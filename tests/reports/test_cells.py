@@ -11,6 +11,7 @@ import pytest
 
 from landscape_catalog.catalog import read_tables
 from landscape_catalog.experiment.experiment import Report
+from landscape_catalog.reports.data.about import about
 from landscape_catalog.reports.data.cells import report_data
 from landscape_catalog.reports.data.lines import curves, fill_grid, training_lines
 from tests.reports.grids import Catalog
@@ -105,6 +106,11 @@ def test_each_number_has_its_own_unit() -> None:
     images = report_data(Catalog(GRID).tables())
     assert (images.units["mode_connectivity"], images.units["train_loss"]) == ("%", "nats")
     assert (images.units["n_epochs"], images.units["cka"]) == ("epochs", "")
+    named = {one["column"]: one["words"] for one in about(images, [], own=True)["metrics"]}
+    assert named["train_loss"] == "train loss, nats"
+    assert named["cka"] == "CKA", "an abbreviation is written as one"
+    assert named["l2_distance"] == "L2 distance"
+    assert named["n_epochs"] == "number of epochs", "the unit stands in the name"
 
 
 def test_probes_are_described_by_the_parameters_in_which_they_differ() -> None:

@@ -14,6 +14,7 @@ from landscape_catalog.reports.charts import maps
 from landscape_catalog.reports.data import colours
 from landscape_catalog.reports.data.cells import ReportData, report_data
 from landscape_catalog.reports.data.panels import PanelChart, panels
+from landscape_catalog.schema.words import in_words
 from tests.reports.grids import Catalog
 
 GRID = {"load.width": [1, 2, 8], "temperature.batch_size": [16, 32]}
@@ -63,7 +64,7 @@ def test_the_seven_panels_of_figure_2(data: ReportData) -> None:
         for layer in layers(data, one.key)[:2]:
             drawn = [q for q in QUANTITIES.values() if q.panel is not None and q.panel.place]
             shown = {entry["title"].split(",")[0] for entry in layer["encoding"]["tooltip"]}
-            assert {quantity.name.replace("_", " ") for quantity in drawn} <= shown
+            assert {in_words(quantity.name) for quantity in drawn} <= shown
             assert "test accuracy" in shown
             assert "norm" not in shown  # that is in the drawer
 
@@ -229,7 +230,7 @@ def test_a_metric_without_values_is_not_in_tooltips() -> None:
     marks = maps.phase_diagram(data).to_dict()["layer"][1]
     titles = [entry["title"] for entry in marks["encoding"]["tooltip"]]
     assert "norm" not in titles
-    assert "cka" in titles
+    assert "CKA" in titles
 
 
 def test_a_number_that_has_not_converged_is_faded() -> None:

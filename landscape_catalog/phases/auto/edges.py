@@ -10,6 +10,7 @@ import numpy as np
 from landscape_catalog.phases.auto.found import N_DRAWS, SEED
 from landscape_catalog.phases.auto.step import FEWEST_CELLS, best_steps, noise
 from landscape_catalog.phases.diagram import Diagram
+from landscape_catalog.schema.words import in_words
 
 LOSS = "train_loss"
 LEAST_LOSS = 1e-8  # nats: a smaller training loss is rounding
@@ -53,7 +54,7 @@ class Edges:
     @property
     def words(self) -> str:
         """What was seen, or why nothing was."""
-        metric = self.metric.replace("_", " ")
+        metric = in_words(self.metric)
         along = " and ".join(self.axes)
         if not self.axes:
             return "the grid has no temperature axis"

@@ -12,9 +12,9 @@ from landscape_catalog.phases.diagram import Diagram
 from landscape_catalog.phases.facts.areas import phase_order
 from landscape_catalog.phases.facts.groups import settings_of, variant_name
 from landscape_catalog.phases.facts.noise import RUNS, UNKNOWN, Noise, half_width, noise_of
-from landscape_catalog.phases.facts.words import amount, difference, metric_words, setting_words
+from landscape_catalog.phases.facts.words import amount, difference, setting_words
 from landscape_catalog.phases.rule import UNCLASSIFIED
-from landscape_catalog.schema.words import counted
+from landscape_catalog.schema.words import counted, in_words
 
 LEVEL = 0.90  # of the interval of a difference
 
@@ -182,7 +182,7 @@ def _words(
     phase = f", in {'an unclassified cell' if name == UNCLASSIFIED.name else f'phase {name}'}"
     extreme = "highest" if diagram.higher_is_better else "lowest"
     words = (
-        f"The {extreme} {metric_words(metric)} of {counted(n_cells, 'cell')} is {value}{spread}"
+        f"The {extreme} {in_words(metric)} of {counted(n_cells, 'cell')} is {value}{spread}"
         f"{', at ' + where if where else ''}{phase if name else ''}"
     )
     if n_cells == 1:

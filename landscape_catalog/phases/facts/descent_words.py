@@ -9,13 +9,12 @@ from landscape_catalog.phases.diagram import Diagram
 from landscape_catalog.phases.facts.coincidence import Coincidence
 from landscape_catalog.phases.facts.noise import UNKNOWN
 from landscape_catalog.phases.facts.words import (
-    metric_words,
     setting_words,
     shown,
     title,
     with_error,
 )
-from landscape_catalog.schema.words import counted
+from landscape_catalog.schema.words import counted, in_words
 
 if TYPE_CHECKING:
     from landscape_catalog.phases.facts.descent import Descent
@@ -94,5 +93,5 @@ def chance_words(p_value: float) -> str:
 
 def error_words(diagram: Diagram) -> str:
     """What rises in double descent: the error that belongs to an accuracy, or the metric itself."""
-    words = metric_words(diagram.performance)
+    words = in_words(diagram.performance)
     return words.replace("accuracy", "error") if diagram.higher_is_better else words

@@ -48,11 +48,6 @@ def setting_words(settings: Mapping[str, Any], variant: str = "") -> str:
     return ", ".join([*parts, *([f"variant {variant}"] if variant else [])])
 
 
-def metric_words(metric: str) -> str:
-    """A metric in words."""
-    return metric.replace("_", " ")
-
-
 def in_percent(metric: str) -> bool:
     """Whether a metric is in percent, so that its differences are percentage points."""
     return metric.endswith(("_accuracy", "_error"))

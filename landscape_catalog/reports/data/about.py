@@ -17,6 +17,7 @@ from landscape_catalog.reports.data.compared import Sides
 from landscape_catalog.reports.data.coordinates import Coordinate
 from landscape_catalog.reports.data.network import RUN_NUMBERS
 from landscape_catalog.schema.tables import Row
+from landscape_catalog.schema.words import in_words
 
 ASKED: dict[str, Any] = {"from": 0, "option": "", "prefix": ""}
 
@@ -54,7 +55,7 @@ def about(
             if one.name in known
         ],
         "runs": [
-            {"column": name, "words": _words(data, name.replace("_", " "), name, "")}
+            {"column": name, "words": _words(data, in_words(name), name, "")}
             for name in (*RUN_NUMBERS, "top_eigenvalue", "trace")
         ],
         "rule": _rule(data),
@@ -91,7 +92,8 @@ def _option(source: str) -> str:
 
 
 def _words(data: ReportData, words: str, metric: str, label: str) -> str:
-    return ", ".join(filter(None, (words, data.units.get(metric, ""), label)))
+    unit = data.units.get(metric, "")
+    return ", ".join(filter(None, (words, "" if words.endswith(unit) else unit, label)))
 
 
 def _rule(data: ReportData) -> dict[str, Any] | None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from landscape_catalog.metrics.registry import QUANTITIES
 from landscape_catalog.reports.data.cells import ReportData
+from landscape_catalog.schema.words import in_words
 
 CHOSEN = ("train_loss", "top_eigenvalue", "trace", "mode_connectivity", "cka", "l2_distance")
 
@@ -54,4 +55,4 @@ def _of_metric(data: ReportData, metric: str) -> Coordinate:
     values = [row[field] for row in data.cells if row[field] is not None] or [0.0]
     low, high = min(values), max(values)
     words = [f"{math.exp(end) if logarithmic else end:.3g}" for end in (low, high)]
-    return Coordinate(field, metric.replace("_", " "), low, high, *words)
+    return Coordinate(field, in_words(metric), low, high, *words)

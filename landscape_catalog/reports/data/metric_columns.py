@@ -11,6 +11,7 @@ import polars as pl
 from landscape_catalog.metrics.metric import PRIMARY, Quantity
 from landscape_catalog.metrics.registry import METRIC_OF, QUANTITIES
 from landscape_catalog.schema.tables import Row
+from landscape_catalog.schema.words import in_words
 
 Tables = dict[str, pl.DataFrame]
 SNAPSHOT_WORDS = {
@@ -47,7 +48,7 @@ class MetricColumn:
     @property
     def words(self) -> str:
         """The metric's name for readers: `custom.<name>.<value>` becomes `<name>: <value>`."""
-        return self.metric.removeprefix("custom.").replace("_", " ").replace(".", ": ")
+        return in_words(self.metric.removeprefix("custom.")).replace(".", ": ")
 
 
 @dataclass(frozen=True)

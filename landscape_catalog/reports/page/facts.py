@@ -22,14 +22,13 @@ from landscape_catalog.phases.facts.words import (
     amount,
     difference,
     interval,
-    metric_words,
     setting_words,
     title,
 )
 from landscape_catalog.reports.data.metric_columns import Tables
 from landscape_catalog.reports.page.boundary_table import boundary_table
 from landscape_catalog.reports.page.markup import collapsible, hint, section, table, text
-from landscape_catalog.schema.words import counted
+from landscape_catalog.schema.words import counted, in_words
 
 MOST_FACETS = 60
 MOST_PEERS = 20
@@ -66,7 +65,7 @@ def _peers(best: BestCell) -> str:
     """The cells that cannot be told from the best one, the better ones first."""
     if not best.peers:
         return ""
-    head = ("cell", "phase", metric_words(best.metric), "behind the best, 90% interval")
+    head = ("cell", "phase", in_words(best.metric), "behind the best, 90% interval")
     rows = [
         (
             setting_words(peer.settings, best.variant),
