@@ -1,11 +1,12 @@
-# `make repro` sets everything up and runs the experiment; `make test` runs every check.
+# `make repro` sets everything up and runs the experiment; `make test` checks everything, but for the
+# longest tests, which `make slow` adds.
 # Paths are relative, so that the project's path may contain spaces.
 PYTHON ?= python3
 BIN := .venv/bin
 # `dvc` finds the `landscape` command through PATH.
 RUN := PATH="$$PWD/$(BIN):$$PATH"
 
-.PHONY: repro test tests thorough lint types schemas presets fuzz bench gpu clean
+.PHONY: repro test tests slow thorough lint types schemas presets fuzz bench gpu clean
 
 repro: .venv/installed
 	$(RUN) dvc repro
@@ -15,12 +16,19 @@ repro: .venv/installed
 test: .venv/installed lint
 	$(MAKE) --jobs=2 types tests
 
-tests: .venv/installed
-	$(RUN) python -m pytest -n 2 --dist worksteal
+# Three processes keep two cores busy: a quarter of the time, tests wait for a program or a page.
+PYTEST := python -m pytest -n 3 --dist worksteal
 
-# The tests that try a share of their cases in `make test` try them all.
+tests: .venv/installed
+	$(RUN) $(PYTEST) -m "not slow"
+
+# One test in eighty, which take as long as all others: whole experiments, kills, many draws.
+slow: .venv/installed
+	$(RUN) $(PYTEST) -m slow
+
+# All tests, and all cases of those that try a share of them otherwise.
 thorough: .venv/installed
-	$(RUN) env LANDSCAPE_TESTS=thorough python -m pytest -n 2 --dist worksteal
+	$(RUN) env LANDSCAPE_TESTS=thorough $(PYTEST)
 
 lint: .venv/installed
 	$(RUN) ruff check .

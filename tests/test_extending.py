@@ -240,6 +240,7 @@ def hinge(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
     return torch.stack(rows)
 
 
+@pytest.mark.slow
 def test_the_dataset_is_prepared(finished_with_all: Finished) -> None:
     arrays = finished_with_all.arrays()
     assert arrays["train_inputs"].shape == (64, 13)

@@ -30,6 +30,7 @@ def test_everything_is_computed_as_on_the_cpu() -> None:
     assert {name: value for name, value in apart.items() if not value < ROUNDING} == {}
 
 
+@pytest.mark.slow
 def test_the_made_up_device_refuses_float64() -> None:
     done = computed("no fallback")
     assert "TypeError: made_up: torch.float64 is not supported" in done.stderr

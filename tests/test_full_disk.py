@@ -48,6 +48,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 # Weights and record of the first run, the record of the second, and some measurement.
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [0, 1, 3, 6])
 def test_a_disk_that_is_full_at_any_write(
     number: int, undisturbed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

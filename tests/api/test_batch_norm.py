@@ -19,6 +19,8 @@ from landscape_catalog.tasks import Samples
 from tests.conftest import TINY_PARAMS
 from tests.stages import run_stages, write_project
 
+pytestmark = pytest.mark.slow
+
 CHOICES = ("recomputed", "running", "authors")
 BATCH = 64
 RECOMPUTED = {"recomputed": BATCH, "running": None, "authors": None}

@@ -50,6 +50,7 @@ def test_a_made_up_project_is_finished(tmp_path: Path) -> None:
     assert stored["experiments"]["experiment_id"].equals(made["experiments"]["experiment_id"])
 
 
+@pytest.mark.slow
 def test_the_benchmark_times_a_build_and_asks_it(tmp_path: Path, capsys: Any) -> None:
     found = catalog.main(["--quick", "query", "plan", "--json", str(tmp_path / "found.json")])
     assert json.loads((tmp_path / "found.json").read_text())["build"] == found["build"]

@@ -16,6 +16,7 @@ SEED = 1  # `make fuzz` has 0
 CASES = {"parameters": 40, "artifacts": 12, "data_files": 16, "statements": 30}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", CASES)
 def test_every_case_ends_well(name: str, finished: tuple[Path, Path], tmp_path: Path) -> None:
     case = {

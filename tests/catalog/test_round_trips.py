@@ -188,6 +188,7 @@ def assert_same_rows(found: pl.DataFrame, rows: Sequence[Row], table: Table) -> 
     assert ours == sorted((plain(expected(table, row)) for row in rows), key=repr)
 
 
+@pytest.mark.slow
 @settings(QUICK, max_examples=either(3, 6))
 @given(EVERY_TABLE)
 def test_rows_of_every_table(rows: dict[str, list[Row]]) -> None:

@@ -82,6 +82,7 @@ def test_the_page_shows_three_commands() -> None:
     assert "seed0.pt seed1.pt seed2.pt --network torchvision:" in RUN[0]
 
 
+@pytest.mark.slow
 def test_three_checkpoints_and_an_image_folder(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -64,6 +64,7 @@ def test_two_copies_of_the_same_weights_are_refused() -> None:
     assert diagnosed([state, other], perceptron).metric("l2_distance").mean == pytest.approx(0.01)
 
 
+@pytest.mark.slow
 def test_curves_side_by_side_are_those_of_single_pairs() -> None:
     """Three pairs are fitted side by side, a lone pair by itself: equal up to rounding."""
     data = blobs(spread=1.6)

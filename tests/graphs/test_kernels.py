@@ -168,6 +168,7 @@ print("compared")
 """
 
 
+@pytest.mark.slow
 def test_batch_norm_in_tritons_interpreter() -> None:
     """float32 against torch in float64, where the mean is 33 times the standard deviation."""
     pytest.importorskip("triton", reason="Triton comes with torch on Linux only")

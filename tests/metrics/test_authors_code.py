@@ -72,6 +72,7 @@ def test_hessian_vector_product(tensors: dict[str, Tensor]) -> None:
     assert float((ours - theirs).norm() / theirs.norm()) < 1e-4
 
 
+@pytest.mark.slow
 def test_hessian(tensors: dict[str, Tensor], numbers: dict[str, Any]) -> None:
     """Also against 328.927, the trace of the Gauss-Newton matrix, which equals a ReLU network's.
 
@@ -92,6 +93,7 @@ def test_hessian(tensors: dict[str, Tensor], numbers: dict[str, Any]) -> None:
     assert error < either(0.04, recipe.trace_tolerance) * found.trace
 
 
+@pytest.mark.slow
 def test_pyhessian(tensors: dict[str, Tensor], numbers: dict[str, Any]) -> None:
     golden = numbers["hessian_network0"]
     estimate = pyhessian_estimate(
@@ -144,6 +146,7 @@ def test_loss_and_error(index: int, tensors: dict[str, Tensor], numbers: dict[st
         assert found.loss == pytest.approx(theirs["nll"], abs=1e-5)
 
 
+@pytest.mark.slow
 def test_the_authors_curve(tensors: dict[str, Tensor], numbers: dict[str, Any]) -> None:
     """Errors at each t with recomputed statistics; other shuffles change theirs by 0.06."""
     data = [cifar("batch_1", 5000), cifar("batch_5", 1000)]

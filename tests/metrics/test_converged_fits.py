@@ -152,6 +152,7 @@ def short_fits(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     return [2, 4, 8, 16, 32]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("convergence", "grouped", "expected"),
     [

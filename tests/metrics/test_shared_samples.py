@@ -64,6 +64,7 @@ def pairs(
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("how", "draw", "combination"),
     [

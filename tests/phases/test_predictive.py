@@ -289,6 +289,7 @@ def test_percent(probability: float, words: str) -> None:
 
 
 # The full table is made by `python benchmarks/label_calibration.py`.
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("scenario", "n", "pairs"), [(0, 5, "ring"), (1, 5, "all"), (0, 3, "ring")]
 )

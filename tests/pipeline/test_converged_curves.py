@@ -13,6 +13,8 @@ from landscape_catalog.catalog import read_tables
 from landscape_catalog.paths import Project
 from tests.stages import SERIAL, plan, run_stages, write_project
 
+pytestmark = pytest.mark.slow
+
 PARAMS = """\
 dataset: {{name: digits}}
 model: {{name: resnet18}}

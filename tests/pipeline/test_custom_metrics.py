@@ -272,6 +272,7 @@ def test_custom_metrics_leave_everything_else_unchanged(copied: tuple[Path, Path
         assert before[name].equals(table), name
 
 
+@pytest.mark.slow
 def test_a_metric_may_modify_its_arguments(finished: tuple[Path, Path], tmp_path: Path) -> None:
     """The first of the metrics called in one process overwrites the networks and the data."""
     others = project(tmp_path / "others", CUSTOM.replace(f"{WRECK}, ", ""))
@@ -555,6 +556,7 @@ def test_messages_say_which_entry_of_the_list_is_invalid(
     assert f"  measure.custom{message}" in str(caught.value)
 
 
+@pytest.mark.slow
 def test_a_metric_that_draws_from_global_generators_is_reproducible(tmp_path: Path) -> None:
     """Measured twice, each time without a result to reuse, and whatever was drawn before."""
     draws = """\

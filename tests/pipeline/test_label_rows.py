@@ -56,6 +56,7 @@ def rows_of(project: Project, table: str, **equal: str) -> list[Row]:
     return frame.filter(*(pl.col(name) == value for name, value in equal.items())).rows(named=True)
 
 
+@pytest.mark.slow
 def test_model_is_given_the_values_behind_the_means(
     aggregated: tuple[Project, Sequence[ObservedCell]],
 ) -> None:

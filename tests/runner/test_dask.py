@@ -241,6 +241,7 @@ def test_a_job_reads_and_writes_the_same_files_wherever_it_runs(
     assert files(tmp_path) == FINISHED
 
 
+@pytest.mark.slow
 def test_after_a_death_a_job_continues_elsewhere_from_its_checkpoint(
     executor: Executor, place: str, cluster: LocalProcesses, tmp_path: Path
 ) -> None:
@@ -256,6 +257,7 @@ def test_after_a_death_a_job_continues_elsewhere_from_its_checkpoint(
     assert [(tmp_path / "notes" / key).read_text() for key in ("one", "two")] == ["1 2 3 "] * 2
 
 
+@pytest.mark.slow
 def test_a_lost_scheduler_is_waited_for_and_nothing_finished_is_repeated(
     cluster: LocalProcesses, executor: Executor, tmp_path: Path
 ) -> None:
@@ -285,6 +287,7 @@ def wait_for_release(path: Path, cache: WorkerCache) -> None:
     wait_until(path.exists)
 
 
+@pytest.mark.slow
 def test_a_job_whose_worker_dies_three_times_without_progress_fails(
     cluster: LocalProcesses, executor: Executor
 ) -> None:
@@ -488,6 +491,7 @@ def workspace(local: Path, tmp_path: Path) -> Workspace:
         return open_workspace(folder)
 
 
+@pytest.mark.slow
 def test_the_runs_of_a_group_continue_elsewhere_from_their_checkpoints(
     local: Path, executor: Executor, place: str, workspace: Workspace, tmp_path: Path
 ) -> None:

@@ -47,6 +47,7 @@ def test_the_table_covers_models_and_sizes() -> None:
     assert {spec.model for spec in QUICK} == {"resnet18", "vgg11"}
 
 
+@pytest.mark.slow
 def test_bits_do_not_depend_on_the_group_with_avx2() -> None:
     """The kernels for AVX2 are other ones than for AVX-512, and what they compute differs."""
     arguments = ["--all"] if BITS else []

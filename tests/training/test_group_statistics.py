@@ -15,6 +15,7 @@ from __future__ import annotations
 import os
 
 import numpy as np
+import pytest
 import torch
 from sklearn.datasets import load_digits
 from torch import nn
@@ -55,6 +56,7 @@ def numbers(runs: list[TrainedRun], networks: list[nn.Module], test: Samples) ->
     return np.array(found)
 
 
+@pytest.mark.slow
 def test_grouped_runs_are_as_good_as_runs_alone() -> None:
     data, test = digits()
     alone, grouped = ([network(seed) for seed in range(SEEDS)] for _ in range(2))

@@ -72,6 +72,7 @@ def called(*words: str) -> str:
     return result.output
 
 
+@pytest.mark.slow
 def test_fit_says_what_it_did_and_writes_the_same_bytes_again(project: Path) -> None:
     said = called("fit", "first", "--cells", "80", "--seed", "3").splitlines()
     assert said[0] == (
@@ -132,6 +133,7 @@ def test_score_on_other_results(project: Path) -> None:
     assert temperature["advantages"]["one answer"]["low"] > 0
 
 
+@pytest.mark.slow
 def test_score_on_what_was_fitted_holds_values_out(project: Path) -> None:
     called("fit", "first", "--where", "width >= 8", "--output", "wide.json")
     said = called("score", "first", "--model", "wide.json")

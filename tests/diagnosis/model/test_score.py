@@ -83,6 +83,7 @@ def test_a_model_of_other_labels_is_wrong(model: DiagnosisModel) -> None:
     assert score.questions["temperature"].accuracy.value < 0.5
 
 
+@pytest.mark.slow
 def test_on_its_own_grid_values_of_the_loads_are_held_out(model: DiagnosisModel) -> None:
     grid = planted()
     asked = []
@@ -100,6 +101,7 @@ def test_on_its_own_grid_values_of_the_loads_are_held_out(model: DiagnosisModel)
     assert scores[0].questions["temperature"].accuracy.value > 0.85
 
 
+@pytest.mark.slow
 def test_a_model_of_few_cells_is_tested_on_the_whole_held_out_width() -> None:
     grid = planted()
     chosen = np.flatnonzero(grid.places[:, 0] <= 1)
@@ -132,6 +134,7 @@ def test_a_grid_with_fewer_axes_leaves_questions_out(model: DiagnosisModel) -> N
     assert set(score.coverage) == {"hotter", "colder", "wider"}
 
 
+@pytest.mark.slow
 def test_a_source_that_lacks_a_metric_is_scored_without_it() -> None:
     grid = planted(seed=1)
     model = fitted(reduced=True)

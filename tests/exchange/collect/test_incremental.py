@@ -277,6 +277,7 @@ def test_two_at_the_same_time(several: Study) -> None:
     assert new == [0, 4]
 
 
+@pytest.mark.slow
 def test_a_kill_at_any_time(study: Study) -> None:
     """Killed after ever longer times, it goes on, and in the end everything is there."""
     many: dict[str, Files] = {}

@@ -16,6 +16,8 @@ from filelock import FileLock
 
 from tests.exchange.collect.studies import Study, catalog, git, object_path, skipped, write
 
+pytestmark = pytest.mark.slow
+
 STAGES = """\
 stages:
   aggregate:

@@ -230,6 +230,7 @@ def test_its_models(made: Path, finished: tuple[Path, Path]) -> None:
         assert safetensors.numpy.load(content)["history/train_loss"].tolist() == history["train_loss"].to_list()  # fmt: skip
 
 
+@pytest.mark.slow
 def test_two_bundles_have_the_same_bytes(
     fresh_copy: tuple[Path, Path], made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

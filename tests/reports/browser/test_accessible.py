@@ -29,6 +29,7 @@ def open_drawer(page: Any) -> None:
     page.wait_for_timeout(300)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dark", [False, True])
 def test_a_page_with_everything(visit: Visit, dark: bool) -> None:
     page = visit("linked", dark=dark)
@@ -44,6 +45,7 @@ def test_the_default_page(visit: Visit, finished: tuple[Path, Path]) -> None:
     assert serious(page) == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "name", ["one cell and seed", "nothing converged", "rich", "no curves", "long names"]
 )

@@ -27,7 +27,10 @@ def test_a_finished_project_in_a_browser(visit: Visit, finished: tuple[Path, Pat
     assert found <= set(page.evaluate("seen.text('phases-0')"))
 
 
-@pytest.mark.parametrize("name", CATALOGS)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(one, marks=pytest.mark.slow if one == "large" else ()) for one in CATALOGS],
+)
 def test_every_chart_is_drawn_and_the_page_is_as_wide_as_the_window(
     visit: Visit, name: str
 ) -> None:
@@ -83,6 +86,7 @@ def test_variants_probes_and_facets(visit: Visit) -> None:
         assert "NC" in page.evaluate("id => seen.text(id)", slot), slot
 
 
+@pytest.mark.slow
 def test_names_are_written_where_they_fit(visit: Visit) -> None:
     """In the narrow cells of a phone, a second phase does not fit; in tiny ones, nothing does."""
     page = visit("linked")

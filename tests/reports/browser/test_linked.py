@@ -135,6 +135,7 @@ def test_arrow_keys_move_the_selection_and_are_said(visit: Visit) -> None:
     wait(page, "seen.framed('phases-0').length === 0")
 
 
+@pytest.mark.slow
 def test_arrow_keys_pass_gaps_and_keep_pairs_together(visit: Visit, tmp_path: Path) -> None:
     """Compared experiments have each other's values on their axes, and not all of the cells."""
     few, many = (
