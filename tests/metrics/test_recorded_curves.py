@@ -172,6 +172,25 @@ def test_fits_go_on_step_by_step_if_they_cannot_be_recorded(
     assert "not permitted when stream is capturing" in said
 
 
+@pytest.mark.parametrize("recordable", [True, False])
+def test_curves_are_never_stacked_on_cuda(
+    recordable: bool, task: Classification, tiny_data: Samples, monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    """They are fitted as one by one on a CPU, which is where this is computed."""
+    warn_once.cache_clear()
+    recipe, ends = CurveRecipe(batch_size=8, updates=5), pairs(2, torch.float32)
+    alone = fit_curves(network(0), ends, tiny_data, task, recipe, seed=5)
+    stacked = fit_curves(network(0), ends, tiny_data, task, recipe, seed=5, together=True)
+    monkeypatch.setattr(fit, "_is_on_cuda", lambda data: True)
+    monkeypatch.setattr(fit, "can_be_recorded", lambda *_: recordable)
+    found = fit_curves(network(0), ends, tiny_data, task, recipe, seed=5, together=True)
+    for curve, one, other in zip(found, alone, stacked):
+        assert torch.equal(curve.controls, one.controls)
+        assert not torch.equal(curve.controls, other.controls)
+    assert len(caplog.messages) == (not recordable)
+
+
 @pytest.mark.parametrize("mode", ["eval", "train"])
 def test_hessian_products_that_cannot_be_recorded(
     mode: products.Mode, task: Classification, tiny_data: Samples, monkeypatch: pytest.MonkeyPatch,

@@ -65,8 +65,8 @@ def _try(module: ModuleType, device: torch.device) -> None:
             if ours:
                 result = module.batch_norm(*leaves, *running, momentum=0.1, epsilon=1e-5)
             else:
-                mean, variance = running
-                result = F.batch_norm(leaves[0], mean, variance, *leaves[1:], True, 0.1, 1e-5)
+                (inputs, w, b), (mean, variance) = leaves, running
+                result = F.batch_norm(inputs, mean, variance, w, b, True, 0.1, 1e-5)
             gradients = torch.autograd.grad(result, leaves, gradient)
             found.append([result.detach(), *running, *gradients])
     for one, other in zip(*found):

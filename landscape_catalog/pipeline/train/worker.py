@@ -140,7 +140,7 @@ class _Training:
 
     def can_be_replayed(self) -> bool:
         """Whether the job's runs are trained on a GPU by recorded steps."""
-        if self.data.train.inputs.device.type != "cuda":
+        if not self.on_cuda:
             return False
         batch = self.data.train[: self.recipe.batch_size]
         if can_be_recorded(self.network.train(), batch, self.task):
@@ -158,7 +158,12 @@ class _Training:
 
         Never on CUDA, where bits depend on the size of a stack.
         """
-        return self.run.cell.is_grouped and self.data.train.inputs.device.type != "cuda"
+        return self.run.cell.is_grouped and not self.on_cuda
+
+    @property
+    def on_cuda(self) -> bool:
+        """Whether the run is trained on a GPU of NVIDIA."""
+        return self.data.train.inputs.device.type == "cuda"
 
     def train_alone(self) -> None:
         """Train the run by itself."""
