@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from landscape_catalog.graphs.kernels.mode import small_network_kernels
 from landscape_catalog.graphs.python_state import python_state, same_state
 from landscape_catalog.tasks import Samples, Task
 
@@ -51,6 +52,7 @@ def passes_repeat(network: nn.Module, batch: Samples, task: Task, *, twice: bool
     """Whether two forward and backward passes from one state give the same bits and ask nothing.
 
     Both must leave Python's part of the network as it was, and may change tensors in place only.
+    They are computed with the kernels that recorded steps use, and take as much memory as a step.
 
     Args:
         network: changed; pass a copy.
@@ -62,10 +64,10 @@ def passes_repeat(network: nn.Module, batch: Samples, task: Task, *, twice: bool
     tensors = [value for value in before if isinstance(value, Tensor)]
     tensors += network.parameters()
     kept = [tensor.detach().clone() for tensor in tensors]
-    found = []
+    kernels, found = small_network_kernels(batch.inputs.device, twice=twice), []
     for _ in range(2):
         _restore(tensors, kept)
-        with Reads() as reads:
+        with kernels, Reads() as reads:
             results = _pass(network, batch, task, twice=twice)
         if reads.found or not same_state(before, list(python_state(network))):
             return False

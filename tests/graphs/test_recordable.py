@@ -18,7 +18,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from landscape_catalog.graphs import passes
 from landscape_catalog.graphs.batching import stable_graph
+from landscape_catalog.graphs.kernels import mode
 from landscape_catalog.graphs.recordable import can_be_recorded
 from landscape_catalog.models.build import build
 from landscape_catalog.tasks import Classification, Samples
@@ -316,6 +318,28 @@ def test_what_only_a_backward_pass_shows() -> None:
     ]
     hooks = ["a full backward hook", "a hook before the backward pass"]
     assert [name for name in BACKWARDS if name not in traced] == hooks
+
+
+@pytest.mark.parametrize("twice", [False, True])
+@pytest.mark.parametrize("name", ["plain", "resnet18", "vgg11"])
+def test_with_the_kernels_of_recorded_steps(
+    name: str, twice: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The check computes with them on CUDA; they read nothing and repeat their bits either."""
+    calls: list[Tensor] = []
+    real = mode.convolution
+
+    def counted(inputs: Tensor, weight: Tensor, **options: Any) -> Tensor:
+        calls.append(weight)
+        return real(inputs, weight, **options)
+
+    monkeypatch.setattr(mode, "convolution", counted)
+    monkeypatch.setattr(mode, "DEVICES", ("cpu",))
+    monkeypatch.setattr(passes, "small_network_kernels", lambda *_, **__: mode._Kernels(None))
+    made, batch = MAY[name](), samples(32 if name == "vgg11" else 8)
+    assert can_be_recorded(made, batch, TASK, twice=twice)
+    convolutions = sum(isinstance(module, nn.Conv2d) for module in made.modules())
+    assert len(calls) == 2 * convolutions
 
 
 def test_second_derivatives_that_ask_for_a_value() -> None:
