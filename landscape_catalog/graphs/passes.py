@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from landscape_catalog.graphs.kernels.mode import small_network_kernels
-from landscape_catalog.graphs.python_state import python_state, same_state
+from landscape_catalog.graphs.python_state import python_state, same_state, state_of_modules
 from landscape_catalog.tasks import Samples, Task
 
 ATEN = torch.ops.aten
@@ -60,19 +60,28 @@ def passes_repeat(network: nn.Module, batch: Samples, task: Task, *, twice: bool
         task: how the network is called, and its loss.
         twice: whether the gradient is differentiated again, in the direction of its signs.
     """
-    before = list(python_state(network))
-    tensors = [value for value in before if isinstance(value, Tensor)]
+    before = python_state(network)
+    tensors = [value for value in state_of_modules(network) if isinstance(value, Tensor)]
     tensors += network.parameters()
+    versions = _versions_elsewhere(before, batch.inputs.device)
     kept = [tensor.detach().clone() for tensor in tensors]
     kernels, found = small_network_kernels(batch.inputs.device, twice=twice), []
     for _ in range(2):
         _restore(tensors, kept)
         with kernels, Reads() as reads:
             results = _pass(network, batch, task, twice=twice)
-        if reads.found or not same_state(before, list(python_state(network))):
+        if reads.found or not same_state(before, python_state(network)):
+            return False
+        if versions != _versions_elsewhere(before, batch.inputs.device):
             return False
         found.append([tensor.detach().clone() for tensor in (*results, *tensors)])
     return len(found[0]) == len(found[1]) and all(map(_same_bits, *found))
+
+
+def _versions_elsewhere(state: Sequence[Any], device: torch.device) -> list[int]:
+    """How often tensors on other devices were changed in place, which a graph would not repeat."""
+    tensors = [value for value in state if isinstance(value, Tensor)]
+    return [tensor._version for tensor in tensors if tensor.device != device]
 
 
 def _pass(network: nn.Module, batch: Samples, task: Task, *, twice: bool) -> list[Tensor]:

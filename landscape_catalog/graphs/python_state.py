@@ -15,18 +15,29 @@ NUMBERS = (bool, int, float, complex, str, bytes, type(None))
 DEEPEST = 4  # containers within containers of a Python module
 
 
-def python_state(network: nn.Module) -> Iterator[Any]:
+def python_state(network: nn.Module) -> list[Any]:
     """Tensors, and other values as bytes or ids, to be compared by `same_state`.
 
-    These are the attributes of the network's modules besides parameters; and of the classes of
-    these modules that are a user's, the attributes, the variables that their methods enclose, and
-    the variables of the Python modules that they are defined in.
+    These are what `state_of_modules` and `state_of_classes` find.
     """
+    return [*state_of_modules(network), *state_of_classes(network)]
+
+
+def state_of_modules(network: nn.Module) -> Iterator[Any]:
+    """The attributes of the network's modules, besides parameters."""
     for module in network.modules():
         for name, value in vars(module).items():
             if name not in UNCHANGED:
                 yield name
                 yield from _parts(value)
+
+
+def state_of_classes(network: nn.Module) -> Iterator[Any]:
+    """What a user's classes of the network's modules hold.
+
+    These are their attributes, the variables that their methods enclose, and the variables of the
+    Python modules that they are defined in.
+    """
     own = {
         kind
         for module in network.modules()
