@@ -2,19 +2,23 @@
 
 A step of a small network is hundreds of kernels that run for microseconds each, so that a GPU waits
 for Python most of the time. A CUDA graph is launched as a whole, and graphs on streams of their own
-fill the GPU together. On a CPU the work is simply done anew each time.
+fill the GPU together. On a CPU the work is simply done anew each time, and so it is on a GPU if it
+cannot be recorded.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 
 import torch
 
+from landscape_catalog.errors import is_out_of_memory
+from landscape_catalog.graphs.notices import reason, warn_once
+
 Work = Callable[[], object]
-Recorder = Callable[[Work], Work]  # records work; returns what repeats it
+Recorder = Callable[[Work], Work]  # records work without doing it; returns what repeats it
 WARM_UP = 3  # times without a graph, in which cuDNN and cuBLAS set up their workspaces
 # Streams of released work, to be used again: cuBLAS keeps a workspace for every stream that it has
 # seen, 65 MiB on an H100.
@@ -27,6 +31,11 @@ class RecordedWork:
     Whatever changes from one time to the next must lie in tensors that the work reads, or that
     `on_stream` work has changed in place. Python's control flow and randomness are those of the
     time at which the work was recorded.
+
+    If recording fails for another reason than lack of memory, the work is done without a graph from
+    then on, with the same kernels on the same stream and so to the same bits, and a warning says
+    why. What is recorded is not done, so that nothing is lost or done twice. On a card this has not
+    been tried.
 
     Args:
         work: launches kernels, without waiting for any.
@@ -57,12 +66,27 @@ class RecordedWork:
             if self._replay is not None:
                 self._replay()
                 return
-            if self._recorder is None or self._times < WARM_UP:
-                self._work()
-                self._times += 1
+            if self._recorder is not None and self._times >= WARM_UP:
+                self._record()
+            if self._replay is not None:
+                self._replay()
                 return
+            self._work()
+            self._times += 1
+
+    def _record(self) -> None:
+        """Record the work, or give up recording for good."""
+        assert self._work is not None and self._recorder is not None
+        try:
             self._replay = self._recorder(self._work)
-            self._replay()
+        except Exception as error:
+            if is_out_of_memory(error) or self._is_capturing():
+                raise
+            self._recorder = None
+            warn_once(
+                "the GPU computes step by step, which is slower for small networks, because a step "
+                f"could not be recorded: {reason(error)}"
+            )
 
     def on_stream(self, *, after_others: bool = False) -> AbstractContextManager[object]:
         """Compute on the work's stream, perhaps only after the present stream's work is done."""
@@ -103,6 +127,16 @@ class RecordedWork:
             self.stream = None
 
     def _cuda_graph(self, work: Work) -> Work:
+        """Record work as a CUDA graph.
+
+        `torch.cuda.graph` ends the capture however it is left. If the capture has become invalid,
+        its end raises an error, too, but takes the stream out of capture mode (so CUDA's manual);
+        the error of the work is what counts then. If the end was never reached, because the work
+        left another stream current, it is made up for here. What follows a failed capture on a card
+        has not been tried. Before torch 2.12 its allocator did not notice the end of an invalid
+        capture (pytorch 180395): further captures in the process may fail, which are done without a
+        graph.
+        """
         graph, failed = torch.cuda.CUDAGraph(), None
         try:
             with torch.cuda.graph(graph, stream=self.stream):
@@ -112,10 +146,26 @@ class RecordedWork:
                     failed = error
                     raise
         except Exception as error:
+            self._end_capture(graph)
             if failed is None or error is failed:
                 raise
             raise failed from error  # the recording cannot be ended either, which would hide why
+        finally:
+            failed = None  # or the error and this frame would hold each other, and tensors
         return graph.replay
+
+    def _is_capturing(self) -> bool:
+        """Whether the stream is still in capture mode, valid or not."""
+        if self.stream is None:
+            return False
+        with torch.cuda.stream(self.stream):
+            return torch.cuda.is_current_stream_capturing()
+
+    def _end_capture(self, graph: torch.cuda.CUDAGraph) -> None:
+        """Take the stream out of capture mode if it is still in it."""
+        if self._is_capturing():
+            with torch.cuda.stream(self.stream), suppress(RuntimeError):
+                graph.capture_end()
 
 
 def _stream(device: torch.device) -> torch.cuda.Stream:

@@ -55,7 +55,7 @@ def trace_network(network: nn.Module, samples: Samples, task: Task) -> TracedGra
     for _ in range(ATTEMPTS):
         tracer = _ForwardTracer(network)
         try:
-            with _Draws(samples.inputs.device) as draws, torch.no_grad():
+            with Draws(samples.inputs.device) as draws, torch.no_grad():
                 outputs = task.outputs(tracer.call, samples, next(network.parameters()).dtype)
         except Exception as error:  # unsupported, or a failure of a user's code on so few samples
             if is_out_of_memory(error):
@@ -68,7 +68,7 @@ def trace_network(network: nn.Module, samples: Samples, task: Task) -> TracedGra
     return None
 
 
-class _Draws:
+class Draws:
     """Finds out whether anything is drawn from the global generators, whose states are restored.
 
     Other threads draw from those of NumPy and Python, too: a worker of Dask does while it talks to
@@ -78,7 +78,7 @@ class _Draws:
     def __init__(self, device: torch.device) -> None:
         self.device, self.found = device, False
 
-    def __enter__(self) -> _Draws:
+    def __enter__(self) -> Draws:
         self.before = random_state(self.device)
         return self
 

@@ -118,7 +118,11 @@ def provenance(device: str) -> Provenance:
     """The software and hardware that results on this device are computed with; imports torch."""
     import torch
 
+    from landscape_catalog.graphs.kernels.trial import WITHOUT, triton_batch_norm
+
     names = {"cuda": torch.cuda.get_device_name, "mps": lambda: "mps"}
     name = names[device]() if device in names else "cpu"
+    if device == "cuda" and triton_batch_norm(torch.device(device)) is None:
+        name += f", {WITHOUT}"
     cpu = f"{platform.machine()} {torch.backends.cpu.get_cpu_capability()}"
     return Provenance(torch=torch.__version__, device=name, cpu=cpu)

@@ -17,9 +17,23 @@ def reproducible() -> Iterator[None]:
     """Compute under the settings of every worker, and restore the previous ones afterwards.
 
     These are: one thread, float32 as the default dtype, the CPU as the default device, gradients
-    enabled, no autocast, full float32 precision, oneDNN enabled, and deterministic kernels (on
-    CUDA, as far as they exist). The generators of torch, NumPy and `random` are seeded, so that
-    code that draws from them unseeded is reproducible; their states are restored as well.
+    enabled, no autocast, full float32 precision, oneDNN enabled, and on CUDA the deterministic
+    kernels of cuDNN, without choosing among them by timing. The generators of torch, NumPy and
+    `random` are seeded, so that code that draws from them unseeded is reproducible; their states
+    are restored as well.
+
+    Not covered on CUDA are kernels of torch itself that add with atomic operations, in an order
+    that changes from time to time. Those that `torch.use_deterministic_algorithms` lists are, among
+    others, the backward passes of embeddings, of `index_select`, `gather` and indexing, of adaptive
+    average pooling, of interpolation and of padding by reflection or replication; and `index_add`,
+    `scatter_add`, `cumsum`, `histc` and weighted `bincount`. Of these the built-in networks and
+    tasks use the gradient of embeddings (Transformers); what was seen to repeat its bits on an H100
+    is listed in docs/metrics.md. Networks and tasks of a user may use any of them.
+
+    That setting is not used. It would also choose other kernels on the CPU (`index_put`,
+    `index_copy`, `put_`), fill each tensor that is allocated, which a recorded step would repeat,
+    and ask for another workspace of cuBLAS; and what it does to recorded steps has not been tried
+    on a card.
     """
     import torch
 
@@ -52,7 +66,7 @@ def reproducible() -> Iterator[None]:
 
 
 def _make_deterministic() -> None:
-    """Make torch's results bit-reproducible; on CUDA, as far as its kernels allow."""
+    """Make torch's results bit-reproducible; on CUDA as far as `reproducible` says."""
     import torch
 
     torch.set_deterministic_debug_mode("default")

@@ -19,7 +19,8 @@ class Provenance(Values):
     torch: str
     """Version of torch."""
     device: str
-    """The device: `cpu`, or the name of the GPU."""
+    """The device: `cpu`, or the name of the GPU. After it stands `, without Triton's kernels` where
+    these cannot be used, as without a C compiler: batch norm is torch's there, and bits differ."""
     cpu: str
     """Architecture of the CPU and the vector instructions that torch uses on it."""
 
@@ -83,7 +84,9 @@ class RunRecord(Record):
     weights_sha256: str
     """SHA-256 of `weights.safetensors`."""
     computed: Literal["alone", "grouped"] = "alone"
-    """Whether it was computed side by side with others, or by itself."""
+    """`grouped`: stacked with others, which rounds as stacks of two and more networks do; `alone`:
+    by itself, as always on CUDA, where each run has steps of its own. Earlier records
+    of runs on CUDA say `grouped` where a CPU would have stacked them."""
     provenance: Provenance
     """The software and hardware it was trained with."""
 

@@ -121,8 +121,8 @@ def trains_grouped(
 def records_on_gpu(network: Mapping[str, Any] | None) -> bool:
     """Whether a GPU computes with recorded steps, those of several runs at the same time.
 
-    That is the case for built-in networks for images, of any size and with any optimiser. No result
-    depends on which runs share a GPU.
+    That is the case for built-in networks for images, of any size and with any optimiser. By
+    construction no result depends on which runs share a GPU (`training.replayed`).
 
     Args:
         network: as for `has_small_steps`.

@@ -1,7 +1,9 @@
 """Training on a GPU, where a whole step is recorded once and then replayed as a CUDA graph.
 
-Several runs replay their graphs on streams of their own. Since every run has its own graph, its
-bits do not depend on its companions.
+Several runs replay their graphs on streams of their own. Every run has its own graph and its own
+tensors, so that by construction its bits do not depend on its companions. On a CPU, without graphs,
+tests compare them; on a card it has not been tried, where cuDNN may choose another algorithm if the
+memory that the companions leave is not enough for its workspace.
 """
 
 from __future__ import annotations
@@ -30,10 +32,11 @@ def train_replayed(
 ) -> list[TrainedRun]:
     """`train` for several runs on one GPU at the same time, whose steps are CUDA graphs.
 
-    A run's result is the same for any companions. Its task's outputs must have the same shapes at
-    every step, and network and task must not use Python's control flow or randomness on values:
-    what they did when the step was recorded is what is repeated. This holds for the built-in
-    networks for images.
+    A run's result is the same for any companions, as far as is said above. Its task's outputs must
+    have the same shapes at every step, and network and task must not use Python's control flow or
+    randomness on values: what they did when the step was recorded is what is repeated. This holds
+    for the built-in networks for images. A run whose step cannot be recorded goes on step by step,
+    with a warning.
 
     Args:
         members: the runs; they may differ in everything.

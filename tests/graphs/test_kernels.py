@@ -5,15 +5,23 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from landscape_catalog.graphs.kernels import mode
-from landscape_catalog.graphs.kernels.convolution import _number_of_parts, convolution
+from landscape_catalog.graphs.kernels.convolution import (
+    LARGEST_PART,
+    SMALLEST_PART,
+    _number_of_parts,
+    convolution,
+)
 from landscape_catalog.metrics.numerics.hessian.products import BatchHessian
 from landscape_catalog.models.build import build
 from landscape_catalog.tasks import Classification, Samples
@@ -56,20 +64,51 @@ def test_sums_are_cut_into_equal_parts(monkeypatch: pytest.MonkeyPatch) -> None:
 
     x, w = drawn(4, 2, 6, 6), drawn(3, 2, 3, 3, seed=1).requires_grad_()
     found = []
+    monkeypatch.setattr(module, "SMALLEST_PART", 1)
     for largest in (10**6, 36, 7):
         monkeypatch.setattr(module, "LARGEST_PART", largest)
         loss = convolution(x, w, stride=(1, 1), padding=(1, 1)).sin().sum()
         found.append(torch.autograd.grad(loss, w)[0])
     torch.testing.assert_close(found[0], found[1])
     torch.testing.assert_close(found[0], found[2])
-    for total in (1, 2048, 131072, 2050, 2053, 128 * 49):
-        assert total % _number_of_parts(total) == 0
+
+
+@given(st.integers(1, 2**23))
+def test_parts_cover_the_total(total: int) -> None:
+    """They are equal, and as long as `LARGEST_PART` allows wherever there are such parts."""
+    parts = _number_of_parts(total)
+    assert total % parts == 0
+    lengths = [n for n in range(SMALLEST_PART, LARGEST_PART + 1) if total % n == 0]
+    assert total // parts == max(lengths, default=total)
+
+
+@given(st.integers(1, 2**13), st.sampled_from([4, 8, 16, 32, 64]))
+def test_no_batch_of_images_is_summed_in_one_part(samples: int, side: int) -> None:
+    total = samples * side**2
+    assert total // _number_of_parts(total) <= LARGEST_PART or total % 32
+
+
+def test_parts_of_batches_that_were_measured_on_a_card() -> None:
+    assert [_number_of_parts(batch * 32**2) for batch in (128, 512, 1024)] == [64, 256, 512]
+    assert [_number_of_parts(batch * 32**2) for batch in (2048, 4096)] == [1024, 2048]
+    assert _number_of_parts(48 * 224**2) <= 48 * 224**2 // 1024
+
+
+def test_gradients_of_large_batches_are_exact() -> None:
+    """2^21 values in float32; summed up in one product, they would be wrong by 1e-5."""
+    x, gradient = drawn(2048, 1, 32, 32).float(), drawn(2048, 2, 32, 32, seed=1).float()
+    w = torch.zeros(2, 1, 3, 3, requires_grad=True)
+    y = convolution(x, w, stride=(1, 1), padding=(1, 1))
+    (found,) = torch.autograd.grad(y, w, gradient)
+    w = torch.zeros(2, 1, 3, 3, dtype=torch.float64, requires_grad=True)
+    y = F.conv2d(x.double(), w, padding=1)
+    (right,) = torch.autograd.grad(y, w, gradient.double())
+    assert float((found - right).norm() / right.norm()) < 2e-6
 
 
 @pytest.fixture
 def on_the_cpu(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(mode, "DEVICES", ("cpu",))
-    monkeypatch.setattr(mode, "batch_norm", None)
 
 
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, ...]]:
@@ -92,7 +131,7 @@ def test_networks_need_no_change(monkeypatch: pytest.MonkeyPatch) -> None:
     parameters = list(network.parameters())
     expected = torch.autograd.grad(network(x).sin().sum(), parameters)
     assert not seen
-    with mode._Kernels(twice=False):
+    with mode._Kernels(None):
         found = torch.autograd.grad(network(x).sin().sum(), parameters)
     assert len(seen) == sum(isinstance(m, nn.Conv2d) for m in network.modules()) == 20
     torch.testing.assert_close(found, expected)
@@ -107,7 +146,7 @@ def test_hessian_products(monkeypatch: pytest.MonkeyPatch) -> None:
     vector = drawn(hessian.size, seed=2)
     expected = hessian(vector)
     seen = calls(monkeypatch)
-    with mode._Kernels(twice=True):
+    with mode._Kernels(None):
         found = BatchHessian(network, data, TASK)(vector)
     assert seen
     torch.testing.assert_close(found, expected)
@@ -130,7 +169,7 @@ LEFT_TO_TORCH = {
 def test_what_is_left_to_torch(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     call, x = LEFT_TO_TORCH[name], drawn(2, 4, 8, 8).float()
     expected, seen = call(x), calls(monkeypatch)
-    with mode._Kernels(twice=False):
+    with mode._Kernels(None):
         assert torch.equal(call(x), expected)
     assert seen == []
 
@@ -217,12 +256,13 @@ def test_which_batch_norms_are_left_to_torch(
 ) -> None:
     monkeypatch.setattr(mode, "DEVICES", ("cpu",))
     seen = []
-    monkeypatch.setattr(mode, "covers", lambda inputs: True, raising=False)
-    monkeypatch.setattr(mode, "batch_norm", lambda inputs, *_, **__: seen.append(1) or inputs)
+    kernels = SimpleNamespace(
+        covers=lambda inputs: True, batch_norm=lambda inputs, *_, **__: seen.append(1) or inputs
+    )
     norm = nn.BatchNorm2d(
         4, affine=missing != "weight", track_running_stats=missing != "statistics"
     ).train(training)
-    with mode._Kernels(twice=False):
+    with mode._Kernels(kernels):
         norm(torch.ones(2, 4, 3, 3))
     assert len(seen) == (training and missing == "nothing")
 
@@ -230,7 +270,7 @@ def test_which_batch_norms_are_left_to_torch(
 @pytest.mark.usefixtures("on_the_cpu")
 def test_other_dimensions_are_left_to_torch(monkeypatch: pytest.MonkeyPatch) -> None:
     seen = calls(monkeypatch)
-    with mode._Kernels(twice=False):
+    with mode._Kernels(None):
         for layer, dimensions in ((nn.Conv1d, 1), (nn.Conv3d, 3)):
             layer(4, 4, 3)(torch.ones(2, 4, *[5] * dimensions))
     assert seen == []

@@ -12,6 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from landscape_catalog.graphs.notices import warn_once
 from landscape_catalog.graphs.recorded import WARM_UP, RecordedWork
 from landscape_catalog.metrics.numerics.curves import descent, fit
 from landscape_catalog.metrics.numerics.curves.fit import State, fit_curves
@@ -145,6 +146,75 @@ def test_no_fit_is_left_behind_by_an_error(
     with pytest.raises(torch.OutOfMemoryError):
         recorded(controls, tiny_data, task, recipe, recorder)
     assert len(set(map(id, waited))) == 3
+
+
+@pytest.mark.parametrize("good", [0, 1, 2])
+def test_fits_go_on_step_by_step_if_they_cannot_be_recorded(
+    good: int, task: Classification, tiny_data: Samples, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Some of three curves: no step is lost or taken twice."""
+    warn_once.cache_clear()
+    recipe, ends, asked = CurveRecipe(batch_size=8, updates=7), pairs(3, torch.float32), []
+
+    def recorder(work: Work) -> Work:
+        asked.append(work)
+        if len(asked) > good:
+            raise RuntimeError("CUDA error: operation not permitted when stream is capturing")
+        return work
+
+    controls = started(ends, recipe, torch.float32)
+    recorded(controls, tiny_data, task, recipe, recorder)
+    expected = fit_curves(network(0), ends, tiny_data, task, recipe, seed=5)
+    for points, curve in zip(controls, expected):
+        assert torch.equal(points, curve.controls)
+    assert len(asked) == 3
+    (said,) = caplog.messages
+    assert "not permitted when stream is capturing" in said
+
+
+@pytest.mark.parametrize("recordable", [True, False])
+def test_curves_are_never_stacked_on_cuda(
+    recordable: bool, task: Classification, tiny_data: Samples, monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    """They are fitted as one by one on a CPU, which is where this is computed."""
+    warn_once.cache_clear()
+    recipe, ends = CurveRecipe(batch_size=8, updates=5), pairs(2, torch.float32)
+    alone = fit_curves(network(0), ends, tiny_data, task, recipe, seed=5)
+    stacked = fit_curves(network(0), ends, tiny_data, task, recipe, seed=5, together=True)
+    monkeypatch.setattr(fit, "_is_on_cuda", lambda data: True)
+    monkeypatch.setattr(fit, "can_be_recorded", lambda *_: recordable)
+    found = fit_curves(network(0), ends, tiny_data, task, recipe, seed=5, together=True)
+    for curve, one, other in zip(found, alone, stacked):
+        assert torch.equal(curve.controls, one.controls)
+        assert not torch.equal(curve.controls, other.controls)
+    assert len(caplog.messages) == (not recordable)
+
+
+@pytest.mark.parametrize("mode", ["eval", "train"])
+def test_hessian_products_that_cannot_be_recorded(
+    mode: products.Mode, task: Classification, tiny_data: Samples, monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    """They are computed step by step, and each is counted once."""
+    warn_once.cache_clear()
+    made = network(0, torch.float64)
+    expected, asked = BatchHessian(made, tiny_data, task, mode=mode), []
+
+    def recorder(work: Work) -> Work:
+        asked.append(work)
+        raise RuntimeError("CUDA error: operation not permitted when stream is capturing")
+
+    monkeypatch.setattr(products, "RecordedWork", partial(RecordedWork, recorder=recorder))
+    monkeypatch.setattr(BatchHessian, "_records", lambda self: True)
+    found = BatchHessian(made, tiny_data, task, mode=mode)
+    for seed in range(WARM_UP + 3):
+        draw = torch.Generator().manual_seed(seed)
+        vector = torch.randn(found.size, dtype=torch.float64, generator=draw)
+        assert torch.equal(found(vector), expected(vector))
+    assert len(asked) == 1
+    assert found.products == WARM_UP + 3
+    assert len(caplog.messages) == 1
 
 
 class Recorded(RecordedWork):

@@ -17,6 +17,7 @@ import pytest
 import torch
 
 from landscape_catalog.errors import OutOfMemoryError
+from landscape_catalog.graphs.notices import warn_once
 from landscape_catalog.graphs.recorded import WARM_UP, RecordedWork
 from landscape_catalog.runner.memory import named_memory_errors
 from landscape_catalog.tasks import Classification
@@ -241,6 +242,43 @@ def test_memory_that_lacks_while_a_step_is_recorded() -> None:
         train_replayed(members, recorder=recorder)
     assert len(seen) == 2
     assert [found() for found in seen] == [None, None]
+
+
+class Refusing:
+    """Records the first so many works, and fails for the others as a capture of a read does."""
+
+    def __init__(self, good: int) -> None:
+        self.good, self.asked = good, 0
+
+    def __call__(self, work: Callable[[], object]) -> Callable[[], object]:
+        self.asked += 1
+        if self.asked > self.good:
+            raise RuntimeError("CUDA error: operation not permitted when stream is capturing")
+        return work
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_runs_go_on_step_by_step_if_they_cannot_be_recorded(
+    name: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """No step is lost or counted twice, checkpoints included, and one warning says why."""
+    warn_once.cache_clear()
+    made, runs = trainings(name), [RUN, dataclasses.replace(RUN, seed=1)]
+    expected, kept = [made.alone(run).bits() for run in runs], [Kept(), Kept()]
+    members = [made.member(run, checkpoints=one) for run, one in zip(runs, kept)]
+    recorder = Refusing(good=1)
+    results = train_replayed(members, recorder=recorder)
+    found = [Outcome(result, one.network).bits() for result, one in zip(results, members)]
+    assert found == expected
+    short = name == "fewer updates than the warm-up"
+    assert recorder.asked == (0 if short else 2)
+    assert len(caplog.messages) == (not short)
+    assert all("not permitted when stream is capturing" in said for said in caplog.messages)
+    for one, run, right in zip(kept, runs, expected):
+        for state in one.states.values():
+            again = made.member(run, checkpoints=Kept(state))
+            (result,) = train_replayed([again], recorder=Refusing(good=0))
+            assert Outcome(result, again.network).bits() == right
 
 
 def test_a_member_that_diverges_leaves_the_others_alone() -> None:

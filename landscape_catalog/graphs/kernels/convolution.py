@@ -24,6 +24,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 LARGEST_PART = 2048  # samples times pixels that one matrix product sums over
+SMALLEST_PART = 32  # below which the products would take more memory than the patches
 LARGEST_PATCHES = 2**28  # values of patches that there are at a time
 
 
@@ -172,12 +173,12 @@ def _patches(inputs: Tensor, window: Window) -> Tensor:
 
 
 def _number_of_parts(total: int) -> int:
-    """The smallest number of equal parts that are no longer than `LARGEST_PART`, if there is one.
+    """The smallest number of equal parts of 32 to 2048 values each; 1 if there is none.
 
-    >>> [_number_of_parts(total) for total in (2048, 131072, 2050, 2053)]
-    [1, 64, 2, 1]
+    >>> [_number_of_parts(total) for total in (2048, 131072, 2**20, 2**21, 2050, 2053)]
+    [1, 64, 512, 1024, 2, 1]
     """
-    for parts in range(-(-total // LARGEST_PART), 1024):
-        if total % parts == 0:
-            return max(parts, 1)
+    for length in range(min(LARGEST_PART, total), SMALLEST_PART - 1, -1):
+        if total % length == 0:
+            return total // length
     return 1

@@ -1,13 +1,16 @@
 """A context in which convolutions and batch norms on CUDA are computed by the kernels beside this.
 
 Networks need no change: the context intercepts calls of torch's functions. Whatever the kernels do
-not cover (dilation, groups, no images, other dtypes or devices) is left to torch.
+not cover (dilation, groups, no images, other dtypes or devices) is left to torch, and so is batch
+norm where kernels in Triton cannot be compiled (`kernels.trial`): the bits of such a machine differ
+from those of one that can.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from types import ModuleType
 from typing import Any
 
 import torch
@@ -16,14 +19,10 @@ from torch.nn import functional as F
 from torch.overrides import TorchFunctionMode
 
 from landscape_catalog.graphs.kernels.convolution import convolution
+from landscape_catalog.graphs.kernels.trial import triton_batch_norm
 
 MOST_CHANNELS = 32  # of a convolution's input, up to which its own gradients are faster
 DEVICES = ("cuda",)
-
-try:
-    from landscape_catalog.graphs.kernels.batchnorm import batch_norm, covers
-except ImportError:  # no Triton on this platform
-    batch_norm = None  # type: ignore[assignment]
 
 
 def small_network_kernels(
@@ -35,15 +34,21 @@ def small_network_kernels(
         device: of the network.
         twice: whether second derivatives will be taken, which batch norm here does not have.
     """
-    return _Kernels(twice=twice) if device.type == "cuda" else nullcontext()
+    if device.type != "cuda":
+        return nullcontext()
+    return _Kernels(None if twice else triton_batch_norm(device))
 
 
 class _Kernels(TorchFunctionMode):
-    """Intercepts convolutions and batch norms."""
+    """Intercepts convolutions and batch norms.
 
-    def __init__(self, *, twice: bool) -> None:
+    Args:
+        batch_norm: the module of the kernels for batch norm; None: it is torch's.
+    """
+
+    def __init__(self, batch_norm: ModuleType | None) -> None:
         super().__init__()
-        self.twice = twice
+        self.batch_norm = batch_norm
 
     def __torch_function__(
         self,
@@ -56,8 +61,8 @@ class _Kernels(TorchFunctionMode):
         given = dict(kwargs or {})
         if function is torch.conv2d and not given and (found := _convolved(*args)) is not None:
             return found
-        if function is F.batch_norm and not self.twice:
-            found = _normalised(*args, **given)
+        if function is F.batch_norm and self.batch_norm is not None:
+            found = _normalised(self.batch_norm, *args, **given)
             if found is not None:
                 return found
         return function(*args, **given)
@@ -77,20 +82,19 @@ def _convolved(
 
 
 def _normalised(
-    inputs: Tensor, running_mean: Tensor | None, running_var: Tensor | None,
-    weight: Tensor | None = None, bias: Tensor | None = None, training: bool = False,
-    momentum: float = 0.1, eps: float = 1e-5,
+    kernels: ModuleType, inputs: Tensor, running_mean: Tensor | None,
+    running_var: Tensor | None, weight: Tensor | None = None, bias: Tensor | None = None,
+    training: bool = False, momentum: float = 0.1, eps: float = 1e-5,
 ) -> Tensor | None:  # fmt: skip
     """`F.batch_norm`, or None if it is not for these kernels."""
-    if batch_norm is None or inputs.device.type not in DEVICES:
-        return None
-    if not training or not covers(inputs):
+    if inputs.device.type not in DEVICES or not training or not kernels.covers(inputs):
         return None
     if running_mean is None or running_var is None or weight is None or bias is None:
         return None
-    return batch_norm(
+    found: Tensor = kernels.batch_norm(
         inputs, weight, bias, running_mean, running_var, momentum=momentum, epsilon=eps
     )
+    return found
 
 
 def _both(option: Any) -> tuple[int, int]:

@@ -15,6 +15,7 @@ from landscape_catalog.errors import (
     LandscapeError,
 )
 from landscape_catalog.experiment.grid import Run
+from landscape_catalog.graphs.notices import warn_once
 from landscape_catalog.graphs.recordable import can_be_recorded
 from landscape_catalog.metrics.numerics.evaluation import evaluate
 from landscape_catalog.pipeline.shared.loading import load_data
@@ -48,6 +49,7 @@ from landscape_catalog.training import (
     train_group,
     train_replayed,
 )
+from landscape_catalog.training.grouping import records_on_gpu
 
 ADVICE = "reduce `load.width`, `temperature.batch_size` or `execution.workers`"
 
@@ -85,7 +87,7 @@ def train_and_keep(payload: TrainPayload, cache: WorkerCache) -> None:
         members = [_Training(payload, run, cache, interval, left) for run in runs]
         if members and members[0].can_be_replayed():
             train_replayed([member.as_member() for member in members])
-        elif members and runs[0].cell.is_grouped:
+        elif members and members[0].is_stacked:
             train_group([member.as_member() for member in members])
         else:
             for member in members:
@@ -138,10 +140,30 @@ class _Training:
 
     def can_be_replayed(self) -> bool:
         """Whether the job's runs are trained on a GPU by recorded steps."""
-        if self.data.train.inputs.device.type != "cuda":
+        if not self.on_cuda:
             return False
         batch = self.data.train[: self.recipe.batch_size]
-        return can_be_recorded(self.network.train(), batch, self.task)
+        if can_be_recorded(self.network.train(), batch, self.task):
+            return True
+        if records_on_gpu(self.run.cell.built_in):
+            warn_once(
+                f"runs of {self.run.cell.landscape.model.name} are trained one by one and step by "
+                "step on this GPU, which is slower: in a trial, a step could not be recorded"
+            )
+        return False
+
+    @property
+    def is_stacked(self) -> bool:
+        """Whether the job's runs are trained in a stack, if they are not replayed.
+
+        Never on CUDA, where bits depend on the size of a stack.
+        """
+        return self.run.cell.is_grouped and not self.on_cuda
+
+    @property
+    def on_cuda(self) -> bool:
+        """Whether the run is trained on a GPU of NVIDIA."""
+        return self.data.train.inputs.device.type == "cuda"
 
     def train_alone(self) -> None:
         """Train the run by itself."""
@@ -226,7 +248,7 @@ class _Training:
                 if name != FIRST_SNAPSHOT
             },
             weights_sha256=weights_sha256,
-            computed="grouped" if run.cell.is_grouped else "alone",
+            computed="grouped" if self.is_stacked else "alone",
             provenance=provenance(self.payload.device),
         )
 

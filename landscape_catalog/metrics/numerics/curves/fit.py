@@ -15,6 +15,7 @@ from landscape_catalog.graphs.batching import (
     stable_graph,
 )
 from landscape_catalog.graphs.limits import SMALLEST_STACK
+from landscape_catalog.graphs.notices import warn_once
 from landscape_catalog.graphs.operations import TracedGraph
 from landscape_catalog.graphs.recordable import can_be_recorded
 from landscape_catalog.metrics.numerics.curves.bezier import Curve
@@ -98,7 +99,8 @@ def fit_curves(
         recipe: as for `fit_curve`.
         seed: as for `fit_curve`.
         together: whether curves are fitted side by side, even a lone one; it rounds differently. On
-            a GPU it makes no difference: each curve is fitted by recorded steps of its own.
+            CUDA it makes no difference, since bits would depend on the number of curves: each is
+            fitted by recorded steps of its own, or step by step if these cannot be recorded.
 
     Raises:
         ValueError: as for `fit_curve`, and if networks of this kind cannot be computed side by
@@ -109,12 +111,18 @@ def fit_curves(
         require_one_landscape(network, ends)
     starts = [_start(network, ends, recipe, seed).to(data.inputs.device) for ends in pairs]
     shapes, batch = trainable_shapes(network), data[: recipe.batch_size]
-    if data.inputs.device.type == "cuda" and can_be_recorded(network, batch, task):
+    on_cuda = _is_on_cuda(data)
+    if on_cuda and can_be_recorded(network, batch, task):
         fit_recorded(
             starts, lambda: partial(network_gradient, copied(network), task), data, recipe, seed
         )
         return [Curve(controls, shapes) for controls in starts]
-    if not together:
+    if on_cuda and together:
+        warn_once(
+            "curves are fitted one by one and step by step on this GPU, which is slower: in a "
+            "trial, a step could not be recorded"
+        )
+    if on_cuda or not together:
         strategy = _memory_format(network, batch, task)
         data = replace(data, inputs=strategy.to_memory_format(data.inputs))
         for controls in starts:
@@ -129,6 +137,10 @@ def fit_curves(
     fit_step_by_step(controls, make_gradient, data, recipe, seed)
     curves = zip(*(unstack_vector(points, shapes, count) for points in controls))
     return [Curve(torch.stack(points), shapes) for points in curves][: len(pairs)]
+
+
+def _is_on_cuda(data: Samples) -> bool:
+    return data.inputs.device.type == "cuda"
 
 
 def _stackable_graph(network: nn.Module, batch: Samples, task: Task) -> TracedGraph:

@@ -101,7 +101,7 @@ class BatchHessian:
         """Whether products are repeated by a CUDA graph."""
         if self.device.type != "cuda" or len(self.parts) > 1:
             return False
-        return can_be_recorded(self.network, self.data, self.task)
+        return can_be_recorded(self.network, self.data, self.task, twice=True)
 
     def _recorder(self) -> RecordedWork | None:
         """On a GPU, what repeats the product; the graph of the gradient is on its stream."""
