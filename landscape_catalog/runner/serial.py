@@ -6,9 +6,15 @@ from concurrent.futures import Future
 from typing import Any
 
 from landscape_catalog.runner.device import current_gpu
+from landscape_catalog.runner.device_failures import named_device_failures
 from landscape_catalog.runner.executor import Executor, JobFunction, Result
 from landscape_catalog.runner.settings import reproducible
 from landscape_catalog.runner.worker_cache import WorkerCache
+
+KEPT = (
+    "this process cannot use the GPU any more, so that all further jobs fail: end it and start the "
+    "stage again, or set `execution.engine` to local, which replaces such a process"
+)
 
 
 class SerialExecutor(Executor):
@@ -30,7 +36,7 @@ class SerialExecutor(Executor):
         """Run the job immediately; the returned future is done."""
         future: Future[Result] = Future()
         try:
-            with reproducible(), current_gpu(self._gpu):
+            with named_device_failures(KEPT), reproducible(), current_gpu(self._gpu):
                 future.set_result(function(payload, self._cache))
         except (Exception, SystemExit) as error:  # a user's code may raise anything
             future.set_exception(error)

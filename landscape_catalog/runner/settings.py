@@ -17,9 +17,10 @@ def reproducible() -> Iterator[None]:
     """Compute under the settings of every worker, and restore the previous ones afterwards.
 
     These are: one thread, float32 as the default dtype, the CPU as the default device, gradients
-    enabled, no autocast, full float32 precision, oneDNN enabled, and deterministic kernels (on
-    CUDA, as far as they exist). The generators of torch, NumPy and `random` are seeded, so that
-    code that draws from them unseeded is reproducible; their states are restored as well.
+    enabled, no autocast, full float32 precision, oneDNN enabled, and deterministic kernels. On CUDA
+    only cuDNN is asked for these: kernels with atomic additions, as a custom network may use, add
+    in any order. The generators of torch, NumPy and `random` are seeded, so that code that draws
+    from them unseeded is reproducible; their states are restored as well.
     """
     import torch
 
@@ -52,7 +53,7 @@ def reproducible() -> Iterator[None]:
 
 
 def _make_deterministic() -> None:
-    """Make torch's results bit-reproducible; on CUDA, as far as its kernels allow."""
+    """Make torch's results bit-reproducible; on CUDA, those of cuDNN and of matrix products."""
     import torch
 
     torch.set_deterministic_debug_mode("default")
