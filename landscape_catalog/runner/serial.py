@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any
 
 from landscape_catalog.runner.device import current_gpu
@@ -31,6 +32,18 @@ class SerialExecutor(Executor):
     def __init__(self, gpu: int | None = None) -> None:
         self._gpu = gpu
         self._cache = WorkerCache()
+
+    def expect(self, job_bytes: int) -> None:
+        """Find out how much memory of the GPU is free; this process then has a context on it."""
+        import torch
+
+        self.share = None
+        with (
+            suppress(RuntimeError, AssertionError),
+            current_gpu(self._gpu),
+        ):  # its jobs will say why
+            torch.cuda.empty_cache()  # what earlier jobs of this process have freed is free as well
+            self.share = torch.cuda.mem_get_info()[0]
 
     def submit(self, function: JobFunction[Result], payload: Any) -> Future[Result]:
         """Run the job immediately; the returned future is done."""

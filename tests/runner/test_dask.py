@@ -540,7 +540,7 @@ def test_a_job_of_which_everything_is_finished_does_nothing(
     runs = missing_runs(workspace)
     trained = training_job(workspace, runs, device="cpu").payload
     specs = tuple(losses_of(runs, workspace.experiment.measure))
-    measured = measuring_job(workspace, specs, "cpu").payload
+    measured = measuring_job(workspace, specs, device="cpu").payload
     before = contents(tmp_path)
     for function, payload in ((train_job, trained), (measure_job, measured)):
         rest = payload.without({output.key for output in payload.outputs()})

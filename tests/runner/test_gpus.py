@@ -27,9 +27,11 @@ from landscape_catalog.runner.device import (
 )
 from landscape_catalog.runner.executor import JobFunction
 from landscape_catalog.runner.gpus import VISIBLE, built_for_gpus, driver_count, only
+from landscape_catalog.runner.memory import UNKNOWN_SHARE_BYTES, gpu_share, release_memory
 from landscape_catalog.runner.placement import Placement, smallest_share
 from landscape_catalog.runner.processes import ProcessExecutor
 from landscape_catalog.runner.registry import chosen_executor
+from landscape_catalog.runner.serial import SerialExecutor
 from landscape_catalog.runner.worker_cache import WorkerCache
 from landscape_catalog.runner.worker_pool import LONGEST_FOLDER
 
@@ -414,6 +416,38 @@ def test_too_little_memory_is_said(
     assert caplog.messages[2] == "GPU 2: 20 GB free, 0 workers"
     assert "a job may need 30 GB of a GPU's memory, and a worker has 26.7 GB" in caplog.text
     assert "fewer `execution.workers`" in caplog.text
+
+
+def test_an_engine_that_computes_in_this_process_knows_what_is_free(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import torch
+
+    executor = SerialExecutor()
+    executor.expect(1)
+    assert executor.share is None or torch.cuda.is_available()
+    emptied: list[bool] = []
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: emptied.append(True))
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (7 * len(emptied), 80))
+    executor.expect(1)
+    assert executor.share == gpu_share(executor) == 7
+
+
+def test_a_gpu_of_which_nothing_is_known_is_taken_for_a_small_one() -> None:
+    assert gpu_share(SerialExecutor()) == UNKNOWN_SHARE_BYTES == 8 * 10**9
+
+
+@pytest.mark.parametrize("available", [True, False])
+def test_memory_is_returned_on_apples_gpu_too(
+    available: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    emptied: list[bool] = []
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: available)
+    monkeypatch.setattr(torch.mps, "empty_cache", lambda: emptied.append(True))
+    release_memory(MemoryError())
+    assert emptied == [True] * available
 
 
 def test_no_gpu_is_counted_where_there_is_none() -> None:
