@@ -17,6 +17,7 @@ from landscape_catalog.pipeline.measure import worker
 from landscape_catalog.pipeline.measure.context import MeasurementContext
 from landscape_catalog.pipeline.measure.worker import advice_for, measure_and_keep
 from landscape_catalog.pipeline.shared.measurement_specs import MeasurementSpec, measurements_of
+from landscape_catalog.runner.device_failures import is_device_failure
 from landscape_catalog.runner.worker_cache import WorkerCache
 from tests.experiment.grids import experiment_of, grid_of
 
@@ -156,10 +157,16 @@ def test_nothing_more_is_measured_where_the_gpu_has_failed(
         tried.append(context.id)
         if len(tried) == 1:
             raise ValueError("too far")
-        raise RuntimeError("CUDA error: an illegal memory access was encountered")
+        raise RuntimeError("CUDA error: an illegal memory access\nFor debugging consider")
 
     monkeypatch.setattr(distance, "compute", compute)
     payload: Any = Payload(distances, Measurements(tmp_path))
-    with pytest.raises(MeasurementError, match=r"^distance .* CUDA error.*; distance .* too far$"):
+    words = (
+        r"^distance of .*CUDA error: an illegal memory access; distance of .* too far; 1 further"
+    )
+    with pytest.raises(
+        MeasurementError, match=f"{words} measurement of the job not tried$"
+    ) as caught:
         measure_and_keep(payload, WorkerCache())
+    assert is_device_failure(caught.value)
     assert tried == [spec.measurement_id for spec in distances[:2]]

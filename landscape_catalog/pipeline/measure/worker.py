@@ -20,6 +20,7 @@ from landscape_catalog.runner.device import provenance
 from landscape_catalog.runner.device_failures import is_device_failure
 from landscape_catalog.runner.memory import named_memory_errors, release_memory
 from landscape_catalog.runner.worker_cache import WorkerCache
+from landscape_catalog.schema.words import counted
 from landscape_catalog.store.artifacts import write_measurement
 from landscape_catalog.store.measurements import MeasurementRecord
 
@@ -39,15 +40,15 @@ def measure_and_keep(payload: MeasurePayload, cache: WorkerCache) -> None:
     with named_memory_errors(advice):
         job = JobContext(payload, cache)
     failed: list[tuple[MeasurementSpec, Exception]] = []
-    for spec in payload.specs:
+    for number, spec in enumerate(payload.specs, start=1):
         try:
             measured = spec.declaration.compute(job.measurement(spec))
         except StorageError:
             raise
         except Exception as error:  # a custom network or task may raise anything
-            if is_device_failure(error):  # it would fail all others of the job
-                failed.insert(0, (spec, error))
-                break
+            if is_device_failure(error):  # which all others of the job would meet, too
+                untried = len(payload.specs) - number
+                raise _device_failure([(spec, error), *failed], untried) from error
             if is_out_of_memory(error):
                 release_memory(error)  # which the others of the job need
             failed.append((spec, error))
@@ -66,15 +67,26 @@ def advice_for(spec: MeasurementSpec) -> str:
 
 def _failure(failed: Sequence[tuple[MeasurementSpec, Exception]], advice: str) -> LandscapeError:
     """The error of a job some of whose measurements have failed."""
-    what = "; ".join(
-        f"{spec.metric} of {' and '.join(run.run_id for run in spec.runs)}: {described(error)}"
-        for spec, error in failed
-    )
-    if is_device_failure(failed[0][1]) or not any(is_out_of_memory(error) for _, error in failed):
+    what = "; ".join(f"{_named(spec)}: {described(error)}" for spec, error in failed)
+    if not any(is_out_of_memory(error) for _, error in failed):
         return MeasurementError(what)
     return OutOfMemoryError(
         f"out of memory: {advice} ({what})" if advice else f"out of memory: {what}"
     )
+
+
+def _device_failure(
+    failed: Sequence[tuple[MeasurementSpec, Exception]], untried: int
+) -> MeasurementError:
+    """The error of a job that a failure of its GPU has ended, in one line."""
+    what = [f"{_named(spec)}: {described(error).splitlines()[0]}" for spec, error in failed]
+    if untried:
+        what.append(f"{counted(untried, 'further measurement')} of the job not tried")
+    return MeasurementError("; ".join(what))
+
+
+def _named(spec: MeasurementSpec) -> str:
+    return f"{spec.metric} of {' and '.join(run.run_id for run in spec.runs)}"
 
 
 def _keep(payload: MeasurePayload, spec: MeasurementSpec, measured: Any) -> None:
