@@ -19,6 +19,7 @@ LandscapeError                 base class; exit code 1
 ├── WorkerDiedError            a worker process ended before its job was done
 ├── WorkerStartError           worker processes cannot start, or a cluster has none to use
 ├── OutOfMemoryError           a job needs more memory than it can get
+├── DeviceFailedError          a GPU can no longer be used by the process that a job ran in
 ├── MeasurementError           some measurements of a job failed; the others are kept
 └── JobsFailedError            some runs or measurements failed; the rest are kept
 
@@ -218,6 +219,10 @@ class WorkerStartError(LandscapeError):
 
 class OutOfMemoryError(LandscapeError):
     """A job could not allocate the memory that it needs, and its result is lost."""
+
+
+class DeviceFailedError(LandscapeError):
+    """A GPU failed during a job; until it ends, its process can compute nothing on it any more."""
 
 
 class Interrupted(BaseException):

@@ -64,7 +64,7 @@ PLANNED = {
     "pair_metric": ({"measure": ALONE["measure"].replace("{hessian", "{jensen_shannon: {}, hessian")}, "measurements  11:"),
     "panel": ({"report": "{panels: [relative_distance]}"}, "measurements  10:"),
     "phase_rule": ({"classify": "{rule: by_loss, train_loss: 0.1}"}, "measurements  10:"),
-    "executor": ({"execution": "{device: cpu, engine: thread}"}, "with 1 workers on cpu"),
+    "executor": ({"execution": "{device: cpu, engine: thread}"}, "with 1 worker on cpu"),
 }  # fmt: skip
 
 TOGETHER = """\

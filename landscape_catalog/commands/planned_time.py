@@ -13,16 +13,21 @@ from landscape_catalog.pipeline.shared.speed import known_speed
 from landscape_catalog.pipeline.shared.workspace import Workspace
 from landscape_catalog.pipeline.train.groups import planned_training
 from landscape_catalog.runner.calibration import read_calibration
-from landscape_catalog.runner.device import chosen_device
+from landscape_catalog.runner.device import chosen_device, chosen_devices
 from landscape_catalog.runner.progress import format_duration
 from landscape_catalog.runner.registry import chosen_executor
 from landscape_catalog.runner.schedule import makespan
 from landscape_catalog.runner.speed import FIRST_JOB_SECONDS, SpeedModel
 from landscape_catalog.runner.timings import Work
+from landscape_catalog.schema.words import counted
 
 
 def planned_time(workspace: Workspace, remaining: Remaining) -> str:
-    """The time that the runs and measurements that are left take, in words."""
+    """The time that the runs and measurements that are left take, in words.
+
+    Jobs are those that the stage cuts for its workers. Workers that share a GPU take turns on it,
+    so that they end when one worker that has all of their jobs would.
+    """
     left = [needed for needed in remaining.measurements if needed.left]
     cells = [cell for cell, _ in remaining.runs]
     cells += [procedure.cell for procedure in dict.fromkeys(needed.procedure for needed in left)]
@@ -49,10 +54,14 @@ def planned_time(workspace: Workspace, remaining: Remaining) -> str:
         )
         for some in _losses_first(left)
     )
+    gpus = len(chosen_devices(execution))
+    lanes = min(workers, gpus) if gpus else workers
     seconds = sum(
-        (_stage_seconds(phases, workers, speed) for phases in ([training], [losses, others])), 0.0
+        (_stage_seconds(phases, lanes, speed) for phases in ([training], [losses, others])), 0.0
     )
-    time = f"about {format_duration(seconds)} with {workers} workers on {device}"
+    time = f"about {format_duration(seconds)} with {counted(workers, 'worker')} on {device}"
+    if lanes < workers:
+        time += f", which share the time of {counted(gpus, 'GPU')}"
     work = training + losses + others
     if all(speed.knows(job) for job in work):
         return f"{time}, based on timings of earlier jobs on this machine"

@@ -101,8 +101,8 @@ class Execution(Section):
     counts them. Each worker uses a single one, where the memory that its jobs need is free. The
     engine `serial` uses one, by default the first; on a Dask cluster each worker has its own."""
     workers: PositiveInt | Literal["auto"] = "auto"
-    """Number of parallel jobs, one thread each; `auto`: one per core, or on each GPU as many as
-    have room, up to two."""
+    """Number of parallel jobs, one thread each; `auto`: one per core, or one on each GPU that has
+    room for it."""
     engine: Text = "local"
     """Where jobs run: `local`, in processes on this machine; `serial`, one after the other in the
     stage's own process, for debugging; or `dask`, on the workers of a Dask cluster. All give

@@ -17,7 +17,12 @@ from distributed import Client
 from landscape_catalog.errors import Problem, SpecError, WorkerStartError
 from landscape_catalog.regular import read_regular
 from landscape_catalog.runner.dask_facts import Facts, facts_of_driver, refusal
-from landscape_catalog.runner.dask_worker import SessionLostError, close_session, open_session
+from landscape_catalog.runner.dask_worker import (
+    SessionLostError,
+    close_session,
+    end_process,
+    open_session,
+)
 from landscape_catalog.runner.progress import format_duration
 
 log = logging.getLogger(__name__)
@@ -207,6 +212,13 @@ class Cluster:
     def drop(self, worker: ClusterWorker) -> None:
         """Forget a worker that was restarted under the same address; it is admitted again."""
         self.workers.pop(worker.address, None)
+
+    async def end(self, worker: ClusterWorker) -> None:
+        """End the process of a worker that can no longer use its GPU."""
+        self.refuse(worker.address, "it cannot use its GPU any more, and is ended")
+        self._alone_since, self._any_lost = time.monotonic(), True  # another one may come
+        with suppress(Exception):  # it may be gone already
+            await self.client.run(end_process, workers=[worker.address])
 
     async def _facts(self, address: str) -> Facts | BaseException:
         arguments = (open_session, self.session, self.device)

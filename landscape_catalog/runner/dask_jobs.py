@@ -134,6 +134,8 @@ class Jobs:
             job.drop_finished()  # only now, since a worker without scheduler may finish its job
             try:
                 outcome = await self._attempt(job, worker)
+                if outcome.device_failed:
+                    await self._cluster.end(worker)  # before another job is given to it
             except WorkerLostError as lost:
                 self._unfinished |= {output.cache.local for output in job.outputs()}
                 if lost.counts:

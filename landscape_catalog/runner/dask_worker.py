@@ -7,6 +7,7 @@ worker's event loop, beside the job that runs in its only thread.
 from __future__ import annotations
 
 import ctypes
+import os
 import pickle
 import shutil
 import threading
@@ -15,8 +16,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from landscape_catalog.errors import ContentMismatchError, DamagedFileError, Interrupted
+from landscape_catalog.errors import (
+    ContentMismatchError,
+    DamagedFileError,
+    DeviceFailedError,
+    Interrupted,
+)
 from landscape_catalog.runner.dask_facts import Facts, facts_of_worker
+from landscape_catalog.runner.device_failures import named_device_failures
 from landscape_catalog.runner.memory import keep_freed_memory
 from landscape_catalog.runner.portable import (
     Input,
@@ -37,6 +44,11 @@ Stamp = tuple[int, int, int] | None
 Contents = dict[str, bytes]
 """Files by name; of an artifact that is a file, this one."""
 RESTARTED = "it has been restarted"
+ENDED = (
+    "the worker process could not use the GPU any more and was ended; a nanny of Dask starts "
+    "another one"
+)
+SECONDS_UNTIL_END = 0.2  # in which the stage gets its answer
 MOST_SESSIONS = 4  # a stage that was killed could not close its own
 
 
@@ -66,6 +78,7 @@ class Outcome:
         error: what it raised, pickled, since the stage may not know its class; None: nothing.
         words: the error in words, with its traceback.
         unusable: why the worker could not start the job; None: it could.
+        device_failed: whether the worker's process can no longer use its GPU.
         artifacts: what it made, by id, if the worker used copies of its own.
     """
 
@@ -73,6 +86,7 @@ class Outcome:
     error: bytes | None = None
     words: tuple[str, str] = ("", "")
     unusable: str | None = None
+    device_failed: bool = False
     artifacts: dict[str, Contents] = field(default_factory=dict)
 
 
@@ -214,7 +228,7 @@ def run_job(session: str, job: str, content: bytes) -> Outcome:
         return Outcome(unusable=RESTARTED)
     _running.begin(job)
     try:
-        with reproducible():
+        with named_device_failures(ENDED), reproducible():
             order = pickle.loads(content)
             payload = found.enter(order)
             _verify(found, order)
@@ -253,7 +267,9 @@ def _failed(error: BaseException) -> Outcome:
         content = pickle.dumps(error)
     except Exception:  # an error of a user's own class may refuse
         content = pickle.dumps(RuntimeError(words))
-    return Outcome(error=content, words=(words, trace))
+    return Outcome(
+        error=content, words=(words, trace), device_failed=isinstance(error, DeviceFailedError)
+    )
 
 
 def _contents(path: Path) -> Contents:
@@ -290,6 +306,13 @@ def collect(
         if written != known.get(output.key):
             new[output.key] = written, *content
     return new
+
+
+def end_process() -> None:
+    """End this process once the stage has the answer; a nanny, if there is one, replaces it."""
+    timer = threading.Timer(SECONDS_UNTIL_END, os._exit, [1])
+    timer.daemon = True
+    timer.start()
 
 
 def stop(job: str) -> None:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from landscape_catalog.errors import Problem, SpecError
 from landscape_catalog.experiment.experiment import Execution
 from landscape_catalog.runner.gpus import usable_gpus
-from landscape_catalog.runner.placement import WORKERS_ON_A_GPU, Placement
+from landscape_catalog.runner.placement import Placement
 from landscape_catalog.store.records import Provenance
 
 MISSING = {"cuda": "torch finds no GPU", "mps": "torch finds no GPU of Apple"}
@@ -79,7 +79,7 @@ def chosen_workers(execution: Execution) -> int:
         return execution.workers
     devices = chosen_devices(execution)
     if devices:
-        return WORKERS_ON_A_GPU * len(devices)
+        return len(devices)
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

@@ -32,8 +32,8 @@ class Executor(ABC):
     def expect(self, job_bytes: int) -> None:
         """Say how much memory of a GPU the next jobs need, before the first is submitted.
 
-        An executor that places its workers on GPUs does so now, and sets `count` and `share`.
-        Others ignore it.
+        An executor that places its workers on GPUs does so now, and sets `count` and `share`; one
+        that computes on a GPU in this process sets `share`. Others ignore it.
         """
         self.share = None
 

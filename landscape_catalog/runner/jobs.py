@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from landscape_catalog.errors import (
+    DeviceFailedError,
     OutOfMemoryError,
     StorageError,
     WorkerDiedError,
@@ -156,6 +157,6 @@ def _timed(
 
 
 def _failure(job: Job, error: BaseException) -> Failure:
-    known = isinstance(error, (WorkerDiedError, OutOfMemoryError))
+    known = isinstance(error, (WorkerDiedError, OutOfMemoryError, DeviceFailedError))
     reason = str(error) if known else described(error)
     return Failure(job.name, reason, "".join(traceback.format_exception(error)))

@@ -8,16 +8,28 @@ import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from landscape_catalog.errors import OutOfMemoryError, is_out_of_memory
+
+if TYPE_CHECKING:
+    from landscape_catalog.runner.executor import Executor
 
 WORKER_BYTES = 450 * 10**6  # of a worker with torch, without what it shares with the others
 GPU_WORKER_BYTES = 800 * 10**6  # of a GPU: context, kernels and workspaces; a guess
 RECORDED_BYTES = 300 * 10**6  # of a recorded step: workspaces in its graph's pool (an H100)
+# What a worker may take of a GPU of which nothing is known, as on a cluster: the memory of a small
+# one. It bounds what is computed at the same time; a job that needs more by itself is tried.
+UNKNOWN_SHARE_BYTES = 8 * 10**9
 
 # Constants of glibc's malloc.h.
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 LARGEST, LARGEST_BEFORE_2_35 = 2**31 - 1, 2**25
+
+
+def gpu_share(executor: Executor) -> int:
+    """Bytes that each worker may take of its GPU, after `Executor.expect`."""
+    return UNKNOWN_SHARE_BYTES if executor.share is None else executor.share
 
 
 @contextmanager
@@ -45,7 +57,8 @@ def release_memory(error: BaseException) -> None:
     """Free what the frames of an error hold, and return the GPU's free memory to all processes.
 
     The frames of a traceback keep their variables alive, such as networks and activations, as long
-    as the error is, and torch keeps freed memory of a GPU, which the other workers then lack.
+    as the error is, and torch keeps freed memory of a GPU of any kind, which the other workers then
+    lack.
     """
     todo: list[BaseException | None] = [error]
     seen: set[int] = set()
@@ -57,8 +70,12 @@ def release_memory(error: BaseException) -> None:
             todo += [one.__cause__, one.__context__]
     gc.collect()
     torch = sys.modules.get("torch")
-    if torch is not None and torch.cuda.is_initialized():
+    if torch is None:
+        return
+    if torch.cuda.is_initialized():
         torch.cuda.empty_cache()
+    if torch.backends.mps.is_available():
+        torch.mps.empty_cache()
 
 
 def keep_freed_memory() -> None:

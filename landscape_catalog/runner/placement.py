@@ -14,8 +14,6 @@ from landscape_catalog.runner.worker_cache import WorkerCache
 
 log = logging.getLogger(__name__)
 
-WORKERS_ON_A_GPU = 2
-
 
 @dataclass(frozen=True)
 class Placement:
@@ -23,7 +21,7 @@ class Placement:
 
     Attributes:
         devices: indices of the CUDA devices to use.
-        workers: their number; None: as many as fit, up to two on each device.
+        workers: their number; None: one on each device with room.
         visible: number of CUDA devices that this process sees.
     """
 
@@ -38,27 +36,22 @@ class Placement:
     def places(self, free: Mapping[int, int], job_bytes: int) -> list[int]:
         """The device of each worker, in the order in which workers start.
 
-        Without a number of workers, each device gets as many as its memory has room for, up to two.
-        A given number is spread such that the smallest share of a worker is as large as possible.
-        A device without room for a job is left out if another one has room; if none has, the one
-        with the most free memory gets a worker.
+        Without a number of workers, each device with room for a job gets one: CUDA lets the kernels
+        of different processes take turns, while the runs of one process compute at the same time.
+        If no device has room, the one with the most free memory gets a worker. A given number is
+        spread such that the smallest share of a worker is as large as possible.
 
         Args:
             free: bytes of each device that are free.
             job_bytes: bytes that a worker needs.
 
         >>> Placement((0, 1), None, 2).places({0: 70, 1: 15}, 10)
-        [0, 1, 0]
+        [0, 1]
         >>> Placement((0, 1), 4, 2).places({0: 70, 1: 25}, 10)
         [0, 0, 1, 0]
         """
         if self.workers is None:
-            room = {
-                device: min(WORKERS_ON_A_GPU, free[device] // max(job_bytes, 1))
-                for device in self.devices
-            }
-            rounds = range(WORKERS_ON_A_GPU)
-            found = [device for turn in rounds for device in self.devices if turn < room[device]]
+            found = [device for device in self.devices if free[device] >= job_bytes]
             return found or [max(self.devices, key=lambda device: free[device])]
         places: list[int] = []
         for _ in range(self.workers):

@@ -11,7 +11,8 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from landscape_catalog.errors import WorkerDiedError, WorkerStartError
+from landscape_catalog.errors import DeviceFailedError, WorkerDiedError, WorkerStartError
+from landscape_catalog.runner.device_failures import named_device_failures
 from landscape_catalog.runner.executor import Executor, JobFunction, Result
 from landscape_catalog.runner.memory import keep_freed_memory
 from landscape_catalog.runner.placement import (
@@ -37,10 +38,14 @@ class ProcessExecutor(Executor):
     Args:
         count: number of processes; `expect` may change it.
         placement: of workers on CUDA devices; None: they share what this process sees.
+        use_gpus: whether workers use CUDA devices; None: if they are placed on them.
     """
 
-    def __init__(self, count: int, placement: Placement | None = None) -> None:
+    def __init__(
+        self, count: int, placement: Placement | None = None, *, use_gpus: bool | None = None
+    ) -> None:
         self.count, self._placement = count, placement
+        self._use_gpus = placement is not None if use_gpus is None else use_gpus
         self._free: dict[int, int] = {}
         self._places = [] if placement is None else placement.before_asking(count)
         self._pool: WorkerPool | None = None
@@ -55,7 +60,7 @@ class ProcessExecutor(Executor):
         if self._placement is None:
             return
         if not self._free:  # asked once, before there are workers
-            with ProcessExecutor(1) as other:
+            with ProcessExecutor(1, use_gpus=True) as other:
                 found = other.submit(free_memory, self._placement.devices).result()
             self._free = require_usable(found)
         places = self._placement.places(self._free, job_bytes)
@@ -93,7 +98,7 @@ class ProcessExecutor(Executor):
             environments: list[dict[str, str]] = [{} for _ in range(self.count)]
             if self._placement is not None:
                 environments = self._placement.variables(self._places)
-            self._pool = WorkerPool(environments, _start_worker)
+            self._pool = WorkerPool(environments, _start_worker, use_gpus=self._use_gpus)
         return self._pool
 
     def shutdown(self, *, cancel: bool = False) -> None:
@@ -139,14 +144,21 @@ class ProcessExecutor(Executor):
                 )
 
 
+REPLACED = "the worker process could not use the GPU any more and was replaced by a new one"
 # State of a worker process, which belongs to one executor and ends with it.
 _cache = WorkerCache()
 
 
 def _call(function: JobFunction[Any], payload: Any) -> Any:
     """Run one job; its settings are its own, since a user's code may change them."""
-    with reproducible():
-        return function(payload, _cache)
+    try:
+        with named_device_failures(REPLACED), reproducible():
+            return function(payload, _cache)
+    except DeviceFailedError:
+        from landscape_catalog.runner.worker_pool import end_after_result
+
+        end_after_result()
+        raise
 
 
 def _start_worker() -> None:

@@ -101,9 +101,14 @@ def _machine_ratio(ratios: Sequence[float]) -> float:
 def learned_speed(
     timings: Iterable[Timing], *, device: str = "cpu", calibration: Calibration | None = None
 ) -> SpeedModel:
-    """The model of this machine, from its log of finished jobs."""
+    """The model of a kind of device on this machine, from the log of its finished jobs.
+
+    Jobs on another kind say nothing about it: a GPU and the CPU differ by a hundred times.
+    """
     finished, starts = [], []
     for timing in timings:
+        if timing.device != device:
+            continue
         finished.append((timing.work, own_seconds(timing)))
         if timing.attempt.first and timing.attempt.started >= timing.stage_started > 0:
             starts.append(timing.attempt.started - timing.stage_started)

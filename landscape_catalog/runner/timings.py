@@ -81,6 +81,8 @@ class Timing:
         stage_started: Unix time at which the stage started to hand out jobs; identifies the
             execution of the stage together with its name.
         predicted: predicted seconds, before the stage started.
+        device: kind of device that it ran on. Lines of earlier versions do not say it and are read
+            as the CPU's, which nearly all of them are.
     """
 
     __pydantic_config__: ClassVar[ConfigDict] = NOTE
@@ -90,12 +92,14 @@ class Timing:
     stage: str = ""
     stage_started: float = 0.0
     predicted: float = 0.0
+    device: str = "cpu"
 
 
 def log_timing(path: Path, timing: Timing) -> None:
     """Append a finished job to the log."""
-    own = {"stage": timing.stage, "stage_started": timing.stage_started}
-    entry = asdict(timing.work) | asdict(timing.attempt) | own | {"predicted": timing.predicted}
+    nested = {"work", "attempt"}
+    own = {key: value for key, value in asdict(timing).items() if key not in nested}
+    entry = asdict(timing.work) | asdict(timing.attempt) | own
     rounded = {k: round(v, 4) if isinstance(v, float) else v for k, v in entry.items()}
     with explained_storage(path):
         path.parent.mkdir(parents=True, exist_ok=True)

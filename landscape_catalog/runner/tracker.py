@@ -32,6 +32,7 @@ class StageTracker:
         *,
         speed: SpeedModel,
         workers: int,
+        device: str = "cpu",
         activities: Callable[[], Mapping[str, Activity]] = dict,
         clock: Callable[[], float] = time.time,
     ) -> None:
@@ -39,7 +40,8 @@ class StageTracker:
         self.done = 0
         self.failed: list[str] = []
         self.started = clock()
-        self._speed, self._workers, self._activities = speed, workers, activities
+        self._speed, self._workers, self._device = speed, workers, device
+        self._activities = activities
         self._clock = clock
         self._waiting = {job.name: job for job in jobs}
         self._submitted: dict[str, Job] = {}
@@ -70,7 +72,7 @@ class StageTracker:
         if attempt.share <= NOTHING:
             return None
         predicted = self._speed.seconds(job.work)
-        timing = Timing(job.work, attempt, self.title, self.started, predicted)
+        timing = Timing(job.work, attempt, self.title, self.started, predicted, self._device)
         self._finished.append((job.work, own_seconds(timing)))
         return timing
 

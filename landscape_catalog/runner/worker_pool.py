@@ -13,9 +13,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from multiprocessing.context import BaseContext, SpawnContext, SpawnProcess
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 from pebble import ProcessPool
+from pebble.pool import process as pebble_process
 from pebble.pool.process import PoolManager
 
 SECONDS_TO_END = 2.0
@@ -83,15 +84,16 @@ if sys.platform == "linux":
     _WORKERS = (_Worker, _ForkedWorker)
 
 
-def _context(environments: Sequence[Mapping[str, str]]) -> BaseContext:
-    """Workers that share this process's environment are forked on Linux; all others are spawned.
+def _context(environments: Sequence[Mapping[str, str]], *, use_gpus: bool) -> BaseContext:
+    """Workers that compute on CPUs are forked on Linux; all others are spawned.
 
-    A worker's own variables choose its GPU, and libraries may read them when they are loaded. The
-    process that is forked listens on a socket in the folder for temporary files, whose name the
-    system limits to 108 bytes; below a folder with a long name, workers are spawned as well.
+    CUDA must not be used in a process before it is forked, and libraries may read the variables
+    that choose a worker's GPU when they are loaded. The process that is forked listens on a socket
+    in the folder for temporary files, whose name the system limits to 108 bytes; below a folder
+    with a long name, workers are spawned as well.
     """
     is_long = len(os.fsencode(tempfile.gettempdir())) > LONGEST_FOLDER
-    if sys.platform != "linux" or any(environments) or is_long:
+    if sys.platform != "linux" or use_gpus or is_long:
         return _Context(environments)
     multiprocessing.set_forkserver_preload(IMPORTED_ONCE)
     return _ForkContext()
@@ -158,6 +160,19 @@ def ignore_ctrl_c() -> None:
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _SIGNALS)
 
 
+def end_after_result() -> None:
+    """In a worker: end once the present job's result has been sent, before another job is taken.
+
+    The pool replaces a worker that ends with exit code 0 without counting it as a death.
+    """
+
+    def no_further_task(channel: Any) -> NoReturn:
+        sys.stdout.flush(), sys.stderr.flush()
+        os._exit(0)  # at once, without what torch would still do with a GPU that has failed
+
+    pebble_process.fetch_task = no_further_task
+
+
 class _Manager(PoolManager):
     """Replaces a worker that ends before it takes a job, instead of giving up the whole pool."""
 
@@ -188,10 +203,18 @@ class WorkerPool(ProcessPool):
         environments: variables of each worker, which are set before it starts. A worker that
             replaces another one has the same.
         initializer: called in each worker.
+        use_gpus: whether workers may use CUDA devices.
     """
 
-    def __init__(self, environments: Sequence[Mapping[str, str]], initializer: Callable[[], None]):
-        context, count = _context(environments), len(environments)
+    def __init__(
+        self,
+        environments: Sequence[Mapping[str, str]],
+        initializer: Callable[[], None],
+        *,
+        use_gpus: bool = False,
+    ) -> None:
+        context = _context(environments, use_gpus=use_gpus)
+        count = len(environments)
         super().__init__(max_workers=count, initializer=initializer, context=context)
         self._pool_manager = _Manager(self._context, context)
 

@@ -13,12 +13,15 @@ from typing import Any
 import pytest
 import torch
 
+from landscape_catalog.errors import JobsFailedError
+from landscape_catalog.metrics.loss import compute as loss
 from landscape_catalog.pipeline.measure import stage as measure
 from landscape_catalog.pipeline.measure.memory import measuring_memory
 from landscape_catalog.pipeline.shared.workspace import open_workspace
 from landscape_catalog.pipeline.train import stage as train
 from landscape_catalog.pipeline.train import worker
 from landscape_catalog.pipeline.train.memory import training_memory
+from landscape_catalog.runner import memory
 from landscape_catalog.runner.memory import GPU_WORKER_BYTES, RECORDED_BYTES
 from landscape_catalog.runner.serial import SerialExecutor
 from landscape_catalog.training import Member, TrainedRun, train_replayed
@@ -43,7 +46,7 @@ SNAPSHOTS = ("best_train_loss",)
 class Gpus(SerialExecutor):
     """Says that its worker has a share of a GPU, and computes on the CPU."""
 
-    def __init__(self, share: int) -> None:
+    def __init__(self, share: int | None) -> None:
         super().__init__()
         self.memory, self.expected = share, []
         self.payloads: list[Any] = []
@@ -97,6 +100,68 @@ def test_measuring_says_how_much_memory_it_needs(
     largest = measuring_memory(workspace.grid.cells[-1], workspace.experiment.measure)
     assert largest > measuring_memory(workspace.grid.cells[0], workspace.experiment.measure)
     assert set(gpus.expected) == {largest}
+
+
+@pytest.mark.parametrize("together", [1, 3, 6, None])
+def test_curves_that_are_fitted_together_fit_the_share_of_a_gpu(
+    together: int | None, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each has a recorded step of its own; without a known share, that of a small GPU is assumed."""
+    gpus = Gpus(10**12)
+    for stage in (train, measure):
+        monkeypatch.setattr(stage, "chosen_executor", lambda execution: gpus)
+    every = lambda workspace, records: [list(cell.runs) for cell in workspace.grid.cells]  # noqa: E731
+    monkeypatch.setattr(measure, "converged_runs", every)
+    params = PARAMS.replace("connectivity: {", "connectivity: {pairs: all, ")
+    (project / "params.yaml").write_text(params)
+    run_stages(project, tmp_path / "store", "train")
+    workspace = open_workspace(project)
+    cell, probes = workspace.grid.cells[-1], workspace.experiment.measure
+    alone = measuring_memory(cell, probes)  # of which a curve is the largest part
+    if together is None:
+        monkeypatch.setattr(memory, "UNKNOWN_SHARE_BYTES", alone + 2 * RECORDED_BYTES)
+        gpus.memory, together = None, 2
+    else:
+        gpus.memory = alone + (together - 1) * (alone - GPU_WORKER_BYTES)
+    gpus.payloads.clear()
+    run_stages(project, tmp_path / "store", "measure")
+    jobs = [payload.specs for payload in gpus.payloads]
+    sizes = [len(specs) for specs in jobs if specs[0].metric == "connectivity"]
+    assert sum(sizes) == 2 * 6
+    assert max(sizes) == together
+
+
+@pytest.mark.parametrize("fits", [2, 1, 0])
+def test_a_measuring_job_without_memory_is_halved_until_it_fits(
+    fits: int, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A measurement that does not fit by itself fails, and says what to reduce."""
+    gpus = Gpus(10**12)
+    for stage in (train, measure):
+        monkeypatch.setattr(stage, "chosen_executor", lambda execution: gpus)
+    run_stages(project, tmp_path / "store", "train")
+    tried: list[int] = []
+
+    def compute(context: Any) -> Any:
+        tried.append(len(context.group))
+        if len(context.group) > fits:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        return measured(context)
+
+    measured = loss.compute
+    monkeypatch.setattr(loss, "compute", compute)
+    said: list[str] = []
+    if fits:
+        run_stages(project, tmp_path / "store", "measure", said=said)
+    else:
+        with pytest.raises(JobsFailedError) as failed:
+            run_stages(project, tmp_path / "store", "measure", said=said)
+        assert "out of memory: reduce `load.width` or `execution.workers` (loss of" in str(
+            failed.value
+        )
+        assert tried.count(1) == 8 * 3
+    assert "4 measurements go on in two halves" in "".join(said)
+    assert set(tried) == {4, 2, 1} if fits < 2 else {4, 2}
 
 
 GROWS = [

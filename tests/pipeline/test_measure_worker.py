@@ -10,13 +10,14 @@ from typing import Any
 import pytest
 import torch
 
-from landscape_catalog.errors import MeasurementError, StorageError
+from landscape_catalog.errors import MeasurementError, OutOfMemoryError, StorageError
 from landscape_catalog.metrics.distance import compute as distance
 from landscape_catalog.metrics.distance.spec import WeightDistance
 from landscape_catalog.pipeline.measure import worker
 from landscape_catalog.pipeline.measure.context import MeasurementContext
-from landscape_catalog.pipeline.measure.worker import measure_and_keep
+from landscape_catalog.pipeline.measure.worker import advice_for, measure_and_keep
 from landscape_catalog.pipeline.shared.measurement_specs import MeasurementSpec, measurements_of
+from landscape_catalog.runner.device_failures import is_device_failure
 from landscape_catalog.runner.worker_cache import WorkerCache
 from tests.experiment.grids import experiment_of, grid_of
 
@@ -113,6 +114,59 @@ def test_a_measurement_without_memory_leaves_its_own_to_the_others(
 
     monkeypatch.setattr(distance, "compute", compute)
     payload: Any = Payload(distances, Measurements(tmp_path))
-    with pytest.raises(MeasurementError, match=r"OutOfMemoryError: CUDA out of memory$"):
+    words = r"^out of memory: distance of \w+ and \w+: OutOfMemoryError: CUDA out of memory$"
+    with pytest.raises(OutOfMemoryError, match=words):
         measure_and_keep(payload, WorkerCache())
     assert len(payload.measurements.shared) == len(distances) - 1
+
+
+@pytest.mark.parametrize(
+    ("metric", "reduce"),
+    [
+        ("hessian", "`measure.hessian.batch_size`, `measure.hessian.samples`, `load.width`"),
+        ("connectivity", "`measure.connectivity.batch_size`, `load.width`"),
+        ("similarity", "`measure.similarity.samples`, `load.width`"),
+        ("distance", "`load.width`"),
+    ],
+)
+def test_a_lone_measurement_without_memory_says_what_to_reduce(metric: str, reduce: str) -> None:
+    every = measurements_of(grid_of(CHANGES).cells[0].runs, experiment_of(CHANGES).measure, {})
+    spec = next(spec for spec in every if spec.metric == metric)
+    assert advice_for(spec) == f"reduce {reduce} or `execution.workers`"
+
+
+def test_the_advice_is_in_the_error_of_a_lone_measurement(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, distances: tuple[MeasurementSpec, ...]
+) -> None:
+    def compute(context: MeasurementContext) -> WeightDistance:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(distance, "compute", compute)
+    payload: Any = Payload(distances[:1], Measurements(tmp_path))
+    with pytest.raises(OutOfMemoryError, match=r"^out of memory: reduce `load.width` or .* \(dist"):
+        measure_and_keep(payload, WorkerCache())
+
+
+def test_nothing_more_is_measured_where_the_gpu_has_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, distances: tuple[MeasurementSpec, ...]
+) -> None:
+    """Every later measurement would fail with the same words, although nothing is wrong with it."""
+    tried: list[str] = []
+
+    def compute(context: MeasurementContext) -> WeightDistance:
+        tried.append(context.id)
+        if len(tried) == 1:
+            raise ValueError("too far")
+        raise RuntimeError("CUDA error: an illegal memory access\nFor debugging consider")
+
+    monkeypatch.setattr(distance, "compute", compute)
+    payload: Any = Payload(distances, Measurements(tmp_path))
+    words = (
+        r"^distance of .*CUDA error: an illegal memory access; distance of .* too far; 1 further"
+    )
+    with pytest.raises(
+        MeasurementError, match=f"{words} measurement of the job not tried$"
+    ) as caught:
+        measure_and_keep(payload, WorkerCache())
+    assert is_device_failure(caught.value)
+    assert tried == [spec.measurement_id for spec in distances[:2]]

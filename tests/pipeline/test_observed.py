@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -61,11 +62,12 @@ def test_a_calibration_that_fails_stops_nothing(tmp_path: Path) -> None:
     assert not project.calibration.exists()
 
 
-def observe(project: Project, payloads: list[str]) -> None:
+def observe(project: Project, payloads: list[str], *, device: str = "cpu") -> None:
     jobs = [Job(f"{i}-{payload}", payload, SHORT) for i, payload in enumerate(payloads)]
     speed = SpeedModel(lambda work: 7.0)
     with SerialExecutor() as executor:
-        with ObservedStage(project, "train", jobs, speed=speed, workers=1) as stage:
+        observed = ObservedStage(project, "train", jobs, speed=speed, workers=1, device=device)
+        with observed as stage:
             run_jobs(
                 executor, looks, jobs,
                 on_submit=stage.submit, on_done=stage.end, on_tick=stage.tick,
@@ -110,3 +112,29 @@ def test_a_stage_forgets_what_workers_of_earlier_stages_were_at(tmp_path: Path) 
     left.rename(other)
     observe(project, ["a"])
     assert not other.exists()
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda", "mps"])
+def test_the_time_of_a_job_says_nothing_about_other_devices(device: str, tmp_path: Path) -> None:
+    """A GPU and the CPU differ by a hundred times; lines of earlier versions are the CPU's."""
+    project = Project(tmp_path)
+    observe(project, ["a"], device=device)
+    (timing,) = read_timings(project.timings)
+    assert timing.device == device
+    slow = Timing(LONG, Attempt(10**6, started=1100.0, first=True), "train", 1000.0, device=device)
+    log_timing(project.timings, slow)
+    for other in ("cpu", "cuda", "mps"):
+        found, untimed = known_speed(project, other), known_speed(Project(tmp_path / "no"), other)
+        assert found.knows(LONG) == (other == device)
+        assert (found.seconds(LONG) == untimed.seconds(LONG)) == (other != device)
+        assert (found.worker_start == untimed.worker_start) == (other != device)
+
+
+def test_lines_of_earlier_versions_are_the_cpus(tmp_path: Path) -> None:
+    project = Project(tmp_path)
+    observe(project, ["a"])
+    line = json.loads(project.timings.read_text())
+    assert line.pop("device") == "cpu"
+    project.timings.write_text(json.dumps(line) + "\n")
+    assert known_speed(project, "cpu").knows(SHORT)
+    assert not known_speed(project, "cuda").knows(SHORT)

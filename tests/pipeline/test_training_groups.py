@@ -7,9 +7,13 @@ from typing import Any
 
 import pytest
 
+from landscape_catalog.experiment.experiment import Execution
 from landscape_catalog.experiment.grid import Run
 from landscape_catalog.pipeline.shared.recipes import recipe_of
-from landscape_catalog.pipeline.train.groups import group_key
+from landscape_catalog.pipeline.train.groups import group_key, planned_groups
+from landscape_catalog.runner import device
+from landscape_catalog.runner.speed import SpeedModel
+from landscape_catalog.runner.starting_speed import starting_prediction
 from landscape_catalog.training import Recipe
 from tests.experiment.grids import grid_of
 
@@ -40,6 +44,21 @@ def runs(shared: dict[str, Any], changes: dict[str, Any]) -> tuple[Run, Run]:
     """A run of each of two experiments, which differ in these settings and the learning rate."""
     one = grid_of(shared).cells[0].runs[0]
     return one, grid_of({**shared, "temperature.lr": 0.2, **changes}).cells[0].runs[0]
+
+
+@pytest.mark.parametrize("width", [2, 8, 16, 64])
+def test_the_runs_of_a_cell_share_the_one_worker_of_a_gpu(
+    width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(device, "usable_gpus", lambda kind: int(kind == "cuda"))
+    changes = {"load.width": width, "temperature.batch_size": 128, "train.seeds": 5}
+    groups = planned_groups(
+        grid_of(changes).runs,
+        speed=SpeedModel(starting_prediction("cuda")),
+        workers=device.chosen_workers(Execution()),
+        device="cuda",
+    )
+    assert [len(group) for group in groups] == [5]
 
 
 def without_rates(run: Run) -> Recipe:

@@ -51,6 +51,7 @@ from tests.test_pipeline import outputs
 pytest.importorskip("distributed")
 from landscape_catalog.runner import dask_files, dask_jobs
 from landscape_catalog.runner.dask_facts import Facts, facts_of_driver, refusal
+from landscape_catalog.runner.dask_worker import ENDED
 
 # Dask measures the time of its own event loop, and leaves sockets to the garbage collector.
 pytestmark = [
@@ -134,6 +135,24 @@ def test_cancelling_interrupts_the_jobs_on_their_workers(
     assert all(future.cancelled() for future in futures)
     with dask(cluster.address) as other:  # the workers are as good as before
         assert [other.submit(work, n).result() for n in range(4)] == [0, 1, 2, 3]
+
+
+def test_a_worker_whose_gpu_has_failed_is_ended_and_another_one_does_the_other_jobs(
+    cluster: LocalProcesses, executor: Executor
+) -> None:
+    """The job itself has failed; the death of its worker counts for no job."""
+    jobs = [job("bad", "assert", steps=9), *(job(str(number), number) for number in range(8))]
+    done: list[str] = []
+    failures = run_jobs(
+        executor, work, jobs,
+        on_done=lambda job, attempt: done.append(job.name) if attempt else None,
+    )  # fmt: skip
+    words = "RuntimeError: CUDA error: device-side assert triggered"
+    assert [(one.name, one.reason) for one in failures] == [("bad", f"{words}; {ENDED}")]
+    assert sorted(done) == [str(number) for number in range(8)]
+    wait_until(lambda: [worker.poll() for worker in cluster.workers].count(None) == 1)
+    cluster.add_worker()
+    wait_until(lambda: executor.count == 2)
 
 
 # Jobs with files, checkpoints and deaths
@@ -525,7 +544,7 @@ def test_a_job_of_which_everything_is_finished_does_nothing(
     runs = missing_runs(workspace)
     trained = training_job(workspace, runs, device="cpu").payload
     specs = tuple(losses_of(runs, workspace.experiment.measure))
-    measured = measuring_job(workspace, specs, "cpu").payload
+    measured = measuring_job(workspace, specs, device="cpu").payload
     before = contents(tmp_path)
     for function, payload in ((train_job, trained), (measure_job, measured)):
         rest = payload.without({output.key for output in payload.outputs()})

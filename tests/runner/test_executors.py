@@ -54,6 +54,10 @@ from landscape_catalog.runner.timings import Attempt, Work
 from landscape_catalog.runner.worker_cache import CacheKind, WorkerCache
 
 NUMBERS: CacheKind[int] = CacheKind("numbers", most=2)
+ASSERTED = (
+    "CUDA error: device-side assert triggered\nSearch for `cudaErrorAssert' in the documentation\n"
+    "For debugging consider passing CUDA_LAUNCH_BLOCKING=1"
+)
 
 
 def work(payload: Any, cache: WorkerCache) -> Any:
@@ -64,6 +68,10 @@ def work(payload: Any, cache: WorkerCache) -> Any:
         raise SystemExit(3)
     if payload == "memory":
         raise MemoryError
+    if payload == "assert":
+        raise RuntimeError(ASSERTED)
+    if payload == "pid":
+        return os.getpid()
     if payload == "die":
         os.kill(os.getpid(), signal.SIGKILL)
     if payload == "disk":

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ctypes
+import multiprocessing
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
@@ -25,12 +27,16 @@ from landscape_catalog.runner.device import (
 )
 from landscape_catalog.runner.executor import JobFunction
 from landscape_catalog.runner.gpus import VISIBLE, built_for_gpus, driver_count, only
+from landscape_catalog.runner.memory import UNKNOWN_SHARE_BYTES, gpu_share, release_memory
 from landscape_catalog.runner.placement import Placement, smallest_share
 from landscape_catalog.runner.processes import ProcessExecutor
 from landscape_catalog.runner.registry import chosen_executor
+from landscape_catalog.runner.serial import SerialExecutor
 from landscape_catalog.runner.worker_cache import WorkerCache
+from landscape_catalog.runner.worker_pool import LONGEST_FOLDER
 
 MANY = 2**31 - 1
+FORKS = sys.platform == "linux" and len(os.fsencode(tempfile.gettempdir())) <= LONGEST_FOLDER
 
 
 @pytest.fixture
@@ -131,7 +137,7 @@ with chosen_executor(Execution()) as executor:
 """
     code = code.replace("from tests.runner.test_gpus import Driver", _source_of_driver())
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert done.stdout == "6 False\n", done.stderr
+    assert done.stdout == "3 False\n", done.stderr
 
 
 def _source_of_driver() -> str:
@@ -162,19 +168,19 @@ def test_indices_are_those_of_the_devices_that_this_process_sees(
 # GPUs of the machine, settings; kind of device, indices, number of workers.
 CHOICES: list[tuple[dict[str, int], dict[str, Any], str, list[int], int | None]] = [
     ({}, {}, "cpu", [], None),
-    ({"cuda": 1}, {}, "cuda", [0], 2),
-    ({"cuda": 8}, {}, "cuda", [*range(8)], 16),
+    ({"cuda": 1}, {}, "cuda", [0], 1),
+    ({"cuda": 8}, {}, "cuda", [*range(8)], 8),
     ({"cuda": 8}, {"device": "cpu"}, "cpu", [], None),
-    ({"cuda": 8}, {"device": "cuda", "devices": 3}, "cuda", [0, 1, 2], 6),
-    ({"cuda": 8}, {"devices": (6, 2)}, "cuda", [6, 2], 4),
+    ({"cuda": 8}, {"device": "cuda", "devices": 3}, "cuda", [0, 1, 2], 3),
+    ({"cuda": 8}, {"devices": (6, 2)}, "cuda", [6, 2], 2),
     ({"cuda": 8}, {"devices": (6, 2), "workers": 7}, "cuda", [6, 2], 7),
     ({"cuda": 8}, {"engine": "serial"}, "cuda", [0], 1),
     ({"cuda": 8}, {"engine": "serial", "devices": (5,)}, "cuda", [5], 1),
     ({"cuda": 8}, {"engine": "dask", "scheduler": "x"}, "cuda", [], None),
     ({"mps": 1}, {}, "cpu", [], None),
-    ({"mps": 1}, {"device": "mps"}, "mps", [0], 2),
-    ({"mps": 1}, {"device": "mps", "devices": 1}, "mps", [0], 2),
-    ({"mps": 1}, {"device": "mps", "devices": (0,)}, "mps", [0], 2),
+    ({"mps": 1}, {"device": "mps"}, "mps", [0], 1),
+    ({"mps": 1}, {"device": "mps", "devices": 1}, "mps", [0], 1),
+    ({"mps": 1}, {"device": "mps", "devices": (0,), "workers": 3}, "mps", [0], 3),
 ]
 
 
@@ -234,14 +240,13 @@ def test_devices_that_are_not_there(
 
 # Devices, workers, free memory, memory of a job; the device of each worker.
 PLACES: list[tuple[tuple[int, ...], int | None, dict[int, int], int, list[int]]] = [
-    ((0,), None, {0: 80}, 10, [0, 0]),
-    ((0,), None, {0: 19}, 10, [0]),
-    ((0, 1, 2), None, {0: 80, 1: 80, 2: 80}, 30, [0, 1, 2, 0, 1, 2]),
-    ((0, 1, 2), None, {0: 80, 1: 50, 2: 20}, 30, [0, 1, 0]),  # 2 is used by somebody else
-    ((4, 2), None, {4: 50, 2: 80}, 30, [4, 2, 2]),
+    ((0,), None, {0: 80}, 10, [0]),
+    ((0, 1, 2), None, {0: 80, 1: 80, 2: 80}, 30, [0, 1, 2]),
+    ((0, 1, 2), None, {0: 80, 1: 30, 2: 20}, 30, [0, 1]),  # 2 is used by somebody else
+    ((4, 2), None, {4: 50, 2: 80}, 30, [4, 2]),
     ((0, 1), None, {0: 20, 1: 25}, 30, [1]),  # tried where it is likeliest to fit
     ((0, 1), None, {0: 0, 1: 0}, 30, [0]),
-    ((0, 1), None, {0: 80, 1: 80}, 0, [0, 1, 0, 1]),  # nothing is known of a custom network
+    ((0, 1), None, {0: 80, 1: 80}, 0, [0, 1]),  # nothing is known of a custom network
     ((0, 1), 1, {0: 40, 1: 80}, 30, [1]),
     ((0, 1), 4, {0: 80, 1: 80}, 30, [0, 1, 0, 1]),
     ((0, 1), 4, {0: 80, 1: 25}, 10, [0, 0, 0, 1]),
@@ -324,16 +329,16 @@ def test_each_worker_sees_one_gpu_as_long_as_it_lives(
     with chosen_executor(Execution()) as executor:
         assert isinstance(executor, ProcessExecutor)
         executor.expect(30 * 10**9)  # 2 has no room
-        assert (executor.count, executor.share) == (3, 40 * 10**9)
-        expected = sorted([names[0], names[0], names[1]])
+        assert (executor.count, executor.share) == (2, 50 * 10**9)
+        expected = sorted(names[:2])
         assert seen_by_all(executor, tmp_path / "first") == expected
         with pytest.raises(WorkerDiedError):
             executor.submit(seen, "die").result()
         assert seen_by_all(executor, tmp_path / "second") == expected  # also the new one
         executor.expect(30 * 10**9)
         executor.expect(15 * 10**9)  # smaller jobs: all three, anew
-        assert (executor.count, executor.share) == (5, 20 * 10**9)
-        expected = sorted([*names[:2], *names[:2], names[2]])
+        assert (executor.count, executor.share) == (3, 20 * 10**9)
+        expected = sorted(names)
         assert seen_by_all(executor, tmp_path / "third") == expected
     assert os.environ[VISIBLE] == "7,6,5"
 
@@ -346,6 +351,36 @@ def test_workers_are_spread_before_memory_is_known(
     with chosen_executor(Execution(workers=2, devices=(2, 0))) as executor:
         assert isinstance(executor, ProcessExecutor)
         assert seen_by_all(executor, tmp_path / "seen") == ["0", "2"]
+
+
+def started_as(payload: Any, cache: WorkerCache) -> str:
+    """A job that says how its process was started."""
+    return type(multiprocessing.current_process()).__name__
+
+
+@pytest.mark.usefixtures("_no_torch")
+@pytest.mark.parametrize("count", [1, 2])
+def test_workers_on_gpus_are_spawned(
+    count: int, machine: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One GPU or several: a forked process may not use CUDA if it was used before the fork."""
+    asked: list[str] = []
+
+    def noted(executor: ProcessExecutor, function: JobFunction[Any], payload: Any) -> Any:
+        if function is processes.free_memory:
+            asked.append(submit(executor, started_as, payload).result())
+        return submit(executor, function, payload)
+
+    machine(cuda=count)
+    submit = ProcessExecutor.submit
+    monkeypatch.setattr(ProcessExecutor, "submit", noted)
+    monkeypatch.setattr(processes, "free_memory", made_up_memory)
+    with chosen_executor(Execution()) as executor:
+        executor.expect(1)  # asks for free memory
+        assert executor.submit(started_as, None).result() == "_Worker"
+    assert asked == ["_Worker"]
+    with chosen_executor(Execution(device="cpu", workers=1)) as executor:
+        assert (executor.submit(started_as, None).result() != "_Worker") == FORKS
 
 
 @pytest.mark.usefixtures("_no_torch")
@@ -381,6 +416,38 @@ def test_too_little_memory_is_said(
     assert caplog.messages[2] == "GPU 2: 20 GB free, 0 workers"
     assert "a job may need 30 GB of a GPU's memory, and a worker has 26.7 GB" in caplog.text
     assert "fewer `execution.workers`" in caplog.text
+
+
+def test_an_engine_that_computes_in_this_process_knows_what_is_free(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import torch
+
+    executor = SerialExecutor()
+    executor.expect(1)
+    assert executor.share is None or torch.cuda.is_available()
+    emptied: list[bool] = []
+    monkeypatch.setattr(torch.cuda, "empty_cache", lambda: emptied.append(True))
+    monkeypatch.setattr(torch.cuda, "mem_get_info", lambda: (7 * len(emptied), 80))
+    executor.expect(1)
+    assert executor.share == gpu_share(executor) == 7
+
+
+def test_a_gpu_of_which_nothing_is_known_is_taken_for_a_small_one() -> None:
+    assert gpu_share(SerialExecutor()) == UNKNOWN_SHARE_BYTES == 8 * 10**9
+
+
+@pytest.mark.parametrize("available", [True, False])
+def test_memory_is_returned_on_apples_gpu_too(
+    available: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import torch
+
+    emptied: list[bool] = []
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: available)
+    monkeypatch.setattr(torch.mps, "empty_cache", lambda: emptied.append(True))
+    release_memory(MemoryError())
+    assert emptied == [True] * available
 
 
 def test_no_gpu_is_counted_where_there_is_none() -> None:

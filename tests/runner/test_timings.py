@@ -63,6 +63,7 @@ TIMINGS = st.builds(
     stage=st.sampled_from(["train", "measure losses"]),
     stage_started=SECONDS,
     predicted=SECONDS,
+    device=st.sampled_from(["cpu", "cuda", "mps"]),
 )
 
 
@@ -104,7 +105,7 @@ def test_unreadable_lines_are_skipped(tmp_path: Path) -> None:
             for wrong in (
                 {"batch_size": 0}, {"members": 0}, {"multiply_adds": -5}, {"width": "two"},
                 {"kind": ["train"]}, {"seconds": -1}, {"seconds": math.inf}, {"share": math.nan},
-                {"seconds": 10**400}, {"grouped": None}, {"stage": 3},
+                {"seconds": 10**400}, {"grouped": None}, {"stage": 3}, {"device": 0},
             )
         ),
         "[" * 10**5,

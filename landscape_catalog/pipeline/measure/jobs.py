@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import replace
 
 from landscape_catalog.experiment.grid import Cell
@@ -16,13 +16,24 @@ from landscape_catalog.runner.timings import Work
 
 
 def measurement_jobs(
-    specs: Sequence[MeasurementSpec], workers: int, speed: SpeedModel, device: str = "cpu"
+    specs: Sequence[MeasurementSpec],
+    workers: int,
+    speed: SpeedModel,
+    device: str = "cpu",
+    fits: Callable[[Sequence[MeasurementSpec]], bool] = lambda group: True,
 ) -> list[tuple[MeasurementSpec, ...]]:
     """Group measurements into jobs.
 
     Expensive measurements are jobs of their own; the cheap ones of a cell share a job. Measurements
     that are computed as a batch share jobs that are cut so that all workers end at about the same
     time.
+
+    Args:
+        specs: what to measure.
+        workers: number of workers.
+        speed: predicts how long a job takes.
+        device: that is measured on.
+        fits: whether a batch fits into the memory of a worker.
     """
     jobs: dict[Hashable, list[MeasurementSpec]] = defaultdict(list)
     batched: list[MeasurementSpec] = []
@@ -40,7 +51,7 @@ def measurement_jobs(
         seconds=lambda group: speed.seconds(job_work(group, device)),
         workers=workers,
         largest=largest_group(device),
-        fits=lambda group: _fits_caches(group[0].procedure, len(group), device),
+        fits=lambda group: fits(group) and _fits_caches(group[0].procedure, len(group), device),
         beside=[speed.seconds(job_work(job, device)) for job in found],
     )
 
@@ -48,7 +59,7 @@ def measurement_jobs(
 def planned_measuring(
     needed: Iterable[tuple[Procedure, Cell, int]], *, speed: SpeedModel, workers: int, device: str
 ) -> Counter[Work]:
-    """The sizes of the jobs of `measurement_jobs`.
+    """The sizes of the jobs of `measurement_jobs`, wherever each fits into memory.
 
     Args:
         needed: procedures, cells that they measure, and how many measurements that are.

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 from pathlib import Path
 
 from landscape_catalog.pipeline.measure.jobs import job_work, measurement_jobs
-from landscape_catalog.pipeline.measure.memory import measuring_memory
+from landscape_catalog.pipeline.measure.memory import curves_fit, measuring_memory
+from landscape_catalog.pipeline.measure.recovery import HalveAndRetry
 from landscape_catalog.pipeline.shared.finished import (
     converged_runs,
     further_measurements,
@@ -31,6 +33,7 @@ from landscape_catalog.pipeline.shared.workspace import (
 from landscape_catalog.runner.device import chosen_device
 from landscape_catalog.runner.executor import Executor
 from landscape_catalog.runner.jobs import Failure, Job
+from landscape_catalog.runner.memory import gpu_share
 from landscape_catalog.runner.registry import chosen_executor
 from landscape_catalog.runner.worker_cache import WorkerCache
 from landscape_catalog.store.files import ensure_folder
@@ -100,20 +103,31 @@ def _make(
     require_possible(
         [*worker_problems(workspace.experiment.execution), *measuring_problems(workspace)]
     )
+    share = None
     if device == "cuda":
         measure, cells = workspace.experiment.measure, one_of_each_size(workspace.grid.cells)
         executor.expect(max(measuring_memory(cell, measure) for cell in cells))
+        share = gpu_share(executor)
     work = [job_work([spec], device) for spec in missing]
     speed = speed_for(workspace.project, device, work, executor)
-    groups = measurement_jobs(missing, executor.count, speed, device)
-    jobs = [_job(workspace, group, device) for group in groups]
-    failures = work_through(workspace, title, measure_job, jobs, executor=executor, speed=speed)
+    fits, make_job = partial(curves_fit, share=share), partial(_job, workspace, device=device)
+    groups = measurement_jobs(missing, executor.count, speed, device, fits)
+    failures = work_through(
+        workspace,
+        title,
+        measure_job,
+        [make_job(group) for group in groups],
+        executor=executor,
+        recover=HalveAndRetry(lambda key: cache.fetch(key) is not None, make_job),
+        speed=speed,
+        device=device,
+    )
     ids = {spec.measurement_id for spec in missing}
     made = {key for key in ids if cache.fetch(key) is not None}
     return made, ids - made, failures
 
 
-def _job(workspace: Workspace, specs: tuple[MeasurementSpec, ...], device: str) -> Job:
+def _job(workspace: Workspace, specs: tuple[MeasurementSpec, ...], *, device: str) -> Job:
     first = specs[0]
     data_id = first.cell.landscape.data.data_id
     payload = MeasurePayload(

@@ -27,7 +27,14 @@ class ObservedStage:
     """Reports on the jobs of a stage while they run."""
 
     def __init__(
-        self, project: Project, title: str, jobs: Sequence[Job], *, speed: SpeedModel, workers: int
+        self,
+        project: Project,
+        title: str,
+        jobs: Sequence[Job],
+        *,
+        speed: SpeedModel,
+        workers: int,
+        device: str = "cpu",
     ) -> None:
         self._project = project
         shutil.rmtree(project.activities, ignore_errors=True)
@@ -38,6 +45,7 @@ class ObservedStage:
             jobs,
             speed=speed,
             workers=workers,
+            device=device,
             activities=partial(read_activities, project.activities),
         )
         self._progress = StageProgress(title)

@@ -206,6 +206,7 @@ def work_through(
     *,
     executor: Executor,
     speed: SpeedModel,
+    device: str,
     recover: Recovery = lambda job, error: (),
 ) -> list[Failure]:
     """Run all jobs on the executor, with progress and timings; returns the failures.
@@ -217,6 +218,7 @@ def work_through(
         jobs: the jobs.
         executor: where they run.
         speed: predicts how long they take.
+        device: kind of device that they run on.
         recover: may replace a job whose worker died or ran out of memory.
 
     Raises:
@@ -227,7 +229,10 @@ def work_through(
     if not jobs:
         return []
     project = workspace.project
-    with ObservedStage(project, title, jobs, speed=speed, workers=executor.count) as stage:
+    observed = ObservedStage(
+        project, title, jobs, speed=speed, workers=executor.count, device=device
+    )
+    with observed as stage:
         try:
             return run_jobs(
                 executor,

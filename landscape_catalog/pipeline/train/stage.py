@@ -31,7 +31,7 @@ from landscape_catalog.pipeline.train.recovery import SplitAndRetry
 from landscape_catalog.runner.device import chosen_device
 from landscape_catalog.runner.executor import Executor
 from landscape_catalog.runner.jobs import Job
-from landscape_catalog.runner.memory import GPU_WORKER_BYTES, RECORDED_BYTES
+from landscape_catalog.runner.memory import GPU_WORKER_BYTES, RECORDED_BYTES, gpu_share
 from landscape_catalog.runner.registry import chosen_executor
 from landscape_catalog.runner.worker_cache import WorkerCache
 from landscape_catalog.store.files import ensure_folder
@@ -114,14 +114,14 @@ def train_runs(workspace: Workspace, runs: Sequence[Run], executor: Executor) ->
         workspace.project, device, [job_work([run], device) for run in runs], executor
     )
     share: MemoryShare | None = None
-    if device != "cuda" and execution.engine != "dask":  # Apple's GPU has the machine's memory
-        share = MemoryShare(snapshots, executor.count, main_memory())
-    elif executor.share is not None:
-        memory = Memory(executor.share, executor.share)
+    if device == "cuda":
+        memory = Memory(gpu_share(executor), gpu_share(executor))
         share = MemoryShare(snapshots, 1, memory, GPU_WORKER_BYTES, RECORDED_BYTES)
+    elif execution.engine != "dask":  # Apple's GPU has the machine's memory
+        share = MemoryShare(snapshots, executor.count, main_memory())
     fits = share.fits if share is not None else lambda _: True
     groups = planned_groups(runs, speed=speed, workers=executor.count, fits=fits, device=device)
-    if share is not None and executor.share is None:
+    if share is not None and device != "cuda":
         share.check(groups)
     make_job = partial(_job, workspace, device=device)
     failures = work_through(
@@ -132,6 +132,7 @@ def train_runs(workspace: Workspace, runs: Sequence[Run], executor: Executor) ->
         executor=executor,
         recover=SplitAndRetry(partial_runs, make_job),
         speed=speed,
+        device=device,
     )
     _remove_leftovers(workspace)
     raise_failures(workspace, "train", failures)

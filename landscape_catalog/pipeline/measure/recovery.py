@@ -1,0 +1,55 @@
+"""What becomes of a measuring job whose worker died or ran out of memory."""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from landscape_catalog.errors import OutOfMemoryError, WorkerDiedError
+from landscape_catalog.pipeline.shared.measurement_specs import MeasurementSpec
+from landscape_catalog.runner.jobs import Job
+
+log = logging.getLogger(__name__)
+
+MOST_DEATHS = 3
+
+
+class HalveAndRetry:
+    """Halves what is left of jobs, and tries single measurements again.
+
+    A single measurement during which three workers have died or run out of memory has failed.
+
+    Args:
+        is_made: whether there is a measurement of this id.
+        make_job: the job that makes some measurements.
+    """
+
+    def __init__(
+        self,
+        is_made: Callable[[str], bool],
+        make_job: Callable[[tuple[MeasurementSpec, ...]], Job],
+    ) -> None:
+        self._is_made, self._make_job = is_made, make_job
+        self._deaths: Counter[str] = Counter()
+
+    def __call__(self, job: Job, error: WorkerDiedError | OutOfMemoryError) -> Sequence[Job]:
+        """The jobs that replace a job; none if it has failed."""
+        specs: Sequence[MeasurementSpec] = job.payload.specs
+        made = {spec.measurement_id for spec in specs if self._is_made(spec.measurement_id)}
+        left = tuple(spec for spec in specs if spec.measurement_id not in made)
+        why = str(error) if str(error).endswith((".", "?")) else f"{error}."
+        if len(left) > 1:
+            log.warning("%s: %s Its %d measurements go on in two halves", job.name, why, len(left))
+            half = (len(left) + 1) // 2
+            return [self._make_job(left[:half]), self._make_job(left[half:])]
+        if not left:  # it died after its last measurement
+            return [replace(job, payload=job.payload.without(made))]
+        (spec,) = left
+        new = error.deaths if isinstance(error, WorkerDiedError) else 1
+        self._deaths[spec.measurement_id] += new
+        if self._deaths[spec.measurement_id] >= MOST_DEATHS:
+            return []
+        log.warning("%s: %s It is tried again", job.name, why)
+        return [self._make_job(left)]
