@@ -20,7 +20,7 @@ from landscape_catalog.training.stack import Stack
 
 
 def stacked(
-    nets: list[nn.Module], data: Samples, recipe: Recipe, rows: Tensor, *, record: bool
+    nets: list[nn.Module], data: Samples, recipe: Recipe, rows: Tensor
 ) -> Captured:
     """The CPU's engine for networks side by side: batched matrix products of shifted rows."""
     batch = data[: recipe.batch_size]
@@ -39,7 +39,7 @@ def stacked(
         stack.step(gradient, 1.0)
         sums.add_(losses.mean(dim=1))
 
-    return Captured(step, rows, record=record)
+    return Captured(step, rows)
 
 
 class GroupedLinear(nn.Module):
@@ -85,7 +85,7 @@ def grouped_network(nets: Sequence[nn.Module]) -> nn.Module:
 
 def grouped(
     nets: list[nn.Module], data: Samples, recipe: Recipe, rows: Tensor, *,
-    record: bool, channels_last: bool = False,
+    channels_last: bool = False,
 ) -> Captured:  # fmt: skip
     """One network with grouped convolutions."""
     network, count = grouped_network(nets), len(nets)
@@ -106,11 +106,11 @@ def grouped(
         optimizer.step()
         sums.add_(loss.detach())
 
-    return Captured(step, rows, record=record)
+    return Captured(step, rows)
 
 
 def vmapped(
-    nets: list[nn.Module], data: Samples, recipe: Recipe, rows: Tensor, *, record: bool
+    nets: list[nn.Module], data: Samples, recipe: Recipe, rows: Tensor
 ) -> Captured:
     """torch.func's vmap over the networks' weights."""
     params, _ = stack_module_state(nets)
@@ -137,4 +137,4 @@ def vmapped(
             velocity[name].add_(params[name], alpha=recipe.weight_decay)
             params[name].add_(velocity[name], alpha=-recipe.lr)
 
-    return Captured(step, rows, record=record)
+    return Captured(step, rows)
