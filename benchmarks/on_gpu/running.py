@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -76,19 +77,26 @@ class Running:
         The group has those that outlived their parent; a child with a group of its own, as the
         processes of torch.compile may have, is found while its parents are there.
         """
-        found = _children(self.process.pid)
-        try:
-            os.killpg(self.process.pid, signal.SIGKILL)
-        except ProcessLookupError:  # all have ended
-            pass
-        except PermissionError:  # some systems say so if only zombies are left
-            pass
-        for child in found:
-            try:
-                child.kill()
-            except psutil.NoSuchProcess:
-                continue
-        psutil.wait_procs(found, timeout=REAPING_SECONDS)
+        kill_tree(self.process, of_group=True)
+
+
+def kill_tree(process: subprocess.Popen[bytes], *, of_group: bool = False) -> None:
+    """Kill a process and its descendants.
+
+    Args:
+        process: the process.
+        of_group: whether it leads a process group, of which nothing is to be left.
+    """
+    found = _children(process.pid)
+    if of_group:
+        with suppress(ProcessLookupError, PermissionError):  # none is left, or none but zombies
+            os.killpg(process.pid, signal.SIGKILL)
+    else:
+        process.kill()
+    for child in found:
+        with suppress(psutil.NoSuchProcess):
+            child.kill()
+    psutil.wait_procs(found, timeout=REAPING_SECONDS)
 
 
 def _children(pid: int) -> list[psutil.Process]:
