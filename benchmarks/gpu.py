@@ -1,6 +1,6 @@
 """Correctness, determinism, memory and speed on a GPU, in one command of at most eight minutes.
 
-    python benchmarks/gpu.py [--parts steps,memory] [--out FOLDER] [--golden FOLDER] [--cifar IMAGES]
+    python benchmarks/gpu.py [--parts steps,memory] [--out FOLDER] [--golden FOLDER] [--cifar FILE]
 
 Needs a CUDA device, and nothing but this project and what it imports (docs/gpu.md says how to bring
 both to a bare machine); `--device cpu --toy` tries the logic without one. Each part is a process
@@ -168,9 +168,7 @@ def _run_part(options: argparse.Namespace) -> int:
     from benchmarks.on_gpu.part import Settings
 
     name = next(part.name for part in PARTS if part.name == options.part)
-    settings = Settings(
-        options.device, options.toy, options.seconds, options.golden, options.cifar
-    )
+    settings = Settings(options.device, options.toy, options.seconds, options.golden, options.cifar)
     path, began = options.out / "findings.jsonl", time.monotonic()
 
     def note(what: str, **facts: Any) -> None:

@@ -71,7 +71,7 @@ def _options() -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawTextHelpFormatter
     )
     parser.add_argument("--out", type=Path, default=ROOT / "build" / "gpu-bundle")
-    parser.add_argument("--cifar", type=Path, help="folder of batch_1.npz, batch_2.npz, batch_5.npz")
+    parser.add_argument("--cifar", type=Path, help="folder of batch_1.npz, 2 and 5")
     parser.add_argument("--golden", type=Path, help="folder of the authors' networks")
     parser.add_argument("--missing", default=",".join(MISSING), help="packages, by commas")
     parser.add_argument("--python", default="3.12", help="that the machine has")

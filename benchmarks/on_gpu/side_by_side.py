@@ -19,9 +19,7 @@ from landscape_catalog.training.samples import GroupSamples
 from landscape_catalog.training.stack import Stack
 
 
-def stacked(
-    nets: list[nn.Module], data: Samples, recipe: Recipe, rows: Tensor
-) -> Captured:
+def stacked(nets: list[nn.Module], data: Samples, recipe: Recipe, rows: Tensor) -> Captured:
     """The CPU's engine for networks side by side: batched matrix products of shifted rows."""
     batch = data[: recipe.batch_size]
     graph = stable_graph(copy.deepcopy(nets[0]), batch, TASK, len(batch))
@@ -109,9 +107,7 @@ def grouped(
     return Captured(step, rows)
 
 
-def vmapped(
-    nets: list[nn.Module], data: Samples, recipe: Recipe, rows: Tensor
-) -> Captured:
+def vmapped(nets: list[nn.Module], data: Samples, recipe: Recipe, rows: Tensor) -> Captured:
     """torch.func's vmap over the networks' weights."""
     params, _ = stack_module_state(nets)
     params = {name: value.detach() for name, value in params.items()}

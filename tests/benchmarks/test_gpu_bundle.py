@@ -31,9 +31,8 @@ def with_requirements(names: tuple[str, ...]) -> set[str]:
         if name in found or name not in installed:
             continue
         found.add(name)
-        for line in requires(name) or []:
-            if "extra ==" not in line:
-                todo.append(gpu_bundle._normal(re.split(r"[^\w.-]", line)[0]))
+        needed = [line for line in requires(name) or [] if "extra ==" not in line]
+        todo += [gpu_bundle._normal(re.split(r"[^\w.-]", line)[0]) for line in needed]
     return found
 
 
