@@ -249,7 +249,7 @@ def _machine() -> dict[str, Any]:
     """The card, the driver and the versions."""
     import torch
 
-    versions = {}
+    versions: dict[str, str | None] = {}
     for name in PACKAGES:
         try:
             versions[name] = version(name)

@@ -148,7 +148,7 @@ class Peak:
 def allocated(device: str) -> int:
     """Bytes of the tensors that there are on a GPU."""
     gc.collect()
-    return torch.cuda.memoryallocated() if device == "cuda" else 0
+    return torch.cuda.memory_allocated() if device == "cuda" else 0
 
 
 def _peak(payload: Payload) -> Peak:
@@ -158,10 +158,10 @@ def _peak(payload: Payload) -> Peak:
     gc.collect()
     torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats()
-    before = torch.cuda.memoryallocated()
+    before = torch.cuda.memory_allocated()
     with reproducible():
         train_some(payload, WorkerCache())
-    found = Peak(torch.cuda.max_memoryallocated() - before, torch.cuda.max_memory_reserved())
+    found = Peak(torch.cuda.max_memory_allocated() - before, torch.cuda.max_memory_reserved())
     gc.collect()
     torch.cuda.empty_cache()
     return found

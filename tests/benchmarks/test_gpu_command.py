@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
@@ -12,10 +13,12 @@ from typing import Any
 
 import psutil
 import pytest
+import torch
 
 from benchmarks import gpu
 from benchmarks.on_gpu import running
 from benchmarks.on_gpu.running import Ended, Running
+from tests.conftest import ROOT
 
 # A process with two children: one in its group, and one with a session of its own.
 FAMILY = """
@@ -135,6 +138,14 @@ def test_a_part_whose_time_is_over(tmp_path: Path) -> None:
 def test_a_part_that_does_not_exist(tmp_path: Path) -> None:
     found = command(tmp_path, "--parts", "steps,nothing")
     assert found.returncode == 2 and "two_processes" in found.stdout
+
+
+def test_what_runs_on_cuda_alone_exists() -> None:
+    """A name that torch does not have would show only on a card."""
+    text = "".join(path.read_text() for path in (ROOT / "benchmarks" / "on_gpu").glob("*.py"))
+    names = set(re.findall(r"torch\.cuda\.(\w+)", text))
+    assert {"synchronize", "memory_allocated", "max_memory_reserved", "mem_get_info"} <= names
+    assert not [name for name in names if not hasattr(torch.cuda, name)]
 
 
 def test_findings_of_one_part(tmp_path: Path) -> None:
