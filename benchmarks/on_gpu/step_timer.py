@@ -36,14 +36,17 @@ def precision(
 ) -> Iterator[None]:
     """How cuDNN, cuBLAS and oneDNN compute within the context."""
     cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
+    mkldnn: Any = torch.backends.mkldnn
     former = cudnn.allow_tf32, matmul.allow_tf32, cudnn.benchmark, cudnn.deterministic
+    was_enabled = mkldnn.enabled
     try:
         cudnn.allow_tf32 = matmul.allow_tf32 = tf32
         cudnn.benchmark, cudnn.deterministic = benchmark, deterministic
-        with torch.backends.mkldnn.flags(enabled=onednn):
-            yield
+        mkldnn.enabled = onednn
+        yield
     finally:
         cudnn.allow_tf32, matmul.allow_tf32, cudnn.benchmark, cudnn.deterministic = former
+        mkldnn.enabled = was_enabled
 
 
 class Timer:
