@@ -6,7 +6,7 @@ BIN := .venv/bin
 # `dvc` finds the `landscape` command through PATH.
 RUN := PATH="$$PWD/$(BIN):$$PATH"
 
-.PHONY: repro test tests slow thorough lint types schemas presets fuzz bench gpu clean
+.PHONY: repro test tests slow thorough lint types schemas presets fuzz bench gpu gpu-bundle clean
 
 repro: .venv/installed
 	$(RUN) dvc repro
@@ -71,6 +71,10 @@ bench: .venv/installed
 # Correctness, determinism, memory and speed on a CUDA device, in under eight minutes.
 gpu: .venv/installed
 	$(RUN) python benchmarks/gpu.py
+
+# What a bare GPU machine needs to run it (docs/gpu.md); CIFAR and GOLDEN are folders of images and of networks.
+gpu-bundle: .venv/installed
+	$(RUN) python benchmarks/gpu_bundle.py $(if $(CIFAR),--cifar "$(CIFAR)") $(if $(GOLDEN),--golden "$(GOLDEN)")
 
 .venv/installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

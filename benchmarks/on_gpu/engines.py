@@ -1,12 +1,14 @@
 """Ways of taking SGD steps of several networks on one device, to be timed side by side.
 
-Each way holds networks and data, and `take(n)` launches n steps of every network.
+Each way holds networks and data, `take(n)` launches n steps of every network, and `release` frees
+what it holds besides.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
+from functools import partial
 from itertools import islice
 
 import numpy as np
@@ -16,6 +18,7 @@ from torch.nn import functional as F
 
 from benchmarks.plain_training import PlainLoop
 from landscape_catalog.graphs.kernels.mode import small_network_kernels
+from landscape_catalog.graphs.recorded import RecordedWork
 from landscape_catalog.models.build import build
 from landscape_catalog.tasks import Classification, Samples
 from landscape_catalog.training import Recipe, replayed
@@ -24,7 +27,6 @@ from landscape_catalog.training.steps import Steps
 
 MEAN, STD = (0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010)
 TASK = Classification(MEAN, STD)
-WARM_UP = 3
 
 
 def made_up(n: int, device: str, size: int = 32) -> Samples:
@@ -69,6 +71,10 @@ class Plain:
         for loop in self.loops:
             loop.epoch(n)
 
+    def release(self) -> None:
+        """End the loaders' processes."""
+        self.loops.clear()
+
 
 class OnDevice:
     """The data on the device; the product's loop, step by step, one network after the other."""
@@ -83,6 +89,9 @@ class OnDevice:
             for _ in range(n):
                 lane.take()
             lane.steps = lane.done = 0
+
+    def release(self) -> None:
+        """Nothing to free."""
 
 
 class Replayed:
@@ -113,6 +122,11 @@ class Replayed:
             lane.steps = 0
             lane.done = max(lane.done - n, 1)
 
+    def release(self) -> None:
+        """Free the graphs."""
+        for lane in self.lanes:
+            lane.release()
+
 
 @contextmanager
 def torchs_kernels() -> Iterator[None]:
@@ -126,34 +140,28 @@ def torchs_kernels() -> Iterator[None]:
 
 
 class Captured:
-    """A function of a batch's rows, recorded as a CUDA graph if asked for."""
+    """A function of a batch's rows, which is a CUDA graph on a GPU (`graphs.recorded`).
 
-    def __init__(self, step: Callable[[Tensor], object], rows: Tensor, *, record: bool) -> None:
-        self.step, self.rows, self.static = step, rows, rows[0].clone()
-        self.replay: Callable[[], object] | None = None
-        self.stream: torch.cuda.Stream | None = None
-        if record and rows.device.type == "cuda":
-            self.stream = torch.cuda.Stream()
-            with torch.cuda.stream(self.stream):
-                for _ in range(WARM_UP):
-                    step(self.static)
-            graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(graph, stream=self.stream):
-                step(self.static)
-            self.replay = graph.replay
+    Args:
+        step: launches a step on these rows.
+        rows: of each step, on the device.
+    """
+
+    def __init__(self, step: Callable[[Tensor], object], rows: Tensor) -> None:
+        self.rows, self.static = rows, rows[0].clone()
+        self.recorded = RecordedWork(partial(step, self.static), rows.device)
 
     def take(self, n: int) -> None:
         """n steps, each on its own rows."""
+        self.recorded.follow()  # the stream that has made the rows
         for rows in islice(self.rows, n):
-            with self._on_stream():
+            with self.recorded.on_stream():
                 self.static.copy_(rows)
-                if self.replay is not None:
-                    self.replay()
-                else:
-                    self.step(self.static)
+            self.recorded()
 
-    def _on_stream(self) -> AbstractContextManager[object]:
-        return nullcontext() if self.stream is None else torch.cuda.stream(self.stream)
+    def release(self) -> None:
+        """Free the graph."""
+        self.recorded.release()
 
 
 def orders(count: int, data: Samples, batch_size: int, steps: int) -> Tensor:
@@ -173,7 +181,7 @@ def sgd(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
 
 def single(
     net: nn.Module, data: Samples, recipe: Recipe, rows: Tensor, *,
-    record: bool, compiled: str | None = None, bf16: bool = False, channels_last: bool = False,
+    compiled: str | None = None, bf16: bool = False, channels_last: bool = False,
     own_kernels: bool = False,
 ) -> Captured:  # fmt: skip
     """One network, perhaps compiled, in bfloat16 or with the channels last."""
@@ -194,4 +202,4 @@ def single(
         optimizer.step()
         sums.add_(loss.detach())
 
-    return Captured(step, rows, record=record)
+    return Captured(step, rows)

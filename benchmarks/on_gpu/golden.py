@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from benchmarks.on_gpu import image_file
 from benchmarks.on_gpu.checked import compare, difference
 from benchmarks.on_gpu.part import Note, Settings, going_on
 from landscape_catalog.metrics.numerics.cka import linear_cka
@@ -25,6 +25,7 @@ from landscape_catalog.metrics.numerics.parameters import flatten
 from landscape_catalog.models.resnet import resnet18
 from landscape_catalog.tasks import Classification, Samples
 
+TRAINED, TESTED = 5000, 1000  # images that the authors' networks were trained and tested on
 CIFAR = Classification((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010))
 
 
@@ -45,7 +46,7 @@ class Golden:
     Args:
         folder: of the two files.
         device: to measure on.
-        cifar: folder of batches of CIFAR-10.
+        cifar: images of CIFAR-10, as `image_file.read` takes them; None: not at hand.
     """
 
     def __init__(self, folder: Path, device: str, cifar: Path | None) -> None:
@@ -54,7 +55,7 @@ class Golden:
         self.tensors = {name: value.to(device) for name, value in read.items()}
         self.numbers: dict[str, Any] = json.loads((folder / "authors_code.json").read_text())
         self.batch = Samples(self.tensors["hessian_inputs"], self.tensors["hessian_labels"])
-        self._images: dict[tuple[str, int], Samples] = {}
+        self._images: dict[str, Samples] = {}
 
     def network(self, index: int) -> nn.Module:
         """One of the two, in eval mode."""
@@ -69,15 +70,15 @@ class Golden:
         )
         return network.eval()
 
-    def images(self, name: str, count: int) -> Samples:
-        """The first images of a batch of CIFAR-10."""
+    def images(self, side: str) -> Samples:
+        """Images of CIFAR-10: `train` or `test`."""
         assert self.cifar is not None
-        if (name, count) not in self._images:
-            with np.load(self.cifar / f"{name}.npz") as batch:
-                images = torch.from_numpy(batch["images"][:count]).to(self.device)
-                labels = torch.from_numpy(batch["labels"][:count].astype(np.int64))
-            self._images[name, count] = Samples(images, labels.to(self.device))
-        return self._images[name, count]
+        if not self._images:
+            sides = image_file.read(self.cifar, trained=TRAINED, tested=TESTED)
+            for name, (images, labels) in zip(("train", "test"), sides, strict=True):
+                values = (torch.from_numpy(array).to(self.device) for array in (images, labels))
+                self._images[name] = Samples(*values)
+        return self._images[side]
 
 
 def compare_with_the_authors(settings: Settings, note: Note) -> None:
@@ -141,9 +142,9 @@ def _distance(golden: Golden, note: Note) -> None:
 
 def _losses(golden: Golden, note: Note) -> None:
     for index in (0, 1):
-        for side, name, count in (("train", "batch_1", 5000), ("test", "batch_5", 1000)):
+        for side, count in (("train", TRAINED), ("test", TESTED)):
             theirs = golden.numbers[f"{side}_network{index}"]
-            found = evaluate(golden.network(index), golden.images(name, count), CIFAR)
+            found = evaluate(golden.network(index), golden.images(side), CIFAR)
             wrong = round(count * (100 - theirs["accuracy"]) / 100)
             label = f"the authors' network {index}, {side}"
             compare(note, f"{label}, wrong images", abs((found.n_wrong or 0) - wrong), 0)
@@ -152,7 +153,7 @@ def _losses(golden: Golden, note: Note) -> None:
 
 def _curve(golden: Golden, note: Note) -> None:
     """At every t with recomputed statistics; other shuffles change their errors by 0.06."""
-    train, test = golden.images("batch_1", 5000), golden.images("batch_5", 1000)
+    train, test = golden.images("train"), golden.images("test")
     one, other = golden.network(0), golden.network(1)
     shapes = {name: value.shape for name, value in one.named_parameters()}
     middle = {name: golden.tensors[f"midpoint.{name}"] for name in shapes}

@@ -68,9 +68,11 @@ def compare_curves(
     """Train on the device, and compare with the processes' results."""
     for case, children in started:
         label = f"resnet18 k={case['width']} {case['size']}x{case['size']}"
+        if not settings.has_time(note, f"{label}, losses"):
+            continue
         with going_on(note, f"{label}, losses"):
             ours = [losses(case, seed, settings.device) for seed in SEEDS]
-            theirs = [child.result(settings.seconds) for child in children]
+            theirs = [child.result(settings.left) for child in children]
             _compare_first(note, label, ours, theirs)
             curves = [[one["curve"] for one in side] for side in (ours, theirs)]
             for epoch, (found, expected) in enumerate(zip(*map(_by_epoch, curves)), start=1):

@@ -1,9 +1,12 @@
-"""Peak memory of each kind of job on a GPU, and what becomes of jobs that run out of it."""
+"""Peak memory of each kind of job on a GPU, and what becomes of jobs that run out of it.
+
+Peaks are those of torch's allocator in this process. What a process takes besides (its context and
+kernels) can be told only where no other one is on the card: `two_processes`.
+"""
 
 from __future__ import annotations
 
 import gc
-import time
 from collections.abc import Callable
 from functools import partial
 from types import SimpleNamespace
@@ -12,6 +15,7 @@ from typing import Any
 import torch
 
 from benchmarks.on_gpu.clock import CLASSES, SHAPE, TASK, images, network, synchronise
+from benchmarks.on_gpu.memory_to_record import check_recording
 from benchmarks.on_gpu.out_of_memory import check_recovery
 from benchmarks.on_gpu.part import Note, Settings, going_on
 from landscape_catalog.graphs.recorded import WARM_UP
@@ -37,19 +41,17 @@ Job = tuple[str, Callable[[], object], int | None]
 
 def run(settings: Settings, note: Note) -> None:
     """First what becomes of a lack of memory, then the peaks; the largest networks last."""
-    began = time.monotonic()
+    with going_on(note, "out of memory while recording"):
+        check_recording(settings, note)
     with going_on(note, "recovery"):
         check_recovery(settings, note)
     with reproducible():
         for width in (1,) if settings.toy else (8, 2, 64):
             for name, job, predicted in _jobs(width, settings):
-                spent = time.monotonic() - began
-                if spent > settings.seconds:
-                    note(f"{name}: skipped", skipped=f"after {spent:.0f} s")
+                if not settings.has_time(note, name):
                     continue
                 with going_on(note, name):
                     _note_peak(note, name, job, predicted, settings)
-    note("seconds", value=round(time.monotonic() - began, 1))
 
 
 def _note_peak(
@@ -69,8 +71,6 @@ def _note_peak(
         facts["allocated_mib"] = round((torch.cuda.max_memory_allocated() - before) / MIB, 1)
         facts["reserved_mib"] = round(torch.cuda.max_memory_reserved() / MIB, 1)
         facts["before_mib"] = round(before / MIB, 1)
-        free, total = torch.cuda.mem_get_info()
-        facts["of_the_process_mib"] = round((total - free) / MIB, 1)  # with CUDA's own
     if predicted is not None:
         facts["predicted_mib"] = round(predicted / MIB, 1)
     note(name, **facts)

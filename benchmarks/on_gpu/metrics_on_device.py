@@ -102,6 +102,8 @@ def compare_metrics(settings: Settings, note: Note) -> None:
             if name in ONLY_STACKABLE and not subject.is_image:
                 continue
             label = f"{subject.label}, {name}, float64"
+            if not settings.has_time(note, label):
+                continue
             with going_on(note, label):
                 found, expected = (
                     torch.tensor(metric(side), dtype=torch.float64) for side in (ours, theirs)

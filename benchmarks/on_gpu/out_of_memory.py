@@ -25,6 +25,7 @@ from landscape_catalog.runner.serial import SerialExecutor
 from landscape_catalog.runner.settings import reproducible
 from landscape_catalog.runner.timings import Work
 from landscape_catalog.runner.worker_cache import WorkerCache
+from landscape_catalog.tasks import Samples
 from landscape_catalog.training import Member, Recipe, train_replayed
 
 MEMBERS = 4  # networks of the group
@@ -53,17 +54,18 @@ class Payload:
 def train_some(payload: Payload, cache: WorkerCache) -> None:
     """A few recorded steps of some runs, as a study's worker takes them."""
     alone, batch = len(payload.runs) == 1, payload.runs[0].batch_size
-    recipe = Recipe(batch_size=batch, stopping="updates", updates=STEPS)
     with named_memory_errors(ADVICE if alone else ""):  # as `train_and_keep` does
         if payload.device == "cpu" and batch * len(payload.runs) > payload.most:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate all of it.")
         data = images(2 * batch, payload.device)
-        train_replayed(
-            [
-                Member(network(payload.width, payload.device, seed), data, TASK, recipe, 0)
-                for seed in range(len(payload.runs))
-            ]
-        )
+        train_replayed([member(payload, data, seed) for seed in range(len(payload.runs))])
+
+
+def member(payload: Payload, data: Samples, seed: int) -> Member:
+    """One of the runs of a job."""
+    batch = payload.runs[0].batch_size
+    recipe = Recipe(batch_size=batch, stopping="updates", updates=STEPS)
+    return Member(network(payload.width, payload.device, seed), data, TASK, recipe, 0)
 
 
 def check_recovery(settings: Settings, note: Note) -> None:
@@ -94,7 +96,7 @@ def check_recovery(settings: Settings, note: Note) -> None:
     limit = (half + whole) // 2
     large = hopeless_batch(limit, sizes, (one, other)) or MEMBERS * batch
     jobs = [job(group), job(runs("large", 1, large)), job(runs("small", 1, batch))]
-    before = _allocated(settings.device)
+    before = allocated(settings.device)
     with (
         tempfile.TemporaryDirectory() as folder,
         limited(settings.device, limit),
@@ -110,7 +112,7 @@ def check_recovery(settings: Settings, note: Note) -> None:
             ),
             recover=SplitAndRetry(Path(folder), job),
         )
-    left = _allocated(settings.device) - before
+    left = allocated(settings.device) - before
     halves = ["group0+group1", "group2+group3"]
     reasons = {failure.name: failure.reason for failure in failures}
     note("a group is split", ok=set(halves) <= set(done), value=done, allowed=halves)
@@ -143,7 +145,7 @@ class Peak:
     reserved: int
 
 
-def _allocated(device: str) -> int:
+def allocated(device: str) -> int:
     """Bytes of the tensors that there are on a GPU."""
     gc.collect()
     return torch.cuda.memory_allocated() if device == "cuda" else 0

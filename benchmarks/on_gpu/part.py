@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import time
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -17,9 +18,12 @@ class Settings:
     Attributes:
         device: `cuda`, or `cpu` to try the part's logic without a GPU.
         toy: whether to use the smallest sizes, whose figures mean nothing.
-        seconds: time after which the part is stopped; what it has noted until then is kept.
+        seconds: time after which the part begins nothing new; a little later it is killed, and what
+            it has noted until then is kept.
         golden: folder with `authors_code.safetensors` and `authors_code.json`; None: not at hand.
-        cifar: folder with batches of CIFAR-10 (`batch_1.npz`, ...); None: not at hand.
+        cifar: images of CIFAR-10, as a file of `image_file` or a folder with `batch_1.npz`, ...;
+            None: not at hand.
+        began: when the part began, on the monotonic clock.
     """
 
     device: str
@@ -27,6 +31,20 @@ class Settings:
     seconds: float
     golden: Path | None = None
     cifar: Path | None = None
+    began: float = field(default_factory=time.monotonic)
+
+    @property
+    def left(self) -> float:
+        """Seconds that are left; at least a moment, to be waited for."""
+        return max(self.began + self.seconds - time.monotonic(), 0.1)
+
+    def has_time(self, note: Note, name: str) -> bool:
+        """Whether there is time for another check; if there is none, note that it is skipped."""
+        spent = time.monotonic() - self.began
+        if spent < self.seconds:
+            return True
+        note(f"{name}: skipped", skipped=f"after {spent:.0f} s")
+        return False
 
 
 class Note(Protocol):

@@ -19,9 +19,7 @@ from landscape_catalog.training.samples import GroupSamples
 from landscape_catalog.training.stack import Stack
 
 
-def stacked(
-    nets: list[nn.Module], data: Samples, recipe: Recipe, rows: Tensor, *, record: bool
-) -> Captured:
+def stacked(nets: list[nn.Module], data: Samples, recipe: Recipe, rows: Tensor) -> Captured:
     """The CPU's engine for networks side by side: batched matrix products of shifted rows."""
     batch = data[: recipe.batch_size]
     graph = stable_graph(copy.deepcopy(nets[0]), batch, TASK, len(batch))
@@ -39,7 +37,7 @@ def stacked(
         stack.step(gradient, 1.0)
         sums.add_(losses.mean(dim=1))
 
-    return Captured(step, rows, record=record)
+    return Captured(step, rows)
 
 
 class GroupedLinear(nn.Module):
@@ -85,7 +83,7 @@ def grouped_network(nets: Sequence[nn.Module]) -> nn.Module:
 
 def grouped(
     nets: list[nn.Module], data: Samples, recipe: Recipe, rows: Tensor, *,
-    record: bool, channels_last: bool = False,
+    channels_last: bool = False,
 ) -> Captured:  # fmt: skip
     """One network with grouped convolutions."""
     network, count = grouped_network(nets), len(nets)
@@ -106,12 +104,10 @@ def grouped(
         optimizer.step()
         sums.add_(loss.detach())
 
-    return Captured(step, rows, record=record)
+    return Captured(step, rows)
 
 
-def vmapped(
-    nets: list[nn.Module], data: Samples, recipe: Recipe, rows: Tensor, *, record: bool
-) -> Captured:
+def vmapped(nets: list[nn.Module], data: Samples, recipe: Recipe, rows: Tensor) -> Captured:
     """torch.func's vmap over the networks' weights."""
     params, _ = stack_module_state(nets)
     params = {name: value.detach() for name, value in params.items()}
@@ -137,4 +133,4 @@ def vmapped(
             velocity[name].add_(params[name], alpha=recipe.weight_decay)
             params[name].add_(velocity[name], alpha=-recipe.lr)
 
-    return Captured(step, rows, record=record)
+    return Captured(step, rows)

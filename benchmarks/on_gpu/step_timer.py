@@ -11,17 +11,13 @@ from functools import partial
 from typing import Any, Protocol
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
-from benchmarks.on_gpu.engines import made_up, networks
+from benchmarks.on_gpu.engines import made_up, networks, orders
 from benchmarks.on_gpu.part import Note, Settings, going_on
+from benchmarks.on_gpu.step_plan import BATCH, STEPS, WARM_STEPS, Case
 from landscape_catalog.models.registry import multiply_adds
 from landscape_catalog.training import Recipe
-
-BATCH = 128
-STEPS = 30  # of an epoch of the made-up data
-WARM_STEPS = 6  # before the timing
-REPEATS = 3
 
 
 class Way(Protocol):
@@ -30,20 +26,27 @@ class Way(Protocol):
     def take(self, n: int) -> None:
         """Launch n steps of every network."""
 
+    def release(self) -> None:
+        """Free what it holds besides its networks."""
+
 
 @contextmanager
 def precision(
-    *, tf32: bool = False, benchmark: bool = False, deterministic: bool = True
+    *, tf32: bool = False, benchmark: bool = False, deterministic: bool = True, onednn: bool = True
 ) -> Iterator[None]:
-    """How cuDNN and cuBLAS compute within the context."""
+    """How cuDNN, cuBLAS and oneDNN compute within the context."""
     cudnn, matmul = torch.backends.cudnn, torch.backends.cuda.matmul
+    mkldnn: Any = torch.backends.mkldnn
     former = cudnn.allow_tf32, matmul.allow_tf32, cudnn.benchmark, cudnn.deterministic
+    was_enabled = mkldnn.enabled
     try:
         cudnn.allow_tf32 = matmul.allow_tf32 = tf32
         cudnn.benchmark, cudnn.deterministic = benchmark, deterministic
+        mkldnn.enabled = onednn
         yield
     finally:
         cudnn.allow_tf32, matmul.allow_tf32, cudnn.benchmark, cudnn.deterministic = former
+        mkldnn.enabled = was_enabled
 
 
 class Timer:
@@ -51,73 +54,68 @@ class Timer:
 
     def __init__(self, settings: Settings, note: Note) -> None:
         self.settings, self.note = settings, note
-        self.end = time.monotonic() + settings.seconds
-        self.steps = 2 if settings.toy else STEPS
-        self.batch = 8 if settings.toy else BATCH
-        self.repeats = 1 if settings.toy else REPEATS
-        self.data = made_up(self.steps * self.batch * 4, settings.device)
+        self.data = made_up(64 if settings.toy else 4 * STEPS * BATCH, settings.device)
 
-    def way(
-        self, name: str, width: int, make: Callable[[int, int], Way], *, count: int = 1,
-        batch: int | None = None, steps: int | None = None, repeats: int | None = None, **how: Any,
-    ) -> None:  # fmt: skip
-        """Note the milliseconds of a step of one of `count` networks.
+    def time(self, case: Case, make: Callable[[Case], Way], **how: Any) -> None:
+        """Note the milliseconds of a step of one of a case's networks.
+
+        `setup_s` is the time until the first step that is timed: networks are built, work is
+        recorded, kernels are compiled and chosen, and steps are taken to warm up.
 
         Args:
-            name: of the way.
-            width: of the networks.
-            make: makes the way, given the width and the number of networks.
-            count: number of networks.
-            batch: samples of a step.
-            steps: to time.
-            repeats: of the timing, of which the median counts; None: the timer's.
+            case: what is timed.
+            make: makes the way.
             how: as for `precision`.
         """
-        batch = batch or self.batch
-        key = f"k={width} B={batch} T={count} {name}"
-        if time.monotonic() > self.end:
-            self.note(key, skipped="no time left")
+        if not self.settings.has_time(self.note, case.name):
             return
-
-        n = steps or self.steps
-
-        def measure() -> None:
-            with precision(**how):
-                began = time.monotonic()
-                way = make(width, count)
-                way.take(min(WARM_STEPS, n))
+        with going_on(self.note, case.name), precision(**how):
+            began = time.monotonic()
+            way = make(case)
+            try:
+                way.take(min(WARM_STEPS, case.steps))
                 self.wait()
-                setup = time.monotonic() - began
-                found = []
-                for _ in range(repeats or self.repeats):
-                    began = time.perf_counter()
-                    way.take(n)
-                    self.wait()
-                    found.append(1e3 * (time.perf_counter() - began) / n / count)
-                ms = statistics.median(found)
-                self.note(
-                    key, width=width, batch=batch, count=count, way=name, ms=ms,
-                    spread=max(found) - min(found), samples_per_s=1e3 * batch / ms, setup_s=setup,
-                )  # fmt: skip
-
-        with going_on(self.note, key):
-            measure()
+                self._note(case, [self._once(way, case) for _ in range(case.repeats)], began)
+            finally:
+                way.release()
         gc.collect()  # a recorded step and its owner hold each other
         if self.settings.device == "cuda":
             torch.cuda.empty_cache()
+
+    def _once(self, way: Way, case: Case) -> tuple[float, float]:
+        """When it began, and the milliseconds of a step of one network."""
+        began = time.monotonic()
+        way.take(case.steps)
+        self.wait()
+        return began, 1e3 * (time.monotonic() - began) / case.steps / case.count
+
+    def _note(self, case: Case, found: list[tuple[float, float]], began: float) -> None:
+        times = [ms for _, ms in found]
+        ms = statistics.median(times)
+        self.note(
+            case.name, way=case.way, width=case.width, batch=case.batch, count=case.count,
+            precision=case.precision, ms=ms, spread=[min(times), max(times)],
+            repeats=case.repeats, steps=case.steps, samples_per_s=1e3 * case.batch / ms,
+            setup_s=round(found[0][0] - began, 2),
+        )  # fmt: skip
 
     def wait(self) -> None:
         """Wait for the device."""
         if self.settings.device == "cuda":
             torch.cuda.synchronize()
 
-    def recipe(self, batch: int | None = None) -> Recipe:
-        """Plain SGD, for as long as one likes."""
-        return Recipe(batch_size=batch or self.batch, lr=0.05, epochs=10**6)
+    def recipe(self, case: Case) -> Recipe:
+        """SGD, for as long as one likes."""
+        precision: Any = case.precision
+        return Recipe(batch_size=case.batch, lr=0.05, epochs=10**6, precision=precision)
 
-    def nets(self, width: int, count: int, **how: Any) -> list[nn.Module]:
+    def nets(self, case: Case, **how: Any) -> list[nn.Module]:
         """Networks on the device."""
-        return networks(width, count, self.settings.device, **how)
+        return networks(case.width, case.count, self.settings.device, **how)
+
+    def rows(self, case: Case) -> Tensor:
+        """The rows of each step of each network."""
+        return orders(case.count, self.data, case.batch, max(case.steps, WARM_STEPS))
 
 
 def limits(timer: Timer) -> None:

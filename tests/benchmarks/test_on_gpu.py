@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from typing import Any
 
@@ -112,13 +113,13 @@ def test_the_authors_networks(notes: Notes, monkeypatch: pytest.MonkeyPatch) -> 
 def test_a_wrong_derivative_is_noticed(
     notes: Notes, monkeypatch: pytest.MonkeyPatch, quantity: str, factor: float, bits: set[int]
 ) -> None:
-    """Every call but the first two, which are the CPU's, returns a wrong number."""
+    """Every call but the first, which is the CPU's, returns a wrong number."""
     right, calls = correctness.derivatives, []
 
     def derivatives(*args: Any) -> dict[str, torch.Tensor]:
         calls.append(args)
         found = right(*args)
-        if len(calls) > 2:
+        if len(calls) > 1:
             found[quantity] = found[quantity] * factor
         return found
 
@@ -190,40 +191,69 @@ def test_sides_of_activations(relu: nn.Module) -> None:
     """Every way to call a ReLU; before it changes its input in place."""
     network, batch = side_network(relu), subjects.TOY[0].samples(6, "cpu")
     task = subjects.IMAGES
-    found = kinks.sides(network, batch, task, torch.float32)
+    (found,) = kinks.sides(network, batch, task, torch.float32)
     expected = network[:2](task.inputs(batch.inputs)) > 0  # type: ignore[index]
     assert torch.equal(found, expected.flatten())
     assert 0 < int(found.sum()) < 30
-    assert kinks.changed(found, ~found) == 30
-    assert len(kinks.sides(side_network(), batch, task, torch.float32)) == 0
+    assert kinks.changed([found], [~found]) == kinks.count([found]) == 30
+    assert kinks.sides(side_network(), batch, task, torch.float32) == []
+
+
+def test_given_sides_are_those_of_another_precision() -> None:
+    """With its own sides a network is itself; a unit that changes side adds or loses its share."""
+    network, batch = side_network(nn.ReLU()).double(), subjects.TOY[0].samples(6, "cpu")
+    task = subjects.IMAGES
+    masks = kinks.sides(network, batch, task, torch.float64)
+    expected = task.outputs(network, batch, torch.float64)
+    with kinks.given_sides(masks):
+        assert torch.equal(task.outputs(network, batch, torch.float64), expected)
+    row, unit = divmod(7, 5)
+    masks[0][7] = ~masks[0][7]
+    with kinks.given_sides(masks):
+        found = task.outputs(network, batch, torch.float64)
+    value = network[:2](task.inputs(batch.inputs, torch.float64))[row, unit]  # type: ignore[index]
+    sign = 1 if masks[0][7] else -1
+    moved = sign * value * network[3].weight[:, unit]  # type: ignore[index]
+    torch.testing.assert_close(found[row], expected[row] + moved)
+    assert torch.equal(found[row + 1 :], expected[row + 1 :])
+    with pytest.raises(ValueError, match="1 ReLUs for 2 masks"), kinks.given_sides(masks * 2):
+        task.outputs(network, batch, torch.float64)
 
 
 @pytest.mark.parametrize(("flips", "factor", "wrong"), [
     (0, 1.0, set()), (1, 1.0, set()), (2, 1.0, {"changes of side"}),
-    (0, 1.02, {"gradient", "product"}), (1, 1.02, set()), (1, 1.06, {"gradient", "product"}),
+    (0, 1.001, {"gradient", "product"}), (1, 1.001, {"gradient", "product"}),
 ])  # fmt: skip
 def test_what_a_change_of_side_explains(
     notes: Notes, monkeypatch: pytest.MonkeyPatch, flips: int, factor: float, wrong: set[str]
 ) -> None:
-    """In float32 some percent for each of very few; a network with too many of them is wrong."""
+    """Its own share of the derivatives and no more; a network with too many changes is wrong.
+
+    The device differentiates with these sides, as if rounding had moved the values.
+    """
     right, sides = correctness.derivatives, correctness.subject_sides
     single = torch.float32
-
-    def derivatives(subject: Any, count: int, device: str, dtype: Any, mode: Any) -> Any:
-        found = right(subject, count, device, dtype, mode)
-        moved = [name for name in found if name != "loss" and dtype == single]
-        return {**found, **{name: found[name] * factor for name in moved}}
+    calls: list[torch.dtype] = []
 
     def moved_sides(subject: Any, count: int, device: str, dtype: Any, mode: Any) -> Any:
         found = sides(subject, count, "cpu", torch.float64, mode)
         if dtype == single:
-            found[:flips] = ~found[:flips]
+            found[0][:flips] = ~found[0][:flips]
         return found
+
+    def derivatives(subject: Any, count: int, device: str, dtype: Any, mode: Any) -> Any:
+        calls.append(dtype)
+        if dtype != single:
+            return right(subject, count, device, dtype, mode)
+        with kinks.given_sides(moved_sides(subject, count, device, dtype, mode)):
+            found = right(subject, count, device, dtype, mode)
+        return {name: v * factor if name != "loss" else v for name, v in found.items()}
 
     monkeypatch.setattr(correctness, "derivatives", derivatives)
     monkeypatch.setattr(correctness, "subject_sides", moved_sides)
-    correctness.compare_derivatives(subjects.TOY[2], TOY, notes)
-    assert {name.split(", ")[1] for name in notes.wrong()} == wrong
+    correctness.compare_derivatives(subjects.TOY[0], TOY, notes)
+    assert {name.split(", ")[2] for name in notes.wrong()} == wrong
+    assert calls.count(torch.float64) == 2 * (3 if flips else 2)  # in both modes
 
 
 def test_a_failing_check_is_noted_and_the_next_one_runs(
@@ -280,6 +310,44 @@ def test_determinism_at_toy_size(notes: Notes, monkeypatch: pytest.MonkeyPatch) 
     recorded, group = (facts for facts in notes.found.values() if facts["ok"] is None)
     assert group["value"] is False and 0 < group["difference"] < 1e-3
     assert recorded.get("difference", 0) < 1e-5  # its rates are rounded to float32
+
+
+def test_a_groups_bits_are_promised_on_a_cpu_alone(
+    notes: Notes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On CUDA they are observed, and those of recorded steps promised; here every run differs."""
+    (training,) = determinism.groups("cpu", True)
+    draws = iter(range(1000))
+
+    class Network:
+        def tensors(self) -> dict[str, torch.Tensor]:
+            return {"losses": torch.tensor([float(next(draws))])}
+
+    def train(training: Any, seeds: list[int], kept: Any = ()) -> list[Any]:
+        for checkpoints in kept:
+            checkpoints.states = {1: None}
+        return [Network() for _ in seeds]
+
+    monkeypatch.setattr(determinism, "WAYS", {"recorded": train, "a group": train})
+    for device, way, promised in (
+        ("cpu", "a group", True), ("cuda", "a group", False), ("cuda", "recorded", True),
+    ):  # fmt: skip
+        found = Notes()
+        on_device = dataclasses.replace(training, device=device)
+        monkeypatch.setattr(trainings.Training, "alone", lambda self, seed: Network())
+        determinism.note_company(found, on_device, way, TOY)
+        assert len(found.wrong()) == (len(found.found) - 1 if promised else 0), (device, way)
+
+
+@pytest.mark.parametrize("part", [correctness, determinism])
+def test_checks_without_time_are_left_out(part: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the processes beside them are not waited for anew."""
+    found: dict[str, dict[str, Any]] = {}
+    settings = Settings("cpu", toy=True, seconds=0)
+    part.run(settings, lambda name, **facts: found.update({name: facts}))
+    done = [name for name, facts in found.items() if "skipped" not in facts]
+    assert all(name == "in two processes: failed" for name in done), done
+    assert len(found) > 10
 
 
 def test_a_checkpoint_that_forgets_is_noticed(

@@ -1,0 +1,27 @@
+"""Hides all modules but those in LANDSCAPE_ONLY, as if nothing else were installed.
+
+Python imports this module at its start if its folder is in PYTHONPATH: in workers, too.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib.machinery import ModuleSpec, PathFinder
+from typing import Any
+
+ALLOWED = {*sys.stdlib_module_names, *os.environ["LANDSCAPE_ONLY"].split(",")}
+
+
+class Hiding:
+    """Finds modules in files as Python does, if they are allowed."""
+
+    @staticmethod
+    def find_spec(name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        top = name.partition(".")[0]
+        if top not in ALLOWED and not top.startswith("_sysconfigdata"):
+            return None
+        return PathFinder.find_spec(name, path, target)
+
+
+sys.meta_path[:] = [Hiding if finder is PathFinder else finder for finder in sys.meta_path]  # type: ignore[list-item]
