@@ -52,7 +52,8 @@ def parallel_chart(data: ReportData, axes: list[Coordinate]) -> Any:
                     labelOverlap=True,
                     labelLimit=140,
                     orient="top",
-                    gridColor="#999",
+                    grid=False,
+                    ticks=False,
                 ),
             ),
             y=alt.Y("v:Q", axis=None, scale=alt.Scale(domain=[-0.06, 1.06], nice=False)),
@@ -71,7 +72,17 @@ def parallel_chart(data: ReportData, axes: list[Coordinate]) -> Any:
         )
         .add_params(brush)
     )
-    return layered([lines, _kept(axes), *_ends(axes)], HEIGHT, more={"ranges": []})
+    return layered([lines, _axes(axes), _kept(axes), *_ends(axes)], HEIGHT, more={"ranges": []})
+
+
+def _axes(axes: list[Coordinate]) -> alt.Chart:
+    """A line for each axis, which leaves room for the values at its ends."""
+    rows = alt.Data(values=[{"k": k, "low": 0, "high": 1} for k in range(len(axes))])
+    return (
+        alt.Chart(rows)
+        .mark_rule(stroke="#999")
+        .encode(x=alt.X("k:Q"), y=alt.Y("low:Q"), y2=alt.Y2("high:Q"))
+    )
 
 
 def _kept(axes: list[Coordinate]) -> alt.Chart:
