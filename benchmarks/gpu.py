@@ -125,7 +125,8 @@ def _run_all(
                     command, seconds, log=out / "gpu.log", folder=ROOT, environment=environment
                 )
             for part in parts:
-                ended[part.name] = running.pop(part.name).wait()
+                ended[part.name] = running[part.name].wait()
+                del running[part.name]
                 print(f"{part.name}: {_in_words(ended[part.name])}", flush=True)
                 _summary(out, ended)
     finally:

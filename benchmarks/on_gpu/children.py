@@ -53,12 +53,17 @@ class Child:
         try:
             out, problems = self._process.communicate(timeout=seconds)
         except subprocess.TimeoutExpired:
-            self._process.kill()
+            self.stop()
             raise
         if self._process.returncode:
             last = problems.strip().splitlines()[-3:]
             raise RuntimeError(f"a process ended with {self._process.returncode}: {last}")
         return json.loads(out.strip().splitlines()[-1])
+
+    def stop(self) -> None:
+        """End the process, if it has not ended."""
+        self._process.kill()
+        self._process.communicate()
 
 
 class Servant:

@@ -34,15 +34,20 @@ WITHOUT_GRADIENT = "attention.key.bias"
 def run(settings: Settings, note: Note) -> None:
     """Note every comparison with its margin, the most important ones first."""
     curves = loss_curves.start(settings)  # on the CPU, besides what follows
-    with reproducible():
-        for subject in subjects.TOY if settings.toy else subjects.ALL:
-            if settings.has_time(note, f"{subject.label}, derivatives"):
-                compare_derivatives(subject, settings, note)
-        compare_steps(settings, note)
-        if settings.has_time(note, "the authors' networks"):
-            golden.compare_with_the_authors(settings, note)
-        loss_curves.compare_curves(curves, settings, note)
-        compare_metrics(settings, note)
+    try:
+        with reproducible():
+            for subject in subjects.TOY if settings.toy else subjects.ALL:
+                if settings.has_time(note, f"{subject.label}, derivatives"):
+                    compare_derivatives(subject, settings, note)
+            compare_steps(settings, note)
+            if settings.has_time(note, "the authors' networks"):
+                golden.compare_with_the_authors(settings, note)
+            loss_curves.compare_curves(curves, settings, note)
+            compare_metrics(settings, note)
+    finally:
+        for _, children in curves:
+            for child in children:
+                child.stop()
 
 
 def derivatives(

@@ -37,35 +37,43 @@ def run(settings: Settings, note: Note) -> None:
     """
     argument = [settings.device, settings.toy]
     other = Child(MODULE, argument, hides_gpus=settings.device == "cpu")
-    with reproducible():
-        for training in groups(settings.device, settings.toy):
-            name = f"{training.subject.label}, recorded"
-            if settings.has_time(note, name):
-                with going_on(note, name):
-                    note_company(note, training, "recorded", settings)
-        digests = {}
-        for name, compute in computations(settings.device, settings.toy).items():
-            if not settings.has_time(note, f"{name}, twice"):
-                continue
-            with going_on(note, f"{name}, twice"):
-                first = compute()
-                digests[name] = digest(bits_of(first))
-                note_equality(note, f"{name}, twice", compute(), first)
+    try:
+        with reproducible():
+            _run(other, settings, note)
+    finally:
+        other.stop()
+
+
+def _run(other: Child, settings: Settings, note: Note) -> None:
+    _note_companies("recorded", settings, note)
+    digests = {}
+    for name, compute in computations(settings.device, settings.toy).items():
+        if not settings.has_time(note, f"{name}, twice"):
+            continue
+        with going_on(note, f"{name}, twice"):
+            first = compute()
+            digests[name] = digest(bits_of(first))
+            note_equality(note, f"{name}, twice", compute(), first)
+    if settings.has_time(note, "in two processes"):
         with going_on(note, "in two processes"):
             theirs = other.result(settings.left)
             for name, found in digests.items():
                 equal = theirs.get(name) == found
                 note(f"{name}, in two processes", ok=equal, value=equal, allowed=True)
-        for training in trainings(settings.device, settings.toy):
-            name = f"{training.subject.label}, resumed"
-            if settings.has_time(note, name):
-                with going_on(note, name):
-                    note_resuming(note, training)
-        for training in groups(settings.device, settings.toy):
-            name = f"{training.subject.label}, a group"
-            if settings.has_time(note, name):
-                with going_on(note, name):
-                    note_company(note, training, "a group", settings)
+    for training in trainings(settings.device, settings.toy):
+        name = f"{training.subject.label}, resumed"
+        if settings.has_time(note, name):
+            with going_on(note, name):
+                note_resuming(note, training)
+    _note_companies("a group", settings, note)
+
+
+def _note_companies(way: str, settings: Settings, note: Note) -> None:
+    for training in groups(settings.device, settings.toy):
+        name = f"{training.subject.label}, {way}"
+        if settings.has_time(note, name):
+            with going_on(note, name):
+                note_company(note, training, way, settings)
 
 
 def note_equality(

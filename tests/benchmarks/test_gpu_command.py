@@ -135,6 +135,24 @@ def test_a_part_whose_time_is_over(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+def test_a_command_that_is_ended_leaves_nothing_behind(tmp_path: Path) -> None:
+    """Neither its part nor the processes that the part has started."""
+    words = ["--device", "cpu", "--toy", "--parts", "two_processes", "--out", str(tmp_path)]
+    process = subprocess.Popen(
+        [sys.executable, gpu.__file__, *words], stdout=subprocess.DEVNULL, start_new_session=True
+    )
+    family = []
+    for _ in range(1200):
+        family = [child.pid for child in psutil.Process(process.pid).children(recursive=True)]
+        if len(family) == 3:
+            break
+        time.sleep(0.05)
+    assert len(family) == 3
+    process.terminate()
+    assert process.wait(30) == 1
+    assert all(map(ends, family))
+
+
 def test_a_part_that_does_not_exist(tmp_path: Path) -> None:
     found = command(tmp_path, "--parts", "steps,nothing")
     assert found.returncode == 2 and "two_processes" in found.stdout

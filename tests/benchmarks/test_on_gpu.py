@@ -340,13 +340,12 @@ def test_a_groups_bits_are_promised_on_a_cpu_alone(
 
 
 @pytest.mark.parametrize("part", [correctness, determinism])
-def test_checks_without_time_are_left_out(part: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    """And the processes beside them are not waited for anew."""
+def test_checks_without_time_are_left_out(part: Any) -> None:
+    """And the processes beside them are ended, not waited for."""
     found: dict[str, dict[str, Any]] = {}
     settings = Settings("cpu", toy=True, seconds=0)
     part.run(settings, lambda name, **facts: found.update({name: facts}))
-    done = [name for name, facts in found.items() if "skipped" not in facts]
-    assert all(name == "in two processes: failed" for name in done), done
+    assert all("skipped" in facts for facts in found.values())
     assert len(found) > 10
 
 
