@@ -10,7 +10,8 @@ from pathlib import Path
 from landscape_catalog.errors import StorageError
 from landscape_catalog.paths import TEMPORARY_PREFIX
 from landscape_catalog.runner.dask_cluster import Cluster, ClusterWorker
-from landscape_catalog.runner.dask_worker import Stamp, discard, receive, sees
+from landscape_catalog.runner.dask_session import Stamp
+from landscape_catalog.runner.dask_worker import discard, receive, sees
 from landscape_catalog.runner.portable import (
     Input,
     Portable,

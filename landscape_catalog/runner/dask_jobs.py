@@ -18,16 +18,8 @@ from landscape_catalog.errors import LandscapeError, WorkerDiedError
 from landscape_catalog.paths import TEMPORARY_PREFIX
 from landscape_catalog.runner.dask_cluster import Cluster, ClusterWorker, WorkerLostError
 from landscape_catalog.runner.dask_files import Files
-from landscape_catalog.runner.dask_worker import (
-    RESTARTED,
-    Contents,
-    Order,
-    Outcome,
-    Stamp,
-    collect,
-    run_job,
-    stop,
-)
+from landscape_catalog.runner.dask_session import Contents, Order, Outcome, Stamp
+from landscape_catalog.runner.dask_worker import RESTARTED, collect, run_job, stop
 from landscape_catalog.runner.executor import JobFunction
 from landscape_catalog.runner.portable import Input, Output, Portable, stamp
 from landscape_catalog.store.files import explained_storage, remove, write_file

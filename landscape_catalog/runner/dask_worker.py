@@ -12,7 +12,7 @@ import pickle
 import shutil
 import threading
 import traceback
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,26 +23,20 @@ from landscape_catalog.errors import (
     Interrupted,
 )
 from landscape_catalog.runner.dask_facts import Facts, facts_of_worker
+from landscape_catalog.runner.dask_session import Contents, Order, Outcome, Session, Stamp, files_of
 from landscape_catalog.runner.device_failures import named_device_failures
 from landscape_catalog.runner.memory import keep_freed_memory
 from landscape_catalog.runner.portable import (
-    Input,
-    Portable,
     require_content,
     stamp,
 )
 from landscape_catalog.runner.settings import reproducible
-from landscape_catalog.runner.worker_cache import WorkerCache
 from landscape_catalog.store.files import (
     explained_storage,
     file_sha256,
-    folder_contents,
     remove,
 )
 
-Stamp = tuple[int, int, int] | None
-Contents = dict[str, bytes]
-"""Files by name; of an artifact that is a file, this one."""
 RESTARTED = "it has been restarted"
 ENDED = (
     "the worker process could not use the GPU any more and was ended; a nanny of Dask starts "
@@ -50,83 +44,6 @@ ENDED = (
 )
 SECONDS_UNTIL_END = 0.2  # in which the stage gets its answer
 MOST_SESSIONS = 4  # a stage that was killed could not close its own
-
-
-@dataclass(frozen=True)
-class Order:
-    """A job as it is sent to a worker.
-
-    Attributes:
-        function: called with the payload and the session's cache.
-        payload: the payload.
-        moved: whether the worker's copies of the files are used.
-        inputs: what the worker must find before the job starts.
-    """
-
-    function: Any
-    payload: Any
-    moved: bool
-    inputs: tuple[Input, ...]
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What became of a job.
-
-    Attributes:
-        value: what it returned.
-        error: what it raised, pickled, since the stage may not know its class; None: nothing.
-        words: the error in words, with its traceback.
-        unusable: why the worker could not start the job; None: it could.
-        device_failed: whether the worker's process can no longer use its GPU.
-        artifacts: what it made, by id, if the worker used copies of its own.
-    """
-
-    value: Any = None
-    error: bytes | None = None
-    words: tuple[str, str] = ("", "")
-    unusable: str | None = None
-    device_failed: bool = False
-    artifacts: dict[str, Contents] = field(default_factory=dict)
-
-
-class _Session:
-    """What the jobs of one stage share on this worker."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.cache = folder, WorkerCache()
-        self.verified: set[Input] = set()
-        # Of the running job, if it uses copies: its payload, and what was there before it started.
-        self.payload: Portable | None = None
-        self.former: dict[Path, Stamp] = {}
-
-    def place(self, path: Path) -> Path:
-        """Where the copy of a file of the project or the store lies here."""
-        return self.folder / path.relative_to(path.anchor)
-
-    def enter(self, order: Order) -> Any:
-        """Begin a job; returns its payload with the files that it uses here."""
-        if not order.moved:
-            return order.payload
-        payload: Portable = order.payload.moved(self.place)
-        places = [path for output in payload.outputs() for path in output.places()]
-        self.former = {path: stamp(path) for path in places}
-        self.payload = payload
-        return payload
-
-    def leave(self) -> dict[str, Contents]:
-        """End a job; returns the artifacts that it has made, which are removed here."""
-        payload, self.payload, found = self.payload, None, {}
-        for output in payload.outputs() if payload is not None else ():
-            if self.is_new(output.path):
-                found[output.key] = _contents(output.path)
-            for path in output.places():
-                remove(path)
-        return found
-
-    def is_new(self, path: Path) -> bool:
-        """Whether the running job has written a file or folder."""
-        return stamp(path) not in (None, self.former.get(path))
 
 
 class _Running:
@@ -160,7 +77,7 @@ def _raise_in(thread: int, error: type[BaseException] | None) -> None:
 
 
 # State of this process, which has one worker with one thread.
-_sessions: dict[str, _Session] = {}
+_sessions: dict[str, Session] = {}
 _running = _Running()
 
 
@@ -170,7 +87,7 @@ def open_session(session: str, device: str, *, dask_worker: Any) -> Facts:
     while len(_sessions) >= MOST_SESSIONS:
         close_session(next(iter(_sessions)))
     folder = Path(dask_worker.local_directory) / f"landscape-{session}"
-    _sessions.setdefault(session, _Session(folder))
+    _sessions.setdefault(session, Session(folder))
     return facts_of_worker(dask_worker.state.nthreads, device)
 
 
@@ -178,7 +95,7 @@ class SessionLostError(Exception):
     """This process knows nothing of a session: the worker has been restarted."""
 
 
-def _session(name: str) -> _Session:
+def _session(name: str) -> Session:
     if name not in _sessions:
         raise SessionLostError
     return _sessions[name]
@@ -246,7 +163,7 @@ class _UnusableError(Exception):
     """This worker cannot do the job."""
 
 
-def _verify(session: _Session, order: Order) -> None:
+def _verify(session: Session, order: Order) -> None:
     """Require that copies are there, and once in a session that shared files are the same here."""
     for item in order.inputs:
         if order.moved:
@@ -272,10 +189,6 @@ def _failed(error: BaseException) -> Outcome:
     )
 
 
-def _contents(path: Path) -> Contents:
-    return folder_contents(path) if path.is_dir() else {path.name: path.read_bytes()}
-
-
 def collect(
     session: str, job: str, known: dict[str, Stamp]
 ) -> dict[str, tuple[Stamp, bytes | None, Contents | None]]:
@@ -296,7 +209,7 @@ def collect(
     new: dict[str, tuple[Stamp, bytes | None, Contents | None]] = {}
     for output in payload.outputs():
         if found.is_new(output.path):
-            content: tuple[bytes | None, Contents | None] = None, _contents(output.path)
+            content: tuple[bytes | None, Contents | None] = None, files_of(output.path)
             written = stamp(output.path)
         elif output.checkpoint is not None and found.is_new(output.checkpoint):
             written = stamp(output.checkpoint)

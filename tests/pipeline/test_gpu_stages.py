@@ -21,6 +21,7 @@ from landscape_catalog.pipeline.shared.workspace import open_workspace
 from landscape_catalog.pipeline.train import stage as train
 from landscape_catalog.pipeline.train import worker
 from landscape_catalog.pipeline.train.memory import training_memory
+from landscape_catalog.pipeline.train.run_training import RunTraining
 from landscape_catalog.runner import memory
 from landscape_catalog.runner.memory import GPU_WORKER_BYTES, RECORDED_BYTES
 from landscape_catalog.runner.serial import SerialExecutor
@@ -196,7 +197,7 @@ def test_groups_that_run_out_of_memory_while_they_are_recorded(
         sizes: list[int] = []
         replay = partial(replayed, sizes=sizes, most=most)
         monkeypatch.setattr(worker, "train_replayed", replay)
-        monkeypatch.setattr(worker._Training, "can_be_replayed", lambda self: True)
+        monkeypatch.setattr(RunTraining, "can_be_replayed", lambda self: True)
         monkeypatch.setattr(train, "chosen_executor", lambda execution: Gpus(10**12))
         folder = shutil.copytree(project, tmp_path / f"at most {most}")
         run_stages(folder, tmp_path / f"store {most}", "train")

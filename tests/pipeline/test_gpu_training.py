@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from landscape_catalog.graphs.notices import warn_once
-from landscape_catalog.pipeline.train import worker
+from landscape_catalog.pipeline.train import run_training, worker
+from landscape_catalog.pipeline.train.run_training import RunTraining
 from landscape_catalog.store.artifacts import read_run
 from landscape_catalog.store.records import RunRecord
 from landscape_catalog.training import Member, TrainedRun, train, train_replayed
@@ -58,10 +59,10 @@ def test_built_in_networks_that_cannot_be_recorded_are_trained_alone(
         alone.append(seed)
         return train(*args, seed=seed, **options)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(worker._Training, "on_cuda", property(lambda self: True))
-    monkeypatch.setattr(worker, "can_be_recorded", lambda *_: False)
+    monkeypatch.setattr(RunTraining, "on_cuda", property(lambda self: True))
+    monkeypatch.setattr(run_training, "can_be_recorded", lambda *_: False)
     monkeypatch.setattr(worker, "train_group", refuse)
-    monkeypatch.setattr(worker, "train", one)
+    monkeypatch.setattr(run_training, "train", one)
     caplog.set_level(logging.WARNING)
     found = trained(project, tmp_path)
     assert len(set(alone)) == 3
@@ -84,7 +85,7 @@ def test_recorded_runs_count_as_alone(
         return work
 
     sizes: list[int] = []
-    monkeypatch.setattr(worker._Training, "on_cuda", property(lambda self: True))
+    monkeypatch.setattr(RunTraining, "on_cuda", property(lambda self: True))
     monkeypatch.setattr(worker, "train_group", refuse)
     monkeypatch.setattr(worker, "train_replayed", replayed)
     found = trained(project, tmp_path)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from landscape_catalog.errors import ContentMismatchError
-from landscape_catalog.pipeline.train.worker import _former, _require_same_weights
+from landscape_catalog.pipeline.train.run_training import _former, _require_same_weights
 from landscape_catalog.runner import dask_files
 from landscape_catalog.runner.portable import Input
 from landscape_catalog.store.cache import run_cache
