@@ -172,7 +172,7 @@ def _run_part(options: argparse.Namespace) -> int:
     settings = Settings(options.device, options.toy, options.seconds, options.golden, options.cifar)
     path, began = options.out / "findings.jsonl", time.monotonic()
 
-    def note(what: str, **facts: Any) -> None:
+    def note(what: str, /, **facts: Any) -> None:
         row = {"part": name, "name": what, **facts, "at_s": round(time.monotonic() - began, 1)}
         with path.open("a") as file:
             file.write(json.dumps(row, default=str) + "\n")
