@@ -23,7 +23,9 @@ class Hiding:
         top, found = name.partition(".")[0], PathFinder.find_spec(name, path, target)
         if top in ALLOWED or top.startswith("_sysconfigdata"):
             return found
-        vendored = found is not None and VENDORED in str(found.origin)
+        vendored = (
+            found is not None and VENDORED in f"{found.origin} {found.submodule_search_locations}"
+        )
         return found if vendored else None
 
     find_distributions = staticmethod(PathFinder.find_distributions)
