@@ -32,7 +32,7 @@ from typing import Any
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
-from benchmarks.on_gpu.running import GRACE, Ended, Running  # noqa: E402
+from benchmarks.on_gpu.running import GRACE, POLLING_SECONDS, Ended, Running  # noqa: E402
 
 MOST_SECONDS = 480.0  # of the whole command
 PACKAGES = ("torch", "torchvision", "triton", "numpy", "scipy", "landscape_catalog")
@@ -124,11 +124,14 @@ def _run_all(
                 running[part.name] = Running(
                     command, seconds, log=out / "gpu.log", folder=ROOT, environment=environment
                 )
-            for part in parts:
-                ended[part.name] = running[part.name].wait()
-                del running[part.name]
-                print(f"{part.name}: {_in_words(ended[part.name])}", flush=True)
-                _summary(out, ended)
+            while running:
+                time.sleep(POLLING_SECONDS)
+                for name, process in list(running.items()):
+                    if (how := process.poll()) is not None:
+                        ended[name] = how
+                        del running[name]
+                        print(f"{name}: {_in_words(how)}", flush=True)
+                        _summary(out, ended)
     finally:
         for process in running.values():
             process.kill()

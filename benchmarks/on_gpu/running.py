@@ -15,6 +15,7 @@ import psutil
 
 GRACE = 8.0  # seconds after its limit at which a part that has not ended by itself is killed
 REAPING_SECONDS = 5.0
+POLLING_SECONDS = 0.05
 
 
 @dataclass(frozen=True)
@@ -61,15 +62,18 @@ class Running:
 
     def wait(self) -> Ended:
         """Wait until it ends, or kill it and its children `GRACE` seconds after its limit."""
-        left = self.began + self.limit + GRACE - time.monotonic()
-        try:
-            code = self.process.wait(max(left, 0.1))
-            how = "crashed" if code else "ended"
-        except subprocess.TimeoutExpired:
-            how = "stopped"
+        while (found := self.poll()) is None:
+            time.sleep(POLLING_SECONDS)
+        return found
+
+    def poll(self) -> Ended | None:
+        """How it ended; None if it has not, and has time left."""
+        spent, code = time.monotonic() - self.began, self.process.poll()
+        if code is None and spent < self.limit + GRACE:
+            return None
+        how = "stopped" if code is None else "crashed" if code else "ended"
         self.kill()
-        code = self.process.wait()
-        return Ended(how, code, round(time.monotonic() - self.began, 1), self.limit)
+        return Ended(how, self.process.wait(), round(spent, 1), self.limit)
 
     def kill(self) -> None:
         """Kill it and every process that it or its children have started.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import re
@@ -119,20 +120,23 @@ def test_a_part_that_crashes(tmp_path: Path) -> None:
     assert (part["how"], part["code"]) == ("crashed", 1)
     assert "crashed with code 1" in (tmp_path / "gpu.md").read_text()
     assert "RuntimeError" in (tmp_path / "gpu.log").read_text()
-
-
-def test_a_part_whose_time_is_over(tmp_path: Path) -> None:
-    """It ends by itself and skips its checks, which is no failure; four files are left."""
-    found = command(tmp_path, "--parts", "measuring", "--scale", "1e-9")
-    assert found.returncode == 0, found.stdout
-    facts = json.loads((tmp_path / "gpu.json").read_text())
-    assert facts["card"] is None and facts["versions"]["torch"]
-    part = facts["parts"]["measuring"]
-    assert part["how"] == "ended" and part["seconds"] > part["limit"]
-    assert all("skipped" in row for row in part["findings"] if row["name"] != "seconds")
     assert {path.name for path in tmp_path.iterdir()} == {
         "findings.jsonl", "gpu.json", "gpu.log", "gpu.md",
     }  # fmt: skip
+
+
+def test_a_part_whose_time_is_over(tmp_path: Path) -> None:
+    """It ends by itself and skips its checks, which is no failure."""
+    options = argparse.Namespace(
+        part="measuring", device="cpu", toy=True, seconds=0.0, golden=None, cifar=None, out=tmp_path
+    )
+    assert gpu._run_part(options) == 0
+    found = gpu._summary(tmp_path, {"measuring": Ended("ended", 0, 0.1, 0.0)})
+    assert gpu.exit_code(found) == 0
+    assert found["card"] is None and found["versions"]["torch"]
+    rows = found["parts"]["measuring"]["findings"]
+    assert len(rows) > 10
+    assert all("skipped" in row for row in rows if row["name"] != "seconds")
 
 
 def test_a_command_that_is_ended_leaves_nothing_behind(tmp_path: Path) -> None:
@@ -164,6 +168,21 @@ def test_what_runs_on_cuda_alone_exists() -> None:
     names = set(re.findall(r"torch\.cuda\.(\w+)", text))
     assert {"synchronize", "memory_allocated", "max_memory_reserved", "mem_get_info"} <= names
     assert not [name for name in names if not hasattr(torch.cuda, name)]
+
+
+def test_parts_beside_each_other_have_their_own_limits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first takes longer than the second may."""
+    monkeypatch.setattr(running, "GRACE", 0.0)
+    parts = (gpu.Part("first", 6.0, timed=False), gpu.Part("second", 0.5, timed=False))
+    monkeypatch.setattr(
+        gpu, "_command",
+        lambda part, *_: [sys.executable, "-c", f"import time; time.sleep({4 if part is parts[0] else 60})"],
+    )  # fmt: skip
+    ended = gpu._run_all(parts, argparse.Namespace(scale=1.0), tmp_path, str(tmp_path))
+    assert (ended["first"].how, ended["second"].how) == ("ended", "stopped")
+    assert ended["second"].seconds < 4 <= ended["first"].seconds
 
 
 def test_findings_of_one_part(tmp_path: Path) -> None:

@@ -8,9 +8,11 @@ from __future__ import annotations
 import os
 import sys
 from importlib.machinery import ModuleSpec, PathFinder
+from pathlib import Path
 from typing import Any
 
 ALLOWED = {*sys.stdlib_module_names, *os.environ["LANDSCAPE_ONLY"].split(",")}
+VENDORED = str(Path("setuptools") / "_vendor")  # which setuptools, needed by torch, brings
 
 
 class Hiding:
@@ -18,10 +20,15 @@ class Hiding:
 
     @staticmethod
     def find_spec(name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
-        top = name.partition(".")[0]
-        if top not in ALLOWED and not top.startswith("_sysconfigdata"):
-            return None
-        return PathFinder.find_spec(name, path, target)
+        top, found = name.partition(".")[0], PathFinder.find_spec(name, path, target)
+        if top in ALLOWED or top.startswith("_sysconfigdata"):
+            return found
+        vendored = (
+            found is not None and VENDORED in f"{found.origin} {found.submodule_search_locations}"
+        )
+        return found if vendored else None
+
+    find_distributions = staticmethod(PathFinder.find_distributions)
 
 
 sys.meta_path[:] = [Hiding if finder is PathFinder else finder for finder in sys.meta_path]  # type: ignore[list-item]
