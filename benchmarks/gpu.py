@@ -59,6 +59,7 @@ PARTS = (
     Part("correctness", 110, timed=False),
     Part("determinism", 110, timed=False),
     Part("memory", 70, timed=False),
+    Part("memory_to_record", 70, timed=False),
     Part("compiling", 110, timed=False),
     Part("steps", 205, waits=True),
     Part("two_processes", 45),

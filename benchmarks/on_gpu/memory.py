@@ -15,7 +15,6 @@ from typing import Any
 import torch
 
 from benchmarks.on_gpu.clock import CLASSES, SHAPE, TASK, images, network, synchronise
-from benchmarks.on_gpu.memory_to_record import check_recording
 from benchmarks.on_gpu.out_of_memory import check_recovery
 from benchmarks.on_gpu.part import Note, Settings, going_on
 from landscape_catalog.graphs.recorded import WARM_UP
@@ -41,8 +40,6 @@ Job = tuple[str, Callable[[], object], int | None]
 
 def run(settings: Settings, note: Note) -> None:
     """First what becomes of a lack of memory, then the peaks; the largest networks last."""
-    with going_on(note, "out of memory while recording"):
-        check_recording(settings, note)
     with going_on(note, "recovery"):
         check_recovery(settings, note)
     with reproducible():

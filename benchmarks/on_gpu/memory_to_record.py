@@ -1,4 +1,7 @@
-"""What becomes of training jobs for which memory ends while a step is recorded."""
+"""What becomes of training jobs for which memory ends while a step is recorded.
+
+A part of its own: before torch 2.12 a failed recording may spoil later ones in its process.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +23,7 @@ from benchmarks.on_gpu.out_of_memory import (
     member,
     train_some,
 )
-from benchmarks.on_gpu.part import Note, Settings, described
+from benchmarks.on_gpu.part import Note, Settings, described, going_on
 from benchmarks.on_gpu.trainings import bits_of
 from landscape_catalog.graphs.recorded import WARM_UP, RecordedWork
 from landscape_catalog.pipeline.train.recovery import MOST_DEATHS, SplitAndRetry
@@ -30,6 +33,23 @@ from landscape_catalog.runner.serial import SerialExecutor
 from landscape_catalog.runner.settings import reproducible
 from landscape_catalog.runner.timings import Work
 from landscape_catalog.training import train_replayed
+
+
+def run(settings: Settings, note: Note) -> None:
+    """Check it, and note whether the process can record work afterwards."""
+    with going_on(note, "out of memory while recording"):
+        check_recording(settings, note)
+    with going_on(note, "recording afterwards"):
+        value = torch.zeros(1, device=settings.device)
+        work = RecordedWork(lambda: value.add_(1), value.device)
+        work.follow()
+        for _ in range(WARM_UP + 2):
+            work()
+        recorded = work.is_recorded
+        work.release()
+        right = float(value) == WARM_UP + 2
+        note("work after these is right", ok=right, value=float(value), allowed=WARM_UP + 2)
+        note("it is recorded", ok=None, value=recorded)
 
 
 def check_recording(settings: Settings, note: Note) -> None:

@@ -143,9 +143,10 @@ def test_a_step_is_timed_by_network_and_what_comes_before_apart(
 def test_every_peak_is_noted_and_jobs_without_memory_are_split() -> None:
     notes = Notes()
     memory.run(TOY, notes)
+    memory_to_record.run(TOY, notes)
     assert not [name for name in notes if name.endswith("failed")], notes
     checks = {name: facts["ok"] for name, facts in notes.items() if facts.get("ok") is not None}
-    assert len(checks) == 14
+    assert len(checks) == 15
     assert all(checks.values()), notes
     assert sum("k=1" in name for name in notes) == 8
 

@@ -20,13 +20,11 @@ class Hiding:
 
     @staticmethod
     def find_spec(name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
-        top, found = name.partition(".")[0], PathFinder.find_spec(name, path, target)
+        top = name.partition(".")[0]
         if top in ALLOWED or top.startswith("_sysconfigdata"):
-            return found
-        vendored = (
-            found is not None and VENDORED in f"{found.origin} {found.submodule_search_locations}"
-        )
-        return found if vendored else None
+            return PathFinder.find_spec(name, path, target)
+        vendored = [folder for folder in path or sys.path if VENDORED in folder]
+        return PathFinder.find_spec(name, vendored, target) if vendored else None
 
     find_distributions = staticmethod(PathFinder.find_distributions)
 
