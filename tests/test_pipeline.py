@@ -386,7 +386,7 @@ def test_the_plan(fresh_copy: Copy) -> None:
     assert "cells         6" in after
     assert "runs          18 (3 seeds per cell): 8 done, 10 to train" in after
     assert re.search(r"pairs         18; \d curves", after)
-    assert re.search(r"time          about .+ with 1 workers", after)
+    assert re.search(r"time          about .+ with 1 worker\b", after)
     edit(folder, engine="local", workers="3")
     assert re.search(r"time          about .+ with 3 workers", plan(folder, store))
 

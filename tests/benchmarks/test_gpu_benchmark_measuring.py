@@ -54,6 +54,7 @@ def test_every_timing_and_check_is_made() -> None:
     assert min(whole.values()) > 0
 
 
+@pytest.mark.slow
 def test_every_way_of_taking_steps_is_timed(monkeypatch: pytest.MonkeyPatch) -> None:
     """But torch.compile, which needs a compiler: the next test; and the plan's order is kept."""
     notes = Notes()
@@ -157,6 +158,7 @@ def test_nothing_is_begun_when_the_time_is_over() -> None:
     assert all("skipped" in facts for name, facts in notes.items() if name != "seconds")
 
 
+@pytest.mark.slow
 def test_two_processes_are_compared_with_one() -> None:
     notes = Notes()
     two_processes.run(TOY, notes)

@@ -62,6 +62,7 @@ def test_the_bare_environment_lacks_what_is_not_carried(name: str) -> None:
     assert f"No module named '{name}'" in found.stderr
 
 
+@pytest.mark.slow
 def test_every_part_can_be_imported_there() -> None:
     names = [path.stem for path in (ROOT / "benchmarks" / "on_gpu").glob("*.py")]
     names.remove("__init__")
@@ -70,6 +71,7 @@ def test_every_part_can_be_imported_there() -> None:
     assert found.returncode == 0, found.stderr
 
 
+@pytest.mark.slow
 def test_a_part_runs_there(tmp_path: Path) -> None:
     """In its process, with processes that it starts."""
     found = run_bare(

@@ -64,6 +64,7 @@ def ends(pid: int) -> bool:
     return False
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("end", ["time.sleep(600)", "import signal; signal.pause()"])
 def test_a_part_is_stopped_with_its_children(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, end: str

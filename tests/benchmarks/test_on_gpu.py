@@ -61,6 +61,7 @@ def test_all_built_in_networks_are_checked() -> None:
     assert norms == {True, False}
 
 
+@pytest.mark.slow
 def test_correctness_at_toy_size(notes: Notes, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every comparison is with the CPU itself, so that no difference is found at all."""
     monkeypatch.setattr(metrics_on_device, "METRICS", {"evaluation": metrics_on_device._evaluation})
@@ -80,6 +81,7 @@ def test_correctness_at_toy_size(notes: Notes, monkeypatch: pytest.MonkeyPatch) 
     assert len(values) > 20 and set(values) == {0.0}
 
 
+@pytest.mark.slow
 def test_metrics_at_toy_size(notes: Notes) -> None:
     with reproducible():
         metrics_on_device.compare_metrics(TOY, notes)
@@ -293,6 +295,7 @@ def test_means_are_compared_with_the_spread_over_seeds(notes: Notes) -> None:
     assert notes.wrong() == ["beyond"] and notes.right() == ["within"]
 
 
+@pytest.mark.slow
 def test_determinism_at_toy_size(notes: Notes, monkeypatch: pytest.MonkeyPatch) -> None:
     measured = {"evaluation": metrics_on_device._evaluation}
     for name in ("MEASURED", "STACKED"):

@@ -302,7 +302,7 @@ def test_a_metric_of_another_method_is_named(tmp_path: Path) -> None:
     write_model(tmp_path / "model.json", model(methods={"cka": "CKA of layer 3"}))
     found = lc.diagnose_checkpoints(states(2), perceptron, blobs(), model=tmp_path / "model.json")
     said = " ".join(found.no_advice)
-    assert "cka (that of somebody was measured by another method, `CKA of layer 3`" in said
+    assert "CKA (that of somebody was measured by another method, `CKA of layer 3`" in said
     assert found.metric("cka").mean is not None  # measured all the same
 
 

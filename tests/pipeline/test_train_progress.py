@@ -11,7 +11,7 @@ import pytest
 
 from landscape_catalog.experiment.grid import Run
 from landscape_catalog.pipeline.shared.workspace import Workspace
-from landscape_catalog.pipeline.train import stage, worker
+from landscape_catalog.pipeline.train import run_training, stage
 from landscape_catalog.pipeline.train.checkpoints import Interval, RunCheckpoints, checkpoint_key
 from landscape_catalog.runner.activity import announced, read_activities, resumed_share
 from landscape_catalog.store.records import Provenance
@@ -39,7 +39,7 @@ DIVERGES = "1.0e+30"
 def test_progress_is_reported_until_the_last_run_ends(rates: list[str], tmp_path: Path) -> None:
     project = write_project(tmp_path / "project", PARAMS.format(rates=f"[{', '.join(rates)}]"))
     run_stages(project, tmp_path / "store", "prepare")
-    with mock.patch.object(worker, "report_progress") as report:
+    with mock.patch.object(run_training, "report_progress") as report:
         run_stages(project, tmp_path / "store", "train")
     told = [call.args[0] for call in report.call_args_list]
     assert sorted(set(told)) == [0.25, 0.5, 0.75, 1.0]
