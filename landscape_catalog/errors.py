@@ -84,13 +84,22 @@ def described(error: BaseException, *, longest: int = 2000) -> str:
     return f"{type(error).__name__}: {text}"
 
 
+def message_of(error: BaseException) -> str:
+    """What an error says; nothing if it is of a user's class that refuses to say it."""
+    try:
+        return str(error)
+    except Exception:
+        return ""
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error of Python, NumPy or torch says that memory could not be allocated.
 
     torch has a class for its own allocator on a GPU; allocations by CUDA's libraries and on MPS
     are known by what their errors say.
     """
-    says_so = isinstance(error, RuntimeError) and any(word in str(error) for word in TORCH_SAYS)
+    message = message_of(error)
+    says_so = isinstance(error, RuntimeError) and any(word in message for word in TORCH_SAYS)
     return isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError" or says_so
 
 
@@ -222,7 +231,7 @@ class OutOfMemoryError(LandscapeError):
 
 
 class DeviceFailedError(LandscapeError):
-    """A GPU failed during a job; until it ends, its process can compute nothing on it any more."""
+    """A GPU failed during a job; the process can compute nothing on it any more and must end."""
 
 
 class Interrupted(BaseException):

@@ -15,6 +15,7 @@ from benchmarks.on_gpu.part import Note, Settings, going_on
 from benchmarks.on_gpu.subjects import Subject
 from benchmarks.on_gpu.trainings import Training, epochs
 from landscape_catalog.graphs.kernels.mode import small_network_kernels
+from landscape_catalog.graphs.recordable import why_not_recorded
 from landscape_catalog.metrics.numerics.hessian.products import BatchHessian, Mode
 from landscape_catalog.runner.settings import reproducible
 
@@ -38,6 +39,7 @@ def run(settings: Settings, note: Note) -> None:
         with reproducible():
             for subject in subjects.TOY if settings.toy else subjects.ALL:
                 if settings.has_time(note, f"{subject.label}, derivatives"):
+                    note_recordable(subject, settings, note)
                     compare_derivatives(subject, settings, note)
             compare_steps(settings, note)
             if settings.has_time(note, "the authors' networks"):
@@ -48,6 +50,17 @@ def run(settings: Settings, note: Note) -> None:
         for _, children in curves:
             for child in children:
                 child.stop()
+
+
+def note_recordable(subject: Subject, settings: Settings, note: Note) -> None:
+    """That the product records steps and Hessian products of a network for images."""
+    if not subject.is_image:
+        return
+    for twice, name in ((False, "steps"), (True, "Hessian products")):
+        with going_on(note, f"{subject.label}, {name} can be recorded"):
+            batch, network = subject.samples(16, settings.device), subject.network(settings.device)
+            why = why_not_recorded(network.train(), batch, subject.task, twice=twice)
+            note(f"{subject.label}, {name} can be recorded", ok=not why, why=why)
 
 
 def derivatives(

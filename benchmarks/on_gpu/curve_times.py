@@ -119,13 +119,17 @@ class CurveTimes:
 @contextmanager
 def step_by_step() -> Iterator[None]:
     """The product without recorded steps, and without kernels of its own."""
-    former = fit.can_be_recorded, products.can_be_recorded, products.small_network_kernels
+    former = fit.why_not_recorded, products.why_not_recorded, products.small_network_kernels
     try:
-        fit.can_be_recorded = products.can_be_recorded = lambda *_: False
+        fit.why_not_recorded = products.why_not_recorded = _never_recorded
         products.small_network_kernels = lambda *_, **__: nullcontext()  # type: ignore[assignment]
         yield
     finally:
-        fit.can_be_recorded, products.can_be_recorded, products.small_network_kernels = former
+        fit.why_not_recorded, products.why_not_recorded, products.small_network_kernels = former
+
+
+def _never_recorded(*_: object, twice: bool = False) -> str:
+    return f"it is to be computed step by step, {'twice' if twice else 'once'} differentiated"
 
 
 def distance(found: Tensor, expected: Tensor, scale: float) -> float:

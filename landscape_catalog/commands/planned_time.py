@@ -26,7 +26,7 @@ def planned_time(workspace: Workspace, remaining: Remaining) -> str:
     """The time that the runs and measurements that are left take, in words.
 
     Jobs are those that the stage cuts for its workers. Workers that share a GPU take turns on it,
-    so that they end when one worker that has all of their jobs would.
+    so that together they take as long as one worker would for all their jobs.
     """
     left = [needed for needed in remaining.measurements if needed.left]
     cells = [cell for cell, _ in remaining.runs]

@@ -48,11 +48,12 @@ def _has_mask(indices: Sequence[Tensor | None]) -> bool:
     return any(index is not None and index.dtype in MASKS for index in indices)
 
 
-def passes_repeat(network: nn.Module, batch: Samples, task: Task, *, twice: bool) -> bool:
-    """Whether two forward and backward passes from one state give the same bits and ask nothing.
+def why_passes_differ(network: nn.Module, batch: Samples, task: Task, *, twice: bool) -> str:
+    """Why two forward and backward passes from one state are no repetition; empty if they are one.
 
-    Both must leave Python's part of the network as it was, and may change tensors in place only.
-    They are computed with the kernels that recorded steps use, and take as much memory as a step.
+    They must give the same bits, ask no tensor for its values, leave Python's part of the network
+    as it was, and change tensors in place only. They are computed with the kernels that recorded
+    steps use, and take as much memory as a step.
 
     Args:
         network: changed; pass a copy.
@@ -70,12 +71,16 @@ def passes_repeat(network: nn.Module, batch: Samples, task: Task, *, twice: bool
         _restore(tensors, kept)
         with kernels, Reads() as reads:
             results = _pass(network, batch, task, twice=twice)
-        if reads.found or not same_state(before, python_state(network)):
-            return False
+        if reads.found:
+            return "it asks a tensor for its values"
+        if not same_state(before, python_state(network)):
+            return "it changes variables of Python"
         if versions != _versions_elsewhere(before, batch.inputs.device):
-            return False
+            return "it changes tensors of another device"
         found.append([tensor.detach().clone() for tensor in (*results, *tensors)])
-    return len(found[0]) == len(found[1]) and all(map(_same_bits, *found))
+    if len(found[0]) == len(found[1]) and all(map(_same_bits, *found)):
+        return ""
+    return "two passes from the same state differ"
 
 
 def _versions_elsewhere(state: Sequence[Any], device: torch.device) -> list[int]:

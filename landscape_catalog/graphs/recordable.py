@@ -7,15 +7,18 @@ from torch.nn.modules import module as torch_modules
 
 from landscape_catalog.errors import is_out_of_memory
 from landscape_catalog.graphs.batching import stable_graph
-from landscape_catalog.graphs.passes import passes_repeat
+from landscape_catalog.graphs.notices import reason
+from landscape_catalog.graphs.passes import why_passes_differ
 from landscape_catalog.graphs.trace import ATTEMPTS, Draws
 from landscape_catalog.models.copying import copied
 from landscape_catalog.tasks import Samples, Task
 from landscape_catalog.tasks.classification import Classification
 
+OTHER_TASK = "its task is not the built-in classification"
 
-def can_be_recorded(network: nn.Module, batch: Samples, task: Task, *, twice: bool = False) -> bool:
-    """Whether steps may be recorded as a CUDA graph (`graphs.recorded`).
+
+def why_not_recorded(network: nn.Module, batch: Samples, task: Task, *, twice: bool = False) -> str:
+    """Why steps may not be recorded as a CUDA graph (`graphs.recorded`); empty if they may.
 
     They may if the network can be traced, so that nothing branches on values that depend on the
     input or draws random numbers, and if the task is built-in classification, whose outputs have
@@ -31,7 +34,7 @@ def can_be_recorded(network: nn.Module, batch: Samples, task: Task, *, twice: bo
     and what begins only later because of it. Hooks of autograd's nodes are not found either.
 
     Args:
-        network: in train mode; not modified, and neither are the random generators.
+        network: in the mode of its steps; not modified, and neither are the random generators.
         batch: samples of a step.
         task: how the network is called.
         twice: whether second derivatives are recorded.
@@ -39,22 +42,24 @@ def can_be_recorded(network: nn.Module, batch: Samples, task: Task, *, twice: bo
     Raises:
         Exception: if memory lacks for a step.
     """
-    if type(task) is not Classification or _has_gradient_hooks(network):
-        return False
+    if type(task) is not Classification:
+        return OTHER_TASK
+    if _has_gradient_hooks(network):
+        return "it has hooks"
     network = copied(network)
     if stable_graph(network, batch, task, len(batch)) is None:
-        return False
+        return "its computation cannot be traced"
     for _ in range(ATTEMPTS):
         try:
             with Draws(batch.inputs.device) as draws:
-                repeat = passes_repeat(copied(network), batch, task, twice=twice)
+                why = why_passes_differ(copied(network), batch, task, twice=twice)
         except Exception as error:  # of a user's code
             if is_out_of_memory(error):
                 raise
-            return False
+            return reason(error)
         if not draws.found:
-            return repeat
-    return False
+            return why
+    return "it draws random numbers"
 
 
 def _has_gradient_hooks(network: nn.Module) -> bool:

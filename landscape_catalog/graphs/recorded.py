@@ -119,12 +119,14 @@ class RecordedWork:
         Args:
             wait: for what was launched; not necessary if the stream of its tensors has joined it.
         """
-        if wait:
-            self.wait()
-        self._replay = self._work = None
-        if self.stream is not None:
-            FREE_STREAMS[self.device].append(self.stream)
-            self.stream = None
+        stream = self.stream
+        try:
+            if wait:
+                self.wait()
+        finally:
+            self._replay = self._work = self.stream = None
+        if stream is not None:
+            FREE_STREAMS[self.device].append(stream)
 
     def _cuda_graph(self, work: Work) -> Work:
         """Record work as a CUDA graph.
@@ -181,8 +183,13 @@ def released_at_end(works: Iterable[RecordedWork]) -> Iterator[None]:
     An error leaves launched work behind, which would still write to tensors that are freed by then
     and whose memory others are given.
     """
+    works = list(works)
     try:
         yield
-    finally:
+    except BaseException:
         for work in works:
-            work.release()
+            with suppress(RuntimeError):  # of a stream that is lost: the first error says why
+                work.release()
+        raise
+    for work in works:
+        work.release()

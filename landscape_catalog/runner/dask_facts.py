@@ -11,6 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from landscape_catalog.errors import is_out_of_memory
 from landscape_catalog.store.files import source_digest
 
 # Packages whose version can change bits of a result or of the file that holds it.
@@ -87,6 +88,8 @@ def refusal(found: Facts | BaseException, driver: Facts, device: str) -> str | N
         device: the device to compute on.
     """
     if isinstance(found, BaseException):
+        if is_out_of_memory(found):
+            return f"its GPU has no memory left ({_words(found)})"
         return f"it has no landscape_catalog of this version ({_words(found)})"
     if found.threads != 1:
         return (

@@ -16,6 +16,7 @@ from landscape_catalog.errors import (
     StorageError,
     described,
     is_out_of_memory,
+    message_of,
 )
 
 # What a RuntimeError says that comes from CUDA, HIP, one of their libraries, or Triton.
@@ -27,11 +28,18 @@ FAILURE = re.compile(
     r"|\bTriton Error \[(?:CUDA|HIP)\]"
 )
 
+# What is wrong with a kernel before it runs, which leaves the context as it was.
+REFUSED = re.compile(
+    r"no kernel image is available|kernel image is invalid|invalid configuration argument"
+    r"|invalid device function"
+)
+
 
 def is_device_failure(error: BaseException | None) -> bool:
     """Whether an error, or the one that it was raised from, says that a GPU's context is unusable.
 
-    A lack of memory does not: the context survives it.
+    A lack of memory does not, and neither does a kernel that could not be launched: the context
+    survives both.
 
     >>> is_device_failure(RuntimeError("CUDA error: device-side assert triggered"))
     True
@@ -41,13 +49,13 @@ def is_device_failure(error: BaseException | None) -> bool:
     seen: set[int] = set()
     while error is not None and id(error) not in seen:
         seen.add(id(error))
-        if is_out_of_memory(error):
+        if is_out_of_memory(error) or REFUSED.search(message_of(error)):
             return False
         if type(error).__name__ == "AcceleratorError":  # torch has had this class since 2.8
             return True
-        if isinstance(error, RuntimeError) and FAILURE.search(_text(error)):
+        if isinstance(error, RuntimeError) and FAILURE.search(message_of(error)):
             return True
-        error = error.__cause__ or error.__context__
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
     return False
 
 
@@ -66,13 +74,6 @@ def named_device_failures(outcome: str) -> Iterator[None]:
         if not is_device_failure(error):
             raise
         raise DeviceFailedError(f"{_first_line(described(error))}; {outcome}") from error
-
-
-def _text(error: BaseException) -> str:
-    try:
-        return str(error)
-    except Exception:  # of a class that a user defined
-        return ""
 
 
 def _first_line(text: str) -> str:

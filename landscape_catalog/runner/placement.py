@@ -37,7 +37,8 @@ class Placement:
         """The device of each worker, in the order in which workers start.
 
         Without a number of workers, each device with room for a job gets one: CUDA lets the kernels
-        of different processes take turns, while the runs of one process compute at the same time.
+        of different processes take turns, while runs of built-in networks for images compute at the
+        same time in one process.
         If no device has room, the one with the most free memory gets a worker. A given number is
         spread such that the smallest share of a worker is as large as possible.
 

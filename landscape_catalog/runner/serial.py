@@ -38,10 +38,8 @@ class SerialExecutor(Executor):
         import torch
 
         self.share = None
-        with (
-            suppress(RuntimeError, AssertionError),
-            current_gpu(self._gpu),
-        ):  # its jobs will say why
+        # Its jobs will say why if this fails.
+        with suppress(RuntimeError, AssertionError), current_gpu(self._gpu):
             torch.cuda.empty_cache()  # what earlier jobs of this process have freed is free as well
             self.share = torch.cuda.mem_get_info()[0]
 

@@ -27,8 +27,9 @@ def reproducible() -> Iterator[None]:
     others, the backward passes of embeddings, of `index_select`, `gather` and indexing, of adaptive
     average pooling, of interpolation and of padding by reflection or replication; and `index_add`,
     `scatter_add`, `cumsum`, `histc` and weighted `bincount`. Of these the built-in networks and
-    tasks use the gradient of embeddings (Transformers); what was seen to repeat its bits on an H100
-    is listed in docs/metrics.md. Networks and tasks of a user may use any of them.
+    tasks use the gradients of embeddings and of indexing (translation); what was seen to repeat
+    its bits on an H100 is listed in docs/metrics.md. Networks and tasks of a user may use any of
+    them.
 
     That setting is not used. It would also choose other kernels on the CPU (`index_put`,
     `index_copy`, `put_`), fill each tensor that is allocated, which a recorded step would repeat,

@@ -26,10 +26,14 @@ from benchmarks.on_gpu import (
 )
 from benchmarks.on_gpu.children import Servant
 from benchmarks.on_gpu.clock import timed_steps
+from benchmarks.on_gpu.curve_times import step_by_step
 from benchmarks.on_gpu.part import Settings, going_on
 from benchmarks.on_gpu.running import GRACE
 from benchmarks.on_gpu.step_timer import Timer
 from landscape_catalog.graphs.recorded import WARM_UP
+from landscape_catalog.metrics.numerics.curves import fit
+from landscape_catalog.metrics.numerics.hessian import products
+from landscape_catalog.tasks import Classification, Samples
 
 TOY = Settings(device="cpu", toy=True, seconds=100)
 
@@ -301,3 +305,14 @@ def test_a_check_that_raises_is_noted_with_its_place() -> None:
     assert words[0] == "OutOfMemoryError: CUDA out of memory"
     assert words[1].startswith("test_gpu_benchmark_measuring.py:")
     assert words[1].endswith(" in check")
+
+
+def test_step_by_step_holds_for_curves_and_products(
+    task: Classification, tiny_data: Samples
+) -> None:
+    network = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(16, 3))
+    with step_by_step():
+        assert fit.why_not_recorded(network, tiny_data, task)
+        assert products.why_not_recorded(network, tiny_data, task, twice=True)
+    assert not fit.why_not_recorded(network, tiny_data, task)
+    assert not products.why_not_recorded(network, tiny_data, task, twice=True)

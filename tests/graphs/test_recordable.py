@@ -21,7 +21,7 @@ from torch.nn import functional as F
 from landscape_catalog.graphs import passes
 from landscape_catalog.graphs.batching import stable_graph
 from landscape_catalog.graphs.kernels import mode
-from landscape_catalog.graphs.recordable import can_be_recorded
+from landscape_catalog.graphs.recordable import why_not_recorded
 from landscape_catalog.models.build import build
 from landscape_catalog.tasks import Classification, Samples
 
@@ -287,17 +287,17 @@ def kept(made: nn.Module) -> dict[str, Tensor]:
 def test_networks_that_may_be_recorded(name: str) -> None:
     made, batch = MAY[name](), samples(32 if name == "vgg11" else 8)
     with unchanged(made):
-        assert can_be_recorded(made, batch, TASK)
+        assert not why_not_recorded(made, batch, TASK)
     if name != "a backward pass of one's own":  # which autograd differentiates, but not twice alike
         with unchanged(made):
-            assert can_be_recorded(made, batch, TASK, twice=True)
+            assert not why_not_recorded(made, batch, TASK, twice=True)
 
 
 @pytest.mark.parametrize("name", MAY_NOT)
 def test_networks_that_may_not_be_recorded(name: str) -> None:
     made, batch = MAY_NOT[name]().train(), samples(8)
     with unchanged(made):
-        assert not can_be_recorded(made, batch, TASK)
+        assert why_not_recorded(made, batch, TASK)
 
 
 @contextmanager
@@ -343,7 +343,7 @@ def test_with_the_kernels_of_recorded_steps(
     monkeypatch.setattr(mode, "DEVICES", ("cpu",))
     monkeypatch.setattr(passes, "small_network_kernels", lambda *_, **__: mode._Kernels(None))
     made, batch = MAY[name](), samples(32 if name == "vgg11" else 8)
-    assert can_be_recorded(made, batch, TASK, twice=twice)
+    assert not why_not_recorded(made, batch, TASK, twice=twice)
     convolutions = sum(isinstance(module, nn.Conv2d) for module in made.modules())
     assert len(calls) == 2 * convolutions
 
@@ -382,17 +382,17 @@ def test_second_derivatives_that_ask_for_a_value() -> None:
             hidden = Square.apply(self.norm(self.conv(inputs)))
             return self.linear(hidden.mean(dim=(2, 3)))  # type: ignore[no-any-return]
 
-    assert can_be_recorded(Twice(), samples(8), TASK)
-    assert not can_be_recorded(Twice(), samples(8), TASK, twice=True)
+    assert not why_not_recorded(Twice(), samples(8), TASK)
+    assert why_not_recorded(Twice(), samples(8), TASK, twice=True)
 
 
 def test_hooks_of_all_networks() -> None:
     handle = nn.modules.module.register_module_forward_hook(lambda *_: None)
     try:
-        assert not can_be_recorded(network(), samples(8), TASK)
+        assert why_not_recorded(network(), samples(8), TASK)
     finally:
         handle.remove()
-    assert can_be_recorded(network(), samples(8), TASK)
+    assert not why_not_recorded(network(), samples(8), TASK)
 
 
 def test_what_is_not_found() -> None:
@@ -401,7 +401,7 @@ def test_what_is_not_found() -> None:
     def also(self: Any) -> None:
         DECAYING.decay()  # in an object, and without an effect so far
 
-    assert can_be_recorded(network(also), samples(8), TASK)
+    assert not why_not_recorded(network(also), samples(8), TASK)
 
 
 def test_memory_that_lacks_for_the_backward_pass() -> None:
@@ -409,7 +409,7 @@ def test_memory_that_lacks_for_the_backward_pass() -> None:
         raise torch.OutOfMemoryError("CUDA out of memory.")
 
     with pytest.raises(torch.OutOfMemoryError):
-        can_be_recorded(_backwards(fails), samples(8), TASK)
+        why_not_recorded(_backwards(fails), samples(8), TASK)
 
 
 def test_most_of_the_table_is_about_more_than_the_operations() -> None:
@@ -426,6 +426,6 @@ def test_other_tasks_are_not_recorded() -> None:
     class Own(Classification):
         """A task of a user."""
 
-    assert not can_be_recorded(network(), samples(8), Own((0.5,) * 3, (0.25,) * 3))
-    assert not can_be_recorded(network(), samples(8)[:1], TASK)
-    assert not can_be_recorded(network(), samples(8)[:0], TASK)
+    assert why_not_recorded(network(), samples(8), Own((0.5,) * 3, (0.25,) * 3))
+    assert why_not_recorded(network(), samples(8)[:1], TASK)
+    assert why_not_recorded(network(), samples(8)[:0], TASK)

@@ -269,6 +269,22 @@ def test_all_work_is_released_at_the_end(error: type[BaseException] | None) -> N
     assert not any(work.is_recorded for work in works)
 
 
+def test_a_stream_that_is_lost_hides_no_error_and_keeps_no_work(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def lost(self: RecordedWork) -> None:
+        raise RuntimeError("CUDA error: operation not permitted when stream is capturing")
+
+    works = [RecordedWork(lambda: None, CPU, recorder=lambda work: work) for _ in range(2)]
+    for work in works:
+        for _ in range(WARM_UP + 1):
+            work()
+    monkeypatch.setattr(RecordedWork, "wait", lost)
+    with pytest.raises(MemoryError), released_at_end(works):
+        raise MemoryError
+    assert not any(work.is_recorded for work in works)
+
+
 class Stream:
     """Stands in for a stream of a GPU."""
 

@@ -22,10 +22,10 @@ NO_COMPILER = RuntimeError("Failed to find C compiler. Please specify via CC env
 @pytest.fixture(autouse=True)
 def _anew() -> Iterator[None]:
     """What a process remembers is forgotten before and after."""
-    for cached in (trial.triton_batch_norm, warn_once):
+    for cached in (trial._tried, warn_once):
         cached.cache_clear()
     yield
-    for cached in (trial.triton_batch_norm, warn_once):
+    for cached in (trial._tried, warn_once):
         cached.cache_clear()
 
 
@@ -45,7 +45,7 @@ assert type(found.grad_fn).__name__ == "_BatchNormBackward", found.grad_fn
 
 real = batchnorm.batch_norm
 batchnorm.batch_norm = lambda *args, **options: real(*args, **options) * 1.001
-trial.triton_batch_norm.cache_clear()
+trial._tried.cache_clear()
 assert trial.triton_batch_norm(cpu) is None
 print("tried")
 """
@@ -138,3 +138,13 @@ def test_the_provenance_says_which_kernels(works: bool, monkeypatch: pytest.Monk
     expected = "NVIDIA H100" if works else "NVIDIA H100, without Triton's kernels"
     assert provenance("cuda").device == expected
     assert provenance("cpu").device == "cpu"
+
+
+def test_one_gpu_is_tried_once_under_both_its_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    tried: list[torch.device] = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "current_device", lambda: 1)
+    monkeypatch.setattr(trial, "_tried", tried.append)
+    for name in ("cuda", "cuda:1", "cuda:0", "cpu"):
+        trial.triton_batch_norm(torch.device(name))
+    assert [str(device) for device in tried] == ["cuda:1", "cuda:1", "cuda:0", "cpu"]

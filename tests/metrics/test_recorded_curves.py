@@ -183,7 +183,7 @@ def test_curves_are_never_stacked_on_cuda(
     alone = fit_curves(network(0), ends, tiny_data, task, recipe, seed=5)
     stacked = fit_curves(network(0), ends, tiny_data, task, recipe, seed=5, together=True)
     monkeypatch.setattr(fit, "_is_on_cuda", lambda data: True)
-    monkeypatch.setattr(fit, "can_be_recorded", lambda *_: recordable)
+    monkeypatch.setattr(fit, "why_not_recorded", lambda *_: "" if recordable else "no")
     found = fit_curves(network(0), ends, tiny_data, task, recipe, seed=5, together=True)
     for curve, one, other in zip(found, alone, stacked):
         assert torch.equal(curve.controls, one.controls)

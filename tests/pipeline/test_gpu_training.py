@@ -60,7 +60,7 @@ def test_built_in_networks_that_cannot_be_recorded_are_trained_alone(
         return train(*args, seed=seed, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(RunTraining, "on_cuda", property(lambda self: True))
-    monkeypatch.setattr(run_training, "can_be_recorded", lambda *_: False)
+    monkeypatch.setattr(run_training, "why_not_recorded", lambda *_: "it has hooks")
     monkeypatch.setattr(worker, "train_group", refuse)
     monkeypatch.setattr(run_training, "train", one)
     caplog.set_level(logging.WARNING)

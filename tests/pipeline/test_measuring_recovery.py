@@ -44,11 +44,18 @@ def recovery(made: str = "") -> HalveAndRetry:
     return HalveAndRetry(lambda key: key in made, job)
 
 
-@pytest.mark.parametrize("error", [DIED, SHORT], ids=["died", "memory"])
-def test_what_is_left_of_a_job_goes_on_in_halves(
-    error: Any, caplog: pytest.LogCaptureFixture
+def test_without_memory_what_is_left_of_a_job_goes_on_one_by_one(
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    parts = recovery(made="bd")(of("abcdefg"), error)
+    recover = recovery(made="bd")
+    parts = recover(of("abcdefg"), SHORT)
+    assert [named(part.payload) for part in parts] == ["a", "c", "e", "f", "g"]
+    assert "5 measurements go on one by one" in caplog.text
+    assert [bool(recover(part, SHORT)) for part in [*parts, *parts]] == [True] * 5 + [False] * 5
+
+
+def test_what_a_dead_worker_has_left_goes_on_in_halves(caplog: pytest.LogCaptureFixture) -> None:
+    parts = recovery(made="bd")(of("abcdefg"), DIED)
     assert [named(part.payload) for part in parts] == ["ace", "fg"]
     assert "abcdefg: " in caplog.text
     assert "5 measurements go on in two halves" in caplog.text

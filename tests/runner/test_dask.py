@@ -426,6 +426,8 @@ def test_reasons_for_refusal() -> None:
     assert "no device `cuda`" in reason(hardware=None)
     assert "shares the process of the stage" in reason(process=driver.process)
     assert "no landscape_catalog" in str(refusal(ModuleNotFoundError("x"), driver, "cpu"))
+    full = RuntimeError("CUDA out of memory. Tried to allocate 2.00 MiB")
+    assert "its GPU has no memory left" in str(refusal(full, driver, "cuda"))
     assert isinstance(good, Facts)
 
 

@@ -51,6 +51,23 @@ def handled(error: BaseException, *, former: BaseException) -> BaseException:
         return caught
 
 
+class MuteError(Exception):
+    """Of a user's code, which refuses to say what it is."""
+
+    def __str__(self) -> str:
+        raise ValueError("no")
+
+
+def replaced(error: BaseException, *, former: BaseException) -> BaseException:
+    try:
+        try:
+            raise former
+        except BaseException:
+            raise error from None
+    except BaseException as caught:
+        return caught
+
+
 ERRORS: list[tuple[BaseException, bool]] = [
     (RuntimeError(ASSERTED), True),
     (AcceleratorError("CUDA error: an illegal memory access was encountered"), True),
@@ -68,6 +85,13 @@ ERRORS: list[tuple[BaseException, bool]] = [
     (raised(CodeError("mine:network failed"), cause=RuntimeError(ASSERTED)), True),
     (raised(MeasurementError("hessian of 12ab"), cause=RuntimeError(ASSERTED)), True),
     (handled(ValueError("while it was handled"), former=RuntimeError(ASSERTED)), True),
+    # An error that a user's code has dealt with, and one that says nothing.
+    (replaced(ValueError("no GPU"), former=RuntimeError(ASSERTED)), False),
+    (MuteError(), False),
+    # A kernel that cannot be launched, which a context survives.
+    (AcceleratorError("CUDA error: no kernel image is available for execution"), False),
+    (AcceleratorError("CUDA error: invalid configuration argument"), False),
+    (RuntimeError("Triton Error [CUDA]: device kernel image is invalid"), False),
     # A lack of memory, which a context survives, also if a recording failed for it.
     (torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB."), False),
     (AcceleratorError("CUDA error: out of memory"), False),

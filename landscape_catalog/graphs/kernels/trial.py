@@ -19,7 +19,6 @@ WITHOUT = "without Triton's kernels"  # what the provenance adds to the name of 
 TOLERANCE = 1e-4  # of the trial's results relative to those of torch
 
 
-@cache
 def triton_batch_norm(device: torch.device) -> ModuleType | None:
     """The module of batch norm in Triton, or None with a warning if it fails a trial on `device`.
 
@@ -33,6 +32,13 @@ def triton_batch_norm(device: torch.device) -> ModuleType | None:
     Raises:
         Exception: if memory lacks; it is tried again the next time.
     """
+    if device.type == "cuda" and device.index is None and torch.cuda.is_available():
+        device = torch.device("cuda", torch.cuda.current_device())
+    return _tried(device)
+
+
+@cache
+def _tried(device: torch.device) -> ModuleType | None:
     try:
         from landscape_catalog.graphs.kernels import batchnorm
 

@@ -14,12 +14,16 @@ from landscape_catalog.runner.jobs import Job
 log = logging.getLogger(__name__)
 
 MOST_DEATHS = 3
+MOST_TRIES = 2  # of a single measurement for which memory lacks
 
 
 class HalveAndRetry:
-    """Halves what is left of jobs, and tries single measurements again.
+    """Splits what is left of jobs, and tries single measurements again.
 
-    A single measurement during which three workers have died or run out of memory has failed.
+    A job whose worker died is halved. If memory lacked, each measurement gets a job of its own:
+    a job makes them one after the other, so that half of them would need as much. A single
+    measurement during which three workers have died, or for which memory has lacked twice, has
+    failed.
 
     Args:
         is_made: whether there is a measurement of this id.
@@ -33,6 +37,7 @@ class HalveAndRetry:
     ) -> None:
         self._is_made, self._make_job = is_made, make_job
         self._deaths: Counter[str] = Counter()
+        self._without_memory: Counter[str] = Counter()
 
     def __call__(self, job: Job, error: WorkerDiedError | OutOfMemoryError) -> Sequence[Job]:
         """The jobs that replace a job; none if it has failed."""
@@ -40,6 +45,9 @@ class HalveAndRetry:
         made = {spec.measurement_id for spec in specs if self._is_made(spec.measurement_id)}
         left = tuple(spec for spec in specs if spec.measurement_id not in made)
         why = str(error) if str(error).endswith((".", "?")) else f"{error}."
+        if len(left) > 1 and isinstance(error, OutOfMemoryError):
+            log.warning("%s: %s Its %d measurements go on one by one", job.name, why, len(left))
+            return [self._make_job((spec,)) for spec in left]
         if len(left) > 1:
             log.warning("%s: %s Its %d measurements go on in two halves", job.name, why, len(left))
             half = (len(left) + 1) // 2
@@ -47,9 +55,14 @@ class HalveAndRetry:
         if not left:  # it died after its last measurement
             return [replace(job, payload=job.payload.without(made))]
         (spec,) = left
-        new = error.deaths if isinstance(error, WorkerDiedError) else 1
-        self._deaths[spec.measurement_id] += new
-        if self._deaths[spec.measurement_id] >= MOST_DEATHS:
+        if isinstance(error, OutOfMemoryError):
+            self._without_memory[spec.measurement_id] += 1
+        else:
+            self._deaths[spec.measurement_id] += error.deaths
+        if (
+            self._deaths[spec.measurement_id] >= MOST_DEATHS
+            or self._without_memory[spec.measurement_id] >= MOST_TRIES
+        ):
             return []
         log.warning("%s: %s It is tried again", job.name, why)
         return [self._make_job(left)]

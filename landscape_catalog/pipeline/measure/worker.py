@@ -23,6 +23,7 @@ from landscape_catalog.runner.worker_cache import WorkerCache
 from landscape_catalog.schema.words import counted
 from landscape_catalog.store.artifacts import write_measurement
 from landscape_catalog.store.measurements import MeasurementRecord
+from landscape_catalog.store.records import Provenance
 
 
 def measure_and_keep(payload: MeasurePayload, cache: WorkerCache) -> None:
@@ -38,6 +39,7 @@ def measure_and_keep(payload: MeasurePayload, cache: WorkerCache) -> None:
         return
     advice = advice_for(payload.specs[0]) if len(payload.specs) == 1 else ""  # others are halved
     with named_memory_errors(advice):
+        made_with = provenance(payload.device)  # before anything is computed, since it may fail
         job = JobContext(payload, cache)
     failed: list[tuple[MeasurementSpec, Exception]] = []
     for number, spec in enumerate(payload.specs, start=1):
@@ -53,7 +55,7 @@ def measure_and_keep(payload: MeasurePayload, cache: WorkerCache) -> None:
                 release_memory(error)  # which the others of the job need
             failed.append((spec, error))
             continue
-        _keep(payload, spec, measured)
+        _keep(payload, spec, measured, made_with)
     if failed:
         raise _failure(failed, advice) from failed[0][1]
 
@@ -89,14 +91,16 @@ def _named(spec: MeasurementSpec) -> str:
     return f"{spec.metric} of {' and '.join(run.run_id for run in spec.runs)}"
 
 
-def _keep(payload: MeasurePayload, spec: MeasurementSpec, measured: Any) -> None:
+def _keep(
+    payload: MeasurePayload, spec: MeasurementSpec, measured: Any, made_with: Provenance
+) -> None:
     record = MeasurementRecord(
         measurement_id=spec.measurement_id,
         run_ids=[run.run_id for run in spec.runs],
         snapshot=spec.snapshot,
         probe=spec.content,
         measured=measured,
-        provenance=provenance(payload.device),
+        provenance=made_with,
     )
     write_measurement(payload.measurements.path(spec.measurement_id), record)
     payload.measurements.share(spec.measurement_id)

@@ -16,7 +16,7 @@ from landscape_catalog.errors import (
 )
 from landscape_catalog.experiment.grid import Run
 from landscape_catalog.graphs.notices import warn_once
-from landscape_catalog.graphs.recordable import can_be_recorded
+from landscape_catalog.graphs.recordable import why_not_recorded
 from landscape_catalog.metrics.numerics.evaluation import evaluate
 from landscape_catalog.pipeline.shared.loading import load_data
 from landscape_catalog.pipeline.shared.payloads import TrainPayload
@@ -93,12 +93,13 @@ class RunTraining:
         if not self.on_cuda:
             return False
         batch = self.data.train[: self.recipe.batch_size]
-        if can_be_recorded(self.network.train(), batch, self.task):
+        why = why_not_recorded(self.network.train(), batch, self.task)
+        if not why:
             return True
         if records_on_gpu(self.run.cell.built_in):
             warn_once(
                 f"runs of {self.run.cell.landscape.model.name} are trained one by one and step by "
-                "step on this GPU, which is slower: in a trial, a step could not be recorded"
+                f"step on this GPU, which is slower, since the network cannot be recorded: {why}"
             )
         return False
 

@@ -16,6 +16,7 @@ from landscape_catalog.reports.data.axes import label
 from landscape_catalog.reports.data.metric_columns import Tables, metric_units
 from landscape_catalog.schema.parameters import parameter
 from landscape_catalog.schema.tables import Row
+from landscape_catalog.schema.words import in_words
 
 # Metrics whose method is worth a remark: those of the panels, where estimators differ.
 DECISIVE = ("top_eigenvalue", "trace", "mode_connectivity", "cka", "l2_distance")
@@ -57,7 +58,7 @@ def _settings(a: Tables, b: Tables) -> Iterator[tuple[str, str, str]]:
     for name in (one for one in specs[0] if one in specs[1]):
         values = [spec[name] for spec in specs]
         if values[0] != values[1]:
-            yield name.replace("_", " "), str(values[0]), str(values[1])
+            yield in_words(name), str(values[0]), str(values[1])
 
 
 def _names(first: str, second: str) -> tuple[str, str]:

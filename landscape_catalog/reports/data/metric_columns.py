@@ -91,7 +91,8 @@ def metric_units(tables: Tables) -> dict[str, str]:
 def performance_metric(tables: Tables) -> PerformanceMetric:
     """The performance metric of the experiment's task."""
     metric = tables["experiments"]["performance_metric"][0]
-    title = metric.replace("_", " ").capitalize()
+    words = in_words(metric)
+    title = words[0].upper() + words[1:]
     higher = QUANTITIES[metric].better == "higher"
     return PerformanceMetric(metric, title, metric_units(tables)[metric], higher)
 

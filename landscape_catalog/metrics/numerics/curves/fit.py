@@ -17,7 +17,7 @@ from landscape_catalog.graphs.batching import (
 from landscape_catalog.graphs.limits import SMALLEST_STACK
 from landscape_catalog.graphs.notices import warn_once
 from landscape_catalog.graphs.operations import TracedGraph
-from landscape_catalog.graphs.recordable import can_be_recorded
+from landscape_catalog.graphs.recordable import why_not_recorded
 from landscape_catalog.metrics.numerics.curves.bezier import Curve
 from landscape_catalog.metrics.numerics.curves.descent import fit_recorded, fit_step_by_step
 from landscape_catalog.metrics.numerics.curves.gradients import (
@@ -112,15 +112,16 @@ def fit_curves(
     starts = [_start(network, ends, recipe, seed).to(data.inputs.device) for ends in pairs]
     shapes, batch = trainable_shapes(network), data[: recipe.batch_size]
     on_cuda = _is_on_cuda(data)
-    if on_cuda and can_be_recorded(network, batch, task):
+    why = why_not_recorded(network, batch, task) if on_cuda else ""
+    if on_cuda and not why:
         fit_recorded(
             starts, lambda: partial(network_gradient, copied(network), task), data, recipe, seed
         )
         return [Curve(controls, shapes) for controls in starts]
     if on_cuda and together:
         warn_once(
-            "curves are fitted one by one and step by step on this GPU, which is slower: in a "
-            "trial, a step could not be recorded"
+            "curves are fitted one by one and step by step on this GPU, which is slower, since the "
+            f"network cannot be recorded: {why}"
         )
     if on_cuda or not together:
         strategy = _memory_format(network, batch, task)

@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from landscape_catalog.graphs.kernels.mode import small_network_kernels
-from landscape_catalog.graphs.recordable import can_be_recorded
+from landscape_catalog.graphs.notices import warn_once
+from landscape_catalog.graphs.recordable import OTHER_TASK, why_not_recorded
 from landscape_catalog.graphs.recorded import RecordedWork
 from landscape_catalog.models.copying import copied
 from landscape_catalog.models.float64 import float64_device, in_float64
@@ -101,7 +102,13 @@ class BatchHessian:
         """Whether products are repeated by a CUDA graph."""
         if self.device.type != "cuda" or len(self.parts) > 1:
             return False
-        return can_be_recorded(self.network, self.data, self.task, twice=True)
+        why = why_not_recorded(self.network, self.data, self.task, twice=True)
+        if why and why != OTHER_TASK:
+            warn_once(
+                "Hessian products are computed step by step on this GPU, which is slower for small "
+                f"networks, since the network cannot be recorded: {why}"
+            )
+        return not why
 
     def _recorder(self) -> RecordedWork | None:
         """On a GPU, what repeats the product; the graph of the gradient is on its stream."""
