@@ -33,6 +33,8 @@ import numpy as np
 from ruamel.yaml import YAML
 from safetensors.numpy import save_file
 
+# Python before 3.11.4 has no filters, and Python 3.14 has no other default.
+SAFELY: Any = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
@@ -139,7 +141,7 @@ def _elsewhere(folder: Path, options: argparse.Namespace) -> int:
         return 2
     for path in sorted(options.packed.glob("*.tgz")):
         with tarfile.open(path) as archive:
-            archive.extractall(folder, filter="data")
+            archive.extractall(folder, **SAFELY)
     for stage in ELSEWHERE:
         if code := run(stage, folder, seconds=options.seconds):
             return code

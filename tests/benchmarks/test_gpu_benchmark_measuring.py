@@ -35,7 +35,8 @@ from landscape_catalog.metrics.numerics.curves import fit
 from landscape_catalog.metrics.numerics.hessian import products
 from landscape_catalog.tasks import Classification, Samples
 
-TOY = Settings(device="cpu", toy=True, seconds=100)
+DAY = 86_400.0  # tests of limits set their own
+TOY = Settings(device="cpu", toy=True, seconds=DAY)
 
 
 class Notes(dict[str, dict[str, Any]]):
