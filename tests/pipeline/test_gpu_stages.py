@@ -132,8 +132,8 @@ def test_curves_that_are_fitted_together_fit_the_share_of_a_gpu(
     assert max(sizes) == together
 
 
-@pytest.mark.parametrize("fits", [2, 1, 0])
-def test_a_measuring_job_without_memory_is_halved_until_it_fits(
+@pytest.mark.parametrize("fits", [1, 0])
+def test_the_measurements_of_a_job_without_memory_are_made_one_by_one(
     fits: int, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A measurement that does not fit by itself fails, and says what to reduce."""
@@ -160,9 +160,9 @@ def test_a_measuring_job_without_memory_is_halved_until_it_fits(
         assert "out of memory: reduce `load.width` or `execution.workers` (loss of" in str(
             failed.value
         )
-        assert tried.count(1) == 8 * 3
-    assert "4 measurements go on in two halves" in "".join(said)
-    assert set(tried) == {4, 2, 1} if fits < 2 else {4, 2}
+        assert tried.count(1) == 8 * 2
+    assert "4 measurements go on one by one" in "".join(said)
+    assert set(tried) == {4, 1}
 
 
 GROWS = [

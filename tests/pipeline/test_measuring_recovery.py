@@ -1,4 +1,4 @@
-"""A measuring job whose worker died is halved, tried again, and finally given up."""
+"""A measuring job whose worker died is halved, one without memory made singly; both end in the end."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from landscape_catalog.errors import OutOfMemoryError, WorkerDiedError
-from landscape_catalog.pipeline.measure.recovery import HalveAndRetry
+from landscape_catalog.pipeline.measure.recovery import DivideAndRetry
 from landscape_catalog.runner.jobs import Job
 from landscape_catalog.runner.timings import Work
 
@@ -40,8 +40,8 @@ def of(names: str) -> Job:
     return job([SimpleNamespace(measurement_id=name) for name in names])
 
 
-def recovery(made: str = "") -> HalveAndRetry:
-    return HalveAndRetry(lambda key: key in made, job)
+def recovery(made: str = "") -> DivideAndRetry:
+    return DivideAndRetry(lambda key: key in made, job)
 
 
 def test_without_memory_what_is_left_of_a_job_goes_on_one_by_one(

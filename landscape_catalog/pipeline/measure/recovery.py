@@ -17,13 +17,13 @@ MOST_DEATHS = 3
 MOST_TRIES = 2  # of a single measurement for which memory lacks
 
 
-class HalveAndRetry:
+class DivideAndRetry:
     """Splits what is left of jobs, and tries single measurements again.
 
-    A job whose worker died is halved. If memory lacked, each measurement gets a job of its own:
-    a job makes them one after the other, so that half of them would need as much. A single
-    measurement during which three workers have died, or for which memory has lacked twice, has
-    failed.
+    A job whose worker died is halved. If memory lacked, each measurement gets a job of its own,
+    which needs the least: most are made one after the other anyway, so that half a job would need
+    as much as the whole. A single measurement during which three workers have died, or for which
+    memory has lacked twice, has failed.
 
     Args:
         is_made: whether there is a measurement of this id.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from landscape_catalog.pipeline.measure.jobs import job_work, measurement_jobs
 from landscape_catalog.pipeline.measure.memory import curves_fit, measuring_memory
-from landscape_catalog.pipeline.measure.recovery import HalveAndRetry
+from landscape_catalog.pipeline.measure.recovery import DivideAndRetry
 from landscape_catalog.pipeline.shared.finished import (
     converged_runs,
     further_measurements,
@@ -118,7 +118,7 @@ def _make(
         measure_job,
         [make_job(group) for group in groups],
         executor=executor,
-        recover=HalveAndRetry(lambda key: cache.fetch(key) is not None, make_job),
+        recover=DivideAndRetry(lambda key: cache.fetch(key) is not None, make_job),
         speed=speed,
         device=device,
     )

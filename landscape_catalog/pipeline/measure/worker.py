@@ -37,7 +37,7 @@ def measure_and_keep(payload: MeasurePayload, cache: WorkerCache) -> None:
     """
     if not payload.specs:
         return
-    advice = advice_for(payload.specs[0]) if len(payload.specs) == 1 else ""  # others are halved
+    advice = advice_for(payload.specs[0]) if len(payload.specs) == 1 else ""  # others are divided
     with named_memory_errors(advice):
         made_with = provenance(payload.device)  # before anything is computed, since it may fail
         job = JobContext(payload, cache)
