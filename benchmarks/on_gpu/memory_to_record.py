@@ -26,7 +26,8 @@ from benchmarks.on_gpu.out_of_memory import (
 from benchmarks.on_gpu.part import Note, Settings, described, going_on
 from benchmarks.on_gpu.trainings import bits_of
 from landscape_catalog.graphs.recorded import WARM_UP, RecordedWork
-from landscape_catalog.pipeline.train.recovery import MOST_DEATHS, SplitAndRetry
+from landscape_catalog.pipeline.shared.recovery import MOST_DEATHS
+from landscape_catalog.pipeline.train.recovery import SplitAndRetry
 from landscape_catalog.pipeline.train.worker import ADVICE
 from landscape_catalog.runner.jobs import Job, run_jobs
 from landscape_catalog.runner.serial import SerialExecutor

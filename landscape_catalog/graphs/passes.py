@@ -99,10 +99,10 @@ def _pass(network: nn.Module, batch: Samples, task: Task, *, twice: bool) -> lis
         if not loss.requires_grad:
             return [outputs]
         gradient = _gradient([loss], parameters, None, again=twice)
-        if not twice or not any(part.requires_grad for part in gradient):
-            return [outputs, *gradient]
-        directions = [part.detach().sign() for part in gradient if part.requires_grad]
         parts = [part for part in gradient if part.requires_grad]
+        if not twice or not parts:
+            return [outputs, *gradient]
+        directions = [part.detach().sign() for part in parts]
         return [outputs, *gradient, *_gradient(parts, parameters, directions, again=False)]
 
 

@@ -63,16 +63,13 @@ class RecordedWork:
         """Launch the work once; the first times without a graph, which computes the same."""
         assert self._work is not None, "released"
         with self.on_stream():
-            if self._replay is not None:
-                self._replay()
-                return
-            if self._recorder is not None and self._times >= WARM_UP:
+            if not self.is_recorded and self._recorder is not None and self._times >= WARM_UP:
                 self._record()
             if self._replay is not None:
                 self._replay()
-                return
-            self._work()
-            self._times += 1
+            else:
+                self._work()
+                self._times += 1
 
     def _record(self) -> None:
         """Record the work, or give up recording for good."""

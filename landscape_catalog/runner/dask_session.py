@@ -6,16 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from landscape_catalog.runner.portable import (
-    Input,
-    Portable,
-    stamp,
-)
+from landscape_catalog.runner.portable import Input, Portable, stamp
 from landscape_catalog.runner.worker_cache import WorkerCache
-from landscape_catalog.store.files import (
-    folder_contents,
-    remove,
-)
+from landscape_catalog.store.files import folder_contents, remove
 
 Stamp = tuple[int, int, int] | None
 Contents = dict[str, bytes]

@@ -34,9 +34,7 @@ from landscape_catalog.graphs.recorded import WARM_UP
 from landscape_catalog.metrics.numerics.curves import fit
 from landscape_catalog.metrics.numerics.hessian import products
 from landscape_catalog.tasks import Classification, Samples
-
-DAY = 86_400.0  # tests of limits set their own
-TOY = Settings(device="cpu", toy=True, seconds=DAY)
+from tests.benchmarks.toy import TOY
 
 
 class Notes(dict[str, dict[str, Any]]):

@@ -26,10 +26,8 @@ from benchmarks.on_gpu.trainings import Kept
 from landscape_catalog.models.registry import NETWORKS
 from landscape_catalog.runner.settings import reproducible
 from landscape_catalog.training import TrainingState
+from tests.benchmarks.toy import DAY, TOY
 from tests.conftest import SHARED
-
-DAY = 86_400.0  # tests of limits set their own
-TOY = Settings("cpu", toy=True, seconds=DAY)
 
 
 class Notes:

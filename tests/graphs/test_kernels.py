@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from types import SimpleNamespace
 from typing import Any
 
@@ -25,6 +22,7 @@ from landscape_catalog.graphs.kernels.convolution import (
 from landscape_catalog.metrics.numerics.hessian.products import BatchHessian
 from landscape_catalog.models.build import build
 from landscape_catalog.tasks import Classification, Samples
+from tests.graphs.interpreter import in_tritons_interpreter
 
 TASK = Classification((0.5,) * 3, (0.25,) * 3)
 # in, out, kernel, stride, padding, image, samples
@@ -210,13 +208,7 @@ print("compared")
 @pytest.mark.slow
 def test_batch_norm_in_tritons_interpreter() -> None:
     """float32 against torch in float64, where the mean is 33 times the standard deviation."""
-    pytest.importorskip("triton", reason="Triton comes with torch on Linux only")
-    done = subprocess.run(
-        [sys.executable, "-c", BATCH_NORM],
-        env={**os.environ, "TRITON_INTERPRET": "1"},
-        capture_output=True,
-        text=True,
-    )
+    done = in_tritons_interpreter(BATCH_NORM)
     assert done.stdout == "compared\n", done.stderr
 
 

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import subprocess
-import sys
 from collections.abc import Iterator
 
 import pytest
@@ -14,6 +11,7 @@ from torch.nn import functional as F
 
 from landscape_catalog.graphs.kernels import mode, trial
 from landscape_catalog.graphs.notices import warn_once
+from tests.graphs.interpreter import in_tritons_interpreter
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 NO_COMPILER = RuntimeError("Failed to find C compiler. Please specify via CC environment variable.")
@@ -53,13 +51,7 @@ print("tried")
 
 def test_the_trial_in_tritons_interpreter() -> None:
     """It passes, the kernels are then used, and kernels with wrong results do not pass."""
-    pytest.importorskip("triton", reason="Triton comes with torch on Linux only")
-    done = subprocess.run(
-        [sys.executable, "-c", SUCCEEDS],
-        env={**os.environ, "TRITON_INTERPRET": "1"},
-        capture_output=True,
-        text=True,
-    )
+    done = in_tritons_interpreter(SUCCEEDS)
     assert done.stdout == "tried\n", done.stderr
     assert "wrong results" in done.stderr
 

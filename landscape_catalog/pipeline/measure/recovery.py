@@ -9,11 +9,11 @@ from dataclasses import replace
 
 from landscape_catalog.errors import OutOfMemoryError, WorkerDiedError
 from landscape_catalog.pipeline.shared.measurement_specs import MeasurementSpec
+from landscape_catalog.pipeline.shared.recovery import MOST_DEATHS, as_sentence, halves
 from landscape_catalog.runner.jobs import Job
 
 log = logging.getLogger(__name__)
 
-MOST_DEATHS = 3
 MOST_TRIES = 2  # of a single measurement for which memory lacks
 
 
@@ -44,25 +44,22 @@ class DivideAndRetry:
         specs: Sequence[MeasurementSpec] = job.payload.specs
         made = {spec.measurement_id for spec in specs if self._is_made(spec.measurement_id)}
         left = tuple(spec for spec in specs if spec.measurement_id not in made)
-        why = str(error) if str(error).endswith((".", "?")) else f"{error}."
+        why = as_sentence(error)
         if len(left) > 1 and isinstance(error, OutOfMemoryError):
             log.warning("%s: %s Its %d measurements go on one by one", job.name, why, len(left))
             return [self._make_job((spec,)) for spec in left]
         if len(left) > 1:
             log.warning("%s: %s Its %d measurements go on in two halves", job.name, why, len(left))
-            half = (len(left) + 1) // 2
-            return [self._make_job(left[:half]), self._make_job(left[half:])]
+            return [self._make_job(tuple(half)) for half in halves(left)]
         if not left:  # it died after its last measurement
             return [replace(job, payload=job.payload.without(made))]
         (spec,) = left
         if isinstance(error, OutOfMemoryError):
-            self._without_memory[spec.measurement_id] += 1
+            failures, new, most = self._without_memory, 1, MOST_TRIES
         else:
-            self._deaths[spec.measurement_id] += error.deaths
-        if (
-            self._deaths[spec.measurement_id] >= MOST_DEATHS
-            or self._without_memory[spec.measurement_id] >= MOST_TRIES
-        ):
+            failures, new, most = self._deaths, error.deaths, MOST_DEATHS
+        failures[spec.measurement_id] += new
+        if failures[spec.measurement_id] >= most:
             return []
         log.warning("%s: %s It is tried again", job.name, why)
         return [self._make_job(left)]

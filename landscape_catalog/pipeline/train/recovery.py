@@ -8,12 +8,11 @@ from pathlib import Path
 
 from landscape_catalog.errors import OutOfMemoryError, WorkerDiedError
 from landscape_catalog.experiment.grid import Run
+from landscape_catalog.pipeline.shared.recovery import MOST_DEATHS, as_sentence, halves
 from landscape_catalog.runner.jobs import Job
 from landscape_catalog.store.partial import checkpoint_stamp
 
 log = logging.getLogger(__name__)
-
-MOST_DEATHS = 3
 
 
 class SplitAndRetry:
@@ -34,11 +33,10 @@ class SplitAndRetry:
     def __call__(self, job: Job, error: WorkerDiedError | OutOfMemoryError) -> Sequence[Job]:
         """The jobs that replace a job; none if it has failed."""
         runs: Sequence[Run] = job.payload.runs
-        why = str(error) if str(error).endswith((".", "?")) else f"{error}."
+        why = as_sentence(error)
         if len(runs) > 1:
             log.warning("%s: %s Its %d runs go on in two halves", job.name, why, len(runs))
-            half = (len(runs) + 1) // 2
-            return [self._make_job(runs[:half]), self._make_job(runs[half:])]
+            return [self._make_job(half) for half in halves(runs)]
         new = error.deaths if isinstance(error, WorkerDiedError) else 1
         if self._count(runs[0].run_id, new) >= MOST_DEATHS:
             return []

@@ -115,7 +115,8 @@ def train_runs(workspace: Workspace, runs: Sequence[Run], executor: Executor) ->
     )
     share: MemoryShare | None = None
     if device == "cuda":
-        memory = Memory(gpu_share(executor), gpu_share(executor))
+        on_gpu = gpu_share(executor)
+        memory = Memory(on_gpu, on_gpu)
         share = MemoryShare(snapshots, 1, memory, GPU_WORKER_BYTES, RECORDED_BYTES)
     elif execution.engine != "dask":  # Apple's GPU has the machine's memory
         share = MemoryShare(snapshots, executor.count, main_memory())

@@ -12,10 +12,7 @@ from landscape_catalog.runner.activity import report_resumed
 from landscape_catalog.runner.memory import named_memory_errors
 from landscape_catalog.runner.worker_cache import WorkerCache
 from landscape_catalog.store.records import RunRecord
-from landscape_catalog.training import (
-    train_group,
-    train_replayed,
-)
+from landscape_catalog.training import train_group, train_replayed
 
 ADVICE = "reduce `load.width`, `temperature.batch_size` or `execution.workers`"
 
